@@ -24,6 +24,20 @@ class DataProtection(StrEnum):
     CCPA = "CCPA"
 
 
+class Section(StrEnum):
+    """The sections of an agreement, as a notice of a breach names them (C9)."""
+
+    ROLES = "roles"
+    CONTRIBUTIONS = "contributions"
+    DELIVERABLES = "deliverables"
+    CONFIDENTIALITY = "confidentiality"
+    DATA_PROTECTION = "data_protection"
+    IP_OWNERSHIP = "ip_ownership"
+    REVENUE_AND_COSTS = "revenue_and_costs"
+    GOVERNANCE = "governance"
+    DURATION_AND_EXIT = "duration_and_exit"
+
+
 class Sections(Value):
     """The sections of an agreement (C9). One that is missing blocks execution."""
 

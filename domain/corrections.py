@@ -13,7 +13,13 @@ from domain.declarations import DeclarationCommand
 from domain.dispute import OpenDispute, StartMediation, SubmitEvidence, WithdrawDispute
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import HoldKickoff, HoldReview, ReachMilestone
-from domain.exit import CompleteExit, DispositionAssets, GiveExitNotice
+from domain.exit import (
+    CompleteExit,
+    ConfirmCure,
+    DispositionAssets,
+    GiveBreachNotice,
+    GiveExitNotice,
+)
 from domain.experiment import (
     ConcludePilot,
     CorrectObservation,
@@ -126,6 +132,8 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     ReachMilestone: None,
     HoldReview: None,
     HoldRenewalReview: None,
+    GiveBreachNotice: None,
+    ConfirmCure: None,
     GiveExitNotice: None,
     DispositionAssets: None,
     CompleteExit: None,

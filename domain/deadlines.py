@@ -41,7 +41,14 @@ from domain.execution import (
     ReviewMissed,
     ReviewScheduled,
 )
-from domain.exit import ExitNoticeGiven, PartnershipExited
+from domain.exit import (
+    BreachCured,
+    BreachNoticeGiven,
+    ExitAgreed,
+    ExitNoticeGiven,
+    ExitWithdrawn,
+    PartnershipExited,
+)
 from domain.exploration import ExplorationClosed
 from domain.health import ComplianceAudited
 from domain.kernel import Act, Event
@@ -76,6 +83,7 @@ class DeadlineKind(StrEnum):
     NOTICE = "notice"
     TERM_END = "term-end"
     EXIT = "exit"
+    CURE = "cure"
     IMPROVEMENT = "improvement"
     REMINDER = "reminder"
     CADENCE = "cadence"
@@ -428,6 +436,11 @@ def _of_the_term(
             lambda e, _, terms, __: of(terms) if _speaks_of(e, _TERM) else (),
         ),
         _opens_several(PartnershipRenewed, lambda _, __, terms, ___: of(terms)),
+        # After a withdrawn exit, what went by in the meantime is not recorded late.
+        _opens_several(
+            ExitWithdrawn,
+            lambda _, act, terms, __: (each for each in of(terms) if each.due > act.recorded_at),
+        ),
     )
 
 
@@ -435,6 +448,7 @@ _TERM_REPLACED = (
     _amends(*_TERM),
     _replaces(PartnershipRenewed, "The partnership was renewed."),
     _replaces(ExitNoticeGiven, "Notice was given."),
+    _replaces(ExitAgreed, "Both parties agreed to end the partnership."),
 )
 
 
@@ -453,9 +467,15 @@ def _term_end(end: date, last: date, terms: TermsByDay) -> Deadline:
     return found._replace(span=terms.frame(last).notice)
 
 
-def _exit(event: ExitNoticeGiven, act: Act, terms: TermsByDay) -> Deadline:
-    day = event.effective_on
-    return _on(day, DeadlineKind.EXIT, day.isoformat(), terms)._replace(since=act.occurred_at)
+def _exit(_: Event, act: Act, terms: TermsByDay, __: Deadlines) -> Iterator[Deadline]:
+    if day := terms.exit:
+        found = _on(day, DeadlineKind.EXIT, day.isoformat(), terms)
+        yield found._replace(since=act.occurred_at)
+
+
+def _cure(event: BreachNoticeGiven, act: Act, terms: TermsByDay) -> Deadline:
+    found = _end_of_day(DeadlineKind.CURE, event.breach, event.cure_by, terms)
+    return found._replace(party=act.party)
 
 
 _REVIEW_REPLACED = (
@@ -715,8 +735,16 @@ RULES = (
     ),
     DeadlineRule(
         DeadlineKind.EXIT,
-        opened_by=(_opens(ExitNoticeGiven, _exit),),
+        opened_by=(
+            _opens_several(ExitNoticeGiven, _exit),
+            _opens_several(ExitAgreed, _exit),
+            _opens_several(ExitWithdrawn, _exit),
+        ),
         passing=_passes(DeadlineKind.EXIT),
+        closed_by=(
+            _replaces(ExitAgreed, "Both parties agreed to end the partnership."),
+            _replaces(ExitWithdrawn, "Both parties withdrew the exit."),
+        ),
         alert=DeadlineAlert(
             "exit-incomplete",
             "an exit is completed once it has taken effect (C27)",
@@ -724,6 +752,21 @@ RULES = (
             reminder=True,
         ),
         reminds_of="The last day of the partnership is {day}.",
+    ),
+    DeadlineRule(
+        DeadlineKind.CURE,
+        opened_by=(_opens(BreachNoticeGiven, _cure),),
+        passing=_passes(DeadlineKind.CURE),
+        closed_by=(
+            _closes(BreachCured, lambda e: e.breach, lambda e: f"Breach {e.breach} was cured."),
+        ),
+        alert=DeadlineAlert(
+            "breach-not-cured",
+            "a breach is cured in the agreed time (C27)",
+            lambda e: f"Breach {e.ref} was not cured in its cure period.",
+            about="breach",
+        ),
+        reminds_of="The cure period of breach {ref} ends on {day}.",
     ),
     DeadlineRule(
         DeadlineKind.ANSWER,

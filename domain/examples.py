@@ -24,6 +24,7 @@ from domain.agreement import (
     CounterTerms,
     DataProtection,
     ProposeTerms,
+    Section,
     Sections,
 )
 from domain.attribution import Method
@@ -74,7 +75,18 @@ from domain.execution import (
     RecordLesson,
     ReduceInvestment,
 )
-from domain.exit import CompleteExit, DispositionAssets, ExitReason, GiveExitNotice
+from domain.exit import (
+    AgreeExit,
+    AgreeExitWithdrawal,
+    CompleteExit,
+    ConfirmCure,
+    DispositionAssets,
+    ExitReason,
+    GiveBreachNotice,
+    GiveExitNotice,
+    ProposeExit,
+    ProposeExitWithdrawal,
+)
 from domain.experiment import (
     ConcludePilot,
     CorrectObservation,
@@ -1141,9 +1153,38 @@ _RENEWAL = [
     Step("2026-09-04", OURS, ProposeRenewal(proposal="renewal-2", duration="P1Y")),
     Step("2026-09-05", THEIRS, AcceptRenewal(proposal="renewal-2")),
     Step(
+        "2026-09-07",
+        OURS,
+        GiveBreachNotice(
+            breach="breach-1",
+            section=Section.CONFIDENTIALITY,
+            description="Our price list was on their page. Take it off.",
+        ),
+    ),
+    Step("2026-09-08", OURS, ConfirmCure(breach="breach-1")),
+    Step(
+        "2026-09-12",
+        THEIRS,
+        ProposeExit(
+            exit="exit-1",
+            explanation="Both plan other things.",
+            effective_on=date(2026, 12, 31),
+        ),
+    ),
+    Step("2026-09-13", OURS, AgreeExit(exit="exit-1")),
+    Step(
+        "2026-09-16",
+        OURS,
+        ProposeExitWithdrawal(
+            proposal="stay-1", exit="exit-1", explanation="Three buyers asked us to stay."
+        ),
+    ),
+    Step("2026-09-17", THEIRS, AgreeExitWithdrawal(proposal="stay-1")),
+    Step(
         "2026-10-01",
         THEIRS,
         GiveExitNotice(
+            exit="exit-2",
             reason=ExitReason.NO_LONGER_RELEVANT,
             explanation="We leave the mid-market.",
             effective_on=date(2026, 12, 1),

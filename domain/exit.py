@@ -1,23 +1,35 @@
 """Exit: one party gives notice or both end the partnership, and what is open is settled (C27)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
 from domain import terms_by_day
-from domain.agreement import CommercialTermsAgreed
+from domain.agreement import CommercialTermsAgreed, Section
+from domain.bilateral import BilateralAgreement
 from domain.calendar import add, in_words, subtract
+from domain.consent import Proposal
 from domain.context import PartnershipContext
-from domain.execution import plan_deadline
+from domain.execution import ImprovementPlanAgreed, plan_deadline
 from domain.gates import Requirement, passing
-from domain.kernel import RUNNING, Act, Command, Event, recorded_once
+from domain.kernel import (
+    RUNNING,
+    Act,
+    Command,
+    Event,
+    NotNow,
+    Refused,
+    Unknown,
+    Value,
+    recorded_once,
+)
 from domain.renewal import PartnershipRenewed
 from domain.settlement import LEAVING, FinalSettlementIssued
 from domain.terms import Assets, check_parties
 from domain.terms_by_day import TermsByDay
-from domain.values import Day, Slug, Text
+from domain.values import Day, Instant, Ref, Slug, Text
 
 
 class ExitReason(StrEnum):
@@ -25,33 +37,201 @@ class ExitReason(StrEnum):
 
     TERM_ENDS = "term-ends"
     NO_LONGER_RELEVANT = "no-longer-relevant"
+    STRATEGIC_CHANGE = "strategic-change"
+    EXTERNAL_FACTORS = "external-factors"
     UNDERPERFORMANCE = "underperformance"
     BREACH = "breach"
 
 
-class GiveExitNotice(Command):
-    """Give notice of the exit (C11, C27)."""
+# --- breach ------------------------------------------------------------------------------------
+
+
+class _Breach(Value):
+    breach: Ref
+    """The identifier of the breach."""
+    section: Section
+    """The section of the agreement that was broken."""
+    description: Text
+    """What was broken, and how it can be cured."""
+
+
+class GiveBreachNotice(_Breach, Command):
+    """Give notice of a breach. The other party has the agreed cure period to end it (C27)."""
 
     stages = RUNNING
+
+
+class BreachNoticeGiven(_Breach, Event):
+    """A party gave notice of a breach, and the cure period began (C27)."""
+
+    cure_by: Day
+    """The last day of the cure period."""
+
+
+class ConfirmCure(Command):
+    """Confirm that the other party cured a breach (C27)."""
+
+    stages = RUNNING | LEAVING
+    breach: Ref
+    """The identifier of the breach."""
+
+
+class BreachCured(Event):
+    """The party that gave notice of a breach confirmed that it was cured (C27)."""
+
+    breach: Ref
+    """The identifier of the breach."""
+
+
+# --- ways out ----------------------------------------------------------------------------------
+
+
+class _Exit(Value):
+    exit: Ref
+    """The identifier of the exit."""
     reason: ExitReason
     """The reason, one of those that the playbook names."""
     explanation: Text
     """The reasons, in words."""
     effective_on: Day
     """The first day after the partnership. Nothing accrues from then on."""
+    breach: Ref | None = None
+    """The breach for which the party leaves, if that is the reason."""
 
 
-class ExitNoticeGiven(Event):
+class GiveExitNotice(_Exit, Command):
+    """Give notice of the exit (C11, C27)."""
+
+    stages = RUNNING
+
+
+class ExitNoticeGiven(_Exit, Event):
     """A party gave notice of the exit (C27)."""
 
-    reason: ExitReason
-    """The reason, one of those that the playbook names."""
-    explanation: Text
-    """The reasons, in words."""
-    effective_on: date
-    """The first day after the partnership. Nothing accrues from then on."""
     waived: list[str] = []
     """The rules that were waived."""
+
+
+class ExitAgreed(
+    BilateralAgreement,
+    name="Exit",
+    subject="an end of the partnership, without notice (C27)",
+    stages=RUNNING | LEAVING,
+    added=("agreed_at",),
+    called="exit",
+    identity=("exit",),
+    counted=None,
+):
+    """Both parties agreed to end the partnership (C27)."""
+
+    exit: Ref
+    """The identifier of the exit."""
+    explanation: Text
+    """The reasons, in words."""
+    effective_on: Day
+    """The first day after the partnership. Nothing accrues from then on."""
+    agreed_at: Instant
+    """When the second party accepted."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the identifier is that of another exit."""
+        _check_new(proposed.exit, context)
+
+    @classmethod
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
+        """Return the time. Raises `Refused` if the day is over, or an exit has taken effect."""
+        _check_new(proposed.exit, context)
+        _check_ahead(context, act)
+        today = context.terms.day(act.recorded_at)
+        if proposed.effective_on < today:
+            raise Refused(
+                "exit-never-backwards",
+                f"An exit cannot take effect on a day that is over. This one takes effect on "
+                f"{proposed.effective_on}. Today is {today}.",
+                "Propose an exit of today or later.",
+                field="effective_on",
+            )
+        return {"agreed_at": act.occurred_at}
+
+
+ProposeExit = ExitAgreed.proposes
+ExitProposed = ExitAgreed.proposed
+AgreeExit = ExitAgreed.accepts
+
+
+class ExitWithdrawn(
+    BilateralAgreement,
+    name="ExitWithdrawal",
+    subject="that an exit is withdrawn before it takes effect (C27)",
+    stages=LEAVING,
+    added=("still_ends_on", "agreed_at"),
+    counted=None,
+):
+    """Both parties withdrew an exit, and the partnership goes on (C27)."""
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    exit: Ref
+    """The exit that is withdrawn."""
+    explanation: Text
+    """The reasons, in words."""
+    still_ends_on: Day | None = None
+    """The effective day of another exit that was not withdrawn; null if there is none."""
+    agreed_at: Instant
+    """When the second party accepted."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if there is no such exit."""
+        known = [each.id for each in _not_withdrawn(context.terms)]
+        if proposed.exit not in known:
+            raise Unknown(
+                "no-such-exit",
+                f"Only an exit that is ahead can be withdrawn. There is no exit {proposed.exit}.",
+                f"Name one of these exits: {', '.join(known)}.",
+                named=proposed.exit,
+                known=known,
+            )
+
+    @classmethod
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
+        """Return the exit that is left, and the time. Raises `Refused` if an exit took effect."""
+        _check_ahead(context, act)
+        left = context.terms.without_exit(proposed.exit).exit
+        return {"still_ends_on": left, "agreed_at": act.occurred_at}
+
+
+ProposeExitWithdrawal = ExitWithdrawn.proposes
+ExitWithdrawalProposed = ExitWithdrawn.proposed
+AgreeExitWithdrawal = ExitWithdrawn.accepts
+
+
+def _not_withdrawn(terms: TermsByDay) -> list[terms_by_day.Exit]:
+    return [each for each in terms.exits if each.id not in terms.withdrawn]
+
+
+def _check_new(name: str, context: PartnershipContext) -> None:
+    if name in {each.id for each in context.terms.exits}:
+        raise Refused(
+            "exit-exists",
+            f"Each exit has an identifier of its own. There is already an exit {name}.",
+            "Use a new identifier.",
+            field="exit",
+        )
+
+
+def _check_ahead(context: PartnershipContext, act: Act) -> None:
+    ends_on = context.terms.exit
+    if ends_on is not None and context.terms.midnight(ends_on) <= act.recorded_at:
+        raise NotNow(
+            "exit-took-effect",
+            f"An exit can change only before it takes effect. This one took effect on {ends_on}.",
+            "Complete the exit.",
+        )
+
+
+# --- after it ----------------------------------------------------------------------------------
 
 
 class DispositionAssets(Command):
@@ -94,23 +274,43 @@ class PartnershipExited(Event):
     """The rules that were waived."""
 
 
+# --- state -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A breach: its notice, the party that gave it, and whether that party confirmed the cure."""
+
+    notice: BreachNoticeGiven
+    party: str
+    cured: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The notice if one was given, and what the exit settled."""
+    """Breaches, notices, and what the exit settled."""
 
-    notice: ExitNoticeGiven | None = None
+    breaches: Mapping[str, Breach] = field(default_factory=dict)
+    notices: Mapping[str, ExitNoticeGiven] = field(default_factory=dict)
     settlement: FinalSettlementIssued | None = None
     assets: Mapping[str, AssetsDispositioned] = field(default_factory=dict)
 
 
-ExitCommand = GiveExitNotice | DispositionAssets | CompleteExit
+# --- decisions ---------------------------------------------------------------------------------
+
+
+ExitCommand = GiveBreachNotice | ConfirmCure | GiveExitNotice | DispositionAssets | CompleteExit
 
 
 def decide(command: ExitCommand, state: Exit, context: PartnershipContext, act: Act) -> list[Event]:
     """Decide a command of this stage. Raises `Refused`."""
     match command:
+        case GiveBreachNotice():
+            return give_breach_notice(command, state, context, act)
+        case ConfirmCure():
+            return confirm_cure(command, state, act)
         case GiveExitNotice():
-            return give_notice(command, context, act)
+            return give_notice(command, state, context, act)
         case DispositionAssets():
             return disposition(command, state, context)
         case CompleteExit():
@@ -119,8 +319,48 @@ def decide(command: ExitCommand, state: Exit, context: PartnershipContext, act: 
             assert_never(command)
 
 
-def give_notice(command: GiveExitNotice, context: PartnershipContext, act: Act) -> list[Event]:
-    """Give notice in time. Underperformance needs an improvement plan that has ended (C27)."""
+def give_breach_notice(
+    command: GiveBreachNotice, state: Exit, context: PartnershipContext, act: Act
+) -> list[Event]:
+    """Give notice of a breach; its cure period is counted from the recording (C27)."""
+    existing = state.breaches.get(command.breach)
+    if existing is not None:
+        if existing.party != act.party:
+            raise Refused(
+                "breach-exists",
+                "Each breach has an identifier of its own. "
+                f"{existing.party} gave notice of a breach {command.breach}.",
+                "Use a new identifier.",
+                field="breach",
+            )
+        event = BreachNoticeGiven.of(command, cure_by=existing.notice.cure_by)
+        return recorded_once(event, existing.notice, f"The notice of breach {command.breach}")
+    today = context.terms.day(act.recorded_at)
+    cure_by = add(today, context.terms.frame(today).cure_period)
+    return [BreachNoticeGiven.of(command, cure_by=cure_by)]
+
+
+def confirm_cure(command: ConfirmCure, state: Exit, act: Act) -> list[Event]:
+    """Confirm a cure once. Only the party that gave notice of the breach can (C27)."""
+    breach = state.breaches.get(command.breach)
+    if breach is None or breach.party != act.party:
+        own = [name for name, each in state.breaches.items() if each.party == act.party]
+        raise Unknown(
+            "no-such-breach",
+            "A cure is confirmed by the party that gave notice of the breach. "
+            f"{act.party} gave no notice of a breach {command.breach}.",
+            f"Name one of these breaches: {', '.join(own)}." if own else "Ask the other party.",
+            named=command.breach,
+            known=own,
+        )
+    return [] if breach.cured else [BreachCured(breach=command.breach)]
+
+
+def give_notice(
+    command: GiveExitNotice, state: Exit, context: PartnershipContext, act: Act
+) -> list[Event]:
+    """Give notice in time. Two reasons need a chance for the other party first (C27)."""
+    _check_new(command.exit, context)
     # Notice counts from its recording, not from its claimed day.
     terms = context.terms
     day = terms.day(act.recorded_at)
@@ -134,12 +374,13 @@ def give_notice(command: GiveExitNotice, context: PartnershipContext, act: Act) 
             day <= last_day,
             f"To leave on {command.effective_on}, notice was due by {last_day}. Today is {day}.",
             f"Choose an effective day at least {in_words(notice)} after the day of notice.",
-            waivable=False,
             fitting={"effective_on": _first_after(day, notice)},
         ),
     ]
     if command.reason is ExitReason.UNDERPERFORMANCE:
-        asked += _improvement_was_tried(context, day)
+        asked += _improvement_was_tried(context, act.party, day)
+    if command.reason is ExitReason.BREACH:
+        asked += _cure_was_awaited(command.breach, state, act.party, day)
     waived = passing("exit", asked, context)
     return [ExitNoticeGiven.of(command, waived=waived)]
 
@@ -152,25 +393,64 @@ def _first_after(day: date, notice: str) -> date:
     return found
 
 
-def _improvement_was_tried(context: PartnershipContext, day: date) -> list[Requirement]:
-    deadline = plan_deadline(context.agreements)
-    return [
-        Requirement(
-            "improvement-plan-first",
-            deadline is not None,
-            "No improvement plan with a deadline was agreed.",
-            "Diagnose the cause, then agree a plan (DiagnoseRootCause, ProposeImprovementPlan, "
-            "AgreeImprovementPlan).",
-            waivable=False,
-        ),
-        Requirement(
-            "improvement-deadline",
-            deadline is None or day > deadline,
-            f"The agreed improvement plan runs until {deadline}.",
-            "Give notice after that day.",
-            waivable=False,
-        ),
-    ]
+def _improvement_was_tried(
+    context: PartnershipContext, party: str, day: date
+) -> Iterator[Requirement]:
+    """Yield what leaving for underperformance requires (C23, C27).
+
+    A plan was agreed and its time is over, or the other party declined the plan that `party`
+    proposed, or left it unanswered until its deadline.
+    """
+    agreed_until = plan_deadline(context.agreements)
+    proposals = context.agreements.proposals_of(ImprovementPlanAgreed).values()
+    unwilling = any(_was_refused(each, party, day) for each in proposals)
+    yield Requirement(
+        "improvement-plan-first",
+        agreed_until is not None or unwilling,
+        "No improvement plan was agreed, and none was declined or left unanswered until its "
+        "deadline.",
+        "Diagnose the cause, then propose a plan (DiagnoseRootCause, ProposeImprovementPlan).",
+    )
+    yield Requirement(
+        "improvement-deadline",
+        agreed_until is None or day > agreed_until,
+        f"The agreed improvement plan runs until {agreed_until}.",
+        "Give notice after that day.",
+    )
+
+
+def _was_refused(plan: Proposal, party: str, day: date) -> bool:
+    deadline: date = plan.proposed.deadline  # type: ignore[attr-defined] # of an improvement plan
+    declined = plan.declined is not None
+    return plan.party == party and not plan.accepted and (declined or day > deadline)
+
+
+def _cure_was_awaited(
+    name: str | None, state: Exit, party: str, day: date
+) -> Iterator[Requirement]:
+    """Yield what leaving for a breach requires: its notice, and a cure period that is over."""
+    breach = state.breaches.get(name or "")
+    known = breach is not None and breach.party == party
+    yield Requirement(
+        "breach-notice-first",
+        known,
+        f"{party} gave no notice of a breach {name}." if name else "No breach is named.",
+        "Give notice of the breach (GiveBreachNotice), and name it in the notice of the exit.",
+    )
+    if breach is None or not known:
+        return
+    yield Requirement(
+        "cure-period",
+        breach.cured or day > breach.notice.cure_by,
+        f"The other party can cure breach {name} until {breach.notice.cure_by}.",
+        "Give notice after that day.",
+    )
+    yield Requirement(
+        "breach-not-cured",
+        not breach.cured,
+        f"{party} confirmed that breach {name} was cured.",
+        "Give another reason, or notice of another breach.",
+    )
 
 
 def disposition(
@@ -195,14 +475,12 @@ def complete(
             act.occurred_at >= terms.midnight(effective_on),
             f"The exit takes effect on {effective_on}.",
             "Complete the exit on that day or later.",
-            waivable=False,
         ),
         Requirement(
             "final-settlement",
             state.settlement is not None,
             "The final settlement is not issued.",
             "Issue the final settlement (IssueFinalSettlement).",
-            waivable=False,
         ),
         Requirement(
             "assets-dispositioned",
@@ -215,11 +493,17 @@ def complete(
     return [PartnershipExited.of(command, waived=waived)]
 
 
-def evolve(state: Exit, event: Event) -> Exit:
+def evolve(state: Exit, event: Event, act: Act) -> Exit:
     """Fold an event of this stage into its state."""
     match event:
         case ExitNoticeGiven():
-            return replace(state, notice=event)
+            return replace(state, notices={**state.notices, event.exit: event})
+        case BreachNoticeGiven():
+            noticed = Breach(event, act.party)
+            return replace(state, breaches={**state.breaches, event.breach: noticed})
+        case BreachCured(breach=name) if name in state.breaches:
+            cured = replace(state.breaches[name], cured=True)
+            return replace(state, breaches={**state.breaches, name: cured})
         case FinalSettlementIssued():
             return replace(state, settlement=event)
         case AssetsDispositioned():
@@ -236,7 +520,9 @@ def terms_after(terms: TermsByDay, event: Event) -> TermsByDay:
         case PartnershipRenewed():
             made = terms_by_day.Renewal(event.agreed_at, event.proposal, event.duration)
             return terms.with_renewal(made)
-        case ExitNoticeGiven():
-            return terms.with_exit(event.effective_on)
+        case ExitNoticeGiven() | ExitAgreed():
+            return terms.with_exit(terms_by_day.Exit(event.effective_on, event.exit))
+        case ExitWithdrawn():
+            return terms.without_exit(event.exit)
         case _:
             return terms

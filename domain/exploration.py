@@ -562,7 +562,6 @@ def requirements(candidate: Candidate, state: Exploration) -> list[Requirement]:
             not candidate.is_declined,
             "The candidate was declined.",
             "Approach the candidate again (ApproachCandidate), or choose another one.",
-            waivable=False,
         ),
         Requirement(
             "candidate-scored",

@@ -309,21 +309,18 @@ def requirements(state: Formation, context: PartnershipContext) -> list[Requirem
             context.terms.start is not None,
             "No commercial terms are agreed.",
             "Agree them: one party proposes, the other accepts (ProposeTerms, AcceptTerms).",
-            waivable=False,
         ),
         Requirement(
             "agreement-sections",
             not missing,
             f"The agreement lacks these sections: {', '.join(missing)}.",
             "Draft a version with these sections, and sign it (DraftAgreement, SignAgreement).",
-            waivable=False,
         ),
         Requirement(
             "terms-not-signed",
             not unsigned,
             f"The agreement is not signed by {', '.join(unsigned)}.",
             "Sign the agreement; each party signs for itself (SignAgreement).",
-            waivable=False,
         ),
         Requirement(
             "charter-agreed",

@@ -2,10 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from domain.context import PartnershipContext
-from domain.kernel import NOT_ENDED, Act, Command, Event, NotNow, Value
+from domain.kernel import NOT_ENDED, RUNNING, Act, Command, Event, NotNow, Stage, Unknown, Value
 from domain.values import Text
+
+_SEARCH: Final = frozenset({Stage.EXPLORATION})
+_UNTIL_KICKOFF: Final = _SEARCH | {Stage.FORMATION}
+
+WAIVABLE: Final[Mapping[str, frozenset[Stage]]] = {
+    "candidate-scored": _SEARCH,
+    "overlap-known": _SEARCH,
+    "alignment-assessed": _SEARCH,
+    "alignment": _UNTIL_KICKOFF,
+    "checklist": _SEARCH,
+    "checklist:risks_mitigated": _UNTIL_KICKOFF,
+    "charter-agreed": _UNTIL_KICKOFF,
+    "governance-established": _UNTIL_KICKOFF,
+    "manager": _UNTIL_KICKOFF,
+    "sponsor": _UNTIL_KICKOFF,
+    "resources": _UNTIL_KICKOFF,
+    "evidence-first": _UNTIL_KICKOFF | RUNNING,
+    "amended-terms-first": _UNTIL_KICKOFF | RUNNING,
+    "assets-dispositioned": NOT_ENDED,
+}
+"""The rules that one party can waive, and the stages up to their gate. What comes after a colon
+says of what: `sponsor:acme`. All other rules of gates protect both parties."""
 
 
 class _Waiver(Value):
@@ -27,15 +50,19 @@ class WaiverGranted(_Waiver, Event):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One thing that a gate requires. What protects both parties cannot be waived by one."""
+    """One thing that a gate requires."""
 
     rule: str
     met: bool
     detail: str
     hint: str
-    waivable: bool = True
     fitting: Mapping[str, object] = field(default_factory=dict)
     """Fields of the command with which it would meet the requirement, if its content decides."""
+
+    @property
+    def waivable(self) -> bool:
+        """Whether one party can waive it. What protects both parties cannot be waived by one."""
+        return _family(self.rule) in WAIVABLE
 
 
 class GateClosed(NotNow):
@@ -65,8 +92,33 @@ class GateClosed(NotNow):
         return {name: value for each in unmet for name, value in each.fitting.items()}
 
 
-def grant(command: GrantWaiver, context: PartnershipContext, act: Act) -> list[Event]:
-    """Decide a waiver: nothing if the same party already waived that rule."""
+def _family(rule: str) -> str:
+    return rule.partition(":")[0]
+
+
+def grant(
+    command: GrantWaiver, parts: Mapping[str, Sequence[str]], context: PartnershipContext, act: Act
+) -> list[Event]:
+    """Decide a waiver: nothing if the same party already waived that rule.
+
+    `parts` are what can follow the colon, by the name before it. Raises `Refused` if the rule
+    cannot be waived, or its gate was passed.
+    """
+    now = [each for each, stages in WAIVABLE.items() if context.stage in stages]
+    rules = dict.fromkeys(
+        rule
+        for name in now
+        for rule in ([f"{name}:{each}" for each in parts[name]] if name in parts else [name])
+    )
+    if command.rule not in rules:
+        raise Unknown(
+            "cannot-be-waived",
+            "Only some rules of gates can be waived, and only until the gate is passed. "
+            f"{command.rule} cannot be waived in the stage {context.stage}.",
+            f"Waive one of these: {', '.join(rules)}.",
+            named=command.rule,
+            known=list(rules),
+        )
     waiver = context.waivers.get(command.rule)
     if waiver and (waiver.party, waiver.reason) == (act.party, command.reason):
         return []

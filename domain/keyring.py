@@ -19,7 +19,15 @@ from domain.agreement import TermsAccepted, TermsCountered, TermsProposed
 from domain.bilateral import ProposalDeclined, ProposalWithdrawn
 from domain.dispute import DisputeResolved, ResolutionProposed
 from domain.entry import PenaltyConceded
-from domain.exit import ExitNoticeGiven
+from domain.exit import (
+    BreachCured,
+    BreachNoticeGiven,
+    ExitAgreed,
+    ExitNoticeGiven,
+    ExitProposed,
+    ExitWithdrawalProposed,
+    ExitWithdrawn,
+)
 from domain.formation import (
     AgreementDrafted,
     AgreementSigned,
@@ -160,6 +168,12 @@ BINDING: frozenset[type[Event]] = frozenset(
         GovernanceEstablished.proposed,
         GovernanceEstablished,
         ExitNoticeGiven,
+        BreachNoticeGiven,
+        BreachCured,
+        ExitProposed,
+        ExitAgreed,
+        ExitWithdrawalProposed,
+        ExitWithdrawn,
         PenaltyConceded,
         WaiverGranted,
         KeyRegistered,

@@ -52,9 +52,19 @@ from domain.execution import (
     HoldKickoff,
     KickoffHeld,
 )
-from domain.exit import Exit, ExitCommand, ExitNoticeGiven, PartnershipExited, terms_after
+from domain.exit import (
+    Exit,
+    ExitAgreed,
+    ExitCommand,
+    ExitNoticeGiven,
+    ExitWithdrawn,
+    PartnershipExited,
+    terms_after,
+)
 from domain.exploration import (
+    QUESTIONS,
     BeginExploration,
+    Dimension,
     Exploration,
     ExplorationBegun,
     ExplorationClosed,
@@ -287,7 +297,9 @@ def _answer(command: ProposalAnswer, state: Partnership, act: Act) -> list[Event
 
 
 def _waive(command: GrantWaiver, state: Partnership, act: Act) -> list[Event]:
-    return grant(command, state.context, act)
+    each_party = dict.fromkeys(("manager", "sponsor", "resources"), state.parties)
+    parts = {"alignment": [*Dimension], "checklist": QUESTIONS, **each_party}
+    return grant(command, parts, state.context, act)
 
 
 def _pass_time(_: PassTime, state: Partnership, act: Act) -> list[Event]:  # noqa: ARG001
@@ -344,7 +356,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         formation.evolve(state.formation, event, act),
         execution.evolve(state.execution, event, act),
         renewal.evolve(state.renewal, event),
-        leaving.evolve(state.exit, event),
+        leaving.evolve(state.exit, event, act),
         settled,
         state.breaches,
         state.keyring,
@@ -421,6 +433,7 @@ _ARROWS: dict[type[Event], Stage] = {
     ScopeExpanded: Stage.SCALING,
     RenewalReviewHeld: Stage.RENEWAL,
     ExitNoticeGiven: Stage.EXIT,
+    ExitAgreed: Stage.EXIT,
     PartnershipExited: Stage.ENDED,
     ExplorationClosed: Stage.ENDED,
 }
@@ -428,7 +441,8 @@ _ARROWS: dict[type[Event], Stage] = {
 
 def stage_after(event: Event, stage: Stage | None, *, scaled: bool) -> Stage | None:
     """Return the stage after an event. `scaled` is whether the partnership ever scaled."""
-    if isinstance(event, PartnershipRenewed):
+    goes_on = isinstance(event, ExitWithdrawn) and event.still_ends_on is None
+    if isinstance(event, PartnershipRenewed) or goes_on:
         return Stage.SCALING if scaled else Stage.EXECUTION
     if isinstance(event, PartnershipAdopted):
         return event.stage

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from domain import deadlines
+from domain.bilateral import ProposalDeclined
 from domain.deadlines import ALL, Closing, DeadlineAlert, DeadlineKind, DeadlineRule, ReminderGiven
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.entry import (
@@ -18,6 +19,13 @@ from domain.entry import (
     JointRevenueReceived,
     PenaltyConceded,
     SharedCostIncurred,
+)
+from domain.exit import (
+    BreachCured,
+    BreachNoticeGiven,
+    ExitAgreed,
+    ExitNoticeGiven,
+    ExitWithdrawn,
 )
 from domain.health import ComplianceAudited, RiskIdentified, RiskMitigated
 from domain.kernel import Event
@@ -35,6 +43,7 @@ from domain.referral import (
     ReferralAttributed,
     ReferralSubmitted,
 )
+from domain.renewal import PartnershipRenewed
 from domain.reported_figure import MetricReported
 from domain.sale import DealCancelled, DealWon, WinCorrected
 from domain.settlement import FinalSettlementIssued, StatementIssued
@@ -260,6 +269,57 @@ STANDING_ALERTS: Final = (
                 lambda e: f"Risk {e.risk} was rated lower.",
             ),
         ),
+    ),
+    StandingAlert(
+        "exit-ahead",
+        AlertKind.REMINDER,
+        "both parties are told at once that the partnership ends (C27)",
+        opened_by=(
+            On(
+                ExitNoticeGiven,
+                lambda e: e.exit,
+                lambda e: f"Notice was given to leave on {e.effective_on}: {e.reason}.",
+            ),
+            On(
+                ExitAgreed,
+                lambda e: e.exit,
+                lambda e: f"Both parties agreed to end the partnership on {e.effective_on}.",
+            ),
+        ),
+        closed_by=(On(ExitWithdrawn, lambda e: e.exit, lambda _: "Both parties withdrew it."),),
+    ),
+    StandingAlert(
+        "renewal-declined",
+        AlertKind.REMINDER,
+        "both parties are told at once that a renewal was declined (C27)",
+        opened_by=(
+            On(
+                ProposalDeclined,
+                lambda e: e.proposal if e.agreement == PartnershipRenewed.name else None,
+                lambda e: f"Renewal {e.proposal} was declined: {e.reason}",
+            ),
+        ),
+        closed_by=(
+            On(PartnershipRenewed, lambda _: ALL, lambda _: "The partnership was renewed."),
+            On(ExitNoticeGiven, lambda _: ALL, lambda _: "Notice was given."),
+            On(ExitAgreed, lambda _: ALL, lambda _: "Both parties agreed to end it."),
+        ),
+    ),
+    StandingAlert(
+        "breach-notice",
+        AlertKind.REMINDER,
+        "a party is told at once of a breach, and by when it can cure it (C27)",
+        opened_by=(
+            On(
+                BreachNoticeGiven,
+                lambda e: e.breach,
+                lambda e: (
+                    f"Notice was given of a breach of {e.section.replace('_', ' ')}, to be cured "
+                    f"by {e.cure_by}: {e.description}"
+                ),
+            ),
+        ),
+        closed_by=(On(BreachCured, lambda e: e.breach, lambda e: f"Breach {e.breach} was cured."),),
     ),
     StandingAlert(
         ATTRIBUTION_CONTESTED,

@@ -534,6 +534,8 @@ class Frame(Value):
     """How the term is renewed."""
     assets_at_exit: Assets
     """What happens to shared assets at the exit, unless the parties decide otherwise."""
+    cure_period: Duration = "P30D"
+    """How long a party has to cure a breach before the other can leave for it."""
     time_zone: TimeZone = UTC
     """The time zone of days, periods and deadlines, by its IANA name."""
     settles_in: SettlesIn = EACH

@@ -44,6 +44,13 @@ class Renewal(NamedTuple):
     duration: str
 
 
+class Exit(NamedTuple):
+    """An exit: notice was given of it, or both parties agreed it (C27)."""
+
+    effective_on: date
+    id: str
+
+
 class _Change(NamedTuple):
     """A value of a field, from a day on. Changes are in the order of precedence."""
 
@@ -83,34 +90,42 @@ class TermsByDay:
     """All terms that both parties agreed, in the order of agreement."""
     renewals: tuple[Renewal, ...] = ()
     """In the order of agreement."""
-    exits: tuple[date, ...] = ()
-    """The effective days of exits, in order."""
+    exits: tuple[Exit, ...] = ()
+    """In the order of their effective days, with those that were withdrawn."""
+    withdrawn: frozenset[str] = frozenset()
+    """The identifiers of the exits that both parties withdrew."""
 
     @classmethod
     def of(
         cls,
         agreed: Iterable[CommercialTermsAgreed],
         renewals: Iterable[Renewal] = (),
-        exits: Iterable[date] = (),
+        exits: Iterable[Exit] = (),
+        withdrawn: Iterable[str] = (),
     ) -> "TermsByDay":
         """Return the terms by day that follow from what was agreed, given in any order."""
         return cls(
             tuple(sorted(agreed, key=lambda each: (each.agreed_at, each.proposal))),
             tuple(sorted(renewals)),
             tuple(sorted(exits)),
+            frozenset(withdrawn),
         )
 
     def with_agreement(self, agreed: CommercialTermsAgreed) -> "TermsByDay":
         """Return the terms with one more agreement."""
-        return self.of((*self.agreed, agreed), self.renewals, self.exits)
+        return self.of((*self.agreed, agreed), self.renewals, self.exits, self.withdrawn)
 
     def with_renewal(self, renewal: Renewal) -> "TermsByDay":
         """Return the terms with one more renewal."""
-        return self.of(self.agreed, (*self.renewals, renewal), self.exits)
+        return self.of(self.agreed, (*self.renewals, renewal), self.exits, self.withdrawn)
 
-    def with_exit(self, effective_on: date) -> "TermsByDay":
+    def with_exit(self, exit_: Exit) -> "TermsByDay":
         """Return the terms with an exit."""
-        return replace(self, exits=tuple(sorted((*self.exits, effective_on))))
+        return replace(self, exits=tuple(sorted((*self.exits, exit_))))
+
+    def without_exit(self, name: str) -> "TermsByDay":
+        """Return the terms with an exit withdrawn, by its identifier."""
+        return replace(self, withdrawn=self.withdrawn | {name})
 
     @cached_property
     def is_agreed(self) -> bool:
@@ -204,8 +219,9 @@ class TermsByDay:
 
     @cached_property
     def exit(self) -> date | None:
-        """The effective day of the first exit; None if no notice was given."""
-        return self.exits[0] if self.exits else None
+        """The effective day of the first exit that was not withdrawn; None if there is none."""
+        days = (each.effective_on for each in self.exits if each.id not in self.withdrawn)
+        return next(days, None)
 
     @cached_property
     def end(self) -> date | None:

@@ -72,6 +72,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED,
-    version=5,
+    version=6,
     row_type=lambda key: _ROWS[key],
 )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time
 
 from domain.adoption import AdoptionProposed, PartnershipAdopted
 from domain.execution import KickoffHeld
-from domain.exit import ExitNoticeGiven, PartnershipExited
+from domain.exit import ExitAgreed, ExitNoticeGiven, ExitWithdrawn, PartnershipExited
 from domain.exploration import ExplorationBegun, ExplorationClosed, PartnerChosen
 from domain.kernel import Stage
 from domain.partnership import parties_after, stage_after
@@ -112,6 +112,8 @@ OVERVIEW = Projection(
             RenewalReviewHeld,
             PartnershipRenewed,
             ExitNoticeGiven,
+            ExitAgreed,
+            ExitWithdrawn,
             PartnershipExited,
             ExplorationClosed,
         }

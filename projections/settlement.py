@@ -18,7 +18,7 @@ from domain.attribution import AttributionPolicy
 from domain.calendar import month_of
 from domain.deadlines import DeadlineKind, DeadlinePassed, Deadlines, PeriodClosed, silence
 from domain.execution import IncentiveIntroduced
-from domain.exit import ExitNoticeGiven
+from domain.exit import ExitAgreed, ExitNoticeGiven, ExitWithdrawn
 from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.kernel import Event
 from domain.payouts import Payout
@@ -37,7 +37,7 @@ from domain.settlement import (
     RatePublished,
     StatementIssued,
 )
-from domain.terms_by_day import Renewal
+from domain.terms_by_day import Exit, Renewal
 from domain.values import plain
 from projections.fold import NOTHING, Change, Projection, Rows
 from projections.ledger import facts
@@ -70,6 +70,8 @@ AGREEMENTS: frozenset[type[Event]] = frozenset(
         CommercialTermsAgreed,
         PartnershipRenewed,
         ExitNoticeGiven,
+        ExitAgreed,
+        ExitWithdrawn,
         JointInvestmentAgreed,
         IncentiveIntroduced,
         RateAgreed,
@@ -203,7 +205,13 @@ def _agree(book: Book, recorded: Recorded) -> list[str]:
     book.put(AGREED, after)
     event: Any = recorded.event
     match event:
-        case CommercialTermsAgreed() | PartnershipRenewed() | ExitNoticeGiven():
+        case (
+            CommercialTermsAgreed()
+            | PartnershipRenewed()
+            | ExitNoticeGiven()
+            | ExitAgreed()
+            | ExitWithdrawn()
+        ):
             _count_payouts(book)
             day = terms_of(after).first_difference(terms)
             return [] if day is None else book.since(day, terms.start)
@@ -235,8 +243,11 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
         case PartnershipRenewed():
             renewal = Renewal(event.agreed_at, event.proposal, event.duration)
             return replace(row, renewals=(*row.renewals, renewal))
-        case ExitNoticeGiven(effective_on=day):
-            return replace(row, exits=(*row.exits, day))
+        case ExitNoticeGiven() | ExitAgreed():
+            exits = sorted((*row.exits, Exit(event.effective_on, event.exit)))
+            return replace(row, exits=tuple(exits))
+        case ExitWithdrawn():
+            return replace(row, withdrawn=tuple(sorted({*row.withdrawn, event.exit})))
         case JointInvestmentAgreed(proposal=name):
             parts = Investment(dict(event.investment_shares), dict(event.reward_shares))
             return replace(row, investments={**row.investments, name: parts})
@@ -420,6 +431,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=16,
+    version=17,
     row_type=row_type,
 )

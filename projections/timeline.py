@@ -345,9 +345,22 @@ WORDS: dict[type[Event], Words] = {
     ),
     renewal.RenewalProposed: lambda e: f"proposed to renew for {e.duration}",
     renewal.PartnershipRenewed: lambda e: f"and its partner renewed until {e.ends_on}",
-    leaving.ExitNoticeGiven: lambda e: (
-        f"gave notice ({e.reason}), effective {e.effective_on}" + _waived(e)
+    leaving.BreachNoticeGiven: lambda e: (
+        f"gave notice of breach {e.breach} of {e.section.replace('_', ' ')}, to be cured by "
+        f"{e.cure_by}: {e.description}"
     ),
+    leaving.BreachCured: lambda e: f"confirmed that breach {e.breach} was cured",
+    leaving.ExitNoticeGiven: lambda e: (
+        f"gave notice {e.exit} ({e.reason}), effective {e.effective_on}" + _waived(e)
+    ),
+    leaving.ExitProposed: lambda e: (
+        f"proposed to end the partnership on {e.effective_on} ({e.exit}): {e.explanation}"
+    ),
+    leaving.ExitAgreed: lambda e: (
+        f"and its partner agreed to end the partnership on {e.effective_on}"
+    ),
+    leaving.ExitWithdrawalProposed: lambda e: f"proposed to withdraw {e.exit}: {e.explanation}",
+    leaving.ExitWithdrawn: lambda e: f"and its partner withdrew {e.exit}",
     breach_actions.RuleBreached: lambda e: (
         f"rule {e.rule}, version {e.rule_version}, was breached in {e.window}: {e.finding}"
     ),

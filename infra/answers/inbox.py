@@ -22,7 +22,7 @@ from domain.execution import (
     ProposeReview,
     ReachMilestone,
 )
-from domain.exit import CompleteExit
+from domain.exit import CompleteExit, ConfirmCure
 from domain.experiment import StartPilot
 from domain.formation import SignAgreement
 from domain.health import RecordAudit
@@ -386,6 +386,7 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
         ProposeImprovementPlanOutcome,
         "plan",
     ),
+    DeadlineKind.CURE: ("Confirm the cure of breach {} once it is cured.", ConfirmCure, "breach"),
     DeadlineKind.CADENCE: ("Hold the next {}.", ProposeReview, "kind"),
     DeadlineKind.NOTICE_WARNING: (
         "Decide on the renewal; the last day for notice is {}.",

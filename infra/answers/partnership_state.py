@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from domain import terms
 from domain.adoption import AdoptionPart
-from domain.agreement import CommercialTermsAgreed
+from domain.agreement import CommercialTermsAgreed, Section
 from domain.budgets import Budget
 from domain.charter import Charter
 from domain.context import Waiver
@@ -25,7 +25,7 @@ from domain.execution import (
     ReviewHeld,
     ReviewScheduled,
 )
-from domain.exit import AssetsDispositioned, ExitNoticeGiven
+from domain.exit import AssetsDispositioned, ExitReason
 from domain.exploration import (
     AlignmentAssessed,
     CandidateIdentified,
@@ -270,6 +270,38 @@ class ProposalSummary(Item):
     """Why it was declined or withdrawn."""
 
 
+class BreachSummary(Item):
+    """A breach of the agreement of which a party gave notice (C27)."""
+
+    breach: str
+    """The identifier of the breach."""
+    noticed_by: str
+    """The party that gave notice."""
+    section: Section
+    """The section of the agreement that was broken."""
+    description: str
+    """What was broken, and how it can be cured."""
+    cure_by: date
+    """The last day of the cure period."""
+    cured: bool
+    """Whether the party that gave notice confirmed the cure."""
+
+
+class ExitSummary(Item):
+    """An exit: one party gave notice, or both agreed it (C27)."""
+
+    exit: str
+    """The identifier of the exit."""
+    reason: ExitReason | None
+    """The reason of a notice; null if both agreed the exit."""
+    explanation: str
+    """The reasons, in words."""
+    effective_on: date
+    """The first day after the partnership."""
+    withdrawn: bool
+    """Whether both parties withdrew it."""
+
+
 class RenewalSummary(Item):
     """Renewal and exit (C11, C27)."""
 
@@ -281,8 +313,10 @@ class RenewalSummary(Item):
     """The renewal reviews."""
     annual_reviews: tuple[AnnualReviewHeld, ...]
     """The annual reviews of the partnership's relevance, by year as they were held."""
-    notice: ExitNoticeGiven | None
-    """The notice of the exit; null if none was given."""
+    breaches: tuple[BreachSummary, ...]
+    """The breaches of which notice was given."""
+    exits: tuple[ExitSummary, ...]
+    """The exits, by notice or by both, also those that were withdrawn."""
     settlement: FinalSettlementIssued | None
     """The final settlement; null if it is not issued."""
     assets: tuple[AssetsDispositioned, ...]

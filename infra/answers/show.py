@@ -32,6 +32,7 @@ from domain.execution import (
     ReviewScheduled,
     Tasks,
 )
+from domain.exit import Exit, ExitAgreed, ExitNoticeGiven
 from domain.exploration import (
     AudienceOverlapMeasured,
     CandidateApproached,
@@ -70,8 +71,10 @@ from infra.answers.parameters import PositiveWhole
 from infra.answers.partnership_state import (
     AdoptionSummary,
     AgreedTerms,
+    BreachSummary,
     CandidateSummary,
     DisputeSummary,
+    ExitSummary,
     MarketSummary,
     OpenDeadline,
     Overlap,
@@ -435,10 +438,40 @@ def _renewal(state: partnership.Partnership) -> RenewalSummary:
         last_day_for_notice=terms.last_notice_day,
         reviews=tuple(state.renewal.reviews.values()),
         annual_reviews=tuple(state.context.declarations.of(AnnualReviewHeld)),
-        notice=left.notice,
+        breaches=tuple(_breaches(left)),
+        exits=tuple(_exits(state)),
         settlement=left.settlement,
         assets=tuple(left.assets.values()),
     )
+
+
+def _breaches(left: Exit) -> Iterator[BreachSummary]:
+    for name, breach in left.breaches.items():
+        notice = breach.notice
+        yield BreachSummary(
+            breach=name,
+            noticed_by=breach.party,
+            section=notice.section,
+            description=notice.description,
+            cure_by=notice.cure_by,
+            cured=breach.cured,
+        )
+
+
+def _exits(state: partnership.Partnership) -> Iterator[ExitSummary]:
+    withdrawn = state.context.terms.withdrawn
+    found: list[ExitNoticeGiven | ExitAgreed] = [
+        *state.exit.notices.values(),
+        *state.context.agreements.of(ExitAgreed),
+    ]
+    for each in sorted(found, key=lambda one: one.effective_on):
+        yield ExitSummary(
+            exit=each.exit,
+            reason=each.reason if isinstance(each, ExitNoticeGiven) else None,
+            explanation=each.explanation,
+            effective_on=each.effective_on,
+            withdrawn=each.exit in withdrawn,
+        )
 
 
 def _private(state: partnership.Partnership) -> Iterator[PrivateFact]:

@@ -437,8 +437,14 @@ def _renewal_lines(renewed: RenewalSummary) -> Iterator[str]:
         yield f"  {annual.relevance} Untapped: {annual.potential}"
     for review in renewed.reviews:
         yield f"renewal review {review.review} recommends: {review.recommendation}"
-    if notice := renewed.notice:
-        yield f"notice was given ({notice.reason}), effective {notice.effective_on}"
+    for breach in renewed.breaches:
+        state = "cured" if breach.cured else f"to be cured by {breach.cure_by}"
+        yield f"{breach.noticed_by} gave notice of breach {breach.breach}, {state}"
+    for left in renewed.exits:
+        how = f"notice was given ({left.reason})" if left.reason else "both agreed to end it"
+        yield f"{left.exit}: {how}, effective {left.effective_on}" + (
+            "; withdrawn" if left.withdrawn else ""
+        )
     if settlement := renewed.settlement:
         owed = ", ".join(filter(None, map(_owed, settlement.balances))) or "nothing is owed"
         yield f"final settlement {settlement.settlement}: {owed}"
@@ -465,6 +471,7 @@ DEADLINES = {
     DeadlineKind.NOTICE: "the last day for notice, {}, is over",
     DeadlineKind.TERM_END: "the term ends on {}",
     DeadlineKind.EXIT: "the exit takes effect on {}",
+    DeadlineKind.CURE: "the cure period of breach {} ends",
     DeadlineKind.IMPROVEMENT: "improvement plan {} is due",
     DeadlineKind.ANSWER: "the answer to proposal {} is due",
     DeadlineKind.REMINDER: "a reminder of {}",

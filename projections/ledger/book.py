@@ -21,7 +21,7 @@ from domain.claims import ClaimKind
 from domain.recorded import Recorded
 from domain.settlement import rounded
 from domain.terms import Hybrid, Item, LicenceFee, Minimum, ReferralFee, Retainer, RevenueShare
-from domain.terms_by_day import Renewal, TermsByDay
+from domain.terms_by_day import Exit, Renewal, TermsByDay
 from domain.values import RECORDED, instant, plain
 from projections.fold import Row, Rows, rows_under
 from projections.ledger import windows
@@ -149,14 +149,17 @@ def agreed_versions(terms: tuple[str, ...]) -> tuple[CommercialTermsAgreed, ...]
 
 def terms_of(agreed: AgreedRow) -> TermsByDay:
     """Return the terms by day from the row of what was agreed."""
-    return _terms(agreed.terms, agreed.renewals, agreed.exits)
+    return _terms(agreed.terms, agreed.renewals, agreed.exits, agreed.withdrawn)
 
 
 @lru_cache(maxsize=1024)
 def _terms(
-    terms: tuple[str, ...], renewals: tuple[Renewal, ...], exits: tuple[date, ...]
+    terms: tuple[str, ...],
+    renewals: tuple[Renewal, ...],
+    exits: tuple[Exit, ...],
+    withdrawn: tuple[str, ...],
 ) -> TermsByDay:
-    return TermsByDay.of(agreed_versions(terms), renewals, exits)
+    return TermsByDay.of(agreed_versions(terms), renewals, exits, withdrawn)
 
 
 @lru_cache(maxsize=1024)

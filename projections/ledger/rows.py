@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 from zlib import crc32
 
 from domain.payouts import Owed, Payout, Standing
-from domain.terms_by_day import Renewal
+from domain.terms_by_day import Exit, Renewal
 
 R = TypeVar("R")
 
@@ -245,7 +245,9 @@ class AgreedRow:
     terms: tuple[str, ...] = ()
     """Each version of the terms, as the JSON of its event."""
     renewals: tuple[Renewal, ...] = ()
-    exits: tuple[date, ...] = ()
+    exits: tuple[Exit, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+    """The identifiers of the exits that both parties withdrew, in order."""
     offers: Mapping[str, Offer] = field(default_factory=dict)
     investments: Mapping[str, Investment] = field(default_factory=dict)
     rates: Mapping[str, tuple[Rate, ...]] = field(default_factory=dict)

@@ -44,8 +44,8 @@ ObjectToRate PublishRate QualifyLead ReceivePayment RecordJointRevenue RecordPay
 ReopenDeal ReturnPayout ReverseEntry ReverseRefund SubmitReferral WinDeal
 """
 A_RIGHT = """
-DeclineProposal GiveExitNotice OpenDispute StartMediation SubmitEvidence WithdrawDispute
-WithdrawProposal
+ConfirmCure DeclineProposal GiveBreachNotice GiveExitNotice OpenDispute StartMediation
+SubmitEvidence WithdrawDispute WithdrawProposal
 """
 AGREED_IN_ITS_OWN_WAY = """
 ConcludePilot DraftAgreement PromoteVariant RegisterHypothesis SignAgreement StartPilot
@@ -81,6 +81,7 @@ FINAL = {
     "Adjustment",
     "Adoption",
     "Cancellation",
+    "ExitWithdrawal",
     "ImprovementPlanOutcome",
     "IssueResolution",
     "Resolution",
@@ -96,6 +97,7 @@ ENDS = {
     "ImprovementPlan": "both, with `ProposeImprovementPlanOutcome`",
     "Terms": "both, with other terms; either, with notice of the exit",
     "Renewal": "either, with notice of the exit",
+    "Exit": "both, with `ProposeExitWithdrawal`",
 }
 """How each kind ends, where it does not only end with the partnership or is replaced."""
 
@@ -232,7 +234,7 @@ def test_each_agreement_takes_both_sides(kind: type[BilateralAgreement]) -> None
     "stage", [Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL], ids=lambda each: each.value
 )
 def test_what_binds_both_can_be_agreed_in_every_running_stage(stage: Stage) -> None:
-    elsewhere = {"Adoption", "Scope", "JointInvestment", "Renewal"}
+    elsewhere = {"Adoption", "Scope", "JointInvestment", "Renewal", "ExitWithdrawal"}
 
     for kind in KINDS:
         if kind.name not in elsewhere and kind.in_partnership:

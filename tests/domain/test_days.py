@@ -16,6 +16,7 @@ from domain.aggregates import event_types
 from domain.bilateral import BilateralAgreement, BilateralProposed
 from domain.deadlines import RULES, DeadlineKind, DeadlineRule
 from domain.declarations import Declaration
+from domain.exit import ExitWithdrawn
 from domain.kernel import Event
 from domain.standing_alerts import DUE_SOON, STANDING_ALERTS
 from tests.documents import REPOSITORY
@@ -88,8 +89,14 @@ WORDS: Final = {
     DeadlineKind.EXIT: Words(
         "an exit",
         "on the day on which it takes effect",
-        "the notice of the exit",
-        ("ExitNoticeGiven/effective_on",),
+        "the notice of the exit, or the exit that both agreed",
+        ("ExitNoticeGiven/effective_on", "ExitAgreed/effective_on", "ExitWithdrawn/still_ends_on"),
+    ),
+    DeadlineKind.CURE: Words(
+        "the cure of a breach",
+        "at the end of the last day of the cure period",
+        "`cure_period` of the terms",
+        ("BreachNoticeGiven/cure_by",),
     ),
     DeadlineKind.STATEMENT: Words(
         "a statement or a final settlement",
@@ -137,7 +144,8 @@ NOT_REMINDED: Final = {
 NOT_DUE: Final = {
     "The day on which something happened": """
         AgreementAdopted/signed_on ClaimConfirmed/fact_at ClaimObjected/fact_at
-        CommercialTermsAgreed/agreed_at PartnershipAdopted/contract/signed_on
+        CommercialTermsAgreed/agreed_at ExitAgreed/agreed_at ExitWithdrawn/agreed_at
+        PartnershipAdopted/contract/signed_on
         PartnershipAdopted/since PartnershipAdopted/terms/agreed_on PartnershipRenewed/agreed_at
         PaymentCorrected/happened_at ReferralAttributed/touched_at RefundCorrected/fact_at
         RefundCorrected/happened_at VariantObserved/day WinCorrected/fact_at
@@ -203,7 +211,7 @@ def _is_replan(event: type[Event], rule: DeadlineRule) -> bool:
     return issubclass(event, BilateralAgreement) and event in {x.event for x in rule.opened_by}
 
 
-ENDS: Final = {"CommitmentCancelled", "ExitNoticeGiven"}
+ENDS: Final = {"CommitmentCancelled", "ExitNoticeGiven", "ExitAgreed", "ExitWithdrawn"}
 """The events that give something up."""
 
 
@@ -212,8 +220,8 @@ def row(rule: DeadlineRule) -> str:
     words = WORDS[rule.kind]
     opens = [each.event for each in rule.opened_by]
     closes = [each.event for each in rule.closed_by]
-    moves = [each for each in closes if _is_replan(each, rule)]
-    ends = [each for each in closes if each.wire in ENDS]
+    moves = [each for each in closes if _is_replan(each, rule) and each is not ExitWithdrawn]
+    ends = [each for each in closes if each.wire in ENDS and each not in moves]
     does = [each for each in closes if each not in {*moves, *ends}]
     alert = rule.alert.rule if rule.alert else OF_THE_LEDGER.get(rule.kind)
     cells = [words.what, words.due, _listed(opens), words.term]

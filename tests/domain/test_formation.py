@@ -859,7 +859,8 @@ def test_what_protects_both_is_waived_by_neither(rule: str) -> None:
     story = before(HoldKickoff, without=(AcceptTerms, DraftAgreement, SignAgreement))
 
     for party in (OURS, THEIRS):
-        story.when(party, GrantWaiver(rule=rule, reason="There is no time."))
+        waiver = GrantWaiver(rule=rule, reason="There is no time.")
+        assert story.refuses(party, waiver).rule == "cannot-be-waived"
     refusal = story.refuses(OURS, example(HoldKickoff))
 
     assert rule in refusal.facts["unmet"]

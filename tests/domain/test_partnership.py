@@ -27,6 +27,7 @@ MOVES = {
     (Stage.SCALING, Stage.RENEWAL),
     (Stage.RENEWAL, Stage.SCALING),
     (Stage.SCALING, Stage.EXIT),
+    (Stage.EXIT, Stage.SCALING),
     (Stage.EXIT, Stage.ENDED),
 }
 

@@ -226,10 +226,11 @@ def test_notice_on_2028_11_03_is_a_day_late_and_cannot_be_waived() -> None:
     story.on("2028-11-03T00:00")
 
     refusal = story.refuses(THEIRS, notice(ExitReason.TERM_ENDS))
-    story.when(THEIRS, GrantWaiver(rule="notice-period", reason="It was a holiday."))
+    waiver = GrantWaiver(rule="notice-period", reason="It was a holiday.")
 
     assert refusal.rule == "notice-period"
     assert "2028-11-02" in refusal.detail
+    assert story.refuses(THEIRS, waiver).rule == "cannot-be-waived"
     assert story.refuses(THEIRS, notice(ExitReason.TERM_ENDS)).rule == "notice-period"
     assert story.when(THEIRS, notice(ExitReason.TERM_ENDS, date(2029, 1, 2)))
 
@@ -248,16 +249,6 @@ def test_the_last_day_for_notice_is_one_and_the_same_where_months_differ_in_leng
     assert refusal.rule == "notice-period"
 
 
-def test_a_breach_ends_it_at_once_but_never_backwards() -> None:
-    story = at(Stage.EXECUTION)
-    story.on("2026-05-05")
-
-    refusal = story.refuses(THEIRS, notice(ExitReason.BREACH, date(2026, 5, 4)))
-
-    assert refusal.rule == "notice-period"
-    assert story.when(THEIRS, notice(ExitReason.BREACH, date(2026, 5, 5)))
-
-
 def test_leaving_for_underperformance_needs_a_diagnosis_and_a_plan() -> None:
     story = at(Stage.EXECUTION)
     weak = notice(ExitReason.UNDERPERFORMANCE)
@@ -274,8 +265,9 @@ def test_leaving_for_underperformance_needs_a_diagnosis_and_a_plan() -> None:
 def test_who_leaves_cannot_waive_the_other_sides_chance_to_improve(rule: str) -> None:
     story = at(Stage.EXECUTION) if rule == "improvement-plan-first" else after(AgreeImprovementPlan)
 
-    story.when(OURS, GrantWaiver(rule=rule, reason="We have seen enough."))
+    waiver = GrantWaiver(rule=rule, reason="We have seen enough.")
 
+    assert story.refuses(OURS, waiver).rule == "cannot-be-waived"
     assert story.refuses(OURS, notice(ExitReason.UNDERPERFORMANCE)).rule == rule
 
 

@@ -25,7 +25,7 @@ from domain.terms import (
     Trigger,
     named,
 )
-from domain.terms_by_day import Renewal, TermsByDay, local_day
+from domain.terms_by_day import Exit, Renewal, TermsByDay, local_day
 from domain.values import Money
 
 FIRST_DAY, LAST_DAY = date(2025, 12, 28), date(2026, 3, 6)
@@ -129,7 +129,8 @@ def naive_items(facts: list[CommercialTermsAgreed], day: date) -> tuple[int, tup
 class History(NamedTuple):
     agreed: list[CommercialTermsAgreed]
     renewals: list[Renewal]
-    exits: list[date]
+    exits: list[Exit]
+    withdrawn: list[str]
 
 
 moments = st.integers(0, 60 * 24 * 4).map(
@@ -182,8 +183,9 @@ def histories(draw: st.DrawFn) -> History:
     renewals = [
         Renewal(draw(moments), f"R-{each}", draw(spans)) for each in range(draw(st.integers(0, 2)))
     ]
-    exits = [draw(days)] if draw(st.booleans()) else []
-    return History([oldest, *later], renewals, exits)
+    exits = [Exit(draw(days), f"X-{each}") for each in range(draw(st.integers(0, 2)))]
+    withdrawn = [each.id for each in exits if draw(st.booleans())]
+    return History([oldest, *later], renewals, exits, withdrawn)
 
 
 # --- laws --------------------------------------------------------------------------------------
@@ -196,7 +198,9 @@ def test_the_terms_of_a_day_do_not_depend_on_the_order_in_which_they_are_known(
     agreed = random.sample(history.agreed, len(history.agreed))
     renewals = random.sample(history.renewals, len(history.renewals))
 
-    assert TermsByDay.of(agreed, renewals, history.exits) == TermsByDay.of(*history)
+    exits = random.sample(history.exits, len(history.exits))
+
+    assert TermsByDay.of(agreed, renewals, exits, history.withdrawn) == TermsByDay.of(*history)
 
 
 @given(histories())
@@ -232,7 +236,8 @@ def test_the_term_is_counted_once_from_its_start(history: History) -> None:
     counted: list[str] = []
     for _, _, span, is_renewal in sorted(spans):
         counted = [*counted, span] if is_renewal else [span]
-    end = min([add(START, *counted), *history.exits])
+    ahead = [each.effective_on for each in history.exits if each.id not in history.withdrawn]
+    end = min([add(START, *counted), *ahead])
     tail = add_months(end, naive_field(history.agreed, "tail_months", end - timedelta(days=1)))
 
     assert terms.term_ends_on == add(START, *counted)
@@ -325,12 +330,13 @@ def test_an_exit_makes_a_difference_from_the_day_on_which_less_accrues(
     history: History, effective_on: date
 ) -> None:
     before = TermsByDay.of(*history)
-    after = before.with_exit(effective_on)
+    after = before.with_exit(Exit(effective_on, "another"))
     differing = [day for day in DAYS if priced(before, day) != priced(after, day)]
 
     assert before.end is not None
     assert after.end == min(before.end, effective_on)
     assert before.first_difference(after) == (differing[0] if differing else None)
+    assert after.without_exit("another").end == before.end
 
 
 # --- stories -----------------------------------------------------------------------------------

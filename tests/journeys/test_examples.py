@@ -56,6 +56,7 @@ ALERTS = {
         "notice-due@1 2026-11-02": "resolved",
         "due-soon@1 review/aur-2026-q1": "resolved",
         "due-soon@1 review/conversion-floor:1:2026-Q2": "resolved",
+        "renewal-declined@1 aur-renew-a": "resolved",
     },
     "cobalt-docs": {
         "campaign-leads@1 2026-06/docs-week": "resolved",
@@ -63,6 +64,7 @@ ALERTS = {
         "due-soon@1 exit/2027-01-01": "resolved",
         "due-soon@1 review/cob-2026-q3": "resolved",
         "exit-incomplete@1 2027-01-01": "resolved",
+        "exit-ahead@1 exit-1": "resolved",
     },
     "growthos-consulting": {
         "dispute-opened@1 trial": "resolved",
@@ -85,6 +87,7 @@ ALERTS = {
         "due-soon@1 exit/2026-10-01": "resolved",
         "due-soon@1 improvement/fr-plan": "resolved",
         "exit-incomplete@1 2026-10-01": "resolved",
+        "exit-ahead@1 exit-1": "resolved",
         "improvement-due@1 fr-plan": "resolved",
         "due-soon@1 review/fr-review-may": "resolved",
         "due-soon@1 review/subscription-floor:1:2026-05": "resolved",

@@ -2,7 +2,6 @@
 
 What the model knows and the product does not have is left out of a life, for both:
 
-- an exit that both took back;
 - a penalty that the other side raised before it is conceded: the party that owes concedes it;
 - a win that another party collected: who won the deal collected it.
 
@@ -29,6 +28,7 @@ from typing import Any, NamedTuple
 
 from domain import deadlines, payment, payouts, referral, sale, settlement
 from domain import entry as entries
+from domain import exit as leaving
 from domain import terms as product_terms
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy, Method, PolicyKind
@@ -126,13 +126,11 @@ def told(facts: Sequence[Fact]) -> list[Fact]:
     return _keyed(_at_times_of_their_own(known))
 
 
-def _kept(facts: Sequence[Fact]) -> Iterator[Fact]:  # noqa: C901 - one case for each kind
+def _kept(facts: Sequence[Fact]) -> Iterator[Fact]:
     rates: set[tuple[str, ...]] = set()
     gone: set[str] = set()
     for each in sorted(facts, key=lambda each: (each.occurred_at, each.id)):
         match each:
-            case ExitWithdrawn():
-                gone.add(each.id)
             case RatePublished():
                 # A source publishes one rate for a period.
                 identity = (each.base, each.quote, each.period, each.source)
@@ -294,7 +292,7 @@ def _at_times_of_their_own(facts: Sequence[Fact]) -> list[Fact]:
     return found
 
 
-_REFERENCES = ("payment", "claim", "corrects", "entry", "states")
+_REFERENCES = ("payment", "claim", "corrects", "entry", "states", "exit")
 """The fields by which a fact names another by its identifier."""
 
 
@@ -640,9 +638,23 @@ def _(fact: RenewalAgreed, _: object) -> list[Event]:
 def _(fact: ExitSet, _: object) -> list[Event]:
     return [
         ExitNoticeGiven(
+            exit=fact.id,
             reason=ExitReason.NO_LONGER_RELEVANT,
             explanation="a life ends",
             effective_on=fact.effective_on,
+        )
+    ]
+
+
+@events.register
+def _(fact: ExitWithdrawn, _: object) -> list[Event]:
+    return [
+        leaving.ExitWithdrawn(
+            proposal=fact.id,
+            exit=fact.exit,
+            explanation="a life goes on",
+            still_ends_on=None,
+            agreed_at=fact.occurred_at,
         )
     ]
 

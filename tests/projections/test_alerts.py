@@ -712,6 +712,7 @@ def test_notice_given_resolves_the_reminder() -> None:
     story.when(
         THEIRS,
         GiveExitNotice(
+            exit="exit-1",
             reason=ExitReason.NO_LONGER_RELEVANT,
             explanation="We leave the market.",
             effective_on=date(2029, 1, 1),

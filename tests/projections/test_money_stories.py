@@ -118,6 +118,7 @@ def test_a_payment_of_the_day_of_the_exit_earns_nothing_in_every_order() -> None
     story = under(share("15"), notice="P0D")
     arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
     notice = GiveExitNotice(
+        exit="exit-1",
         reason=ExitReason.NO_LONGER_RELEVANT,
         explanation="We part.",
         effective_on=date(2026, 3, 10),
@@ -1089,6 +1090,7 @@ def test_what_was_claimed_before_an_exit_is_confirmed_by_silence_after_it() -> N
     story.on("2026-02-03")
     arrive(story, [theirs("2026-02-03", CLAIM)])
     notice = GiveExitNotice(
+        exit="exit-1",
         reason=ExitReason.NO_LONGER_RELEVANT,
         explanation="We part.",
         effective_on=date(2026, 2, 5),
@@ -1470,6 +1472,7 @@ def test_a_final_settlement_cannot_take_the_name_of_a_statement() -> None:
     story.on("2026-02-01")
     state(story, "2026-01")
     notice = GiveExitNotice(
+        exit="exit-1",
         reason=ExitReason.NO_LONGER_RELEVANT,
         explanation="We part.",
         effective_on=date(2026, 2, 10),

@@ -52,6 +52,8 @@ def test_a_whole_life_passes_all_stages_each_with_its_day() -> None:
         ("scaling", "2026-04-20"),
         ("renewal", "2026-09-01"),
         ("scaling", "2026-09-05"),
+        ("exit", "2026-09-13"),
+        ("scaling", "2026-09-17"),
         ("exit", "2026-10-01"),
         ("ended", "2026-12-03"),
     ]

@@ -752,7 +752,10 @@ def test_at_most_the_balance_is_paid_out() -> None:
 
 def leaving(story: Story, effective_on: date) -> None:
     notice = GiveExitNotice(
-        reason=ExitReason.NO_LONGER_RELEVANT, explanation="We part.", effective_on=effective_on
+        exit="exit-1",
+        reason=ExitReason.NO_LONGER_RELEVANT,
+        explanation="We part.",
+        effective_on=effective_on,
     )
     story.when(THEIRS, notice)
 

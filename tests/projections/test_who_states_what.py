@@ -459,6 +459,8 @@ AGREED: tuple[type[BilateralAgreement], ...] = (
     PartnershipAdopted,
     CommercialTermsAgreed,
     renewal.PartnershipRenewed,
+    leaving.ExitAgreed,
+    leaving.ExitWithdrawn,
     referral.AttributionSettled,
     settlement.RateAgreed,
     settlement.AdjustmentAgreed,

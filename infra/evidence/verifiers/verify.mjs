@@ -1492,7 +1492,8 @@ const MUST_BE_SIGNED = new Set([
     AttributionSettled ResolutionProposed DisputeResolved ScopeProposed ScopeExpanded
     JointInvestmentProposed JointInvestmentAgreed RenewalProposed PartnershipRenewed
     ProposalDeclined ProposalWithdrawn GovernanceProposed GovernanceEstablished
-    ExitNoticeGiven PenaltyConceded WaiverGranted`.split(/\s+/),
+    ExitNoticeGiven BreachNoticeGiven BreachCured ExitProposed ExitAgreed
+    ExitWithdrawalProposed ExitWithdrawn PenaltyConceded WaiverGranted`.split(/\s+/),
   ...KEY_EVENTS,
 ]);
 

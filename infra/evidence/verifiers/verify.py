@@ -1421,14 +1421,14 @@ def _proof_holds(index: int, raw: bytes, log: Log, known: Mapping[str, Checkpoin
 
 MUST_BE_SIGNED: Final = KEY_EVENTS.union(
     _words("""
-    AdoptionPartAgreed AdoptionProposed PartnershipAdopted
-    AgreementDrafted AgreementSigned AttributionProposed AttributionSettled CharterAgreed
-    CharterProposed DataSharingAgreed DataSharingProposed DecisionRuleAgreed DecisionRuleProposed
-    DisputeResolved ExitNoticeGiven FinalSettlementIssued GovernanceEstablished GovernanceProposed
-    JointInvestmentAgreed JointInvestmentProposed PartnershipRenewed PayoutRecorded
-    PenaltyConceded ProposalDeclined ProposalWithdrawn RenewalProposed ResolutionProposed
-    ScopeExpanded ScopeProposed StatementIssued TermsAccepted TermsCountered TermsProposed
-    WaiverGranted
+    AdoptionPartAgreed AdoptionProposed AgreementDrafted AgreementSigned AttributionProposed
+    AttributionSettled BreachCured BreachNoticeGiven CharterAgreed CharterProposed
+    DataSharingAgreed DataSharingProposed DecisionRuleAgreed DecisionRuleProposed
+    DisputeResolved ExitAgreed ExitNoticeGiven ExitProposed ExitWithdrawalProposed ExitWithdrawn
+    FinalSettlementIssued GovernanceEstablished GovernanceProposed JointInvestmentAgreed
+    JointInvestmentProposed PartnershipAdopted PartnershipRenewed PayoutRecorded PenaltyConceded
+    ProposalDeclined ProposalWithdrawn RenewalProposed ResolutionProposed ScopeExpanded
+    ScopeProposed StatementIssued TermsAccepted TermsCountered TermsProposed WaiverGranted
     """)
 )
 # Of these, what the operator itself issues needs no command.

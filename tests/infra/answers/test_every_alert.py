@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 
 from domain.aggregates import command_types
 from domain.attribution import Method
+from domain.bilateral import DeclineProposal
 from domain.calendar import bounds, following
 from domain.dispute import OpenDispute
 from domain.entry import RecordJointRevenue
@@ -28,10 +29,11 @@ from domain.execution import (
     ProposeReview,
     RaiseIssue,
 )
-from domain.exit import ExitReason, GiveExitNotice
+from domain.exit import ExitReason, GiveBreachNotice, GiveExitNotice
 from domain.health import IdentifyRisk, ProposeTarget, RecordAudit
 from domain.kernel import Stage
 from domain.payment import CorrectPayment, ReceivePayment
+from domain.renewal import ProposeRenewal
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, IssueStatement
 from domain.standing_alerts import BY_RULE, COMPUTED, STATEMENT_OVERDUE, AlertKind
@@ -136,6 +138,18 @@ def risk_highest() -> Story:
     return story
 
 
+def exit_ahead() -> Story:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(GiveExitNotice))
+    return story
+
+
+def renewal_declined() -> Story:
+    story = after(ProposeRenewal)
+    story.when(THEIRS, DeclineProposal(proposal="renewal-1", reason="Five years is long."))
+    return story
+
+
 STANDING: dict[str, Callable[[], Story]] = {
     "referral-minimum": lambda: running("2026-04-01"),
     "milestone-missed": milestone_missed,
@@ -157,6 +171,10 @@ STANDING: dict[str, Callable[[], Story]] = {
     "statement-overdue": lambda: later(after(IssueStatement), "2026-06-01"),
     "notice-due": lambda: running("2028-10-03"),
     "term-ended": lambda: running("2029-01-01"),
+    "renewal-declined": renewal_declined,
+    "exit-ahead": exit_ahead,
+    "breach-notice": lambda: after(GiveBreachNotice),
+    "breach-not-cured": lambda: later(after(GiveBreachNotice), "2026-10-08"),
 }
 """A story for each standing alert, at whose end it is open."""
 
@@ -279,6 +297,7 @@ def test_an_overdue_balance_of_the_final_settlement_is_explained_by_it(tmp_path:
     story = sold()
     pay(story, "D-1", "P-1", usd("100.00"))
     notice = GiveExitNotice(
+        exit="exit-1",
         reason=ExitReason.NO_LONGER_RELEVANT,
         explanation="We part.",
         effective_on=date(2026, 3, 15),

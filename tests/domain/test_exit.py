@@ -1,0 +1,358 @@
+"""Ways out: an exit that both agree, one that both withdraw, a breach and its cure (C27)."""
+
+from datetime import date
+
+import pytest
+
+from domain.agreement import Section, Sections
+from domain.bilateral import DeclineProposal
+from domain.deadlines import DeadlineKind
+from domain.execution import (
+    DiagnoseRootCause,
+    ProposeImprovementPlan,
+)
+from domain.exit import (
+    AgreeExit,
+    AgreeExitWithdrawal,
+    BreachCured,
+    BreachNoticeGiven,
+    CompleteExit,
+    ConfirmCure,
+    ExitAgreed,
+    ExitNoticeGiven,
+    ExitReason,
+    ExitWithdrawn,
+    GiveBreachNotice,
+    GiveExitNotice,
+    ProposeExit,
+    ProposeExitWithdrawal,
+)
+from domain.gates import WAIVABLE, GrantWaiver, Requirement
+from domain.kernel import Stage
+from domain.settlement import IssueFinalSettlement
+from tests.life import OURS, THEIRS, after, at, before, example
+from tests.projections.money import amend
+from tests.stories import Story
+
+# --- both end it -------------------------------------------------------------------------------
+
+
+def end(name: str, day: date) -> ProposeExit:
+    return ProposeExit(exit=name, explanation="Both plan other things.", effective_on=day)
+
+
+def stay(name: str, exit_: str) -> ProposeExitWithdrawal:
+    return ProposeExitWithdrawal(proposal=name, exit=exit_, explanation="We go on.")
+
+
+def ended(story: Story, name: str, day: date) -> None:
+    story.when(OURS, end(name, day))
+    assert [type(each) for each in story.when(THEIRS, AgreeExit(exit=name))] == [ExitAgreed]
+
+
+def test_both_can_end_a_partnership_without_notice() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-05-05")
+
+    ended(story, "exit-1", date(2026, 5, 20))
+
+    assert story.partnership.stage is Stage.EXIT
+    assert story.partnership.context.terms.end == date(2026, 5, 20)
+
+
+def test_one_party_alone_ends_nothing() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, end("exit-1", date(2027, 1, 1)))
+
+    assert story.refuses(OURS, AgreeExit(exit="exit-1")).rule == "own-proposal"
+    assert story.partnership.stage is Stage.EXECUTION
+
+
+def test_an_exit_that_was_declined_is_not_agreed() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, end("exit-1", date(2027, 1, 1)))
+    story.when(THEIRS, DeclineProposal(proposal="exit-1", reason="The series is planned."))
+
+    assert story.refuses(THEIRS, AgreeExit(exit="exit-1")).rule == "proposal-declined"
+
+
+def test_both_cannot_end_it_on_a_day_that_is_over() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-05-05")
+    story.when(OURS, end("exit-1", date(2026, 5, 4)))
+
+    assert story.refuses(THEIRS, AgreeExit(exit="exit-1")).rule == "exit-never-backwards"
+
+
+def test_both_can_end_it_earlier_than_the_notice_says() -> None:
+    story = after(GiveExitNotice)
+
+    ended(story, "sooner", date(2026, 11, 1))
+
+    exits = [each for each in story.partnership.deadlines if each.startswith("exit/")]
+    assert story.partnership.context.terms.exit == date(2026, 11, 1)
+    assert exits == ["exit/2026-11-01"]
+
+
+def test_an_agreed_exit_is_settled_and_completed_as_any_other() -> None:
+    story = after(AgreeExit)
+    story.on("2026-12-31T00:00")
+    story.when(OURS, example(IssueFinalSettlement))
+    story.when(OURS, GrantWaiver(rule="assets-dispositioned", reason="There are none."))
+
+    assert story.when(OURS, example(CompleteExit))
+
+
+def test_each_exit_has_an_identifier_of_its_own() -> None:
+    story = after(AgreeExitWithdrawal)
+
+    story.when(OURS, end("exit-2", date(2027, 3, 1)))
+    story.when(THEIRS, example(GiveExitNotice, exit="exit-2"))
+
+    assert story.refuses(THEIRS, AgreeExit(exit="exit-2")).rule == "exit-exists"
+    assert story.refuses(THEIRS, end("exit-2", date(2027, 3, 1))).rule == "proposal-exists"
+
+
+# --- both withdraw it --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", [Stage.EXECUTION, Stage.SCALING])
+def test_both_can_withdraw_a_notice_before_it_takes_effect(stage: Stage) -> None:
+    story = at(stage)
+    before_ = story.partnership.context.terms.end
+    story.when(OURS, example(GiveExitNotice))
+
+    story.when(OURS, stay("stay-1", "exit-2"))
+    [withdrawn] = story.when(THEIRS, AgreeExitWithdrawal(proposal="stay-1"))
+
+    assert isinstance(withdrawn, ExitWithdrawn)
+    assert withdrawn.still_ends_on is None
+    assert story.partnership.stage is stage
+    assert story.partnership.context.terms.end == before_
+    assert not [each for each in story.partnership.deadlines if each.startswith("exit/")]
+
+
+def test_a_withdrawn_exit_leaves_the_other_one() -> None:
+    story = after(GiveExitNotice)
+    ended(story, "sooner", date(2026, 11, 1))
+
+    story.when(OURS, stay("stay-3", "sooner"))
+    [withdrawn] = story.when(THEIRS, AgreeExitWithdrawal(proposal="stay-3"))
+
+    assert isinstance(withdrawn, ExitWithdrawn)
+    assert withdrawn.still_ends_on == date(2026, 12, 1)
+    assert story.partnership.stage is Stage.EXIT
+    assert "exit/2026-12-01" in story.partnership.deadlines
+
+
+def test_who_gave_notice_cannot_withdraw_it_alone() -> None:
+    story = after(GiveExitNotice)
+    story.when(THEIRS, stay("stay-3", "exit-2"))
+
+    assert story.refuses(THEIRS, AgreeExitWithdrawal(proposal="stay-3")).rule == "own-proposal"
+
+
+def test_an_exit_that_took_effect_is_not_withdrawn() -> None:
+    story = after(GiveExitNotice)
+    story.when(OURS, stay("stay-3", "exit-2"))
+    story.on("2026-12-01T00:00")
+
+    refusal = story.refuses(THEIRS, AgreeExitWithdrawal(proposal="stay-3"))
+
+    assert refusal.rule == "exit-took-effect"
+
+
+def test_only_an_exit_that_is_ahead_is_withdrawn() -> None:
+    story = after(GiveExitNotice)
+
+    refusal = story.refuses(OURS, stay("stay-3", "exit-1"))
+
+    assert refusal.rule == "no-such-exit"
+    assert refusal.facts["known"] == ["exit-2"]
+
+
+def test_after_a_withdrawn_exit_the_days_of_the_term_are_ahead_again() -> None:
+    story = after(AgreeExitWithdrawal)
+
+    kinds = {each.kind for each in story.partnership.deadlines.values()}
+
+    assert {DeadlineKind.NOTICE, DeadlineKind.NOTICE_WARNING, DeadlineKind.TERM_END} <= kinds
+
+
+def test_a_day_for_notice_that_went_by_while_an_exit_was_ahead_is_not_recorded_late() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2028-10-20")
+    story.when(OURS, example(GiveExitNotice, effective_on=date(2029, 1, 1)))
+    story.on("2028-12-01")
+
+    story.when(OURS, stay("stay-1", "exit-2"))
+    story.when(THEIRS, AgreeExitWithdrawal(proposal="stay-1"))
+
+    kinds = {each.kind for each in story.partnership.deadlines.values()}
+    assert DeadlineKind.TERM_END in kinds
+    assert DeadlineKind.NOTICE not in kinds
+
+
+# --- breach ------------------------------------------------------------------------------------
+
+
+def leave_for(breach: str | None, day: date) -> GiveExitNotice:
+    return example(
+        GiveExitNotice, exit="leave", reason=ExitReason.BREACH, breach=breach, effective_on=day
+    )
+
+
+def noticed(day: str = "2026-05-05") -> Story:
+    story = at(Stage.EXECUTION)
+    story.on(day)
+    story.when(OURS, example(GiveBreachNotice))
+    return story
+
+
+def test_a_breach_names_what_was_broken_and_has_a_cure_period() -> None:
+    story = noticed()
+
+    [notice] = story.facts(BreachNoticeGiven)
+
+    assert notice.section is Section.CONFIDENTIALITY
+    assert notice.cure_by == date(2026, 6, 4)
+
+
+def test_the_cure_period_is_a_term() -> None:
+    story = at(Stage.EXECUTION)
+    amend(story, since=date(2026, 5, 1), cure_period="P10D")
+    story.on("2026-05-05")
+    story.when(OURS, example(GiveBreachNotice))
+
+    assert story.facts(BreachNoticeGiven)[0].cure_by == date(2026, 5, 15)
+
+
+def test_leaving_for_a_breach_needs_its_notice_and_the_cure_period() -> None:
+    story = noticed()
+
+    assert story.refuses(OURS, leave_for(None, date(2026, 7, 1))).rule == "breach-notice-first"
+    assert story.refuses(OURS, leave_for("other", date(2026, 7, 1))).rule == "breach-notice-first"
+    assert story.refuses(THEIRS, leave_for("breach-1", date(2026, 7, 1))).rule == (
+        "breach-notice-first"
+    )
+    story.on("2026-06-04T23:59")
+    assert story.refuses(OURS, leave_for("breach-1", date(2026, 7, 1))).rule == "cure-period"
+
+
+def test_after_the_cure_period_a_breach_ends_it_at_once_but_never_backwards() -> None:
+    story = noticed()
+    story.on("2026-06-05T00:00")
+
+    refusal = story.refuses(OURS, leave_for("breach-1", date(2026, 6, 4)))
+    given = story.when(OURS, leave_for("breach-1", date(2026, 6, 5)))
+
+    assert refusal.rule == "notice-period"
+    assert isinstance(given[0], ExitNoticeGiven)
+
+
+def test_nobody_leaves_for_a_breach_that_was_cured() -> None:
+    story = noticed()
+    story.on("2026-05-20")
+    assert story.when(OURS, ConfirmCure(breach="breach-1")) == [BreachCured(breach="breach-1")]
+    assert story.when(OURS, ConfirmCure(breach="breach-1")) == []
+    story.on("2026-07-01")
+
+    assert story.refuses(OURS, leave_for("breach-1", date(2026, 8, 1))).rule == "breach-not-cured"
+
+
+def test_who_broke_it_does_not_confirm_its_own_cure() -> None:
+    story = noticed()
+
+    refusal = story.refuses(THEIRS, ConfirmCure(breach="breach-1"))
+
+    assert refusal.rule == "no-such-breach"
+
+
+def test_notice_of_a_breach_is_given_once() -> None:
+    story = noticed()
+    story.on("2026-05-09")
+
+    again = story.when(OURS, example(GiveBreachNotice))
+    other = example(GiveBreachNotice, description="Something else.")
+
+    assert again == []
+    assert story.refuses(OURS, other).rule == "already-recorded"
+    assert story.refuses(THEIRS, example(GiveBreachNotice)).rule == "breach-exists"
+
+
+def test_the_sections_that_can_be_broken_are_those_of_the_agreement() -> None:
+    assert [each.value for each in Section] == [*Sections.model_fields]
+
+
+# --- underperformance --------------------------------------------------------------------------
+
+
+def weak() -> GiveExitNotice:
+    return example(
+        GiveExitNotice, reason=ExitReason.UNDERPERFORMANCE, effective_on=date(2027, 1, 1)
+    )
+
+
+def proposed() -> Story:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(DiagnoseRootCause))
+    story.when(OURS, example(ProposeImprovementPlan))
+    return story
+
+
+def test_a_plan_that_the_other_party_declined_opens_the_way() -> None:
+    story = proposed()
+    story.when(THEIRS, DeclineProposal(proposal="plan-1", reason="We see no need."))
+
+    assert story.refuses(THEIRS, weak()).rule == "improvement-plan-first"
+    assert story.when(OURS, weak())
+
+
+def test_a_plan_left_unanswered_until_its_deadline_opens_the_way() -> None:
+    story = proposed()
+    story.on("2026-03-31T23:59")
+    assert story.refuses(OURS, weak()).rule == "improvement-plan-first"
+    story.on("2026-04-01T00:00")
+
+    assert story.refuses(THEIRS, weak()).rule == "improvement-plan-first"
+    assert story.when(OURS, weak())
+
+
+# --- waivers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stage", "rule"),
+    [
+        (Stage.EXPLORATION, "terms-not-signed"),
+        (Stage.EXPLORATION, "alignment:luck"),
+        (Stage.EXPLORATION, "no such rule"),
+        (Stage.FORMATION, "sponsor:nobody"),
+        (Stage.FORMATION, "candidate-scored"),
+        (Stage.EXECUTION, "charter-agreed"),
+        (Stage.EXIT, "evidence-first"),
+    ],
+)
+def test_a_rule_that_no_waiver_can_pass_is_not_waived(stage: Stage, rule: str) -> None:
+    story = at(stage)
+
+    refusal = story.refuses(OURS, GrantWaiver(rule=rule, reason="There is no time."))
+
+    assert refusal.rule == "cannot-be-waived"
+
+
+def test_every_rule_that_can_be_waived_is_offered_where_its_gate_is_ahead() -> None:
+    story = at(Stage.EXPLORATION)
+    offered = story.refuses(OURS, GrantWaiver(rule="none", reason="Why not.")).facts["known"]
+
+    story = before(CompleteExit)
+    late = story.refuses(OURS, GrantWaiver(rule="none", reason="Why not.")).facts["known"]
+
+    names = {each.partition(":")[0] for each in WAIVABLE}
+    assert {each.partition(":")[0] for each in offered} == names
+    assert late == ["assets-dispositioned"]
+
+
+def test_a_requirement_says_whether_it_can_be_waived() -> None:
+    assert Requirement("sponsor:acme", met=False, detail="", hint="").waivable
+    assert not Requirement("notice-period", met=False, detail="", hint="").waivable
