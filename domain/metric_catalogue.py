@@ -309,8 +309,8 @@ def check_segment(name: str, segment: str | None, measured: MeasuredBy) -> None:
 def check_threshold(name: str, currency: str | None, measured: MeasuredBy) -> None:
     """Raise `Refused` unless a metric can have a minimum, or a bonus from a threshold on.
 
-    Of the metric more is better. Money has a currency (`check_currency`). The ledger counts deals
-    for it, and no entries.
+    Of the metric more is better. Money has a currency (`check_currency`). The ledger counts what a
+    party brought in deals for it, no entries, and no figures of each party.
     """
     check_currency(name, currency)
     if known(name).of_entries and measured == "count":
@@ -319,6 +319,14 @@ def check_threshold(name: str, currency: str | None, measured: MeasuredBy) -> No
             "A bonus and a minimum count deals, or a reported figure. "
             f"{name} is counted from entries.",
             'Agree that a report decides ("measured": "report"), or share the entries out.',
+        )
+    if known(name).by_party and known(name).of_deals and measured == "count":
+        raise Refused(
+            "figures-by-party-decide-no-fee",
+            "A bonus and a minimum count what one party brought, or a reported figure. "
+            f"{name} is shown for each party.",
+            "Use deals_won, deals_paid or payments, or agree that a report decides "
+            '("measured": "report").',
         )
     if known(name).direction is not Direction.UP:
         raise Refused(

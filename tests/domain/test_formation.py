@@ -493,6 +493,10 @@ SHORTFALL = Minimum(
             changed(BONUS, bonus_metric="joint_revenue", currency="USD"),
             "entries-decide-no-fee",
         ),
+        (
+            changed(BONUS, bonus_metric="deals_sourced"),
+            "figures-by-party-decide-no-fee",
+        ),
     ],
 )
 def test_an_item_that_cannot_be_computed_is_refused(item: Item, rule: str) -> None:
