@@ -91,7 +91,8 @@ candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist
 contributions-decide-no-rule correction-content cure-period currency-of-a-metric deadline-has-passed
 deal-exists denominator-too-small dispute-exceeds-earnings dispute-names-amount dispute-resolved
 effective-date entries-decide-no-fee exit-exists exit-never-backwards exit-took-effect
-figure-negative figure-not-whole figure-shape final-settlement frame-incomplete given-twice
+figure-negative figure-not-whole figure-shape figures-by-party-decide-no-fee final-settlement
+frame-incomplete given-twice
 governance-established improvement-deadline incentive-ends-first incentive-never-backwards
 item-name-taken items-for-a-time key-used-before less-is-better local-to-a-market manager
 months-of-a-share name-taken no-longer-wins no-proportion no-such-budget not-a-program
