@@ -230,6 +230,19 @@ class DisputeSummary(Item):
     """How the dispute ended; null while it is open."""
 
 
+class RecordSummary(Item):
+    """Something that a party recorded, and that is in no other part of the state."""
+
+    type: str
+    """The type of the event."""
+    at: datetime
+    """When it happened."""
+    party: str
+    """The party that recorded it."""
+    text: str
+    """What it says, in words."""
+
+
 class ProposalState(StrEnum):
     """The states of a proposal."""
 
@@ -404,5 +417,8 @@ class PartnershipState(Answer):
     """The renewal reviews, the notice, and what the exit settled."""
     private: tuple[PrivateFact, ...]
     """The facts that only one party sees; empty for the other."""
+    records: tuple[RecordSummary, ...]
+    """What else the parties recorded, such as audits, lessons, wins, rates and the evidence in
+    disputes; the latest first."""
     deadlines: tuple[OpenDeadline, ...]
     """The deadlines that have not passed, the next one first."""

@@ -6,7 +6,7 @@ The models of the answer are in `partnership_state`, its text is in `show_text`.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from domain import dispute, exploration, partnership
 from domain.adoption import PartnershipAdopted, parts_of
@@ -19,18 +19,25 @@ from domain.bilateral import (
 )
 from domain.budgets import budgets
 from domain.consent import Proposal
+from domain.dispute import EvidenceSubmitted
 from domain.execution import (
     CommunicationPolicyAgreed,
+    IncentiveIntroduced,
+    InvestmentReduced,
     IssueEscalated,
     IssueRaised,
     IssueResolved,
+    LessonRecorded,
     MilestoneMissed,
     MilestonePlanned,
     MilestoneReached,
+    OnboardingStepCompleted,
     ReviewHeld,
     ReviewMissed,
     ReviewScheduled,
+    RootCauseDiagnosed,
     Tasks,
+    TrainingCompleted,
 )
 from domain.exit import Exit, ExitAgreed, ExitNoticeGiven
 from domain.exploration import (
@@ -38,11 +45,15 @@ from domain.exploration import (
     CandidateApproached,
     CandidateDeclined,
     CandidateScored,
+    DecisionChecklistCompleted,
+    IdealPartnerProfileDefined,
+    IntegrationSpendCommitted,
 )
 from domain.formation import (
     BestAlternativeDeclared,
     CharterAgreed,
     DecisionRuleAgreed,
+    EvidenceAttached,
     Formation,
     NonNegotiableDeclared,
 )
@@ -52,6 +63,7 @@ from domain.governance import (
     ResourcesCommitted,
     SponsorAssigned,
 )
+from domain.health import ComplianceAudited, ManagerRotated, WinCelebrated
 from domain.kernel import Act, Event
 from domain.markets import (
     LocalFeedbackRecorded,
@@ -62,6 +74,7 @@ from domain.markets import (
 )
 from domain.recorded import Recorded
 from domain.renewal import AnnualReviewHeld
+from domain.settlement import RateObjected, RatePublished
 from domain.sharing import DataSharingAgreed
 from domain.terms import describe, restarted
 from domain.terms_by_day import TermsByDay
@@ -84,6 +97,7 @@ from infra.answers.partnership_state import (
     PrivateFact,
     ProposalState,
     ProposalSummary,
+    RecordSummary,
     RenewalSummary,
     RuleSummary,
     SignedAgreement,
@@ -129,6 +143,7 @@ def ask(
     folded = _Folded.of(map(named, own_stream(history, id, when)), sight)
     state, tasks = folded.state, folded.task_times
     stated, agreements = state.context.declarations, state.context.agreements
+    of_disputes = [*map(named, when.of(history.below(f"{id}/dispute")))]
     charter = agreements.latest(CharterAgreed)
     policy = agreements.latest(CommunicationPolicyAgreed)
     beginning = state.adoption.latest or state.exploration.begun
@@ -163,12 +178,33 @@ def ask(
         milestones=_tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks),
         reviews=_tasks(ReviewScheduled, ReviewHeld, state.execution.reviews, tasks),
         issues=_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks),
-        disputes=tuple(_disputes(map(named, when.of(history.below(f"{id}/dispute"))))),
+        disputes=tuple(_disputes(of_disputes)),
         proposals=tuple(_proposals(folded)),
         renewal=_renewal(state),
         private=tuple(_private(state)),
+        records=_records([*folded.records, *_evidence(of_disputes)]),
         deadlines=tuple(open_deadlines(state)),
     )
+
+
+ON_RECORD: Final[tuple[type[Event], ...]] = (
+    IdealPartnerProfileDefined,
+    IntegrationSpendCommitted,
+    DecisionChecklistCompleted,
+    OnboardingStepCompleted,
+    TrainingCompleted,
+    LessonRecorded,
+    WinCelebrated,
+    ManagerRotated,
+    ComplianceAudited,
+    RootCauseDiagnosed,
+    IncentiveIntroduced,
+    InvestmentReduced,
+    EvidenceAttached,
+    RatePublished,
+    RateObjected,
+)
+"""The events that no other part of the state shows."""
 
 
 @dataclass(slots=True)
@@ -190,6 +226,8 @@ class _Folded:
     """By the type of the event that planned the task, and its identifier."""
     answers: dict[tuple[str, str], Act] = field(default_factory=dict)
     """Who ended each proposal and when, by the wire name of its kind and its identifier."""
+    records: list[RecordSummary] = field(default_factory=list)
+    """What else was recorded, in order."""
 
     @classmethod
     def of(cls, stream: Iterable[Recorded], sight: Sight) -> "_Folded":
@@ -197,6 +235,8 @@ class _Folded:
         for recorded in filter(sight.shows, stream):
             folded.state = partnership.evolve(folded.state, recorded.event, recorded.act)
             folded._note(recorded, sight)
+            if isinstance(recorded.event, ON_RECORD):
+                folded.records.append(_on_record(recorded))
         return folded
 
     def _note(self, recorded: Recorded, sight: Sight) -> None:
@@ -238,6 +278,21 @@ def _answered_proposal(event: Event) -> tuple[str, str] | None:
             return event.wire, proposal
         case _:
             return None
+
+
+def _on_record(recorded: Recorded) -> RecordSummary:
+    act, event = recorded.act, recorded.event
+    return RecordSummary(type=event.wire, at=act.occurred_at, party=act.party, text=words(event))
+
+
+def _evidence(of_disputes: Iterable[Recorded]) -> Iterator[RecordSummary]:
+    for each in of_disputes:
+        if isinstance(each.event, EvidenceSubmitted):
+            yield _on_record(each)
+
+
+def _records(found: Iterable[RecordSummary]) -> tuple[RecordSummary, ...]:
+    return tuple(sorted(found, key=lambda each: each.at, reverse=True))
 
 
 def open_deadlines(state: partnership.Partnership) -> Iterator[OpenDeadline]:

@@ -87,6 +87,8 @@ def text(state: PartnershipState) -> Iterator[Block]:
         "private to its party",
         2,
     )
+    records = [(minute(each.at), each.party, each.text) for each in state.records]
+    yield Table(["RECORDED", "BY", "WHAT"], records, "also on record", 2)
     deadlines = [(minute(each.due), _in_words(each.kind, each.ref)) for each in state.deadlines]
     yield Table(["DUE", "DEADLINE"], deadlines, "open deadlines", 2)
 
