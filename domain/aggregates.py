@@ -16,6 +16,7 @@ from domain import (
     dispute,
     entry,
     experiment,
+    merge,
     program,
     reported_figure,
 )
@@ -81,7 +82,9 @@ def rests_on(partnership_id: str, command: Command) -> str | None:
 
     What a command needs of that stream is never undone there.
     """
-    cited = experiment.cited_by(command)
+    cited, into = experiment.cited_by(command), merge.merged_into(command)
+    if into is not None:
+        return f"{partnership_id}/deal/{into}"
     return None if cited is None else f"{partnership_id}/experiment/{cited}"
 
 
@@ -128,7 +131,8 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
             return events
         case Deal() if isinstance(command, DealCommand | ClaimCommand | ProposalAnswer):
             partnerships.admit(command, partnership, act)
-            return deal.decide(command, state, act, partnership.agreed)
+            into = cited if isinstance(cited, Deal) else None
+            return deal.decide(command, state, act, partnership.agreed, ledger, into)
         case Entry() if isinstance(command, EntryCommand | ClaimCommand):
             partnerships.admit(command, partnership, act)
             return entry.decide(command, state, act, partnership.agreed)

@@ -106,6 +106,11 @@ class _Answer(Value):
         return self.about if own else f"the {self.fact.replace('/', ' ')} of {self.about}"
 
     @property
+    def is_of_a_lead(self) -> bool:
+        """Whether the fact is that a lead was submitted, so that it is accepted or rejected."""
+        return self.fact == ClaimKind.REFERRAL
+
+    @property
     def about(self) -> str:
         """What the fact belongs to, in words."""
         if self.deal is not None:

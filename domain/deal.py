@@ -5,12 +5,12 @@ at what happened before, not at what arrived before, and what names something th
 record yet waits for it. Referrals, sales and payments have a module each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, assert_never
 
-from domain import claims
+from domain import claims, merge
 from domain.bilateral import (
     BilateralAgreement,
     BilateralCommand,
@@ -22,6 +22,7 @@ from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
 from domain.deal_record import Deal, DealCommand
 from domain.facts import Stated, first, with_fact
 from domain.kernel import Act, Awaited, AwaitedKind, Event, Refused
+from domain.merge import MERGE, DealsMerged, MergeContext
 from domain.payment import (
     CorrectPayment,
     CorrectRefund,
@@ -74,19 +75,29 @@ from domain.sale import (
     reopen,
     win,
 )
+from domain.settlement import Ledger
 from domain.terms import check_parties
 from domain.terms_by_day import Agreed
 from domain.values import instant
 
 
-def decide(
-    command: DealCommand | ClaimCommand | ProposalAnswer, state: Deal, act: Act, agreed: Agreed
+def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it can depend on
+    command: DealCommand | ClaimCommand | ProposalAnswer,
+    state: Deal,
+    act: Act,
+    agreed: Agreed,
+    ledger: Callable[[], Ledger] = Ledger,
+    into: Deal | None = None,
 ) -> list[Event]:
-    """Decide a command on a deal. Raises `Refused`."""
-    if isinstance(command, ClaimCommand):
-        return claims.decide(command, state.facts, state.answers, act)
+    """Decide a command on a deal. Raises `Refused`.
+
+    `ledger` and `into`, the deal that a proposal of a merge names, are for merges.
+    """
     if isinstance(command, ProposalAnswer):
         return state.agreements.answer(command, act, (command.within or "").replace("/", " "))
+    merge.check_counts(command, state, act)
+    if isinstance(command, ClaimCommand):
+        return claims.decide(command, state.facts, state.answers, act)
     if isinstance(command, SubmitReferral):
         return submit(command, state, act, agreed.ends_at)
     _check(command, act, agreed.parties)
@@ -104,7 +115,10 @@ def decide(
         case AttributeReferral():
             return attribute(command, state, act, referral)
         case BilateralCommand():
-            return state.agreements.decide(command, agreed, act, f"deal {command.deal}")
+            context = (
+                MergeContext(state, into, ledger) if command.agreement is DealsMerged else agreed
+            )
+            return state.agreements.decide(command, context, act, f"deal {command.deal}")
         case QualifyLead():
             return take_step(Step.QUALIFIED, LeadQualified.of(command), state, act)
         case CreateOpportunity():
@@ -232,7 +246,7 @@ def _can_be_meant(fact: Stated, command: Correction, act: Act) -> bool:
 def evolve(state: Deal, event: Event, act: Act) -> Deal:
     """Fold an event into a deal's state."""
     if isinstance(event, BilateralProposed | BilateralAgreement | ProposalEnded):
-        return replace(state, agreements=state.agreements.evolve(event, act))
+        state = replace(state, agreements=state.agreements.evolve(event, act))
     if isinstance(event, ClaimConfirmed | ClaimObjected):
         answer = Answered(event, act.party, act.occurred_at)
         return replace(state, answers=(*state.answers, answer))
@@ -268,5 +282,6 @@ _NAMES: Final[Mapping[type[Event], str]] = {
     DealCancelled: CANCELLATION,
     DealLost: LOSS,
     DealReopened: REOPENING,
+    DealsMerged: MERGE,
     WinCorrected: f"correction/{WIN}",
 }

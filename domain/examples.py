@@ -161,6 +161,7 @@ from domain.markets import (
     Role,
     TargetMarket,
 )
+from domain.merge import AgreeMerge, ProposeMerge
 from domain.partnership import PassTime
 from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
 from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
@@ -775,6 +776,15 @@ _EXECUTION = [
     Step("2026-01-30", OURS, CreateOpportunity(deal="D-2")),
     Step("2026-01-30", OURS, WinDeal(deal="D-2", annual_contract_value=usd("500.00"))),
     Step("2026-01-30", OURS, CancelDeal(deal="D-2", reason="They withdrew within two weeks.")),
+    Step("2026-01-30", THEIRS, SubmitReferral(deal="D-3", lead="lead-3")),
+    Step(
+        "2026-01-30",
+        OURS,
+        ProposeMerge(
+            deal="D-3", proposal="one-client", into="D-1", reason="It is a branch of the client."
+        ),
+    ),
+    Step("2026-01-30", THEIRS, AgreeMerge(deal="D-3", proposal="one-client")),
     Step("2026-01-30", OURS, HoldReview(review="operations-1", minutes="All is on its way.")),
     Step(
         "2026-01-30",

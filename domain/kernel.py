@@ -81,6 +81,9 @@ class Awaited(NamedTuple):
     kind: AwaitedKind
     id: str
     words: str
+    stream: str = ""
+    """The stream in which it is recorded, below the partnership's; empty for the stream that
+    decides the command."""
 
 
 class Refused(Exception):
@@ -90,8 +93,7 @@ class Refused(Exception):
     repeats the values for programs; ``field`` names the field of the command that is wrong.
 
     `awaits` is set if the only fault is that something which the command names is not on record
-    yet. That is always recorded in the stream that decides the command, so the command can wait
-    for the next events of that stream.
+    yet. The command then waits for the next events of the stream in which that is recorded.
     """
 
     def __init__(

@@ -39,6 +39,7 @@ from domain.formation import (
 from domain.gates import WaiverGranted
 from domain.governance import GovernanceEstablished
 from domain.kernel import Act, Command, Event, Refused, Stage, Unknown, Value
+from domain.merge import DealsMerged, MergeProposed
 from domain.payouts import PayoutRecorded
 from domain.referral import AttributionProposed, AttributionSettled
 from domain.renewal import PartnershipRenewed, RenewalProposed
@@ -155,6 +156,8 @@ BINDING: frozenset[type[Event]] = frozenset(
         PayoutRecorded,
         AttributionProposed,
         AttributionSettled,
+        MergeProposed,
+        DealsMerged,
         ResolutionProposed,
         DisputeResolved,
         ScopeProposed,

@@ -347,6 +347,15 @@ def _nothing_earned(_: str, __: str, ___: date) -> Mapping[str, Decimal]:
     return {}
 
 
+class Merges(NamedTuple):
+    """The part of a deal in the merges that both parties agreed."""
+
+    into: str | None = None
+    """The deal that it was merged into."""
+    duplicates: tuple[str, ...] = ()
+    """The deals that were merged into it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """What accrued and is not stated yet."""
@@ -356,6 +365,8 @@ class Ledger:
     earnings: Callable[[str, str, date], Mapping[str, Decimal]] = _nothing_earned
     """Takes a subject (`deal/D-1`), a party and a day. Returns what the subject earned for the
     party from facts up to that day, by currency."""
+    merges: Callable[[str], Merges] = lambda _: Merges()
+    """Takes a deal. Returns its part in the merges of duplicates."""
 
     def up_to(self, period: str) -> list[Accrued]:
         """Return what accrued up to the end of a period."""

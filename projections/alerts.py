@@ -471,7 +471,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=28,
+    version=29,
     row_type=_row_type,
     facts_from=FACTS,
 )

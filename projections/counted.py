@@ -22,6 +22,7 @@ from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected
 from domain.deal_record import Deal
 from domain.entry import Entry, EntryReversed, JointRevenueReceived, SharedCostIncurred
 from domain.kernel import Act, Event
+from domain.merge import DealsMerged
 from domain.metric_catalogue import CATALOGUE, Unit
 from domain.payment import (
     PaymentCorrected,
@@ -403,7 +404,7 @@ _REPLIES: _Events = frozenset({ClaimConfirmed, ClaimObjected})
 
 
 def _counter(count: Count, events: Iterable[type[Event]], *metrics: str) -> _Counter:
-    return _Counter(frozenset(metrics), count, frozenset(events) | _REPLIES)
+    return _Counter(frozenset(metrics), count, frozenset(events) | _REPLIES | {DealsMerged})
 
 
 _COUNTERS = (

@@ -21,6 +21,7 @@ from domain.execution import IncentiveIntroduced
 from domain.exit import ExitAgreed, ExitNoticeGiven, ExitWithdrawn
 from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.kernel import Event
+from domain.merge import DealsMerged
 from domain.payouts import Payout
 from domain.recorded import Recorded
 from domain.referral import AttributionSettled
@@ -32,6 +33,7 @@ from domain.settlement import (
     Balance,
     FinalSettlementIssued,
     Ledger,
+    Merges,
     RateAgreed,
     RateObjected,
     RatePublished,
@@ -177,6 +179,10 @@ def _fact(book: Book, recorded: Recorded) -> list[str]:
     if after is before:
         return []
     book.put(key, after)
+    if isinstance(recorded.event, DealsMerged):
+        into = f"deal/{recorded.event.into}"
+        book.put(into, facts.with_duplicate(book.row(into, SubjectRow), recorded.event))
+        return [key]
     book.index(key, facts.days_of(key, recorded.event, recorded.act, book.terms.day))
     return [key]
 
@@ -395,6 +401,7 @@ def ledger(rows: Rows) -> Ledger:
         tuple(_accrued(totals.open)),
         tuple(each for each in _accrued(totals.held) if any(each.earned.values())),
         lambda subject, party, day: earned(rows, subject, party, day),
+        lambda deal: merges(rows, deal),
     )
 
 
@@ -414,6 +421,12 @@ def _accrued(sums: Mapping[str, Sum]) -> Iterator[Accrued]:
         yield Accrued(month, currency, settles_in, found, each.own, each.settled, each.lines)
 
 
+def merges(rows: Rows, deal: str) -> Merges:
+    """Return the part of a deal in merges, from the same rows."""
+    row: SubjectRow = rows.get(f"deal/{deal}", SubjectRow())
+    return Merges(row.merged_into or None, row.duplicates)
+
+
 def earned(rows: Rows, subject: str, party: str, day: date) -> dict[str, Decimal]:
     """Return what a party earned for a subject from facts up to the end of a day, by currency."""
     book = Book(rows, None)  # type: ignore[arg-type] # reads only
@@ -431,6 +444,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=17,
+    version=18,
     row_type=row_type,
 )

@@ -29,6 +29,7 @@ from domain import (
     health,
     keyring,
     markets,
+    merge,
     payment,
     payouts,
     people,
@@ -412,6 +413,10 @@ WORDS: dict[type[Event], Words] = {
     referral.AttributionSettled: lambda e: (
         f"and its partner settled the credit for {e.deal}: {_shares(e.shares)}"
     ),
+    merge.MergeProposed: lambda e: f"proposed to merge {e.deal} into {e.into}: {e.reason}",
+    merge.DealsMerged: lambda e: (
+        f"and its partner merged {e.deal} into {e.into}: {e.reason}; {e.deal} counts nowhere"
+    ),
     referral.LeadQualified: lambda e: f"qualified lead {e.deal}",
     referral.OpportunityCreated: lambda e: f"opened an opportunity on {e.deal}",
     referral.DemoHeld: lambda e: f"held a demo for {e.deal}",
@@ -435,8 +440,14 @@ WORDS: dict[type[Event], Words] = {
     payment.RefundCorrected: lambda e: (
         f"corrected refund {e.refund} of deal {e.deal}: {_corrected(e)}: {e.reason}"
     ),
-    claims.ClaimConfirmed: lambda e: f"confirmed {e.named}",
-    claims.ClaimObjected: lambda e: f"objected to {e.named}: {e.reason}",
+    claims.ClaimConfirmed: lambda e: (
+        f"accepted lead {e.deal}" if e.is_of_a_lead else f"confirmed {e.named}"
+    ),
+    claims.ClaimObjected: lambda e: (
+        f"rejected lead {e.deal}: {e.reason}"
+        if e.is_of_a_lead
+        else f"objected to {e.named}: {e.reason}"
+    ),
     experiment.HypothesisRegistered: lambda e: (
         f"registered experiment {e.experiment} on {e.metric}: {e.hypothesis}"
     ),

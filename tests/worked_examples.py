@@ -134,7 +134,9 @@ def _both(proposes: str, accepts: str, data: Data) -> Iterator[Said]:
     """Both agree what a message proposes: acme proposes it."""
     yield Said("acme", proposes, data)
     yield Said(
-        "north", accepts, {name: data[name] for name in ("dispute", "proposal") if name in data}
+        "north",
+        accepts,
+        {name: data[name] for name in ("deal", "dispute", "proposal") if name in data},
     )
 
 
@@ -337,6 +339,17 @@ SENTENCES: dict[str, Callable[..., Iterable[Said]]] = {
     ],
     rf"payment (?P<payment>{_REF}) of deal (?P<deal>{_REF}) was (?P<amount>{_MONEY})": _correct,
     rf"(?P<verb>confirms|objects to) payment (?P<payment>{_REF}) of deal (?P<deal>{_REF})": _answer,
+    rf"accepts the lead of deal (?P<deal>{_REF})": lambda by, deal: [
+        Said(by, "ConfirmClaim", {"deal": deal, "fact": "referral"})
+    ],
+    rf"rejects the lead of deal (?P<deal>{_REF}): (?P<reason>.+)": lambda by, deal, reason: [
+        Said(by, "ObjectToClaim", {"deal": deal, "fact": "referral", "reason": reason})
+    ],
+    rf"merge deal (?P<deal>{_REF}) into deal (?P<into>{_REF})": lambda by, deal, into: _both(
+        "ProposeMerge",
+        "AgreeMerge",
+        {"deal": deal, "proposal": f"{deal}-{by}", "into": into, "reason": "the same client"},
+    ),
     rf"dispute (?P<dispute>{_REF}): (?P<amount>{_MONEY}) of deal (?P<deal>{_REF})": _dispute,
     rf"uphold dispute (?P<dispute>{_REF})": _resolve,
     rf"agree adjustment (?P<proposal>[\w-]+): (?P<owes>\w+) owes (?P<to>\w+) "

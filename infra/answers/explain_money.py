@@ -120,6 +120,10 @@ class DealExplained(Item):
     """What was explained: a deal."""
     deal: str
     """The deal."""
+    merged_into: str | None
+    """The deal that counts for the client, if this one is a duplicate that counts nowhere."""
+    duplicates: tuple[str, ...]
+    """The duplicates that were merged into this deal."""
     credit: tuple[Credited, ...]
     """The credit of each party."""
     priced: tuple[PricedFact, ...]
@@ -223,6 +227,8 @@ def deal_explained(postings: Postings, posted: list[LedgerLine], name: str) -> D
     views = _views(postings, row, name)
     return DealExplained(
         deal=name,
+        merged_into=row.merged_into or None,
+        duplicates=row.duplicates,
         credit=tuple(_credit(view) for view in views),
         priced=tuple(
             _priced(postings, each, taken.get((each.fact, each.item), Decimal(0)))
@@ -356,6 +362,16 @@ def text(found: MoneyExplained) -> Iterator[Block]:
 
 def _deal_text(found: DealExplained) -> Iterator[Block]:
     yield Line(f"deal {found.deal}", "bold")
+    if found.duplicates:
+        yield Line(f"merged into it, and counted nowhere: {', '.join(found.duplicates)}", indent=2)
+    if found.merged_into:
+        yield Line(
+            f"merged into {found.merged_into}: it counts nowhere. State what belongs to the client "
+            f"on deal {found.merged_into}.",
+            indent=2,
+        )
+        yield from _lines("lines", found.lines)
+        return
     for each in found.credit:
         contested = ", contested" if each.contested else ""
         yield Line(

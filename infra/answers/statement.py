@@ -103,6 +103,9 @@ class LedgerLine(Item):
     replaced: str | None = None
     """Why another line takes its place, if only the currency or the rate of its statement is
     another; null for every other line."""
+    merged_into: str | None = None
+    """The deal that a duplicate was merged into, if the line takes back what the duplicate earned;
+    null for every other line."""
     text: str
     """What the line is for, in words."""
 
@@ -344,6 +347,8 @@ def _parts(line: LedgerLine) -> Iterator[str]:
         yield f"after {in_words(line.cause)}"
     if line.replaced:
         yield f"replaced: {line.replaced}"
+    if line.merged_into:
+        yield f"taken back: the deal is merged into {line.merged_into}"
     yield from _priced(line)
     if line.rate not in {None, Decimal(1)}:
         yield f"{_plain(line.settled)} {line.settles_in} at {_plain(line.rate)}"

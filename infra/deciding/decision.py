@@ -55,7 +55,8 @@ class DecisionContext:
 class Decider:
     """Decides inputs one after another, each on the states that the ones before it left.
 
-    An input that waits is decided again after each event of its stream, in the same batch.
+    An input that waits is decided again after each event of the stream that it waits for, in the
+    same batch.
     """
 
     def __init__(self, context: DecisionContext, recorder: Recorder) -> None:
@@ -157,13 +158,14 @@ class Decider:
         waiting, now = self._batch.waiting, self._received_at(message)
         waited = waiting.get(message.identity)
         since = waited.since if waited and waited.until >= now else now
+        stream = f"{message.subject}/{awaits.stream}" if awaits.stream else message.stream
         try:
             waiting.add(
                 Waiting(
                     *message.identity,
                     message.subject,
-                    message.stream,
-                    self._states.version(message.stream),
+                    stream,
+                    self._states.version(stream),
                     message.type,
                     awaits.kind.value,
                     awaits.id,
@@ -186,7 +188,11 @@ class Decider:
             recorded = len(self._batch.events)
             for each in self._batch.waiting.of_stream(stream):
                 self._taken = None
-                self._decide(intake.read(each.raw))
+                message, before = intake.read(each.raw), len(self._batch.events)
+                self._decide(message)
+                moved = len(self._batch.events) > before
+                if moved and isinstance(message, Input) and message.stream != stream:
+                    self._settle(message.stream)
 
     def _end_misplaced(self, name: str) -> None:
         """Refuse the waiting inputs of a partnership that its stage no longer allows."""

@@ -24,7 +24,7 @@ from infra.deciding.states import States
 from infra.deciding.waiting import DEFAULT_LIMITS, WaitingInputs, WaitingLimits
 from infra.settings import OPERATOR, RefusalLimits
 from infra.store.errors import Conflict
-from infra.store.history import History, Refusal, Waiting
+from infra.store.history import History, Key, Refusal, Waiting
 from infra.store.views import Views
 
 ATTEMPTS = 8
@@ -225,6 +225,12 @@ class Service:
 
 def _decided_with(sent: Sequence[Input], waiting: Sequence[Waiting]) -> list[Input]:
     """Return the waiting inputs that the sent ones may let be decided."""
-    streams = {each.stream for each in sent}
-    read = (intake.read(each.raw) for each in waiting if each.stream in streams)
-    return [each for each in read if isinstance(each, Input)]
+    streams, found = {each.stream for each in sent}, dict[Key, Input]()
+    known = -1
+    while known < len(found):
+        known = len(found)
+        read = (intake.read(each.raw) for each in waiting if each.stream in streams)
+        found = {each.identity: each for each in read if isinstance(each, Input)}
+        # One that waits for another stream is decided in its own, where others wait for it.
+        streams |= {each.stream for each in found.values()}
+    return [*found.values()]

@@ -86,7 +86,8 @@ class Refusal:
 class Waiting:
     """An input that waits for something that it names and that is not on record yet.
 
-    `stream` decides it, and `version` is the version of that stream at which it was decided last.
+    It waits for events of `stream`, and `version` is the version of that stream at which it was
+    decided last.
     `awaited_kind`, `awaited_id` and `awaited` (in words) say what it waits for. `until` is when its
     days are over. The store assigns `number`, the order in which waiting inputs are decided.
     """

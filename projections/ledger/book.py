@@ -581,6 +581,8 @@ class Book:
             if text not in wanted:
                 by = replacing.get(LineKey.of(text).priced)
                 why = self._why_replaced(text, by, wanted[by]) if by else {}
+                if row.merged_into:
+                    why = {"merged_into": row.merged_into}
                 self._difference(text, old, None, why)
         held = self._held(found, holds, wanted, row) if holds else {}
         for text in {**row.held, **held}:

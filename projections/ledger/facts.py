@@ -15,6 +15,7 @@ from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected
 from domain.dispute import DisputeOpened, DisputeOutcome, DisputeResolved
 from domain.entry import EntryReversed, JointRevenueReceived, PenaltyConceded, SharedCostIncurred
 from domain.kernel import Act, Event
+from domain.merge import DealsMerged
 from domain.payment import (
     PaymentCorrected,
     PaymentReceived,
@@ -69,6 +70,7 @@ ON_DEALS: frozenset[type[Event]] = frozenset(
         WinCorrected,
         PaymentCorrected,
         RefundCorrected,
+        DealsMerged,
     }
 )
 ON_ENTRIES: frozenset[type[Event]] = frozenset(
@@ -117,6 +119,8 @@ class Stated(NamedTuple):
 
 def with_credit(row: SubjectRow, event: AttributionSettled, act: Act) -> SubjectRow:
     """Return the row of a deal with who is credited with it, as both settled it last."""
+    if row.merged_into:
+        return row
     settled = SettledCredit(act.occurred_at, event.proposal, dict(event.shares))
     if row.credit is not None and row.credit[:2] >= settled[:2]:
         return row
@@ -124,8 +128,15 @@ def with_credit(row: SubjectRow, event: AttributionSettled, act: Act) -> Subject
 
 
 def with_fact(row: R, event: Event, act: Act) -> R:
-    """Return the row of a subject with what an event says."""
+    """Return the row of a subject with what an event says.
+
+    Nothing that is said of a duplicate counts, whether it was recorded before its merge or after.
+    """
+    if row.merged_into:
+        return row
     kind = type(event)
+    if isinstance(event, DealsMerged):
+        return _merged(row, event)
     if kind in REPLIES:
         return _with_reply(row, event, act)
     if correct := _CORRECTIONS.get(kind):
@@ -138,6 +149,18 @@ def with_fact(row: R, event: Event, act: Act) -> R:
     if key not in row.facts:
         return row.with_facts({**row.facts, key: fact})
     return _stated_again(row, key, fact)
+
+
+def _merged(row: R, event: DealsMerged) -> R:
+    nothing: dict[str, Any] = {"facts": {}, "corrections": {}, "replies": {}, "others": {}}
+    if isinstance(row, SubjectRow):
+        nothing["credit"] = None
+    return replace(row, **nothing, merged_into=event.into)
+
+
+def with_duplicate(row: SubjectRow, event: DealsMerged) -> SubjectRow:
+    """Return the row of the deal that another was merged into."""
+    return replace(row, duplicates=tuple(sorted({*row.duplicates, event.deal})))
 
 
 def _stated_again(row: R, key: str, fact: Fact) -> R:

@@ -172,6 +172,8 @@ class FactsRow:
     replies: Mapping[str, Reply] = field(default_factory=dict)
     others: Mapping[str, Fact] = field(default_factory=dict)
     """The other statement of each fact that both parties stated."""
+    merged_into: str = ""
+    """The deal that a duplicate was merged into. The row then has no facts, because none counts."""
 
     def with_facts(self, facts: Mapping[str, Fact]) -> Self:
         """Return the row with these facts."""
@@ -185,6 +187,8 @@ class SubjectRow(FactsRow):
 
     credit: SettledCredit | None = None
     """Who is credited with a deal, as both settled it last."""
+    duplicates: tuple[str, ...] = ()
+    """The deals that were merged into a deal, by name."""
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
     months: tuple[str, ...] = ()
     """The months whose index names the subject."""

@@ -84,6 +84,7 @@ FINAL = {
     "ExitWithdrawal",
     "ImprovementPlanOutcome",
     "IssueResolution",
+    "Merge",
     "Resolution",
     "Renewal",
 }

@@ -16,7 +16,7 @@ from domain.claims import (
 )
 from domain.entry import RecordJointRevenue, ReverseEntry
 from domain.execution import HoldKickoff
-from domain.kernel import AwaitedKind
+from domain.kernel import Awaited, AwaitedKind
 from domain.payment import CorrectPayment, IssueRefund, ReceivePayment, ReverseRefund
 from domain.reported_figure import (
     CorrectMetric,
@@ -100,7 +100,7 @@ def test_what_is_not_there_yet_is_awaited() -> None:
     refusal = story.refuses(THEIRS, confirm("win"))
 
     assert refusal.rule == "no-such-claim"
-    assert refusal.awaits == (AwaitedKind.WIN, "win", "the win of deal D-1")
+    assert refusal.awaits == Awaited(AwaitedKind.WIN, "win", "the win of deal D-1")
 
 
 def test_a_correction_of_its_own_does_not_hide_the_correction_that_a_party_waits_for() -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from domain.claims import ClaimConfirmed, ClaimKind, ConfirmClaim, ObjectToClaim
 from domain.execution import IncentiveIntroduced, IntroduceIncentive
-from domain.kernel import AwaitedKind, Command, Refused
+from domain.kernel import Awaited, AwaitedKind, Command, Refused
 from domain.payouts import (
     CorrectPayout,
     Known,
@@ -384,7 +384,7 @@ def test_what_is_said_of_a_payout_waits_for_it(command: CorrectPayout | ReturnPa
     refusal = before(CorrectPayout, without=RecordPayout).refuses(OURS, command)
 
     assert refusal.rule == "no-such-payout"
-    assert refusal.awaits == (AwaitedKind.PAYOUT, "out-2", "payout out-2")
+    assert refusal.awaits == Awaited(AwaitedKind.PAYOUT, "out-2", "payout out-2")
 
 
 def test_a_correction_of_a_payout_gives_an_amount_or_says_that_it_never_happened() -> None:

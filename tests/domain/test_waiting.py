@@ -14,7 +14,7 @@ from domain.declarations import DeclarationCommand
 from domain.dispute import AcceptResolution, ProposeResolution
 from domain.formation import ProposeCharter
 from domain.governance import AssignContact
-from domain.kernel import AwaitedKind, Command
+from domain.kernel import Awaited, AwaitedKind, Command
 from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.sale import LoseDeal, ReopenDeal
@@ -152,7 +152,7 @@ def test_what_is_awaited_is_named_in_words() -> None:
 
     refusal = story.refuses("growthos", payment)
 
-    assert refusal.awaits == (AwaitedKind.REFERRAL, "D-77", "the referral of deal D-77")
+    assert refusal.awaits == Awaited(AwaitedKind.REFERRAL, "D-77", "the referral of deal D-77")
 
 
 def test_an_acceptance_waits_for_its_proposal_in_its_dispute() -> None:
@@ -162,7 +162,7 @@ def test_an_acceptance_waits_for_its_proposal_in_its_dispute() -> None:
 
     proposal, dispute = example(AcceptResolution).proposal, example(AcceptResolution).dispute
     words = f"proposal {proposal} of dispute {dispute}"
-    assert refusal.awaits == (AwaitedKind.PROPOSAL, proposal, words)
+    assert refusal.awaits == Awaited(AwaitedKind.PROPOSAL, proposal, words)
 
 
 def test_once_its_dispute_has_ended_an_acceptance_waits_for_nothing() -> None:

@@ -23,6 +23,7 @@ from domain.execution import IssueCause
 from domain.experiment import CorrectObservation
 from domain.exploration import CloseExploration
 from domain.kernel import Awaited, AwaitedKind, Command
+from domain.merge import AgreeMerge, ProposeMerge
 from domain.partnership import PassTime
 from domain.payment import IssueRefund, ReceivePayment, ReverseRefund
 from domain.referral import AttributeReferral, CreateOpportunity, SubmitReferral
@@ -141,6 +142,34 @@ def test_the_case_o2_is_taken_when_the_deal_is_won_and_sent_again_it_waits_in_on
     assert send(running, EARLY)[0] == Outcome(
         "duplicate", payment.source, payment.source_id, NAME, payment.index, 1
     )
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+def test_a_merge_waits_for_the_deal_that_counts_and_its_acceptance_for_the_merge(
+    running: Accord, *, together: bool
+) -> None:
+    duplicate = SubmitReferral(deal="D2", lead="lead-1")
+    proposed = ProposeMerge(deal="D2", proposal="M1", into=DEAL, reason="One client.")
+    raws = [
+        sent(AgreeMerge(deal="D2", proposal="M1"), party="north"),
+        sent(proposed),
+        sent(duplicate, "second", party="north"),
+        sent(REFERRAL, party="north"),
+    ]
+    seen = []
+    for each in [raws] if together else [[raw] for raw in raws]:
+        send(running, *each)
+        seen.append([words for _, words in waiting(running)])
+
+    if not together:
+        assert seen[2] == ["proposal M1 of deal D2", "the referral of deal D1"]
+    assert seen[-1] == []
+    assert of_deals(running) == [
+        "ReferralSubmitted",
+        "ReferralSubmitted",
+        "MergeProposed",
+        "DealsMerged",
+    ]
 
 
 def test_what_it_waits_for_is_named_anew_as_the_deal_goes_on(running: Accord) -> None:

@@ -38,6 +38,7 @@ TITLES = [
     "Taking back",
     "Corrections",
     "Who may state what",
+    "Deal registration",
     "From accrual to payout",
     "Another currency",
     "Adopted partnerships",

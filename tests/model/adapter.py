@@ -26,7 +26,7 @@ from functools import singledispatch
 from random import Random
 from typing import Any, NamedTuple
 
-from domain import deadlines, payment, payouts, referral, sale, settlement
+from domain import deadlines, merge, payment, payouts, referral, sale, settlement
 from domain import entry as entries
 from domain import exit as leaving
 from domain import terms as product_terms
@@ -63,6 +63,7 @@ from tests.model.facts import (
     DealCancelled,
     DealLost,
     DealReopened,
+    DealsMerged,
     DealWon,
     DisputeOpened,
     DisputeResolved,
@@ -687,6 +688,13 @@ def _(fact: OpportunityCreated, _: object) -> list[Event]:
 def _(fact: AttributionSettled, _: object) -> list[Event]:
     return [
         referral.AttributionSettled(deal=fact.deal, proposal=fact.id, shares=_shares(fact.credit))
+    ]
+
+
+@events.register
+def _(fact: DealsMerged, _: object) -> list[Event]:
+    return [
+        merge.DealsMerged(deal=fact.deal, proposal=fact.id, into=fact.into, reason="one client")
     ]
 
 

@@ -12,6 +12,7 @@ from tests.model.facts import (
     Corrected,
     DealCancelled,
     DealReopened,
+    DealsMerged,
     DealWon,
     DisputeOpened,
     DisputeResolved,
@@ -235,7 +236,9 @@ def _of_fact(fact: Fact, known: Known) -> Iterator[str]:  # noqa: C901, PLR0912 
         case PaymentReturned():
             yield fact.kind
         case Corrected():
-            first = next(each for each in known.facts if each.id == fact.corrects)
+            first = next((each for each in known.facts if each.id == fact.corrects), None)
+            if first is None:
+                return  # It is of a duplicate.
             void = "" if fact.replacement else ", void"
             yield f"correction of {_CORRECTED[type(first)]}{void}"
         case EntryReversed(entry=entry) if _is(entry, PenaltyRaised, known):
@@ -298,6 +301,7 @@ _WORDS: dict[type[Fact], str] = {
     ExitSet: "exit",
     ExitWithdrawn: "exit withdrawn",
     AttributionSettled: "attribution settled",
+    DealsMerged: "duplicate merged",
     DealReopened: "deal reopened",
     DealCancelled: "deal cancelled",
     ReturnReversed: "refund reversed",

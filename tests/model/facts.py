@@ -296,6 +296,14 @@ class AttributionSettled(Fact):
 
 
 @dataclass(frozen=True)
+class DealsMerged(Fact):
+    """Both agreed that a deal is a duplicate: the same client as another deal."""
+
+    deal: str
+    into: str
+
+
+@dataclass(frozen=True)
 class DealWon(Fact):
     """The conversion of a deal, with its annual value."""
 

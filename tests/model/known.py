@@ -14,6 +14,7 @@ from tests.model.facts import (
     Confirmed,
     Corrected,
     DealCancelled,
+    DealsMerged,
     DealWon,
     EntryReversed,
     Fact,
@@ -377,4 +378,7 @@ def known_of(
     now = known_at or max(
         (each.occurred_at for each in found), default=datetime(1, 1, 1, tzinfo=UTC)
     )
+    # A duplicate counts nowhere: it is as if nothing had ever been stated of it.
+    duplicates = {each.deal for each in found if isinstance(each, DealsMerged)}
+    found = [each for each in found if getattr(each, "deal", None) not in duplicates]
     return Known(tuple(in_order(found)), parties, now, terms_of(found))

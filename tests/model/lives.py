@@ -25,6 +25,7 @@ from tests.model.facts import (
     DealCancelled,
     DealLost,
     DealReopened,
+    DealsMerged,
     DealWon,
     DisputeOpened,
     DisputeResolved,
@@ -194,6 +195,7 @@ def life(
         _contest(found, size)
     if found.chance(60):
         _dispute(found)
+    _merge(found, seeded(seed + 4))
     last = max(each.occurred_at for each in found.facts)
     horizon = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=DAYS)
     facts = recorded(found.facts, random)
@@ -419,6 +421,20 @@ def _deal(found: Life) -> None:
     if found.chance(10):
         at = found.later(paid)
         found.add(DealCancelled(found.new("cancelled"), at, at, stater, deal))
+
+
+def _merge(found: Life, random: Random) -> None:
+    """Let both find that one or two deals are duplicates of others."""
+    deals = [each.deal for each in found.facts if isinstance(each, ReferralSubmitted)]
+    if len(deals) < 2 or random.randrange(100) >= 35:
+        return
+    random.shuffle(deals)
+    duplicates = deals[: random.randrange(1, min(3, len(deals)))]
+    for deal in duplicates:
+        first = next(each for each in found.facts if getattr(each, "deal", None) == deal)
+        at = first.occurred_at + timedelta(days=random.randrange(1, 250), seconds=1)
+        into = random.choice(deals[len(duplicates) :])
+        found.add(DealsMerged(found.new("merge"), at, at, random.choice(PARTIES), deal, into))
 
 
 def _touch(found: Life, deal: str, by: Party, to: Party, at: datetime) -> None:
@@ -1228,6 +1244,8 @@ def _rests_on(fact: Fact, on: Fact) -> bool:  # noqa: C901, PLR0911, PLR0912 - o
             return withdrawn.exit == on.id
         case (TouchClaimed() | OpportunityCreated()) as each, ReferralSubmitted() as referral:
             return each.deal == referral.deal
+        case DealsMerged() as each, ReferralSubmitted() as referral:
+            return referral.deal in {each.deal, each.into}
         case (DealWon() | DealLost() | DealReopened() | AttributionSettled()) as each, (
             ReferralSubmitted() | OpportunityCreated() | DealLost() | DealReopened()
         ) as earlier:

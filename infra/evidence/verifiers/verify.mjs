@@ -1489,7 +1489,8 @@ const MUST_BE_SIGNED = new Set([
     TermsProposed TermsCountered TermsAccepted CharterProposed CharterAgreed DecisionRuleProposed
     DecisionRuleAgreed AgreementDrafted AgreementSigned DataSharingProposed DataSharingAgreed
     StatementIssued FinalSettlementIssued PayoutRecorded AttributionProposed
-    AttributionSettled ResolutionProposed DisputeResolved ScopeProposed ScopeExpanded
+    AttributionSettled MergeProposed DealsMerged ResolutionProposed DisputeResolved
+    ScopeProposed ScopeExpanded
     JointInvestmentProposed JointInvestmentAgreed RenewalProposed PartnershipRenewed
     ProposalDeclined ProposalWithdrawn GovernanceProposed GovernanceEstablished
     ExitNoticeGiven BreachNoticeGiven BreachCured ExitProposed ExitAgreed

@@ -1423,12 +1423,13 @@ MUST_BE_SIGNED: Final = KEY_EVENTS.union(
     _words("""
     AdoptionPartAgreed AdoptionProposed AgreementDrafted AgreementSigned AttributionProposed
     AttributionSettled BreachCured BreachNoticeGiven CharterAgreed CharterProposed
-    DataSharingAgreed DataSharingProposed DecisionRuleAgreed DecisionRuleProposed
+    DataSharingAgreed DataSharingProposed DealsMerged DecisionRuleAgreed DecisionRuleProposed
     DisputeResolved ExitAgreed ExitNoticeGiven ExitProposed ExitWithdrawalProposed ExitWithdrawn
     FinalSettlementIssued GovernanceEstablished GovernanceProposed JointInvestmentAgreed
-    JointInvestmentProposed PartnershipAdopted PartnershipRenewed PayoutRecorded PenaltyConceded
-    ProposalDeclined ProposalWithdrawn RenewalProposed ResolutionProposed ScopeExpanded
-    ScopeProposed StatementIssued TermsAccepted TermsCountered TermsProposed WaiverGranted
+    JointInvestmentProposed MergeProposed PartnershipAdopted PartnershipRenewed PayoutRecorded
+    PenaltyConceded ProposalDeclined ProposalWithdrawn RenewalProposed ResolutionProposed
+    ScopeExpanded ScopeProposed StatementIssued TermsAccepted TermsCountered TermsProposed
+    WaiverGranted
     """)
 )
 # Of these, what the operator itself issues needs no command.
