@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from domain.context import PartnershipContext
-from domain.execution import InvestmentReduced, ReviewScheduled
+from domain.execution import CommitmentCancelled, InvestmentReduced, ReviewScheduled
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import RUNNING, Event, Value
 from domain.rules import HALF, Action, DecisionRule
@@ -75,8 +75,9 @@ def next_action(breaches: Breaches, context: PartnershipContext) -> Event | None
         return None
     reviews = {each.review for each in context.agreements.versions(ReviewScheduled)}
     reductions = {each.reduction for each in context.declarations.of(InvestmentReduced)}
+    given_up = {each.ref for each in context.agreements.versions(CommitmentCancelled)}
     for breach, recorded_at in breaches.open.values():
-        if _name_of(breach) not in reviews | reductions:
+        if _name_of(breach) not in reviews | reductions | given_up:
             event = _asked_by(breach, recorded_at, context)
             if event is not None:
                 return event

@@ -1,7 +1,7 @@
 """Which command corrects what another one recorded: history is not edited, so a new event does it.
 
-Two kinds of commands need no row. A declaration that may be restated is stated again, and an
-agreement is replaced by a new proposal.
+Two kinds of commands need no row. A declaration that may be restated or changed is stated again,
+with the reason (`change_reason`) where it is changed. An agreement is replaced by a new proposal.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Final
 
 from domain.bilateral import BilateralCommand, DeclineProposal, WithdrawProposal
 from domain.claims import ConfirmClaim, ObjectToClaim
-from domain.declarations import DeclarationCommand
+from domain.declarations import Changeable, DeclarationCommand
 from domain.dispute import OpenDispute, StartMediation, SubmitEvidence, WithdrawDispute
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import HoldKickoff, HoldReview, ReachMilestone
@@ -159,5 +159,6 @@ def correcting(command: type[Command]) -> type[Command] | None:
     if issubclass(command, DeclarationCommand):
         if command in {PublishRate, ObjectToRate}:
             return ProposeRate  # type: ignore[no-any-return] # a class that is made
-        return command if command.declaration.restated else None
+        kind = command.declaration
+        return command if kind.restated or issubclass(kind, Changeable) else None
     return CORRECTIONS[command]

@@ -24,6 +24,7 @@ from domain.bilateral import (
     ProposalWithdrawn,
 )
 from domain.calendar import add, bounds, following, month_of, months_of, quarter_of
+from domain.declarations import Changeable
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
@@ -316,6 +317,13 @@ def _rules(terms: TermsByDay, day: date) -> DayRules:
     return terms.frame(day).days if terms.is_agreed else DayRules()
 
 
+def _escalation(event: IssueRaised, act: Act, _: TermsByDay, __: Deadlines) -> Iterator[Deadline]:
+    """Yield when an issue is escalated; words that are corrected change nothing of it."""
+    if event.change_reason is None:
+        due = act.occurred_at + ESCALATE_AFTER
+        yield Deadline(due, DeadlineKind.ISSUE, event.issue, act.occurred_at)
+
+
 def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN401 - made
     """Return by when a proposal is answered."""
     kind = event.agreement
@@ -392,7 +400,8 @@ def _amended_cadence(
 def _review_after(event: Event, act: Act, terms: TermsByDay, _: Deadlines) -> Iterator[Deadline]:
     """Yield the next review of a kind, counted from one that was held or did not happen."""
     if not isinstance(event, DeadlinePassed):
-        yield from _next_review(cadence_of(event), act.occurred_at, terms)
+        kind = _counted(event)
+        yield from _next_review(kind, act.occurred_at, terms) if kind else ()
     elif event.kind is DeadlineKind.CADENCE:
         yield from _next_review(event.ref, act.occurred_at, terms)
 
@@ -400,6 +409,12 @@ def _review_after(event: Event, act: Act, terms: TermsByDay, _: Deadlines) -> It
 def cadence_words(kind: str) -> str:
     """Return what an agreed cadence is of, in words: ``operational review``, ``audit``."""
     return kind.replace("_", " ") if kind in {"annual_review", "audit"} else f"{kind} review"
+
+
+def _counted(event: Event) -> str | None:
+    """Return the cadence that an event counts for; None for the correction of one that counted."""
+    is_correction = isinstance(event, Changeable) and event.change_reason is not None
+    return None if is_correction else cadence_of(event)
 
 
 def _held(event: Any) -> str:  # noqa: ANN401 - one of `_HELD`
@@ -604,7 +619,7 @@ RULES = (
         ),
         passing=_passes(DeadlineKind.CADENCE),
         closed_by=(
-            *(_closes(each, cadence_of, _held) for each in _HELD),
+            *(_closes(each, _counted, _held) for each in _HELD),
             _amends("cadence"),
         ),
         alert=DeadlineAlert(
@@ -644,14 +659,7 @@ RULES = (
     ),
     DeadlineRule(
         DeadlineKind.ISSUE,
-        opened_by=(
-            _opens(
-                IssueRaised,
-                lambda e, act, _: Deadline(
-                    act.occurred_at + ESCALATE_AFTER, DeadlineKind.ISSUE, e.issue, act.occurred_at
-                ),
-            ),
-        ),
+        opened_by=(_opens_several(IssueRaised, _escalation),),
         passing=_records(
             IssueEscalated,
             lambda e: e.issue,

@@ -1,8 +1,9 @@
 """Declarations: events that one party records and that have no other effect.
 
 This is the one mechanism for all of them. A declaration has an identity: some of its fields, and
-its party where each party makes its own. Recorded again it decides nothing; recorded with other
-content it is refused, unless its kind may be restated. Its command is made from its fields.
+its party where each party makes its own. Recorded again it decides nothing. Recorded with other
+content it is refused, unless its kind may be restated, or unless it is `Changeable` and its author
+gives the reason. Its command is made from its fields.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ from pydantic import create_model
 
 from domain.bilateral import BilateralAgreements
 from domain.facts import already_recorded
-from domain.kernel import NOT_ENDED, Act, Command, Event, Stage, Unknown
+from domain.kernel import NOT_ENDED, Act, Command, Event, NotNow, Stage, Unknown, Value
+from domain.values import Text
 
 F = TypeVar("F", bound="Declaration")
 
@@ -24,6 +26,13 @@ class DeclarationCommand(Command):
     """A command that records a declaration."""
 
     declaration: ClassVar[type["Declaration"]]
+
+
+class Changeable(Value):
+    """The fields of a declaration that can be corrected, or changed, with the reason."""
+
+    change_reason: Text | None = None
+    """Why it replaces what was recorded under this identifier; null the first time."""
 
 
 class Declaration(Event, abstract=True):
@@ -35,6 +44,7 @@ class Declaration(Event, abstract=True):
     - `stages`: the stages in which the command is allowed.
     - `identity`: the fields that tell one declaration of the kind from another.
     - `by_party`: whether each party makes its own.
+    - `joint`: whether either party may change it, although the other recorded it (`Changeable`).
     - `restated`: whether it may be recorded again with other content; the latest counts.
     - `filled`: the fields that the command may leave out (see `fill`).
     - `corrected_by`: what to do where it is recorded with other content; a hint.
@@ -47,6 +57,7 @@ class Declaration(Event, abstract=True):
     identity: ClassVar[tuple[str, ...]]
     by_party: ClassVar[bool]
     restated: ClassVar[bool]
+    joint: ClassVar[bool]
     follows: ClassVar[type["Declaration"] | None]
     filled: ClassVar[tuple[str, ...]]
     corrected_by: ClassVar[str]
@@ -64,15 +75,21 @@ class Declaration(Event, abstract=True):
         identity: tuple[str, ...] = (),
         by_party: bool = False,
         restated: bool = False,
+        joint: bool = False,
         follows: type["Declaration"] | None = None,
         filled: tuple[str, ...] = (),
-        corrected_by: str = "Use a new identifier to record something new.",
+        corrected_by: str = "",
         **_: object,
     ) -> None:
         """Make the command, once the fields are known."""
         cls.identity, cls.by_party = identity, by_party
-        cls.restated, cls.follows = restated, follows
-        cls.filled, cls.corrected_by = filled, corrected_by
+        cls.restated, cls.joint, cls.follows = restated, joint, follows
+        cls.filled = filled
+        cls.corrected_by = corrected_by or (
+            "Give the reason for the change (change_reason), or use a new identifier."
+            if Changeable in cls.__mro__
+            else "Use a new identifier to record something new."
+        )
         fields: dict[str, Any] = {
             name: (info.annotation, info) for name, info in cls.model_fields.items()
         }
@@ -114,6 +131,9 @@ class Declaration(Event, abstract=True):
     def check_new(self, today: date) -> None:
         """Raise `Refused` if it cannot be recorded on this day."""
 
+    def check_change(self, known: "Declaration | None", act: Act) -> None:
+        """Raise `Refused` if it cannot be recorded by this party, or cannot replace `known`."""
+
     def check_preceding(self, known: "Declarations") -> None:
         """Raise `Refused` if a declaration that it needs is missing."""
 
@@ -123,9 +143,11 @@ class Declaration(Event, abstract=True):
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """The declarations so far, by identity; the latest where one was restated."""
+    """The declarations so far, by identity; the latest where one was restated or changed."""
 
     stated: Mapping[str, Declaration] = field(default_factory=dict)
+    authors: Mapping[str, str] = field(default_factory=dict)
+    """The party that recorded each of them first, by the same keys."""
 
     def of(self, kind: type[F], party: str | None = None) -> list[F]:
         """Return the declarations of one kind in order; with `party`, only those of that party."""
@@ -154,8 +176,12 @@ class Declarations:
         known = self.stated.get(key := fact.key(act))
         if fact.restated:
             return [] if known == fact else [fact]
+        if isinstance(fact, Changeable) and fact.change_reason is not None:
+            fact.check_agreed(agreements, act)
+            return self._change(fact, known, key, act)
         if known is None:
             fact.check_new(today)
+            fact.check_change(None, act)
             fact.check_agreed(agreements, act)
             if fact.follows:
                 self._follow(fact, fact.follows, act)
@@ -164,6 +190,39 @@ class Declarations:
         if fact == known.model_copy(update={name: getattr(fact, name) for name in filled}):
             return []
         raise already_recorded(known, key, fact.corrected_by)
+
+    def _change(
+        self, fact: Declaration, known: Declaration | None, key: str, act: Act
+    ) -> list[Event]:
+        """Return what corrects or changes a declaration."""
+        if known is None:
+            raise NotNow(
+                "nothing-to-change",
+                f"Only what is on record can be changed. There is no {key}.",
+                "Record it first, without a reason for a change.",
+                field="change_reason",
+            )
+        author = self.authors.get(key)
+        if not fact.joint and author != act.party:
+            raise NotNow(
+                "not-the-author",
+                f"Only the party that recorded it can change it. {author} recorded {key}.",
+                "Ask that party to change it.",
+                party=author,
+            )
+        fact.check_change(known, act)
+        return [] if fact == known else [fact]
+
+    def author(self, kind: type[Declaration], name: str) -> str | None:
+        """Return the party that first recorded a declaration of a kind; None if there is none."""
+        return next(
+            (
+                self.authors.get(key)
+                for key, fact in self.stated.items()
+                if isinstance(fact, kind) and "/".join(fact.names()) == name
+            ),
+            None,
+        )
 
     @staticmethod
     def _fact(command: DeclarationCommand, today: date) -> tuple[Declaration, list[str]]:
@@ -191,7 +250,9 @@ class Declarations:
 
     def with_declaration(self, fact: Declaration, act: Act) -> "Declarations":
         """Return these declarations and one more."""
-        return Declarations({**self.stated, fact.key(act): fact})
+        key = fact.key(act)
+        authors = self.authors if key in self.authors else {**self.authors, key: act.party}
+        return Declarations({**self.stated, key: fact}, authors)
 
     def without(self, kind: type[Declaration], name: str) -> "Declarations":
         """Return these declarations without those of one kind that have this identity."""
@@ -200,4 +261,6 @@ class Declarations:
             for key, fact in self.stated.items()
             if not (isinstance(fact, kind) and "/".join(fact.names()) == name)
         }
-        return Declarations(left) if len(left) < len(self.stated) else self
+        if len(left) == len(self.stated):
+            return self
+        return Declarations(left, {key: each for key, each in self.authors.items() if key in left})

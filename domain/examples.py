@@ -834,9 +834,7 @@ _EXECUTION = [
     Step(
         "2026-02-02",
         OURS,
-        IdentifyRisk(
-            risk="R-1", description="One client only", likelihood=3, impact=4, owner=THEIRS
-        ),
+        IdentifyRisk(risk="R-1", description="One client only", likelihood=3, impact=4, owner=OURS),
     ),
     Step("2026-02-02", THEIRS, MitigateRisk(risk="R-1", how="Three more are in talks.")),
     Step(

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from domain.bilateral import BilateralAgreement, BilateralAgreements
 from domain.context import PartnershipContext
-from domain.declarations import Declaration
+from domain.declarations import Changeable, Declaration
 from domain.gates import Requirement, passing
+from domain.health import RiskIdentified
 from domain.kernel import (
     IN_FORCE,
     NEGOTIATING,
@@ -34,7 +35,12 @@ from domain.values import Count, Day, Instant, Money, Percent, PersonName, Ref, 
 
 
 class OnboardingStepCompleted(
-    Declaration, command="CompleteOnboardingStep", stages=RUNNING, identity=("step",), by_party=True
+    Changeable,
+    Declaration,
+    command="CompleteOnboardingStep",
+    stages=RUNNING,
+    identity=("step",),
+    by_party=True,
 ):
     """A step of the onboarding plan was completed (C16)."""
 
@@ -48,7 +54,12 @@ CompleteOnboardingStep = OnboardingStepCompleted.asks
 
 
 class TrainingCompleted(
-    Declaration, command="CompleteTraining", stages=RUNNING, identity=("department",), by_party=True
+    Changeable,
+    Declaration,
+    command="CompleteTraining",
+    stages=RUNNING,
+    identity=("department",),
+    by_party=True,
 ):
     """A department was trained (C16)."""
 
@@ -81,7 +92,9 @@ ProposeCommunicationPolicy = CommunicationPolicyAgreed.proposes
 AgreeCommunicationPolicy = CommunicationPolicyAgreed.accepts
 
 
-class LessonRecorded(Declaration, command="RecordLesson", stages=IN_FORCE, identity=("lesson",)):
+class LessonRecorded(
+    Changeable, Declaration, command="RecordLesson", stages=IN_FORCE, identity=("lesson",)
+):
     """A lesson was recorded (C17)."""
 
     lesson: Ref
@@ -145,9 +158,9 @@ IntroduceIncentive = IncentiveIntroduced.asks
 
 
 class InvestmentReduced(
-    Declaration, command="ReduceInvestment", stages=RUNNING, identity=("reduction",)
+    Changeable, Declaration, command="ReduceInvestment", stages=RUNNING, identity=("reduction",)
 ):
-    """The investment in a campaign was reduced (C20)."""
+    """A party reduced what it invests in a campaign, or an agreed rule reduced it (C20)."""
 
     reduction: Ref
     """The identifier of the reduction."""
@@ -184,7 +197,7 @@ class Cause(StrEnum):
 
 
 class RootCauseDiagnosed(
-    Declaration, command="DiagnoseRootCause", stages=RUNNING, identity=("diagnosis",)
+    Changeable, Declaration, command="DiagnoseRootCause", stages=RUNNING, identity=("diagnosis",)
 ):
     """The cause of underperformance was diagnosed (C23)."""
 
@@ -455,7 +468,9 @@ class IssueCause(StrEnum):
     CULTURE = "culture"
 
 
-class IssueRaised(Declaration, command="RaiseIssue", stages=IN_FORCE, identity=("issue",)):
+class IssueRaised(
+    Changeable, Declaration, command="RaiseIssue", stages=IN_FORCE, identity=("issue",)
+):
     """An issue was raised. It goes to the sponsors if it is open for 48 hours (C24)."""
 
     context_only = False
@@ -642,12 +657,15 @@ class CommitmentCancelled(
     identity=("kind", "ref"),
     counted=None,
 ):
-    """Both parties gave up a milestone, a review or an action, or ended a pause (C17, C22, C23)."""
+    """A milestone, a review, an action or a risk was given up, or a pause or a reduction ended.
+
+    Both parties agree it. Who reduced its own investment ends that alone (C17, C20, C22, C23, C25).
+    """
 
     context_only = False
     proposal: Ref
     """The identifier of the proposal."""
-    kind: Literal["milestone", "review", "action", "pause"]
+    kind: Literal["milestone", "review", "action", "pause", "risk", "reduction"]
     """What is given up."""
     ref: Ref
     """The identifier of what is given up."""
@@ -656,17 +674,30 @@ class CommitmentCancelled(
 
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
-        """Raise `Refused` unless it was agreed."""
-        given_up = _GIVEN_UP[proposed.kind]
-        agreed = [getattr(each, proposed.kind) for each in context.agreements.of(given_up)]
-        _check_known(proposed.kind, proposed.ref, agreed, given_up.proposes)
+        """Raise `Refused` unless it is on record."""
+        given_up = GIVEN_UP[proposed.kind]
+        if issubclass(given_up, Declaration):
+            known: list[Event] = [*context.declarations.of(given_up)]
+            begins = given_up.asks
+        else:
+            known, begins = [*context.agreements.of(given_up)], given_up.proposes
+        names = [getattr(each, proposed.kind) for each in known]
+        _check_known(proposed.kind, proposed.ref, names, begins)
+
+    @classmethod
+    def binds_author_alone(cls, proposed: Any, context: PartnershipContext, party: str) -> bool:  # noqa: ANN401 - made
+        """Whether a party ends the reduction of its own investment."""
+        author = context.declarations.author(InvestmentReduced, proposed.ref)
+        return bool(proposed.kind == "reduction") and author == party
 
 
-_GIVEN_UP: Final[Mapping[str, type[BilateralAgreement]]] = {
+GIVEN_UP: Final[Mapping[str, type[BilateralAgreement | Declaration]]] = {
     "milestone": MilestonePlanned,
     "review": ReviewScheduled,
     "action": ActionAgreed,
     "pause": ActivityPaused,
+    "risk": RiskIdentified,
+    "reduction": InvestmentReduced,
 }
 """What can be given up, by the field that names it."""
 
@@ -767,6 +798,9 @@ def evolve(state: Execution, event: Event, act: Act) -> Execution:
             return replace(state, reviews=_begun(state.reviews, name, event, act))
         case ReviewHeld(review=name):
             return replace(state, reviews=_finished(state.reviews, name, event))
+        case IssueRaised(issue=name, change_reason=str()) if name in state.issues:
+            task = replace(state.issues[name], planned=event)
+            return replace(state, issues={**state.issues, name: task})
         case IssueRaised(issue=name):
             return replace(state, issues=_begun(state.issues, name, event, act))
         case IssueResolved(issue=name):

@@ -10,9 +10,9 @@ from domain import charter as charters
 from domain.bilateral import BilateralAgreement
 from domain.calendar import Period
 from domain.context import PartnershipContext
-from domain.declarations import Declaration
+from domain.declarations import Changeable, Declaration
 from domain.formation import CharterAgreed
-from domain.kernel import IN_FORCE, RUNNING, SIGNED_OR_SIGNING, Act
+from domain.kernel import IN_FORCE, RUNNING, SIGNED_OR_SIGNING, Act, Refused
 from domain.terms import check_parties
 from domain.values import Count, Day, Money, Number, PersonName, Quantity, Rating, Ref, Slug, Text
 
@@ -28,6 +28,7 @@ class ContributionKind(StrEnum):
 
 
 class ContributionRecorded(
+    Changeable,
     Declaration,
     command="RecordContribution",
     stages=SIGNED_OR_SIGNING,
@@ -51,7 +52,12 @@ class ContributionRecorded(
 
 
 class HealthCheckRecorded(
-    Declaration, command="RecordHealthCheck", stages=RUNNING, identity=("period",), by_party=True
+    Changeable,
+    Declaration,
+    command="RecordHealthCheck",
+    stages=RUNNING,
+    identity=("period",),
+    by_party=True,
 ):
     """A party filled in the scorecard of a quarter (C25). Ratings go from 1 to 5."""
 
@@ -72,9 +78,14 @@ class HealthCheckRecorded(
 
 
 class RiskIdentified(
-    Declaration, command="IdentifyRisk", stages=SIGNED_OR_SIGNING, identity=("risk",)
+    Changeable,
+    Declaration,
+    command="IdentifyRisk",
+    stages=SIGNED_OR_SIGNING,
+    identity=("risk",),
+    joint=True,
 ):
-    """A risk was put on the joint register (C25)."""
+    """A risk was put on the joint register, rated anew, or taken by another party (C25)."""
 
     risk: Ref
     """The identifier of the risk."""
@@ -84,15 +95,30 @@ class RiskIdentified(
     """The likelihood, from 1 to 5."""
     impact: Rating
     """The impact, from 1 to 5."""
-    owner: Slug
-    """The party that watches the risk."""
+    owner: Slug | None = None
+    """The party that watches the risk; null for nobody yet."""
 
     def check(self, parties: tuple[str, ...]) -> None:
         """Raise `Refused` if the owner is not a party."""
-        check_parties([self.owner], parties)
+        if self.owner is not None:
+            check_parties([self.owner], parties)
+
+    def check_change(self, known: Declaration | None, act: Act) -> None:
+        """Raise `Refused` if it lays the risk on the other party."""
+        before = known.owner if isinstance(known, RiskIdentified) else None
+        if self.owner not in {None, act.party, before}:
+            raise Refused(
+                "risk-of-another",
+                f"A party takes only itself as the owner of a risk. {act.party} names "
+                f"{self.owner}.",
+                f"Leave the owner out; {self.owner} takes the risk by recording it with itself as "
+                "the owner. Or propose an action of that party (ProposeAction).",
+                field="owner",
+            )
 
 
 class RiskMitigated(
+    Changeable,
     Declaration,
     command="MitigateRisk",
     stages=SIGNED_OR_SIGNING,
@@ -116,7 +142,9 @@ class AuditSubject(StrEnum):
     SECURITY = "security"
 
 
-class ComplianceAudited(Declaration, command="RecordAudit", stages=IN_FORCE, identity=("audit",)):
+class ComplianceAudited(
+    Changeable, Declaration, command="RecordAudit", stages=IN_FORCE, identity=("audit",)
+):
     """Compliance was audited: quality, ethics, data protection or security (C25)."""
 
     audit: Ref
@@ -132,6 +160,7 @@ class ComplianceAudited(Declaration, command="RecordAudit", stages=IN_FORCE, ide
 
 
 class ManagerRotated(
+    Changeable,
     Declaration,
     command="RotateManager",
     stages=RUNNING,
@@ -148,7 +177,9 @@ class ManagerRotated(
     """The new manager."""
 
 
-class WinCelebrated(Declaration, command="CelebrateWin", stages=RUNNING, identity=("win",)):
+class WinCelebrated(
+    Changeable, Declaration, command="CelebrateWin", stages=RUNNING, identity=("win",)
+):
     """A small win was celebrated (C17)."""
 
     win: Ref

@@ -45,8 +45,10 @@ from domain.context import PartnershipContext, Waiver
 from domain.deadlines import Deadlines
 from domain.declarations import Declaration, DeclarationCommand, Declarations
 from domain.execution import (
+    GIVEN_UP,
     ActionAgreed,
     ActionCompleted,
+    CommitmentCancelled,
     Execution,
     ExecutionCommand,
     HoldKickoff,
@@ -419,9 +421,16 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
 
 
 def _declared(declarations: Declarations, event: Event) -> Declarations:
-    """Return the declarations after an agreement: an action that is agreed again is to be done."""
+    """Return the declarations after an agreement.
+
+    An action that is agreed again is to be done, and what was given up is declared no more.
+    """
     if isinstance(event, ActionAgreed) and event.agreed_version > 1:
         return declarations.without(ActionCompleted, event.action)
+    if isinstance(event, CommitmentCancelled):
+        given_up = GIVEN_UP[event.kind]
+        if issubclass(given_up, Declaration):
+            return declarations.without(given_up, event.ref)
     return declarations
 
 

@@ -20,6 +20,7 @@ from domain.entry import (
     PenaltyConceded,
     SharedCostIncurred,
 )
+from domain.execution import CommitmentCancelled, InvestmentReduced
 from domain.exit import (
     BreachCured,
     BreachNoticeGiven,
@@ -43,7 +44,7 @@ from domain.referral import (
     ReferralAttributed,
     ReferralSubmitted,
 )
-from domain.renewal import PartnershipRenewed
+from domain.renewal import PartnershipRenewed, RenewalReviewHeld
 from domain.reported_figure import MetricReported
 from domain.sale import DealCancelled, DealWon, WinCorrected
 from domain.settlement import FinalSettlementIssued, StatementIssued
@@ -155,6 +156,16 @@ def is_highest(risk: RiskIdentified) -> bool:
 DUE_SOON: Final = "due-soon"
 DISPUTE_OPENED: Final = "dispute-opened"
 
+
+def _given_up(kind: str) -> On:
+    """Return the closing of an alert by the end of what it is about."""
+    return On(
+        CommitmentCancelled,
+        lambda e: e.ref if e.kind == kind else None,
+        lambda e: f"The {e.kind} {e.ref} was given up: {e.reason}",
+    )
+
+
 REFERRAL_MINIMUM: Final = "referral-minimum"
 """Judged from figures when a quarter closes, so its row names no events (`projections.alerts`)."""
 
@@ -263,6 +274,7 @@ STANDING_ALERTS: Final = (
         ),
         (
             On(RiskMitigated, lambda e: e.risk, lambda e: f"Risk {e.risk} was mitigated: {e.how}"),
+            _given_up("risk"),
             On(
                 RiskIdentified,
                 lambda e: None if is_highest(e) else e.risk,
@@ -320,6 +332,55 @@ STANDING_ALERTS: Final = (
             ),
         ),
         closed_by=(On(BreachCured, lambda e: e.breach, lambda e: f"Breach {e.breach} was cured."),),
+    ),
+    StandingAlert(
+        "risk-open",
+        AlertKind.REMINDER,
+        "a risk of the joint register is watched until it is mitigated or given up (C25)",
+        (
+            On(
+                RiskIdentified,
+                lambda e: e.risk,
+                lambda e: (
+                    f"Risk {e.risk}, {e.likelihood * e.impact} of 25: {e.description} "
+                    f"({e.owner or 'no owner'})"
+                ),
+            ),
+        ),
+        (
+            On(RiskMitigated, lambda e: e.risk, lambda e: f"Risk {e.risk} was mitigated: {e.how}"),
+            _given_up("risk"),
+        ),
+    ),
+    StandingAlert(
+        "investment-reduced",
+        AlertKind.REMINDER,
+        "a party that reduces its investment in a campaign says so until that ends (C20)",
+        (
+            On(
+                InvestmentReduced,
+                lambda e: e.reduction,
+                lambda e: f"Investment in {e.campaign} is reduced by {e.by} %: {e.reason}",
+            ),
+        ),
+        (_given_up("reduction"),),
+    ),
+    StandingAlert(
+        "renewal-open",
+        AlertKind.REMINDER,
+        "after a renewal review both parties renew, or one gives notice (C27)",
+        (
+            On(
+                RenewalReviewHeld,
+                lambda _: "renewal",
+                lambda e: f"Review {e.review} recommends: {e.recommendation}.",
+            ),
+        ),
+        (
+            On(PartnershipRenewed, lambda _: "renewal", lambda _: "The partnership was renewed."),
+            On(ExitNoticeGiven, lambda _: "renewal", lambda _: "Notice was given."),
+            On(ExitAgreed, lambda _: "renewal", lambda _: "Both parties agreed to end it."),
+        ),
     ),
     StandingAlert(
         ATTRIBUTION_CONTESTED,

@@ -357,11 +357,14 @@ class _Changes:
         )
 
     def open_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
-        """Open an alert about one subject, unless it is open."""
+        """Open an alert about one subject; one that is open says what has become of it."""
         since = self._recorded.act.occurred_at
         alert = opened(standing.rule, standing.kind, self._recorded, ref, text, since)
-        if alert.id not in self._open:
+        known = self._open.get(alert.id)
+        if known is None:
             self._put(alert)
+        elif known.text != text:
+            self._say(known, text)
 
     def close_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
         """Close an alert, or those whose subject begins so: withdrawn if it was done in time."""

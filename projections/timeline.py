@@ -46,6 +46,7 @@ from domain import (
 )
 from domain import exit as leaving
 from domain.deadlines import DeadlineKind
+from domain.declarations import Changeable
 from domain.kernel import Event
 from domain.recorded import Recorded
 from domain.terms import Assets
@@ -519,4 +520,7 @@ def item(recorded: Recorded) -> TimelineItem:
 
 def words(event: Event) -> str:
     """Return an event in words, without the subject of the sentence."""
-    return WORDS[type(event)](event)
+    found = WORDS[type(event)](event)
+    if isinstance(event, Changeable) and event.change_reason is not None:
+        return f"{found}; changed, because: {event.change_reason}"
+    return found

@@ -312,7 +312,10 @@ class _Seen:
             case DisputeResolved(dispute=dispute):
                 self.disputes.pop(dispute, None)
             case ContributionRecorded() as given:
-                self.given.append((recorded.act.party, given))
+                party = recorded.act.party
+                named = (party, given.contribution)
+                others = [each for each in self.given if (each[0], each[1].contribution) != named]
+                self.given[:] = [*others, (party, given)]
             case _:
                 pass
 
@@ -482,7 +485,7 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
     yield (
         "risks",
         [
-            f"{each.weight:>2} of 25  {each.risk.description} ({each.risk.owner})"
+            f"{each.weight:>2} of 25  {each.risk.description} ({each.risk.owner or 'no owner'})"
             for each in page.risks
         ],
     )

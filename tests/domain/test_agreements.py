@@ -13,7 +13,8 @@ from domain.aggregates import command_types
 from domain.bilateral import BilateralAgreement, BilateralCommand
 from domain.kernel import Command, Refused, Stage
 from tests.documents import REPOSITORY
-from tests.life import ADOPTED, EXAMPLES, LIFE, OURS, THEIRS, changed
+from tests.life import ADOPTED, EXAMPLES, LIFE, OURS, THEIRS, after, changed
+from tests.projections.folds import states
 from tests.stories import Story, moment
 
 PAGE = REPOSITORY / "docs/agreements.md"
@@ -51,9 +52,35 @@ AGREED_IN_ITS_OWN_WAY = """
 ConcludePilot DraftAgreement PromoteVariant RegisterHypothesis SignAgreement StartPilot
 """
 ONE_SIDED = """
-CompleteExit DispositionAssets GrantWaiver HoldRenewalReview IdentifyRisk ReduceInvestment
+CompleteExit DispositionAssets GrantWaiver
 """
 """What one side does alone although it concerns both. Nothing may be added here."""
+
+SEEN = {
+    "HoldRenewalReview": (
+        (
+            "It opens the talk about the renewal. Everything that a running partnership does stays "
+            "possible, and only both renew."
+        ),
+        "renewal-open",
+    ),
+    "IdentifyRisk": (
+        (
+            "It names a risk. A party names only itself as the owner, and either party can "
+            "mitigate it or rate it anew."
+        ),
+        "risk-open",
+    ),
+    "ReduceInvestment": (
+        (
+            "It reduces what its author invests. What both promised is changed by both "
+            "(ProposeTerms, ProposeJointInvestment)."
+        ),
+        "investment-reduced",
+    ),
+}
+"""What one side may do alone although the other is concerned: why it does not bind the other, and
+the alert by which the other sees it."""
 
 GROUPS = {
     "The initiator alone; it has no partner yet, or it plans its own portfolio": OF_THE_INITIATOR,
@@ -65,6 +92,7 @@ GROUPS = {
         AGREED_IN_ITS_OWN_WAY
     ),
     "Done by one side although it concerns both": ONE_SIDED,
+    "Concerns the other side, and does not bind it; see below": " ".join(SEEN),
 }
 
 COLUMNS = (
@@ -201,6 +229,12 @@ def page() -> str:
             for what, names in GROUPS.items()
         ),
         "",
+        "## What one side does alone, and the other sees",
+        "",
+        "| command | why it does not bind the other | alert |",
+        "|---|---|---|",
+        *(f"| `{name}` | {why} | `{alert}` |" for name, (why, alert) in SEEN.items()),
+        "",
     ]
     return "\n".join(lines)
 
@@ -215,6 +249,21 @@ def test_every_command_is_of_an_agreement_or_says_whom_it_binds() -> None:
     listed = [each for names in GROUPS.values() for each in names.split()]
 
     assert sorted(listed) == sorted(others)
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_what_one_side_does_alone_opens_an_alert_for_both(name: str) -> None:
+    command = command_types()[name]
+    _, alert = SEEN[name]
+    before = {each for each in states(_until(command)) if each.startswith(alert)}
+
+    opened = {each: state for each, state in states(after(command)).items() if each not in before}
+
+    assert [state for each, state in opened.items() if each.startswith(alert)] == ["open"]
+
+
+def _until(command: type[Command]) -> Story:
+    return Story().given(LIFE[: LIFE.index(EXAMPLES[command])])
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda each: each.name)

@@ -12,6 +12,7 @@ from domain.budgets import budgets
 from domain.execution import (
     IntroduceIncentive,
     InvestmentReduced,
+    ProposeCancellation,
     ReduceInvestment,
     ReviewScheduled,
 )
@@ -213,3 +214,18 @@ def test_a_rule_never_acts_on_what_was_before_it() -> None:
 
     assert story.facts(RuleBreached) == []
     assert story.when(OURS, example(IntroduceIncentive))
+
+
+def test_a_reduction_that_both_gave_up_is_not_made_again() -> None:
+    story = agreed(at(Stage.EXECUTION))
+    story.on("2026-03-02")
+    report(story, "leads", "2026-02", count(80), "spring")
+    (first,) = story.facts(InvestmentReduced)
+
+    give_up = example(ProposeCancellation, proposal="again", kind="reduction", ref=first.reduction)
+    story.agree(OURS, give_up)
+    story.on("2026-04-02")
+    report(story, "leads", "2026-03", count(80), "spring")
+
+    assert [each.reduction for each in story.facts(InvestmentReduced)].count(first.reduction) == 1
+    assert len(story.facts(InvestmentReduced)) == 2

@@ -21,7 +21,7 @@ from tests.feeds import played
 
 AURORA = "aurora-series"
 FEED = (REPOSITORY / "examples" / "1-growthos.jsonl").read_bytes().splitlines()
-TWO_OPEN = next(place for place, line in enumerate(FEED) if b'"time":"2026-07-19' in line)
+THREE_OPEN = next(place for place, line in enumerate(FEED) if b'"time":"2026-07-19' in line)
 """Lines of the feed after which two alerts are open."""
 
 
@@ -72,16 +72,16 @@ def open_alerts(accord: Accord) -> list[str]:
 
 def test_a_new_reader_gets_the_open_alerts_and_then_changes(store: Settings) -> None:
     with bootstrap(store) as accord:
-        grow(accord, FEED[:TWO_OPEN])
+        grow(accord, FEED[:THREE_OPEN])
         feed = changes.feed(accord)
         first, ready = next(feed), next(feed)
-        grow(accord, FEED[TWO_OPEN:])
+        grow(accord, FEED[THREE_OPEN:])
         later = next(feed)
 
-        assert [each.body["state"] for each in first.messages] == ["open", "open"]
-        assert [each.id for each in first.messages] == [None, None]
+        assert [each.body["state"] for each in first.messages] == ["open", "open", "open"]
+        assert [each.id for each in first.messages] == [None, None, None]
         assert names(ready.messages) == ["ready"]
-        assert ready.messages[0].body == {"open": 2}
+        assert ready.messages[0].body == {"open": 3}
         assert [each.body["state"] for each in later.messages] == [
             "open",
             "resolved",
@@ -94,9 +94,9 @@ def test_a_feed_from_now_has_later_changes_alone_even_if_it_is_left_before_any(
     store: Settings,
 ) -> None:
     with bootstrap(store) as accord:
-        grow(accord, FEED[:TWO_OPEN])
+        grow(accord, FEED[:THREE_OPEN])
         (ready,) = read(accord, Since.NOW)
-        grow(accord, FEED[TWO_OPEN:])
+        grow(accord, FEED[THREE_OPEN:])
 
         assert (ready.event, ready.body) == ("ready", {"open": 0})
         assert len(read(accord, Since.NOW, seen=ready.id)) == 1 + 4
@@ -133,13 +133,13 @@ def test_an_id_of_another_store_is_answered_by_a_reset_and_the_open_alerts(
 ) -> None:
     foreign = read(demo, Since.BEGIN)[1].id
     with bootstrap(store) as accord:
-        grow(accord, FEED[:TWO_OPEN])
+        grow(accord, FEED[:THREE_OPEN])
         for since in (Since.NOW, Since.STATE):
             reset, *standing, ready = read(accord, since, seen=foreign)
 
             assert (reset.event, reset.body["reason"], reset.id) == ("reset", "other-store", "")
             assert [each.body["id"] for each in standing] == open_alerts(accord)
-            assert ready.body == {"open": 2}
+            assert ready.body == {"open": 3}
         assert names(read(accord, Since.BEGIN, seen=foreign))[:2] == ["reset", "ready"]
 
 
@@ -147,11 +147,11 @@ def test_an_id_beyond_the_end_of_a_restored_copy_is_answered_by_a_reset(
     store: Settings, tmp_path: Path
 ) -> None:
     with bootstrap(store) as accord:
-        grow(accord, FEED[:TWO_OPEN])
+        grow(accord, FEED[:THREE_OPEN])
     copy = Settings(store=f"sqlite:///{tmp_path}/copy.db")
     shutil.copy(store.path, copy.path)
     with bootstrap(store) as accord:
-        grow(accord, FEED[TWO_OPEN:])
+        grow(accord, FEED[THREE_OPEN:])
         *_, last = read(accord, Since.BEGIN)
     with bootstrap(copy) as restored:
         reset, *standing, _ = read(restored, seen=last.id)
@@ -165,12 +165,12 @@ def test_an_id_whose_number_a_restored_copy_has_used_otherwise_is_answered_by_a_
 ) -> None:
     other = (REPOSITORY / "examples" / "3-producer-renewal.jsonl").read_bytes().splitlines()
     with bootstrap(store) as accord:
-        grow(accord, FEED[:TWO_OPEN])
+        grow(accord, FEED[:THREE_OPEN])
         *_, kept = read(accord, Since.BEGIN)
     copy = Settings(store=f"sqlite:///{tmp_path}/copy.db")
     shutil.copy(store.path, copy.path)
     with bootstrap(store) as accord:
-        grow(accord, FEED[TWO_OPEN:])
+        grow(accord, FEED[THREE_OPEN:])
         *_, lost = read(accord, seen=kept.id)
     with bootstrap(copy) as restored:
         before = restored.views.last_output()

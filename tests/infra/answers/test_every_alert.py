@@ -28,12 +28,13 @@ from domain.execution import (
     ProposeMilestone,
     ProposeReview,
     RaiseIssue,
+    ReduceInvestment,
 )
 from domain.exit import ExitReason, GiveBreachNotice, GiveExitNotice
 from domain.health import IdentifyRisk, ProposeTarget, RecordAudit
 from domain.kernel import Stage
 from domain.payment import CorrectPayment, ReceivePayment
-from domain.renewal import ProposeRenewal
+from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, IssueStatement
 from domain.standing_alerts import BY_RULE, COMPUTED, STATEMENT_OVERDUE, AlertKind
@@ -163,6 +164,9 @@ STANDING: dict[str, Callable[[], Story]] = {
     "cadence-missed": cadence_missed,
     "action-overdue": lambda: later(after(AgreeAction), "2026-02-11"),
     "issue-escalated": issue_escalated,
+    "risk-open": lambda: after(IdentifyRisk),
+    "investment-reduced": lambda: after(ReduceInvestment),
+    "renewal-open": lambda: after(HoldRenewalReview),
     "improvement-due": lambda: later(before(AgreeImprovementPlanOutcome), "2026-04-01"),
     "attribution-contested": contested,
     "claim-awaits-confirmation": claimed,
