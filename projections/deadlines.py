@@ -72,6 +72,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED,
-    version=6,
+    version=7,
     row_type=lambda key: _ROWS[key],
 )
