@@ -474,7 +474,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=29,
+    version=30,
     row_type=_row_type,
     facts_from=FACTS,
 )
