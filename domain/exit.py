@@ -143,7 +143,16 @@ class ExitAgreed(
         """Return the time. Raises `Refused` if the day is over, or an exit has taken effect."""
         _check_new(proposed.exit, context)
         _check_ahead(context, act)
-        today = context.terms.day(act.recorded_at)
+        today, ends_on = context.terms.day(act.recorded_at), context.terms.exit
+        if ends_on is not None and proposed.effective_on >= ends_on:
+            raise Refused(
+                "exit-not-sooner",
+                f"The partnership already ends on {ends_on}. An exit on {proposed.effective_on} "
+                "would change nothing.",
+                "Propose an earlier day, or first withdraw the exit that is ahead "
+                "(ProposeExitWithdrawal).",
+                field="effective_on",
+            )
         if proposed.effective_on < today:
             raise Refused(
                 "exit-never-backwards",
@@ -421,8 +430,9 @@ def _improvement_was_tried(
 
 def _was_refused(plan: Proposal, party: str, day: date) -> bool:
     deadline: date = plan.proposed.deadline  # type: ignore[attr-defined] # of an improvement plan
-    declined = plan.declined is not None
-    return plan.party == party and not plan.accepted and (declined or day > deadline)
+    # A plan whose time was over when it was proposed gave the other party no chance to answer.
+    unanswered = plan.is_open and plan.made_at.date() <= deadline < day
+    return plan.party == party and (plan.declined is not None or unanswered)
 
 
 def _cure_was_awaited(

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from domain.agreement import Section, Sections
-from domain.bilateral import DeclineProposal
+from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.deadlines import DeadlineKind
 from domain.execution import (
     DiagnoseRootCause,
@@ -24,6 +24,7 @@ from domain.exit import (
     ExitWithdrawn,
     GiveBreachNotice,
     GiveExitNotice,
+    PartnershipExited,
     ProposeExit,
     ProposeExitWithdrawal,
 )
@@ -92,6 +93,13 @@ def test_both_can_end_it_earlier_than_the_notice_says() -> None:
     exits = [each for each in story.partnership.deadlines if each.startswith("exit/")]
     assert story.partnership.context.terms.exit == date(2026, 11, 1)
     assert exits == ["exit/2026-11-01"]
+
+
+def test_an_exit_that_would_not_come_sooner_is_refused() -> None:
+    story = after(GiveExitNotice)
+    story.when(OURS, end("later", date(2026, 12, 1)))
+
+    assert story.refuses(THEIRS, AgreeExit(exit="later")).rule == "exit-not-sooner"
 
 
 def test_an_agreed_exit_is_settled_and_completed_as_any_other() -> None:
@@ -318,7 +326,37 @@ def test_a_plan_left_unanswered_until_its_deadline_opens_the_way() -> None:
     assert story.when(OURS, weak())
 
 
+def test_a_plan_that_its_author_took_back_opens_no_way() -> None:
+    story = proposed()
+    story.when(OURS, WithdrawProposal(proposal="plan-1", reason="We propose another one."))
+    story.on("2026-04-01")
+
+    assert story.refuses(OURS, weak()).rule == "improvement-plan-first"
+
+
+def test_a_plan_whose_deadline_was_over_when_it_was_proposed_opens_no_way() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(DiagnoseRootCause))
+    story.on("2026-05-05")
+    story.when(OURS, example(ProposeImprovementPlan, deadline=date(2026, 5, 4)))
+    story.on("2026-05-06")
+
+    assert story.refuses(OURS, weak()).rule == "improvement-plan-first"
+
+
 # --- waivers -----------------------------------------------------------------------------------
+
+
+def test_a_waived_rule_is_passed_and_named() -> None:
+    story = after(GiveExitNotice)
+    story.on("2026-12-01T00:00")
+    story.when(OURS, example(IssueFinalSettlement))
+    assert story.refuses(OURS, example(CompleteExit)).rule == "assets-dispositioned"
+
+    story.when(OURS, GrantWaiver(rule="assets-dispositioned", reason="There are none."))
+    story.when(OURS, example(CompleteExit))
+
+    assert story.facts(PartnershipExited)[-1].waived == ["assets-dispositioned"]
 
 
 @pytest.mark.parametrize(
