@@ -99,7 +99,7 @@ def test_a_feed_from_now_has_later_changes_alone_even_if_it_is_left_before_any(
         grow(accord, FEED[THREE_OPEN:])
 
         assert (ready.event, ready.body) == ("ready", {"open": 0})
-        assert len(read(accord, Since.NOW, seen=ready.id)) == 1 + 4
+        assert len(read(accord, Since.NOW, seen=ready.id)) == 1 + 8
 
 
 def test_a_feed_from_the_beginning_has_every_change(demo: Accord) -> None:
