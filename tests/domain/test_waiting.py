@@ -89,24 +89,25 @@ assets-dispositioned award-exceeds-dispute award-of-a-settlement breach-exists b
 budget-without-reduction candidate-exists candidate-is-chosen candidate-not-declined
 candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist
 contributions-decide-no-rule correction-content cure-period currency-of-a-metric deadline-has-passed
-deal-exists denominator-too-small dispute-exceeds-earnings dispute-names-amount dispute-resolved
-effective-date entries-decide-no-fee exit-exists exit-never-backwards exit-not-sooner
-exit-took-effect figure-negative figure-not-whole figure-shape figures-by-party-decide-no-fee
-final-settlement frame-incomplete given-twice governance-established improvement-deadline
-incentive-ends-first incentive-never-backwards item-name-taken items-for-a-time key-used-before
-less-is-better local-to-a-market manager months-of-a-share name-taken no-longer-wins no-proportion
-no-such-budget not-a-program not-ones-own-dispute not-past not-the-owner not-the-payer
-not-the-winner not-yet-happened not-your-program not-your-proposal nothing-changed nothing-to-adjust
-nothing-to-state notice-exceeds-duration notice-period one-control one-segment-or-each
-overlap-exceeds-list overlap-known own-proposal partnership-exists period-not-begun period-not-over
-pilot-concluded proposal-answered proposal-declined proposal-exists proposal-withdrawn
-regional-needs-market reserved-party resources rule-name-taken sample-complete score-beyond-100
-segment-not-counted settlement-issued shared-with-oneself sharing-with-a-stranger signature-needed
-splits-add-up sponsor staff-range statement-out-of-order stop-rule-not-met successes-exceed-trials
-target-behind-baseline term-has-begun term-is-over term-too-long terms-agreed terms-end-first
-terms-in-order terms-never-backwards terms-not-signed third-party-not-neutral tiers-in-order
-touch-not-yet-happened two-parties weights-of-a-split which-proposal winner-found wrong-stage
-wrong-unit
+deal-exists deal-merged denominator-too-small dispute-exceeds-earnings dispute-names-amount
+dispute-resolved effective-date entries-decide-no-fee exit-exists exit-never-backwards
+exit-not-sooner exit-took-effect figure-negative figure-not-whole figure-shape
+figures-by-party-decide-no-fee final-settlement frame-incomplete given-twice governance-established
+improvement-deadline incentive-ends-first incentive-never-backwards item-name-taken items-for-a-time
+key-used-before less-is-better local-to-a-market manager merge-of-a-merged merged-into-a-duplicate
+merged-into-itself months-of-a-share name-taken no-longer-wins no-proportion no-such-budget
+no-such-deal-to-merge-into not-a-program not-ones-own-dispute not-past not-the-author not-the-owner
+not-the-payer not-the-winner not-yet-happened not-your-program not-your-proposal nothing-changed
+nothing-to-adjust nothing-to-change nothing-to-state notice-exceeds-duration notice-period
+one-control one-segment-or-each overlap-exceeds-list overlap-known own-proposal partnership-exists
+period-not-begun period-not-over pilot-concluded proposal-answered proposal-declined proposal-exists
+proposal-withdrawn regional-needs-market reserved-party resources risk-of-another rule-name-taken
+sample-complete score-beyond-100 segment-not-counted settlement-issued shared-with-oneself
+sharing-with-a-stranger signature-needed splits-add-up sponsor staff-range statement-out-of-order
+stop-rule-not-met successes-exceed-trials target-behind-baseline term-has-begun term-is-over
+term-too-long terms-agreed terms-end-first terms-in-order terms-never-backwards terms-not-signed
+third-party-not-neutral tiers-in-order touch-not-yet-happened two-parties weights-of-a-split
+which-proposal winner-found wrong-stage wrong-unit
 """
 
 REFUSES = frozenset(_OTHERS.split())
