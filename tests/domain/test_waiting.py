@@ -28,6 +28,7 @@ WAITS = {
     "no-opportunity": AwaitedKind.OPPORTUNITY,
     "deal-not-won": AwaitedKind.WIN,
     "no-such-payment": AwaitedKind.PAYMENT,
+    "no-such-deal-to-merge-into": AwaitedKind.REFERRAL,
     "no-such-refund": AwaitedKind.REFUND,
     # What happened in between may still arrive.
     "deal-won": AwaitedKind.CANCELLATION,
@@ -96,10 +97,10 @@ figures-by-party-decide-no-fee final-settlement frame-incomplete given-twice gov
 improvement-deadline incentive-ends-first incentive-never-backwards item-name-taken items-for-a-time
 key-used-before less-is-better local-to-a-market manager merge-of-a-merged merged-into-a-duplicate
 merged-into-itself months-of-a-share name-taken no-longer-wins no-proportion no-such-budget
-no-such-deal-to-merge-into not-a-program not-ones-own-dispute not-past not-the-author not-the-owner
-not-the-payer not-the-winner not-yet-happened not-your-program not-your-proposal nothing-changed
-nothing-to-adjust nothing-to-change nothing-to-state notice-exceeds-duration notice-period
-one-control one-segment-or-each overlap-exceeds-list overlap-known own-proposal partnership-exists
+not-a-program not-ones-own-dispute not-past not-the-author not-the-owner not-the-payer
+not-the-winner not-yet-happened not-your-program not-your-proposal nothing-changed nothing-to-adjust
+nothing-to-change nothing-to-state notice-exceeds-duration notice-period one-control
+one-segment-or-each overlap-exceeds-list overlap-known own-proposal partnership-exists
 period-not-begun period-not-over pilot-concluded proposal-answered proposal-declined proposal-exists
 proposal-withdrawn regional-needs-market reserved-party resources risk-of-another rule-name-taken
 sample-complete score-beyond-100 segment-not-counted settlement-issued shared-with-oneself
