@@ -171,7 +171,11 @@ class Production:
             def settled() -> bool:
                 return accord.history.size() >= events and not self.behind(accord)
 
-            wait_for(settled, seconds, lambda: f"{accord.history.size()} events; {self.logs()}")
+            def told() -> str:
+                size = accord.history.size()
+                return f"{size} of {events} events; {self.behind(accord)}; {self.logs()}"
+
+            wait_for(settled, seconds, told)
 
     def behind(self, accord: Accord) -> str:
         """What is not folded or told yet, in words; nothing if all is."""
