@@ -1,5 +1,6 @@
 """The demo's feeds, played in order: what they come to, by the ordinary parts alone."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import aggregates
+from domain.examples import EXAMPLES
 from domain.recorded import Recorded
 from domain.renewal import PartnershipRenewed
 from infra.answers import show
@@ -18,6 +20,7 @@ from infra.answers.logs import AsOf, view_rows
 from infra.bootstrap import Accord
 from infra.deciding.batch import Outcome
 from infra.store.history import NOTHING, partnerships
+from infra.tlog import cloudevents
 from infra.tlog.codec import decode, encode
 from projections import KPIS, PROJECTIONS
 from projections import figures as reading
@@ -40,6 +43,7 @@ REFUSED = {
         "cob-0049": "notice-period",
         "cob-0058": "after-exit",
     },
+    "5-adopted-partner": {"hbl-0006": "wrong-stage"},
 }
 STAGES = {
     "growthos-consulting": "scaling",
@@ -48,9 +52,11 @@ STAGES = {
     "spring-germany": "ended",
     "aurora-series": "scaling",
     "cobalt-docs": "ended",
+    "growthos-harbourlight": "ended",
 }
 ALERTS = {
     "aurora-series": {
+        "renewal-open@1 renewal": "resolved",
         "claim-awaits-confirmation@1 entry/aur-cost-1/entry": "resolved",
         "conversion-floor@1 2026-Q2": "withdrawn",
         "notice-due@1 2026-11-02": "resolved",
@@ -59,6 +65,9 @@ ALERTS = {
         "renewal-declined@1 aur-renew-a": "resolved",
     },
     "cobalt-docs": {
+        "investment-reduced@1 campaign-leads:1:2026-06:docs-week": "resolved",
+        "investment-reduced@1 campaign-leads:1:2026-07:docs-week": "resolved",
+        "renewal-open@1 renewal": "resolved",
         "campaign-leads@1 2026-06/docs-week": "resolved",
         "campaign-leads@1 2026-07/docs-week": "withdrawn",
         "due-soon@1 exit/2027-01-01": "resolved",
@@ -67,6 +76,7 @@ ALERTS = {
         "exit-ahead@1 exit-1": "resolved",
     },
     "growthos-consulting": {
+        "risk-open@1 one-source": "resolved",
         "dispute-opened@1 trial": "resolved",
         "due-soon@1 action/mention": "resolved",
         "due-soon@1 action/one-pager": "resolved",
@@ -83,6 +93,40 @@ ALERTS = {
         "due-soon@1 review/review-2026-q3": "resolved",
         "review-missed@1 review-2026-q1": "resolved",
     },
+    "growthos-harbourlight": {
+        "risk-open@1 one-consultant": "resolved",
+        "breach-notice@1 exports": "resolved",
+        "cadence-missed@1 strategic": "resolved",
+        "claim-awaits-confirmation@1 payout/hl-out-5/payout": "resolved",
+        "due-soon@1 cadence/strategic": "resolved",
+        "due-soon@1 exit/2027-01-16": "resolved",
+        "exit-ahead@1 exit-1": "resolved",
+        "exit-ahead@1 exit-2": "resolved",
+        "exit-incomplete@1 2027-01-16": "resolved",
+        "action-overdue@1 price-list": "resolved",
+        "claim-awaits-confirmation@1 deal/hl-0004/touch/webinar": "resolved",
+        "claim-awaits-confirmation@1 entry/hl-cost-1/entry": "resolved",
+        "claim-awaits-confirmation@1 entry/hl-cost-2/entry": "resolved",
+        "claim-awaits-confirmation@1 payout/hl-out-1/correction/growthos": "resolved",
+        "claim-awaits-confirmation@1 payout/hl-out-1/payout": "resolved",
+        "claim-awaits-confirmation@1 payout/hl-out-2/payout": "resolved",
+        "claim-awaits-confirmation@1 payout/hl-out-3/payout": "resolved",
+        "claim-awaits-confirmation@1 payout/hl-out-4/payout": "resolved",
+        "correction-takes-money@1 "
+        "deal/hl-0001/correction/win@2026-07-27T15:00:00Z@growthos": "resolved",
+        "correction-takes-money@1 "
+        "deal/hl-0002/correction/payment/hl-pay-2@2026-08-06T15:00:00Z@growthos": "resolved",
+        "dispute-opened@1 credit": "resolved",
+        "due-soon@1 action/price-list": "resolved",
+        "due-soon@1 improvement/more-leads": "resolved",
+        "due-soon@1 milestone/certified": "resolved",
+        "due-soon@1 review/hl-2026-q3": "resolved",
+        "improvement-due@1 more-leads": "resolved",
+        "investment-reduced@1 autumn-ads": "resolved",
+        "milestone-missed@1 certified": "withdrawn",
+        "statement-overdue@1 2026-08:USD": "resolved",
+    },
+    "growthos-program": {},
     "spring-france": {
         "due-soon@1 exit/2026-10-01": "resolved",
         "due-soon@1 improvement/fr-plan": "resolved",
@@ -206,6 +250,20 @@ def test_played_again_everything_is_a_duplicate_and_nothing_is_added(played: Pla
 
     assert accord.history.size() == size
     assert len(accord.history.refusals()) == sum(map(len, REFUSED.values()))
+
+
+SIGNED = {"RotateKey", "RevokeKey"}
+"""Accepted only with a signature, which is valid for a time only; tests/audit plays them."""
+
+
+def test_every_command_is_in_a_feed() -> None:
+    used = {
+        json.loads(each)["type"].removeprefix(cloudevents.PREFIX)
+        for feed in FEEDS
+        for each in messages(feed)
+    }
+
+    assert {each.__name__ for each in EXAMPLES} - used == SIGNED
 
 
 # --- the documents' numbers --------------------------------------------------------------------

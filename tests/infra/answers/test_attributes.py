@@ -11,7 +11,7 @@ from tests.infra.answers.demo import day
 def test_attributes_are_of_a_metric_of_the_catalogue(demo: Accord) -> None:
     answer = attributes.ask(demo, "payments")
 
-    assert len(answer.comparison.partnerships) == 3
+    assert len(answer.comparison.partnerships) == 4
     with pytest.raises(NotFound, match="Perhaps payments"):
         attributes.ask(demo, "payment")
 

@@ -22,7 +22,7 @@ from tests.feeds import played
 AURORA = "aurora-series"
 FEED = (REPOSITORY / "examples" / "1-growthos.jsonl").read_bytes().splitlines()
 THREE_OPEN = next(place for place, line in enumerate(FEED) if b'"time":"2026-07-19' in line)
-"""Lines of the feed after which two alerts are open."""
+"""Lines of the feed after which three alerts are open."""
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +82,17 @@ def test_a_new_reader_gets_the_open_alerts_and_then_changes(store: Settings) -> 
         assert [each.id for each in first.messages] == [None, None, None]
         assert names(ready.messages) == ["ready"]
         assert ready.messages[0].body == {"open": 3}
-        assert [each.body["state"] for each in later.messages] == [
-            "open",
-            "resolved",
-            "resolved",
-            "resolved",
+        changed = [(each.body["rule"], each.body["state"]) for each in later.messages]
+        assert changed == [
+            ("due-soon", "open"),
+            ("due-soon", "resolved"),
+            ("dispute-opened", "open"),
+            ("due-soon", "open"),
+            ("due-soon", "resolved"),
+            ("dispute-opened", "resolved"),
+            ("referral-minimum", "resolved"),
+            ("referral-minimum", "resolved"),
+            ("risk-open", "resolved"),
         ]
 
 
@@ -99,15 +105,15 @@ def test_a_feed_from_now_has_later_changes_alone_even_if_it_is_left_before_any(
         grow(accord, FEED[THREE_OPEN:])
 
         assert (ready.event, ready.body) == ("ready", {"open": 0})
-        assert len(read(accord, Since.NOW, seen=ready.id)) == 1 + 8
+        assert len(read(accord, Since.NOW, seen=ready.id)) == 1 + 9
 
 
 def test_a_feed_from_the_beginning_has_every_change(demo: Accord) -> None:
     ready, *found = read(demo, Since.BEGIN)
 
     assert ready.event == "ready"
-    assert len(found) == 80
-    assert len({each.id for each in found}) == 80
+    assert len(found) == 148
+    assert len({each.id for each in found}) == 148
 
 
 def test_a_feed_continues_after_any_of_its_ids(demo: Accord) -> None:

@@ -34,7 +34,7 @@ def test_each_initiator_has_a_portfolio_of_its_own(demo: Accord) -> None:
 
     assert {each.party: len(each.partners) for each in answer.portfolios} == {
         "cobalt-films": 1,
-        "growthos": 1,
+        "growthos": 2,
         "helio-plus": 1,
         "lumastream": 2,
     }
