@@ -239,7 +239,7 @@ def ask(
         since=seen.since,
         stage=state.stage,
         parties=state.parties,
-        people=tuple(parties_of(state)),
+        people=tuple(parties_of(state, now.date())),
         period=shown_period,
         figures=tuple(
             line

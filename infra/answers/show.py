@@ -5,7 +5,7 @@ The models of the answer are in `partnership_state`, its text is in `show_text`.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final, TypeVar
 
 from domain import dispute, exploration, partnership
@@ -19,6 +19,7 @@ from domain.bilateral import (
 )
 from domain.budgets import budgets
 from domain.consent import Proposal
+from domain.declarations import Declarations
 from domain.dispute import EvidenceSubmitted
 from domain.execution import (
     CommunicationPolicyAgreed,
@@ -59,6 +60,7 @@ from domain.formation import (
 )
 from domain.governance import (
     ContactAssigned,
+    Function,
     GovernanceEstablished,
     ResourcesCommitted,
     SponsorAssigned,
@@ -158,7 +160,7 @@ def ask(
         log_size=size,
         last=f"{id}#{found.last}",
         last_recorded_at=found.recorded_at,
-        parties=tuple(parties_of(state)),
+        parties=tuple(parties_of(state, moment.date())),
         candidates=tuple(_candidates(folded)),
         terms=_terms(state.context.terms, moment),
         charter=charter.charter if charter else None,
@@ -329,8 +331,8 @@ def _adoption(state: partnership.Partnership) -> AdoptionSummary | None:
     )
 
 
-def parties_of(state: partnership.Partnership) -> Iterator[Party]:
-    """Return the two parties, the initiator first, each with its people in office."""
+def parties_of(state: partnership.Partnership, day: date) -> Iterator[Party]:
+    """Return the two parties, the initiator first, each with its people in office on a day."""
     begun, stated = state.exploration.begun, state.context.declarations
     names = {key: each.identified.name for key, each in state.exploration.candidates.items()}
     adopted = state.adoption.latest
@@ -341,10 +343,22 @@ def parties_of(state: partnership.Partnership) -> Iterator[Party]:
             party=party,
             role=PartyRole.INITIATOR if is_initiator else PartyRole.PARTNER,
             name=begun.party_name if begun and is_initiator else names.get(party, party),
-            contacts=tuple(stated.of(ContactAssigned, party)),
+            contacts=tuple(_in_office(stated, party, day)),
             sponsor=next(iter(stated.of(SponsorAssigned, party)), None),
             resources=next(iter(stated.of(ResourcesCommitted, party)), None),
         )
+
+
+def _in_office(stated: Declarations, party: str, day: date) -> Iterator[ContactAssigned]:
+    """Yield a party's contacts on a day: a manager who handed over is out (C25)."""
+    rotations = [each for each in stated.of(ManagerRotated, party) if each.effective_on <= day]
+    rotations.sort(key=lambda each: each.effective_on)
+    for contact in stated.of(ContactAssigned, party):
+        name = contact.name
+        if contact.function is Function.PARTNERSHIP_MANAGER:
+            for each in rotations:
+                name = each.successor if each.former == name else name
+        yield contact.model_copy(update={"name": name})
 
 
 def _candidates(folded: _Folded) -> Iterator[CandidateSummary]:
