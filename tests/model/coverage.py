@@ -103,6 +103,7 @@ _FACTS = (
     "exit withdrawn",
     "touches of both parties",
     "attribution settled",
+    "duplicate merged",
     "deal reopened",
     "deal cancelled",
     "deal won again",
