@@ -899,7 +899,9 @@ def reminder_text(event: ReminderGiven) -> str:
         ref = cadence_words(ref)
     elif event.kind is DeadlineKind.ANSWER:
         ref = ref.partition("/")[2]
-    return _RULES[event.kind].reminds_of.format(ref=ref, day=event.due)
+    return (_RULES[event.kind].reminds_of or "{ref} is due on {day}.").format(
+        ref=ref, day=event.due
+    )
 
 
 def evolve(deadlines: Deadlines, event: Event, act: Act, terms: TermsByDay) -> Deadlines:

@@ -16,7 +16,7 @@ import pytest
 
 from domain import aggregates
 from domain.breach_actions import RuleBreached
-from domain.deadlines import DeadlinePassed, PeriodClosed
+from domain.deadlines import PeriodClosed, ReminderGiven
 from domain.execution import (
     AgreeIssueResolution,
     HoldReview,
@@ -424,10 +424,10 @@ def test_deadlines_due_before_a_command_are_recorded_before_it(past: Accord) -> 
     before = len(log(past))
     send(past, message("issue", example(RaiseIssue), party=THEIRS, at="2026-02-02"))
 
-    *passed, raised = log(past)[before:]
+    *due, raised = log(past)[before:]
+    passed = [each for each in due if not isinstance(each.event, ReminderGiven)]
     assert [type(each.event) for each in passed] == [
         MilestoneMissed,
-        DeadlinePassed,
         ReviewMissed,
         PeriodClosed,
     ]

@@ -66,6 +66,15 @@ CAMPAIGN_LEADS = DecisionRule(
 )
 
 
+def judged(story: Story) -> dict[str, str]:
+    """Return the alerts of a story, without those that only follow from a rule's action."""
+    return {
+        name: state
+        for name, state in states(story).items()
+        if not name.startswith("investment-reduced ")
+    }
+
+
 def index_of(story: Story, fact: Event) -> int:
     (index,) = [each.index for each in story.history if each.event == fact]
     return index
@@ -468,7 +477,7 @@ def campaigns(**leads: int) -> Story:
 def test_each_campaign_below_100_leads_a_month_opens_an_alert_of_its_own() -> None:
     story = campaigns(webinars=80, podcast=99, fair=100, newsletter=250)
 
-    assert states(story) == {
+    assert judged(story) == {
         "campaign-leads 2026-02/podcast": "open",
         "campaign-leads 2026-02/webinars": "open",
     }
@@ -486,7 +495,7 @@ def test_a_rule_on_one_market_judges_that_market_alone() -> None:
         report(story, "new_users", "2026-02", count(number), market)
     story.on("2026-03-01")
 
-    assert states(story) == {"campaign-leads 2026-02/spain": "open"}
+    assert judged(story) == {"campaign-leads 2026-02/spain": "open"}
     alert = alerts(story)["campaign-leads 2026-02/spain"]
     assert alert.text == "new_users in spain 80 (count); agreed: not below 100."
 
@@ -499,7 +508,7 @@ def test_referrals_tagged_with_a_campaign_count_for_it() -> None:
     refer_many(story, range(2, 5), campaign="podcast")
     story.on("2026-03-01")
 
-    assert states(story) == {"campaign-leads 2026-02/webinars": "open"}
+    assert judged(story) == {"campaign-leads 2026-02/webinars": "open"}
 
 
 def test_a_campaign_without_any_leads_that_month_is_no_breach() -> None:
@@ -520,7 +529,7 @@ def test_a_good_month_of_one_campaign_resolves_only_its_own_alert() -> None:
     report(story, "leads", "2026-03", count(60), "podcast")
     story.on("2026-04-01")
 
-    assert {name: state for name, state in states(story).items() if "campaign" in name} == {
+    assert {name: state for name, state in judged(story).items() if "campaign" in name} == {
         "campaign-leads 2026-02/podcast": "open",
         "campaign-leads 2026-02/webinars": "resolved",
         "campaign-leads 2026-03/podcast": "open",
@@ -531,7 +540,7 @@ def test_a_correction_of_a_month_that_is_over_opens_what_it_shows() -> None:
     story = campaigns(webinars=120)
     correct(story, "leads", "2026-02", count(97), "webinars")
 
-    assert states(story) == {"campaign-leads 2026-02/webinars": "open"}
+    assert judged(story) == {"campaign-leads 2026-02/webinars": "open"}
 
 
 def test_a_breach_found_late_is_resolved_by_the_good_month_that_followed_it() -> None:

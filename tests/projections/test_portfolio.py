@@ -164,7 +164,7 @@ def test_a_reminder_of_a_meeting_puts_no_partnership_off_track() -> None:
     story.on("2026-02-09")
     row = line_of(story)
 
-    assert row.notes == ("Review R-9 is within 48 hours.",)
+    assert row.notes == ("Review R-9 is on 2026-02-10.",)
     assert (row.status, row.reasons) == (ObjectiveStatus.ON_TRACK, ())
 
 

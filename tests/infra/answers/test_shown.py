@@ -37,7 +37,8 @@ experiments: HypothesisRegistered PilotStarted VariantObserved ObservationCorrec
 statements: PayoutRecorded PayoutCorrected PayoutReturned
 alerts: ReminderGiven
 review: HealthCheckRecorded PenaltyConceded
-history: TermsAccepted ObjectiveAgreed ClaimConfirmed PaymentCorrected RefundCorrected
+history: DealsMerged MergeProposed
+    TermsAccepted ObjectiveAgreed ClaimConfirmed PaymentCorrected RefundCorrected
 """
 """The events that another answer than `show` shows, by the answer."""
 
