@@ -95,8 +95,10 @@ class RowCache:
 
     def empty(self, name: str, position: int) -> FoldState:
         """Return the state of a partnership at a position, without rows in memory."""
-        read, places = self._read, range(len(self._dispatch.projections))
-        return FoldState(position, [RowsOnDemand(partial(read, name, place)) for place in places])
+        state = FoldState(position, ())
+        places = range(len(self._dispatch.projections))
+        state.rows = [RowsOnDemand(partial(self._read, state, name, place)) for place in places]
+        return state
 
     def _remove(self, name: str) -> FoldState | None:
         found = self._states.pop(name, None)
@@ -142,11 +144,17 @@ class RowCache:
             except Exception as error:  # noqa: BLE001 - the error of any projection
                 backlog.stop(failure_of(FoldFailed(dispatch.projections[place], recorded, error)))
                 break
-        # A partnership that was never folded has no rows.
         return touched if state.position != NOTHING else []
 
-    def _read(self, name: str, place: int, keys: Collection[str]) -> dict[str, Any]:
-        """Read rows while their partnership is folded. Raises `UnreadableRow`."""
+    def _read(
+        self, state: FoldState, name: str, place: int, keys: Collection[str]
+    ) -> dict[str, Any]:
+        """Read rows while their partnership is folded. Raises `UnreadableRow`.
+
+        A partnership without a position has no rows: what damage left of it is not read.
+        """
+        if state.position == NOTHING:
+            return {}
         fold = self._folds()[place].id
         found = self._views.load((fold, name, key) for key in keys)
         return {key: self._typed(name, place, key, stored) for (_, _, key), stored in found.items()}

@@ -273,6 +273,18 @@ def test_a_decision_that_reads_a_row_after_others_were_saved_is_made_again(
     assert isinstance(failed.value.error, Conflict)
 
 
+def test_rows_of_a_partnership_whose_position_is_lost_are_not_read(
+    views: tuple[Any, Counting],
+) -> None:
+    history, counting = views
+    append(history, "acme", ["a", "b", "all"])
+    Runner(history, counting, [INDEXED]).catch_up()
+    counting.datastore.run("DELETE FROM positions")
+    Runner(history, counting, [INDEXED]).catch_up()
+
+    assert saved(counting, "acme") == plain(history, "acme")
+
+
 def test_a_deleted_row_is_not_read_again() -> None:
     rows = RowsOnDemand(lambda keys: dict.fromkeys(keys, Counted(1)))
     assert rows["a"] == Counted(1)
