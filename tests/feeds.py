@@ -12,6 +12,9 @@ from tests.documents import REPOSITORY
 
 FEEDS = sorted((REPOSITORY / "examples").glob("*.jsonl"))
 
+PROGRAM = "growthos-program"
+"""The portfolio's limits: they have a history, and are no partnership."""
+
 
 def messages(feed: Path) -> list[bytes]:
     """Return a feed's messages, as the intake takes its body apart."""

@@ -11,7 +11,7 @@ import pytest
 from consumers.publisher import _alert
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.decision import CLOCK_SOURCE
-from infra.deciding.recording import RULES_SOURCE
+from infra.deciding.recording import ADOPTION_SOURCE, RULES_SOURCE
 from infra.exchange.webhook import Webhook
 from infra.kafka import messages
 from infra.settings import Settings
@@ -53,9 +53,9 @@ def traced(address: str) -> Iterator[Accord]:
 
 
 def of_command(accord: Accord, partnership: str, index: int) -> Trace | None:
-    """Return the trace of the command that caused an event, directly or by an agreed rule."""
+    """Return the trace of the command that caused an event, directly or by rule or adoption."""
     (event,) = accord.history.of(partnership, index, index + 1)
-    if event.source == RULES_SOURCE:
+    if event.source in {RULES_SOURCE, ADOPTION_SOURCE}:
         before = accord.history.of(partnership, 0, index)
         (cause,) = (each.index for each in before if each.event_id == event.causation_id)
         return of_command(accord, partnership, cause)

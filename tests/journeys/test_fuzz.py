@@ -24,7 +24,7 @@ from infra.http import create_app
 from infra.settings import Settings
 from infra.workers import Workers
 from tests.feeds import simulated
-from tests.journeys.fuzzing import STORIES, Posted, Request, requests
+from tests.journeys.fuzzing import STORIES, STRUCTURED, Draft, Posted, Request, requests
 
 EXAMPLES = int(os.environ.get("ACCORD_FUZZ_EXAMPLES", "160"))
 """How many requests are drawn."""
@@ -172,6 +172,13 @@ class Target:
         )
 
 
+def unchanged(feed: int) -> Posted:
+    """Return a request with the next event of a feed as it is."""
+    return Posted(
+        "/v1/events", STRUCTURED, escaped=False, drafts=[Draft(feed, [])], more=[], torn=(0, 0, b"")
+    )
+
+
 @pytest.fixture
 def target(tmp_path: Path) -> Target:
     return Target(tmp_path)
@@ -192,6 +199,8 @@ def test_any_json_value_at_any_place_has_a_result_or_a_problem_and_breaks_no_fol
     def answered(request: Posted | Request) -> None:
         target.send(request)
 
+    for feed in range(len(STORIES)):
+        target.send(unchanged(feed))
     answered()
     target.close()
 

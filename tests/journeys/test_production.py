@@ -147,7 +147,7 @@ def topics_tell_the_same(made: Production, embedded: Answers) -> None:
     assert said == embedded["said"]
     entries = {(m.key.decode(), orjson.loads(m.value)["index"]) for m in told[topics.audit]}
     assert entries == set(embedded["events"])
-    assert len(told[topics.rejected]) == 10
+    assert len(told[topics.rejected]) == 11
     assert all(orjson.loads(m.value)["hint"] for m in told[topics.rejected])
     for name in (topics.events, topics.audit):
         assert_in_order(told[name])
