@@ -55,6 +55,7 @@ from domain.health import ComplianceAudited
 from domain.kernel import Act, Event
 from domain.payouts import Payouts
 from domain.renewal import AnnualReviewHeld, PartnershipRenewed
+from domain.response import Office, Response, Severity
 from domain.terms import Cadence, DayRules
 from domain.terms_by_day import TermsByDay
 from domain.values import Day, Slug
@@ -108,7 +109,9 @@ class Deadline(NamedTuple):
     day: date | None = None
     """The day at whose beginning it is due; None for a deadline that is due at a moment."""
     party: str = ""
-    """The party that acts; empty if both do."""
+    """The party that acts; empty if both do, or the one that did not ask (`asked_by`)."""
+    asked_by: str = ""
+    """The party that asked for an answer, which the other gives; empty if nobody asked."""
     remind_at: datetime | None = None
     """When those who act are reminded; None if they were, or never are."""
 
@@ -145,6 +148,8 @@ class ReminderGiven(Event):
     """The last day that is in time."""
     party: Slug | None = None
     """The party that acts; null for both."""
+    asked_by: Slug | None = None
+    """The party that asked for an answer, which the other gives; null if nobody asked."""
 
 
 class DeadlinePassed(Event):
@@ -154,6 +159,10 @@ class DeadlinePassed(Event):
     """What was due."""
     ref: str
     """The date itself, or the identifier of what was due."""
+    party: Slug | None = None
+    """The party that acts; null for both."""
+    asked_by: Slug | None = None
+    """The party that asked for an answer, which the other gives; null if nobody asked."""
 
 
 # --- the shape of the table --------------------------------------------------------------------
@@ -195,6 +204,8 @@ class DeadlineAlert(NamedTuple):
     """The name of the alert's rule."""
     sentence: str
     """What the rule expects, as a sentence."""
+    response: Response
+    """How severe it is, and which office acts."""
     text: Callable[[Any], str]
     """Takes the event that records the passing and gives the text of the alert."""
     about: str = ""
@@ -270,7 +281,14 @@ def _passes(kind: DeadlineKind) -> Passing:
     return Passing(
         DeadlinePassed,
         lambda event: event.ref if event.kind is kind else None,
-        lambda deadline: [DeadlinePassed(kind=kind, ref=deadline.ref)],
+        lambda each: [
+            DeadlinePassed(
+                kind=kind,
+                ref=each.ref,
+                party=each.party or None,
+                asked_by=each.asked_by or None,
+            )
+        ],
     )
 
 
@@ -330,7 +348,8 @@ def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN40
     day = terms.day(act.occurred_at)
     last = day + timedelta(days=_rules(terms, day).answer_days)
     ref = answer_ref(kind.name, getattr(event, kind.called))
-    return _end_of_day(DeadlineKind.ANSWER, ref, last, terms)._replace(since=act.occurred_at)
+    deadline = _end_of_day(DeadlineKind.ANSWER, ref, last, terms)
+    return deadline._replace(since=act.occurred_at, asked_by=act.party)
 
 
 def answer_ref(agreement: str, proposal: str) -> str:
@@ -566,7 +585,9 @@ RULES = (
         passing=_records(
             MilestoneMissed,
             lambda e: e.milestone,
-            lambda each: [MilestoneMissed(milestone=each.ref, due=each.last_day)],
+            lambda each: [
+                MilestoneMissed(milestone=each.ref, due=each.last_day, party=each.party or None)
+            ],
         ),
         closed_by=(
             _closes(
@@ -584,6 +605,7 @@ RULES = (
         alert=DeadlineAlert(
             "milestone-missed",
             "a milestone is reached by the end of its day (C17)",
+            Response(Severity.WARNING, "The plan of both parties slips."),
             lambda e: f"Milestone {e.milestone} was due on {e.due}.",
             about="milestone",
         ),
@@ -604,6 +626,7 @@ RULES = (
         alert=DeadlineAlert(
             "review-missed",
             "a review is held on its day (C22)",
+            Response(Severity.WARNING, "What the review was to decide is not decided."),
             lambda e: f"Review {e.review} of {e.at:%Y-%m-%d} was not held.",
             about="review",
         ),
@@ -625,6 +648,10 @@ RULES = (
         alert=DeadlineAlert(
             "cadence-missed",
             "a review or an audit of each agreed kind is held in the agreed time (C13, C25, C27)",
+            Response(
+                Severity.WARNING,
+                "The partnership runs without the look at it that was agreed.",
+            ),
             lambda e: f"No {cadence_words(e.ref)} was held in the agreed time.",
         ),
         reminds_of="The next {ref} is due by {day}.",
@@ -652,6 +679,7 @@ RULES = (
         alert=DeadlineAlert(
             "action-overdue",
             "an action is done by its day (C22)",
+            Response(Severity.WARNING, "Something that a party promised is not done."),
             lambda e: f"Action {e.ref} was not done by its day.",
             about="action",
         ),
@@ -671,6 +699,11 @@ RULES = (
         alert=DeadlineAlert(
             "issue-escalated",
             "an issue open for 48 hours goes to the executive sponsors (C24)",
+            Response(
+                Severity.CRITICAL,
+                "The managers did not solve it in 48 hours.",
+                Office.SPONSOR,
+            ),
             lambda e: f"Issue {e.issue} was open for 48 hours and goes to the executive sponsors.",
             about="issue",
         ),
@@ -696,6 +729,10 @@ RULES = (
         alert=DeadlineAlert(
             "improvement-due",
             "an improvement plan is reviewed once its time is over (C23)",
+            Response(
+                Severity.WARNING,
+                "Only its outcome says whether the partnership goes on as it is.",
+            ),
             lambda e: f"The time of improvement plan {e.ref} is over.",
             about="plan",
             reminder=True,
@@ -717,6 +754,10 @@ RULES = (
         alert=DeadlineAlert(
             "notice-due",
             "the parties are reminded thirty days before the last day for notice (C11)",
+            Response(
+                Severity.WARNING,
+                "After that day the term runs to its end.",
+            ),
             lambda e: f"The last day to give notice is {e.ref}.",
             reminder=True,
         ),
@@ -736,6 +777,7 @@ RULES = (
         alert=DeadlineAlert(
             "term-ended",
             "a term ends in a renewal or after notice (C27)",
+            Response(Severity.CRITICAL, "Nothing accrues after the term.", Office.SPONSOR),
             lambda e: f"The term ended on {e.ref} without renewal or notice.",
             reminder=True,
         ),
@@ -756,6 +798,7 @@ RULES = (
         alert=DeadlineAlert(
             "exit-incomplete",
             "an exit is completed once it has taken effect (C27)",
+            Response(Severity.WARNING, "Assets and the final settlement are still open."),
             lambda e: f"The exit took effect on {e.ref}, and it is not completed.",
             reminder=True,
         ),
@@ -771,6 +814,7 @@ RULES = (
         alert=DeadlineAlert(
             "breach-not-cured",
             "a breach is cured in the agreed time (C27)",
+            Response(Severity.CRITICAL, "The other party can leave because of it.", Office.SPONSOR),
             lambda e: f"Breach {e.ref} was not cured in its cure period.",
             about="breach",
         ),
@@ -795,6 +839,7 @@ RULES = (
         alert=DeadlineAlert(
             "answer-overdue",
             "a proposal is answered in the agreed time",
+            Response(Severity.WARNING, "The party that proposed it cannot go on."),
             lambda e: f"Proposal {e.ref.partition('/')[2]} was not answered in time.",
         ),
         reminds_of="The answer to proposal {ref} is due by {day}.",
@@ -887,8 +932,15 @@ def passed(deadline: Deadline) -> list[Event]:
     """Return the events that record the passing of a deadline."""
     if deadline.kind is DeadlineKind.REMINDER:
         kind, _, ref = deadline.ref.partition("/")
-        day, party = deadline.last_day, deadline.party or None
-        return [ReminderGiven(kind=DeadlineKind(kind), ref=ref, due=day, party=party)]
+        return [
+            ReminderGiven(
+                kind=DeadlineKind(kind),
+                ref=ref,
+                due=deadline.last_day,
+                party=deadline.party or None,
+                asked_by=deadline.asked_by or None,
+            )
+        ]
     return _PASSING[deadline.kind].events(deadline)
 
 

@@ -311,6 +311,8 @@ class MilestoneMissed(Event):
     """The identifier of the milestone."""
     due: date
     """The last day on which it was in time."""
+    party: Slug | None = None
+    """The party that owns it; null for both."""
 
 
 # --- reviews -----------------------------------------------------------------------------------

@@ -46,8 +46,10 @@ from domain.referral import (
 )
 from domain.renewal import PartnershipRenewed, RenewalReviewHeld
 from domain.reported_figure import MetricReported
+from domain.response import AGREED_RULE, Office, Response, Severity
 from domain.sale import DealCancelled, DealWon, WinCorrected
 from domain.settlement import FinalSettlementIssued, StatementIssued
+from domain.values import Money
 
 
 class AlertKind(StrEnum):
@@ -61,6 +63,36 @@ class AlertKind(StrEnum):
     """Accord itself needs its operator; it counts against nobody."""
 
 
+Parties = tuple[str, ...]
+"""Parties of a partnership, by identifier."""
+
+
+def both(_: Event, __: str, parties: Parties) -> Parties:
+    """Return both parties."""
+    return parties
+
+
+def asked(event: Any, _: str, parties: Parties) -> Parties:  # noqa: ANN401 - of any deadline
+    """Return the party that a deadline is for, or the one that did not ask for an answer."""
+    party, asked_by = (getattr(event, each, None) for each in ("party", "asked_by"))
+    return (party,) if party else tuple(each for each in parties if each != asked_by)
+
+
+def owner(event: RiskIdentified, _: str, parties: Parties) -> Parties:
+    """Return the owner of a risk, or both parties if nobody owns it."""
+    return (event.owner,) if event.owner else parties
+
+
+def author(_: Event, by: str, __: Parties) -> Parties:
+    """Return the party that stated the event."""
+    return (by,)
+
+
+def other(_: Event, by: str, parties: Parties) -> Parties:
+    """Return the party that did not state the event."""
+    return tuple(each for each in parties if each != by)
+
+
 @dataclass(frozen=True, slots=True)
 class On:
     """A type of event that concerns an alert."""
@@ -71,6 +103,10 @@ class On:
     with `ALL`: every `ref` that begins so."""
     text: Callable[[Any], str] = lambda _: ""
     """Takes the event and gives the words with which the alert opens or closes."""
+    acts: Callable[[Any, str, Parties], Parties] = both
+    """Takes the event, the party that stated it and both parties, and gives those that act."""
+    at_stake: Callable[[Any], Money | None] = lambda _: None
+    """Takes the event and gives the money that hangs on the alert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +118,8 @@ class StandingAlert:
     kind: AlertKind
     sentence: str
     """What the rule expects, with its source."""
+    response: Response
+    """How severe it is, and which office acts."""
     opened_by: tuple[On, ...] = ()
     closed_by: tuple[On, ...] = ()
     """An alert that is closed by what happened before it opened is withdrawn, else resolved."""
@@ -97,7 +135,8 @@ def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
         alert.rule,
         AlertKind.REMINDER if alert.reminder else AlertKind.BREACH,
         alert.sentence,
-        (On(rule.passing.event, rule.passing.ref, alert.text),),
+        alert.response,
+        (On(rule.passing.event, rule.passing.ref, alert.text, asked),),
         tuple(On(each.event, each.ref, each.text) for each in rule.closed_by),
         tuple(
             On(each.event, named)
@@ -120,7 +159,8 @@ def _due_soon() -> StandingAlert:
         DUE_SOON,
         AlertKind.REMINDER,
         "those who act are reminded 24 to 48 hours before a day (C22)",
-        (On(ReminderGiven, lambda e: f"{e.kind}/{e.ref}", deadlines.reminder_text),),
+        Response(Severity.INFO, "It is still in time."),
+        (On(ReminderGiven, lambda e: f"{e.kind}/{e.ref}", deadlines.reminder_text, asked),),
         tuple(ends),
         tuple(about),
     )
@@ -217,6 +257,7 @@ STANDING_ALERTS: Final = (
         REFERRAL_MINIMUM,
         AlertKind.BREACH,
         "each quarter brings as many referrals as the terms ask for (C10)",
+        Response(Severity.WARNING, "A party brings less than it promised."),
     ),
     *(_of_deadline(rule, rule.alert) for rule in deadlines.RULES if rule.alert),
     _due_soon(),
@@ -224,11 +265,13 @@ STANDING_ALERTS: Final = (
         DISPUTE_OPENED,
         AlertKind.REMINDER,
         "both parties are told at once of a dispute, until it is resolved (C24)",
+        Response(Severity.CRITICAL, "The disputed money is on hold.", Office.SPONSOR),
         (
             On(
                 DisputeOpened,
                 lambda e: e.dispute,
                 lambda e: f"Dispute {e.dispute} on {e.cause} was opened: {e.description}",
+                at_stake=lambda e: e.amount,
             ),
         ),
         (
@@ -243,6 +286,7 @@ STANDING_ALERTS: Final = (
         "audit-failed",
         AlertKind.BREACH,
         "an audit that failed is followed by one that is passed (C25)",
+        Response(Severity.CRITICAL, "What the agreement forbids or asks for is not kept."),
         (
             On(
                 ComplianceAudited,
@@ -262,6 +306,11 @@ STANDING_ALERTS: Final = (
         "risk-highest",
         AlertKind.REMINDER,
         "both parties are told at once of a risk at its highest (C25)",
+        Response(
+            Severity.CRITICAL,
+            "It is likely, and it would do the greatest harm.",
+            Office.SPONSOR,
+        ),
         (
             On(
                 RiskIdentified,
@@ -270,6 +319,7 @@ STANDING_ALERTS: Final = (
                     f"Risk {e.risk} has likelihood {e.likelihood} and impact {e.impact}: "
                     f"{e.description}"
                 ),
+                owner,
             ),
         ),
         (
@@ -286,6 +336,7 @@ STANDING_ALERTS: Final = (
         "exit-ahead",
         AlertKind.REMINDER,
         "both parties are told at once that the partnership ends (C27)",
+        Response(Severity.CRITICAL, "The partnership ends.", Office.SPONSOR),
         opened_by=(
             On(
                 ExitNoticeGiven,
@@ -304,6 +355,11 @@ STANDING_ALERTS: Final = (
         "renewal-declined",
         AlertKind.REMINDER,
         "both parties are told at once that a renewal was declined (C27)",
+        Response(
+            Severity.CRITICAL,
+            "The partnership ends with its term unless both agree otherwise.",
+            Office.SPONSOR,
+        ),
         opened_by=(
             On(
                 ProposalDeclined,
@@ -321,6 +377,7 @@ STANDING_ALERTS: Final = (
         "breach-notice",
         AlertKind.REMINDER,
         "a party is told at once of a breach, and by when it can cure it (C27)",
+        Response(Severity.CRITICAL, "The other party can leave unless it is cured.", Office.LEGAL),
         opened_by=(
             On(
                 BreachNoticeGiven,
@@ -329,6 +386,7 @@ STANDING_ALERTS: Final = (
                     f"Notice was given of a breach of {e.section.replace('_', ' ')}, to be cured "
                     f"by {e.cure_by}: {e.description}"
                 ),
+                other,
             ),
         ),
         closed_by=(On(BreachCured, lambda e: e.breach, lambda e: f"Breach {e.breach} was cured."),),
@@ -337,6 +395,7 @@ STANDING_ALERTS: Final = (
         "risk-open",
         AlertKind.REMINDER,
         "a risk of the joint register is watched until it is mitigated or given up (C25)",
+        Response(Severity.INFO, "Nothing has happened yet."),
         (
             On(
                 RiskIdentified,
@@ -345,6 +404,7 @@ STANDING_ALERTS: Final = (
                     f"Risk {e.risk}, {e.likelihood * e.impact} of 25: {e.description} "
                     f"({e.owner or 'no owner'})"
                 ),
+                owner,
             ),
         ),
         (
@@ -356,11 +416,13 @@ STANDING_ALERTS: Final = (
         "investment-reduced",
         AlertKind.REMINDER,
         "a party that reduces its investment in a campaign says so until that ends (C20)",
+        Response(Severity.INFO, "Less is spent than was planned.", Office.MARKETING),
         (
             On(
                 InvestmentReduced,
                 lambda e: e.reduction,
                 lambda e: f"Investment in {e.campaign} is reduced by {e.by} %: {e.reason}",
+                author,
             ),
         ),
         (_given_up("reduction"),),
@@ -369,6 +431,7 @@ STANDING_ALERTS: Final = (
         "renewal-open",
         AlertKind.REMINDER,
         "after a renewal review both parties renew, or one gives notice (C27)",
+        Response(Severity.WARNING, "The term ends without a decision."),
         (
             On(
                 RenewalReviewHeld,
@@ -386,6 +449,7 @@ STANDING_ALERTS: Final = (
         ATTRIBUTION_CONTESTED,
         AlertKind.REMINDER,
         "a lead that both parties claim is credited by policy, or by both (C18)",
+        Response(Severity.WARNING, "The deal earns nobody anything until both decide."),
         about=(
             On(ReferralSubmitted, lambda e: e.deal),
             On(ReferralAttributed, lambda e: e.deal),
@@ -397,18 +461,21 @@ STANDING_ALERTS: Final = (
         CLAIM_AWAITS,
         AlertKind.REMINDER,
         "what a party states to its own gain is confirmed or contested by the other (C18)",
+        Response(Severity.WARNING, "It counts only once it is confirmed."),
         about=_FACTS,
     ),
     StandingAlert(
         CORRECTION_TAKES,
         AlertKind.REMINDER,
         "a correction that takes money from a party is answered by it (C18)",
+        Response(Severity.WARNING, "Money that was counted is taken back."),
         about=_FACTS,
     ),
     StandingAlert(
         ENTRY_WITHOUT_TERMS,
         AlertKind.REMINDER,
         "the terms of its day price an entry (C10)",
+        Response(Severity.WARNING, "The entry earns nothing until terms price it."),
         about=tuple(
             On(event, lambda e: f"entry/{e.entry}")
             for event in (JointRevenueReceived, SharedCostIncurred, PenaltyConceded, EntryReversed)
@@ -418,6 +485,7 @@ STANDING_ALERTS: Final = (
         STATEMENT_OVERDUE,
         AlertKind.BREACH,
         "a statement is paid by the end of its due day (C10)",
+        Response(Severity.CRITICAL, "Money that is owed is not paid.", Office.FINANCE),
         about=(
             On(StatementIssued, lambda e: e.statement),
             On(FinalSettlementIssued, lambda e: e.settlement),
@@ -441,6 +509,12 @@ def kind_of(rule: str) -> AlertKind:
     """Return whether an alert is a breach or a reminder; an agreed rule's is a breach."""
     standing = BY_RULE.get(rule)
     return standing.kind if standing else AlertKind.BREACH
+
+
+def response_of(rule: str) -> Response:
+    """Return how severe an alert is, and which office acts; an agreed rule has `AGREED_RULE`."""
+    standing = BY_RULE.get(rule)
+    return standing.response if standing else AGREED_RULE
 
 
 def is_about(standing: StandingAlert, ref: str, event: Event) -> bool:

@@ -3,14 +3,17 @@
 An alert is identified by its rule and version, its partnership and its window, so a replay
 repeats none. It is open, then resolved (things got better) or withdrawn (a late fact or a
 correction showed that it should not have opened). Each change is emitted once, and names the
-events that are its evidence. The alerts that need no agreed rule: `domain.standing_alerts`.
+events that are its evidence. It says how severe it is, who acts and what money hangs on it. The
+alerts that need no agreed rule: `domain.standing_alerts`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -19,8 +22,10 @@ from domain.calendar import bounds
 from domain.deadlines import ALL
 from domain.exit import PartnershipExited
 from domain.kernel import Event
+from domain.offices import NAMING, Assignee, People, people_after
 from domain.payouts import Payout
 from domain.recorded import Recorded
+from domain.response import Office, Severity
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     BY_RULE,
@@ -36,7 +41,9 @@ from domain.standing_alerts import (
     On,
     StandingAlert,
     kind_of,
+    response_of,
 )
+from domain.values import Exact
 from projections import awaited, breaches
 from projections.awaited import Taken
 from projections.breaches import Judged, RuleFacts, Shortfall, Verdict
@@ -74,6 +81,8 @@ class Alert:
     """The version of the rule."""
     kind: AlertKind
     """Whether an agreement was broken, or a task is only due."""
+    severity: Severity
+    """How severe it is."""
     partnership: str
     """The partnership."""
     window: str
@@ -82,6 +91,12 @@ class Alert:
     """Whether the alert is open, resolved or withdrawn."""
     text: str
     """What it says, in words."""
+    who_acts: tuple[Assignee, ...]
+    """Each party that acts, with the person in office on the day of its last change. An answer
+    names for an open alert the person in office on the day that is asked about."""
+    at_stake: Mapping[str, Exact]
+    """The money that hangs on it, by currency. Empty if no money does, or if other facts decide
+    how much."""
     since: datetime
     """When it opened: when what it says became so."""
     recorded_at: datetime
@@ -107,6 +122,8 @@ class AlertsState:
     judged: Judged = field(default_factory=lambda: Judged(needed=(LEADS,)))
     open: Mapping[str, Alert] = field(default_factory=dict)
     """Open alerts by id, in the order in which they opened."""
+    people: People = field(default_factory=People)
+    """The parties and their people."""
     resolved: Mapping[str, Alert] = field(default_factory=dict)
     """Resolved alerts on figures: a correction can still withdraw them."""
     watched: Mapping[str, str] = field(default_factory=dict)
@@ -127,24 +144,54 @@ def alert_id(rule: str, version: int, partnership: str, window: str) -> str:
     return f"{rule}@{version}/{partnership}/{window}"
 
 
-def opened(  # noqa: PLR0913, PLR0917 - what an alert says
-    rule: str, kind: AlertKind, recorded: Recorded, ref: str, text: str, since: datetime
+class Finding(NamedTuple):
+    """What an alert on one subject says."""
+
+    ref: str
+    text: str
+    acting: tuple[str, ...]
+    """The parties that act."""
+    at_stake: Mapping[str, Decimal] = {}
+    """The money that hangs on it, by currency."""
+
+
+def opened(
+    rule: str, kind: AlertKind, severity: Severity, recorded: Recorded, found: Finding
 ) -> Alert:
-    """Return an alert that an event opens about a subject, under a rule that nobody agreed."""
+    """Return an alert that an event opens, under a rule that nobody agreed.
+
+    It names the parties that act, and no people.
+    """
+    act = recorded.act
     return Alert(
-        alert_id(rule, 1, recorded.partnership, ref),
-        rule,
-        1,
-        kind,
-        recorded.partnership,
-        ref,
-        AlertState.OPEN,
-        text,
-        since,
-        recorded.act.recorded_at,
-        recorded.index,
-        (recorded.index,),
+        id=alert_id(rule, 1, recorded.partnership, found.ref),
+        rule=rule,
+        version=1,
+        kind=kind,
+        severity=severity,
+        partnership=recorded.partnership,
+        window=found.ref,
+        state=AlertState.OPEN,
+        text=found.text,
+        who_acts=assigned(found.acting),
+        at_stake=found.at_stake,
+        since=act.occurred_at,
+        recorded_at=act.recorded_at,
+        cause=recorded.index,
+        evidence=(recorded.index,),
     )
+
+
+def assigned(parties: Iterable[str], office: Office = Office.MANAGER) -> tuple[Assignee, ...]:
+    """Return an office of some parties, without the people who hold it."""
+    return tuple(Assignee(party=each, office=office) for each in parties)
+
+
+def in_office(alert: Alert, people: People, day: date) -> Alert:
+    """Return an alert with the people who act on it on a day."""
+    office = response_of(alert.rule).office
+    who = tuple(people.in_office(each.party, office, day) for each in alert.who_acts)
+    return alert if who == alert.who_acts else replace(alert, who_acts=who)
 
 
 # --- fold --------------------------------------------------------------------------------------
@@ -171,6 +218,22 @@ def _by_event() -> dict[type[Event], tuple[_Turn, ...]]:
 _TURNS: Final = _by_event()
 
 
+def answered(rows: Rows, alert: Alert, moment: datetime) -> Alert:
+    """Return an alert as an answer gives it: an open one names the people in office at a moment.
+
+    `rows` are those of the fold.
+    """
+    state: AlertsState = rows.get(STATE, START)
+    if alert.state is not AlertState.OPEN:
+        return alert
+    return in_office(alert, state.people, _day(state, moment))
+
+
+def _day(state: AlertsState, moment: datetime) -> date:
+    """Return the day of a moment in the time zone of the agreement."""
+    return moment.astimezone(ZoneInfo(state.judged.agreed.zone)).date()
+
+
 def keys(recorded: Recorded) -> tuple[str, ...]:
     """Return the rows that an event touches."""
     subject = awaited.key_of(recorded.event)
@@ -194,8 +257,13 @@ def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
     possible = _TURNS.get(type(event), ())
     turns = [(turn, ref) for turn in possible if (ref := turn.on.ref(event)) is not None]
     ends = isinstance(event, PartnershipExited)
-    same = judged is state.judged and known.watched is state.watched
-    after = state if same else replace(state, judged=judged, watched=known.watched)
+    people = people_after(state.people, event, recorded.act) if type(event) in NAMING else None
+    same = judged is state.judged and known.watched is state.watched and people is None
+    after = (
+        state
+        if same
+        else replace(state, judged=judged, watched=known.watched, people=people or state.people)
+    )
     if not windows and not turns and not ends and not known.points:
         return NOTHING if same else Change({STATE: after}, [])
     changes = _Changes(state, after, recorded)
@@ -205,7 +273,7 @@ def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
         changes.judge_from(window)
     for turn, ref in turns:
         if turn.opens:
-            changes.open_standing(turn.standing, ref, turn.on.text(event))
+            changes.open_standing(turn.standing, changes.finding(turn.on, ref))
         else:
             changes.close_standing(turn.standing, ref, turn.on.text(event))
     if ends:
@@ -266,22 +334,26 @@ class _Changes:
             if self._ended:
                 return
             closed_at = bounds(verdict.window.partition("/")[0])[1]
+            short = isinstance(verdict.facts, Shortfall) and verdict.facts.party
             self._put(
                 Alert(
-                    name,
-                    verdict.rule,
-                    verdict.version,
-                    kind_of(verdict.rule),
-                    recorded.partnership,
-                    verdict.window,
-                    AlertState.OPEN,
-                    verdict.text,
+                    id=name,
+                    rule=verdict.rule,
+                    version=verdict.version,
+                    kind=kind_of(verdict.rule),
+                    severity=response_of(verdict.rule).severity,
+                    partnership=recorded.partnership,
+                    window=verdict.window,
+                    state=AlertState.OPEN,
+                    text=verdict.text,
+                    who_acts=assigned((short,) if short else self._after.people.parties),
+                    at_stake={},
                     # A late fact can show a breach, with a time before the window closed.
-                    max(recorded.act.occurred_at, closed_at),
-                    recorded.act.recorded_at,
-                    recorded.index,
-                    _with({recorded.index}, verdict.evidence),
-                    verdict.facts,
+                    since=max(recorded.act.occurred_at, closed_at),
+                    recorded_at=recorded.act.recorded_at,
+                    cause=recorded.index,
+                    evidence=_with({recorded.index}, verdict.evidence),
+                    facts=verdict.facts,
                 )
             )
         elif known is not None and not verdict.breached:
@@ -338,33 +410,45 @@ class _Changes:
                 self._end(alert, _ENDED[alert.rule])
         for each in points:
             name = alert_id(each.rule, 1, self._recorded.partnership, each.ref)
-            known = self._open.get(name)
-            if known is not None and known.text != each.text:
-                self._say(known, each.text)
-            elif known is None and name not in self._at_end:
-                self.open_standing(BY_RULE[each.rule], each.ref, each.text)
+            if name in self._open or name not in self._at_end:
+                acting = each.acting or self._after.people.parties
+                found = Finding(each.ref, each.text, acting, dict(each.at_stake))
+                self.open_standing(BY_RULE[each.rule], found)
 
-    def _say(self, alert: Alert, text: str) -> None:
+    def _say(self, alert: Alert, found: Alert) -> None:
         """Let an open alert say what has become of its facts."""
         self._put(
             replace(
                 alert,
-                text=text,
+                text=found.text,
+                who_acts=found.who_acts,
+                at_stake=found.at_stake,
                 recorded_at=self._recorded.act.recorded_at,
                 cause=self._recorded.index,
                 evidence=_with(alert.evidence, (self._recorded.index,)),
             )
         )
 
-    def open_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
+    def finding(self, on: On, ref: str) -> Finding:
+        """Return what an alert says that the event opens."""
+        event, act = self._recorded.event, self._recorded.act
+        money = on.at_stake(event)
+        return Finding(
+            ref,
+            on.text(event),
+            on.acts(event, act.party, self._after.people.parties),
+            {money.currency: money.amount} if money else {},
+        )
+
+    def open_standing(self, standing: StandingAlert, found: Finding) -> None:
         """Open an alert about one subject; one that is open says what has become of it."""
-        since = self._recorded.act.occurred_at
-        alert = opened(standing.rule, standing.kind, self._recorded, ref, text, since)
+        severity = standing.response.severity
+        alert = opened(standing.rule, standing.kind, severity, self._recorded, found)
         known = self._open.get(alert.id)
         if known is None:
             self._put(alert)
-        elif known.text != text:
-            self._say(known, text)
+        elif _says(known) != _says(alert):
+            self._say(known, alert)
 
     def close_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
         """Close an alert, or those whose subject begins so: withdrawn if it was done in time."""
@@ -416,6 +500,8 @@ class _Changes:
         )
 
     def _put(self, alert: Alert) -> None:
+        day = _day(self._after, self._recorded.act.occurred_at)
+        alert = in_office(alert, self._after.people, day)
         is_open = alert.state is AlertState.OPEN
         on_figures = alert.facts is not None and alert.state is AlertState.RESOLVED
         self._open = _moved(self._open, alert, stays=is_open)
@@ -436,6 +522,11 @@ _ENDED: Final = {
     STATEMENT_OVERDUE: "It is paid.",
 }
 """What ends the alerts that are made from facts, in words."""
+
+
+def _says(alert: Alert) -> tuple[str, list[str], Mapping[str, Decimal]]:
+    """Return what an alert says, whoever is in office."""
+    return alert.text, [each.party for each in alert.who_acts], alert.at_stake
 
 
 def _concerns(alert: Alert, subject: str) -> bool:
@@ -473,8 +564,8 @@ ALERTS = Projection(
     "alerts",
     keys,
     apply,
-    breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=30,
+    breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | NAMING | {PartnershipExited},
+    version=31,
     row_type=_row_type,
     facts_from=FACTS,
 )

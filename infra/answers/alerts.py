@@ -5,21 +5,33 @@ same form: by the feed of `infra.answers.changes`, and on the topic `accord.aler
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Annotated
 
+from domain.offices import Assignee
 from domain.standing_alerts import AlertKind
 from domain.values import Slug, instant
 from infra.answers import cursors
 from infra.answers.duplicate_credits import alerts_of
-from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, view_rows, whole_log
+from infra.answers.logs import (
+    NOW,
+    AsOf,
+    moment_of,
+    row_of_each,
+    sight_of,
+    size_of,
+    stored_log,
+    view_rows,
+)
 from infra.answers.question import Page, Paging, Parameter, Question
-from infra.answers.text import Block, Hanging, Line, Remark, day
+from infra.answers.text import Block, Hanging, Line, Remark, amount, day
 from infra.bootstrap import Accord
+from infra.deciding.pseudonyms import Names, renamed
 from infra.projecting.quarantine import alert_of
 from infra.store.views import UnreadableRow
 from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, OVERVIEW
-from projections.alerts import Alert, AlertState
+from projections.alerts import Alert, AlertState, answered
 from projections.fold import FoldFailed, replay
 from projections.overview import OVERVIEW_ROW
 
@@ -107,9 +119,21 @@ def _alerts(accord: Accord, name: str, when: AsOf) -> list[Alert]:
     rows = (
         view_rows(accord, ALERTS, name)
         if when.is_now
-        else replay(ALERTS, whole_log(accord.history, name, when)).rows
+        else replay(ALERTS, stored_log(accord.history, name, when)).rows
     )
-    return [row for row in rows.values() if isinstance(row, Alert)]
+    moment = moment_of(accord, name, when)
+    found = [answered(rows, row, moment) for row in rows.values() if isinstance(row, Alert)]
+    return [*named(accord, name, found)]
+
+
+def named(accord: Accord, partnership: str, alerts: Iterable[Alert]) -> Iterator[Alert]:
+    """Yield alerts of a partnership with people by name."""
+    found = list(alerts)
+    people = {who.person for each in found for who in each.who_acts if who.person is not None}
+    names = Names(accord.history, partnership, people) if people else None
+    for each in found:
+        who_acts = [renamed(who, names) if names and who.person else who for who in each.who_acts]
+        yield replace(each, who_acts=tuple(who_acts))
 
 
 def _order(alert: Alert) -> tuple[str, str]:
@@ -138,6 +162,8 @@ def blocks(alerts: Iterable[Alert], indent: int = 0) -> Iterator[Block]:
     for each in alerts:
         yield heading(each, each.id, indent)
         yield Hanging(" " * (indent + 11), outcome(each))
+        if each.state is AlertState.OPEN:
+            yield Hanging(" " * (indent + 11), response(each))
 
 
 def heading(alert: Alert, name: str, indent: int = 0) -> Line:
@@ -145,6 +171,21 @@ def heading(alert: Alert, name: str, indent: int = 0) -> Line:
     style = _STYLES[alert.kind] if alert.state is AlertState.OPEN else ""
     kind = "" if alert.kind is AlertKind.BREACH else f"  ({_KINDS[alert.kind]})"
     return Line(f"{alert.state:9}  {day(alert.since)}  {name}{kind}", style, indent)
+
+
+def response(alert: Alert) -> str:
+    """Return how severe an open alert is, who acts, and what money hangs on it."""
+    parts = [f"{alert.severity.capitalize()}."]
+    if alert.who_acts:
+        parts.append(f"Acts: {', '.join(map(_named, alert.who_acts))}.")
+    if alert.at_stake:
+        money = [amount(each, unit) for unit, each in sorted(alert.at_stake.items())]
+        parts.append(f"At stake: {', '.join(money)}.")
+    return " ".join(parts)
+
+
+def _named(who: Assignee) -> str:
+    return f"{who.party} ({who.person}, {who.office})" if who.person else who.party
 
 
 def outcome(alert: Alert) -> str:

@@ -154,7 +154,7 @@ def _changes(accord: Accord, ids: "_Ids", number: int, partnership: str | None) 
         if outputs:
             number, after = outputs[-1].number, ids.after(outputs[-1])
         found = [
-            Message("alert", each.read().body, ids.after(each))
+            Message("alert", _named(accord, each.read().body), ids.after(each))
             for each in outputs
             if each.kind == "alert"
         ]
@@ -172,6 +172,13 @@ def _open(accord: Accord, partnership: str | None) -> Iterator[Sequence[Alert]]:
         if found.items:
             yield found.items
         page = Paging(found.next, LONGEST_PAGE) if found.next else None
+
+
+def _named(accord: Accord, body: dict[str, Any]) -> dict[str, Any]:
+    """Return an alert as it is stored, with its people by name."""
+    stored: Alert = ALERTS.load(body["id"], body)
+    (alert,) = alerts.named(accord, stored.partnership, [stored])
+    return ALERTS.dump(alert.id, alert)
 
 
 def _standing(alert: Alert) -> Message:

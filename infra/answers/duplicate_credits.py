@@ -1,11 +1,13 @@
 """What is credited in two partnerships of one party, so that the party may pay for it twice."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import NamedTuple
 
 from domain.recorded import Recorded
+from domain.response import Severity
 from domain.standing_alerts import CREDITED_TWICE, AlertKind
 from infra.answers.logs import NOW, AsOf, of_each, row_of_each, undamaged, whole_log
 from infra.answers.members import names_of
@@ -15,7 +17,7 @@ from infra.bootstrap import Accord
 from infra.store.history import partnerships
 from infra.store.views import typed_row
 from projections import SETTLEMENT
-from projections.alerts import Alert, opened
+from projections.alerts import Alert, Finding, opened
 from projections.duplicate_credit import (
     DEAL,
     PAYMENT,
@@ -92,7 +94,9 @@ def _alert(
         f"pay for it twice. If it is one sale, {party} cancels or corrects it in one of them "
         "(CancelDeal, CorrectPayment), or agrees there who is credited (ProposeAttribution)."
     )
-    return opened(CREDITED_TWICE, AlertKind.REMINDER, event, duplicate.subject, text, since)
+    found = Finding(duplicate.subject, text, (party,))
+    alert = opened(CREDITED_TWICE, AlertKind.REMINDER, Severity.WARNING, event, found)
+    return replace(alert, since=since)
 
 
 # --- reading -----------------------------------------------------------------------------------

@@ -17,10 +17,11 @@ from domain.priors import PriorAgreed
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCorrected, MetricReported
 from domain.rules import Window
-from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM, is_about
+from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM, is_about, response_of
 from domain.values import MINOR_UNITS, Exact
 from infra.answers import explain_money, metrics
 from infra.answers import kpis as figures_text
+from infra.answers.alerts import response
 from infra.answers.logs import NOW, AsOf, NotFound, moment_of, perhaps, sight_of, size_of, whole_log
 from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Parameter, Question
@@ -28,7 +29,7 @@ from infra.answers.rules import rule_in_words
 from infra.answers.text import Block, Line, Styled, Table, late, minute, number
 from infra.bootstrap import Accord
 from projections import ALERTS, KPIS, counted, figures, kpis, timeline
-from projections.alerts import Alert, AlertState
+from projections.alerts import Alert, AlertState, answered
 from projections.counted import NO_FACTS
 from projections.figures import LEADS
 from projections.fold import Folded, Rows, fold
@@ -130,6 +131,8 @@ class AlertExplained(Item):
     """What was explained: an alert."""
     alert: Alert
     """The alert."""
+    severity_because: str
+    """The reason for its severity."""
     rule: ExplainedRule
     """The alert's rule."""
     transitions: tuple[Transition, ...]
@@ -501,6 +504,10 @@ class _Reading:
         bodies = [output.body for output, _ in self._alerts.outputs]
         return [each for each in bodies if each.id == self.reference]
 
+    def now(self, moment: datetime) -> Alert:
+        """Return the alert as an answer gives it at a moment."""
+        return answered(self._alerts.rows, self.changes[-1], moment)
+
     def item(self, index: int) -> TimelineItem | None:
         """Return an event that changed the alert or is evidence; None if it is hidden."""
         recorded = self._kept[index]
@@ -520,10 +527,11 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplai
     if not changes:
         otherwise = f"Ask for the alerts of {partnership}."
         raise NotFound(f"There is no alert {reference}.", perhaps(reference, read.known, otherwise))
-    last = changes[-1]
+    last = read.now(moment_of(accord, partnership, when))
     segment = window.partition("/")[2]
     return partnership, AlertExplained(
         alert=last,
+        severity_because=response_of(last.rule).because,
         rule=_rule(read.agreed)
         if read.agreed
         else ExplainedRule(rule=rule, text=BY_RULE[rule].sentence),
@@ -615,6 +623,7 @@ def _rule_blocks(rule: ExplainedRule) -> Iterator[Block]:
 
 def _alert_blocks(found: AlertExplained, *, was: datetime | None) -> Iterator[Block]:
     yield from _rule_blocks(found.rule)
+    yield Line(f"{response(found.alert)} {found.severity_because}", indent=4)
     yield Line()
     yield Table(
         [">#", "RECORDED", "STATE", "WHAT", "BECAUSE"],

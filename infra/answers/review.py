@@ -52,7 +52,7 @@ from infra.answers.text import Block, Line, Table, amount, figure, minute, numbe
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
-from projections.alerts import Alert
+from projections.alerts import Alert, answered
 from projections.contribution import Contribution, Sourced, contributions, sourced
 from projections.fold import Dispatch, Folded, Rows, fold_all
 from projections.objectives import ObjectiveProgress, objectives
@@ -247,7 +247,7 @@ def ask(
             if line.segment is None or (line.metric, line.segment) in agreed
         ),
         objectives=tuple(map(sight.progress, objectives(rows.rows, now.date()))),
-        alerts=tuple(_alerts(seen.alerts, review, seen.since)),
+        alerts=tuple(_alerts(seen.alerts, review, seen.since, now)),
         actions=tuple(_actions(state)),
         milestones=tuple(_open(state, MilestonePlanned)),
         issues=tuple(_open(state, IssueRaised)),
@@ -346,13 +346,15 @@ def _agreed_figures(state: Partnership) -> set[tuple[str, str | None]]:
     }
 
 
-def _alerts(alerts: Folded, review: str | None, since: Since | None) -> Iterator[Alert]:
+def _alerts(
+    alerts: Folded, review: str | None, since: Since | None, now: datetime
+) -> Iterator[Alert]:
     rows = [row for row in alerts.rows.values() if isinstance(row, Alert)]
     of_the_review = {review, f"{DeadlineKind.REVIEW}/{review}"}
     for each in sorted(rows, key=lambda each: (each.since, each.id)):
         ended_before = since is not None and each.until is not None and each.until < since.at
         if each.window not in of_the_review and not ended_before:
-            yield each
+            yield answered(alerts.rows, each, now)
 
 
 def _actions(state: Partnership) -> Iterator[ReviewAction]:

@@ -22,6 +22,7 @@ from typing import Final, NamedTuple
 
 import domain
 import projections
+from domain.response import Severity
 from domain.standing_alerts import AlertKind
 from domain.values import instant
 from infra.projecting.backlog import Backlog, Failure
@@ -149,18 +150,21 @@ def alert_of(record: Quarantined, ended: datetime | None = None) -> Alert:
     """Return the operator's alert of a quarantine: open, or resolved at `ended`."""
     since = stored_moment(record.since)
     return Alert(
-        alert_id(RULE, 1, record.partnership, record.since),
-        RULE,
-        1,
-        AlertKind.OPERATOR,
-        record.partnership,
-        record.since,
-        AlertState.OPEN if ended is None else AlertState.RESOLVED,
-        _text(record),
-        since,
-        ended or since,
-        record.index,
-        (record.index,),
+        id=alert_id(RULE, 1, record.partnership, record.since),
+        rule=RULE,
+        version=1,
+        kind=AlertKind.OPERATOR,
+        severity=Severity.CRITICAL,
+        partnership=record.partnership,
+        window=record.since,
+        state=AlertState.OPEN if ended is None else AlertState.RESOLVED,
+        text=_text(record),
+        who_acts=(),
+        at_stake={},
+        since=since,
+        recorded_at=ended or since,
+        cause=record.index,
+        evidence=(record.index,),
         ended=None if ended is None else "All events are folded again.",
         until=None if ended is None else max(ended, since),
     )

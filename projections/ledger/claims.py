@@ -8,6 +8,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -48,6 +49,10 @@ class Point(NamedTuple):
     ref: str
     """The deal that is contested, else the fact: `deal/D-1/payment/P-1`."""
     text: str
+    acting: tuple[str, ...] = ()
+    """The party that acts; empty for both."""
+    at_stake: tuple[tuple[str, Decimal], ...] = ()
+    """The money that hangs on it, by currency."""
 
 
 _OF_MONEY: Final = frozenset({ClaimKind.WIN, ClaimKind.PAYMENT, ClaimKind.REVERSAL, *TAKEN_BACK})
@@ -328,7 +333,8 @@ def of_payout(name: str, known: payouts.Known) -> Iterator[Point]:
         answer = _answer_to_payout(other) if each.counts else _answer(other, awaited=True)
         # Each party can have a correction that awaits the other.
         ref = f"correction/{each.by}" if each.fact == payouts.CORRECTION else each.fact
-        yield Point(CLAIM_AWAITS, f"payout/{name}/{ref}", f"{each.by} {what}. {answer}")
+        text = f"{each.by} {what}. {answer}"
+        yield Point(CLAIM_AWAITS, f"payout/{name}/{ref}", text, (other,))
 
 
 def of_debt(name: str, debt: Debt | None) -> Iterator[Point]:
@@ -340,12 +346,13 @@ def of_debt(name: str, debt: Debt | None) -> Iterator[Point]:
         f"{payer} owes {payee} {plain(debt.left)} {currency} on {name}, due on {due_on}. Record "
         "what is paid on it (RecordPayout)."
     )
-    yield Point(STATEMENT_OVERDUE, name, text)
+    yield Point(STATEMENT_OVERDUE, name, text, (payer,), ((currency, debt.left),))
 
 
 def _awaits(about: str, key: str, by: str, known: Known) -> Point:
-    text = f"{by} states {_of(key, about)}. {_answer(known.other(by), awaited=True)}"
-    return Point(CLAIM_AWAITS, f"{about}/{key}", text)
+    other = known.other(by)
+    text = f"{by} states {_of(key, about)}. {_answer(other, awaited=True)}"
+    return Point(CLAIM_AWAITS, f"{about}/{key}", text, (other,))
 
 
 def _answer(by: str, *, awaited: bool) -> str:
@@ -376,7 +383,7 @@ def _corrections(about: str, known: Known, gain: _Gain, key: str) -> Iterator[Po
         proposed = gain.is_credited and each.by != first.by and not agrees
         if proposed and known.awaits_correction(each):
             text = f"{each.by} corrects {_of(key, about)}. {_answer(first.by, awaited=True)}"
-            yield Point(CLAIM_AWAITS, _ref(about, known, each), text)
+            yield Point(CLAIM_AWAITS, _ref(about, known, each), text, (first.by,))
         if any(known.replies_to(each)):
             before = new
     if first.by != gain.party:
@@ -398,8 +405,9 @@ def _taken(
     after = corrected(first, own[-1])
     if gain.takes(key, before, after):
         text = f"{first.by} corrected {_of(key, about)}{_change(known, before, after)}. "
-        text += _answer(known.other(first.by), awaited=False)
-        yield Point(CORRECTION_TAKES, _ref(about, known, own[-1]), text)
+        other = known.other(first.by)
+        text += _answer(other, awaited=False)
+        yield Point(CORRECTION_TAKES, _ref(about, known, own[-1]), text, (other,))
 
 
 def _change(known: Known, before: Fact | None, after: Fact | None) -> str:

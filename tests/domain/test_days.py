@@ -18,7 +18,22 @@ from domain.deadlines import RULES, DeadlineKind, DeadlineRule
 from domain.declarations import Declaration
 from domain.exit import ExitWithdrawn
 from domain.kernel import Event
-from domain.standing_alerts import DUE_SOON, STANDING_ALERTS
+from domain.standing_alerts import (
+    ATTRIBUTION_CONTESTED,
+    CLAIM_AWAITS,
+    CORRECTION_TAKES,
+    DUE_SOON,
+    ENTRY_WITHOUT_TERMS,
+    REFERRAL_MINIMUM,
+    STANDING_ALERTS,
+    STATEMENT_OVERDUE,
+    StandingAlert,
+    asked,
+    author,
+    both,
+    other,
+    owner,
+)
 from tests.documents import REPOSITORY
 
 PAGE = REPOSITORY / "docs/days.md"
@@ -232,12 +247,41 @@ def row(rule: DeadlineRule) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def at_once() -> Iterator[str]:
-    """Yield the rows of the alerts that no deadline opens."""
-    of_deadlines = {each.alert.rule for each in RULES if each.alert}
+WHO: Final = {
+    both: "both parties",
+    asked: "the party that it is for, or both",
+    owner: "its owner, or both",
+    author: "the party that states it",
+    other: "the other party",
+}
+"""Who acts on an alert that an event opens, in words."""
+
+WHO_OF_FACTS: Final = {
+    REFERRAL_MINIMUM: "the party that falls short",
+    ATTRIBUTION_CONTESTED: "both parties",
+    CLAIM_AWAITS: "the party that did not state it",
+    CORRECTION_TAKES: "the party that it takes money from",
+    ENTRY_WITHOUT_TERMS: "both parties",
+    STATEMENT_OVERDUE: "the payer",
+}
+"""Who acts on an alert that is computed from facts."""
+
+
+def who(standing: StandingAlert) -> str:
+    """Return who acts on an alert, in words."""
+    named = {WHO[each.acts] for each in standing.opened_by} or {WHO_OF_FACTS[standing.rule]}
+    (words,) = named
+    return f"{words}: {standing.response.office.replace('-', ' ')}"
+
+
+def every_alert() -> Iterator[str]:
+    """Yield the row of each alert."""
     for each in STANDING_ALERTS:
-        if each.rule not in of_deadlines:
-            yield f"| `{each.rule}` | {each.kind} | {each.sentence} |"
+        severity, because, _ = each.response
+        yield (
+            f"| `{each.rule}` | {each.kind} | {each.sentence} | {severity} | {because} "
+            f"| {who(each)} |"
+        )
 
 
 def page() -> str:
@@ -254,11 +298,17 @@ def page() -> str:
         f"|{'---|' * len(COLUMNS)}",
         *map(row, RULES),
         "",
-        "## Alerts without a day",
+        "## Every alert",
         "",
-        "| alert | kind | what is expected |",
-        "|---|---|---|",
-        *at_once(),
+        "An alert names the people who are in office on the day of the answer; a manager who",
+        "handed over is out. Where a party has named nobody for an office, its partnership manager",
+        "acts. Money is at stake on an overdue statement (what is open), a dispute (what is",
+        "disputed), and a claim or a correction (what it moves). The breach of an agreed rule is a",
+        "warning to both partnership managers.",
+        "",
+        "| alert | kind | what is expected | severity | because | who acts |",
+        "|---|---|---|---|---|---|",
+        *every_alert(),
         "",
         "## Days on which nothing falls due",
         "",

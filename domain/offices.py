@@ -1,0 +1,111 @@
+"""Who holds which office of a party on a day, so that an alert names who acts (C12, C25)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Final, NamedTuple
+
+from domain.adoption import AdoptionProposed, PartnershipAdopted
+from domain.exploration import ExplorationBegun, PartnerChosen
+from domain.governance import ContactAssigned, Function, SponsorAssigned
+from domain.health import ManagerRotated
+from domain.kernel import Act, Event, Value
+from domain.partnership import parties_after
+from domain.response import Office
+from domain.values import PersonName
+
+
+class Assignee(Value):
+    """Who acts on an alert."""
+
+    party: str
+    """The party."""
+    office: Office
+    """The office that acts."""
+    person: PersonName | None = None
+    """The person who holds the office; null if the party has named nobody."""
+
+
+class Handover(NamedTuple):
+    """A handover from one partnership manager to the next (C25)."""
+
+    effective_on: date
+    former: str
+    successor: str
+
+
+def manager_on(day: date, assigned: str, handovers: tuple[Handover, ...]) -> str:
+    """Return the partnership manager on a day: a manager who handed over is out (C25)."""
+    name = assigned
+    for each in sorted(handovers):
+        if each.effective_on <= day and each.former == name:
+            name = each.successor
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The parties of a partnership and the people whom each named (C12)."""
+
+    parties: tuple[str, ...] = ()
+    contacts: Mapping[str, Mapping[Function, str]] = field(default_factory=dict)
+    """The contacts of each party, by function."""
+    sponsors: Mapping[str, str] = field(default_factory=dict)
+    """The executive sponsor of each party."""
+    handovers: Mapping[str, tuple[Handover, ...]] = field(default_factory=dict)
+    """The handovers of each party."""
+
+    def in_office(self, party: str, office: Office, day: date) -> Assignee:
+        """Return who holds an office of a party on a day; its manager if nobody does."""
+        person = self._person(party, office, day)
+        if person is None and office is not Office.MANAGER:
+            return self.in_office(party, Office.MANAGER, day)
+        return Assignee(party=party, office=office, person=person)
+
+    def _person(self, party: str, office: Office, day: date) -> str | None:
+        if office is Office.SPONSOR:
+            return self.sponsors.get(party)
+        name = self.contacts.get(party, {}).get(Function(office.value))
+        if name is None or office is not Office.MANAGER:
+            return name
+        return manager_on(day, name, self.handovers.get(party, ()))
+
+
+NAMING: Final[frozenset[type[Event]]] = frozenset(
+    {
+        ExplorationBegun,
+        PartnerChosen,
+        AdoptionProposed,
+        PartnershipAdopted,
+        ContactAssigned,
+        SponsorAssigned,
+        ManagerRotated,
+    }
+)
+"""The events that name parties or their people."""
+
+
+def people_after(people: People, event: Event, act: Act) -> People:
+    """Return the parties and their people after an event."""
+    party = act.party
+    match event:
+        case ContactAssigned(function=function, name=name):
+            contacts = {**people.contacts.get(party, {}), function: name}
+            return replace(people, contacts={**people.contacts, party: contacts})
+        case SponsorAssigned(name=name):
+            return replace(people, sponsors={**people.sponsors, party: name})
+        case ManagerRotated():
+            new = Handover(event.effective_on, event.former, event.successor)
+            others = [
+                each
+                for each in people.handovers.get(party, ())
+                if each.effective_on != new.effective_on
+            ]
+            handovers = tuple(sorted([*others, new]))
+            return replace(people, handovers={**people.handovers, party: handovers})
+        case ExplorationBegun():
+            return replace(people, parties=(party,))
+        case PartnerChosen(candidate=partner):
+            return replace(people, parties=(*people.parties[:1], partner))
+        case _:
+            return replace(people, parties=parties_after(event, people.parties))

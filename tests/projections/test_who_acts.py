@@ -1,0 +1,157 @@
+"""An alert says how severe it is, who acts and what money is at stake (C12, C24, C25)."""
+
+import re
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from domain.dispute import OpenDispute
+from domain.execution import AgreeMilestone, ProposeAction, ProposeMilestone, RaiseIssue
+from domain.exit import GiveBreachNotice
+from domain.governance import AssignContact, Function
+from domain.health import IdentifyRisk, ProposeTarget, RotateManager
+from domain.payouts import RecordPayout
+from domain.response import Office, Severity
+from domain.settlement import IssueStatement
+from domain.standing_alerts import STANDING_ALERTS, StandingAlert
+from projections import ALERTS
+from projections.alerts import answered
+from projections.fold import replay
+from tests.life import OURS, THEIRS, after, example
+from tests.projections.folds import alerts, running
+from tests.stories import Story, moment
+
+
+def who(story: Story, alert: str, on: str | None = None) -> list[tuple[str, str, str | None]]:
+    """Return who acts on an alert: the party, the office and the person; on a day if given."""
+    found = alerts(story)[alert]
+    if on is not None:
+        found = answered(replay(ALERTS, story.history).rows, found, moment(on))
+    return [(each.party, each.office.value, each.person) for each in found.who_acts]
+
+
+def milestone(owner: str | None) -> Story:
+    story = running()
+    story.when(OURS, example(ProposeMilestone, owner=owner))
+    story.when(THEIRS, example(AgreeMilestone))
+    story.on("2026-01-21")
+    return story
+
+
+def test_both_managers_act_on_a_missed_milestone_without_an_owner() -> None:
+    assert who(milestone(None), "milestone-missed creative-final") == [
+        (OURS, "partnership-manager", "Ada"),
+        (THEIRS, "partnership-manager", "Boris"),
+    ]
+
+
+def test_only_the_owner_acts_on_a_missed_milestone_that_it_owns() -> None:
+    story = milestone(THEIRS)
+
+    assert who(story, "milestone-missed creative-final") == [
+        (THEIRS, "partnership-manager", "Boris")
+    ]
+
+
+def test_a_manager_who_handed_over_is_named_up_to_the_handover_and_the_successor_from_then() -> (
+    None
+):
+    story = milestone(THEIRS)
+    story.when(
+        THEIRS,
+        RotateManager(effective_on=date(2026, 3, 1), former="Boris", successor="Bella"),
+    )
+
+    assert who(story, "milestone-missed creative-final", "2026-02-28") == [
+        (THEIRS, "partnership-manager", "Boris")
+    ]
+    assert who(story, "milestone-missed creative-final", "2026-03-01") == [
+        (THEIRS, "partnership-manager", "Bella")
+    ]
+
+
+def test_an_issue_that_is_escalated_names_both_executive_sponsors() -> None:
+    story = running()
+    story.when(THEIRS, example(RaiseIssue))
+    story.wait(hours=48)
+    (name,) = [each for each in alerts(story) if each.startswith("issue-escalated")]
+
+    assert who(story, name) == [
+        (OURS, "executive-sponsor", "Ada senior"),
+        (THEIRS, "executive-sponsor", "Boris senior"),
+    ]
+    assert alerts(story)[name].severity is Severity.CRITICAL
+
+
+def overdue() -> Story:
+    story = after(IssueStatement)
+    story.on("2026-06-01")
+    return story
+
+
+def test_an_overdue_statement_names_its_payer_and_what_is_open() -> None:
+    story = overdue()
+    (name,) = [each for each in alerts(story) if each.startswith("statement-overdue")]
+    alert = alerts(story)[name]
+    payer, statement = alert.who_acts[0].party, alert.window
+    open_ = story.left(statement)
+    ((currency, at_stake),) = alert.at_stake.items()
+
+    assert (alert.severity, at_stake) == (Severity.CRITICAL, open_)
+    # Nobody is named for finance, so the manager acts.
+    assert [each[0:2] for each in who(story, name)] == [(payer, "partnership-manager")]
+
+    story.when(payer, AssignContact(function=Function.FINANCE, name="Fritz"))
+    assert who(story, name, "2026-06-02") == [(payer, "finance", "Fritz")]
+    paid = {"amount": "1.00", "currency": currency}
+    story.when(
+        payer,
+        RecordPayout.model_validate({"payout": "X-1", "statement": statement, "amount": paid}),
+    )
+    assert alerts(story)[name].at_stake == {currency: open_ - Decimal("1.00")}
+    assert ALERTS.dump(alert.id, alerts(story)[name])["at_stake"] == {
+        currency: str(open_ - Decimal("1.00"))
+    }
+
+
+def test_a_dispute_goes_to_the_sponsors_with_the_disputed_money() -> None:
+    story = after(OpenDispute)
+    (name,) = [each for each in alerts(story) if each.startswith("dispute-opened")]
+    command = example(OpenDispute)
+    assert command.amount is not None
+
+    alert = alerts(story)[name]
+    assert {each.office for each in alert.who_acts} == {Office.SPONSOR}
+    assert alert.at_stake == {command.amount.currency: command.amount.amount}
+
+
+def test_an_overdue_action_names_its_owner_and_an_overdue_answer_the_party_that_was_asked() -> None:
+    story = running()
+    story.agree(OURS, example(ProposeAction, owner=THEIRS, due=date(2026, 2, 10)))
+    story.on("2026-02-11")
+    (action,) = [each for each in alerts(story) if each.startswith("action-overdue")]
+    assert [each[0] for each in who(story, action)] == [THEIRS]
+
+    story = after(ProposeTarget)
+    asking = story.history[-1].act.party
+    story.on("2026-12-31")
+    (answer,) = [each for each in alerts(story) if each.startswith("answer-overdue")]
+    assert [each[0] for each in who(story, answer)] == [THEIRS if asking == OURS else OURS]
+
+
+def test_a_breach_goes_to_the_other_party_and_a_risk_to_its_owner() -> None:
+    story = after(GiveBreachNotice)
+    (name,) = [each for each in alerts(story) if each.startswith("breach-notice")]
+    author = story.history[alerts(story)[name].cause].act.party
+    assert [each[0] for each in who(story, name)] == [THEIRS if author == OURS else OURS]
+
+    story = running()
+    story.when(OURS, example(IdentifyRisk, likelihood=5, impact=4, owner=OURS))
+    (name,) = [each for each in alerts(story) if each.startswith("risk-highest")]
+    assert [each[0] for each in who(story, name)] == [OURS]
+
+
+@pytest.mark.parametrize("standing", STANDING_ALERTS, ids=lambda each: each.rule)
+def test_each_kind_says_why_it_is_as_severe_as_it_is(standing: StandingAlert) -> None:
+    assert re.fullmatch(r"[A-Z][^.]+\.", standing.response.because)
