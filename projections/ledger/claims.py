@@ -6,9 +6,8 @@ arrival, and ends as soon as its reason does (docs/settlement.md, Who may state 
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -23,6 +22,7 @@ from domain.standing_alerts import (
 )
 from domain.terms import Hybrid, Item, Minimum, ReferralFee
 from domain.values import plain
+from projections.ledger import worth
 from projections.ledger.counting import OPPORTUNITY, TAKEN_BACK, Known, corrected
 from projections.ledger.deals import DealView
 from projections.ledger.entries import is_penalty, is_priced, remaining, shares_of
@@ -36,9 +36,9 @@ from projections.ledger.rows import (
     Investment,
     SubjectRow,
     in_words,
-    replace,
 )
 from projections.ledger.windows import window_start
+from projections.ledger.worth import Earns, Worth
 
 
 class Point(NamedTuple):
@@ -51,7 +51,7 @@ class Point(NamedTuple):
     text: str
     acting: tuple[str, ...] = ()
     """The party that acts; empty for both."""
-    at_stake: tuple[tuple[str, Decimal], ...] = ()
+    at_stake: Worth = ()
     """The money that hangs on it, by currency."""
 
 
@@ -104,12 +104,23 @@ def of_deal(name: str, known: Known, kinds: Mapping[str, frozenset[type[Item]]])
             "(ProposeAttribution), the other agrees (AgreeAttribution)."
         )
         yield Point(ATTRIBUTION_CONTESTED, name, text)
-    for view in views:
-        if view.kinds:
-            yield from _of_view(view)
-    touches = dict.fromkeys(each for view in views if view.kinds for each in _touches(view))
-    for key in touches:
-        yield _awaits(views[0].subject, key, known.row.facts[key].by, known)
+    earns = worth.earns_of_deal(name, kinds)
+    paid = [view for view in views if view.kinds]
+    yield from _awaiting(
+        views[0].subject, known, earns, (each for view in paid for each in _of_view(view))
+    )
+    if known.row.corrections:
+        for view in paid:
+            yield from _corrected(view, earns)
+
+
+def _awaiting(
+    about: str, known: Known, earns: Earns, claims: Iterable[tuple[str, str]]
+) -> Iterator[Point]:
+    """Yield that claims await an answer, each with what it moves; they are keys and authors."""
+    found = [*dict.fromkeys(claims)]
+    for key, by in found:
+        yield _awaits(about, key, by, known, worth.of_claim(earns, known, found, key))
 
 
 def _touches(view: DealView) -> Iterator[str]:
@@ -127,17 +138,21 @@ def _touches(view: DealView) -> Iterator[str]:
                 yield key
 
 
-def _of_view(view: DealView) -> Iterator[Point]:
-    known, party, about = view.known, view.party, view.subject
-    for key in dict.fromkeys(_claims(view)):
-        yield _awaits(about, key, party, known)
+def _of_view(view: DealView) -> Iterator[tuple[str, str]]:
+    """Yield the key and the author of each claim that awaits an answer."""
+    for key in _claims(view):
+        yield key, view.party
     for key, fact in _returns(view):
-        yield _awaits(about, key, fact.by, known)
-    if known.row.corrections:
-        for key, fact in sorted(known.row.facts.items()):
-            # A return takes more the larger it is; every other fact gives more.
-            gain = _Gain(party, by_more=fact.kind not in TAKEN_BACK, view=view)
-            yield from _corrections(about, known, gain, key)
+        yield key, fact.by
+    for key in _touches(view):
+        yield key, view.known.row.facts[key].by
+
+
+def _corrected(view: DealView, earns: Earns) -> Iterator[Point]:
+    for key, fact in sorted(view.known.row.facts.items()):
+        # A return takes more the larger it is; every other fact gives more.
+        gain = _Gain(view.party, fact.kind not in TAKEN_BACK, view, earns)
+        yield from _corrections(view.subject, view.known, gain, key)
 
 
 def _claims(view: DealView) -> Iterator[str]:
@@ -189,15 +204,17 @@ def of_entry(name: str, known: Known, investments: Mapping[str, Investment]) -> 
     about = f"entry/{name}"
     for key, _ in known.of(ClaimKind.ENTRY):
         stated = known.statements(key)
-        earns: set[str] = set()
+        claims: list[tuple[str, str]] = []
+        gaining: set[str] = set()
         for each in stated:
             gains = {owed.to for owed in shares_of(each, known, known.day(each), investments)}
             if each.by in gains and known.awaits_reply(key, each):
-                yield _awaits(about, key, each.by, known)
-            earns |= gains
-        for party in sorted(earns):
+                claims.append((key, each.by))
+            gaining |= gains
+        for party in sorted(gaining):
             for reversal, fact in _takes_from(party, ClaimKind.ENTRY_REVERSAL, known):
-                yield _awaits(about, reversal, fact.by, known)
+                claims.append((reversal, fact.by))
+        yield from _awaiting(about, known, worth.earns_of_entry(name, investments), claims)
         # Both can state it, on two days: it is enough that one of these is priced.
         if not any(is_priced(each, known, investments) for each in stated):
             yield from _without_terms(about, known, key, stated[0])
@@ -225,6 +242,12 @@ class _Gain(NamedTuple):
     by_more: bool
     view: DealView | None = None
     """The deal that the fact belongs to, as it counts for the party; None for a figure."""
+    earns: Earns | None = None
+    """What computes the earnings of the deal; None for a figure, whose worth may be private."""
+
+    def moved(self, known: Known, key: str, before: Fact | None, after: Fact | None) -> Worth:
+        """Return what a change of the fact moves, by currency."""
+        return worth.of_change(self.earns, known, key, before, after) if self.earns else ()
 
     @property
     def is_credited(self) -> bool:
@@ -238,25 +261,16 @@ class _Gain(NamedTuple):
             return True
         if self.view is None or not before or not after or _place(before) == _place(after):
             return False
-        return _earns_less(_with(self.view, key, after), _with(self.view, key, before))
+        known = self.view.known
+        now, then = (worth.stated(known, key, each) for each in (after, before))
+        return _earns_less(
+            dataclasses.replace(self.view, known=now), dataclasses.replace(self.view, known=then)
+        )
 
 
 def _place(fact: Fact) -> tuple[datetime, str, str]:
     """Return what prices a fact apart from its amount: its time, its collector, what it covers."""
     return fact.at, fact.holder, fact.since
-
-
-def _with(view: DealView, key: str, fact: Fact) -> DealView:
-    """Return a deal as if one of its facts had been stated like this, by one party alone."""
-    known = view.known
-    row = known.row
-    corrections = {
-        name: each for name, each in row.corrections.items() if not known.is_of(each, key)
-    }
-    others = {name: each for name, each in row.others.items() if name != key}
-    facts = {**row.facts, key: fact}
-    changed = replace(row, facts=facts, corrections=corrections, others=others)
-    return dataclasses.replace(view, known=dataclasses.replace(known, row=changed))
 
 
 def _earns_less(one: DealView, other: DealView) -> bool:
@@ -292,7 +306,7 @@ def of_figure(metric: str, period: str, known: Known) -> Iterator[Point]:
                 continue
             mine = known.statement(key, gain.party)
             if mine and known.awaits_reply(key, mine):
-                points[_awaits(about, key, mine.by, known)] = None
+                points[_awaits(about, key, mine.by, known, ())] = None
             for each in _corrections(about, known, gain, key):
                 points[each] = None
     yield from points
@@ -334,7 +348,20 @@ def of_payout(name: str, known: payouts.Known) -> Iterator[Point]:
         # Each party can have a correction that awaits the other.
         ref = f"correction/{each.by}" if each.fact == payouts.CORRECTION else each.fact
         text = f"{each.by} {what}. {answer}"
-        yield Point(CLAIM_AWAITS, f"payout/{name}/{ref}", text, (other,))
+        yield Point(CLAIM_AWAITS, f"payout/{name}/{ref}", text, (other,), _of_payout(known, each))
+
+
+def _of_payout(known: payouts.Known, awaiting: payouts.Awaiting) -> Worth:
+    """Return the money that an answer to a payout, its return or its correction moves."""
+    recorded = known.payout.recorded
+    if recorded is None:
+        return ()
+    amount, currency = recorded[0].amount.amount, recorded[0].amount.currency
+    if awaiting.fact == payouts.CORRECTION:
+        own = [each for each, said in known.payout.corrections if said.party == awaiting.by]
+        if not own[-1].void and own[-1].amount is not None:
+            amount = abs(amount - own[-1].amount.amount)
+    return ((currency, amount),) if amount else ()
 
 
 def of_debt(name: str, debt: Debt | None) -> Iterator[Point]:
@@ -349,10 +376,10 @@ def of_debt(name: str, debt: Debt | None) -> Iterator[Point]:
     yield Point(STATEMENT_OVERDUE, name, text, (payer,), ((currency, debt.left),))
 
 
-def _awaits(about: str, key: str, by: str, known: Known) -> Point:
+def _awaits(about: str, key: str, by: str, known: Known, at_stake: Worth) -> Point:
     other = known.other(by)
     text = f"{by} states {_of(key, about)}. {_answer(other, awaited=True)}"
-    return Point(CLAIM_AWAITS, f"{about}/{key}", text, (other,))
+    return Point(CLAIM_AWAITS, f"{about}/{key}", text, (other,), at_stake)
 
 
 def _answer(by: str, *, awaited: bool) -> str:
@@ -383,7 +410,8 @@ def _corrections(about: str, known: Known, gain: _Gain, key: str) -> Iterator[Po
         proposed = gain.is_credited and each.by != first.by and not agrees
         if proposed and known.awaits_correction(each):
             text = f"{each.by} corrects {_of(key, about)}. {_answer(first.by, awaited=True)}"
-            yield Point(CLAIM_AWAITS, _ref(about, known, each), text, (first.by,))
+            moved = gain.moved(known, key, counted, new)
+            yield Point(CLAIM_AWAITS, _ref(about, known, each), text, (first.by,), moved)
         if any(known.replies_to(each)):
             before = new
     if first.by != gain.party:
@@ -407,7 +435,8 @@ def _taken(
         text = f"{first.by} corrected {_of(key, about)}{_change(known, before, after)}. "
         other = known.other(first.by)
         text += _answer(other, awaited=False)
-        yield Point(CORRECTION_TAKES, _ref(about, known, own[-1]), text, (other,))
+        moved = gain.moved(known, key, before, after)
+        yield Point(CORRECTION_TAKES, _ref(about, known, own[-1]), text, (other,), moved)
 
 
 def _change(known: Known, before: Fact | None, after: Fact | None) -> str:

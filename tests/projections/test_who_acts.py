@@ -6,20 +6,25 @@ from decimal import Decimal
 
 import pytest
 
+from domain.claims import ConfirmClaim
 from domain.dispute import OpenDispute
+from domain.entry import RecordSharedCost
 from domain.execution import AgreeMilestone, ProposeAction, ProposeMilestone, RaiseIssue
 from domain.exit import GiveBreachNotice
 from domain.governance import AssignContact, Function
 from domain.health import IdentifyRisk, ProposeTarget, RotateManager
+from domain.payment import CorrectPayment, ReceivePayment
 from domain.payouts import RecordPayout
 from domain.response import Office, Severity
 from domain.settlement import IssueStatement
 from domain.standing_alerts import STANDING_ALERTS, StandingAlert
+from domain.terms import CostShare, Item
 from projections import ALERTS
 from projections.alerts import answered
 from projections.fold import replay
-from tests.life import OURS, THEIRS, after, example
+from tests.life import OURS, THEIRS, after, example, usd
 from tests.projections.folds import alerts, running
+from tests.projections.money import lines, pay, refer, share, under, win
 from tests.stories import Story, moment
 
 
@@ -155,3 +160,51 @@ def test_a_breach_goes_to_the_other_party_and_a_risk_to_its_owner() -> None:
 @pytest.mark.parametrize("standing", STANDING_ALERTS, ids=lambda each: each.rule)
 def test_each_kind_says_why_it_is_as_severe_as_it_is(standing: StandingAlert) -> None:
     assert re.fullmatch(r"[A-Z][^.]+\.", standing.response.because)
+
+
+def sold(*items: Item) -> Story:
+    story = under(*items)
+    refer(story, "D-1")
+    win(story, "D-1", usd("1200.00"))
+    return story
+
+
+def at_stake(story: Story, alert: str) -> dict[str, str]:
+    return {unit: f"{amount}" for unit, amount in alerts(story)[alert].at_stake.items()}
+
+
+def test_a_claimed_payment_has_at_stake_what_it_would_earn() -> None:
+    story = sold(share("15"))
+    story.when(THEIRS, ReceivePayment(deal="D-1", payment="P-1", amount=usd("100.00")))
+    alert = "claim-awaits-confirmation deal/D-1/payment/P-1"
+
+    assert [each[0] for each in who(story, alert)] == [OURS]
+    assert at_stake(story, alert) == {"USD": "15.00"}
+    story.when(OURS, ConfirmClaim(deal="D-1", fact="payment/P-1"))
+    assert sum(Decimal(each["amount"]) for each in lines(story.history)) == Decimal("15.00")
+
+
+def test_a_refund_of_the_partner_and_a_lower_payment_have_at_stake_what_they_take() -> None:
+    story = sold(share("15"))
+    pay(story, "D-1", "P-1", usd("100.00"))
+    less = CorrectPayment(deal="D-1", payment="P-1", amount=usd("60.00"), reason="A typing error.")
+    story.when(OURS, less)
+    (alert,) = [each for each in alerts(story) if each.startswith("correction-takes-money")]
+
+    assert [each[0] for each in who(story, alert)] == [THEIRS]
+    assert at_stake(story, alert) == {"USD": "6.00"}
+
+
+def test_a_claim_that_tiers_price_has_no_amount() -> None:
+    story = sold(share("15", cap=Decimal("500.00"), window="year"))
+    story.when(THEIRS, ReceivePayment(deal="D-1", payment="P-1", amount=usd("100.00")))
+
+    assert at_stake(story, "claim-awaits-confirmation deal/D-1/payment/P-1") == {}
+
+
+def test_a_claimed_cost_has_at_stake_the_part_of_the_other_party() -> None:
+    parts = {OURS: Decimal(60), THEIRS: Decimal(40)}
+    story = under(CostShare(cost="hosting", shares=parts))
+    story.when(THEIRS, RecordSharedCost(entry="E-1", cost="hosting", amount=usd("50.00")))
+
+    assert at_stake(story, "claim-awaits-confirmation entry/E-1/entry") == {"USD": "30.00"}
