@@ -5,7 +5,7 @@ is exclusive. Durations are written as in ISO 8601: ``P3Y``, ``P6M``, ``P60D``.
 """
 
 import re
-from calendar import monthrange
+from calendar import month_name, monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -106,6 +106,12 @@ def in_words(duration: str) -> str:
     counted = [(int(part[:-1]), _UNITS[part[-1]]) for part in parts]
     words = [f"{count} {unit}" + ("" if count == 1 else "s") for count, unit in counted if count]
     return " ".join(words) or "no time"
+
+
+def period_in_words(period: str) -> str:
+    """Write a month or a quarter in words: ``2026-03`` is "March 2026", ``2026-Q1`` "Q1 2026"."""
+    year, _, part = period.partition("-")
+    return f"{part if part.startswith('Q') else month_name[int(part)]} {year}"
 
 
 _UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}

@@ -51,7 +51,7 @@ from domain.exit import (
     PartnershipExited,
 )
 from domain.exploration import ExplorationClosed
-from domain.health import ComplianceAudited
+from domain.health import ComplianceAudited, HealthCheckRecorded
 from domain.kernel import Act, Event
 from domain.payouts import Payouts
 from domain.renewal import AnnualReviewHeld, PartnershipRenewed
@@ -358,7 +358,7 @@ def answer_ref(agreement: str, proposal: str) -> str:
 
 
 def cadence_of(event: Event) -> str:
-    """Return the agreed cadence that a review or an audit counts for (C13, C25, C27)."""
+    """Return the agreed cadence that a review, a health check or an audit counts for (C13)."""
     match event:
         case ReviewHeld(kind="quarterly-business-review"):
             return "strategic"
@@ -366,11 +366,13 @@ def cadence_of(event: Event) -> str:
             return kind
         case AnnualReviewHeld():
             return "annual_review"
+        case HealthCheckRecorded():
+            return "health_check"
         case _:
             return "audit"
 
 
-_HELD: Final = (ReviewHeld, AnnualReviewHeld, ComplianceAudited)
+_HELD: Final = (ReviewHeld, AnnualReviewHeld, ComplianceAudited, HealthCheckRecorded)
 """What counts for a cadence."""
 
 
@@ -427,7 +429,7 @@ def _review_after(event: Event, act: Act, terms: TermsByDay, _: Deadlines) -> It
 
 def cadence_words(kind: str) -> str:
     """Return what an agreed cadence is of, in words: ``operational review``, ``audit``."""
-    return kind.replace("_", " ") if kind in {"annual_review", "audit"} else f"{kind} review"
+    return f"{kind} review" if kind in {"operational", "strategic"} else kind.replace("_", " ")
 
 
 def _counted(event: Event) -> str | None:
@@ -443,6 +445,8 @@ def _held(event: Any) -> str:  # noqa: ANN401 - one of `_HELD`
             return f"Review {event.review} was held."
         case AnnualReviewHeld():
             return f"The annual review of {event.year} was held."
+        case HealthCheckRecorded():
+            return f"A scorecard of {event.period} was filled in."
         case _:
             return f"Audit {event.audit} was done."
 
@@ -647,12 +651,12 @@ RULES = (
         ),
         alert=DeadlineAlert(
             "cadence-missed",
-            "a review or an audit of each agreed kind is held in the agreed time (C13, C25, C27)",
+            "each agreed kind of review, health check and audit is done in the agreed time (C13)",
             Response(
                 Severity.WARNING,
                 "The partnership runs without the look at it that was agreed.",
             ),
-            lambda e: f"No {cadence_words(e.ref)} was held in the agreed time.",
+            lambda e: f"No {cadence_words(e.ref)} was done in the agreed time.",
         ),
         reminds_of="The next {ref} is due by {day}.",
     ),

@@ -28,7 +28,12 @@ from domain.exit import (
     ExitNoticeGiven,
     ExitWithdrawn,
 )
-from domain.health import ComplianceAudited, RiskIdentified, RiskMitigated
+from domain.health import (
+    ComplianceAudited,
+    HealthCheckRecorded,
+    RiskIdentified,
+    RiskMitigated,
+)
 from domain.kernel import Event
 from domain.payment import (
     PaymentCorrected,
@@ -217,6 +222,10 @@ STATEMENT_OVERDUE: Final = "statement-overdue"
 """Computed from the facts of deals, entries, figures, payouts and statements, so their rows name no
 events that open or close them (`projections.ledger.claims`)."""
 
+HEALTH_LOW: Final = "health-low"
+HEALTH_DIVERGES: Final = "health-diverges"
+"""Computed from the newest scorecard of each party (`projections.scorecards`)."""
+
 COMPUTED: Final = (
     ATTRIBUTION_CONTESTED,
     CLAIM_AWAITS,
@@ -301,6 +310,20 @@ STANDING_ALERTS: Final = (
                 lambda e: f"Audit {e.audit} of {e.subject} was passed.",
             ),
         ),
+    ),
+    StandingAlert(
+        HEALTH_LOW,
+        AlertKind.REMINDER,
+        "both parties are told at once that a party rates the partnership 2 or less of 5 (C25)",
+        Response(Severity.WARNING, "A partner that is not content is a partner that may leave."),
+        about=(On(HealthCheckRecorded, lambda _: ALL),),
+    ),
+    StandingAlert(
+        HEALTH_DIVERGES,
+        AlertKind.REMINDER,
+        "both parties are told at once that their ratings of a quarter differ by 2 or more (C25)",
+        Response(Severity.WARNING, "One party does not see what the other sees."),
+        about=(On(HealthCheckRecorded, lambda _: ALL),),
     ),
     StandingAlert(
         "risk-highest",

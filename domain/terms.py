@@ -426,6 +426,8 @@ class Cadence(Value):
     """How often the relevance of the partnership is reviewed (C26, C27)."""
     audit: Literal["quarterly", "yearly"] | None = None
     """How often compliance is audited (C25)."""
+    health_check: Literal["quarterly"] | None = None
+    """How often a party fills in the scorecard of the partnership's health (C25)."""
 
     def spans(self) -> dict[str, Duration]:
         """Return the time between two reviews of each agreed kind."""

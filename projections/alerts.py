@@ -21,6 +21,7 @@ from domain.arithmetic import exact
 from domain.calendar import bounds
 from domain.deadlines import ALL
 from domain.exit import PartnershipExited
+from domain.health import HealthCheckRecorded
 from domain.kernel import Event
 from domain.offices import NAMING, Assignee, People, people_after
 from domain.payouts import Payout
@@ -34,6 +35,8 @@ from domain.standing_alerts import (
     CORRECTION_TAKES,
     DISPUTE_OPENED,
     ENTRY_WITHOUT_TERMS,
+    HEALTH_DIVERGES,
+    HEALTH_LOW,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
     STATEMENT_OVERDUE,
@@ -44,7 +47,7 @@ from domain.standing_alerts import (
     response_of,
 )
 from domain.values import Exact
-from projections import awaited, breaches
+from projections import awaited, breaches, scorecards
 from projections.awaited import Taken
 from projections.breaches import Judged, RuleFacts, Shortfall, Verdict
 from projections.counted import FACTS
@@ -52,6 +55,7 @@ from projections.figures import LEADS
 from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Rows
 from projections.ledger.claims import Point
 from projections.ledger.rows import AgreedRow, Debt, SubjectRow
+from projections.scorecards import Scorecards, with_scorecard
 
 STATE: Final = "state"
 """The key of the row from which rules are judged. Each alert also has its own row; deals, entries
@@ -124,6 +128,8 @@ class AlertsState:
     """Open alerts by id, in the order in which they opened."""
     people: People = field(default_factory=People)
     """The parties and their people."""
+    scorecards: Scorecards = field(default_factory=dict)
+    """The newest scorecard of each party."""
     resolved: Mapping[str, Alert] = field(default_factory=dict)
     """Resolved alerts on figures: a correction can still withdraw them."""
     watched: Mapping[str, str] = field(default_factory=dict)
@@ -258,13 +264,28 @@ def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
     turns = [(turn, ref) for turn in possible if (ref := turn.on.ref(event)) is not None]
     ends = isinstance(event, PartnershipExited)
     people = people_after(state.people, event, recorded.act) if type(event) in NAMING else None
-    same = judged is state.judged and known.watched is state.watched and people is None
+    cards = state.scorecards
+    if isinstance(event, HealthCheckRecorded):
+        cards = with_scorecard(cards, recorded.act.party, event)
+    same = (
+        judged is state.judged
+        and known.watched is state.watched
+        and people is None
+        and cards is state.scorecards
+    )
     after = (
         state
         if same
-        else replace(state, judged=judged, watched=known.watched, people=people or state.people)
+        else replace(
+            state,
+            judged=judged,
+            watched=known.watched,
+            people=people or state.people,
+            scorecards=cards,
+        )
     )
-    if not windows and not turns and not ends and not known.points:
+    rated = cards is not state.scorecards
+    if not windows and not turns and not ends and not known.points and not rated:
         return NOTHING if same else Change({STATE: after}, [])
     changes = _Changes(state, after, recorded)
     for subject, points in known.points.items():
@@ -276,6 +297,8 @@ def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
             changes.open_standing(turn.standing, changes.finding(turn.on, ref))
         else:
             changes.close_standing(turn.standing, ref, turn.on.text(event))
+    if rated:
+        changes.settle_health(scorecards.findings(cards))
     if ends:
         changes.end("The partnership has ended.")
     return changes.result()
@@ -414,6 +437,17 @@ class _Changes:
                 acting = each.acting or self._after.people.parties
                 found = Finding(each.ref, each.text, acting, dict(each.at_stake))
                 self.open_standing(BY_RULE[each.rule], found)
+
+    def settle_health(self, points: Iterable[Point]) -> None:
+        """Open the alerts on what the newest scorecards show, and close those that they do not."""
+        wanted = {(each.rule, each.ref): each for each in points}
+        for alert in list(self._open.values()):
+            of_health = alert.rule in {HEALTH_LOW, HEALTH_DIVERGES}
+            if of_health and (alert.rule, alert.window) not in wanted:
+                self._end(alert, "The newest scorecards no longer show it.")
+        for each in wanted.values():
+            found = Finding(each.ref, each.text, self._after.people.parties)
+            self.open_standing(BY_RULE[each.rule], found)
 
     def _say(self, alert: Alert, found: Alert) -> None:
         """Let an open alert say what has become of its facts."""
@@ -564,8 +598,12 @@ ALERTS = Projection(
     "alerts",
     keys,
     apply,
-    breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | NAMING | {PartnershipExited},
-    version=31,
+    breaches.CONCERNED
+    | _TURNS.keys()
+    | awaited.CONCERNED
+    | NAMING
+    | {HealthCheckRecorded, PartnershipExited},
+    version=32,
     row_type=_row_type,
     facts_from=FACTS,
 )

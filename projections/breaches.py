@@ -18,11 +18,11 @@ from itertools import islice
 
 from domain.agreement import CommercialTermsAgreed
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
-from domain.calendar import bounds, following, preceding, quarter_of
+from domain.calendar import bounds, following, period_in_words, preceding, quarter_of
 from domain.deadlines import PeriodClosed
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
-from domain.metric_catalogue import CATALOGUE, Adds
+from domain.metric_catalogue import CATALOGUE, Adds, Unit
 from domain.priors import PriorAgreed
 from domain.proportions import rounded
 from domain.recorded import Recorded
@@ -111,11 +111,6 @@ class Look:
     def value(self) -> Decimal | None:
         """The figure's value; None if it is not known."""
         return self.figure.value if self.figure else None
-
-    @property
-    def shown(self) -> str:
-        """The figure's value as text."""
-        return "none" if self.value is None else plain(self.value)
 
     @property
     def trials(self) -> Decimal | None:
@@ -381,7 +376,7 @@ def _verdict(judged: Judged, rule: BindingRule, window: str, segment: str) -> Ve
         f"{window}/{segment}" if segment else window,
         breached=breached,
         sound=looks[-1].keeps,
-        text=_text(rule, looks),
+        text=_text(rule, dict(zip(windows, looks, strict=True)), segment),
         facts=_facts(rule.rule, looks),
         evidence=(
             *_agreed_by(rule, looks),
@@ -390,21 +385,45 @@ def _verdict(judged: Judged, rule: BindingRule, window: str, segment: str) -> Ve
     )
 
 
-def _text(rule: BindingRule, looks: list[Look]) -> str:
+def _text(rule: BindingRule, looks: Mapping[str, Look], segment: str) -> str:
+    """Return a finding as sentences: the figure of each period, and what both agreed."""
     agreed = rule.rule
-    shown = ", ".join(each.shown for each in looks)
-    unit = agreed.currency or CATALOGUE[agreed.metric].unit
-    of = f" in {agreed.segment}" if agreed.segment else ""
-    lacking = any(rule.passed_by(each.figure) and not each.suffices for each in looks)
-    text = (
-        f"{agreed.metric}{of} {shown} ({unit}); agreed: not {agreed.comparison.value} "
-        f"{plain(agreed.threshold)}"
-    )
-    if agreed.credibility is not None:
-        text += f" with {plain(agreed.credibility)} % credibility"
+    metric = CATALOGUE[agreed.metric]
+    unit = agreed.currency or metric.unit
+    name = metric.name.replace("_", " ").capitalize() + (f" in {segment}" if segment else "")
+    text = f"{name} {_came_to(looks, unit)}. Both agreed: {_agreed_in_words(agreed, unit)}."
+    lacking = any(rule.passed_by(each.figure) and not each.suffices for each in looks.values())
+    return text + (" The evidence is insufficient." if lacking else "")
+
+
+def _agreed_in_words(agreed: DecisionRule, unit: str) -> str:
+    text = f"not {agreed.comparison.value} {_of(agreed.threshold, unit)}"
+    if agreed.consecutive > 1:
+        text += f" in {agreed.consecutive} {agreed.window.value}s in a row"
     if agreed.minimum_sample is not None:
-        text += f" of {agreed.minimum_sample} or more"
-    return text + ("; insufficient evidence." if lacking else ".")
+        text += f", with a sample of {agreed.minimum_sample} or more"
+    if agreed.credibility is not None:
+        text += f", with {plain(agreed.credibility)} % credibility"
+    return text
+
+
+def _came_to(looks: Mapping[str, Look], unit: str) -> str:
+    known = [
+        f"{_of(each.value, unit)} in {period_in_words(window)}"
+        for window, each in looks.items()
+        if each.value is not None
+    ]
+    missing = [period_in_words(window) for window, each in looks.items() if each.value is None]
+    said = [f"came to {' and '.join(known)}"] if known else []
+    said += [f"had no figure in {' and '.join(missing)}"] if missing else []
+    return " and ".join(said)
+
+
+def _of(value: Decimal, unit: str) -> str:
+    """Return a figure with its unit, in words."""
+    if unit == Unit.PERCENT:
+        return f"{plain(value.normalize())} %"
+    return plain(value) if unit == Unit.COUNT else f"{plain(value)} {unit}"
 
 
 def _facts(agreed: DecisionRule, looks: list[Look]) -> RuleFacts:

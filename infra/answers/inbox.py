@@ -25,7 +25,7 @@ from domain.execution import (
 from domain.exit import CompleteExit, ConfirmCure
 from domain.experiment import StartPilot
 from domain.formation import SignAgreement
-from domain.health import RecordAudit
+from domain.health import RecordAudit, RecordHealthCheck
 from domain.kernel import Command, Stage
 from domain.payouts import RETURN, Payout, RecordPayout
 from domain.recorded import Recorded
@@ -402,6 +402,7 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
 _HELD_BY: Final[Mapping[str, tuple[type[Command], str]]] = {
     "annual_review": (HoldAnnualReview, ""),
     "audit": (RecordAudit, ""),
+    "health_check": (RecordHealthCheck, ""),
 }
 """The command of a cadence that is not one of reviews; it names no kind."""
 

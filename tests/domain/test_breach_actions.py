@@ -61,7 +61,7 @@ def test_a_campaign_below_its_line_has_its_investment_halved_by_the_rule() -> No
     (reduced,) = story.facts(InvestmentReduced)
     assert (breach.window, breach.finding) == (
         "2026-02/spring",
-        "leads 80 (count); agreed: not below 100.",
+        "Leads in spring came to 80 in February 2026. Both agreed: not below 100.",
     )
     assert (reduced.campaign, reduced.by) == ("spring", Decimal(50))
     assert breach.finding in reduced.reason

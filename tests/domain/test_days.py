@@ -24,6 +24,8 @@ from domain.standing_alerts import (
     CORRECTION_TAKES,
     DUE_SOON,
     ENTRY_WITHOUT_TERMS,
+    HEALTH_DIVERGES,
+    HEALTH_LOW,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
     STATEMENT_OVERDUE,
@@ -68,7 +70,7 @@ WORDS: Final = {
         "`days.answer_days` of the terms, 14 unless agreed otherwise",
     ),
     DeadlineKind.CADENCE: Words(
-        "the next review or audit of each kind",
+        "the next review, health check or audit of each kind",
         "one interval after the last one",
         "`cadence` of the terms",
     ),
@@ -263,6 +265,8 @@ WHO_OF_FACTS: Final = {
     CORRECTION_TAKES: "the party that it takes money from",
     ENTRY_WITHOUT_TERMS: "both parties",
     STATEMENT_OVERDUE: "the payer",
+    HEALTH_LOW: "both parties",
+    HEALTH_DIVERGES: "both parties",
 }
 """Who acts on an alert that is computed from facts."""
 

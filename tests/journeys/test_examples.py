@@ -94,6 +94,7 @@ ALERTS = {
         "review-missed@1 review-2026-q1": "resolved",
     },
     "growthos-harbourlight": {
+        "health-low@1 growthos": "resolved",
         "risk-open@1 one-consultant": "resolved",
         "breach-notice@1 exports": "resolved",
         "cadence-missed@1 strategic": "resolved",

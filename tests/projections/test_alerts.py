@@ -497,7 +497,9 @@ def test_a_rule_on_one_market_judges_that_market_alone() -> None:
 
     assert judged(story) == {"campaign-leads 2026-02/spain": "open"}
     alert = alerts(story)["campaign-leads 2026-02/spain"]
-    assert alert.text == "new_users in spain 80 (count); agreed: not below 100."
+    assert (
+        alert.text == "New users in spain came to 80 in February 2026. Both agreed: not below 100."
+    )
 
 
 def test_referrals_tagged_with_a_campaign_count_for_it() -> None:

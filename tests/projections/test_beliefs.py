@@ -273,7 +273,8 @@ def test_an_alert_names_the_sample_that_it_rests_on() -> None:
     assert rule_facts(alert).minimum_sample == 30
     assert rule_facts(alert).samples == (Decimal(40),)
     assert alert.text == (
-        "lead_to_opportunity 2.5000 (percent); agreed: not below 5 of 30 or more."
+        "Lead to opportunity came to 2.5 % in Q2 2026. "
+        "Both agreed: not below 5 %, with a sample of 30 or more."
     )
 
 
@@ -344,7 +345,9 @@ def test_a_correction_that_leaves_too_little_evidence_withdraws_the_breach() -> 
     correct(story, "lead_to_opportunity", "2026-Q2", percent(3, 100))
 
     assert opened(story)["2026-Q2"].state == "withdrawn"
-    assert emitted(story)[-1].body.ended.endswith("with 95 % credibility; insufficient evidence.")
+    assert emitted(story)[-1].body.ended.endswith(
+        "with 95 % credibility. The evidence is insufficient."
+    )
 
 
 def test_insufficient_evidence_is_no_sign_that_things_got_better() -> None:

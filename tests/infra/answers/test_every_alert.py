@@ -31,7 +31,7 @@ from domain.execution import (
     ReduceInvestment,
 )
 from domain.exit import ExitReason, GiveBreachNotice, GiveExitNotice
-from domain.health import IdentifyRisk, ProposeTarget, RecordAudit
+from domain.health import IdentifyRisk, ProposeTarget, RecordAudit, RecordHealthCheck
 from domain.kernel import Stage
 from domain.payment import CorrectPayment, ReceivePayment
 from domain.renewal import HoldRenewalReview, ProposeRenewal
@@ -133,6 +133,14 @@ def audit_failed() -> Story:
     return story
 
 
+def health(**ours: int) -> Story:
+    story = running()
+    theirs = RecordHealthCheck(period="2026-Q1", trust=4, communication=4, value_delivery=4)
+    story.when(OURS, changed(theirs, **ours))
+    story.when(THEIRS, theirs)
+    return story
+
+
 def risk_highest() -> Story:
     story = running()
     story.when(OURS, example(IdentifyRisk, likelihood=5, impact=4))
@@ -161,6 +169,8 @@ STANDING: dict[str, Callable[[], Story]] = {
     "dispute-opened": lambda: after(OpenDispute),
     "audit-failed": audit_failed,
     "risk-highest": risk_highest,
+    "health-low": lambda: health(trust=2),
+    "health-diverges": lambda: health(communication=2),
     "cadence-missed": cadence_missed,
     "action-overdue": lambda: later(after(AgreeAction), "2026-02-11"),
     "issue-escalated": issue_escalated,

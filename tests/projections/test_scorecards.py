@@ -1,0 +1,86 @@
+"""Low health and scorecards far apart are told at once, until newer ones are better (C25)."""
+
+from datetime import date
+
+from domain.health import RecordHealthCheck
+from domain.kernel import Stage
+from domain.terms import Cadence
+from tests.life import OURS, THEIRS, at, changed
+from tests.projections.folds import alerts, running, states
+from tests.projections.money import amend, share
+from tests.stories import Story
+
+GOOD = RecordHealthCheck(period="2026-Q1", trust=4, communication=4, value_delivery=4)
+
+
+def rated(story: Story, party: str, **ratings: object) -> Story:
+    story.when(party, changed(GOOD, **ratings))
+    return story
+
+
+def test_a_low_rating_opens_an_alert_to_both_managers_at_once() -> None:
+    story = rated(running(), THEIRS, trust=2, value_delivery=1)
+
+    alert = alerts(story)[f"health-low {THEIRS}"]
+    assert alert.text == f"{THEIRS} rates trust 2 and value delivery 1 of 5 in 2026-Q1."
+    assert [each.person for each in alert.who_acts] == ["Ada", "Boris"]
+
+
+def test_a_rating_of_three_is_not_low_and_one_party_alone_differs_from_nobody() -> None:
+    assert states(rated(running(), THEIRS, trust=3)) == {}
+
+
+def test_ratings_two_apart_open_an_alert_that_names_both() -> None:
+    story = rated(rated(running(), OURS, communication=5), THEIRS, communication=3)
+
+    assert alerts(story)["health-diverges ratings"].text == (
+        f"The ratings of 5 for 2026-Q1 are far apart: communication 3 by {THEIRS} and 5 by {OURS}."
+    )
+
+
+def test_ratings_one_apart_or_of_different_quarters_open_none() -> None:
+    story = rated(rated(running(), OURS, trust=5), THEIRS, trust=4)
+    rated(story, OURS, period="2026-Q2", trust=3)
+
+    assert states(story) == {}
+
+
+def test_a_better_scorecard_of_the_next_quarter_resolves_both() -> None:
+    story = rated(rated(running(), OURS, trust=4), THEIRS, trust=2)
+    assert states(story) == {
+        f"health-low {THEIRS}": "open",
+        "health-diverges ratings": "open",
+    }
+    story.on("2026-04-02")
+    rated(story, THEIRS, period="2026-Q2", trust=4)
+
+    assert states(story)[f"health-low {THEIRS}"] == "resolved"
+    assert states(story)["health-diverges ratings"] == "resolved"
+
+
+def test_a_scorecard_that_was_mistyped_and_is_corrected_resolves_it() -> None:
+    story = rated(running(), THEIRS, trust=1)
+    rated(story, THEIRS, trust=4, change_reason="It was meant to be 4.")
+
+    assert states(story) == {f"health-low {THEIRS}": "resolved"}
+
+
+def test_an_older_scorecard_that_arrives_late_changes_nothing() -> None:
+    story = rated(running(), THEIRS, period="2026-Q2", trust=4)
+    rated(story, THEIRS, period="2026-Q1", trust=1)
+
+    assert states(story) == {}
+
+
+def test_a_health_check_at_an_agreed_cadence_is_reminded_of_alerted_and_done() -> None:
+    story = at(Stage.EXECUTION)
+    amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(health_check="quarterly"))
+    story.on("2026-04-05")
+    assert states(story)["due-soon cadence/health_check"] == "open"
+    story.on("2026-04-08")
+    missed = alerts(story)["cadence-missed health_check"]
+    assert missed.text == "No health check was done in the agreed time."
+
+    rated(story, THEIRS)
+    assert states(story)["cadence-missed health_check"] == "resolved"
+    assert states(story)["due-soon cadence/health_check"] == "resolved"
