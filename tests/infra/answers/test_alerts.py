@@ -7,9 +7,11 @@ import pytest
 
 from infra.answers import alerts
 from infra.answers.alerts import Alerts
+from infra.answers.changes import Since, feed
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.question import Paging
 from infra.bootstrap import Accord
+from projections import ALERTS
 from projections.alerts import Alert, AlertState
 from projections.visibility import Viewer
 from tests.feeds import played
@@ -88,3 +90,29 @@ def test_pages_hold_every_alert_once_in_the_same_order(accord: Accord) -> None:
 def test_a_stranger_is_refused_the_alerts_of_a_partnership(demo: Accord) -> None:
     with pytest.raises(NotFound, match="nobody is not a party of growthos-consulting"):
         alerts.ask(demo, "growthos-consulting", when=AsOf(viewer=Viewer("nobody")))
+
+
+def test_answers_name_the_people_who_act_and_what_is_stored_has_only_commitments(
+    accord: Accord,
+) -> None:
+    found = alerts.ask(accord, CONSULTING).items
+    people = {who.person for each in found for who in each.who_acts}
+    stored = [row for _, row in accord.views.select(ALERTS.name, CONSULTING)]
+    sent = [each.read().body for each in accord.views.stored_outputs(0, 10_000)]
+
+    assert "Sam Adeyemi" in people
+    assert "Sam Adeyemi" not in f"{stored}{sent}"
+    assert "person:" in f"{stored}"
+    assert "person:" in f"{sent}"
+
+
+def test_the_feed_names_people_as_the_answers_do(accord: Accord) -> None:
+    messages = next(
+        batch.messages
+        for batch in feed(accord, Since.BEGIN, partnership=CONSULTING)
+        if any(each.alert for each in batch.messages)
+    )
+
+    people = {who.person for each in messages if each.alert for who in each.alert.who_acts}
+    assert "Sam Adeyemi" in people
+    assert not any(f"{each}".startswith("person:") for each in people)
