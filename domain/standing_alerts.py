@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from domain import deadlines
 from domain.bilateral import ProposalDeclined
+from domain.claims import ClaimConfirmed, ClaimObjected
 from domain.deadlines import ALL, Closing, DeadlineAlert, DeadlineKind, DeadlineRule, ReminderGiven
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.entry import (
@@ -46,13 +47,14 @@ from domain.payouts import PayoutCorrected, PayoutRecorded, PayoutReturned
 from domain.referral import (
     AttributionProposed,
     AttributionSettled,
+    OpportunityCreated,
     ReferralAttributed,
     ReferralSubmitted,
 )
 from domain.renewal import PartnershipRenewed, RenewalReviewHeld
 from domain.reported_figure import MetricReported
 from domain.response import AGREED_RULE, Office, Response, Severity
-from domain.sale import DealCancelled, DealWon, WinCorrected
+from domain.sale import DealCancelled, DealLost, DealReopened, DealWon, WinCorrected
 from domain.settlement import FinalSettlementIssued, StatementIssued
 from domain.values import Money
 
@@ -215,6 +217,8 @@ REFERRAL_MINIMUM: Final = "referral-minimum"
 """Judged from figures when a quarter closes, so its row names no events (`projections.alerts`)."""
 
 ATTRIBUTION_CONTESTED: Final = "attribution-contested"
+LEAD_AWAITS: Final = "lead-awaits-answer"
+LEAD_REJECTED: Final = "lead-rejected"
 CLAIM_AWAITS: Final = "claim-awaits-confirmation"
 CORRECTION_TAKES: Final = "correction-takes-money"
 ENTRY_WITHOUT_TERMS: Final = "entry-without-terms"
@@ -228,6 +232,8 @@ HEALTH_DIVERGES: Final = "health-diverges"
 
 COMPUTED: Final = (
     ATTRIBUTION_CONTESTED,
+    LEAD_AWAITS,
+    LEAD_REJECTED,
     CLAIM_AWAITS,
     CORRECTION_TAKES,
     ENTRY_WITHOUT_TERMS,
@@ -260,6 +266,18 @@ _FACTS: Final = (
     ),
 )
 """The facts that can be claims, by the deal, entry, figure or payout that they belong to."""
+
+_OF_LEADS: Final = (
+    *(
+        On(event, lambda e: f"deal/{e.deal}")
+        for event in (ReferralSubmitted, OpportunityCreated, DealWon, DealLost, DealReopened)
+    ),
+    *(
+        On(event, lambda e: f"deal/{e.deal}" if e.is_of_a_lead else None)
+        for event in (ClaimConfirmed, ClaimObjected)
+    ),
+)
+"""The events by which a lead is submitted, accepted, rejected or given up."""
 
 STANDING_ALERTS: Final = (
     StandingAlert(
@@ -479,6 +497,20 @@ STANDING_ALERTS: Final = (
             On(AttributionProposed, lambda e: e.deal),
             On(AttributionSettled, lambda e: e.deal),
         ),
+    ),
+    StandingAlert(
+        LEAD_AWAITS,
+        AlertKind.REMINDER,
+        "a lead is accepted or rejected within the agreed days (C18)",
+        Response(Severity.WARNING, "After the agreed days silence accepts it."),
+        about=_OF_LEADS,
+    ),
+    StandingAlert(
+        LEAD_REJECTED,
+        AlertKind.REMINDER,
+        "the party that submitted a lead is told at once that it was rejected (C18)",
+        Response(Severity.INFO, "A rejected lead is no lead in the figures."),
+        about=_OF_LEADS,
     ),
     StandingAlert(
         CLAIM_AWAITS,

@@ -37,6 +37,8 @@ from domain.standing_alerts import (
     ENTRY_WITHOUT_TERMS,
     HEALTH_DIVERGES,
     HEALTH_LOW,
+    LEAD_AWAITS,
+    LEAD_REJECTED,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
     STATEMENT_OVERDUE,
@@ -427,11 +429,15 @@ class _Changes:
 
     def settle_points(self, subject: str, points: tuple[Point, ...]) -> None:
         """Open the alerts on what of a subject awaits a party, and close those on what does not."""
-        wanted = {(each.rule, each.ref) for each in points}
+        wanted = {(each.rule, each.ref) for each in points if not each.ends}
+        ended = {(each.rule, each.ref): each.text for each in points if each.ends}
         for alert in list(self._open.values()):
-            if _concerns(alert, subject) and (alert.rule, alert.window) not in wanted:
-                self._end(alert, _ENDED[alert.rule])
+            about = (alert.rule, alert.window)
+            if _concerns(alert, subject) and about not in wanted:
+                self._end(alert, ended.get(about, _ENDED[alert.rule]))
         for each in points:
+            if each.ends:
+                continue
             name = alert_id(each.rule, 1, self._recorded.partnership, each.ref)
             if name in self._open or name not in self._at_end:
                 acting = each.acting or self._after.people.parties
@@ -550,6 +556,8 @@ _AFTER_THE_END: Final = {STATEMENT_OVERDUE, DISPUTE_OPENED}
 
 _ENDED: Final = {
     ATTRIBUTION_CONTESTED: "Nobody contests the lead any longer.",
+    LEAD_AWAITS: "The deal was merged into another, or has no days for an answer.",
+    LEAD_REJECTED: "The deal was merged into another, or it is no longer rejected.",
     CLAIM_AWAITS: "It no longer awaits an answer.",
     CORRECTION_TAKES: "It no longer awaits an answer.",
     ENTRY_WITHOUT_TERMS: "Terms price it, or it is reversed.",
@@ -603,7 +611,7 @@ ALERTS = Projection(
     | awaited.CONCERNED
     | NAMING
     | {HealthCheckRecorded, PartnershipExited},
-    version=32,
+    version=33,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -141,7 +141,7 @@ def _look(
     found = dict(_looked_at(subjects, dict.fromkeys(look), agreed, recorded))
     points = {each: of.points if of else () for each, of in found.items() if of or each in watched}
     still = {each: day for each, day in watched.items() if each not in found}
-    still |= {each: of.until for each, of in found.items() if of}
+    still |= {each: of.until for each, of in found.items() if of and of.stays}
     return points, dict(sorted(still.items()))
 
 
@@ -150,7 +150,9 @@ def _is_plain(subjects: "_Subjects", key: str, agreed: AgreedRow) -> bool:
     kind, _, name = key.removeprefix(FACTS).partition("/")
     match kind:
         case "deal":
-            return not claims.is_watched(subjects.row(key))
+            row = subjects.row(key)
+            silence = silence_confirms(agreed.terms)
+            return not (claims.is_watched(row) or claims.has_lead(row, silence=silence))
         case "figure":
             metric = name.partition("/")[0]
             # Clicks and posts can be reported before the terms that pay for them arrive.
@@ -180,6 +182,8 @@ class _Looked(NamedTuple):
     points: tuple[Point, ...]
     until: str
     """Empty if there is no such day."""
+    stays: bool = True
+    """Whether it is looked at again before another of its facts arrives."""
 
 
 class _Subjects(NamedTuple):
@@ -228,7 +232,9 @@ def _of_subject(
     known = Known(row, terms, (agreed.parties[0], agreed.parties[1]), today)
     until = known.next_deadline(gaining(agreed)) if silence_confirms(agreed.terms) else None
     points = tuple(_points(kind, name, known, agreed))
-    return _Looked(points, f"{until}" if until else "")
+    # A lead that was answered awaits nobody, until another fact of its deal arrives.
+    stays = kind != "deal" or claims.is_watched(row) or any(not each.ends for each in points)
+    return _Looked(points, f"{until}" if until else "", stays)
 
 
 def _debt(statement: str) -> str:

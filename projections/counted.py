@@ -15,6 +15,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from domain.calendar import month_of
@@ -104,10 +105,12 @@ class DealChange(NamedTuple):
 
         That can be below zero, and in other months than that of the event.
         """
+        kind, answered = type(event), bool(self.after.replies)
         counters = [
             each
-            for each in _BY_EVENT[type(event)]
-            if any(metric in needed for metric in each.metrics)
+            for each in _BY_EVENT[kind]
+            if (answered or kind in each.events)
+            and any(metric in needed for metric in each.metrics)
         ]
         changes: dict[Series, Sum] = {}
         for row, sign in ((self.after, 1), (self.before, -1)):
@@ -190,13 +193,25 @@ class _Deal(Facts):
     def _counts(self, key: str, fact: Fact) -> Fact | None:
         if fact.kind in _OBJECTIONABLE:
             replies = [each.confirms for each in self.replies(key, fact.by)]
-            if replies and not any(replies):
+            if replies and not any(replies) and not self.acted_on(fact):
                 return None
         counted: Fact | None = fact
         for each in self.corrections(key):
             if each.by == fact.by or any(reply.confirms for reply in self.replies_to(each)):
                 counted = self.corrected(key, fact, each)
         return counted
+
+    def _won_by_other(self, party: str) -> Iterator[datetime]:
+        for key, _ in self.of(ClaimKind.WIN):
+            for each in self.statements(key):
+                counted = self._counts(key, each)
+                if counted and (each.by != party or self.confirmed_by_hand(key, party)):
+                    yield counted.at
+
+    @cached_property
+    def is_rejected(self) -> bool:
+        """Whether the deal is a rejected lead. It then takes no step of the funnel."""
+        return bool(self.of(ClaimKind.REFERRAL)) and not self.counted(ClaimKind.REFERRAL)
 
     def sale(self) -> Fact | None:
         """Return the win that is not cancelled; None if there is none.
@@ -262,15 +277,17 @@ def _attributed(deal: _Deal) -> Iterator[Addition]:
 
 def _step(kind: str, metric: str) -> "Count":
     def count(deal: _Deal) -> Iterator[Addition]:
-        for _, fact in deal.of(kind)[:1]:  # Each party can state the step; the first counts.
-            yield _add(deal, metric, fact)
+        if not deal.is_rejected:
+            for _, fact in deal.of(kind)[:1]:  # Each party can state the step; the first counts.
+                yield _add(deal, metric, fact)
 
     return count
 
 
 def _lost(deal: _Deal) -> Iterator[Addition]:
-    for _, fact in losses(deal):
-        yield _add(deal, "deals_lost", fact)
+    if not deal.is_rejected:
+        for _, fact in losses(deal):
+            yield _add(deal, "deals_lost", fact)
 
 
 def _won(deal: _Deal) -> Iterator[Addition]:
@@ -391,10 +408,14 @@ class _Counter(NamedTuple):
     metrics: frozenset[str]
     adds: Count
     events: frozenset[type[Event]]
+    if_answered: frozenset[type[Event]] = frozenset()
+    """The events that can change it only if the lead was answered: acts that accept it."""
 
 
 _Events = frozenset[type[Event]]
 _REFERRED: _Events = frozenset({ReferralSubmitted})
+_ACTS: _Events = frozenset({OpportunityCreated, DealWon, WinCorrected})
+"""The acts by which a party accepts a lead that it had rejected."""
 _SALES: _Events = frozenset({DealWon, DealCancelled, WinCorrected})
 _PAYMENTS: _Events = frozenset({PaymentReceived, PaymentCorrected})
 _RETURNS: _Events = frozenset({RefundIssued, RefundReversed, RefundCorrected})
@@ -407,20 +428,26 @@ def _counter(count: Count, events: Iterable[type[Event]], *metrics: str) -> _Cou
     return _Counter(frozenset(metrics), count, frozenset(events) | _REPLIES | {DealsMerged})
 
 
+def _of_lead(count: Count, events: Iterable[type[Event]], *metrics: str) -> _Counter:
+    """Return a counter that a rejected lead adds nothing to."""
+    known = _counter(count, _REFERRED | frozenset(events), *metrics)
+    return known._replace(if_answered=_ACTS - known.events)
+
+
 _COUNTERS = (
-    _counter(_leads, _REFERRED, "leads"),
-    _counter(_attributed, _REFERRED | {ReferralAttributed}, "attributed_leads"),
-    _counter(_step(QUALIFIED, "qualified_leads"), {LeadQualified}, "qualified_leads"),
-    _counter(_step(OPPORTUNITY, "opportunities"), {OpportunityCreated}, "opportunities"),
-    _counter(_step(DEMO, "demos"), {DemoHeld}, "demos"),
-    _counter(_lost, {DealLost, DealReopened}, "deals_lost"),
+    _of_lead(_leads, (), "leads"),
+    _of_lead(_attributed, {ReferralAttributed}, "attributed_leads"),
+    _of_lead(_step(QUALIFIED, "qualified_leads"), {LeadQualified}, "qualified_leads"),
+    _of_lead(_step(OPPORTUNITY, "opportunities"), {OpportunityCreated}, "opportunities"),
+    _of_lead(_step(DEMO, "demos"), {DemoHeld}, "demos"),
+    _of_lead(_lost, {DealLost, DealReopened}, "deals_lost"),
     _counter(_won, _SALES | _REFERRED, "deals_won", "won_value", "days_to_close"),
     _counter(_paid, _SALES | _PAYMENTS | _RETURNS, "deals_paid"),
     _counter(_payments, _PAYMENTS, "payments"),
     _counter(_refunds, _PAYMENTS | _RETURNS, "refunds"),
-    _counter(
+    _of_lead(
         _sourced,
-        _SALES | _REFERRED | _PAYMENTS | _RETURNS | {ReferralAttributed},
+        _SALES | _PAYMENTS | _RETURNS | {ReferralAttributed},
         "deals_sourced",
         "deals_influenced",
         "revenue_sourced",
@@ -433,12 +460,13 @@ _COUNTERS = (
 )
 
 COUNTED: Final[frozenset[type[Event]]] = frozenset(
-    event for each in _COUNTERS for event in each.events
+    event for each in _COUNTERS for event in each.events | each.if_answered
 )
 """The events that are facts of deals and entries and can change a count."""
 
 _BY_EVENT: Final[Mapping[type[Event], tuple[_Counter, ...]]] = {
-    event: tuple(each for each in _COUNTERS if event in each.events) for event in COUNTED
+    event: tuple(each for each in _COUNTERS if event in each.events | each.if_answered)
+    for event in COUNTED
 }
 
 METRICS_OF: Final[Mapping[type[Event], frozenset[str]]] = {

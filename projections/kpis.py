@@ -459,7 +459,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS | {ContributionRecorded},
-    version=13,
+    version=14,
     row_type=_row_type,
     facts_from=FACTS,
 )

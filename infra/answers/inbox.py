@@ -6,13 +6,13 @@ confirmation. All of it is read from rows that are kept live.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any, Final
 
 from domain.bilateral import DeclineProposal, kind_named
-from domain.claims import ConfirmClaim, ObjectToClaim
+from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
 from domain.deadlines import Deadline, DeadlineKind, cadence_words
 from domain.execution import (
     CompleteAction,
@@ -31,8 +31,16 @@ from domain.payouts import RETURN, Payout, RecordPayout
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution
 from domain.renewal import HoldAnnualReview, HoldRenewalReview, PartnershipRenewed, ProposeRenewal
+from domain.sale import LoseDeal
 from domain.settlement import Balance
-from domain.standing_alerts import ATTRIBUTION_CONTESTED, COMPUTED, STATEMENT_OVERDUE
+from domain.standing_alerts import (
+    ATTRIBUTION_CONTESTED,
+    COMPUTED,
+    LEAD_AWAITS,
+    LEAD_REJECTED,
+    STATEMENT_OVERDUE,
+)
+from domain.terms_by_day import TermsByDay
 from domain.values import Money, Slug
 from infra.answers import cursors
 from infra.answers.logs import NOW, AsOf, of_each, row_of_each, sight_of, size_of, whole_log
@@ -51,6 +59,7 @@ from projections.counted import FACTS
 from projections.deadlines import OPEN as OPEN_DEADLINES
 from projections.deadlines import OVERDUE, OpenDeadlines, OverdueDeadlines
 from projections.fold import Projection
+from projections.ledger.book import terms_of
 from projections.ledger.rows import AGREED, AgreedRow, StatementRow, SubjectRow
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.proposals import HYPOTHESIS, OpenProposal, OpenProposals, Unsigned
@@ -128,6 +137,7 @@ class _Rows:
     """The facts of what the alerts are about, by subject."""
     unpaid: tuple[StatementRow, ...]
     """The statements on which something is due."""
+    terms: TermsByDay
 
 
 def ask(
@@ -265,6 +275,7 @@ def _read(
     overview: Overview | None = kept.get((OVERVIEW.name, OVERVIEW_ROW))
     due: OpenDeadlines | None = kept.get((DEADLINES.name, OPEN_DEADLINES))
     overdue: OverdueDeadlines | None = kept.get((DEADLINES.name, OVERDUE))
+    agreed: AgreedRow | None = kept.get((SETTLEMENT.name, AGREED))
     if overview is not None and overview.stages:
         yield _Rows(
             name,
@@ -275,6 +286,7 @@ def _read(
             alerts,
             subjects,
             tuple(each for each in stated if each.left > 0),
+            terms_of(agreed) if agreed else TermsByDay(),
         )
 
 
@@ -466,7 +478,34 @@ def _subject(alert: Alert) -> str:
     return "/".join([kind, *names[: 2 if kind == "figure" else 1]])
 
 
+def _of_lead(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+    """Yield that a lead awaits its answer by the last agreed day, or that it was rejected."""
+    row, deal = rows.subjects.get(_subject(alert)), alert.window.split("/")[1]
+    if not isinstance(row, SubjectRow):
+        return
+    lead = row.facts[ClaimKind.REFERRAL]
+    day, awaiting = alert.since.date(), Awaiting.CLAIM
+    answers = _confirms(rows, lead.by, {"deal": deal, "fact": ClaimKind.REFERRAL.value})
+    if alert.rule == LEAD_REJECTED:
+        answers = iter([(lead.by, (_event(rows, lead.by, LoseDeal, {"deal": deal}),))])
+    elif silence := rows.terms.silence_confirms_on(lead.told, ()):
+        day, awaiting = silence - timedelta(days=1), Awaiting.DUE
+    for party, events in answers:
+        yield InboxItem(
+            day=day,
+            awaiting=awaiting,
+            partnership=rows.id,
+            party=party,
+            ref=alert.window,
+            text=alert.text,
+            events=events,
+        )
+
+
 def _of_claim(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+    if alert.rule in {LEAD_AWAITS, LEAD_REJECTED}:
+        yield from _of_lead(rows, alert)
+        return
     for party, events in _replies(rows, alert, _subject(alert)):
         yield InboxItem(
             day=alert.since.date(),

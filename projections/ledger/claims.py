@@ -7,7 +7,7 @@ arrival, and ends as soon as its reason does (docs/settlement.md, Who may state 
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -18,13 +18,15 @@ from domain.standing_alerts import (
     CLAIM_AWAITS,
     CORRECTION_TAKES,
     ENTRY_WITHOUT_TERMS,
+    LEAD_AWAITS,
+    LEAD_REJECTED,
     STATEMENT_OVERDUE,
 )
 from domain.terms import Hybrid, Item, Minimum, ReferralFee
 from domain.values import plain
 from projections.ledger import worth
 from projections.ledger.counting import OPPORTUNITY, TAKEN_BACK, Known, corrected
-from projections.ledger.deals import DealView
+from projections.ledger.deals import DealView, losses
 from projections.ledger.entries import is_penalty, is_priced, remaining, shares_of
 from projections.ledger.measures import CLICKS, WHOLE, is_reported
 from projections.ledger.periods import LENGTHS, first_day
@@ -53,7 +55,11 @@ class Point(NamedTuple):
     """The party that acts; empty for both."""
     at_stake: Worth = ()
     """The money that hangs on it, by currency."""
+    ends: bool = False
+    """Whether it awaits nobody any longer: `text` then says how it ended."""
 
+
+_DAY: Final = timedelta(days=1)
 
 _OF_MONEY: Final = frozenset({ClaimKind.WIN, ClaimKind.PAYMENT, ClaimKind.REVERSAL, *TAKEN_BACK})
 
@@ -95,6 +101,13 @@ def is_watched(row: SubjectRow) -> bool:
     )
 
 
+def has_lead(row: SubjectRow, *, silence: bool) -> bool:
+    """Return whether a deal is a lead that was answered, or that `silence` can accept."""
+    return ClaimKind.REFERRAL in row.facts and (
+        silence or any(each.claim == ClaimKind.REFERRAL for each in row.replies.values())
+    )
+
+
 def of_deal(name: str, known: Known, kinds: Mapping[str, frozenset[type[Item]]]) -> Iterator[Point]:
     """Yield what of a deal awaits a party; `kinds` are the items that can pay each party."""
     views = [DealView(name, known, party, kinds[party]) for party in known.parties]
@@ -104,6 +117,9 @@ def of_deal(name: str, known: Known, kinds: Mapping[str, frozenset[type[Item]]])
             "(ProposeAttribution), the other agrees (AgreeAttribution)."
         )
         yield Point(ATTRIBUTION_CONTESTED, name, text)
+    lead = known.row.facts.get(ClaimKind.REFERRAL)
+    if lead is not None:
+        yield from _of_lead(name, lead, known)
     earns = worth.earns_of_deal(name, kinds)
     paid = [view for view in views if view.kinds]
     yield from _awaiting(
@@ -121,6 +137,49 @@ def _awaiting(
     found = [*dict.fromkeys(claims)]
     for key, by in found:
         yield _awaits(about, key, by, known, worth.of_claim(earns, known, found, key))
+
+
+def _of_lead(name: str, lead: Fact, known: Known) -> Iterator[Point]:
+    """Yield whether a lead awaits its answer, or was rejected; else what ended that."""
+    ref, other = f"deal/{name}/{ClaimKind.REFERRAL}", known.other(lead.by)
+    silence = known.accepted_by_silence_on(lead)
+    rejected = known.rejection(lead)
+    if losses(known):
+        ended = f"Deal {name} was recorded as lost."
+    elif known.accepted(lead):
+        by_hand = known.confirmed_by_hand(ClaimKind.REFERRAL, lead.by) or known.acted_on(lead)
+        how = f"{other} accepted" if by_hand else "Silence accepted"
+        ended = f"{how} the lead of deal {name}. {_registered(lead, known)}"
+    elif rejected is not None:
+        ended = f"{other} rejected the lead of deal {name}: {rejected.reason.rstrip('.')}."
+        text = (
+            f"{ended} It counts once {other} confirms it (ConfirmClaim) or opens an opportunity "
+            f"(CreateOpportunity). Until then {lead.by} can record the deal as lost (LoseDeal)."
+        )
+        yield Point(LEAD_REJECTED, ref, text, (lead.by,))
+        yield Point(LEAD_AWAITS, ref, ended, ends=True)
+        return
+    elif silence is not None:
+        text = (
+            f"{lead.by} submitted the lead of deal {name}. {other} accepts it (ConfirmClaim) or "
+            f"rejects it (ObjectToClaim) by {silence - _DAY}. After that day it is accepted."
+        )
+        yield Point(LEAD_AWAITS, ref, text, (other,))
+        return
+    else:
+        return
+    for rule in (LEAD_AWAITS, LEAD_REJECTED):
+        yield Point(rule, ref, ended, ends=True)
+
+
+def _registered(lead: Fact, known: Known) -> str:
+    """Return until when a win credits the party that submitted a lead (C18)."""
+    window = known.terms.frame(known.day(lead)).attribution.window_days
+    if not window:
+        return "It is registered without a last day."
+    own = [each.since for _, each in known.of(ClaimKind.TOUCH) if each.about == lead.by]
+    touched = max((datetime.fromisoformat(each) for each in own), default=lead.at)
+    return f"It is registered until {known.terms.day(touched) + timedelta(days=window - 1)}."
 
 
 def _touches(view: DealView) -> Iterator[str]:

@@ -14,6 +14,7 @@ So one deal can look different to each party: a payment that one side states alo
 it owes by it, and not yet for what it earns by it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -44,7 +45,7 @@ _ACTED_ON: Final = frozenset({ClaimKind.REFERRAL, ClaimKind.TOUCH})
 
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(ABC):
     """The facts of one subject: which correction and which reply is of which fact."""
 
     row: FactsRow
@@ -133,6 +134,20 @@ class Facts:
         for each in self.row.replies.values():
             if each.claim == claim and each.by != correction.by and self._means(each, correction):
                 yield each
+
+    def acted_on(self, claim: Fact) -> bool:
+        """Return whether the other party acted on a referral or a touch, which confirms it.
+
+        It opened an opportunity or won the deal, at the time of the claim or later.
+        """
+        if claim.kind not in _ACTED_ON:
+            return False
+        opened = (fact.at for _, fact in self.of(OPPORTUNITY) if fact.by != claim.by)
+        return any(at >= claim.at for at in (*opened, *self._won_by_other(claim.by)))
+
+    @abstractmethod
+    def _won_by_other(self, party: str) -> Iterator[datetime]:
+        """Yield when the other party won the deal: it states the win, or confirms this party's."""
 
     def _means(self, reply: Reply, correction: Correction) -> bool:
         """Whether a reply means this correction: that of its time, else the newest by then."""
@@ -314,6 +329,8 @@ class Known(Facts):
             return False
         if fact.kind == ClaimKind.TOUCH:
             return fact.by == fact.about
+        if fact.kind == ClaimKind.REFERRAL:
+            return True  # A lead is registered, whoever gains by it.
         return fact.by in gain or self.takes_from_other(fact)
 
     def takes_from_other(self, fact: Fact) -> bool:
@@ -328,22 +345,31 @@ class Known(Facts):
             if fact.about in {"", key}
         )
 
-    def acted_on(self, claim: Fact) -> bool:
-        """Return whether the other party acted on a referral or a touch, which confirms it.
+    def accepted(self, lead: Fact) -> bool:
+        """Return whether a lead is accepted: by the other party, or by silence for the agreed days.
 
-        It opened an opportunity or won the deal, at the time of the claim or later.
+        The other party confirms it or acts on it.
         """
-        if claim.kind not in _ACTED_ON:
-            return False
-        other = self.other(claim.by)
-        opened = (fact.at for _, fact in self.of(OPPORTUNITY) if fact.by == other)
-        return any(at >= claim.at for at in (*opened, *self._won_by(other)))
+        return self._agreed_to(ClaimKind.REFERRAL, lead) or self.acted_on(lead)
 
-    def _won_by(self, party: str) -> Iterator[datetime]:
-        """Yield when a party won the deal: it states the win, or confirms the other's."""
+    def rejection(self, lead: Fact) -> Reply | None:
+        """Return the last rejection of a lead; None if the lead is not rejected."""
+        objections = [
+            each for each in self.replies(ClaimKind.REFERRAL, lead.by) if not each.confirms
+        ]
+        if not objections or self.accepted(lead):
+            return None
+        return max(objections, key=lambda each: (each.at, each.reason))
+
+    def accepted_by_silence_on(self, lead: Fact) -> date | None:
+        """Return the day on which silence accepts a lead; None without agreed days."""
+        return self._deadline(lead.told, ())
+
+    def _won_by_other(self, party: str) -> Iterator[datetime]:
+        other = self.other(party)
         for key, win in self.of(ClaimKind.WIN):
-            if self.statement(key, party) or self.confirmed_by_hand(key, self.other(party)):
-                counted = self.content(key, win, self.other(party), party)
+            if self.statement(key, other) or self.confirmed_by_hand(key, party):
+                counted = self.content(key, win, party, other)
                 if counted:
                     yield counted.at
 

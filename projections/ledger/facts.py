@@ -440,6 +440,8 @@ def _with_reply(row: R, event: Any, act: Act) -> R:  # noqa: ANN401 - a reply
         claim = claim.replace("figure", own)
     confirms = isinstance(event, ClaimConfirmed)
     reply = Reply(claim, act.occurred_at, act.party, act.recorded_at, confirms, event.fact_at)
+    if isinstance(event, ClaimObjected) and event.is_of_a_lead:
+        reply = reply._replace(reason=event.reason)
     said = f"{claim}@{act.party}@{instant(act.occurred_at)}@{'yes' if confirms else 'no'}"
     name = _moment(said, event.fact_at)
     return replace(row, replies={**row.replies, name: reply})

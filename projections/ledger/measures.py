@@ -94,12 +94,12 @@ def counts_of(view: DealView) -> Iterator[Count]:
     A step counts as the other side states it first.
     """
     for _, fact in view.known.of(ClaimKind.REFERRAL):
-        if fact.by == view.party and _confirmed(view, fact):
+        if fact.by == view.party and view.known.accepted(fact):
             yield _one(view, "leads", fact)
     if not view.credit[0]:
         return
     for _, fact in view.known.of(ClaimKind.REFERRAL):
-        if fact.by != view.party or _confirmed(view, fact):
+        if fact.by != view.party or view.known.accepted(fact):
             yield _one(view, "attributed_leads", fact)
     for kind, metric in _STEPS.items():
         by_other = [fact for _, fact in view.known.of(kind) if fact.by != view.party]
@@ -107,13 +107,6 @@ def counts_of(view: DealView) -> Iterator[Count]:
             yield _one(view, metric, fact)
     if view.sales:
         yield from _sold(view)
-
-
-def _confirmed(view: DealView, referral: Fact) -> bool:
-    """Whether the other side confirmed a referral, or acted on it."""
-    known, other = view.known, view.known.other(view.party)
-    counts = known.content("referral", referral, view.party, other)
-    return counts is not None or known.acted_on(referral)
 
 
 def _sold(view: DealView) -> Iterator[Count]:

@@ -90,6 +90,8 @@ class Reply(NamedTuple):
     confirms: bool
     fact_at: datetime | None = None
     """When the fact happened, as first stated, where several have its name; None: the last."""
+    reason: str = ""
+    """Why a lead was rejected, in words."""
 
 
 class Dispute(NamedTuple):

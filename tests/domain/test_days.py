@@ -26,6 +26,8 @@ from domain.standing_alerts import (
     ENTRY_WITHOUT_TERMS,
     HEALTH_DIVERGES,
     HEALTH_LOW,
+    LEAD_AWAITS,
+    LEAD_REJECTED,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
     STATEMENT_OVERDUE,
@@ -122,7 +124,7 @@ WORDS: Final = {
         ("StatementIssued/due_on", "FinalSettlementIssued/due_on"),
     ),
     DeadlineKind.SILENCE: Words(
-        "the answer to a claim",
+        "the answer to a lead or a claim",
         "when silence confirms it",
         "`claims.confirm_within_days` of the terms",
     ),
@@ -131,7 +133,7 @@ WORDS: Final = {
 SAID_SHORTER: Final = {
     DeadlineKind.STATEMENT: ("`IssueStatement`, `IssueFinalSettlement`", "`RecordPayout`", "—"),
     DeadlineKind.SILENCE: (
-        "every fact that the party that gains states",
+        "`SubmitReferral`, and every fact that the party that gains states",
         "`ConfirmClaim`, `ObjectToClaim`",
         "—",
     ),
@@ -144,8 +146,8 @@ SAID_SHORTER: Final = {
 """What sets a deadline, does it and gives it up, where the table of the code does not name it."""
 
 OF_THE_LEDGER: Final = {
-    DeadlineKind.STATEMENT: "statement-overdue",
-    DeadlineKind.SILENCE: "claim-awaits-confirmation",
+    DeadlineKind.STATEMENT: (STATEMENT_OVERDUE,),
+    DeadlineKind.SILENCE: (LEAD_AWAITS, CLAIM_AWAITS),
 }
 """The alerts on deadlines that the ledger opens."""
 
@@ -240,10 +242,15 @@ def row(rule: DeadlineRule) -> str:
     moves = [each for each in closes if _is_replan(each, rule) and each is not ExitWithdrawn]
     ends = [each for each in closes if each.wire in ENDS and each not in moves]
     does = [each for each in closes if each not in {*moves, *ends}]
-    alert = rule.alert.rule if rule.alert else OF_THE_LEDGER.get(rule.kind)
+    alerts = (rule.alert.rule,) if rule.alert else OF_THE_LEDGER.get(rule.kind, ())
     cells = [words.what, words.due, _listed(opens), words.term]
     cells.append(f"`{DUE_SOON}`" if rule.reminds_of else NOT_REMINDED[rule.kind])
-    cells += [f"`{alert}`" if alert else "—", _listed(does), _listed(moves), _listed(ends)]
+    cells += [
+        ", ".join(f"`{each}`" for each in alerts) or "—",
+        _listed(does),
+        _listed(moves),
+        _listed(ends),
+    ]
     if rule.kind in SAID_SHORTER:
         cells[2], cells[6], cells[8] = SAID_SHORTER[rule.kind]
     return f"| {' | '.join(cells)} |"
@@ -261,6 +268,8 @@ WHO: Final = {
 WHO_OF_FACTS: Final = {
     REFERRAL_MINIMUM: "the party that falls short",
     ATTRIBUTION_CONTESTED: "both parties",
+    LEAD_AWAITS: "the party that did not submit it",
+    LEAD_REJECTED: "the party that submitted it",
     CLAIM_AWAITS: "the party that did not state it",
     CORRECTION_TAKES: "the party that it takes money from",
     ENTRY_WITHOUT_TERMS: "both parties",

@@ -684,7 +684,7 @@ def test_alerts_are_filtered_by_state(accord: Accord, demo: str) -> None:
 
     assert {state: len(rows) for state, rows in found.items()} == {
         "open": 0,
-        "resolved": 70,
+        "resolved": 76,
         "withdrawn": 5,
     }
     assert (

@@ -19,6 +19,7 @@ from domain.aggregates import command_types
 from domain.attribution import Method
 from domain.bilateral import DeclineProposal
 from domain.calendar import bounds, following
+from domain.claims import ObjectToClaim
 from domain.dispute import OpenDispute
 from domain.entry import RecordJointRevenue
 from domain.execution import (
@@ -38,7 +39,7 @@ from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, IssueStatement
 from domain.standing_alerts import BY_RULE, COMPUTED, STATEMENT_OVERDUE, AlertKind
-from domain.terms import Cadence
+from domain.terms import Cadence, ClaimRules
 from infra.answers import alerts, explain, partnerships
 from infra.answers.alerts import Alerts
 from infra.answers.changes import Since, feed
@@ -96,6 +97,19 @@ def contested() -> Story:
     refer(story, "D-1", attributed=False)
     attribute(story, "D-1", THEIRS, Method.REFERRAL_CODE)
     attribute(story, "D-1", OURS)
+    return story
+
+
+def submitted() -> Story:
+    story = under(share(), claims=ClaimRules(confirm_within_days=10))
+    refer(story, "D-1")
+    return story
+
+
+def rejected() -> Story:
+    story = submitted()
+    rejects = ObjectToClaim(deal="D-1", fact="referral", reason="Already our customer.")
+    story.when(OURS, rejects)
     return story
 
 
@@ -179,6 +193,8 @@ STANDING: dict[str, Callable[[], Story]] = {
     "renewal-open": lambda: after(HoldRenewalReview),
     "improvement-due": lambda: later(before(AgreeImprovementPlanOutcome), "2026-04-01"),
     "attribution-contested": contested,
+    "lead-awaits-answer": submitted,
+    "lead-rejected": rejected,
     "claim-awaits-confirmation": claimed,
     "correction-takes-money": lowered,
     "entry-without-terms": without_terms,
