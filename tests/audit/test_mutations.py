@@ -319,3 +319,49 @@ def test_nothing_that_is_proved_can_be_changed_and_both_always_agree(
     told = ", ".join(f"{code} {count}" for code, count in seen.most_common())
     print(f"{CHANGES} changes, seed {SEED}: {told}")  # noqa: T201 - the figures are for who asks
     assert apart == []
+
+
+BAG_LINES = {
+    b"Note: x": made.VERIFIED,
+    b"Contact-Email: \xc3\xa9 \xe2\x80\xa8 x": made.VERIFIED,
+    **dict.fromkeys(
+        [
+            b"Note: ",
+            b"Note:x",
+            b"Note",
+            b"",
+            b": x",
+            b"A note: x",
+            b"A\rnote: x",
+            b"N\xc3\xb6te: x",
+        ],
+        made.fault("bag"),
+    ),
+    **dict.fromkeys(
+        [
+            b"Note: \xff",
+            b"Note: \xc2\xed\xa0\x80",
+            b"Note: a\rb",
+            b"Note: \x7f",
+            b"\xef\xbb\xbfNote: x",
+        ],
+        made.fault("bag"),
+    ),
+    **dict.fromkeys([b"payload-oxum: 1.1", b"PAYLOAD-OXUM: x"], made.fault("bag")),
+}
+"""Lines that are added to bag-info.txt, and what both verifiers say."""
+
+
+def test_lines_of_the_bag_are_read_alike(small: World, python: ModuleType, tmp_path: Path) -> None:
+    policy, changed = tmp_path / "policy", tmp_path / "changed.zip"
+    policy.write_text(small.policy(quorum="none"))
+    with ZipFile(small.folder / "bundle.zip") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with scripted(policy) as script:
+        for line, expected in BAG_LINES.items():
+            changed.write_bytes(
+                zipped(files | {"bag-info.txt": files["bag-info.txt"] + line + b"\n"})
+            )
+            found = python.verify(changed, policy=policy)
+            assert Verdict(found["verdict"], found["code"], found["index"]) == expected, line
+            assert script(changed) == expected, line

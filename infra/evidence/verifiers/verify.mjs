@@ -714,8 +714,9 @@ function checkBag(files) {
 function checkOxum(files, payload) {
   const bytes = payload.reduce((sum, name) => sum + files.get(name).length, 0);
   const lines = textLines(files.get('bag-info.txt'), 'bag-info.txt');
-  refuseUnless(lines.every((line) => /^[^\s:]+: ./.test(line)), 'bag-info.txt is not as expected.');
-  const oxums = lines.filter((line) => line.startsWith('Payload-Oxum: '));
+  const isLabelled = (line) => /^[A-Za-z-]+: [^\x00-\x1f\x7f]+$/.test(line);
+  refuseUnless(lines.every(isLabelled), 'bag-info.txt is not as expected.');
+  const oxums = lines.filter((line) => line.toLowerCase().startsWith('payload-oxum:'));
   const isRight = oxums.length === 1 && oxums[0] === `Payload-Oxum: ${bytes}.${payload.length}`;
   refuseUnless(isRight, 'The Payload-Oxum of bag-info.txt is not that of the files.');
 }

@@ -789,7 +789,7 @@ _PROOF_NAME: Final = re.compile(r"data/proofs/(0|[1-9][0-9]*)\.tlog-proof").full
 _STAMP_NAME: Final = re.compile(r"data/timestamps/(0|[1-9][0-9]*)\.tsr").fullmatch
 _SCHEMA_NAME: Final = re.compile(r"data/schemas/[A-Za-z0-9]+\.json").fullmatch
 _BAGIT: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
-_LABELLED: Final = re.compile(rb"[^:]+: .*").fullmatch
+_LABELLED: Final = re.compile(r"[A-Za-z-]+: [^\x00-\x1f\x7f]+").fullmatch
 
 _END: Final = struct.Struct("<4sHHHHIIH")  # of the ZIP file
 _CENTRAL: Final = struct.Struct("<4sHHHHHHIIIHHHHHII")
@@ -951,11 +951,14 @@ def _check_manifests(files: Mapping[str, bytes]) -> None:
         raise _bag("bagit.txt is not as it should be")
     payload = [name for name in files if name.startswith("data/")]
     octets = sum(len(files[name]) for name in payload)
-    *info, last = files["bag-info.txt"].split(b"\n")
-    oxum = [line for line in info if line.lower().startswith(b"payload-oxum:")]
+    try:
+        *info, last = files["bag-info.txt"].decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise _bag("bag-info.txt is not UTF-8") from None
+    oxum = [line for line in info if line.lower().startswith("payload-oxum:")]
     if last or not all(map(_LABELLED, info)):
         raise _bag("bag-info.txt has other lines than `Label: value`")
-    if oxum != [b"Payload-Oxum: %d.%d" % (octets, len(payload))]:
+    if oxum != [f"Payload-Oxum: {octets}.{len(payload)}"]:
         raise _bag("Payload-Oxum is not that of the files")
     _check_manifest(files, "manifest-sha256.txt", payload)
     _check_manifest(files, "tagmanifest-sha256.txt", TAG_FILES)
