@@ -126,7 +126,7 @@ def _dimensions(exploration: Exploration, context: PartnershipContext) -> Iterat
             f"alignment:{dimension}",
             dimension not in low,
             f"The rating of {dimension} is below {PASSING_RATING} and has no bridging plan.",
-            "Assess the alignment again (AssessAlignment), or waive the rule (GrantWaiver).",
+            "Assess the alignment again (AssessAlignment), or waive the rule (ProposeWaiver).",
         )
 
 

@@ -9,28 +9,12 @@ from domain.terms_by_day import TermsByDay
 
 
 @dataclass(frozen=True, slots=True)
-class Waiver:
-    """An attributed, reasoned permission to pass one rule of a gate (C6)."""
-
-    rule: str
-    """The rule that is waived."""
-    party: str
-    """The party."""
-    actor: str
-    """The person or the service that acted for the party."""
-    reason: str
-    """The reason, in words."""
-
-
-@dataclass(frozen=True, slots=True)
 class PartnershipContext:
     """What the decisions of every stage need to know about a partnership."""
 
     stage: Stage | None = None
     parties: tuple[str, ...] = ()
     """The initiator, then its partner once chosen."""
-    waivers: dict[str, Waiver] = field(default_factory=dict)
-    """The waivers, by the rule that each waives."""
     declarations: Declarations = field(default_factory=Declarations)
     agreements: BilateralAgreements = field(default_factory=BilateralAgreements)
     terms: TermsByDay = field(default_factory=TermsByDay)

@@ -13,13 +13,7 @@ from domain.declarations import Changeable, DeclarationCommand
 from domain.dispute import OpenDispute, StartMediation, SubmitEvidence, WithdrawDispute
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import HoldKickoff, HoldReview, ReachMilestone
-from domain.exit import (
-    CompleteExit,
-    ConfirmCure,
-    DispositionAssets,
-    GiveBreachNotice,
-    GiveExitNotice,
-)
+from domain.exit import GiveBreachNotice, GiveExitNotice
 from domain.experiment import (
     ConcludePilot,
     CorrectObservation,
@@ -44,7 +38,6 @@ from domain.exploration import (
     ScoreCandidate,
 )
 from domain.formation import DraftAgreement, SignAgreement
-from domain.gates import GrantWaiver
 from domain.kernel import Command
 from domain.keyring import RegisterKey, RevokeKey, RotateKey
 from domain.partnership import PassTime
@@ -127,16 +120,12 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     SignAgreement: None,
     DeclineProposal: None,
     WithdrawProposal: None,
-    GrantWaiver: None,
     HoldKickoff: None,
     ReachMilestone: None,
     HoldReview: None,
     HoldRenewalReview: None,
     GiveBreachNotice: None,
-    ConfirmCure: None,
     GiveExitNotice: None,
-    DispositionAssets: None,
-    CompleteExit: None,
     IssueStatement: IssueStatement,
     RecordPayout: CorrectPayout,
     CorrectPayout: CorrectPayout,

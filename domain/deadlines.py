@@ -511,9 +511,9 @@ def _exit(_: Event, act: Act, terms: TermsByDay, __: Deadlines) -> Iterator[Dead
         yield found._replace(since=act.occurred_at)
 
 
-def _cure(event: BreachNoticeGiven, act: Act, terms: TermsByDay) -> Deadline:
+def _cure(event: BreachNoticeGiven, _: Act, terms: TermsByDay) -> Deadline:
     found = _end_of_day(DeadlineKind.CURE, event.breach, event.cure_by, terms)
-    return found._replace(party=act.party)
+    return found._replace(party=event.by)
 
 
 _REVIEW_REPLACED = (

@@ -76,14 +76,17 @@ from domain.execution import (
     ReduceInvestment,
 )
 from domain.exit import (
+    AgreeCompletion,
+    AgreeCure,
+    AgreeDisposition,
     AgreeExit,
     AgreeExitWithdrawal,
-    CompleteExit,
-    ConfirmCure,
-    DispositionAssets,
     ExitReason,
     GiveBreachNotice,
     GiveExitNotice,
+    ProposeCompletion,
+    ProposeCure,
+    ProposeDisposition,
     ProposeExit,
     ProposeExitWithdrawal,
 )
@@ -124,7 +127,7 @@ from domain.formation import (
     ProposeDecisionRule,
     SignAgreement,
 )
-from domain.gates import GrantWaiver
+from domain.gates import AgreeWaiver, ProposeWaiver
 from domain.governance import (
     AgreeGovernance,
     AssignContact,
@@ -1169,7 +1172,12 @@ _RENEWAL = [
             description="Our price list was on their page. Take it off.",
         ),
     ),
-    Step("2026-09-08", OURS, ConfirmCure(breach="breach-1")),
+    Step(
+        "2026-09-08",
+        THEIRS,
+        ProposeCure(proposal="cure-1", breach="breach-1", how="The page is taken off."),
+    ),
+    Step("2026-09-09", OURS, AgreeCure(proposal="cure-1")),
     Step(
         "2026-09-12",
         THEIRS,
@@ -1209,14 +1217,30 @@ _EXIT = [
     Step(
         "2026-12-01",
         THEIRS,
-        GrantWaiver(rule="assets-dispositioned", reason="The shared list is still being counted."),
+        ProposeWaiver(
+            proposal="waiver-1",
+            rule="assets-dispositioned",
+            reason="The shared list is still being counted.",
+        ),
     ),
+    Step("2026-12-01", OURS, AgreeWaiver(proposal="waiver-1")),
     Step(
         "2026-12-02",
         OURS,
-        DispositionAssets(asset="webinar-recordings", disposition=Assets.TRANSFER, to=THEIRS),
+        ProposeDisposition(
+            proposal="assets-1",
+            asset="webinar-recordings",
+            disposition=Assets.TRANSFER,
+            to=THEIRS,
+        ),
     ),
-    Step("2026-12-03", OURS, CompleteExit(tail_obligations=["Confidentiality for two years"])),
+    Step("2026-12-02", THEIRS, AgreeDisposition(proposal="assets-1")),
+    Step(
+        "2026-12-03",
+        OURS,
+        ProposeCompletion(proposal="end-1", tail_obligations=["Confidentiality for two years"]),
+    ),
+    Step("2026-12-04", THEIRS, AgreeCompletion(proposal="end-1")),
 ]
 
 LIFE = (*_EXPLORATION, *_FORMATION, *_EXECUTION, *_SCALING, *_RENEWAL, *_EXIT)

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from domain import terms_by_day
 from domain.agreement import CommercialTermsAgreed, Section
-from domain.bilateral import BilateralAgreement
+from domain.bilateral import BilateralAgreement, BilateralAgreements, BilateralCommand
 from domain.calendar import add, in_words, subtract
 from domain.consent import Proposal
 from domain.context import PartnershipContext
@@ -64,23 +64,64 @@ class GiveBreachNotice(_Breach, Command):
 class BreachNoticeGiven(_Breach, Event):
     """A party gave notice of a breach, and the cure period began (C27)."""
 
+    by: Slug
+    """The party that is in breach."""
     cure_by: Day
     """The last day of the cure period."""
 
 
-class ConfirmCure(Command):
-    """Confirm that the other party cured a breach (C27)."""
+class BreachCured(
+    BilateralAgreement,
+    name="Cure",
+    subject="that a breach is cured (C27)",
+    stages=RUNNING | LEAVING,
+    identity=("breach",),
+    counted=None,
+):
+    """Both parties agreed that a breach was cured (C27).
 
-    stages = RUNNING | LEAVING
+    The party that gave notice of it agrees alone.
+    """
+
+    context_only = False
+    proposal: Ref
+    """The identifier of the proposal."""
     breach: Ref
     """The identifier of the breach."""
+    how: Text
+    """What was done."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: "ExitContext") -> None:  # noqa: ANN401 - made
+        """Raise `Refused` unless notice of the breach was given, and it is not cured."""
+        known = [name for name, each in context.exit.breaches.items() if not each.cured]
+        if proposed.breach not in known:
+            raise Unknown(
+                "no-such-breach",
+                "Only a breach of which notice was given, and that is not cured, can be cured. "
+                f"There is no breach {proposed.breach}.",
+                f"Name one of these breaches: {', '.join(known)}."
+                if known
+                else "Give notice of it first (GiveBreachNotice).",
+                named=proposed.breach,
+                known=known,
+            )
+
+    @classmethod
+    def binds_author_alone(cls, proposed: Any, context: "ExitContext", party: str) -> bool:  # noqa: ANN401 - made
+        """Whether the party gave notice of the breach, so that its word ends the matter."""
+        return context.exit.breaches[proposed.breach].party == party
+
+    @classmethod
+    def complete(cls, proposed: Any, context: "ExitContext", act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Return no further fields. Raises `Refused` if it was cured meanwhile."""
+        cls.check(proposed, context)
+        return {}
 
 
-class BreachCured(Event):
-    """The party that gave notice of a breach confirmed that it was cured (C27)."""
-
-    breach: Ref
-    """The identifier of the breach."""
+ProposeCure = BreachCured.proposes
+CureProposed = BreachCured.proposed
+AgreeCure = BreachCured.accepts
 
 
 # --- ways out ----------------------------------------------------------------------------------
@@ -243,10 +284,18 @@ def _check_ahead(context: PartnershipContext, act: Act) -> None:
 # --- after it ----------------------------------------------------------------------------------
 
 
-class DispositionAssets(Command):
-    """Decide what happens to a shared asset (C11, C27)."""
+class AssetsDispositioned(
+    BilateralAgreement,
+    name="Disposition",
+    subject="what happens to a shared asset at the exit (C11, C27)",
+    stages=LEAVING,
+    identity=("asset",),
+    counted=None,
+):
+    """Both parties agreed that a shared asset is transferred or retained (C27)."""
 
-    stages = LEAVING
+    proposal: Ref
+    """The identifier of the proposal."""
     asset: Slug
     """The identifier of the shared asset."""
     disposition: Assets
@@ -254,33 +303,50 @@ class DispositionAssets(Command):
     to: Slug
     """The party that keeps or receives the asset."""
 
-
-class AssetsDispositioned(Event):
-    """A shared asset was transferred or retained (C27)."""
-
-    asset: Slug
-    """The identifier of the shared asset."""
-    disposition: Assets
-    """Whether the asset is transferred or retained."""
-    to: Slug
-    """The party that keeps or receives the asset."""
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` unless the asset goes to one of the two."""
+        check_parties([proposed.to], context.parties)
 
 
-class CompleteExit(Command):
-    """Complete the exit after its effective date, with everything settled (C27)."""
+ProposeDisposition = AssetsDispositioned.proposes
+DispositionProposed = AssetsDispositioned.proposed
+AgreeDisposition = AssetsDispositioned.accepts
 
-    stages = LEAVING
+
+class PartnershipExited(
+    BilateralAgreement,
+    name="Completion",
+    subject="that the exit is complete, and which obligations survive it (C27)",
+    stages=LEAVING,
+    added=("waived",),
+    identity=(),
+    counted=None,
+):
+    """Both parties completed the exit, and the partnership ended (C27)."""
+
+    context_only = False
+    proposal: Ref
+    """The identifier of the proposal."""
     tail_obligations: list[Text] = []
     """The obligations that survive the exit: disputes, confidentiality, open payments."""
-
-
-class PartnershipExited(Event):
-    """The partnership ended (C27)."""
-
-    tail_obligations: list[str]
-    """The obligations that survive the exit."""
     waived: list[str] = []
     """The rules that were waived."""
+
+    @classmethod
+    def check_new(cls, proposed: Any, context: "ExitContext", act: Act) -> None:  # noqa: ANN401, ARG003 - made
+        """Raise `GateClosed` unless the exit took effect and is settled (C27)."""
+        passing("the end", _settled(context, act), context.partnership)
+
+    @classmethod
+    def complete(cls, proposed: Any, context: "ExitContext", act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Pass the gate to the end (C27)."""
+        return {"waived": passing("the end", _settled(context, act), context.partnership)}
+
+
+ProposeCompletion = PartnershipExited.proposes
+CompletionProposed = PartnershipExited.proposed
+AgreeCompletion = PartnershipExited.accepts
 
 
 # --- state -------------------------------------------------------------------------------------
@@ -302,13 +368,29 @@ class Exit:
     breaches: Mapping[str, Breach] = field(default_factory=dict)
     notices: Mapping[str, ExitNoticeGiven] = field(default_factory=dict)
     settlement: FinalSettlementIssued | None = None
-    assets: Mapping[str, AssetsDispositioned] = field(default_factory=dict)
+
+
+class ExitContext(NamedTuple):
+    """What the agreements of an exit depend on."""
+
+    exit: Exit
+    partnership: PartnershipContext
 
 
 # --- decisions ---------------------------------------------------------------------------------
 
 
-ExitCommand = GiveBreachNotice | ConfirmCure | GiveExitNotice | DispositionAssets | CompleteExit
+ExitCommand = GiveBreachNotice | GiveExitNotice | BilateralCommand
+
+ExitCommands: tuple[type[Command], ...] = (
+    GiveBreachNotice,
+    GiveExitNotice,
+    ProposeCure,
+    AgreeCure,
+    ProposeCompletion,
+    AgreeCompletion,
+)
+"""The commands that are decided here."""
 
 
 def decide(command: ExitCommand, state: Exit, context: PartnershipContext, act: Act) -> list[Event]:
@@ -316,14 +398,10 @@ def decide(command: ExitCommand, state: Exit, context: PartnershipContext, act: 
     match command:
         case GiveBreachNotice():
             return give_breach_notice(command, state, context, act)
-        case ConfirmCure():
-            return confirm_cure(command, state, act)
         case GiveExitNotice():
             return give_notice(command, state, context, act)
-        case DispositionAssets():
-            return disposition(command, state, context)
-        case CompleteExit():
-            return complete(command, state, context, act)
+        case BilateralCommand():
+            return context.agreements.decide(command, ExitContext(state, context), act)
         case _:
             assert_never(command)
 
@@ -342,27 +420,13 @@ def give_breach_notice(
                 "Use a new identifier.",
                 field="breach",
             )
-        event = BreachNoticeGiven.of(command, cure_by=existing.notice.cure_by)
+        event = BreachNoticeGiven.of(
+            command, by=existing.notice.by, cure_by=existing.notice.cure_by
+        )
         return recorded_once(event, existing.notice, f"The notice of breach {command.breach}")
     today = context.terms.day(act.recorded_at)
     cure_by = add(today, context.terms.frame(today).cure_period)
-    return [BreachNoticeGiven.of(command, cure_by=cure_by)]
-
-
-def confirm_cure(command: ConfirmCure, state: Exit, act: Act) -> list[Event]:
-    """Confirm a cure once. Only the party that gave notice of the breach can (C27)."""
-    breach = state.breaches.get(command.breach)
-    if breach is None or breach.party != act.party:
-        own = [name for name, each in state.breaches.items() if each.party == act.party]
-        raise Unknown(
-            "no-such-breach",
-            "A cure is confirmed by the party that gave notice of the breach. "
-            f"{act.party} gave no notice of a breach {command.breach}.",
-            f"Name one of these breaches: {', '.join(own)}." if own else "Ask the other party.",
-            named=command.breach,
-            known=own,
-        )
-    return [] if breach.cured else [BreachCured(breach=command.breach)]
+    return [BreachNoticeGiven.of(command, by=context.other(act.party), cure_by=cure_by)]
 
 
 def give_notice(
@@ -389,7 +453,7 @@ def give_notice(
     if command.reason is ExitReason.UNDERPERFORMANCE:
         asked += _improvement_was_tried(context, act.party, day)
     if command.reason is ExitReason.BREACH:
-        asked += _cure_was_awaited(command.breach, state, act.party, day)
+        asked += _cure_was_awaited(command.breach, state, context.agreements, act.party, day)
     waived = passing("exit", asked, context)
     return [ExitNoticeGiven.of(command, waived=waived)]
 
@@ -436,9 +500,12 @@ def _was_refused(plan: Proposal, party: str, day: date) -> bool:
 
 
 def _cure_was_awaited(
-    name: str | None, state: Exit, party: str, day: date
+    name: str | None, state: Exit, agreements: BilateralAgreements, party: str, day: date
 ) -> Iterator[Requirement]:
-    """Yield what leaving for a breach requires: its notice, and a cure period that is over."""
+    """Yield what leaving for a breach requires: its notice, and a cure period that is over.
+
+    A cure that the other party proposed is answered first.
+    """
     breach = state.breaches.get(name or "")
     known = breach is not None and breach.party == party
     yield Requirement(
@@ -461,25 +528,22 @@ def _cure_was_awaited(
         f"{party} confirmed that breach {name} was cured.",
         "Give another reason, or notice of another breach.",
     )
+    yield Requirement(
+        "cure-answered",
+        not any(
+            each.is_open and each.proposed.breach == name  # type: ignore[attr-defined] # of a cure
+            for each in agreements.proposals_of(BreachCured).values()
+        ),
+        f"The other party says that breach {name} is cured, and waits for the answer.",
+        "Agree that it is cured (AgreeCure), or decline that with the reason (DeclineProposal).",
+    )
 
 
-def disposition(
-    command: DispositionAssets, state: Exit, context: PartnershipContext
-) -> list[Event]:
-    """Record once what happens to an asset (C27)."""
-    event = AssetsDispositioned.of(command)
-    check_parties([command.to], context.parties)
-    existing = state.assets.get(command.asset)
-    return recorded_once(event, existing, f"The disposition of {command.asset}")
-
-
-def complete(
-    command: CompleteExit, state: Exit, context: PartnershipContext, act: Act
-) -> list[Event]:
-    """End the partnership after its effective day, once it is settled (C27)."""
-    terms = context.terms
+def _settled(context: ExitContext, act: Act) -> list[Requirement]:
+    """Return what the end requires: the effective day, the settlement and the assets (C27)."""
+    terms = context.partnership.terms
     effective_on = terms.exit or terms.day(act.occurred_at)
-    asked = [
+    return [
         Requirement(
             "effective-date",
             act.occurred_at >= terms.midnight(effective_on),
@@ -488,19 +552,17 @@ def complete(
         ),
         Requirement(
             "final-settlement",
-            state.settlement is not None,
+            context.exit.settlement is not None,
             "The final settlement is not issued.",
             "Issue the final settlement (IssueFinalSettlement).",
         ),
         Requirement(
             "assets-dispositioned",
-            bool(state.assets),
+            bool(context.partnership.agreements.of(AssetsDispositioned)),
             "No shared asset is transferred or retained.",
-            "Record what happens to the shared assets (DispositionAssets).",
+            "Agree what happens to the shared assets (ProposeDisposition, AgreeDisposition).",
         ),
     ]
-    waived = passing("the end", asked, context)
-    return [PartnershipExited.of(command, waived=waived)]
 
 
 def evolve(state: Exit, event: Event, act: Act) -> Exit:
@@ -516,8 +578,6 @@ def evolve(state: Exit, event: Event, act: Act) -> Exit:
             return replace(state, breaches={**state.breaches, name: cured})
         case FinalSettlementIssued():
             return replace(state, settlement=event)
-        case AssetsDispositioned():
-            return replace(state, assets={**state.assets, event.asset: event})
         case _:
             return state
 

@@ -585,7 +585,8 @@ def requirements(candidate: Candidate, state: Exploration) -> list[Requirement]:
                 met=dimension not in candidate.unbridged(),
                 detail=f"The rating of {dimension} is below {PASSING_RATING} and has no bridging "
                 "plan.",
-                hint="Agree a bridging plan (AgreeBridgingPlan), or waive the rule (GrantWaiver).",
+                hint="Agree a bridging plan (AgreeBridgingPlan), or waive the rule "
+                "(ProposeWaiver).",
             )
             for dimension in (Dimension if alignment else ())
         ),
@@ -595,7 +596,7 @@ def requirements(candidate: Candidate, state: Exploration) -> list[Requirement]:
                 met=question not in unanswered,
                 detail=f"The checklist's answer to {question} is not yes.",
                 hint="Complete the checklist with yes (CompleteDecisionChecklist), or waive the "
-                "rule (GrantWaiver).",
+                "rule (ProposeWaiver).",
             )
             for question in QUESTIONS
         ),

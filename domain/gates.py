@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
+from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
-from domain.kernel import NOT_ENDED, RUNNING, Act, Command, Event, NotNow, Stage, Unknown, Value
-from domain.values import Text
+from domain.kernel import NOT_ENDED, RUNNING, Act, NotNow, Stage, Unknown
+from domain.values import Ref, Text
 
 _SEARCH: Final = frozenset({Stage.EXPLORATION})
 _UNTIL_KICKOFF: Final = _SEARCH | {Stage.FORMATION}
@@ -27,25 +28,75 @@ WAIVABLE: Final[Mapping[str, frozenset[Stage]]] = {
     "amended-terms-first": _UNTIL_KICKOFF | RUNNING,
     "assets-dispositioned": NOT_ENDED,
 }
-"""The rules that one party can waive, and the stages up to their gate. What comes after a colon
-says of what: `sponsor:acme`. All other rules of gates protect both parties."""
+"""The rules that can be waived, and the stages up to their gate. What comes after a colon says of
+what: `sponsor:acme`. All other rules of gates protect one party from the other, or both."""
 
 
-class _Waiver(Value):
+class WaiverGranted(
+    BilateralAgreement,
+    name="Waiver",
+    subject="that a rule of a gate is waived, with the reason (C6)",
+    stages=NOT_ENDED,
+    identity=("rule",),
+    counted=None,
+):
+    """Both parties waived a rule of a gate, with the reason (C6).
+
+    The initiator waives alone as long as it has no partner.
+    """
+
+    proposal: Ref
+    """The identifier of the proposal."""
     rule: Text
-    """The rule to waive, as a refusal names it."""
+    """The rule that is waived, as a refusal names it."""
     reason: Text
     """The reason, in words."""
 
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the rule cannot be waived, or if its gate was passed."""
+        rules = _waivable(context)
+        if proposed.rule not in rules:
+            raise Unknown(
+                "cannot-be-waived",
+                "Only some rules of gates can be waived, and only until the gate is passed. "
+                f"{proposed.rule} cannot be waived in the stage {context.stage}.",
+                f"Waive one of these: {', '.join(rules)}.",
+                named=proposed.rule,
+                known=rules,
+            )
 
-class GrantWaiver(_Waiver, Command):
-    """Waive a rule of a gate, with a reason (C6)."""
+    @classmethod
+    def binds_author_alone(cls, proposed: Any, context: PartnershipContext, party: str) -> bool:  # noqa: ANN401, ARG003 - made
+        """Whether the initiator has no partner yet."""
+        return len(context.parties) == 1
 
-    stages = NOT_ENDED
+    @classmethod
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Return no further fields. Raises `Refused` if the gate was passed meanwhile."""
+        cls.check(proposed, context)
+        return {}
 
 
-class WaiverGranted(_Waiver, Event):
-    """A party waived a rule of a gate, with a reason (C6)."""
+ProposeWaiver = WaiverGranted.proposes
+WaiverProposed = WaiverGranted.proposed
+AgreeWaiver = WaiverGranted.accepts
+
+
+def _waivable(context: PartnershipContext) -> list[str]:
+    """Return the rules that can be waived now, each with the part of it that it is about."""
+    # That stage imports this module.
+    from domain.exploration import QUESTIONS, Dimension  # noqa: PLC0415
+
+    each_party = dict.fromkeys(("manager", "sponsor", "resources"), context.parties)
+    parts = {"alignment": [*Dimension], "checklist": QUESTIONS, **each_party}
+    now = [each for each, stages in WAIVABLE.items() if context.stage in stages]
+    found = [
+        rule
+        for name in now
+        for rule in ([f"{name}:{each}" for each in parts[name]] if name in parts else [name])
+    ]
+    return [*dict.fromkeys(found)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +112,7 @@ class Requirement:
 
     @property
     def waivable(self) -> bool:
-        """Whether one party can waive it. What protects both parties cannot be waived by one."""
+        """Whether it can be waived."""
         return _family(self.rule) in WAIVABLE
 
 
@@ -96,42 +147,14 @@ def _family(rule: str) -> str:
     return rule.partition(":")[0]
 
 
-def grant(
-    command: GrantWaiver, parts: Mapping[str, Sequence[str]], context: PartnershipContext, act: Act
-) -> list[Event]:
-    """Decide a waiver: nothing if the same party already waived that rule.
-
-    `parts` are what can follow the colon, by the name before it. Raises `Refused` if the rule
-    cannot be waived, or its gate was passed.
-    """
-    now = [each for each, stages in WAIVABLE.items() if context.stage in stages]
-    rules = dict.fromkeys(
-        rule
-        for name in now
-        for rule in ([f"{name}:{each}" for each in parts[name]] if name in parts else [name])
-    )
-    if command.rule not in rules:
-        raise Unknown(
-            "cannot-be-waived",
-            "Only some rules of gates can be waived, and only until the gate is passed. "
-            f"{command.rule} cannot be waived in the stage {context.stage}.",
-            f"Waive one of these: {', '.join(rules)}.",
-            named=command.rule,
-            known=list(rules),
-        )
-    waiver = context.waivers.get(command.rule)
-    if waiver and (waiver.party, waiver.reason) == (act.party, command.reason):
-        return []
-    return [WaiverGranted.of(command)]
-
-
 def passing(gate: str, requirements: list[Requirement], context: PartnershipContext) -> list[str]:
     """Return the rules that were waived.
 
     Raises `GateClosed` under the first unmet rule; the refusal lists every unmet rule.
     """
+    waived = {each.rule for each in context.agreements.of(WaiverGranted)}
     unmet = [each for each in requirements if not each.met]
-    blocking = [each for each in unmet if not (each.waivable and each.rule in context.waivers)]
+    blocking = [each for each in unmet if not (each.waivable and each.rule in waived)]
     if blocking:
         raise GateClosed(gate, blocking, requirements)
     return [each.rule for each in unmet]

@@ -20,13 +20,18 @@ from domain.bilateral import ProposalDeclined, ProposalWithdrawn
 from domain.dispute import DisputeResolved, ResolutionProposed
 from domain.entry import PenaltyConceded
 from domain.exit import (
+    AssetsDispositioned,
     BreachCured,
     BreachNoticeGiven,
+    CompletionProposed,
+    CureProposed,
+    DispositionProposed,
     ExitAgreed,
     ExitNoticeGiven,
     ExitProposed,
     ExitWithdrawalProposed,
     ExitWithdrawn,
+    PartnershipExited,
 )
 from domain.formation import (
     AgreementDrafted,
@@ -36,7 +41,7 @@ from domain.formation import (
     DecisionRuleAgreed,
     DecisionRuleProposed,
 )
-from domain.gates import WaiverGranted
+from domain.gates import WaiverGranted, WaiverProposed
 from domain.governance import GovernanceEstablished
 from domain.kernel import Act, Command, Event, Refused, Stage, Unknown, Value
 from domain.merge import DealsMerged, MergeProposed
@@ -173,12 +178,18 @@ BINDING: frozenset[type[Event]] = frozenset(
         ExitNoticeGiven,
         BreachNoticeGiven,
         BreachCured,
+        CureProposed,
         ExitProposed,
         ExitAgreed,
         ExitWithdrawalProposed,
         ExitWithdrawn,
         PenaltyConceded,
+        WaiverProposed,
         WaiverGranted,
+        DispositionProposed,
+        AssetsDispositioned,
+        CompletionProposed,
+        PartnershipExited,
         KeyRegistered,
         KeyRotated,
         KeyRevoked,

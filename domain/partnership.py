@@ -41,7 +41,7 @@ from domain.bilateral import (
     WithdrawProposal,
 )
 from domain.breach_actions import Breaches, RuleBreached, RuleBreachWithdrawn, next_action
-from domain.context import PartnershipContext, Waiver
+from domain.context import PartnershipContext
 from domain.deadlines import Deadlines
 from domain.declarations import Declaration, DeclarationCommand, Declarations
 from domain.execution import (
@@ -58,15 +58,14 @@ from domain.exit import (
     Exit,
     ExitAgreed,
     ExitCommand,
+    ExitCommands,
     ExitNoticeGiven,
     ExitWithdrawn,
     PartnershipExited,
     terms_after,
 )
 from domain.exploration import (
-    QUESTIONS,
     BeginExploration,
-    Dimension,
     Exploration,
     ExplorationBegun,
     ExplorationClosed,
@@ -74,7 +73,6 @@ from domain.exploration import (
     PartnerChosen,
 )
 from domain.formation import DecisionRuleAgreed, Formation, FormationCommand
-from domain.gates import GrantWaiver, WaiverGranted, grant
 from domain.kernel import (
     ADOPTING,
     CLOCK_PARTY,
@@ -111,7 +109,6 @@ PartnershipCommand = (
     | BilateralCommand
     | ProposalAnswer
     | KeyCommand
-    | GrantWaiver
     | PassTime
 )
 """Every command that the partnership's own stream decides."""
@@ -298,12 +295,6 @@ def _answer(command: ProposalAnswer, state: Partnership, act: Act) -> list[Event
     return state.context.agreements.answer(command, act)
 
 
-def _waive(command: GrantWaiver, state: Partnership, act: Act) -> list[Event]:
-    each_party = dict.fromkeys(("manager", "sponsor", "resources"), state.parties)
-    parts = {"alignment": [*Dimension], "checklist": QUESTIONS, **each_party}
-    return grant(command, parts, state.context, act)
-
-
 def _pass_time(_: PassTime, state: Partnership, act: Act) -> list[Event]:  # noqa: ARG001
     return []
 
@@ -315,10 +306,9 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
     **dict.fromkeys(get_args(FormationCommand), _form),
     **dict.fromkeys(get_args(ExecutionCommand), _execute),
     HoldRenewalReview: _renew,
-    **dict.fromkeys(get_args(ExitCommand), _leave),
+    **dict.fromkeys(ExitCommands, _leave),
     **dict.fromkeys(get_args(KeyCommand), _change_keys),
     **dict.fromkeys((DeclineProposal, WithdrawProposal), _answer),
-    GrantWaiver: _waive,
     PassTime: _pass_time,
 }
 
@@ -413,9 +403,6 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
             return PartnershipContext(stage, (act.party,))
         case PartnerChosen():
             return replace(context, parties=(*context.parties[:1], event.candidate))
-        case WaiverGranted():
-            waiver = Waiver(event.rule, act.party, act.actor, event.reason)
-            return replace(context, waivers={**context.waivers, event.rule: waiver})
         case _:
             return context
 

@@ -13,7 +13,7 @@ from domain.bilateral import (
 from domain.deadlines import DeadlineKind
 from domain.dispute import DisputeResolved
 from domain.execution import ImprovementPlanCompleted, IssueResolved
-from domain.exit import PartnershipExited
+from domain.exit import BreachCured, PartnershipExited
 from domain.experiment import HypothesisRegistered, PilotStarted
 from domain.exploration import ExplorationClosed
 from domain.formation import AgreementDrafted, AgreementSigned
@@ -104,6 +104,8 @@ def _closes(event: Any) -> str:  # noqa: ANN401 - events that are made
     match event:
         case ImprovementPlanCompleted.proposed():
             return f"{DeadlineKind.IMPROVEMENT.value}/{event.plan}"
+        case BreachCured.proposed():
+            return f"{DeadlineKind.CURE.value}/{event.breach}"
         case IssueResolved.proposed():
             return f"{DeadlineKind.ISSUE.value}/{event.issue}"
         case _:
@@ -166,5 +168,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=2, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=3, row_type=lambda _: OpenProposals
 )

@@ -62,6 +62,11 @@ def _checklist(event: exploration.DecisionChecklistCompleted) -> str:
     )
 
 
+def _disposed(event: Any) -> str:  # noqa: ANN401 - a disposition, or its proposal
+    transfers = event.disposition is Assets.TRANSFER
+    return f"{event.asset} goes to {event.to}" if transfers else f"{event.to} retains {event.asset}"
+
+
 def _waived(event: Any) -> str:  # noqa: ANN401 - any event that names the waivers it rests on
     return f" (waived: {', '.join(event.waived)})" if event.waived else ""
 
@@ -231,7 +236,8 @@ WORDS: dict[type[Event], Words] = {
         f"set the limits of its portfolio: {e.fewest_active} to {e.most_active} active, at most "
         f"{e.largest_share} % from one partner, {e.capacity} people"
     ),
-    gates.WaiverGranted: lambda e: f"waived {e.rule}: {e.reason}",
+    gates.WaiverProposed: lambda e: f"proposed to waive {e.rule}: {e.reason}",
+    gates.WaiverGranted: lambda e: f"agreed to waive {e.rule}: {e.reason}",
     formation.NonNegotiableDeclared: lambda e: f"stated its position on {e.term}: {e.statement}",
     formation.BestAlternativeDeclared: lambda _: "stated its best alternative",
     formation.EvidenceAttached: lambda e: f"attached evidence {e.evidence}: {e.title}",
@@ -351,7 +357,8 @@ WORDS: dict[type[Event], Words] = {
         f"gave notice of breach {e.breach} of {e.section.replace('_', ' ')}, to be cured by "
         f"{e.cure_by}: {e.description}"
     ),
-    leaving.BreachCured: lambda e: f"confirmed that breach {e.breach} was cured",
+    leaving.CureProposed: lambda e: f"proposed that breach {e.breach} is cured: {e.how}",
+    leaving.BreachCured: lambda e: f"and its partner agreed that breach {e.breach} is cured",
     leaving.ExitNoticeGiven: lambda e: (
         f"gave notice {e.exit} ({e.reason}), effective {e.effective_on}" + _waived(e)
     ),
@@ -395,12 +402,12 @@ WORDS: dict[type[Event], Words] = {
         f"issued final settlement {e.settlement}: "
         + ("; ".join(map(_balance, e.balances)) or "nothing is open")
     ),
-    leaving.AssetsDispositioned: lambda e: (
-        f"transferred {e.asset} to {e.to}"
-        if e.disposition is Assets.TRANSFER
-        else f"recorded that {e.to} retains {e.asset}"
+    leaving.DispositionProposed: lambda e: f"proposed that {_disposed(e)}",
+    leaving.AssetsDispositioned: lambda e: f"and its partner agreed that {_disposed(e)}",
+    leaving.CompletionProposed: lambda _: "proposed that the exit is complete",
+    leaving.PartnershipExited: lambda e: (
+        "and its partner completed the exit; the partnership ended" + _waived(e)
     ),
-    leaving.PartnershipExited: lambda e: "completed the exit; the partnership ended" + _waived(e),
     deadlines.PeriodClosed: lambda e: f"{e.period} closed",
     deadlines.ReminderGiven: lambda e: (
         f"reminded {e.party or 'both parties'}: {deadlines.reminder_text(e)}"

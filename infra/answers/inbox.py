@@ -22,7 +22,7 @@ from domain.execution import (
     ProposeReview,
     ReachMilestone,
 )
-from domain.exit import CompleteExit, ConfirmCure
+from domain.exit import PartnershipExited, ProposeCompletion, ProposeCure
 from domain.experiment import StartPilot
 from domain.formation import SignAgreement
 from domain.health import RecordAudit, RecordHealthCheck
@@ -398,7 +398,7 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
         ProposeImprovementPlanOutcome,
         "plan",
     ),
-    DeadlineKind.CURE: ("Confirm the cure of breach {} once it is cured.", ConfirmCure, "breach"),
+    DeadlineKind.CURE: ("Cure breach {}, and say how.", ProposeCure, "breach"),
     DeadlineKind.CADENCE: ("Hold the next {}.", ProposeReview, "kind"),
     DeadlineKind.NOTICE_WARNING: (
         "Decide on the renewal; the last day for notice is {}.",
@@ -406,7 +406,7 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
         "",
     ),
     DeadlineKind.TERM_END: ("Renew or leave; the term ended on {}.", ProposeRenewal, ""),
-    DeadlineKind.EXIT: ("Complete the exit, which took effect on {}.", CompleteExit, ""),
+    DeadlineKind.EXIT: ("Complete the exit, which took effect on {}.", ProposeCompletion, ""),
 }
 """What a deadline asks for: in words, the command, and its field that names what is due."""
 
@@ -448,6 +448,8 @@ def _is_proposed(rows: _Rows, deadline: Deadline) -> bool:
     """Whether a party proposed what is due, so that it awaits the consent of the other."""
     if deadline.kind in {DeadlineKind.NOTICE_WARNING, DeadlineKind.TERM_END}:
         return any(each.agreement == PartnershipRenewed.name for each in rows.proposals.open)
+    if deadline.kind is DeadlineKind.EXIT:
+        return any(each.agreement == PartnershipExited.name for each in rows.proposals.open)
     return any(each.closes == deadline.id for each in rows.proposals.open)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from domain import aggregates
 from domain.aggregates import State
-from domain.gates import GrantWaiver, Requirement
+from domain.gates import ProposeWaiver, Requirement, WaiverGranted
 from domain.kernel import Command, Stage
 from infra.answers.logs import NOW, AsOf, NotFound, own_stream, sight_of, size_of
 from infra.answers.partnership_state import OpenDeadline
@@ -73,7 +73,7 @@ class Condition(Item):
     met: Met
     """Whether it is met, or was waived."""
     waivable: bool
-    """Whether a party can waive it (GrantWaiver)."""
+    """Whether it can be waived (ProposeWaiver)."""
     detail: str | None
     """What is missing; null if the condition is met."""
     hint: str | None
@@ -131,6 +131,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Next:
     situation = possible.Situation(id, state, now, streams)
     asking = [when.viewer.party] if when.viewer.party else state.parties
     found = {party: possible.possible(party, situation) for party in asking}
+    waived = [each.rule for each in state.context.agreements.of(WaiverGranted)]
     closed = [gate for each in found.values() for gate in each.closed]
     return Next(
         simulated=accord.simulated,
@@ -138,7 +139,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Next:
         id=id,
         stage=state.stage,
         parties=tuple(_party(party, each) for party, each in found.items()),
-        gates=tuple(_gates(closed, state.context.waivers)),
+        gates=tuple(_gates(closed, waived)),
         due=tuple(open_deadlines(state)),
     )
 
@@ -197,7 +198,7 @@ def _condition(required: Requirement, waived: Collection[str]) -> Condition:
         meets=tuple(
             cloudevents.PREFIX + name
             for name in re.findall(r"\w+", required.hint)
-            if name in aggregates.command_types() and name != GrantWaiver.__name__
+            if name in aggregates.command_types() and name != ProposeWaiver.__name__
         ),
     )
 

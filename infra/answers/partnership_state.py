@@ -14,7 +14,6 @@ from domain.adoption import AdoptionPart
 from domain.agreement import CommercialTermsAgreed, Section
 from domain.budgets import Budget
 from domain.charter import Charter
-from domain.context import Waiver
 from domain.deadlines import DeadlineKind
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
@@ -290,6 +289,8 @@ class BreachSummary(Item):
     """The identifier of the breach."""
     noticed_by: str
     """The party that gave notice."""
+    by: str
+    """The party that is in breach."""
     section: Section
     """The section of the agreement that was broken."""
     description: str
@@ -297,7 +298,20 @@ class BreachSummary(Item):
     cure_by: date
     """The last day of the cure period."""
     cured: bool
-    """Whether the party that gave notice confirmed the cure."""
+    """Whether the party that gave notice agreed that it was cured."""
+
+
+class WaiverSummary(Item):
+    """A rule of a gate that was waived (C6)."""
+
+    rule: str
+    """The rule that was waived."""
+    proposal: str
+    """The proposal that was accepted."""
+    waived_by: tuple[str, ...]
+    """The parties that waived it: both, or the initiator as long as it had no partner."""
+    reason: str
+    """The reason, in words."""
 
 
 class ExitSummary(Item):
@@ -399,7 +413,7 @@ class PartnershipState(Answer):
     """The roles that the parties named."""
     metric_owners: tuple[MetricOwnerAssigned, ...]
     """Who owns which metric."""
-    waivers: tuple[Waiver, ...]
+    waivers: tuple[WaiverSummary, ...]
     """The rules that were waived, by whom and why."""
     budgets: tuple[Budget, ...]
     """The joint investments, and what their reductions leave of them."""

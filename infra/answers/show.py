@@ -40,7 +40,7 @@ from domain.execution import (
     Tasks,
     TrainingCompleted,
 )
-from domain.exit import Exit, ExitAgreed, ExitNoticeGiven
+from domain.exit import AssetsDispositioned, Exit, ExitAgreed, ExitNoticeGiven
 from domain.exploration import (
     AudienceOverlapMeasured,
     CandidateApproached,
@@ -58,6 +58,7 @@ from domain.formation import (
     Formation,
     NonNegotiableDeclared,
 )
+from domain.gates import WaiverGranted
 from domain.governance import (
     ContactAssigned,
     Function,
@@ -105,6 +106,7 @@ from infra.answers.partnership_state import (
     SignedAgreement,
     TaskState,
     TaskSummary,
+    WaiverSummary,
 )
 from infra.answers.question import Parameter, PartnershipId, Question
 from infra.answers.rules import rule_in_words
@@ -175,7 +177,7 @@ def ask(
         markets=tuple(_markets(state)),
         roles=tuple(stated.of(RoleAssigned)),
         metric_owners=tuple(agreements.of(MetricOwnerAssigned)),
-        waivers=tuple(state.context.waivers.values()),
+        waivers=tuple(_waivers(folded)),
         budgets=tuple(budgets(agreements, stated)),
         milestones=_tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks),
         reviews=_tasks(ReviewScheduled, ReviewHeld, state.execution.reviews, tasks),
@@ -510,8 +512,21 @@ def _renewal(state: partnership.Partnership) -> RenewalSummary:
         breaches=tuple(_breaches(left)),
         exits=tuple(_exits(state)),
         settlement=left.settlement,
-        assets=tuple(left.assets.values()),
+        assets=tuple(state.context.agreements.of(AssetsDispositioned)),
     )
+
+
+def _waivers(folded: _Folded) -> Iterator[WaiverSummary]:
+    agreements = folded.state.context.agreements
+    proposals = agreements.proposals_of(WaiverGranted)
+    for each in agreements.of(WaiverGranted):
+        proposed = proposals.get(each.proposal)
+        agreed = folded.answers[WaiverGranted.wire, each.proposal]
+        # The initiator that waived alone is named once.
+        parties = dict.fromkeys([*([proposed.party] if proposed else []), agreed.party])
+        yield WaiverSummary(
+            rule=each.rule, proposal=each.proposal, waived_by=tuple(parties), reason=each.reason
+        )
 
 
 def _breaches(left: Exit) -> Iterator[BreachSummary]:
@@ -520,6 +535,7 @@ def _breaches(left: Exit) -> Iterator[BreachSummary]:
         yield BreachSummary(
             breach=name,
             noticed_by=breach.party,
+            by=notice.by,
             section=notice.section,
             description=notice.description,
             cure_by=notice.cure_by,

@@ -68,7 +68,7 @@ def text(state: PartnershipState) -> Iterator[Block]:
     yield from _agreed_blocks(state)
     yield from _sharing_blocks(state.data_sharing)
     yield from _market_blocks(state)
-    waivers = [(each.rule, f"{each.party} ({each.actor})", each.reason) for each in state.waivers]
+    waivers = [(each.rule, ", ".join(each.waived_by), each.reason) for each in state.waivers]
     yield Table(["RULE", "WAIVED BY", "REASON"], waivers, "waivers", 2)
     yield _budgets(state.budgets)
     tasks: list[Milestone | Review | Issue | DisputeSummary] = []

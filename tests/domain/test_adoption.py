@@ -19,6 +19,7 @@ from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.deadlines import DeadlineKind, PeriodClosed
 from domain.execution import KickoffHeld
 from domain.formation import AgreementSigned, CharterAgreed, DecisionRuleAgreed
+from domain.gates import WaiverGranted
 from domain.governance import ContactAssigned, GovernanceEstablished
 from domain.kernel import Command, Refused, Stage
 from domain.reported_figure import CorrectMetric, MetricReported, ReportedFigure, ReportMetric
@@ -77,7 +78,7 @@ def test_no_gate_is_said_to_be_passed() -> None:
 
     assert story.facts(KickoffHeld) == []
     assert story.facts(AgreementSigned) == []
-    assert story.partnership.context.waivers == {}
+    assert story.partnership.context.agreements.of(WaiverGranted) == []
 
 
 def test_terms_apply_as_if_both_had_agreed_them_on_their_days() -> None:

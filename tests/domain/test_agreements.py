@@ -45,17 +45,12 @@ ObjectToRate PublishRate QualifyLead ReceivePayment RecordJointRevenue RecordPay
 ReopenDeal ReturnPayout ReverseEntry ReverseRefund SubmitReferral WinDeal
 """
 A_RIGHT = """
-ConfirmCure DeclineProposal GiveBreachNotice GiveExitNotice OpenDispute StartMediation
-SubmitEvidence WithdrawDispute WithdrawProposal
+DeclineProposal GiveBreachNotice GiveExitNotice OpenDispute StartMediation SubmitEvidence
+WithdrawDispute WithdrawProposal
 """
 AGREED_IN_ITS_OWN_WAY = """
 ConcludePilot DraftAgreement PromoteVariant RegisterHypothesis SignAgreement StartPilot
 """
-ONE_SIDED = """
-CompleteExit DispositionAssets GrantWaiver
-"""
-"""What one side does alone although it concerns both. Nothing may be added here."""
-
 SEEN = {
     "HoldRenewalReview": (
         (
@@ -91,7 +86,6 @@ GROUPS = {
     "Agreed in its own way: a draft is signed by both, a pilot is started by the other side": (
         AGREED_IN_ITS_OWN_WAY
     ),
-    "Done by one side although it concerns both": ONE_SIDED,
     "Concerns the other side, and does not bind it; see below": " ".join(SEEN),
 }
 
@@ -109,12 +103,15 @@ FINAL = {
     "Adjustment",
     "Adoption",
     "Cancellation",
+    "Completion",
+    "Cure",
     "ExitWithdrawal",
     "ImprovementPlanOutcome",
     "IssueResolution",
     "Merge",
     "Resolution",
     "Renewal",
+    "Waiver",
 }
 """The kinds that end or settle something, so that nothing of them is changed later."""
 
@@ -135,6 +132,8 @@ def alone(kind: type[BilateralAgreement]) -> str:
     """Return when an agreement needs no consent, because it binds its author alone."""
     return {
         "Action": "its owner, where it is new",
+        "Cure": "the party that gave notice of the breach",
+        "Waiver": "the initiator, while it has no partner",
         "MetricOwner": "the initiator, while it has no partner",
     }.get(kind.name, "")
 
@@ -284,10 +283,11 @@ def test_each_agreement_takes_both_sides(kind: type[BilateralAgreement]) -> None
     "stage", [Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL], ids=lambda each: each.value
 )
 def test_what_binds_both_can_be_agreed_in_every_running_stage(stage: Stage) -> None:
-    elsewhere = {"Adoption", "Scope", "JointInvestment", "Renewal", "ExitWithdrawal"}
+    elsewhere = {"Adoption", "Scope", "JointInvestment", "Renewal"}
+    of_the_exit = {"Completion", "Disposition", "ExitWithdrawal"}
 
     for kind in KINDS:
-        if kind.name not in elsewhere and kind.in_partnership:
+        if kind.name not in elsewhere | of_the_exit and kind.in_partnership:
             assert stage in kind.proposes.stages, kind.name
             assert stage in kind.accepts.stages, kind.name
 

@@ -12,7 +12,7 @@ from domain.exploration import (
     Dimension,
 )
 from domain.formation import AgreeCharter, DraftAgreement, SignAgreement
-from domain.gates import GrantWaiver
+from domain.gates import ProposeWaiver
 from domain.governance import AssignSponsor, CommitResources
 from domain.health import IdentifyRisk, MitigateRisk
 from domain.kernel import Command, Stage
@@ -80,7 +80,12 @@ def test_without_a_register_the_answer_of_the_choice_counts() -> None:
     story = before(ChoosePartner)
     story.when(OURS, example(CompleteDecisionChecklist, risks_mitigated=False))
     rule = "checklist:risks_mitigated"
-    story.when(OURS, GrantWaiver(rule=rule, reason="The register is begun with the partner."))
+    story.when(
+        OURS,
+        ProposeWaiver(
+            proposal="waiver-9", rule=rule, reason="The register is begun with the partner."
+        ),
+    )
     story.when(OURS, example(ChoosePartner))
 
     assert stated.rests_on == ("stated when the partner was chosen",)
@@ -100,8 +105,10 @@ def test_a_dimension_that_fell_below_three_closes_the_gate_to_execution(
     assert answers(story)["alignment_sufficient"].met is bridged
     if not bridged:
         assert story.refuses(OURS, example(HoldKickoff)).rule == f"alignment:{dimension}"
-        waiver = GrantWaiver(rule=f"alignment:{dimension}", reason="The teams train together.")
-        story.when(OURS, waiver)
+        waiver = ProposeWaiver(
+            proposal="waiver-9", rule=f"alignment:{dimension}", reason="The teams train together."
+        )
+        story.agree(OURS, waiver)
     assert story.when(OURS, example(HoldKickoff))
 
 

@@ -30,7 +30,7 @@ from domain.execution import (
     ReachMilestone,
     ReviewMissed,
 )
-from domain.exit import CompleteExit, GiveExitNotice
+from domain.exit import AgreeCompletion, GiveExitNotice
 from domain.kernel import CLOCK_PARTY, Event, Stage
 from domain.partnership import PassTime
 from domain.renewal import AcceptRenewal, HoldRenewalReview, ProposeRenewal
@@ -139,7 +139,7 @@ def test_months_and_quarters_close_from_the_kickoff_on_until_the_exit() -> None:
 
     first_quarter = ["2026-01", "2026-02", "2026-03", "2026-Q1"]
     assert closed == [*first_quarter, "2026-04", "2026-05", "2026-06", "2026-Q2"]
-    ended = after(CompleteExit)
+    ended = after(AgreeCompletion)
     # What the final settlement states stays due; nothing else does.
     assert ended.wait(days=400) == [DeadlinePassed(kind=DeadlineKind.STATEMENT, ref="S-1:USD")]
 

@@ -6,7 +6,7 @@ import pytest
 
 from domain.attribution import Method
 from domain.deal_record import DealCommand
-from domain.exit import CompleteExit, GiveExitNotice
+from domain.exit import AgreeCompletion, GiveExitNotice
 from domain.kernel import AwaitedKind
 from domain.payment import (
     CorrectPayment,
@@ -528,7 +528,7 @@ def test_a_referral_counts_until_the_exit_takes_effect() -> None:
 
 
 def test_what_was_referred_in_time_is_still_paid_after_the_end() -> None:
-    story = after(CompleteExit)
+    story = after(AgreeCompletion)
 
     won = EXAMPLES[WinDeal].command
     assert isinstance(won, WinDeal)

@@ -19,7 +19,7 @@ from domain.dispute import (
     open_,
 )
 from domain.execution import HoldKickoff, IssueCause
-from domain.exit import CompleteExit, DispositionAssets
+from domain.exit import ProposeCompletion, ProposeDisposition
 from domain.kernel import Act, Refused, Stage
 from domain.payouts import RecordPayout
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, Ledger
@@ -147,8 +147,8 @@ def test_an_exit_with_an_open_dispute_settles_the_rest_and_the_dispute_survives(
     # 25.00 of an adjustment less a penalty of 250.00; their part of the reward is on hold.
     assert (balance.payer, balance.amount) == (THEIRS, Decimal("225.00"))
     assert [part.earned for part in balance.held] == [{THEIRS: Decimal("270.00")}]
-    story.when(THEIRS, example(DispositionAssets))
-    story.when(OURS, changed(example(CompleteExit), tail_obligations=["Dispute Q-9"]))
+    story.agree(THEIRS, example(ProposeDisposition))
+    story.agree(OURS, changed(example(ProposeCompletion), tail_obligations=["Dispute Q-9"]))
 
     withdrawn = story.when(OURS, WithdrawDispute(dispute="Q-9", reason="Settled by phone."))
 

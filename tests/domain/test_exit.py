@@ -9,15 +9,15 @@ from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.deadlines import DeadlineKind
 from domain.execution import (
     DiagnoseRootCause,
+    HoldKickoff,
     ProposeImprovementPlan,
 )
 from domain.exit import (
+    AgreeCure,
     AgreeExit,
     AgreeExitWithdrawal,
     BreachCured,
     BreachNoticeGiven,
-    CompleteExit,
-    ConfirmCure,
     ExitAgreed,
     ExitNoticeGiven,
     ExitReason,
@@ -25,10 +25,13 @@ from domain.exit import (
     GiveBreachNotice,
     GiveExitNotice,
     PartnershipExited,
+    ProposeCompletion,
+    ProposeCure,
     ProposeExit,
     ProposeExitWithdrawal,
 )
-from domain.gates import WAIVABLE, GrantWaiver, Requirement
+from domain.gates import WAIVABLE, AgreeWaiver, ProposeWaiver, Requirement
+from domain.governance import CommitResources
 from domain.kernel import Stage
 from domain.settlement import IssueFinalSettlement
 from tests.life import OURS, THEIRS, after, at, before, example
@@ -106,9 +109,12 @@ def test_an_agreed_exit_is_settled_and_completed_as_any_other() -> None:
     story = after(AgreeExit)
     story.on("2026-12-31T00:00")
     story.when(OURS, example(IssueFinalSettlement))
-    story.when(OURS, GrantWaiver(rule="assets-dispositioned", reason="There are none."))
+    story.agree(
+        OURS,
+        ProposeWaiver(proposal="waiver-9", rule="assets-dispositioned", reason="There are none."),
+    )
 
-    assert story.when(OURS, example(CompleteExit))
+    assert story.agree(OURS, example(ProposeCompletion))
 
 
 def test_each_exit_has_an_identifier_of_its_own() -> None:
@@ -258,22 +264,83 @@ def test_after_the_cure_period_a_breach_ends_it_at_once_but_never_backwards() ->
     assert isinstance(given[0], ExitNoticeGiven)
 
 
+def cured(name: str = "cure-1") -> ProposeCure:
+    return ProposeCure(proposal=name, breach="breach-1", how="The page is taken off.")
+
+
 def test_nobody_leaves_for_a_breach_that_was_cured() -> None:
     story = noticed()
     story.on("2026-05-20")
-    assert story.when(OURS, ConfirmCure(breach="breach-1")) == [BreachCured(breach="breach-1")]
-    assert story.when(OURS, ConfirmCure(breach="breach-1")) == []
+    story.agree(THEIRS, cured())
     story.on("2026-07-01")
 
     assert story.refuses(OURS, leave_for("breach-1", date(2026, 8, 1))).rule == "breach-not-cured"
 
 
-def test_who_broke_it_does_not_confirm_its_own_cure() -> None:
+def test_the_party_that_gave_notice_can_say_alone_that_the_breach_is_cured() -> None:
     story = noticed()
 
-    refusal = story.refuses(THEIRS, ConfirmCure(breach="breach-1"))
+    story.when(OURS, cured())
 
-    assert refusal.rule == "no-such-breach"
+    [found] = story.facts(BreachCured)
+    assert found.breach == "breach-1"
+    assert story.when(OURS, cured()) == []
+    assert story.refuses(OURS, cured("cure-2")).rule == "no-such-breach"
+
+
+def test_who_broke_it_proposes_the_cure_and_the_other_answers() -> None:
+    story = noticed()
+    story.when(THEIRS, cured())
+
+    assert story.refuses(THEIRS, AgreeCure(proposal="cure-1")).rule == "own-proposal"
+    assert story.facts(BreachCured) == []
+    story.when(OURS, DeclineProposal(proposal="cure-1", reason="The cache still shows it."))
+    story.agree(THEIRS, cured("cure-2"))
+
+    assert len(story.facts(BreachCured)) == 1
+
+
+def test_nobody_leaves_for_a_breach_without_an_answer_to_its_cure() -> None:
+    story = noticed()
+    story.when(THEIRS, cured())
+    story.on("2026-06-05T00:00")
+    leaving = leave_for("breach-1", date(2026, 6, 5))
+
+    assert story.refuses(OURS, leaving).rule == "cure-answered"
+    story.when(OURS, DeclineProposal(proposal="cure-1", reason="The cache still shows it."))
+
+    assert isinstance(story.when(OURS, leaving)[0], ExitNoticeGiven)
+
+
+def test_a_cure_is_proposed_of_a_breach_that_is_on_record() -> None:
+    story = at(Stage.EXECUTION)
+
+    assert story.refuses(THEIRS, cured()).rule == "no-such-breach"
+
+
+def test_a_waiver_takes_both_once_there_is_a_partner() -> None:
+    story = before(HoldKickoff, without=CommitResources, of=THEIRS)
+    waiver = ProposeWaiver(
+        proposal="later", rule=f"resources:{THEIRS}", reason="The budget comes in May."
+    )
+    story.when(THEIRS, waiver)
+
+    assert story.refuses(THEIRS, AgreeWaiver(proposal="later")).rule == "own-proposal"
+    assert story.refuses(OURS, example(HoldKickoff)).rule == f"resources:{THEIRS}"
+    story.when(OURS, AgreeWaiver(proposal="later"))
+
+    assert story.when(OURS, example(HoldKickoff))
+
+
+def test_a_waiver_is_not_agreed_once_its_gate_was_passed() -> None:
+    story = before(HoldKickoff)
+    waiver = ProposeWaiver(
+        proposal="later", rule=f"resources:{THEIRS}", reason="The budget comes in May."
+    )
+    story.when(THEIRS, waiver)
+    story.when(OURS, example(HoldKickoff))
+
+    assert story.refuses(OURS, AgreeWaiver(proposal="later")).rule == "cannot-be-waived"
 
 
 def test_notice_of_a_breach_is_given_once() -> None:
@@ -351,10 +418,13 @@ def test_a_waived_rule_is_passed_and_named() -> None:
     story = after(GiveExitNotice)
     story.on("2026-12-01T00:00")
     story.when(OURS, example(IssueFinalSettlement))
-    assert story.refuses(OURS, example(CompleteExit)).rule == "assets-dispositioned"
+    assert story.refuses(OURS, example(ProposeCompletion)).rule == "assets-dispositioned"
 
-    story.when(OURS, GrantWaiver(rule="assets-dispositioned", reason="There are none."))
-    story.when(OURS, example(CompleteExit))
+    story.agree(
+        OURS,
+        ProposeWaiver(proposal="waiver-9", rule="assets-dispositioned", reason="There are none."),
+    )
+    story.agree(OURS, example(ProposeCompletion))
 
     assert story.facts(PartnershipExited)[-1].waived == ["assets-dispositioned"]
 
@@ -374,17 +444,23 @@ def test_a_waived_rule_is_passed_and_named() -> None:
 def test_a_rule_that_no_waiver_can_pass_is_not_waived(stage: Stage, rule: str) -> None:
     story = at(stage)
 
-    refusal = story.refuses(OURS, GrantWaiver(rule=rule, reason="There is no time."))
+    refusal = story.refuses(
+        OURS, ProposeWaiver(proposal="waiver-9", rule=rule, reason="There is no time.")
+    )
 
     assert refusal.rule == "cannot-be-waived"
 
 
 def test_every_rule_that_can_be_waived_is_offered_where_its_gate_is_ahead() -> None:
     story = at(Stage.EXPLORATION)
-    offered = story.refuses(OURS, GrantWaiver(rule="none", reason="Why not.")).facts["known"]
+    offered = story.refuses(
+        OURS, ProposeWaiver(proposal="waiver-9", rule="none", reason="Why not.")
+    ).facts["known"]
 
-    story = before(CompleteExit)
-    late = story.refuses(OURS, GrantWaiver(rule="none", reason="Why not.")).facts["known"]
+    story = before(ProposeCompletion)
+    late = story.refuses(
+        OURS, ProposeWaiver(proposal="waiver-9", rule="none", reason="Why not.")
+    ).facts["known"]
 
     names = {each.partition(":")[0] for each in WAIVABLE}
     assert {each.partition(":")[0] for each in offered} == names

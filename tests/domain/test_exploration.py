@@ -2,7 +2,6 @@
 
 import pytest
 
-from domain.context import Waiver
 from domain.exploration import (
     QUESTIONS,
     AgreeBridgingPlan,
@@ -32,7 +31,7 @@ from domain.exploration import (
     PartnerChosen,
     ScoreCandidate,
 )
-from domain.gates import GrantWaiver, WaiverGranted
+from domain.gates import ProposeWaiver, WaiverGranted
 from domain.kernel import CLOCK_PARTY, Stage
 from domain.referral import SubmitReferral
 from tests.life import OURS, THEIRS, after, at, before, example
@@ -269,21 +268,26 @@ def test_a_waiver_passes_a_no_and_shows_who_and_why_and_which_rule() -> None:
     story.when(OURS, example(CompleteDecisionChecklist, exit_clause=False))
     rule, reason = "checklist:exit_clause", "The lawyers write it this week."
 
-    story.when(OURS, GrantWaiver(rule=rule, reason=reason))
+    story.when(OURS, ProposeWaiver(proposal="waiver-9", rule=rule, reason=reason))
     [chosen] = story.when(OURS, example(ChoosePartner))
 
     assert isinstance(chosen, PartnerChosen)
     assert chosen.waived == [rule]
-    assert story.facts(WaiverGranted) == [WaiverGranted(rule=rule, reason=reason)]
-    waiver = story.partnership.context.waivers[rule]
-    assert waiver == Waiver(rule, party=OURS, actor="growthos-manager", reason=reason)
+    granted = WaiverGranted(proposal="waiver-9", rule=rule, reason=reason)
+    assert story.facts(WaiverGranted) == [granted]
+    assert story.partnership.context.agreements.of(WaiverGranted) == [granted]
 
 
 def test_a_waiver_passes_no_rule_but_its_own() -> None:
     story = before(ChoosePartner)
     story.when(OURS, example(CompleteDecisionChecklist, exit_clause=False, economics_fair=False))
 
-    story.when(OURS, GrantWaiver(rule="checklist:exit_clause", reason="It is written this week."))
+    story.when(
+        OURS,
+        ProposeWaiver(
+            proposal="waiver-9", rule="checklist:exit_clause", reason="It is written this week."
+        ),
+    )
 
     assert story.refuses(OURS, example(ChoosePartner)).facts["unmet"] == [
         "checklist:economics_fair"
@@ -292,12 +296,19 @@ def test_a_waiver_passes_no_rule_but_its_own() -> None:
 
 def test_the_same_waiver_again_says_nothing_new() -> None:
     story = at(Stage.EXPLORATION)
-    waiver = GrantWaiver(rule="checklist:exit_clause", reason="It is written this week.")
+    waiver = ProposeWaiver(
+        proposal="waiver-9", rule="checklist:exit_clause", reason="It is written this week."
+    )
 
     story.when(OURS, waiver)
 
     assert story.when(OURS, waiver) == []
-    assert story.when(OURS, GrantWaiver(rule=waiver.rule, reason="It is signed apart.")) != []
+    assert (
+        story.when(
+            OURS, ProposeWaiver(proposal="waiver-8", rule=waiver.rule, reason="It is signed apart.")
+        )
+        != []
+    )
 
 
 @pytest.mark.parametrize(

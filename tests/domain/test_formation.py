@@ -35,7 +35,7 @@ from domain.formation import (
     ProposeDecisionRule,
     SignAgreement,
 )
-from domain.gates import GrantWaiver
+from domain.gates import ProposeWaiver
 from domain.governance import (
     AgreeGovernance,
     AssignContact,
@@ -871,7 +871,7 @@ def test_what_protects_both_is_waived_by_neither(rule: str) -> None:
     story = before(HoldKickoff, without=(AcceptTerms, DraftAgreement, SignAgreement))
 
     for party in (OURS, THEIRS):
-        waiver = GrantWaiver(rule=rule, reason="There is no time.")
+        waiver = ProposeWaiver(proposal="waiver-9", rule=rule, reason="There is no time.")
         assert story.refuses(party, waiver).rule == "cannot-be-waived"
     refusal = story.refuses(OURS, example(HoldKickoff))
 
@@ -882,7 +882,12 @@ def test_what_protects_both_is_waived_by_neither(rule: str) -> None:
 def test_the_kickoff_shows_what_was_waived() -> None:
     story = before(HoldKickoff, without=CommitResources, of=THEIRS)
 
-    story.when(THEIRS, GrantWaiver(rule=f"resources:{THEIRS}", reason="Budget comes in May."))
+    story.agree(
+        THEIRS,
+        ProposeWaiver(
+            proposal="waiver-9", rule=f"resources:{THEIRS}", reason="Budget comes in May."
+        ),
+    )
     story.when(OURS, example(HoldKickoff))
 
     assert story.facts(KickoffHeld)[0].waived == [f"resources:{THEIRS}"]

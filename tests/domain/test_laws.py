@@ -17,8 +17,10 @@ from domain.aggregates import State, initial
 from domain.bilateral import BilateralAgreement, BilateralProposed
 from domain.deadlines import DeadlinePassed
 from domain.execution import ActionAgreed
+from domain.exit import BreachCured, BreachNoticeGiven
 from domain.exploration import BeginExploration, PartnerChosen
 from domain.formation import AgreementSigned
+from domain.gates import WaiverGranted
 from domain.kernel import CLOCK_PARTY, Command, Event, Refused, Stage
 from domain.markets import MetricOwnerAssigned
 from domain.partnership import Partnership
@@ -244,18 +246,23 @@ def _accepted(events: Iterable[Recorded]) -> Iterator[tuple[Recorded, str]]:
     """Yield each agreement that accepted a proposal, and the proposal.
 
     A dispute may be withdrawn without one. What a party lays on itself alone accepts nothing: an
-    action that it owns, or the owner of a metric while it has no partner.
+    action that it owns, or the owner of a metric or a waiver while it has no partner. Who gave
+    notice of a breach says alone that it is cured.
     """
-    is_chosen, own_actions = False, set()
+    is_chosen, own_actions, noticed = False, set(), {}
     for each in events:
         event = each.event
         is_chosen |= isinstance(event, PartnerChosen)
         if isinstance(event, ActionAgreed.proposed) and event.owner == each.act.party:
             own_actions.add(event.proposal)
+        if isinstance(event, BreachNoticeGiven):
+            noticed[event.breach] = each.act.party
         if isinstance(event, ActionAgreed) and event.proposal in own_actions:
             if event.agreed_version == 1:
                 continue
-        elif isinstance(event, MetricOwnerAssigned) and not is_chosen:
+        elif isinstance(event, MetricOwnerAssigned | WaiverGranted) and not is_chosen:
+            continue
+        if isinstance(event, BreachCured) and noticed.get(event.breach) == each.act.party:
             continue
         if isinstance(event, BilateralAgreement) and event.proposal_ref:
             yield each, event.proposal_ref

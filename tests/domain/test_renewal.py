@@ -19,18 +19,20 @@ from domain.execution import (
     RaiseIssue,
 )
 from domain.exit import (
+    AgreeCompletion,
+    AgreeDisposition,
     AssetsDispositioned,
-    CompleteExit,
-    DispositionAssets,
     ExitNoticeGiven,
     ExitReason,
     GiveExitNotice,
     PartnershipExited,
+    ProposeCompletion,
+    ProposeDisposition,
 )
 from domain.formation import ProposeCharter
-from domain.gates import GrantWaiver
+from domain.gates import AgreeWaiver, ProposeWaiver
 from domain.governance import AssignSponsor
-from domain.kernel import Stage
+from domain.kernel import Command, Stage
 from domain.renewal import (
     AcceptRenewal,
     AnnualReviewHeld,
@@ -226,7 +228,7 @@ def test_notice_on_2028_11_03_is_a_day_late_and_cannot_be_waived() -> None:
     story.on("2028-11-03T00:00")
 
     refusal = story.refuses(THEIRS, notice(ExitReason.TERM_ENDS))
-    waiver = GrantWaiver(rule="notice-period", reason="It was a holiday.")
+    waiver = ProposeWaiver(proposal="waiver-9", rule="notice-period", reason="It was a holiday.")
 
     assert refusal.rule == "notice-period"
     assert "2028-11-02" in refusal.detail
@@ -265,7 +267,7 @@ def test_leaving_for_underperformance_needs_a_diagnosis_and_a_plan() -> None:
 def test_who_leaves_cannot_waive_the_other_sides_chance_to_improve(rule: str) -> None:
     story = at(Stage.EXECUTION) if rule == "improvement-plan-first" else after(AgreeImprovementPlan)
 
-    waiver = GrantWaiver(rule=rule, reason="We have seen enough.")
+    waiver = ProposeWaiver(proposal="waiver-9", rule=rule, reason="We have seen enough.")
 
     assert story.refuses(OURS, waiver).rule == "cannot-be-waived"
     assert story.refuses(OURS, notice(ExitReason.UNDERPERFORMANCE)).rule == rule
@@ -293,11 +295,13 @@ def test_one_may_leave_with_good_numbers() -> None:
 
 
 def test_an_exit_is_complete_once_its_day_has_come_and_all_is_settled() -> None:
-    story = before(CompleteExit)
+    story = before(ProposeCompletion)
 
-    exited = story.when(OURS, example(CompleteExit))
+    exited = story.agree(OURS, example(ProposeCompletion))
 
-    assert exited == [PartnershipExited(tail_obligations=["Confidentiality for two years"])]
+    assert exited == [
+        PartnershipExited(proposal="end-1", tail_obligations=["Confidentiality for two years"])
+    ]
     assert story.partnership.stage is Stage.ENDED
     # What the final settlement states stays due.
     assert {each.kind for each in story.partnership.deadlines.values()} == {DeadlineKind.STATEMENT}
@@ -305,34 +309,38 @@ def test_an_exit_is_complete_once_its_day_has_come_and_all_is_settled() -> None:
 
 def test_an_exit_waits_for_its_effective_date() -> None:
     story = after(GiveExitNotice)
-    story.when(OURS, example(DispositionAssets))
+    story.agree(OURS, example(ProposeDisposition))
     story.on("2026-11-30T23:59")
 
     settling = story.refuses(OURS, example(IssueFinalSettlement))
-    refusal = story.refuses(OURS, example(CompleteExit))
+    refusal = story.refuses(OURS, example(ProposeCompletion))
     story.on("2026-12-01T00:00")
     story.when(OURS, example(IssueFinalSettlement))
 
     assert settling.rule == refusal.rule == "effective-date"
-    assert story.when(OURS, example(CompleteExit))
+    assert story.agree(OURS, example(ProposeCompletion))
 
 
 @pytest.mark.parametrize(
     ("missing", "rule"),
-    [(IssueFinalSettlement, "final-settlement"), (DispositionAssets, "assets-dispositioned")],
+    [
+        ((IssueFinalSettlement,), "final-settlement"),
+        ((ProposeDisposition, AgreeDisposition), "assets-dispositioned"),
+    ],
 )
 def test_an_exit_waits_for_settlement_and_assets(
-    missing: type[IssueFinalSettlement], rule: str
+    missing: tuple[type[Command], ...], rule: str
 ) -> None:
-    story = before(CompleteExit, without=(missing, GrantWaiver))
+    left_out = (*missing, ProposeWaiver, AgreeWaiver)
+    story = before(ProposeCompletion, without=left_out)
 
-    assert story.refuses(OURS, example(CompleteExit)).rule == rule
+    assert story.refuses(OURS, example(ProposeCompletion)).rule == rule
 
 
 def test_an_exit_with_a_waiver_says_what_was_waived() -> None:
-    story = before(CompleteExit, without=DispositionAssets)
+    story = before(ProposeCompletion, without=(ProposeDisposition, AgreeDisposition))
 
-    story.when(OURS, example(CompleteExit))
+    story.agree(OURS, example(ProposeCompletion))
 
     assert story.facts(PartnershipExited)[0].waived == ["assets-dispositioned"]
 
@@ -346,17 +354,32 @@ def test_the_final_settlement_is_immutable() -> None:
     assert len(story.facts(FinalSettlementIssued)) == 1
 
 
-def test_an_asset_goes_to_one_party_once() -> None:
-    story = after(DispositionAssets)
+def test_both_say_what_happens_to_an_asset_and_both_can_change_it() -> None:
+    story = after(ProposeDisposition)
+    assert story.facts(AssetsDispositioned) == []
+    story.given([EXAMPLES[AgreeDisposition]])
 
-    assert story.when(OURS, example(DispositionAssets)) == []
-    refusal = story.refuses(OURS, example(DispositionAssets, disposition=Assets.RETAIN, to=OURS))
-    assert refusal.rule == "already-recorded"
-    assert len(story.facts(AssetsDispositioned)) == 1
+    kept = example(ProposeDisposition, proposal="assets-2", disposition=Assets.RETAIN, to=OURS)
+    story.agree(THEIRS, kept)
+
+    [asset] = story.partnership.context.agreements.of(AssetsDispositioned)
+    assert (asset.disposition, asset.to) == (Assets.RETAIN, OURS)
+
+
+def test_one_side_alone_completes_no_exit() -> None:
+    story = before(ProposeCompletion)
+    story.when(OURS, example(ProposeCompletion))
+
+    assert story.refuses(OURS, AgreeCompletion(proposal="end-1")).rule == "own-proposal"
+    assert story.partnership.stage is Stage.EXIT
+    story.when(
+        THEIRS, DeclineProposal(proposal="end-1", reason="The archive obligation is missing.")
+    )
+    assert story.refuses(THEIRS, AgreeCompletion(proposal="end-1")).rule == "proposal-declined"
 
 
 def test_what_is_left_goes_to_one_of_the_two() -> None:
-    command = example(DispositionAssets, to=STRANGER)
+    command = example(ProposeDisposition, to=STRANGER)
 
     assert after(GiveExitNotice).refuses(OURS, command).rule == "unknown-party"
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from domain.formation import AttachEvidence, EvidenceKind
-from domain.gates import GrantWaiver
+from domain.gates import ProposeWaiver
 from domain.kernel import Stage
 from domain.scaling import (
     AgreeJointInvestment,
@@ -104,7 +104,9 @@ def test_a_waived_gate_to_scaling_names_what_was_waived() -> None:
     story.when(THEIRS, example(ProposeScope, terms_version=1))
 
     for rule in ("evidence-first", "amended-terms-first"):
-        story.when(THEIRS, GrantWaiver(rule=rule, reason="The window is two weeks."))
+        story.agree(
+            THEIRS, ProposeWaiver(proposal=rule, rule=rule, reason="The window is two weeks.")
+        )
     [expanded] = story.when(OURS, example(ExpandScope))
 
     assert isinstance(expanded, ScopeExpanded)

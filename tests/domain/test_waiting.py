@@ -78,7 +78,7 @@ NAMES_WHAT_IS_MISSING = {
     "evidence-first": "a gate",
     "improvement-plan-first": "a gate",
     "breach-notice-first": "a gate",
-    "no-such-breach": "who confirms a cure gave notice of the breach before",
+    "no-such-breach": "notice of a breach is given before it is cured",
     "no-such-exit": "an exit is known to both before they withdraw it",
 }
 """The rules that name something missing and still refuse, with the reason."""
@@ -89,7 +89,8 @@ alignment-assessed already-recorded already-reported amended-before-agreed amoun
 assets-dispositioned award-exceeds-dispute award-of-a-settlement breach-exists breach-not-cured
 budget-without-reduction candidate-exists candidate-is-chosen candidate-not-declined
 candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist
-contributions-decide-no-rule correction-content cure-period currency-of-a-metric deadline-has-passed
+contributions-decide-no-rule correction-content cure-answered cure-period currency-of-a-metric
+deadline-has-passed
 deal-exists deal-merged denominator-too-small dispute-exceeds-earnings dispute-names-amount
 dispute-resolved effective-date entries-decide-no-fee exit-exists exit-never-backwards
 exit-not-sooner exit-took-effect figure-negative figure-not-whole figure-shape

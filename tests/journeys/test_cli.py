@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import consumers.command  # noqa: F401 - it adds commands
-from domain.gates import GrantWaiver
+from domain.gates import ProposeWaiver
 from domain.keyring import key_id
 from infra.answers.question import Panel
 from infra.audit.receipts import Promise
@@ -251,7 +251,7 @@ def test_the_types_that_can_be_sent_are_listed_in_the_order_of_a_partnerships_li
 
     assert types[0] == "accord.BeginExploration"
     assert types.index("accord.ChoosePartner") < types.index("accord.SignAgreement")
-    assert types.index("accord.HoldKickoff") < types.index("accord.CompleteExit")
+    assert types.index("accord.HoldKickoff") < types.index("accord.ProposeCompletion")
     assert set(accord("schema").out.split()) >= set(types)
 
 
@@ -287,7 +287,7 @@ def test_a_field_of_an_optional_object_is_required_if_that_is_given(accord: Acco
 
 # --- what holds in a dispute -------------------------------------------------------------------
 
-WAIVER = message("waiver", example(GrantWaiver), subject="acme")
+WAIVER = message("waiver", example(ProposeWaiver), subject="acme")
 
 
 @pytest.fixture
@@ -342,7 +342,7 @@ def test_a_key_takes_the_place_of_another_by_a_signed_event(
 
 def test_what_can_only_be_refused_is_not_signed(accord: Accord, key: str) -> None:
     ran = accord(
-        "sign", "-", "--key", key, stdin=WAIVER.replace(b"accord.GrantWaiver", b"accord.G")
+        "sign", "-", "--key", key, stdin=WAIVER.replace(b"accord.ProposeWaiver", b"accord.G")
     )
     assert (ran.code, ran.out) == (3, "")
     assert "unknown-type" in ran.err

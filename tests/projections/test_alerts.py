@@ -18,7 +18,7 @@ from domain.execution import (
     RaiseIssue,
     ReachMilestone,
 )
-from domain.exit import CompleteExit, DispositionAssets, ExitReason, GiveExitNotice
+from domain.exit import ExitReason, GiveExitNotice, ProposeCompletion, ProposeDisposition
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
 from domain.referral import SubmitReferral
@@ -776,9 +776,9 @@ def test_an_ended_partnership_leaves_nothing_open() -> None:
     story.when(OURS, changed(example(GiveExitNotice), effective_on=date(2026, 12, 31)))
     story.on("2026-12-31")
     story.when(OURS, example(IssueFinalSettlement))
-    story.when(OURS, example(DispositionAssets))
+    story.agree(OURS, example(ProposeDisposition))
     assert conversion_states(story) == {"2026-Q2": "open"}
-    story.when(OURS, example(CompleteExit))
+    story.agree(OURS, example(ProposeCompletion))
 
     assert "open" not in states(story).values()
 

@@ -18,7 +18,7 @@ from domain.entry import (
     RecordSharedCost,
     ReverseEntry,
 )
-from domain.exit import CompleteExit, DispositionAssets, GiveExitNotice
+from domain.exit import GiveExitNotice, ProposeCompletion, ProposeDisposition
 from domain.payment import (
     CorrectPayment,
     CorrectRefund,
@@ -920,8 +920,8 @@ def test_what_the_end_of_the_partnership_resolved_stays_resolved() -> None:
     story.when(OURS, changed(example(GiveExitNotice), effective_on=date(2026, 12, 31)))
     story.on("2026-12-31")
     story.when(OURS, example(IssueFinalSettlement))
-    story.when(OURS, example(DispositionAssets))
-    story.when(OURS, example(CompleteExit))
+    story.agree(OURS, example(ProposeDisposition))
+    story.agree(OURS, example(ProposeCompletion))
     assert open_of(story) == {}
 
     story.wait(hours=1)

@@ -9,7 +9,7 @@ import pytest
 import domain
 from domain.exploration import ChoosePartner, CompleteDecisionChecklist
 from domain.formation import DeclareBestAlternative
-from domain.gates import GrantWaiver
+from domain.gates import ProposeWaiver
 from domain.kernel import Event, Stage
 from projections.timeline import WORDS, TimelineItem, item, words
 from tests.infra.examples import example as example_of
@@ -107,7 +107,9 @@ def test_a_checklist_lists_the_questions_answered_with_no() -> None:
 def test_what_was_passed_by_waiver_is_named_where_it_was_passed() -> None:
     story = before(ChoosePartner, without=CompleteDecisionChecklist)
     for rule in story.refuses(OURS, example(ChoosePartner)).facts["waivable"]:
-        story.when(OURS, GrantWaiver(rule=rule, reason="The board wants it."))
+        story.when(
+            OURS, ProposeWaiver(proposal=f"waive:{rule}", rule=rule, reason="The board wants it.")
+        )
     story.when(OURS, example(ChoosePartner))
 
     assert "(waived: checklist" in items(story)[-1].text

@@ -1494,8 +1494,9 @@ const MUST_BE_SIGNED = new Set([
     ScopeProposed ScopeExpanded
     JointInvestmentProposed JointInvestmentAgreed RenewalProposed PartnershipRenewed
     ProposalDeclined ProposalWithdrawn GovernanceProposed GovernanceEstablished
-    ExitNoticeGiven BreachNoticeGiven BreachCured ExitProposed ExitAgreed
-    ExitWithdrawalProposed ExitWithdrawn PenaltyConceded WaiverGranted`.split(/\s+/),
+    ExitNoticeGiven BreachNoticeGiven CureProposed BreachCured ExitProposed ExitAgreed
+    ExitWithdrawalProposed ExitWithdrawn PenaltyConceded WaiverProposed WaiverGranted
+    DispositionProposed AssetsDispositioned CompletionProposed PartnershipExited`.split(/\s+/),
   ...KEY_EVENTS,
 ]);
 

@@ -1424,15 +1424,17 @@ def _proof_holds(index: int, raw: bytes, log: Log, known: Mapping[str, Checkpoin
 
 MUST_BE_SIGNED: Final = KEY_EVENTS.union(
     _words("""
-    AdoptionPartAgreed AdoptionProposed AgreementDrafted AgreementSigned AttributionProposed
-    AttributionSettled BreachCured BreachNoticeGiven CharterAgreed CharterProposed
-    DataSharingAgreed DataSharingProposed DealsMerged DecisionRuleAgreed DecisionRuleProposed
+    AdoptionPartAgreed AdoptionProposed AgreementDrafted AgreementSigned AssetsDispositioned
+    AttributionProposed AttributionSettled BreachCured BreachNoticeGiven CharterAgreed
+    CharterProposed CompletionProposed CureProposed DataSharingAgreed DataSharingProposed
+    DealsMerged DecisionRuleAgreed DecisionRuleProposed DispositionProposed
     DisputeResolved ExitAgreed ExitNoticeGiven ExitProposed ExitWithdrawalProposed ExitWithdrawn
     FinalSettlementIssued GovernanceEstablished GovernanceProposed JointInvestmentAgreed
-    JointInvestmentProposed MergeProposed PartnershipAdopted PartnershipRenewed PayoutRecorded
+    JointInvestmentProposed MergeProposed PartnershipAdopted PartnershipExited PartnershipRenewed
+    PayoutRecorded
     PenaltyConceded ProposalDeclined ProposalWithdrawn RenewalProposed ResolutionProposed
     ScopeExpanded ScopeProposed StatementIssued TermsAccepted TermsCountered TermsProposed
-    WaiverGranted
+    WaiverGranted WaiverProposed
     """)
 )
 # Of these, what the operator itself issues needs no command.

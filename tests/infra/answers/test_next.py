@@ -10,7 +10,7 @@ from domain.dispute import AcceptResolution
 from domain.examples import EXAMPLES, LIFE, OURS, THEIRS
 from domain.exploration import ChoosePartner
 from domain.formation import DraftAgreement, SignAgreement
-from domain.gates import GrantWaiver
+from domain.gates import ProposeWaiver
 from infra.answers import next as answer
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.next import Met, Next, PartyNext
@@ -120,7 +120,7 @@ def test_a_waived_condition_is_shown_as_waived(store: Accord) -> None:
         }
     ]
     store.service.handle(from_steps(steps))
-    waiver = GrantWaiver(rule=rule, reason="They have no list.")
+    waiver = ProposeWaiver(proposal="waiver-9", rule=rule, reason="They have no list.")
     store.service.handle([message("waive", waiver, at="2025-10-21")])
 
     gate = next(each for each in answer.ask(store, ID).gates if each.gate == "formation")
