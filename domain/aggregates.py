@@ -139,7 +139,7 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
         case Dispute() if isinstance(command, DisputeCommand | ProposalAnswer):
             partnerships.admit(command, partnership, act)
             return dispute.decide(command, state, partnership.context, ledger, act)
-        case Experiment() if isinstance(command, ExperimentCommand):
+        case Experiment() if isinstance(command, ExperimentCommand | ProposalAnswer):
             partnerships.admit(command, partnership, act)
             return experiment.decide(command, state, partnership.context, act)
         case Reported() if isinstance(command, MetricCommand | ClaimCommand):

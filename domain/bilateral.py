@@ -17,11 +17,13 @@ from domain.consent import (
     Proposals,
     acceptable,
     awaited,
+    decline,
     propose,
     with_acceptance,
     with_decline,
     with_proposal,
     with_withdrawal,
+    withdraw,
 )
 from domain.kernel import (
     ALWAYS,
@@ -29,7 +31,6 @@ from domain.kernel import (
     Act,
     Command,
     Event,
-    NotNow,
     Refused,
     Stage,
     Unknown,
@@ -43,10 +44,14 @@ A = TypeVar("A", bound="BilateralAgreement")
 
 Within = Annotated[
     str,
-    StringConstraints(pattern=r"^(deal|dispute)/[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"),
-    Worded("names no deal and no dispute", "Write deal/D-1 or dispute/Q-1."),
+    StringConstraints(pattern=r"^(deal|dispute|experiment)/[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"),
+    Worded(
+        "names no deal, no dispute and no experiment",
+        "Write deal/D-1, dispute/Q-1 or experiment/X-1.",
+    ),
 ]
-"""What a proposal belongs to where it is not on the partnership: a deal or a dispute."""
+"""What a proposal belongs to where it is not on the partnership: a deal, a dispute, an experiment.
+"""
 
 
 class BilateralCommand(Command):
@@ -88,8 +93,8 @@ class _Answer(Value):
     proposal: Ref
     """The identifier of the proposal."""
     within: Within | None = None
-    """The deal or the dispute that the proposal belongs to, as `deal/D-1`; null for a proposal on
-    the partnership."""
+    """The deal, the dispute or the experiment that the proposal belongs to, as `deal/D-1`; null for
+    a proposal on the partnership."""
     reason: Text
     """The reason, in words."""
 
@@ -379,17 +384,9 @@ class BilateralAgreements:
         kind, existing = self._named(command, act, waits_in)
         fields = {**dict(command), "agreement": kind.name}
         if isinstance(command, WithdrawProposal):
-            event: Event = ProposalWithdrawn(**fields)
-            if existing.withdrawn == event:
-                return []
-            _check_withdrawal(command.proposal, existing, act)
-            return [event]
-        event = ProposalDeclined(**fields)
-        if existing.declined == event:
-            return []
-        if acceptable(command.proposal, self.proposals_of(kind), act, waits_in) is None:
-            raise _answered(command.proposal)
-        return [event]
+            return withdraw(command.proposal, ProposalWithdrawn(**fields), existing, act)
+        proposals = {command.proposal: existing}
+        return decline(command.proposal, ProposalDeclined(**fields), proposals, act, waits_in)
 
     def _named(
         self, command: ProposalAnswer, act: Act, waits_in: str | None
@@ -472,24 +469,3 @@ def kind_named(name: str) -> type[BilateralAgreement]:
 
 def _own(proposal: Proposal, act: Act) -> bool:
     return proposal.party == act.party
-
-
-def _check_withdrawal(name: str, existing: Proposal, act: Act) -> None:
-    if not _own(existing, act):
-        raise NotNow(
-            "not-your-proposal",
-            f"Only {existing.party}, which made the proposal {name}, can withdraw it.",
-            "Decline the proposal instead.",
-            proposal=name,
-        )
-    if not existing.is_open:
-        raise _answered(name)
-
-
-def _answered(name: str) -> NotNow:
-    return NotNow(
-        "proposal-answered",
-        f"The proposal {name} is not open any more: it was answered or withdrawn.",
-        "Propose a change of what was agreed.",
-        proposal=name,
-    )

@@ -74,7 +74,7 @@ def next_action(breaches: Breaches, context: PartnershipContext) -> Event | None
     if context.stage not in RUNNING:
         return None
     reviews = {each.review for each in context.agreements.versions(ReviewScheduled)}
-    reductions = {each.reduction for each in context.declarations.of(InvestmentReduced)}
+    reductions = {each.reduction for each in context.agreements.versions(InvestmentReduced)}
     given_up = {each.ref for each in context.agreements.versions(CommitmentCancelled)}
     for breach, recorded_at in breaches.open.values():
         if _name_of(breach) not in reviews | reductions | given_up:
@@ -101,6 +101,7 @@ def _asked_by(
             _, _, campaign = breach.window.partition("/")
             rule = _rule_of(breach, context)
             return InvestmentReduced(
+                agreed_version=1,
                 reduction=_name_of(breach),
                 campaign=campaign or breach.rule,
                 budget=rule.budget if rule else None,

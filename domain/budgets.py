@@ -6,8 +6,7 @@ from decimal import Decimal
 
 from domain.arithmetic import exact
 from domain.bilateral import BilateralAgreements
-from domain.declarations import Declarations
-from domain.execution import InvestmentReduced
+from domain.execution import InvestmentReduced, reductions
 from domain.scaling import JointInvestmentAgreed
 from domain.settlement import rounded
 from domain.values import Money
@@ -29,19 +28,19 @@ class Budget:
     """The reductions, in the order in which they were recorded."""
 
 
-def budgets(agreements: BilateralAgreements, declared: Declarations) -> list[Budget]:
+def budgets(agreements: BilateralAgreements) -> list[Budget]:
     """Return each joint investment, with what its reductions leave of it."""
-    reductions = declared.of(InvestmentReduced)
+    reduced = reductions(agreements)
     return [
-        _budget(each, [of for of in reductions if of.budget == each.proposal])
+        _budget(each, [of for of in reduced if of.budget == each.proposal])
         for each in agreements.of(JointInvestmentAgreed)
     ]
 
 
 @exact
-def _budget(agreed: JointInvestmentAgreed, reductions: Iterable[InvestmentReduced]) -> Budget:
+def _budget(agreed: JointInvestmentAgreed, reduced: Iterable[InvestmentReduced]) -> Budget:
     """Take reductions off one after the other: each is a share of what is left before it."""
-    found = tuple(reductions)
+    found = tuple(reduced)
     left, currency = agreed.investment.amount, agreed.investment.currency
     for each in found:
         left = rounded(left * (100 - each.by) / Decimal(100), currency)

@@ -122,6 +122,46 @@ def acceptable(
     return existing
 
 
+def decline(
+    proposal: str, event: Event, proposals: Proposals, act: Act, waits_in: str | None = None
+) -> list[Event]:
+    """Decide that a proposal is declined, once; `waits_in` is as in `acceptable`.
+
+    Raises `Refused`.
+    """
+    existing = proposals.get(proposal)
+    if existing is not None and existing.declined == event:
+        return []
+    if acceptable(proposal, proposals, act, waits_in) is None:
+        raise _answered(proposal)
+    return [event]
+
+
+def withdraw(proposal: str, event: Event, existing: Proposal, act: Act) -> list[Event]:
+    """Decide that a party takes back a proposal of its own, once. Raises `Refused`."""
+    if existing.withdrawn == event:
+        return []
+    if existing.party != act.party:
+        raise NotNow(
+            "not-your-proposal",
+            f"Only {existing.party}, which made the proposal {proposal}, can withdraw it.",
+            "Decline the proposal instead.",
+            proposal=proposal,
+        )
+    if not existing.is_open:
+        raise _answered(proposal)
+    return [event]
+
+
+def _answered(proposal: str) -> NotNow:
+    return NotNow(
+        "proposal-answered",
+        f"The proposal {proposal} is not open any more: it was answered or withdrawn.",
+        "Propose a change of what was agreed.",
+        proposal=proposal,
+    )
+
+
 def awaited(proposal: str, waits_in: str | None) -> Awaited | None:
     """Return what an answer waits for whose proposal is not on record; None if it does not wait."""
     words = f"proposal {proposal} of {waits_in}"

@@ -122,7 +122,7 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     WithdrawProposal: None,
     HoldKickoff: None,
     ReachMilestone: None,
-    HoldReview: None,
+    HoldReview: HoldReview,
     HoldRenewalReview: None,
     GiveBreachNotice: None,
     GiveExitNotice: None,

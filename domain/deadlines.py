@@ -729,6 +729,11 @@ RULES = (
                 lambda e: e.plan,
                 lambda e: f"Improvement plan {e.plan} was completed: {e.outcome}",
             ),
+            _closes(
+                ImprovementPlanAgreed,
+                lambda e: e.plan,
+                lambda e: f"Improvement plan {e.plan} was moved to {e.deadline}.",
+            ),
         ),
         alert=DeadlineAlert(
             "improvement-due",

@@ -178,7 +178,7 @@ class Declarations:
             return [] if known == fact else [fact]
         if isinstance(fact, Changeable) and fact.change_reason is not None:
             fact.check_agreed(agreements, act)
-            return self._change(fact, known, key, act)
+            return self._change(fact, known, key, act, filled)
         if known is None:
             fact.check_new(today)
             fact.check_change(None, act)
@@ -192,24 +192,20 @@ class Declarations:
         raise already_recorded(known, key, fact.corrected_by)
 
     def _change(
-        self, fact: Declaration, known: Declaration | None, key: str, act: Act
+        self,
+        fact: Declaration,
+        known: Declaration | None,
+        key: str,
+        act: Act,
+        filled: list[str],
     ) -> list[Event]:
-        """Return what corrects or changes a declaration."""
+        """Return what corrects or changes a declaration; what it left out stays."""
         if known is None:
-            raise NotNow(
-                "nothing-to-change",
-                f"Only what is on record can be changed. There is no {key}.",
-                "Record it first, without a reason for a change.",
-                field="change_reason",
-            )
+            raise nothing_to_change(key)
         author = self.authors.get(key)
         if not fact.joint and author != act.party:
-            raise NotNow(
-                "not-the-author",
-                f"Only the party that recorded it can change it. {author} recorded {key}.",
-                "Ask that party to change it.",
-                party=author,
-            )
+            raise not_the_author(key, author)
+        fact = fact.model_copy(update={each: getattr(known, each) for each in filled})
         fact.check_change(known, act)
         return [] if fact == known else [fact]
 
@@ -264,3 +260,23 @@ class Declarations:
         if len(left) == len(self.stated):
             return self
         return Declarations(left, {key: each for key, each in self.authors.items() if key in left})
+
+
+def nothing_to_change(what: str) -> NotNow:
+    """Return the refusal of a correction of what is not on record."""
+    return NotNow(
+        "nothing-to-change",
+        f"Only what is on record can be changed. There is no {what}.",
+        "Record it first, without a reason for a change.",
+        field="change_reason",
+    )
+
+
+def not_the_author(what: str, author: str | None) -> NotNow:
+    """Return the refusal of a correction by another party than the one that recorded it."""
+    return NotNow(
+        "not-the-author",
+        f"Only the party that recorded it can change it. {author} recorded {what}.",
+        "Ask that party to change it.",
+        party=author,
+    )

@@ -51,6 +51,7 @@ from domain.execution import (
     AgreeIssueResolution,
     AgreeMilestone,
     AgreePause,
+    AgreeReduction,
     AgreeReview,
     Cause,
     CompleteAction,
@@ -69,11 +70,11 @@ from domain.execution import (
     ProposeIssueResolution,
     ProposeMilestone,
     ProposePause,
+    ProposeReduction,
     ProposeReview,
     RaiseIssue,
     ReachMilestone,
     RecordLesson,
-    ReduceInvestment,
 )
 from domain.exit import (
     AgreeCompletion,
@@ -869,8 +870,12 @@ _EXECUTION = [
     Step(
         "2026-02-02",
         OURS,
-        ReduceInvestment(
-            reduction="cut-1", campaign="launch", by=Decimal(50), reason="Below 100 leads."
+        ProposeReduction(
+            proposal="cut-1",
+            reduction="cut-1",
+            campaign="launch",
+            by=Decimal(50),
+            reason="Below 100 leads.",
         ),
     ),
     Step(
@@ -931,13 +936,14 @@ _EXECUTION = [
         "2026-02-06",
         OURS,
         ProposeImprovementPlan(
+            proposal="plan-1",
             plan="plan-1",
             diagnosis="why-1",
             actions=["Two days a week for referrals"],
             deadline=date(2026, 3, 31),
         ),
     ),
-    Step("2026-02-07", THEIRS, AgreeImprovementPlan(plan="plan-1")),
+    Step("2026-02-07", THEIRS, AgreeImprovementPlan(proposal="plan-1")),
     Step("2026-02-09", OURS, OFFER_TRIAL),
     Step("2026-02-10", THEIRS, StartPilot(experiment="offer-trial")),
     *(
@@ -1117,6 +1123,19 @@ _SCALING = [
         ),
     ),
     Step("2026-05-05", THEIRS, AgreeJointInvestment(proposal="investment-1")),
+    Step(
+        "2026-05-11",
+        THEIRS,
+        ProposeReduction(
+            proposal="cut-2",
+            reduction="cut-2",
+            campaign="madrid",
+            budget="investment-1",
+            by=Decimal(10),
+            reason="The rooms are ours.",
+        ),
+    ),
+    Step("2026-05-12", OURS, AgreeReduction(proposal="cut-2")),
     Step(
         "2026-05-20",
         OURS,

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from domain.bilateral import BilateralAgreement, BilateralAgreements
 from domain.context import PartnershipContext
-from domain.declarations import Changeable, Declaration
+from domain.declarations import Changeable, Declaration, not_the_author, nothing_to_change
 from domain.gates import Requirement, passing
 from domain.health import RiskIdentified
 from domain.kernel import (
@@ -107,6 +107,7 @@ RecordLesson = LessonRecorded.asks
 
 
 class IncentiveIntroduced(
+    Changeable,
     Declaration,
     command="IntroduceIncentive",
     stages=RUNNING,
@@ -153,14 +154,46 @@ class IncentiveIntroduced(
                 field="from_day",
             )
 
+    def check_change(self, known: Declaration | None, act: Act) -> None:
+        """Raise `Refused` if a change takes back what the incentive promised.
+
+        Its words can be corrected, and it can end on a later day than that of the recording.
+        """
+        if not isinstance(known, IncentiveIntroduced):
+            return
+        promised = (known.per_referral, known.from_day)
+        ends_early = self.until is not None and self.until <= act.recorded_at.date()
+        if (self.per_referral, self.from_day) != promised or (
+            ends_early and self.until != known.until
+        ):
+            raise Refused(
+                "incentive-was-promised",
+                f"Others rely on an incentive once it is introduced. {self.incentive} gives "
+                f"{known.per_referral or known.description} from {known.from_day} on.",
+                "Correct its description, or let it end after today (until) and introduce another.",
+                field="until" if ends_early else "per_referral",
+            )
+
 
 IntroduceIncentive = IncentiveIntroduced.asks
 
 
 class InvestmentReduced(
-    Changeable, Declaration, command="ReduceInvestment", stages=RUNNING, identity=("reduction",)
+    BilateralAgreement,
+    name="Reduction",
+    subject="a smaller investment in a campaign (C20)",
+    stages=RUNNING,
+    identity=("reduction",),
 ):
-    """A party reduced what it invests in a campaign, or an agreed rule reduced it (C20)."""
+    """A party reduced what it invests in a campaign, or both or an agreed rule did (C20).
+
+    What is taken from a joint investment takes both. A party reduces its own investment alone.
+    """
+
+    proposal: Ref | None = None
+    """The identifier of the proposal; null where an agreed rule asked for it."""
+    agreed_version: Count
+    """How many times the reduction was agreed; more than 1 if it was changed."""
 
     reduction: Ref
     """The identifier of the reduction."""
@@ -173,17 +206,44 @@ class InvestmentReduced(
     reason: Text
     """The reason, in words."""
 
-    def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:  # noqa: ARG002 - as declared
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` unless the budget is an agreed joint investment."""
         # That stage imports modules that import this one.
         from domain.scaling import JointInvestmentAgreed  # noqa: PLC0415
 
-        if self.budget is not None:
-            agreed = agreements.of(JointInvestmentAgreed)
-            check_agreed_budget(self.budget, [each.proposal for each in agreed])
+        if proposed.budget is not None:
+            agreed = context.agreements.of(JointInvestmentAgreed)
+            check_agreed_budget(proposed.budget, [each.proposal for each in agreed])
+
+    @classmethod
+    def binds_author_alone(cls, proposed: Any, context: PartnershipContext, party: str) -> bool:  # noqa: ANN401 - made
+        """Whether a party reduces its own investment, or changes such a reduction of its own."""
+        existing = [
+            each for each in context.agreements.of(cls) if each.reduction == proposed.reduction
+        ]
+        return proposed.budget is None and all(
+            each.is_of(party, context.agreements) for each in existing
+        )
+
+    def is_of(self, party: str, agreements: BilateralAgreements) -> bool:
+        """Whether it reduces what `party` alone invests."""
+        proposals = agreements.proposals_of(type(self))
+        proposed = proposals.get(self.proposal) if self.proposal else None
+        return self.budget is None and proposed is not None and proposed.party == party
 
 
-ReduceInvestment = InvestmentReduced.asks
+ProposeReduction = InvestmentReduced.proposes
+ReductionProposed = InvestmentReduced.proposed
+AgreeReduction = InvestmentReduced.accepts
+
+
+def reductions(agreements: BilateralAgreements) -> list[InvestmentReduced]:
+    """Return the reductions that were not given up, each in its latest version."""
+    ended = {
+        each.ref for each in agreements.versions(CommitmentCancelled) if each.kind == "reduction"
+    }
+    return [each for each in agreements.of(InvestmentReduced) if each.reduction not in ended]
 
 
 class Cause(StrEnum):
@@ -356,7 +416,7 @@ ProposeReview = ReviewScheduled.proposes
 AgreeReview = ReviewScheduled.accepts
 
 
-class HoldReview(Command):
+class HoldReview(Changeable, Command):
     """Record that a review was held, with its minutes (C22)."""
 
     stages = IN_FORCE
@@ -368,7 +428,7 @@ class HoldReview(Command):
     """Whether the review was recorded, with the consent of all who took part."""
 
 
-class ReviewHeld(Event):
+class ReviewHeld(Changeable, Event):
     """A review was held (C22)."""
 
     review: Ref
@@ -531,13 +591,16 @@ class IssueEscalated(Event):
 class ImprovementPlanAgreed(
     BilateralAgreement,
     name="ImprovementPlan",
-    subject="an improvement plan with a deadline (C23, C27)",
+    subject="an improvement plan with a deadline, or another deadline for one (C23, C27)",
     stages=RUNNING,
-    called="plan",
     identity=("plan",),
-    counted=None,
 ):
-    """Both parties agreed an improvement plan with a deadline (C23, C27)."""
+    """Both parties agreed an improvement plan with a deadline, or changed it (C23, C27)."""
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """How many times the plan was agreed; more than 1 if it was changed."""
 
     plan: Ref
     """The identifier of the improvement plan."""
@@ -547,10 +610,14 @@ class ImprovementPlanAgreed(
     """What is done to improve."""
     deadline: Day
     """The last day of the plan."""
+    reason: Text | None = None
+    """Why it is changed, if it was agreed before."""
 
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
-        """Raise `Refused` unless the plan answers a diagnosis (C23)."""
+        """Raise `Refused` unless the plan answers a diagnosis (C23), and a change has a reason."""
+        agreed = context.agreements.of(cls)
+        _check_reason(proposed, [each.plan for each in agreed], proposed.plan)
         diagnoses = [each.diagnosis for each in context.declarations.of(RootCauseDiagnosed)]
         if proposed.diagnosis not in diagnoses:
             raise Unknown(
@@ -571,7 +638,7 @@ AgreeImprovementPlan = ImprovementPlanAgreed.accepts
 
 def plan_deadline(agreements: BilateralAgreements) -> date | None:
     """Return the latest deadline of an agreed improvement plan, None if no plan is agreed."""
-    plans = agreements.versions(ImprovementPlanAgreed)
+    plans = agreements.of(ImprovementPlanAgreed)
     return max((plan.deadline for plan in plans), default=None)
 
 
@@ -689,8 +756,10 @@ class CommitmentCancelled(
     @classmethod
     def binds_author_alone(cls, proposed: Any, context: PartnershipContext, party: str) -> bool:  # noqa: ANN401 - made
         """Whether a party ends the reduction of its own investment."""
-        author = context.declarations.author(InvestmentReduced, proposed.ref)
-        return bool(proposed.kind == "reduction") and author == party
+        return proposed.kind == "reduction" and any(
+            each.reduction == proposed.ref and each.is_of(party, context.agreements)
+            for each in reductions(context.agreements)
+        )
 
 
 GIVEN_UP: Final[Mapping[str, type[BilateralAgreement | Declaration]]] = {
@@ -718,6 +787,8 @@ class Task:
     planned: Event
     since: datetime
     done: Event | None = None
+    done_by: str = ""
+    """The party that recorded that it was done; empty until then."""
 
 
 Tasks = Mapping[str, Task]
@@ -743,6 +814,7 @@ def decide(
     state: Execution,
     gate: list[Requirement],
     context: PartnershipContext,
+    act: Act,
 ) -> list[Event]:
     """Decide a command of this stage; `gate` is what execution requires. Raises `Refused`."""
     match command:
@@ -752,7 +824,7 @@ def decide(
         case ReachMilestone():
             return _do(command.milestone, MilestoneReached.of(command), state.milestones)
         case HoldReview():
-            return hold_review(command, state)
+            return hold_review(command, state, act)
         case _:
             assert_never(command)
 
@@ -772,12 +844,25 @@ def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
     return recorded_once(done, existing.done, f"The completion of {name}")
 
 
-def hold_review(command: HoldReview, state: Execution) -> list[Event]:
-    """Record that a scheduled review was held, once (C22)."""
+def hold_review(command: HoldReview, state: Execution, act: Act) -> list[Event]:
+    """Record that a scheduled review was held, once (C22). Its author corrects the minutes."""
     task = state.reviews.get(command.review)
+    if command.change_reason is not None:
+        existing = _corrected(command.review, task, act)
+        held = existing.model_copy(update=dict(command))
+        return [] if existing == held else [held]
     planned = task.planned if task else None
     kind = planned.kind if isinstance(planned, ReviewScheduled) else "operational"
     return _do(command.review, ReviewHeld.of(command, kind=kind), state.reviews)
+
+
+def _corrected(name: str, task: Task | None, act: Act) -> Event:
+    """Return what a party corrects. Raises `Refused` unless it recorded that."""
+    if task is None or task.done is None:
+        raise nothing_to_change(f"review {name} that was held")
+    if task.done_by != act.party:
+        raise not_the_author(f"review {name}", task.done_by)
+    return task.done
 
 
 # --- fold --------------------------------------------------------------------------------------
@@ -795,18 +880,18 @@ def evolve(state: Execution, event: Event, act: Act) -> Execution:
         case CommitmentCancelled(kind="review", ref=name):
             return replace(state, reviews=_without(state.reviews, name))
         case MilestoneReached(milestone=name):
-            return replace(state, milestones=_finished(state.milestones, name, event))
+            return replace(state, milestones=_finished(state.milestones, name, event, act))
         case ReviewScheduled(review=name):
             return replace(state, reviews=_begun(state.reviews, name, event, act))
         case ReviewHeld(review=name):
-            return replace(state, reviews=_finished(state.reviews, name, event))
+            return replace(state, reviews=_finished(state.reviews, name, event, act))
         case IssueRaised(issue=name, change_reason=str()) if name in state.issues:
             task = replace(state.issues[name], planned=event)
             return replace(state, issues={**state.issues, name: task})
         case IssueRaised(issue=name):
             return replace(state, issues=_begun(state.issues, name, event, act))
         case IssueResolved(issue=name):
-            return replace(state, issues=_finished(state.issues, name, event))
+            return replace(state, issues=_finished(state.issues, name, event, act))
         case _:
             return state
 
@@ -819,7 +904,7 @@ def _without(tasks: Tasks, name: str) -> Tasks:
     return {key: each for key, each in tasks.items() if key != name}
 
 
-def _finished(tasks: Tasks, name: str, event: Event) -> Tasks:
+def _finished(tasks: Tasks, name: str, event: Event, act: Act) -> Tasks:
     task = tasks.get(name)
     # A replay as of a moment may leave out the event that began it.
-    return {**tasks, name: replace(task, done=event)} if task else tasks
+    return {**tasks, name: replace(task, done=event, done_by=act.party)} if task else tasks

@@ -2,8 +2,8 @@
 
 Experiments try offers and channels before a partnership, and messages, bonuses and workflows within
 it (C26). One party registers the hypothesis with its variants and its stop rule, and the other
-starts the pilot. Before a partner is chosen, the initiator does both. A pilot is concluded when its
-stop rule is met, or it is abandoned. Only the winner can be promoted.
+starts the pilot or declines it. Before a partner is chosen, the initiator does both. A pilot is
+concluded when its stop rule is met, or it is abandoned. Only the winner can be promoted.
 
 Each experiment has its own stream. It is cited as evidence by `AttachEvidence` with the
 reference ``experiment:`` and the experiment's identifier. That is refused unless the experiment has
@@ -18,8 +18,24 @@ from typing import Annotated, assert_never
 
 from pydantic import Field
 
+from domain.bilateral import (
+    ProposalAnswer,
+    ProposalDeclined,
+    ProposalWithdrawn,
+    WithdrawProposal,
+)
 from domain.comparison import Comparison, FixedSample, StopRule, Tally
-from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
+from domain.consent import (
+    Proposals,
+    acceptable,
+    decline,
+    propose,
+    with_acceptance,
+    with_decline,
+    with_proposal,
+    with_withdrawal,
+    withdraw,
+)
 from domain.context import PartnershipContext
 from domain.formation import EvidenceAttached
 from domain.kernel import (
@@ -43,6 +59,9 @@ from domain.values import Count, Day, Number, Ref, Slug, Text
 
 EVIDENCE = "experiment:"
 """The prefix of a reference to an experiment of this partnership."""
+
+HYPOTHESIS = "Hypothesis"
+"""The name of a hypothesis among what is proposed: its pilot starts once the other party agrees."""
 
 MOST_VARIANTS = 10
 """The largest number of variants; with more, small samples cannot tell them apart."""
@@ -275,13 +294,15 @@ class Experiment:
 
 
 def decide(
-    command: ExperimentCommand,
+    command: ExperimentCommand | ProposalAnswer,
     state: Experiment,
     context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
     """Decide a command on an experiment. Raises `Refused`."""
     match command:
+        case ProposalAnswer():
+            return answer(command, state, act)
         case RegisterHypothesis():
             return register(command, state, context, act)
         case StartPilot():
@@ -325,10 +346,20 @@ def start(
     """Start a pilot. The party that did not register it does; an initiator alone may (C5)."""
     if state.started_on is not None:
         return []
-    alone = len(parties) == 1 and command.experiment in state.hypotheses
+    hypothesis = state.hypotheses.get(command.experiment)
+    alone = len(parties) == 1 and hypothesis is not None and hypothesis.is_open
     if not alone:
         acceptable(command.experiment, state.hypotheses, act)
     return [PilotStarted.of(command)]
+
+
+def answer(command: ProposalAnswer, state: Experiment, act: Act) -> list[Event]:
+    """Decide that a hypothesis is declined, or withdrawn by its author, before its pilot starts."""
+    fields = {**dict(command), "agreement": HYPOTHESIS}
+    name, proposals = command.proposal, state.hypotheses
+    if isinstance(command, WithdrawProposal) and name in proposals:
+        return withdraw(name, ProposalWithdrawn(**fields), proposals[name], act)
+    return decline(name, ProposalDeclined(**fields), proposals, act)
 
 
 def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]:
@@ -566,6 +597,12 @@ def evolve(state: Experiment, event: Event, act: Act) -> Experiment:
     match event:
         case HypothesisRegistered():
             hypotheses = with_proposal(event.experiment, event, state.hypotheses, act)
+            return replace(state, hypotheses=hypotheses)
+        case ProposalDeclined():
+            hypotheses = with_decline(event.proposal, event, state.hypotheses)
+            return replace(state, hypotheses=hypotheses)
+        case ProposalWithdrawn():
+            hypotheses = with_withdrawal(event.proposal, event, state.hypotheses)
             return replace(state, hypotheses=hypotheses)
         case PilotStarted():
             hypotheses = with_acceptance(event.experiment, state.hypotheses)

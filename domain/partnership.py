@@ -267,7 +267,7 @@ def _form(command: FormationCommand, state: Partnership, act: Act) -> list[Event
     return formation.decide(command, state.formation, state.context, act)
 
 
-def _execute(command: ExecutionCommand, state: Partnership, _: Act) -> list[Event]:
+def _execute(command: ExecutionCommand, state: Partnership, act: Act) -> list[Event]:
     gate = (
         [
             *formation.requirements(state.formation, state.context),
@@ -276,7 +276,7 @@ def _execute(command: ExecutionCommand, state: Partnership, _: Act) -> list[Even
         if isinstance(command, HoldKickoff)
         else []
     )
-    return execution.decide(command, state.execution, gate, state.context)
+    return execution.decide(command, state.execution, gate, state.context, act)
 
 
 def _renew(command: HoldRenewalReview, state: Partnership, _: Act) -> list[Event]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from domain import aggregates
 from domain.aggregates import State
-from domain.bilateral import BilateralAgreements, ProposalAnswer
+from domain.bilateral import BilateralAgreements, DeclineProposal, ProposalAnswer
 from domain.declarations import DeclarationCommand
 from domain.dispute import Dispute
 from domain.examples import EXAMPLES
@@ -134,8 +134,8 @@ class _Attempts:
         tried = [self._records(command)]
         tried += [self._records(_with(command, {stream: name})) for name in names[-LATEST:]]
         if isinstance(command, ProposalAnswer):
-            disputes = self._situation.names("dispute")[-LATEST:]
-            within = [_with(command, {"within": f"dispute/{name}"}) for name in disputes]
+            places = [f"{kind}/{name}" for kind in FEW for name in self._situation.names(kind)]
+            within = [_with(command, {"within": each}) for each in places[-LATEST:]]
             tried += [self._records(each) for each in within]
         return any(tried)
 
@@ -207,7 +207,8 @@ def _answerable(party: str, situation: Situation) -> Iterator[Answerable]:
             case Experiment() if state.started_on is None:
                 for name, each in state.hypotheses.items():
                     if each.open_to(party):
-                        yield Answerable(name, each.party, (StartPilot,), substream)
+                        answers = (StartPilot, DeclineProposal)
+                        yield Answerable(name, each.party, answers, substream)
             case _:
                 pass
 

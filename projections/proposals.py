@@ -14,7 +14,7 @@ from domain.deadlines import DeadlineKind
 from domain.dispute import DisputeResolved
 from domain.execution import ImprovementPlanCompleted, IssueResolved
 from domain.exit import BreachCured, PartnershipExited
-from domain.experiment import HypothesisRegistered, PilotStarted
+from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.exploration import ExplorationClosed
 from domain.formation import AgreementDrafted, AgreementSigned
 from domain.kernel import Event
@@ -23,9 +23,6 @@ from projections.fold import NOTHING, Change, Projection, Rows
 
 OPEN: Final = "open"
 """The key of the one row."""
-
-HYPOTHESIS: Final = "Hypothesis"
-"""The name of a hypothesis among the agreements: its pilot starts once the other party agrees."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,6 +291,9 @@ WORDS: dict[type[Event], Words] = {
     ),
     execution.LessonRecorded: lambda e: f"recorded a lesson: {e.text}",
     execution.IncentiveIntroduced: lambda e: f"introduced an incentive: {e.description}",
+    execution.ReductionProposed: lambda e: (
+        f"proposed to reduce the investment in {e.campaign} by {e.by} %: {e.reason}"
+    ),
     execution.InvestmentReduced: lambda e: (
         f"reduced the investment in {e.campaign} by {e.by} %"
         + (f", from the budget {e.budget}" if e.budget else "")

@@ -23,7 +23,7 @@ from domain.execution import (
     ReachMilestone,
 )
 from domain.exit import PartnershipExited, ProposeCompletion, ProposeCure
-from domain.experiment import StartPilot
+from domain.experiment import HYPOTHESIS, StartPilot
 from domain.formation import SignAgreement
 from domain.health import RecordAudit, RecordHealthCheck
 from domain.kernel import Command, Stage
@@ -62,8 +62,8 @@ from projections.fold import Projection
 from projections.ledger.book import terms_of
 from projections.ledger.rows import AGREED, AgreedRow, StatementRow, SubjectRow
 from projections.overview import OVERVIEW_ROW, Overview
-from projections.proposals import HYPOTHESIS, OpenProposal, OpenProposals, Unsigned
 from projections.proposals import OPEN as OPEN_PROPOSALS
+from projections.proposals import OpenProposal, OpenProposals, Unsigned
 
 STATED: Final = "statement/"
 """The beginning of the keys of statements among the rows of the settlement."""
@@ -346,6 +346,12 @@ def _in_words(agreement: str) -> str:
 def _answers(rows: _Rows, party: str, proposal: OpenProposal) -> Iterator[EventToSend]:
     if proposal.agreement == HYPOTHESIS:
         yield _event(rows, party, StartPilot, {"experiment": proposal.proposal})
+        data = {
+            "within": proposal.substream,
+            "agreement": HYPOTHESIS,
+            "proposal": proposal.proposal,
+        }
+        yield _event(rows, party, DeclineProposal, data)
         return
     agreement = kind_named(proposal.agreement)
     kind, _, name = proposal.substream.partition("/")

@@ -257,7 +257,7 @@ def ask(
         risks=tuple(_risks(state)),
         accrued=tuple(_accrued(settlement.rows)),
         to_be_paid=tuple(_debts(settlement.rows)),
-        budgets=tuple(budgets(state.context.agreements, state.context.declarations)),
+        budgets=tuple(budgets(state.context.agreements)),
         net=tuple(contributions(id, rows.rows, settlement.rows, state.parties, shown_period)),
         sourced=tuple(sourced(rows.rows, state.parties, shown_period)),
         deadlines=_next(state, review),
@@ -305,7 +305,7 @@ class _Seen:
         match recorded.event:
             case KickoffHeld() | PartnershipAdopted():
                 self._begin(recorded, None)
-            case ReviewHeld(review=review) if review != self.review:
+            case ReviewHeld(review=review, change_reason=None) if review != self.review:
                 self._begin(recorded, review)
             case DisputeOpened() as opened:
                 self.disputes[opened.dispute] = opened

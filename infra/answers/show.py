@@ -178,7 +178,7 @@ def ask(
         roles=tuple(stated.of(RoleAssigned)),
         metric_owners=tuple(agreements.of(MetricOwnerAssigned)),
         waivers=tuple(_waivers(folded)),
-        budgets=tuple(budgets(agreements, stated)),
+        budgets=tuple(budgets(agreements)),
         milestones=_tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks),
         reviews=_tasks(ReviewScheduled, ReviewHeld, state.execution.reviews, tasks),
         issues=_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks),
@@ -258,7 +258,7 @@ class _Folded:
                 self._of(MilestonePlanned, name).done_at = at
             case ReviewMissed(review=name):
                 self._of(ReviewScheduled, name).overdue_at = at
-            case ReviewHeld(review=name):
+            case ReviewHeld(review=name, change_reason=None):
                 self._of(ReviewScheduled, name).done_at = at
             case IssueEscalated(issue=name):
                 self._of(IssueRaised, name).overdue_at = at

@@ -11,6 +11,7 @@ import pytest
 from domain.adoption import PartnershipAdopted
 from domain.aggregates import command_types
 from domain.bilateral import BilateralAgreement, BilateralCommand
+from domain.exit import GiveExitNotice
 from domain.kernel import Command, Refused, Stage
 from tests.documents import REPOSITORY
 from tests.life import ADOPTED, EXAMPLES, LIFE, OURS, THEIRS, after, changed
@@ -66,13 +67,6 @@ SEEN = {
         ),
         "risk-open",
     ),
-    "ReduceInvestment": (
-        (
-            "It reduces what its author invests. What both promised is changed by both "
-            "(ProposeTerms, ProposeJointInvestment)."
-        ),
-        "investment-reduced",
-    ),
 }
 """What one side may do alone although the other is concerned: why it does not bind the other, and
 the alert by which the other sees it."""
@@ -123,6 +117,7 @@ ENDS = {
     "ImprovementPlan": "both, with `ProposeImprovementPlanOutcome`",
     "Terms": "both, with other terms; either, with notice of the exit",
     "Renewal": "either, with notice of the exit",
+    "Reduction": "both, with `ProposeCancellation`; its author, of its own investment",
     "Exit": "both, with `ProposeExitWithdrawal`",
 }
 """How each kind ends, where it does not only end with the partnership or is replaced."""
@@ -132,6 +127,7 @@ def alone(kind: type[BilateralAgreement]) -> str:
     """Return when an agreement needs no consent, because it binds its author alone."""
     return {
         "Action": "its owner, where it is new",
+        "Reduction": "the party whose own investment it is",
         "Cure": "the party that gave notice of the breach",
         "Waiver": "the initiator, while it has no partner",
         "MetricOwner": "the initiator, while it has no partner",
@@ -248,6 +244,21 @@ def test_every_command_is_of_an_agreement_or_says_whom_it_binds() -> None:
     listed = [each for names in GROUPS.values() for each in names.split()]
 
     assert sorted(listed) == sorted(others)
+
+
+def test_no_command_of_one_side_changes_what_both_agreed() -> None:
+    for life in (LIFE, ADOPTED):
+        story = Story(now=moment(life[0].at))
+        for step in life:
+            story.on(step.at)
+            before = story.partnership.context
+            story.given([step])
+            after_ = story.partnership.context
+            if isinstance(step.command, BilateralCommand):
+                continue
+            assert after_.agreements.agreed == before.agreements.agreed, step
+            # Each party can leave, with notice.
+            assert after_.terms == before.terms or isinstance(step.command, GiveExitNotice), step
 
 
 @pytest.mark.parametrize("name", SEEN)

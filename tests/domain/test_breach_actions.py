@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from domain.breach_actions import REVIEW_WITHIN, RuleBreached, RuleBreachWithdrawn, next_action
 from domain.budgets import budgets
 from domain.execution import (
+    AgreeCancellation,
+    AgreeReduction,
     IntroduceIncentive,
     InvestmentReduced,
     ProposeCancellation,
-    ReduceInvestment,
+    ProposeReduction,
     ReviewScheduled,
 )
 from domain.exit import GiveExitNotice
@@ -82,9 +84,7 @@ def test_a_breach_reduces_the_budget_that_the_rule_names_by_what_it_says() -> No
     report(story, "leads", "2026-02", count(80), "spring")
     report(story, "leads", "2026-02", count(10), "podcast")
 
-    (budget,) = budgets(
-        story.partnership.context.agreements, story.partnership.context.declarations
-    )
+    (budget,) = budgets(story.partnership.context.agreements)
 
     assert [(each.campaign, each.by) for each in budget.reductions] == [
         ("spring", Decimal(30)),
@@ -106,17 +106,17 @@ def test_what_is_left_of_a_budget_is_never_more_and_never_below_zero(
     story.when(THEIRS, example(AgreeJointInvestment))
     expected = whole.amount
     for number, by in enumerate(reductions):
-        story.when(
-            OURS,
-            example(
-                ReduceInvestment, reduction=f"cut-{number}", budget="investment-1", by=Decimal(by)
-            ),
+        cut = example(
+            ProposeReduction,
+            proposal=f"cut-{number}",
+            reduction=f"cut-{number}",
+            budget="investment-1",
+            by=Decimal(by),
         )
+        story.agree(OURS, cut)
         expected = (expected * (100 - by) / 100).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
 
-    (budget,) = budgets(
-        story.partnership.context.agreements, story.partnership.context.declarations
-    )
+    (budget,) = budgets(story.partnership.context.agreements)
 
     assert budget.left.amount == expected
     assert 0 <= budget.left.amount <= whole.amount
@@ -136,7 +136,7 @@ def test_a_budget_is_an_agreed_joint_investment_of_a_rule_that_reduces_one(
     line = LINE.model_copy(update=more)
 
     assert story.refuses(OURS, ProposeDecisionRule(proposal="line", rule=line)).rule == rule
-    cut = example(ReduceInvestment, budget="unheard-of")
+    cut = example(ProposeReduction, budget="unheard-of")
     assert story.refuses(OURS, cut).rule == "no-such-budget"
 
 
@@ -229,3 +229,61 @@ def test_a_reduction_that_both_gave_up_is_not_made_again() -> None:
 
     assert [each.reduction for each in story.facts(InvestmentReduced)].count(first.reduction) == 1
     assert len(story.facts(InvestmentReduced)) == 2
+
+
+# --- a reduction of one, and of both -----------------------------------------------------------
+
+
+def cut(name: str, **more: object) -> ProposeReduction:
+    return example(ProposeReduction, proposal=name, reduction=name, **more)
+
+
+def left(story: Story) -> Decimal:
+    (budget,) = budgets(story.partnership.context.agreements)
+    return budget.left.amount
+
+
+def test_one_side_alone_takes_nothing_from_a_joint_budget() -> None:
+    story = invested(at(Stage.EXECUTION))
+    whole = left(story)
+
+    story.when(OURS, cut("less", budget="investment-1"))
+
+    assert left(story) == whole
+    assert story.refuses(OURS, AgreeReduction(proposal="less")).rule == "own-proposal"
+    story.when(THEIRS, AgreeReduction(proposal="less"))
+    assert left(story) == whole / 2
+
+
+def test_a_party_reduces_its_own_investment_alone_and_changes_that_alone() -> None:
+    story = at(Stage.EXECUTION)
+
+    story.when(OURS, cut("less"))
+    story.when(OURS, cut("less-again", by=Decimal(20)).model_copy(update={"reduction": "less"}))
+
+    [found] = story.partnership.context.agreements.of(InvestmentReduced)
+    assert (found.by, found.agreed_version) == (Decimal(20), 2)
+
+
+def test_nobody_changes_the_reduction_of_the_other_alone() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, cut("less"))
+    change = cut("more", by=Decimal(90)).model_copy(update={"reduction": "less"})
+
+    story.when(THEIRS, change)
+
+    [found] = story.partnership.context.agreements.of(InvestmentReduced)
+    assert found.by == Decimal(50)
+
+
+def test_both_end_a_reduction_of_a_joint_budget_and_the_budget_is_whole_again() -> None:
+    story = invested(at(Stage.EXECUTION))
+    whole = left(story)
+    story.agree(OURS, cut("less", budget="investment-1"))
+    end = example(ProposeCancellation, proposal="over", kind="reduction", ref="less")
+
+    story.when(OURS, end)
+    assert left(story) == whole / 2
+    story.when(THEIRS, AgreeCancellation(proposal="over"))
+
+    assert left(story) == whole

@@ -1,5 +1,6 @@
 """What was mistyped is corrected, and what has changed is recorded anew, with the reason."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,11 +11,15 @@ from domain.execution import (
     CompleteOnboardingStep,
     CompleteTraining,
     DiagnoseRootCause,
+    HoldReview,
+    IncentiveIntroduced,
+    IntroduceIncentive,
     IssueEscalated,
     ProposeCancellation,
+    ProposeReduction,
     RaiseIssue,
     RecordLesson,
-    ReduceInvestment,
+    ReviewHeld,
 )
 from domain.health import (
     CelebrateWin,
@@ -27,7 +32,7 @@ from domain.health import (
     RotateManager,
 )
 from domain.kernel import Command
-from tests.life import EXAMPLES, OURS, THEIRS, after, before, changed, example
+from tests.life import EXAMPLES, OURS, THEIRS, after, before, changed, example, usd
 from tests.projections.folds import alerts, states
 
 # --- corrections -------------------------------------------------------------------------------
@@ -43,7 +48,7 @@ CHANGES: list[tuple[type[Command], dict[str, object]]] = [
     (CompleteOnboardingStep, {"plan_day": 60}),
     (CompleteTraining, {"attendees": 9}),
     (RecordLesson, {"text": "Codes are read out too fast."}),
-    (ReduceInvestment, {"by": Decimal(25)}),
+    (IntroduceIncentive, {"description": "A gift card."}),
     (DiagnoseRootCause, {"finding": "Something else."}),
     (RaiseIssue, {"description": "Two fees are missing."}),
 ]
@@ -142,7 +147,7 @@ def test_a_risk_that_both_gave_up_is_on_the_register_no_more() -> None:
 
 
 def test_who_reduced_its_investment_ends_that_alone_and_the_other_does_not() -> None:
-    story = after(ReduceInvestment)
+    story = after(ProposeReduction)
     give_up = example(ProposeCancellation, proposal="again", kind="reduction", ref="cut-1")
 
     story.copy().when(THEIRS, give_up)
@@ -150,3 +155,64 @@ def test_who_reduced_its_investment_ends_that_alone_and_the_other_does_not() -> 
     story.when(OURS, give_up)
 
     assert states(story)["investment-reduced cut-1"] == "resolved"
+
+
+# --- reviews and incentives --------------------------------------------------------------------
+
+
+def minutes(text: str, **more: object) -> HoldReview:
+    return example(HoldReview, minutes=text, **more)
+
+
+def test_who_recorded_the_minutes_corrects_them_and_nothing_falls_due_anew() -> None:
+    story = after(HoldReview)
+    author = EXAMPLES[HoldReview].party
+    other = THEIRS if author == OURS else OURS
+    due = story.partnership.deadlines
+    right = minutes("The quarter brought nine leads.", change_reason="A typing error.")
+
+    assert story.refuses(author, minutes("Something else.")).rule == "already-recorded"
+    assert story.refuses(other, right).rule == "not-the-author"
+    [held] = story.when(author, right)
+
+    assert isinstance(held, ReviewHeld)
+    assert held.kind == story.facts(ReviewHeld)[0].kind
+    assert story.when(author, right) == []
+    assert story.partnership.deadlines == due
+
+
+def test_only_a_review_that_was_held_has_minutes_to_correct() -> None:
+    story = before(HoldReview)
+    right = minutes("The quarter brought nine leads.", change_reason="A typing error.")
+
+    assert story.refuses(OURS, right).rule == "nothing-to-change"
+
+
+def test_the_words_of_an_incentive_are_corrected_and_what_it_promised_stays() -> None:
+    story = after(IntroduceIncentive)
+    author = EXAMPLES[IntroduceIncentive].party
+    words = example(IntroduceIncentive, description="A gift card.", change_reason="Misspelt.")
+    less = words.model_copy(update={"per_referral": usd("10.00")})
+    backwards = words.model_copy(update={"until": story.now.date()})
+
+    assert story.refuses(author, less).rule == "incentive-was-promised"
+    assert story.refuses(author, backwards).rule == "incentive-was-promised"
+    story.wait(days=3)
+    [changed] = story.when(author, words)
+
+    assert isinstance(changed, IncentiveIntroduced)
+    assert changed.from_day == story.facts(IncentiveIntroduced)[0].from_day
+
+
+def test_an_incentive_can_end_from_tomorrow_on() -> None:
+    story = after(IntroduceIncentive)
+    author = EXAMPLES[IntroduceIncentive].party
+    ending = example(
+        IntroduceIncentive,
+        until=story.now.date() + timedelta(days=1),
+        change_reason="The budget is used up.",
+    )
+
+    story.when(author, ending)
+
+    assert story.facts(IncentiveIntroduced)[-1].until == ending.until

@@ -25,6 +25,7 @@ from domain.execution import (
     HoldReview,
     IssueEscalated,
     MilestoneMissed,
+    ProposeImprovementPlan,
     ProposeIssueResolution,
     RaiseIssue,
     ReachMilestone,
@@ -230,6 +231,26 @@ def test_an_improvement_plans_deadline_goes_by_after_its_last_day() -> None:
 
     assert passed(DeadlineKind.IMPROVEMENT, story.on("2026-03-31T23:59")) == []
     assert passed(DeadlineKind.IMPROVEMENT, story.on("2026-04-01T00:00")) == ["plan-1"]
+
+
+def test_an_improvement_plan_that_both_moved_does_not_go_by_on_its_old_day() -> None:
+    story = after(AgreeImprovementPlan)
+    later = example(
+        ProposeImprovementPlan,
+        proposal="plan-1b",
+        deadline=date(2026, 4, 30),
+        reason="The new colleague starts in April.",
+    )
+    unsaid = later.model_copy(update={"reason": None})
+    assert story.refuses(THEIRS, unsaid).rule == "change-needs-reason"
+
+    story.when(THEIRS, later)
+    alone = story.copy()
+    story.when(OURS, AgreeImprovementPlan(proposal="plan-1b"))
+
+    assert passed(DeadlineKind.IMPROVEMENT, alone.on("2026-04-01T00:00")) == ["plan-1"]
+    assert passed(DeadlineKind.IMPROVEMENT, story.on("2026-04-30T23:59")) == []
+    assert passed(DeadlineKind.IMPROVEMENT, story.on("2026-05-01T00:00")) == ["plan-1"]
 
 
 def test_a_deadline_is_due_at_the_first_moment_at_which_it_has_passed() -> None:

@@ -14,7 +14,6 @@ from domain.execution import (
     ImprovementPlanAgreed,
     IncentiveIntroduced,
     IntroduceIncentive,
-    InvestmentReduced,
     IssueRaised,
     LessonRecorded,
     MilestoneReached,
@@ -25,7 +24,6 @@ from domain.execution import (
     RaiseIssue,
     ReachMilestone,
     RecordLesson,
-    ReduceInvestment,
     ReviewHeld,
     RootCauseDiagnosed,
     TrainingCompleted,
@@ -37,7 +35,6 @@ from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, example
 ONCE = [
     (RecordLesson, LessonRecorded, {"text": "Something else"}),
     (IntroduceIncentive, IncentiveIntroduced, {"description": "Something else"}),
-    (ReduceInvestment, InvestmentReduced, {"reason": "Something else"}),
     (DiagnoseRootCause, RootCauseDiagnosed, {"finding": "Something else"}),
     (CompleteOnboardingStep, OnboardingStepCompleted, {"plan_day": 60}),
     (CompleteTraining, TrainingCompleted, {"attendees": 9}),
@@ -102,7 +99,7 @@ def test_an_improvement_plan_binds_once_the_other_party_agrees() -> None:
     agreed = story.when(THEIRS, example(AgreeImprovementPlan))
 
     proposed = example(ProposeImprovementPlan)
-    assert agreed == [ImprovementPlanAgreed.of(proposed)]
+    assert agreed == [ImprovementPlanAgreed.of(proposed, agreed_version=1)]
     assert plan_deadline(story.partnership.context.agreements) == proposed.deadline
     assert story.when(THEIRS, example(AgreeImprovementPlan)) == []
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.bilateral import DeclineProposal, ProposalDeclined, WithdrawProposal
 from domain.comparison import Anytime, Comparison, FixedSample, Tally
 from domain.experiment import (
     ConcludePilot,
@@ -35,7 +36,18 @@ from domain.kernel import Stage
 from domain.priors import AgreePrior, ProposePrior, uniform
 from domain.proportions import UNIFORM, Beta
 from domain.scaling import ExpandScope, ProposeScope
-from tests.life import BENCHMARK, OURS, STRANGER, THEIRS, after, at, before, changed, example
+from tests.life import (
+    BENCHMARK,
+    OFFER_TRIAL,
+    OURS,
+    STRANGER,
+    THEIRS,
+    after,
+    at,
+    before,
+    changed,
+    example,
+)
 from tests.stories import Story
 
 PLAIN, FIGURES = "plain", "figures"
@@ -152,6 +164,44 @@ def test_the_party_that_registered_a_hypothesis_cannot_start_its_pilot_alone() -
 
     assert story.when(THEIRS, GO) == [PilotStarted(experiment="offer-trial")]
     assert story.when(THEIRS, GO) == []
+
+
+def decline(name: str = "offer-trial") -> DeclineProposal:
+    return DeclineProposal(
+        proposal=name, within="experiment/offer-trial", reason="The groups are too small."
+    )
+
+
+def test_the_other_party_can_decline_a_hypothesis_and_its_pilot_does_not_start() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, OFFER_TRIAL)
+    assert story.refuses(OURS, decline()).rule == "own-proposal"
+
+    [declined] = story.when(THEIRS, decline())
+
+    assert isinstance(declined, ProposalDeclined)
+    assert declined.agreement == "Hypothesis"
+    assert story.when(THEIRS, decline()) == []
+    assert story.refuses(THEIRS, GO).rule == "proposal-declined"
+
+
+def test_its_author_withdraws_a_hypothesis_until_its_pilot_has_started() -> None:
+    story = at(Stage.EXECUTION)
+    withdraw = WithdrawProposal(
+        proposal="offer-trial", within="experiment/offer-trial", reason="Another month is better."
+    )
+    story.when(OURS, OFFER_TRIAL)
+    started = story.copy()
+    started.when(THEIRS, GO)
+
+    assert started.refuses(OURS, withdraw).rule == "proposal-answered"
+    assert story.refuses(THEIRS, withdraw).rule == "not-your-proposal"
+    story.when(OURS, withdraw)
+    assert story.refuses(THEIRS, GO).rule == "proposal-withdrawn"
+
+
+def test_a_hypothesis_that_was_never_registered_is_not_declined() -> None:
+    assert at(Stage.EXECUTION).refuses(THEIRS, decline()).rule == "no-such-proposal"
 
 
 def test_only_what_was_registered_can_start() -> None:

@@ -95,7 +95,8 @@ deal-exists deal-merged denominator-too-small dispute-exceeds-earnings dispute-n
 dispute-resolved effective-date entries-decide-no-fee exit-exists exit-never-backwards
 exit-not-sooner exit-took-effect figure-negative figure-not-whole figure-shape
 figures-by-party-decide-no-fee final-settlement frame-incomplete given-twice governance-established
-improvement-deadline incentive-ends-first incentive-never-backwards item-name-taken items-for-a-time
+improvement-deadline incentive-ends-first incentive-never-backwards incentive-was-promised
+item-name-taken items-for-a-time
 key-used-before less-is-better local-to-a-market manager merge-of-a-merged merged-into-a-duplicate
 merged-into-itself months-of-a-share name-taken no-longer-wins no-proportion no-such-budget
 not-a-program not-ones-own-dispute not-past not-the-author not-the-owner not-the-payer

@@ -27,9 +27,9 @@ from domain.execution import (
     AgreeImprovementPlanOutcome,
     AgreeMilestone,
     ProposeMilestone,
+    ProposeReduction,
     ProposeReview,
     RaiseIssue,
-    ReduceInvestment,
 )
 from domain.exit import ExitReason, GiveBreachNotice, GiveExitNotice
 from domain.health import IdentifyRisk, ProposeTarget, RecordAudit, RecordHealthCheck
@@ -189,7 +189,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "action-overdue": lambda: later(after(AgreeAction), "2026-02-11"),
     "issue-escalated": issue_escalated,
     "risk-open": lambda: after(IdentifyRisk),
-    "investment-reduced": lambda: after(ReduceInvestment),
+    "investment-reduced": lambda: after(ProposeReduction),
     "renewal-open": lambda: after(HoldRenewalReview),
     "improvement-due": lambda: later(before(AgreeImprovementPlanOutcome), "2026-04-01"),
     "attribution-contested": contested,
