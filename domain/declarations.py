@@ -171,14 +171,18 @@ class Declarations:
         `today` is the day of the recording in the agreement's time zone.
         """
         fact, filled = self._fact(command, today)
+        known = self.stated.get(key := fact.key(act))
+        changes = isinstance(fact, Changeable) and fact.change_reason is not None
+        if changes and known is not None:
+            # What a change leaves out stays.
+            fact = fact.model_copy(update={each: getattr(known, each) for each in filled})
         fact.check(parties)
         fact.check_preceding(self)
-        known = self.stated.get(key := fact.key(act))
         if fact.restated:
             return [] if known == fact else [fact]
-        if isinstance(fact, Changeable) and fact.change_reason is not None:
+        if changes:
             fact.check_agreed(agreements, act)
-            return self._change(fact, known, key, act, filled)
+            return self._change(fact, known, key, act)
         if known is None:
             fact.check_new(today)
             fact.check_change(None, act)
@@ -192,20 +196,14 @@ class Declarations:
         raise already_recorded(known, key, fact.corrected_by)
 
     def _change(
-        self,
-        fact: Declaration,
-        known: Declaration | None,
-        key: str,
-        act: Act,
-        filled: list[str],
+        self, fact: Declaration, known: Declaration | None, key: str, act: Act
     ) -> list[Event]:
-        """Return what corrects or changes a declaration; what it left out stays."""
+        """Return what corrects or changes a declaration."""
         if known is None:
             raise nothing_to_change(key)
         author = self.authors.get(key)
         if not fact.joint and author != act.party:
             raise not_the_author(key, author)
-        fact = fact.model_copy(update={each: getattr(known, each) for each in filled})
         fact.check_change(known, act)
         return [] if fact == known else [fact]
 

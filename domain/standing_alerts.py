@@ -461,7 +461,8 @@ STANDING_ALERTS: Final = (
         (
             On(
                 InvestmentReduced,
-                lambda e: e.reduction,
+                # What both took from a joint investment is news to neither.
+                lambda e: None if e.budget and e.proposal else e.reduction,
                 lambda e: f"Investment in {e.campaign} is reduced by {e.by} %: {e.reason}",
                 author,
             ),

@@ -193,11 +193,11 @@ def test_the_words_of_an_incentive_are_corrected_and_what_it_promised_stays() ->
     author = EXAMPLES[IntroduceIncentive].party
     words = example(IntroduceIncentive, description="A gift card.", change_reason="Misspelt.")
     less = words.model_copy(update={"per_referral": usd("10.00")})
+    story.wait(days=3)
     backwards = words.model_copy(update={"until": story.now.date()})
 
     assert story.refuses(author, less).rule == "incentive-was-promised"
     assert story.refuses(author, backwards).rule == "incentive-was-promised"
-    story.wait(days=3)
     [changed] = story.when(author, words)
 
     assert isinstance(changed, IncentiveIntroduced)

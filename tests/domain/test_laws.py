@@ -4,7 +4,7 @@ A story begins anywhere in the life of `life.py`, since chance alone would never
 and goes on as it may: most commands are refused, and those that are not make a legal history.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from domain import aggregates
 from domain.aggregates import State, initial
 from domain.bilateral import BilateralAgreement, BilateralProposed
 from domain.deadlines import DeadlinePassed
-from domain.execution import ActionAgreed
+from domain.execution import ActionAgreed, CommitmentCancelled, InvestmentReduced
 from domain.exit import BreachCured, BreachNoticeGiven
 from domain.exploration import BeginExploration, PartnerChosen
 from domain.formation import AgreementSigned
@@ -35,7 +35,7 @@ ONWARD = {
     Stage.EXECUTION: {Stage.SCALING, Stage.RENEWAL, Stage.EXIT},
     Stage.SCALING: {Stage.RENEWAL, Stage.EXIT},
     Stage.RENEWAL: {Stage.EXECUTION, Stage.SCALING, Stage.EXIT},
-    Stage.EXIT: {Stage.ENDED},
+    Stage.EXIT: {Stage.EXECUTION, Stage.SCALING, Stage.ENDED},
     Stage.ENDED: set(),
 }
 """Where a partnership may go from each stage."""
@@ -243,29 +243,41 @@ def test_a_party_cannot_bind_both_alone(party: str, plot: tuple[Story, list[Move
 
 
 def _accepted(events: Iterable[Recorded]) -> Iterator[tuple[Recorded, str]]:
-    """Yield each agreement that accepted a proposal, and the proposal.
+    """Yield each agreement that accepted a proposal of the other party, and the proposal.
 
-    A dispute may be withdrawn without one. What a party lays on itself alone accepts nothing: an
-    action that it owns, or the owner of a metric or a waiver while it has no partner. Who gave
-    notice of a breach says alone that it is cured.
+    A dispute may be withdrawn without one, and what binds its author alone accepts nothing.
     """
-    is_chosen, own_actions, noticed = False, set(), {}
+    is_chosen, noticed, authors = False, dict[str, str](), dict[str, str]()
     for each in events:
-        event = each.event
+        event, party = each.event, each.act.party
         is_chosen |= isinstance(event, PartnerChosen)
-        if isinstance(event, ActionAgreed.proposed) and event.owner == each.act.party:
-            own_actions.add(event.proposal)
+        if name := _proposed(event):
+            authors[name] = party
         if isinstance(event, BreachNoticeGiven):
-            noticed[event.breach] = each.act.party
-        if isinstance(event, ActionAgreed) and event.proposal in own_actions:
-            if event.agreed_version == 1:
-                continue
-        elif isinstance(event, MetricOwnerAssigned | WaiverGranted) and not is_chosen:
-            continue
-        if isinstance(event, BreachCured) and noticed.get(event.breach) == each.act.party:
-            continue
+            noticed[event.breach] = party
         if isinstance(event, BilateralAgreement) and event.proposal_ref:
-            yield each, event.proposal_ref
+            alone = _needs_no_consent(event, party, noticed, is_chosen=is_chosen)
+            if not alone or authors.get(event.proposal_ref) != party:
+                yield each, event.proposal_ref
+
+
+def _needs_no_consent(
+    event: BilateralAgreement, party: str, noticed: Mapping[str, str], *, is_chosen: bool
+) -> bool:
+    """Whether a party agrees alone: it lays it on itself, or gives up something of its own."""
+    match event:
+        case ActionAgreed(agreed_version=1):
+            return event.owner == party
+        case MetricOwnerAssigned() | WaiverGranted():
+            return not is_chosen
+        case BreachCured():
+            return noticed[event.breach] == party
+        case InvestmentReduced():
+            return event.budget is None
+        case CommitmentCancelled():
+            return event.kind == "reduction"
+        case _:
+            return False
 
 
 def _proposed(event: Event) -> str | None:
