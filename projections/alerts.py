@@ -611,7 +611,7 @@ ALERTS = Projection(
     | awaited.CONCERNED
     | NAMING
     | {HealthCheckRecorded, PartnershipExited},
-    version=33,
+    version=34,
     row_type=_row_type,
     facts_from=FACTS,
 )
