@@ -22,7 +22,7 @@ from projections.portfolio import (
     portfolio,
 )
 from projections.portfolio import PartnershipLine as SheetLine
-from projections.results import Span
+from projections.results import Money, Span
 from projections.traits import Limits
 
 
@@ -198,6 +198,11 @@ def _figure(value: Decimal | None, unit: str) -> str:
 def _money(whole: Portfolio) -> Table:
     of_each = [of for line in whole.partners for of in line.money]
     of_all = whole.money if len(of_each) > 1 else ()
+    return money_table(whole.party, (*of_each, *of_all))
+
+
+def money_table(party: str, rows: Iterable[Money]) -> Table:
+    """Return what a party owes and is owed, with a row for each partnership and currency."""
     return Table(
         [
             "ID",
@@ -227,9 +232,9 @@ def _money(whole: Portfolio) -> Table:
                     ),
                 ),
             )
-            for each in (*of_each, *of_all)
+            for each in rows
         ],
-        title=f"what {whole.party} owes and is owed",
+        title=f"what {party} owes and is owed",
         indent=2,
     )
 

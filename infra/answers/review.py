@@ -71,12 +71,14 @@ RATED = ("trust", "communication", "value_delivery", "quality", "satisfaction")
 
 
 class Since(Item):
-    """The last review, or the kickoff, from which on alerts and contributions are shown."""
+    """The last review, kickoff or adoption, from which on alerts and contributions are shown."""
 
     at: datetime
     """The moment of the review before."""
     review: str | None
-    """Null for the kickoff."""
+    """Null for the kickoff or the adoption."""
+    adopted: bool = False
+    """Whether it is the adoption of a partnership that ran already."""
 
 
 class ReviewAction(Item):
@@ -320,7 +322,8 @@ class _Seen:
                 pass
 
     def _begin(self, recorded: Recorded, review: str | None) -> None:
-        self.since = Since(at=recorded.act.occurred_at, review=review)
+        adopted = isinstance(recorded.event, PartnershipAdopted)
+        self.since = Since(at=recorded.act.occurred_at, review=review, adopted=adopted)
         self.given.clear()
 
 
@@ -452,7 +455,7 @@ def text(page: Review) -> Iterator[Block]:
     title = f"{page.kind} review {page.review}" if page.review else "review"
     yield Line(f"{title}, {minute(page.at)}", "bold")
     since = page.since
-    after = f"; since {since.review or 'the kickoff'} of {since.at:%Y-%m-%d}" if since else ""
+    after = f"; since {_begun(since)} of {since.at:%Y-%m-%d}" if since else ""
     yield Line(f"{page.id}: {' and '.join(page.parties)}, in {page.stage}{after}")
     if page.reason:
         yield Line(page.reason)
@@ -515,6 +518,10 @@ def _objective(each: ObjectiveProgress) -> str:
 def _action(each: ReviewAction) -> str:
     agreed = each.agreed
     return f"{'done' if each.done else 'open'}  {agreed.due}  {agreed.owner}: {agreed.text}"
+
+
+def _begun(since: Since) -> str:
+    return since.review or ("the adoption" if since.adopted else "the kickoff")
 
 
 def _dispute(each: DisputeOpened) -> str:

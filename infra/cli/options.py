@@ -62,6 +62,7 @@ COMMANDS = (
     "rules",
     "try-rule",
     "portfolio",
+    "owed",
     "duplicate-credits",
     "markets",
     "candidates",

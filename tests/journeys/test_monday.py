@@ -53,6 +53,11 @@ NAMED = {
     "What is owed, overdue and disputed?": {
         '"owe_overdue":"1794.83"': "what is overdue",
         '"disputed":"450.00"': "what is disputed with all partners",
+        '"statement":"2026-08:USD"': "the statement that is overdue",
+        '"dispute":"credit","opened_by":"growthos"': "the dispute, and who opened it",
+        '"since":"2026-09-16': "since when it is open",
+        '"held":{"amount":"200.00","currency":"USD"}': "what is on hold",
+        '"turn":["growthos","harbourlight"]': "whose turn it is",
     },
     "How is the relationship, and who is who?": {
         '"communication":-2': "a health check that fell",

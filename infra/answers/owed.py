@@ -1,0 +1,204 @@
+"""What each party owes, is owed and disputes over all its partnerships (C10, C24, C28)."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from domain.dispute import DisputeOpened, DisputeResolved, MediationStarted
+from domain.recorded import Recorded
+from domain.standing_alerts import DISPUTE_OPENED, STATEMENT_OVERDUE
+from domain.values import Money
+from infra.answers import portfolio
+from infra.answers.logs import NOW, AsOf, whole_log
+from infra.answers.members import members
+from infra.answers.portfolio import money_table
+from infra.answers.question import Answer, Item, Panel, Question
+from infra.answers.text import Block, Line, Remark
+from infra.bootstrap import Accord
+from projections import PROPOSALS
+from projections.fold import Dispatch, Folded, fold_all
+from projections.portfolio import Member
+from projections.proposals import OPEN, OpenProposal, OpenProposals
+from projections.results import Money as Owing
+
+
+class Overdue(Item):
+    """A statement that is not paid, after its due day."""
+
+    partnership: str
+    """The partnership."""
+    statement: str
+    """The statement."""
+    text: str
+    """Who owes how much to whom, since which day, in words."""
+
+
+class Disputed(Item):
+    """An open dispute, with what it holds and whose turn it is."""
+
+    partnership: str
+    """The partnership."""
+    dispute: str
+    """The identifier of the dispute."""
+    opened_by: str
+    """The party that opened it."""
+    since: datetime
+    """When it was opened."""
+    about: str | None
+    """What earned the disputed money; null if no money is disputed."""
+    held: Money | None
+    """The amount on hold; null if no money is disputed."""
+    description: str
+    """What is disputed, in words."""
+    mediator: str | None
+    """Who mediates, once mediation started."""
+    proposal: str | None
+    """The proposal to end it that awaits its answer."""
+    turn: tuple[str, ...]
+    """The parties that act next: the one that answers the proposal, else both."""
+
+
+class PartyOwed(Item):
+    """What one party owes, is owed and disputes."""
+
+    party: str
+    """The party."""
+    name: str
+    """The party's name."""
+    partners: tuple[Owing, ...]
+    """By partnership and currency."""
+    total: tuple[Owing, ...]
+    """Over all partnerships, by currency."""
+    overdue: tuple[Overdue, ...]
+    """The statements that are overdue."""
+    disputes: tuple[Disputed, ...]
+    """The open disputes."""
+
+
+class Owed(Answer):
+    """What the parties that began partnerships owe, are owed and dispute."""
+
+    moment: datetime | None
+    """The moment that due days are compared with, as in the portfolio; null if there is none."""
+    parties: tuple[PartyOwed, ...]
+    """A party is shown its own alone."""
+
+
+def ask(accord: Accord, when: AsOf = NOW) -> Owed:
+    """Return what each party owes, is owed and disputes. A party is shown its own alone."""
+    whole = portfolio.ask(accord, None, when)
+    overdue: dict[str, list[Overdue]] = {}
+    disputes: dict[str, list[Disputed]] = {}
+    for member in members(accord, when):
+        overdue.setdefault(member.party, []).extend(_overdue(member))
+        if any(each.rule == DISPUTE_OPENED for each in member.alerts):
+            events = whole_log(accord.history, member.id, when)
+            disputes.setdefault(member.party, []).extend(_disputes(member, events))
+    return Owed(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        moment=whole.moment,
+        parties=tuple(
+            PartyOwed(
+                party=each.party,
+                name=each.name,
+                partners=tuple(of for line in each.partners for of in line.money),
+                total=each.money,
+                overdue=tuple(overdue.get(each.party, ())),
+                disputes=tuple(disputes.get(each.party, ())),
+            )
+            for each in whole.portfolios
+        ),
+    )
+
+
+def _overdue(member: Member) -> Iterator[Overdue]:
+    for each in member.alerts:
+        if each.rule == STATEMENT_OVERDUE:
+            yield Overdue(partnership=member.id, statement=each.window, text=each.text)
+
+
+def _disputes(member: Member, events: Iterable[Recorded]) -> Iterator[Disputed]:
+    """Yield the open disputes of a partnership, in the order in which they were opened."""
+    opened: dict[str, tuple[DisputeOpened, Recorded]] = {}
+    mediators: dict[str, str] = {}
+    proposals, dispatch = Folded(), Dispatch([PROPOSALS])
+    for recorded in events:
+        fold_all(dispatch, [proposals], (recorded,))
+        match recorded.event:
+            case DisputeOpened() as event:
+                opened[event.dispute] = (event, recorded)
+            case MediationStarted(dispute=dispute, mediator=mediator):
+                mediators[dispute] = mediator
+            case DisputeResolved(dispute=dispute):
+                opened.pop(dispute, None)
+            case _:
+                pass
+    waiting: OpenProposals = proposals.rows.get(OPEN, OpenProposals())
+    for name, (event, recorded) in opened.items():
+        asked = [each for each in waiting.open if each.substream == f"dispute/{name}"]
+        yield Disputed(
+            partnership=member.id,
+            dispute=name,
+            opened_by=recorded.act.party,
+            since=recorded.act.occurred_at,
+            about=event.subject,
+            held=event.amount,
+            description=event.description,
+            mediator=mediators.get(name),
+            proposal=asked[-1].proposal if asked else None,
+            turn=_turn(member.overview.parties, asked),
+        )
+
+
+def _turn(parties: Iterable[str], asked: list[OpenProposal]) -> tuple[str, ...]:
+    """Return who acts next: the party that did not make the last proposal, else both."""
+    return tuple(each for each in parties if not asked or each != asked[-1].party)
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(answer: Owed) -> Iterator[Block]:
+    """Yield what each party owes and is owed, what is overdue, and each dispute."""
+    if not answer.parties:
+        yield Remark("There are no partnerships.")
+    for each in answer.parties:
+        yield Line(f"{each.name} ({each.party}), {answer.moment:%Y-%m-%d}", "bold")
+        total = each.total if len(each.partners) > 1 else ()
+        yield money_table(each.party, (*each.partners, *total))
+        if each.overdue:
+            yield Line("overdue", indent=2)
+        for late in each.overdue:
+            yield Line(f"{late.partnership}: {late.text}", indent=4)
+        if each.disputes:
+            yield Line("open disputes", indent=2)
+        for dispute in each.disputes:
+            yield from _dispute(dispute)
+        yield Line()
+
+
+def _dispute(each: Disputed) -> Iterator[Block]:
+    held = f"{each.held} on hold for {each.about}" if each.held else "no money on hold"
+    opened = f"opened by {each.opened_by} on {each.since:%Y-%m-%d}"
+    yield Line(f"{each.partnership}, dispute {each.dispute}: {held}, {opened}", indent=4)
+    yield Line(each.description, indent=6)
+    if each.mediator:
+        yield Line(f"{each.mediator} mediates.", indent=6)
+    if each.proposal:
+        turn = f"{each.turn[0]} answers proposal {each.proposal} (AcceptResolution)."
+    else:
+        turn = (
+            f"{' or '.join(each.turn)} proposes how it ends (ProposeResolution), or "
+            f"{each.opened_by} withdraws it (WithdrawDispute)."
+        )
+    yield Line(turn, indent=6)
+
+
+OWED = Question(
+    "owed",
+    ask,
+    text,
+    path="/v1/owed",
+    panel=Panel.COMPARE,
+    help="List what each party owes, is owed and disputes, with whose turn it is.",
+)

@@ -1,0 +1,101 @@
+"""What is owed and disputed: each dispute with what it holds, since when, and whose turn it is."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.bilateral import DeclineProposal
+from domain.dispute import (
+    AcceptResolution,
+    OpenDispute,
+    ProposeResolution,
+    StartMediation,
+    WithdrawDispute,
+)
+from domain.kernel import Command
+from infra.answers import owed
+from infra.answers.logs import AsOf
+from infra.answers.owed import Disputed, Owed
+from tests.feeds import simulated
+from tests.infra.answers.helpers import printed
+from tests.life import OURS, THEIRS, after, example
+from tests.stories import Story
+
+NAME = example(OpenDispute).dispute
+PROPOSE = example(ProposeResolution)
+
+
+def asked(folder: Path, story: Story, when: AsOf | None = None) -> Owed:
+    with simulated(folder) as accord:
+        accord.history.append(story.history)
+        accord.runner.catch_up()
+        return owed.ask(accord) if when is None else owed.ask(accord, when)
+
+
+def disputes(folder: Path, story: Story) -> tuple[Disputed, ...]:
+    return tuple(each for party in asked(folder, story).parties for each in party.disputes)
+
+
+def test_an_open_dispute_is_named_with_what_it_holds_and_since_when(tmp_path: Path) -> None:
+    story = after(OpenDispute)
+    opened = example(OpenDispute)
+    (found,) = disputes(tmp_path, story)
+
+    assert (found.dispute, found.about, found.description) == (
+        NAME,
+        opened.subject,
+        opened.description,
+    )
+    assert (found.since, found.mediator) == (story.now, None)
+    assert found.held is not None
+    assert found.held.amount > 0
+    assert set(found.turn) == {OURS, THEIRS}
+
+
+def test_the_party_that_is_asked_to_end_a_dispute_has_the_turn(tmp_path: Path) -> None:
+    story = after(OpenDispute)
+    story.when(OURS, PROPOSE)
+    answer = asked(tmp_path, story)
+    (found,) = (each for party in answer.parties for each in party.disputes)
+
+    assert (found.proposal, found.turn) == (PROPOSE.proposal, (THEIRS,))
+    assert f"{THEIRS} answers proposal {PROPOSE.proposal} (AcceptResolution)." in printed(
+        owed.text(answer)
+    )
+
+
+def test_after_a_refusal_both_have_the_turn_again(tmp_path: Path) -> None:
+    story = after(OpenDispute)
+    story.when(OURS, PROPOSE)
+    refusal = DeclineProposal(
+        within=f"dispute/{NAME}",
+        agreement="Resolution",
+        proposal=PROPOSE.proposal,
+        reason="Too little.",
+    )
+    story.when(THEIRS, refusal)
+    (found,) = disputes(tmp_path, story)
+
+    assert (found.proposal, set(found.turn)) == (None, {OURS, THEIRS})
+
+
+def test_a_mediator_is_named(tmp_path: Path) -> None:
+    story = after(OpenDispute)
+    story.when(OURS, StartMediation(dispute=NAME, mediator="Ada Ruiz"))
+    (found,) = disputes(tmp_path, story)
+
+    assert found.mediator == "Ada Ruiz"
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_a_dispute_that_ended_is_not_listed(tmp_path: Path, *, agreed: bool) -> None:
+    story = after(OpenDispute)
+    ends: list[tuple[str, Command]] = (
+        [(OURS, PROPOSE), (THEIRS, AcceptResolution(dispute=NAME, proposal=PROPOSE.proposal))]
+        if agreed
+        else [(OURS, WithdrawDispute(dispute=NAME, reason="Settled."))]
+    )
+    for party, command in ends:
+        story.when(party, command)
+
+    assert disputes(tmp_path, story) == ()
