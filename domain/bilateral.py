@@ -6,9 +6,9 @@ agreement are made from it. What an agreement decides beyond that is in its thre
 `complete` and `recorded`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import Field, StringConstraints, create_model
 
@@ -21,6 +21,7 @@ from domain.consent import (
     propose,
     with_acceptance,
     with_decline,
+    with_lapse,
     with_proposal,
     with_withdrawal,
     withdraw,
@@ -136,6 +137,12 @@ class ProposalWithdrawn(ProposalEnded):
     """A party took back a proposal of its own."""
 
 
+class ProposalLapsed(ProposalEnded):
+    """An open proposal ended because the parties settled what it is about in another way."""
+
+    context_only = False
+
+
 class BilateralAgreement(Event, abstract=True):
     """What both parties agreed. The commands and events that lead to it are made from its fields.
 
@@ -230,6 +237,11 @@ class BilateralAgreement(Event, abstract=True):
         """Return the commands with which the other party answers a proposal, the consent first."""
         found = (cls.accepts, cls.counters, DeclineProposal)
         return tuple(each for each in found if each is not None)
+
+    @classmethod
+    def replaces_earlier(cls) -> bool:
+        """Whether an agreement takes the place of the one before it of the same identity."""
+        return cls.counted == "agreed_version"
 
     @property
     def proposal_ref(self) -> str | None:
@@ -444,7 +456,7 @@ class BilateralAgreements:
                 proposals = with_decline(event.counters, event, proposals)
             return self._with(kind, with_proposal(name, event, proposals, act))
         if isinstance(event, ProposalEnded):
-            folds = with_decline if isinstance(event, ProposalDeclined) else with_withdrawal
+            folds = _ENDS[type(event)]
             kind = kind_named(event.agreement)
             return self._with(kind, folds(event.proposal, event, self.proposals_of(kind)))
         if isinstance(event, BilateralAgreement):
@@ -459,6 +471,13 @@ class BilateralAgreements:
 
     def _with(self, kind: type[BilateralAgreement], proposals: Proposals) -> "BilateralAgreements":
         return replace(self, proposals={**self.proposals, kind.wire: proposals})
+
+
+_ENDS: Final[Mapping[type[Event], Callable[[str, Event, Proposals], Proposals]]] = {
+    ProposalDeclined: with_decline,
+    ProposalWithdrawn: with_withdrawal,
+    ProposalLapsed: with_lapse,
+}
 
 
 def kind_named(name: str) -> type[BilateralAgreement]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from domain.kernel import (
     CLOCK_SKEW,
@@ -31,11 +32,13 @@ class Proposal:
     """The event that declined it, or that answered it with another proposal."""
     withdrawn: Event | None = None
     """The event with which its party took it back."""
+    lapsed: Event | None = None
+    """The event that ended it because what it is about was settled otherwise."""
 
     @property
     def is_open(self) -> bool:
-        """Whether it was neither answered nor taken back."""
-        return not self.accepted and self.declined is None and self.withdrawn is None
+        """Whether it was neither answered nor taken back, and has not lapsed."""
+        return not self.accepted and not (self.declined or self.withdrawn or self.lapsed)
 
     def open_to(self, party: str) -> bool:
         """Whether the party can accept it or decline it."""
@@ -110,6 +113,8 @@ def acceptable(
         )
     if existing.accepted:
         return None
+    if existing.lapsed is not None:
+        raise lapsed(proposal, existing.lapsed)
     if waits_in and existing.made_at > act.occurred_at + CLOCK_SKEW:
         # The proposal came later, so its author could have seen what was accepted in advance.
         raise Refused(
@@ -162,6 +167,16 @@ def _answered(proposal: str) -> NotNow:
     )
 
 
+def lapsed(proposal: str, event: Any) -> NotNow:  # noqa: ANN401 - a `ProposalLapsed`
+    """Return the refusal of an answer to a proposal that has lapsed."""
+    return NotNow(
+        "proposal-lapsed",
+        f"The proposal {proposal} has lapsed: {event.reason}",
+        "Make another proposal.",
+        proposal=proposal,
+    )
+
+
 def awaited(proposal: str, waits_in: str | None) -> Awaited | None:
     """Return what an answer waits for whose proposal is not on record; None if it does not wait."""
     words = f"proposal {proposal} of {waits_in}"
@@ -187,6 +202,14 @@ def with_decline(proposal: str, event: Event, proposals: Proposals) -> Proposals
     if existing is None:  # As in `with_acceptance`.
         return proposals
     return {**proposals, proposal: replace(existing, declined=event)}
+
+
+def with_lapse(proposal: str, event: Event, proposals: Proposals) -> Proposals:
+    """Return the proposals with one of them lapsed by `event`."""
+    existing = proposals.get(proposal)
+    if existing is None:  # As in `with_acceptance`.
+        return proposals
+    return {**proposals, proposal: replace(existing, lapsed=event)}
 
 
 def with_withdrawal(proposal: str, event: Event, proposals: Proposals) -> Proposals:

@@ -21,6 +21,7 @@ from domain.bilateral import (
     BilateralAgreement,
     ProposalDeclined,
     ProposalEnded,
+    ProposalLapsed,
     ProposalWithdrawn,
 )
 from domain.calendar import add, bounds, following, month_of, months_of, quarter_of
@@ -555,7 +556,7 @@ def _countered_text(event: Any) -> str:  # noqa: ANN401 - made
 
 
 def _ended(event: ProposalEnded) -> str:
-    return "declined" if isinstance(event, ProposalDeclined) else "withdrawn"
+    return event.wire.removeprefix("Proposal").lower()
 
 
 # --- the table ---------------------------------------------------------------------------------
@@ -842,7 +843,7 @@ RULES = (
                     lambda e: answer_ref(e.agreement, e.proposal),
                     lambda e: f"Proposal {e.proposal} was {_ended(e)}: {e.reason}",
                 )
-                for each in (ProposalDeclined, ProposalWithdrawn)
+                for each in (ProposalDeclined, ProposalWithdrawn, ProposalLapsed)
             ),
         ),
         alert=DeadlineAlert(

@@ -16,6 +16,7 @@ from domain import (
     formation,
     health,  # noqa: F401 - importing it registers its commands and events
     keyring,
+    lapsing,
     markets,  # noqa: F401 - as health
     people,  # noqa: F401 - as health
     priors,  # noqa: F401 - as health
@@ -218,7 +219,19 @@ def decide(
     admit(command, state, act)
     if _settles(command):
         return settlement.decide(command, state.settlement, ledger, state.context, act)
-    return _decision(command)(command, state, act)
+    decided = _decision(command)(command, state, act)
+    return [*decided, *_lapsed(state, decided, act)]
+
+
+def _lapsed(state: Partnership, decided: list[Event], act: Act) -> list[Event]:
+    """Return an event for each open proposal that lapses by what was decided."""
+    agreements = state.context.agreements
+    if not decided or not any(each.is_open for _, _, each in agreements.every_proposal()):
+        return []
+    after = state
+    for event in decided:
+        after = evolve(after, event, act)
+    return lapsing.lapsed(agreements, state.stage, after.stage, decided)
 
 
 def carry_out(state: Partnership) -> list[Event]:

@@ -253,6 +253,7 @@ WORDS: dict[type[Event], Words] = {
     ),
     bilateral.ProposalDeclined: lambda e: f"declined {e.agreement} {e.proposal}: {e.reason}",
     bilateral.ProposalWithdrawn: lambda e: f"withdrew {e.agreement} {e.proposal}: {e.reason}",
+    bilateral.ProposalLapsed: lambda e: f"{e.agreement} {e.proposal} has lapsed: {e.reason}",
     agreement.TermsProposed: lambda e: f"proposed terms {e.proposal}",
     agreement.TermsCountered: lambda e: f"answered {e.counters} with terms {e.proposal}",
     agreement.TermsAccepted: lambda e: f"accepted terms {e.proposal}",

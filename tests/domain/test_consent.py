@@ -8,7 +8,7 @@ from datetime import (
 
 import pytest
 
-from domain.bilateral import DeclineProposal, ProposalDeclined, WithdrawProposal
+from domain.bilateral import DeclineProposal, ProposalDeclined, ProposalLapsed, WithdrawProposal
 from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution, WithdrawDispute
 from domain.execution import (
     ActionAgreed,
@@ -39,6 +39,7 @@ from domain.execution import (
     RaiseIssue,
     ReviewMissed,
 )
+from domain.exit import AgreeExit, AgreeExitWithdrawal, ProposeExit, ProposeExitWithdrawal
 from domain.formation import AgreeCharter, ProposeCharter, ProposeDecisionRule
 from domain.governance import AgreeGovernance, GovernanceEstablished, ProposeGovernance
 from domain.kernel import (
@@ -365,6 +366,83 @@ def test_an_answer_says_which_of_two_proposals_of_one_name_it_means() -> None:
     assert refusal.rule == "which-proposal"
     assert story.when(THEIRS, unclear.model_copy(update={"agreement": "DecisionRule"}))
     assert story.when(THEIRS, example(AgreeCharter))
+
+
+# --- proposals that lapse ----------------------------------------------------------------------
+
+
+def move(proposal: str, due: str) -> Command:
+    """Propose to move the life's milestone."""
+    return example(ProposeMilestone, proposal=proposal, due=due, reason="The plan changed.")
+
+
+def give_up(kind: str, ref: str) -> Command:
+    return example(ProposeCancellation, proposal="give-up", kind=kind, ref=ref)
+
+
+def lapses(story: Story, party: str, command: Command, *proposals: str) -> None:
+    """Assert which proposals lapse by a command, and that nobody can accept them any more."""
+    found = [each for each in story.when(party, command) if isinstance(each, ProposalLapsed)]
+    assert sorted(each.proposal for each in found) == sorted(proposals)
+
+
+def test_an_older_proposal_lapses_when_a_later_one_is_agreed() -> None:
+    story = after(AgreeMilestone)
+    milestone = EXAMPLES[ProposeMilestone].command.milestone
+    story.when(OURS, move("older", "2026-05-01"))
+    story.when(OURS, move("later", "2026-06-01"))
+    story.when(OURS, example(ProposeMilestone, proposal="other", milestone="of-another"))
+
+    lapses(story, THEIRS, AgreeMilestone(proposal="later"), "older")
+
+    refusal = story.refuses(THEIRS, AgreeMilestone(proposal="older"))
+    assert refusal.rule == "proposal-lapsed"
+    assert "A later proposal, later, was agreed." in refusal.detail
+    assert story.when(THEIRS, AgreeMilestone(proposal="other"))
+    assert about(story, milestone).get("answer-overdue") is None
+
+
+def test_a_later_proposal_stays_open_when_an_older_one_is_agreed() -> None:
+    story = after(AgreeMilestone)
+    story.when(OURS, move("older", "2026-05-01"))
+    story.when(OURS, move("later", "2026-06-01"))
+
+    lapses(story, THEIRS, AgreeMilestone(proposal="older"))
+
+    assert story.when(THEIRS, AgreeMilestone(proposal="later"))
+
+
+def test_what_is_given_up_is_moved_no_more() -> None:
+    story = after(AgreeMilestone)
+    story.when(OURS, give_up("milestone", EXAMPLES[ProposeMilestone].command.milestone))
+    story.when(OURS, move("later", "2026-06-01"))
+
+    lapses(story, THEIRS, AgreeCancellation(proposal="give-up"), "later")
+
+
+def test_what_is_done_is_given_up_no_more() -> None:
+    story = after(AgreeAction)
+    action = EXAMPLES[ProposeAction].command
+    story.when(EXAMPLES[ProposeAction].party, give_up("action", action.action))
+
+    lapses(story, action.owner, CompleteAction(action=action.action), "give-up")
+
+
+def test_what_no_stage_takes_any_more_lapses() -> None:
+    story = after(AgreeMilestone)
+    story.when(OURS, move("later", "2026-06-01"))
+    story.when(OURS, example(ProposeExit, exit="early", effective_on="2026-12-01"))
+
+    lapses(story, THEIRS, AgreeExit(exit="early"), "later")
+    assert story.refuses(THEIRS, AgreeMilestone(proposal="later")).rule == "wrong-stage"
+
+
+def test_a_proposal_to_end_lapses_with_the_exit_that_is_withdrawn() -> None:
+    story = after(AgreeExit)
+    story.when(OURS, example(ProposeExit, exit="sooner", effective_on="2026-12-30"))
+    story.when(OURS, example(ProposeExitWithdrawal, exit=EXAMPLES[ProposeExit].command.exit))
+
+    lapses(story, THEIRS, example(AgreeExitWithdrawal), "sooner")
 
 
 # --- proposals on deals and disputes -----------------------------------------------------------
