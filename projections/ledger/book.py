@@ -772,10 +772,12 @@ class Book:
         name = f"{month}|{key.item}|{self._what(key.subject)}|{key.currency}|{key.to}"
         total = row.amounts.get(name, Decimal(0)) + amount
         others = {of: each for of, each in row.amounts.items() if of != name}
-        self.put(f"{EARNED}{year}", EarnedRow({**others, name: total} if total else others))
+        amounts = {**others, name: total} if total else others
+        self.put(f"{EARNED}{year}", EarnedRow(amounts))
         totals = self.row(TOTALS, TotalsRow)
-        if year not in totals.years:
-            self.put(TOTALS, replace(totals, years=tuple(sorted((*totals.years, year)))))
+        years = {*totals.years, year} if amounts else {*totals.years} - {year}
+        if len(years) != len(totals.years):
+            self.put(TOTALS, replace(totals, years=tuple(sorted(years))))
 
     def _what(self, subject: str) -> str:
         """Return what an entry is (revenue, cost, penalty); empty for other subjects."""

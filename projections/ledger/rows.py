@@ -360,7 +360,7 @@ class TotalsRow:
     held: Mapping[str, Sum] = field(default_factory=dict)
     statements: tuple[Stated, ...] = ()
     years: tuple[str, ...] = ()
-    """The years with lines: each has a row of what they come to."""
+    """The years whose lines come to something: each has a row of what they come to."""
 
 
 @dataclass(frozen=True)

@@ -373,11 +373,15 @@ def test_an_answer_says_which_of_two_proposals_of_one_name_it_means() -> None:
 
 def move(proposal: str, due: str) -> Command:
     """Propose to move the life's milestone."""
-    return example(ProposeMilestone, proposal=proposal, due=due, reason="The plan changed.")
+    moved: Command = example(
+        ProposeMilestone, proposal=proposal, due=due, reason="The plan changed."
+    )
+    return moved
 
 
 def give_up(kind: str, ref: str) -> Command:
-    return example(ProposeCancellation, proposal="give-up", kind=kind, ref=ref)
+    given_up: Command = example(ProposeCancellation, proposal="give-up", kind=kind, ref=ref)
+    return given_up
 
 
 def lapses(story: Story, party: str, command: Command, *proposals: str) -> None:
@@ -388,7 +392,7 @@ def lapses(story: Story, party: str, command: Command, *proposals: str) -> None:
 
 def test_an_older_proposal_lapses_when_a_later_one_is_agreed() -> None:
     story = after(AgreeMilestone)
-    milestone = EXAMPLES[ProposeMilestone].command.milestone
+    milestone = example(ProposeMilestone).milestone
     story.when(OURS, move("older", "2026-05-01"))
     story.when(OURS, move("later", "2026-06-01"))
     story.when(OURS, example(ProposeMilestone, proposal="other", milestone="of-another"))
@@ -414,7 +418,7 @@ def test_a_later_proposal_stays_open_when_an_older_one_is_agreed() -> None:
 
 def test_what_is_given_up_is_moved_no_more() -> None:
     story = after(AgreeMilestone)
-    story.when(OURS, give_up("milestone", EXAMPLES[ProposeMilestone].command.milestone))
+    story.when(OURS, give_up("milestone", example(ProposeMilestone).milestone))
     story.when(OURS, move("later", "2026-06-01"))
 
     lapses(story, THEIRS, AgreeCancellation(proposal="give-up"), "later")
@@ -422,7 +426,7 @@ def test_what_is_given_up_is_moved_no_more() -> None:
 
 def test_what_is_done_is_given_up_no_more() -> None:
     story = after(AgreeAction)
-    action = EXAMPLES[ProposeAction].command
+    action = example(ProposeAction)
     story.when(EXAMPLES[ProposeAction].party, give_up("action", action.action))
 
     lapses(story, action.owner, CompleteAction(action=action.action), "give-up")
@@ -440,7 +444,7 @@ def test_what_no_stage_takes_any_more_lapses() -> None:
 def test_a_proposal_to_end_lapses_with_the_exit_that_is_withdrawn() -> None:
     story = after(AgreeExit)
     story.when(OURS, example(ProposeExit, exit="sooner", effective_on="2026-12-30"))
-    story.when(OURS, example(ProposeExitWithdrawal, exit=EXAMPLES[ProposeExit].command.exit))
+    story.when(OURS, example(ProposeExitWithdrawal, exit=example(ProposeExit).exit))
 
     lapses(story, THEIRS, example(AgreeExitWithdrawal), "sooner")
 

@@ -186,7 +186,8 @@ def number_of(made: Production, message: Any) -> tuple[str, int, bool]:  # noqa:
     if message.topic == made.topics.events:
         return "event", index_of(message), True
     if message.topic == made.topics.kpis:
-        return "figure", index_in(message), False
+        # A figure that is removed has no content, so the number is that of its identifier.
+        return "figure", int(header(message, "ce_id").rpartition("@")[2]), False
     if header(message, "ce_type") == CHECKPOINT:
         return "checkpoint", int(body(message)["size"]), False
     return "item", index_in(message), True

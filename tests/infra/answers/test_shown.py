@@ -46,6 +46,7 @@ NOT_IN_THE_LIFE: Final = """
 show: AdoptionProposed AdoptionPartAgreed PartnershipAdopted AgreementAdopted AgreementAmended
     CandidateDeclined ExplorationClosed IssueEscalated MilestoneMissed ReviewMissed
 history: BundleExported FullViewTaken KeyRegistered KeyRevoked KeyRotated PersonErased
+    ProposalLapsed
 alerts: RuleBreached RuleBreachWithdrawn
 portfolio: PortfolioDefined
 """
