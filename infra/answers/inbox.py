@@ -46,7 +46,7 @@ from infra.answers import cursors
 from infra.answers.logs import NOW, AsOf, of_each, row_of_each, sight_of, size_of, whole_log
 from infra.answers.members import PAGE, names_of
 from infra.answers.question import Item, Page, Paging, Parameter, Question
-from infra.answers.text import Block, Line, Remark
+from infra.answers.text import Block, Line, Remark, agreement_words
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from infra.store.history import partnerships
@@ -332,15 +332,15 @@ def _of_proposal(rows: _Rows, proposal: OpenProposal) -> Iterator[InboxItem]:
             partnership=rows.id,
             party=party,
             ref=proposal.proposal,
-            text=f"{proposal.party} proposed {_in_words(proposal.agreement)} {proposal.proposal}"
-            + (f" in {proposal.substream}." if proposal.substream else "."),
+            text=_proposed(proposal),
             events=tuple(_answers(rows, party, proposal)),
         )
 
 
-def _in_words(agreement: str) -> str:
-    """Return the name of an agreement as words: `data sharing` for `DataSharing`."""
-    return "".join(f" {each.lower()}" if each.isupper() else each for each in agreement).strip()
+def _proposed(proposal: OpenProposal) -> str:
+    what = f"{agreement_words(proposal.agreement)} {proposal.proposal}"
+    where = f" in {proposal.substream}" if proposal.substream else ""
+    return f"{proposal.party} proposed {what}{where}."
 
 
 def _answers(rows: _Rows, party: str, proposal: OpenProposal) -> Iterator[EventToSend]:

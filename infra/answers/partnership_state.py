@@ -364,6 +364,8 @@ class OpenDeadline(Item):
 
     due: datetime
     """The moment at which it has passed."""
+    last_day: date | None
+    """The last day in time, in the time zone of the terms; null for what happens at a moment."""
     kind: DeadlineKind
     """What is due."""
     ref: str

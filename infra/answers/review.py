@@ -47,7 +47,7 @@ from infra.answers.parameters import Name
 from infra.answers.partnership_state import OpenDeadline, Party
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, PeriodName, Question
 from infra.answers.show import open_deadlines, parties_of
-from infra.answers.show_text import DEADLINES, people_of
+from infra.answers.show_text import deadline_words, people_of
 from infra.answers.text import Block, Line, Table, amount, figure, minute, number
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
@@ -500,10 +500,7 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
     yield f"deals won in {page.period}", [_sourced(each) for each in page.sourced]
     yield (
         "next",
-        [
-            f"{each.due:%Y-%m-%d}  {DEADLINES[each.kind].format(each.ref)}"
-            for each in page.deadlines
-        ],
+        [f"{each.last_day or each.due.date()}  {deadline_words(each)}" for each in page.deadlines],
     )
 
 

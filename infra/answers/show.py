@@ -19,6 +19,7 @@ from domain.bilateral import (
 )
 from domain.budgets import budgets
 from domain.consent import Proposal
+from domain.deadlines import DeadlineKind
 from domain.declarations import Declarations
 from domain.dispute import EvidenceSubmitted
 from domain.execution import (
@@ -299,10 +300,26 @@ def _records(found: Iterable[RecordSummary]) -> tuple[RecordSummary, ...]:
     return tuple(sorted(found, key=lambda each: each.at, reverse=True))
 
 
+_WITHIN_A_DAY: Final = frozenset(
+    {
+        DeadlineKind.MILESTONE,
+        DeadlineKind.REVIEW,
+        DeadlineKind.ACTION,
+        DeadlineKind.IMPROVEMENT,
+        DeadlineKind.CURE,
+        DeadlineKind.ANSWER,
+        DeadlineKind.STATEMENT,
+        DeadlineKind.CADENCE,
+    }
+)
+"""The kinds of deadlines that are met on any moment of their last day."""
+
+
 def open_deadlines(state: partnership.Partnership) -> Iterator[OpenDeadline]:
     """Return the deadlines that have not passed, the next one first."""
     for each in sorted(state.deadlines.values()):
-        yield OpenDeadline(due=each.due, kind=each.kind, ref=each.ref)
+        last_day = each.last_day if each.day and each.kind in _WITHIN_A_DAY else None
+        yield OpenDeadline(due=each.due, last_day=last_day, kind=each.kind, ref=each.ref)
 
 
 def _terms(terms: TermsByDay, moment: datetime) -> AgreedTerms:

@@ -39,6 +39,7 @@ from infra.answers.partnership_state import (
     DisputeSummary,
     Issue,
     Milestone,
+    OpenDeadline,
     Overlap,
     PartnershipState,
     Party,
@@ -48,7 +49,16 @@ from infra.answers.partnership_state import (
     Review,
     TaskState,
 )
-from infra.answers.text import Block, Line, Table, amount, counted, minute, number
+from infra.answers.text import (
+    Block,
+    Line,
+    Table,
+    agreement_words,
+    amount,
+    counted,
+    minute,
+    number,
+)
 
 
 def text(state: PartnershipState) -> Iterator[Block]:
@@ -89,7 +99,9 @@ def text(state: PartnershipState) -> Iterator[Block]:
     )
     records = [(minute(each.at), each.party, each.text) for each in state.records]
     yield Table(["RECORDED", "BY", "WHAT"], records, "also on record", 2)
-    deadlines = [(minute(each.due), _in_words(each.kind, each.ref)) for each in state.deadlines]
+    deadlines = [
+        (str(each.last_day or minute(each.due)), deadline_words(each)) for each in state.deadlines
+    ]
     yield Table(["DUE", "DEADLINE"], deadlines, "open deadlines", 2)
 
 
@@ -460,8 +472,15 @@ def _owed(balance: Balance) -> str:
     return f"{balance.payer} owes {balance.payee} {amount(balance.amount, balance.currency)}"
 
 
-def _in_words(kind: DeadlineKind, ref: str) -> str:
-    return DEADLINES[kind].format(cadence_words(ref) if kind is DeadlineKind.CADENCE else ref)
+def deadline_words(deadline: OpenDeadline) -> str:
+    """Return what a deadline is for, as the end of a sentence."""
+    words = deadline.ref
+    if deadline.kind is DeadlineKind.CADENCE:
+        words = cadence_words(deadline.ref)
+    elif deadline.kind is DeadlineKind.ANSWER:
+        agreement, _, proposal = deadline.ref.partition("/")
+        words = f"{agreement_words(agreement)} {proposal}"
+    return DEADLINES[deadline.kind].format(words)
 
 
 DEADLINES = {
@@ -475,7 +494,7 @@ DEADLINES = {
     DeadlineKind.EXIT: "the exit takes effect on {}",
     DeadlineKind.CURE: "the cure period of breach {} ends",
     DeadlineKind.IMPROVEMENT: "improvement plan {} is due",
-    DeadlineKind.ANSWER: "the answer to proposal {} is due",
+    DeadlineKind.ANSWER: "the answer to the proposed {} is due",
     DeadlineKind.REMINDER: "a reminder of {}",
     DeadlineKind.CADENCE: "the next {} is due",
     DeadlineKind.ACTION: "action {} is due",

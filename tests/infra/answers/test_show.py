@@ -335,6 +335,16 @@ def test_a_waiver_shows_who_granted_it_why_and_for_which_rule(tmp_path: Path) ->
     )
 
 
+def test_a_deadline_is_shown_on_its_last_day(demo: Accord) -> None:
+    state = ask(demo, "growthos-harbourlight", when=AsOf(at=day("2026-09-21")))
+
+    (deadline,) = [each for each in state.deadlines if each.ref == "certified"]
+    assert f"{deadline.last_day}" == "2026-09-25"
+    lines = printed(text(state))
+    assert "2026-09-25        milestone certified is due" in lines
+    assert "the next strategic review is due" in lines
+
+
 def test_every_kind_of_deadline_has_words() -> None:
     assert DEADLINES.keys() == set(DeadlineKind)
     assert all(each.format("REF").count("REF") == 1 for each in DEADLINES.values())
