@@ -72,9 +72,9 @@ def acceptable(
 ) -> Proposal | None:
     """Return the proposal that `act.party` may accept, None if it was accepted already.
 
-    Raises `Refused` if there is no such proposal, if the accepting party made it, or if it was
-    declined. With `waits_in`, such as "deal D-1", an acceptance waits for its proposal there, and
-    accepts only a proposal that was made before it.
+    Raises `Refused` if there is no such proposal, if the accepting party made it, if it is not open
+    any more, or if it was made after it is said to be accepted. With `waits_in`, such as "deal
+    D-1", an acceptance waits for its proposal there.
     """
     existing = proposals.get(proposal)
     if existing is None:
@@ -115,7 +115,7 @@ def acceptable(
         return None
     if existing.lapsed is not None:
         raise lapsed(proposal, existing.lapsed)
-    if waits_in and existing.made_at > act.occurred_at + CLOCK_SKEW:
+    if existing.made_at > act.occurred_at + CLOCK_SKEW:
         # The proposal came later, so its author could have seen what was accepted in advance.
         raise Refused(
             "accepted-before-proposed",

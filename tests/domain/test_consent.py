@@ -4,6 +4,7 @@ from datetime import (
     UTC,
     date,
     datetime,
+    timedelta,
 )
 
 import pytest
@@ -366,6 +367,18 @@ def test_an_answer_says_which_of_two_proposals_of_one_name_it_means() -> None:
     assert refusal.rule == "which-proposal"
     assert story.when(THEIRS, unclear.model_copy(update={"agreement": "DecisionRule"}))
     assert story.when(THEIRS, example(AgreeCharter))
+
+
+def test_nothing_is_accepted_before_it_was_proposed() -> None:
+    story = after(AgreeMilestone)
+    story.wait(days=3)
+    story.when(OURS, move("later", "2026-06-01"))
+
+    early = f"{story.now - timedelta(days=2):%Y-%m-%d}"
+    refusal = story.refuses(THEIRS, AgreeMilestone(proposal="later"), happened=early)
+
+    assert refusal.rule == "accepted-before-proposed"
+    assert story.when(THEIRS, AgreeMilestone(proposal="later"))
 
 
 # --- proposals that lapse ----------------------------------------------------------------------

@@ -237,7 +237,7 @@ def test_data_of_a_day_before_the_pilot_started_bear_nothing_out() -> None:
 
 def test_a_pilot_starts_when_that_is_recorded_and_not_when_somebody_says_it_did() -> None:
     story = before(RegisterHypothesis)
-    story.when(OURS, example(RegisterHypothesis))
+    story.when(OURS, example(RegisterHypothesis), happened="2026-01-09")
     story.on("2026-02-10")
     story.when(THEIRS, GO, happened="2026-01-10")
 

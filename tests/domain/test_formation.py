@@ -397,7 +397,8 @@ def test_an_amendment_is_agreed_after_the_terms_that_it_amends() -> None:
     story = after(AcceptTerms)
     agreed_at = f"{story.now:%Y-%m-%dT%H:%M}"
     story.wait(hours=1)
-    story.when(OURS, ProposeTerms(proposal="b", items=ITEMS, effective_from=JULY))
+    amendment = ProposeTerms(proposal="b", items=ITEMS, effective_from=JULY)
+    story.when(OURS, amendment, happened=agreed_at)
 
     refusal = story.refuses(THEIRS, AcceptTerms(proposal="b"), happened=agreed_at)
 
