@@ -57,7 +57,7 @@ from domain.kernel import Act, Event
 from domain.payouts import Payouts
 from domain.renewal import AnnualReviewHeld, PartnershipRenewed
 from domain.response import Office, Response, Severity
-from domain.terms import Cadence, DayRules
+from domain.terms import Cadence
 from domain.terms_by_day import TermsByDay
 from domain.values import Day, Slug
 
@@ -331,11 +331,6 @@ def _review(event: ReviewScheduled, _: Act, terms: TermsByDay) -> Deadline:
     return _end_of_day(DeadlineKind.REVIEW, event.review, day, terms)._replace(since=event.at)
 
 
-def _rules(terms: TermsByDay, day: date) -> DayRules:
-    """Return how long before a day people are reminded, and how long an answer may take."""
-    return terms.frame(day).days if terms.is_agreed else DayRules()
-
-
 def _escalation(event: IssueRaised, act: Act, _: TermsByDay, __: Deadlines) -> Iterator[Deadline]:
     """Yield when an issue is escalated; words that are corrected change nothing of it."""
     if event.change_reason is None:
@@ -347,7 +342,7 @@ def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN40
     """Return by when a proposal is answered."""
     kind = event.agreement
     day = terms.day(act.occurred_at)
-    last = day + timedelta(days=_rules(terms, day).answer_days)
+    last = terms.answer_until(day)
     ref = answer_ref(kind.name, getattr(event, kind.called))
     deadline = _end_of_day(DeadlineKind.ANSWER, ref, last, terms)
     return deadline._replace(since=act.occurred_at, asked_by=act.party)
@@ -993,7 +988,7 @@ def _with_reminder(deadline: Deadline, act: Act, terms: TermsByDay) -> Deadline:
     if not rule.reminds_of:
         return deadline
     moment = deadline.since if rule.at_its_moment else deadline.due
-    before = timedelta(hours=_rules(terms, terms.day(act.occurred_at)).remind_hours)
+    before = timedelta(hours=terms.day_rules(terms.day(act.occurred_at)).remind_hours)
     at = max(moment - before, act.occurred_at)
     return deadline._replace(remind_at=at if at < moment else None)
 

@@ -472,16 +472,16 @@ def _improvement_was_tried(
     """Yield what leaving for underperformance requires (C23, C27).
 
     A plan was agreed and its time is over, or the other party declined the plan that `party`
-    proposed, or left it unanswered until its deadline.
+    proposed, or left it unanswered until its deadline and beyond the agreed days for an answer.
     """
     agreed_until = plan_deadline(context.agreements)
     proposals = context.agreements.proposals_of(ImprovementPlanAgreed).values()
-    unwilling = any(_was_refused(each, party, day) for each in proposals)
+    unwilling = any(_was_refused(each, party, day, context.terms) for each in proposals)
     yield Requirement(
         "improvement-plan-first",
         agreed_until is not None or unwilling,
         "No improvement plan was agreed, and none was declined or left unanswered until its "
-        "deadline.",
+        "deadline and the last day for an answer.",
         "Diagnose the cause, then propose a plan (DiagnoseRootCause, ProposeImprovementPlan).",
     )
     yield Requirement(
@@ -492,10 +492,11 @@ def _improvement_was_tried(
     )
 
 
-def _was_refused(plan: Proposal, party: str, day: date) -> bool:
+def _was_refused(plan: Proposal, party: str, day: date, terms: TermsByDay) -> bool:
     deadline: date = plan.proposed.deadline  # type: ignore[attr-defined] # of an improvement plan
-    # A plan whose time was over when it was proposed gave the other party no chance to answer.
-    unanswered = plan.is_open and plan.made_at.date() <= deadline < day
+    made = terms.day(plan.made_at)
+    # A plan whose time was over when it was proposed gave the other party no chance to improve.
+    unanswered = plan.is_open and made <= deadline < day and terms.answer_until(made) < day
     return plan.party == party and (plan.declined is not None or unanswered)
 
 

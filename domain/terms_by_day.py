@@ -25,7 +25,7 @@ from domain import terms
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy
 from domain.calendar import add, add_months, is_as_long, subtract
-from domain.terms import NEEDED, Frame, Item, named
+from domain.terms import NEEDED, DayRules, Frame, Item, named
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -147,6 +147,14 @@ class TermsByDay:
             msg = "no terms are agreed"
             raise LookupError(msg)
         return _at(self._frames, day)
+
+    def day_rules(self, day: date) -> DayRules:
+        """Return how long before a day people are reminded, and how long an answer may take."""
+        return self.frame(day).days if self.is_agreed else DayRules()
+
+    def answer_until(self, day: date) -> date:
+        """Return the last day on which a proposal made on `day` is answered in time."""
+        return day + timedelta(days=self.day_rules(day).answer_days)
 
     def items(self, day: date) -> tuple[Item, ...]:
         """Return the items in force on a day, with their names, whether or not they accrue."""

@@ -1,6 +1,6 @@
 """Ways out: an exit that both agree, one that both withdraw, a breach and its cure (C27)."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -390,6 +390,18 @@ def test_a_plan_left_unanswered_until_its_deadline_opens_the_way() -> None:
     story.on("2026-04-01T00:00")
 
     assert story.refuses(THEIRS, weak()).rule == "improvement-plan-first"
+    assert story.when(OURS, weak())
+
+
+def test_the_other_party_has_its_days_for_an_answer_to_a_plan_of_a_day() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(DiagnoseRootCause))
+    today = story.now.date()
+    story.when(OURS, example(ProposeImprovementPlan, deadline=today))
+    story.on(f"{today + timedelta(days=14)}")
+    assert story.refuses(OURS, weak()).rule == "improvement-plan-first"
+    story.on(f"{today + timedelta(days=15)}")
+
     assert story.when(OURS, weak())
 
 
