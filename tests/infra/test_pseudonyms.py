@@ -135,14 +135,18 @@ def test_a_whole_life_names_nobody_outside_of_the_fields_that_say_so(tmp_path: P
     assert {"growthos-manager", "Ada", "Boris", "Bella", "The chamber"} <= set(known.values())
 
 
-def test_no_alert_names_a_person(tmp_path: Path) -> None:
+def test_an_alert_names_people_only_as_those_who_act(tmp_path: Path) -> None:
     with played(tmp_path) as accord:
         accord.service.handle(from_steps(LIFE))
         accord.runner.catch_up()
-        said = b"".join(answers_of(accord)["said"].values())
+        said = [orjson.loads(each) for each in answers_of(accord)["said"].values()]
 
-    assert said
-    assert not COMMITMENT.search(said.decode())
+    people = {
+        each["person"] for alert in said for each in alert.pop("who_acts", ()) if each.get("person")
+    }
+    assert people
+    assert all(COMMITMENT.fullmatch(each) for each in people)
+    assert not COMMITMENT.search(orjson.dumps(said).decode())
 
 
 # --- commitments -------------------------------------------------------------------------------

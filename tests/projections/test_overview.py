@@ -55,7 +55,7 @@ def test_a_whole_life_passes_all_stages_each_with_its_day() -> None:
         ("exit", "2026-09-13"),
         ("scaling", "2026-09-17"),
         ("exit", "2026-10-01"),
-        ("ended", "2026-12-03"),
+        ("ended", "2026-12-04"),
     ]
 
 
