@@ -234,7 +234,7 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
     profile = _profile(member)
     economics = tuple(sorted({each.kind for each in traits.terms.items(today)}))
     margin = _value(member, "profit_margin")
-    parties, period = member.overview.parties, span.period if span else None
+    parties, period = member.overview.parties, span.asked if span else None
     mine = [each for each in _contributions(member) if each.party == member.party]
     return PartnershipLine(
         id=member.id,

@@ -37,12 +37,14 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The month and the longer period that are asked about, and the period before."""
+    """A period that is asked about, with the month and the longer period of its results."""
 
+    asked: str
+    """The period that is asked about: a month, a quarter or a year."""
     month: str
     """A month (`2026-09`): the last one of the period that has begun."""
     period: str
-    """A quarter (`2026-Q3`) or a year (`2026`)."""
+    """A quarter (`2026-Q3`) or a year (`2026`): what is asked about, or the quarter of a month."""
     before: str
     """The period before, as long as `period`."""
     is_over: bool
@@ -54,7 +56,8 @@ class Span:
         period = quarter_of(asked) if "-" in asked else asked
         begun = [each for each in months_of(asked) if bounds(each)[0] <= moment]
         month = begun[-1] if begun else months_of(asked)[0]
-        return cls(month, period, preceding(period), is_over=bounds(period)[1] <= moment)
+        is_over = bounds(period)[1] <= moment
+        return cls(asked, month, period, preceding(period), is_over=is_over)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,9 +99,10 @@ def text(answer: Portfolios) -> Iterator[Block]:
         if answer.span:
             yield _results(each.partners, answer.span)
         yield _money(each)
-        yield _contributions(each)
-        yield _sourced([(line.id, of) for line in each.partners for of in line.sourced])
-        yield _hours([(line.id, of) for line in each.partners for of in line.hours])
+        period = f" in {answer.span.asked}" if answer.span else ""
+        yield _contributions(each, period)
+        yield _sourced([(line.id, of) for line in each.partners for of in line.sourced], period)
+        yield _hours([(line.id, of) for line in each.partners for of in line.hours], period)
         yield from _load(each.load, each.limits)
         yield from _dependency(each.dependency)
         yield _mix([line for line in each.partners if line.active])
@@ -239,7 +240,7 @@ def money_table(party: str, rows: Iterable[Money]) -> Table:
     )
 
 
-def _contributions(whole: Portfolio) -> Table:
+def _contributions(whole: Portfolio, period: str) -> Table:
     found = [of for line in whole.partners for of in line.contributions]
     theirs = {(of.id, of.currency): of.net for of in found if of.party != whole.party}
     return Table(
@@ -266,12 +267,12 @@ def _contributions(whole: Portfolio) -> Table:
             for of in found
             if of.party == whole.party
         ],
-        title=f"net contribution to {whole.party}, and to the partner",
+        title=f"net contribution{period} to {whole.party}, and to the partner",
         indent=2,
     )
 
 
-def _sourced(found: Iterable[tuple[str, Sourced]]) -> Table:
+def _sourced(found: Iterable[tuple[str, Sourced]], period: str) -> Table:
     """Return a table of the deals won that each party sourced and influenced."""
     return Table(
         ["ID", "PARTY", ">SOURCED", "REVENUE", ">INFLUENCED", "REVENUE"],
@@ -286,7 +287,7 @@ def _sourced(found: Iterable[tuple[str, Sourced]]) -> Table:
             )
             for of, each in found
         ],
-        title="deals won, by who sourced and who influenced them",
+        title=f"deals won{period}, by who sourced and who influenced them",
         indent=2,
     )
 
@@ -295,12 +296,12 @@ def _paid(value: Decimal, currency: str | None) -> str:
     return amount(value, currency) if currency and value else ""
 
 
-def _hours(found: Iterable[tuple[str, Hours]]) -> Table:
+def _hours(found: Iterable[tuple[str, Hours]], period: str) -> Table:
     """Return a table of the hours that each party contributed."""
     return Table(
         ["ID", "PARTY", ">HOURS"],
         [(of, each.party, number(each.hours)) for of, each in found],
-        title="hours contributed",
+        title=f"hours contributed{period}",
         indent=2,
     )
 

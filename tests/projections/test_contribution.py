@@ -157,6 +157,25 @@ def test_a_period_has_its_own_cash_lines_and_contributions() -> None:
     assert shown(story).hours == (Hours(OURS, Decimal(11)),)
 
 
+def test_a_month_has_what_fell_in_it_and_not_what_its_quarter_brought() -> None:
+    story = under(share("10"))
+    sell(story, "D-1", usd("1000.00"))
+    give(story, OURS, "G-1", period="2026-01", hours=Decimal(8))
+    story.on("2026-02-10")
+    pay(story, "D-1", "P-2", usd("500.00"))
+    give(story, OURS, "G-2", period="2026-02", hours=Decimal(3), value=usd("7.00"))
+
+    january, february = (of_party(story, OURS, period=f"2026-0{each}") for each in (1, 2))
+
+    assert [january.revenue, january.owed, january.given, january.net] == [1000, 100, 0, 900]
+    assert [february.revenue, february.owed, february.given, february.net] == [500, 50, 7, 443]
+    assert shown(story, "2026-01").hours == (Hours(OURS, Decimal(8)),)
+    assert shown(story, "2026-02").hours == (Hours(OURS, Decimal(3)),)
+    assert [each.sourced for each in shown(story, "2026-01").sourced] == [1]
+    assert [each.revenue_sourced for each in shown(story, "2026-02").sourced] == [500]
+    assert {each.sourced for each in shown(story, "2026-02").sourced} == {0}
+
+
 def test_what_a_statement_took_still_counts() -> None:
     story = under(share("10"))
     sell(story, "D-1", usd("1000.00"))

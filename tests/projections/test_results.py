@@ -40,11 +40,11 @@ def owed(story: Story, us: str = OURS) -> Money:
 @pytest.mark.parametrize(
     ("asked", "on", "expected"),
     [
-        ("2026-Q3", "2026-08-15", Span("2026-08", "2026-Q3", "2026-Q2", is_over=False)),
-        ("2026-Q3", "2026-10-01", Span("2026-09", "2026-Q3", "2026-Q2", is_over=True)),
-        ("2026-Q3", "2026-06-30", Span("2026-07", "2026-Q3", "2026-Q2", is_over=False)),
-        ("2026-07", "2026-08-15", Span("2026-07", "2026-Q3", "2026-Q2", is_over=False)),
-        ("2026", "2026-08-15", Span("2026-08", "2026", "2025", is_over=False)),
+        ("2026-Q3", "2026-08-15", Span("2026-Q3", "2026-08", "2026-Q3", "2026-Q2", is_over=False)),
+        ("2026-Q3", "2026-10-01", Span("2026-Q3", "2026-09", "2026-Q3", "2026-Q2", is_over=True)),
+        ("2026-Q3", "2026-06-30", Span("2026-Q3", "2026-07", "2026-Q3", "2026-Q2", is_over=False)),
+        ("2026-07", "2026-08-15", Span("2026-07", "2026-07", "2026-Q3", "2026-Q2", is_over=False)),
+        ("2026", "2026-08-15", Span("2026", "2026-08", "2026", "2025", is_over=False)),
     ],
 )
 def test_a_period_is_shown_with_its_last_month_that_has_begun(
