@@ -1,5 +1,6 @@
 """The charter: the purpose, the SMART objectives, and what the parties expect (C8)."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -7,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain.kernel import Refused, Value
+from domain.kernel import Refused, Unknown, Value
 from domain.metric_catalogue import Adds, Direction, MeasuredBy, check_segment, known
 from domain.terms import check_parties
 from domain.values import Day, Number, Slug, Text, plain
@@ -119,6 +120,23 @@ def check(charter: Charter, parties: tuple[str, ...]) -> None:
                 f"Give baseline and target in the unit {unit.example}.",
             )
         check_segment(objective.metric, objective.segment, objective.measured)
+
+
+def named(name: str, objectives: Iterable[Objective]) -> Objective:
+    """Return the objective of the charter with a name. Raises `Refused` if there is none (C8)."""
+    found = {each.objective: each for each in objectives}
+    if name not in found:
+        raise Unknown(
+            "no-such-objective",
+            f"Only the target of an objective of the charter can be adjusted. There is no {name}.",
+            f"Name one of these: {', '.join(found)}."
+            if found
+            else "Agree a charter first (ProposeCharter).",
+            field="objective",
+            named=name,
+            known=[*found],
+        )
+    return found[name]
 
 
 def check_target(objective: Objective, target: Decimal) -> None:

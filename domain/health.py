@@ -3,12 +3,14 @@
 Figures alone do not show how a partnership is; here each party rates it, and risks are watched.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
 from domain import charter as charters
 from domain.bilateral import BilateralAgreement
 from domain.calendar import Period
+from domain.charter import Objective
 from domain.context import PartnershipContext
 from domain.declarations import Changeable, Declaration
 from domain.formation import CharterAgreed
@@ -216,17 +218,27 @@ class TargetAdjusted(
 
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
-        """Raise `Refused` if the target is on the wrong side of its objective's baseline (C8)."""
+        """Raise `Refused` if the charter has no such objective (C23).
+
+        Also if the target is on the wrong side of its baseline (C8).
+        """
         charter = context.agreements.latest(CharterAgreed)
-        for each in charter.charter.objectives if charter else ():
-            if each.objective == proposed.objective:
-                charters.check_target(each, proposed.target)
+        objectives = charter.charter.objectives if charter else []
+        charters.check_target(charters.named(proposed.objective, objectives), proposed.target)
 
     @classmethod
     def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made
         """Raise `Refused` if the new deadline has passed (C8)."""
         today = context.terms.day(act.occurred_at)
         charters.check_deadline(proposed.objective, proposed.deadline, today)
+
+    def adjusts(self, objectives: Iterable[Objective]) -> tuple[Objective, ...]:
+        """Return the objectives with the new target and deadline of the one that it names."""
+        target = {"target": self.target, "deadline": self.deadline}
+        return tuple(
+            each.model_copy(update=target) if each.objective == self.objective else each
+            for each in objectives
+        )
 
 
 RecordContribution = ContributionRecorded.asks

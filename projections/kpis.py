@@ -388,12 +388,7 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
         case PartnershipExited():
             return replace(row, has_ended=True)
         case TargetAdjusted():
-            target = {"target": event.target, "deadline": event.deadline}
-            adjusted = tuple(
-                each.model_copy(update=target) if each.objective == event.objective else each
-                for each in row.objectives
-            )
-            return replace(row, objectives=adjusted)
+            return replace(row, objectives=event.adjusts(row.objectives))
         case CommercialTermsAgreed():
             given = event.frame.given() if event.frame is not None else {}
             if row.time_zone is None:

@@ -398,7 +398,8 @@ class PartnershipState(Answer):
     terms: AgreedTerms
     """The terms in force, and all versions."""
     charter: Charter | None
-    """The charter that both parties agreed; null if there is none."""
+    """The charter that both parties agreed, its objectives with the targets and deadlines in force;
+    null if there is none."""
     rules: tuple[RuleSummary, ...]
     """The decision rules that both parties agreed."""
     agreement: SignedAgreement | None

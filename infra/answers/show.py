@@ -18,6 +18,7 @@ from domain.bilateral import (
     kind_named,
 )
 from domain.budgets import budgets
+from domain.charter import Charter
 from domain.consent import Proposal
 from domain.deadlines import DeadlineKind
 from domain.declarations import Declarations
@@ -67,7 +68,7 @@ from domain.governance import (
     ResourcesCommitted,
     SponsorAssigned,
 )
-from domain.health import ComplianceAudited, ManagerRotated, WinCelebrated
+from domain.health import ComplianceAudited, ManagerRotated, TargetAdjusted, WinCelebrated
 from domain.kernel import Act, Event
 from domain.markets import (
     LocalFeedbackRecorded,
@@ -149,7 +150,6 @@ def ask(
     state, tasks = folded.state, folded.task_times
     stated, agreements = state.context.declarations, state.context.agreements
     of_disputes = [*map(named, when.of(history.below(f"{id}/dispute")))]
-    charter = agreements.latest(CharterAgreed)
     policy = agreements.latest(CommunicationPolicyAgreed)
     beginning = state.adoption.latest or state.exploration.begun
     return PartnershipState(
@@ -166,7 +166,7 @@ def ask(
         parties=tuple(parties_of(state, moment.date())),
         candidates=tuple(_candidates(folded)),
         terms=_terms(state.context.terms, moment),
-        charter=charter.charter if charter else None,
+        charter=folded.charter,
         rules=tuple(
             RuleSummary(agreed=each, text=rule_in_words(each.rule))
             for each in agreements.versions(DecisionRuleAgreed)
@@ -231,6 +231,8 @@ class _Folded:
     """By the type of the event that planned the task, and its identifier."""
     answers: dict[tuple[str, str], Act] = field(default_factory=dict)
     """Who ended each proposal and when, by the wire name of its kind and its identifier."""
+    charter: Charter | None = None
+    """The charter, its objectives with the targets in force."""
     records: list[RecordSummary] = field(default_factory=list)
     """What else was recorded, in order."""
 
@@ -240,6 +242,7 @@ class _Folded:
         for recorded in filter(sight.shows, stream):
             folded.state = partnership.evolve(folded.state, recorded.event, recorded.act)
             folded._note(recorded, sight)
+            folded.charter = _charter_after(folded.charter, recorded.event)
             if isinstance(recorded.event, ON_RECORD):
                 folded.records.append(_on_record(recorded))
         return folded
@@ -270,6 +273,17 @@ class _Folded:
 
     def _of(self, planned: type[Event], name: str) -> _Times:
         return self.task_times.setdefault((planned, name), _Times())
+
+
+def _charter_after(charter: Charter | None, event: Event) -> Charter | None:
+    """Return the charter in force after an event: its objectives have their latest targets."""
+    match event:
+        case CharterAgreed():
+            return event.charter
+        case TargetAdjusted() if charter is not None:
+            return charter.model_copy(update={"objectives": [*event.adjusts(charter.objectives)]})
+        case _:
+            return charter
 
 
 def _answered_proposal(event: Event) -> tuple[str, str] | None:

@@ -33,7 +33,7 @@ from domain.reported_figure import ReportedFigure
 from domain.sharing import AgreeDataSharing, DataSharingAgreed, ProposeDataSharing
 from domain.terms import Cadence
 from projections.objectives import objectives
-from tests.life import OURS, STRANGER, THEIRS, after, at, before, changed, example
+from tests.life import CHARTER, OURS, STRANGER, THEIRS, after, at, before, changed, example
 from tests.projections import folds
 from tests.projections.folds import states
 from tests.projections.money import amend, share
@@ -135,6 +135,17 @@ def test_an_adjusted_target_is_what_the_objective_is_measured_by() -> None:
     story.when(THEIRS, TargetAdjusted.accepts(proposal="target-1"))
 
     assert rated() == (8000, ObjectiveStatus.MET)
+
+
+def test_only_an_objective_of_the_charter_has_a_target_to_adjust() -> None:
+    story = before(ProposeTarget)
+
+    refused = story.refuses(OURS, example(ProposeTarget, objective="new-planets"))
+
+    assert refused.rule == "no-such-objective"
+    assert refused.facts["known"] == [each.objective for each in CHARTER.objectives]
+    assert "new-planets" in refused.detail
+    assert "new-users" in refused.hint
 
 
 def test_an_adjusted_target_is_no_worse_than_the_baseline_and_its_day_is_still_to_come() -> None:

@@ -99,6 +99,7 @@ improvement-deadline incentive-ends-first incentive-never-backwards incentive-wa
 item-name-taken items-for-a-time
 key-used-before less-is-better local-to-a-market manager merge-of-a-merged merged-into-a-duplicate
 merged-into-itself months-of-a-share name-taken no-longer-wins no-proportion no-such-budget
+no-such-objective
 not-a-program not-ones-own-dispute not-past not-the-author not-the-owner not-the-payer
 not-the-winner not-yet-happened not-your-program not-your-proposal nothing-changed nothing-to-adjust
 nothing-to-change nothing-to-state notice-exceeds-duration notice-period one-control

@@ -1,7 +1,7 @@
 """The state of a partnership, as of any moment, as each viewer sees it."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import get_args
@@ -21,6 +21,7 @@ from domain.formation import (
     NonNegotiableDeclared,
 )
 from domain.gates import ProposeWaiver
+from domain.health import ProposeTarget
 from domain.kernel import Command, Stage
 from domain.markets import (
     AssignRole,
@@ -118,6 +119,24 @@ def test_every_kind_of_economics_is_shown(tmp_path: Path, item: Item) -> None:
     assert PartnershipState.model_validate_json(state.model_dump_json()) == state
     (shown,) = state.terms.items
     assert f"    {item.kind}-1: {describe(shown)}\n" in printed(text(state))
+
+
+def test_an_objective_is_shown_with_the_target_and_the_deadline_in_force(tmp_path: Path) -> None:
+    steps = life(ProposeTarget, target=Decimal(7777), deadline=date(2027, 3, 31))
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(steps))
+        before = ask(accord, NAME, when=AsOf(at=day("2026-01-06")))
+        after = ask(accord, NAME)
+
+    def new_users(state: PartnershipState) -> tuple[Decimal, date]:
+        assert state.charter
+        (found,) = (each for each in state.charter.objectives if each.objective == "new-users")
+        return found.target, found.deadline
+
+    assert new_users(before) == (Decimal(10_000), date(2026, 12, 31))
+    assert new_users(after) == (Decimal(7777), date(2027, 3, 31))
+    (row,) = (each for each in printed(text(after)).splitlines() if each.endswith("2027-03-31"))
+    assert row.split()[0::2] == ["new_users", "7777"]
 
 
 def test_the_items_of_these_tests_are_of_every_kind() -> None:
