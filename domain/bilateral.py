@@ -394,11 +394,7 @@ class BilateralAgreements:
         `waits_in` is for `acceptable`.
         """
         kind, existing = self._named(command, act, waits_in)
-        fields = {**dict(command), "agreement": kind.name}
-        if isinstance(command, WithdrawProposal):
-            return withdraw(command.proposal, ProposalWithdrawn(**fields), existing, act)
-        proposals = {command.proposal: existing}
-        return decline(command.proposal, ProposalDeclined(**fields), proposals, act, waits_in)
+        return end(command, kind.name, {command.proposal: existing}, act, waits_in)
 
     def _named(
         self, command: ProposalAnswer, act: Act, waits_in: str | None
@@ -456,9 +452,8 @@ class BilateralAgreements:
                 proposals = with_decline(event.counters, event, proposals)
             return self._with(kind, with_proposal(name, event, proposals, act))
         if isinstance(event, ProposalEnded):
-            folds = _ENDS[type(event)]
             kind = kind_named(event.agreement)
-            return self._with(kind, folds(event.proposal, event, self.proposals_of(kind)))
+            return self._with(kind, with_end(event, self.proposals_of(kind)))
         if isinstance(event, BilateralAgreement):
             of = type(event)
             agreed = {**self.agreed, of.wire: (*self.versions(of), event)}
@@ -478,6 +473,28 @@ _ENDS: Final[Mapping[type[Event], Callable[[str, Event, Proposals], Proposals]]]
     ProposalWithdrawn: with_withdrawal,
     ProposalLapsed: with_lapse,
 }
+
+
+def end(
+    command: ProposalAnswer,
+    agreement: str,
+    proposals: Proposals,
+    act: Act,
+    waits_in: str | None = None,
+) -> list[Event]:
+    """Decide that one of these proposals is declined, or withdrawn by its author.
+
+    `waits_in` is for `acceptable`. Raises `Refused`.
+    """
+    name, fields = command.proposal, {**dict(command), "agreement": agreement}
+    if isinstance(command, WithdrawProposal) and name in proposals:
+        return withdraw(name, ProposalWithdrawn(**fields), proposals[name], act)
+    return decline(name, ProposalDeclined(**fields), proposals, act, waits_in)
+
+
+def with_end(event: ProposalEnded, proposals: Proposals) -> Proposals:
+    """Return the proposals with one of them ended without agreement."""
+    return _ENDS[type(event)](event.proposal, event, proposals)
 
 
 def kind_named(name: str) -> type[BilateralAgreement]:

@@ -114,7 +114,7 @@ def acceptable(
     if existing.accepted:
         return None
     if existing.lapsed is not None:
-        raise lapsed(proposal, existing.lapsed)
+        raise _lapsed(proposal, existing.lapsed)
     if existing.made_at > act.occurred_at + CLOCK_SKEW:
         # The proposal came later, so its author could have seen what was accepted in advance.
         raise Refused(
@@ -167,8 +167,7 @@ def _answered(proposal: str) -> NotNow:
     )
 
 
-def lapsed(proposal: str, event: Any) -> NotNow:  # noqa: ANN401 - a `ProposalLapsed`
-    """Return the refusal of an answer to a proposal that has lapsed."""
+def _lapsed(proposal: str, event: Any) -> NotNow:  # noqa: ANN401 - a `ProposalLapsed`
     return NotNow(
         "proposal-lapsed",
         f"The proposal {proposal} has lapsed: {event.reason}",
@@ -190,31 +189,25 @@ def with_proposal(proposal: str, event: Event, proposals: Proposals, act: Act) -
 
 def with_acceptance(proposal: str, proposals: Proposals) -> Proposals:
     """Return the proposals with one of them accepted."""
-    existing = proposals.get(proposal)
-    if existing is None:  # A replay as of a moment may have the acceptance without the proposal.
-        return proposals
-    return {**proposals, proposal: replace(existing, accepted=True)}
+    return _with(proposal, proposals, accepted=True)
 
 
 def with_decline(proposal: str, event: Event, proposals: Proposals) -> Proposals:
     """Return the proposals with one of them declined by `event`."""
-    existing = proposals.get(proposal)
-    if existing is None:  # As in `with_acceptance`.
-        return proposals
-    return {**proposals, proposal: replace(existing, declined=event)}
+    return _with(proposal, proposals, declined=event)
 
 
 def with_lapse(proposal: str, event: Event, proposals: Proposals) -> Proposals:
     """Return the proposals with one of them lapsed by `event`."""
-    existing = proposals.get(proposal)
-    if existing is None:  # As in `with_acceptance`.
-        return proposals
-    return {**proposals, proposal: replace(existing, lapsed=event)}
+    return _with(proposal, proposals, lapsed=event)
 
 
 def with_withdrawal(proposal: str, event: Event, proposals: Proposals) -> Proposals:
     """Return the proposals with one of them withdrawn by `event`."""
+    return _with(proposal, proposals, withdrawn=event)
+
+
+def _with(proposal: str, proposals: Proposals, **changed: Any) -> Proposals:  # noqa: ANN401 - fields
     existing = proposals.get(proposal)
-    if existing is None:  # As in `with_acceptance`.
-        return proposals
-    return {**proposals, proposal: replace(existing, withdrawn=event)}
+    # A replay as of a moment may have the answer without the proposal.
+    return {**proposals, proposal: replace(existing, **changed)} if existing else proposals

@@ -18,24 +18,9 @@ from typing import Annotated, assert_never
 
 from pydantic import Field
 
-from domain.bilateral import (
-    ProposalAnswer,
-    ProposalDeclined,
-    ProposalWithdrawn,
-    WithdrawProposal,
-)
+from domain.bilateral import ProposalAnswer, ProposalEnded, end, with_end
 from domain.comparison import Comparison, FixedSample, StopRule, Tally
-from domain.consent import (
-    Proposals,
-    acceptable,
-    decline,
-    propose,
-    with_acceptance,
-    with_decline,
-    with_proposal,
-    with_withdrawal,
-    withdraw,
-)
+from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.context import PartnershipContext
 from domain.formation import EvidenceAttached
 from domain.kernel import (
@@ -302,7 +287,7 @@ def decide(
     """Decide a command on an experiment. Raises `Refused`."""
     match command:
         case ProposalAnswer():
-            return answer(command, state, act)
+            return end(command, HYPOTHESIS, state.hypotheses, act)
         case RegisterHypothesis():
             return register(command, state, context, act)
         case StartPilot():
@@ -351,15 +336,6 @@ def start(
     if not alone:
         acceptable(command.experiment, state.hypotheses, act)
     return [PilotStarted.of(command)]
-
-
-def answer(command: ProposalAnswer, state: Experiment, act: Act) -> list[Event]:
-    """Decide that a hypothesis is declined, or withdrawn by its author, before its pilot starts."""
-    fields = {**dict(command), "agreement": HYPOTHESIS}
-    name, proposals = command.proposal, state.hypotheses
-    if isinstance(command, WithdrawProposal) and name in proposals:
-        return withdraw(name, ProposalWithdrawn(**fields), proposals[name], act)
-    return decline(name, ProposalDeclined(**fields), proposals, act)
 
 
 def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]:
@@ -598,12 +574,8 @@ def evolve(state: Experiment, event: Event, act: Act) -> Experiment:
         case HypothesisRegistered():
             hypotheses = with_proposal(event.experiment, event, state.hypotheses, act)
             return replace(state, hypotheses=hypotheses)
-        case ProposalDeclined():
-            hypotheses = with_decline(event.proposal, event, state.hypotheses)
-            return replace(state, hypotheses=hypotheses)
-        case ProposalWithdrawn():
-            hypotheses = with_withdrawal(event.proposal, event, state.hypotheses)
-            return replace(state, hypotheses=hypotheses)
+        case ProposalEnded():
+            return replace(state, hypotheses=with_end(event, state.hypotheses))
         case PilotStarted():
             hypotheses = with_acceptance(event.experiment, state.hypotheses)
             # The day of recording: a hypothesis cannot be registered after its data.
