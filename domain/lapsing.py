@@ -3,7 +3,7 @@
 Nobody can accept what has lapsed, so an old proposal never undoes what both agreed after it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from domain.bilateral import BilateralAgreement, BilateralAgreements, ProposalLapsed
@@ -47,22 +47,19 @@ def lapsed(
 
     `agreements` are those before it, `before` and `after` the stages around it.
     """
-    found: dict[tuple[str, str], str] = {}
     accepted = {
         (each.name, each.proposal_ref) for each in decided if isinstance(each, BilateralAgreement)
     }
-    for kind, name, proposal in agreements.every_proposal():
-        if not proposal.is_open or (kind.name, name) in accepted:
-            continue
-        reasons = [
-            *(_reason(kind, name, proposal, event, agreements) for event in decided),
-            _of_stage(kind, before, after),
-        ]
-        for reason in filter(None, reasons):
-            found.setdefault((kind.name, name), reason)
+    still_open = [
+        (kind, name, each)
+        for kind, name, each in agreements.every_proposal()
+        if each.is_open and (kind.name, name) not in accepted
+    ]
     return [
-        ProposalLapsed(agreement=kind, proposal=name, reason=reason)
-        for (kind, name), reason in found.items()
+        ProposalLapsed(agreement=kind.name, proposal=name, reason=reason)
+        for kind, name, each in still_open
+        if (reason := _reason(kind, name, each, decided, agreements))
+        or (reason := _of_stage(kind, before, after))
     ]
 
 
@@ -70,25 +67,24 @@ def _reason(
     kind: type[BilateralAgreement],
     name: str,
     proposal: Proposal,
-    event: Event,
+    decided: list[Event],
     agreements: BilateralAgreements,
 ) -> str | None:
-    """Return why a proposal lapses by an event; None if it does not."""
-    if type(event) in _LEAVING:
-        return _LEAVING[type(event)] if about(kind, proposal.proposed) == _EXIT else None
-    settled = _settled(event)
-    if settled is not None and about(kind, proposal.proposed) == settled[0]:
-        return settled[1]
-    if isinstance(event, kind) and kind.replaces_earlier() and _is_older(name, event, agreements):
-        same = all(
-            getattr(proposal.proposed, each) == getattr(event, each) for each in kind.identity
-        )
-        return f"A later proposal, {event.proposal_ref}, was agreed." if same else None
+    """Return why a proposal lapses by what was decided; None if it does not."""
+    subject = _about(kind, proposal.proposed)
+    for event in decided:
+        settled = _settled(event)
+        if settled is not None and settled[0] == subject:
+            return settled[1]
+        if not (isinstance(event, kind) and kind.replaces_earlier()):
+            continue
+        if subject == _about(kind, event) and _is_older(name, event, agreements):
+            return f"A later proposal, {event.proposal_ref}, was agreed."
     return None
 
 
-def about(kind: type[BilateralAgreement], proposed: Any) -> Subject:  # noqa: ANN401 - made
-    """Return what a proposal is about."""
+def _about(kind: type[BilateralAgreement], proposed: Any) -> Subject:  # noqa: ANN401 - made
+    """Return what a proposal or an agreement is about."""
     if kind in _LEAVING:
         return _EXIT
     if kind is CommitmentCancelled:
@@ -96,20 +92,23 @@ def about(kind: type[BilateralAgreement], proposed: Any) -> Subject:  # noqa: AN
     return (*kind.identity, *(str(getattr(proposed, each)) for each in kind.identity))
 
 
-def _settled(event: Event) -> tuple[Subject, str] | None:
+def _settled(event: Any) -> tuple[Subject, str] | None:  # noqa: ANN401 - any event
     """Return what an event settles for good, and the sentence that says so."""
-    if isinstance(event, CommitmentCancelled):
+    kind = type(event)
+    if kind in _LEAVING:
+        return _EXIT, _LEAVING[kind]
+    if kind is CommitmentCancelled:
         return (event.kind, event.ref), f"The {event.kind} {event.ref} was given up."
-    for kind, (field, done) in _SETTLED.items():
-        if isinstance(event, kind):
-            name = getattr(event, field)
-            return (field, name), f"The {field} {name} {done}."
+    if kind in _SETTLED:
+        field, done = _SETTLED[kind]
+        name = getattr(event, field)
+        return (field, name), f"The {field} {name} {done}."
     return None
 
 
 def _is_older(name: str, agreed: BilateralAgreement, agreements: BilateralAgreements) -> bool:
     """Whether a proposal was made before the one that is agreed."""
-    made: Iterator[str] = iter(agreements.proposals_of(type(agreed)))
+    made = agreements.proposals_of(type(agreed))
     return next((each for each in made if each in {name, agreed.proposal_ref}), None) == name
 
 

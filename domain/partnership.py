@@ -228,9 +228,9 @@ def _lapsed(state: Partnership, decided: list[Event], act: Act) -> list[Event]:
     agreements = state.context.agreements
     if not decided or not any(each.is_open for _, _, each in agreements.every_proposal()):
         return []
-    after = state
+    after = state.context
     for event in decided:
-        after = evolve(after, event, act)
+        after = _context_after(after, event, act)
     return lapsing.lapsed(agreements, state.stage, after.stage, decided)
 
 
