@@ -33,6 +33,11 @@ class Handover(NamedTuple):
     former: str
     successor: str
 
+    @classmethod
+    def of(cls, event: ManagerRotated) -> "Handover":
+        """Return the handover that an event records."""
+        return cls(event.effective_on, event.former, event.successor)
+
 
 def manager_on(day: date, assigned: str, handovers: tuple[Handover, ...]) -> str:
     """Return the partnership manager on a day: a manager who handed over is out (C25)."""
@@ -95,7 +100,7 @@ def people_after(people: People, event: Event, act: Act) -> People:
         case SponsorAssigned(name=name):
             return replace(people, sponsors={**people.sponsors, party: name})
         case ManagerRotated():
-            new = Handover(event.effective_on, event.former, event.successor)
+            new = Handover.of(event)
             others = [
                 each
                 for each in people.handovers.get(party, ())
@@ -103,9 +108,5 @@ def people_after(people: People, event: Event, act: Act) -> People:
             ]
             handovers = tuple(sorted([*others, new]))
             return replace(people, handovers={**people.handovers, party: handovers})
-        case ExplorationBegun():
-            return replace(people, parties=(party,))
-        case PartnerChosen(candidate=partner):
-            return replace(people, parties=(*people.parties[:1], partner))
         case _:
-            return replace(people, parties=parties_after(event, people.parties))
+            return replace(people, parties=parties_after(event, act, people.parties))

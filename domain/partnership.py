@@ -407,15 +407,15 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
         case BilateralProposed() | BilateralAgreement() | ProposalEnded():
             agreements = agreements.evolve(event, act)
             terms = terms_after(context.terms, event)
-            parties = parties_after(event, context.parties)
+            parties = parties_after(event, act, context.parties)
             context = replace(context, agreements=agreements, terms=terms, parties=parties)
             return replace(context, declarations=_declared(context.declarations, event))
         case ExitNoticeGiven():
             return replace(context, terms=terms_after(context.terms, event))
         case ExplorationBegun():
-            return PartnershipContext(stage, (act.party,))
+            return PartnershipContext(stage, parties_after(event, act, ()))
         case PartnerChosen():
-            return replace(context, parties=(*context.parties[:1], event.candidate))
+            return replace(context, parties=parties_after(event, act, context.parties))
         case _:
             return context
 
@@ -458,8 +458,17 @@ def stage_after(event: Event, stage: Stage | None, *, scaled: bool) -> Stage | N
     return _ARROWS.get(type(event), stage)
 
 
-def parties_after(event: Event, parties: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the parties after an event; an adoption names both of them, from its proposal on."""
-    if isinstance(event, AdoptionProposed | PartnershipAdopted) and not parties:
-        return tuple(each.party for each in event.parties)
-    return parties
+def parties_after(event: Event, act: Act, parties: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the parties after an event: the initiator, then its partner once chosen.
+
+    An adoption names both of them, from its proposal on.
+    """
+    match event:
+        case ExplorationBegun():
+            return (act.party,)
+        case PartnerChosen(candidate=partner):
+            return (*parties[:1], partner)
+        case AdoptionProposed() | PartnershipAdopted() if not parties:
+            return tuple(each.party for each in event.parties)
+        case _:
+            return parties

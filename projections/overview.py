@@ -68,7 +68,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     elif isinstance(event, PartnerChosen):
         row = replace(
             row,
-            parties=(*row.parties[:1], event.candidate),
+            parties=parties_after(event, recorded.act, row.parties),
             names={**row.names, event.candidate: event.name},
         )
     return Change({OVERVIEW_ROW: _moved(row, recorded)}, [])
@@ -81,7 +81,7 @@ def _adopted(
     is_agreed = isinstance(event, PartnershipAdopted)
     return replace(
         row,
-        parties=parties_after(event, row.parties),
+        parties=parties_after(event, recorded.act, row.parties),
         names={each.party: each.name for each in event.parties},
         purpose=event.purpose,
         began=datetime.combine(event.since, time(), UTC),

@@ -14,7 +14,7 @@ WIDE: Final = 2
 """Two ratings of the same thing that differ by this or more are far apart."""
 
 RATED: Final = ("trust", "communication", "value_delivery", "quality", "satisfaction")
-"""The fields of a scorecard that are ratings."""
+"""What a scorecard rates from 1 to 5 (C25)."""
 
 Scorecards = Mapping[str, HealthCheckRecorded]
 """The newest scorecard of each party."""
@@ -30,7 +30,7 @@ def findings(cards: Scorecards) -> Iterator[Point]:
     """Yield what the newest scorecards show: ratings that are low, and ratings far apart."""
     for party, card in sorted(cards.items()):
         low = [
-            f"{_words(name)} {rating}" for name, rating in _ratings(card).items() if rating <= LOW
+            f"{_words(name)} {rating}" for name, rating in ratings(card).items() if rating <= LOW
         ]
         if low:
             text = f"{party} rates {' and '.join(low)} of 5 in {card.period}."
@@ -41,10 +41,10 @@ def findings(cards: Scorecards) -> Iterator[Point]:
 
 def _apart(cards: Scorecards) -> Iterator[Point]:
     (one, first), (other, second) = sorted(cards.items())
-    theirs = _ratings(second)
+    theirs = ratings(second)
     wide = [
         f"{_words(name)} {rating} by {one} and {theirs[name]} by {other}"
-        for name, rating in _ratings(first).items()
+        for name, rating in ratings(first).items()
         if name in theirs and abs(rating - theirs[name]) >= WIDE
     ]
     if wide:
@@ -52,7 +52,8 @@ def _apart(cards: Scorecards) -> Iterator[Point]:
         yield Point(HEALTH_DIVERGES, "ratings", text)
 
 
-def _ratings(card: HealthCheckRecorded) -> dict[str, int]:
+def ratings(card: HealthCheckRecorded) -> dict[str, int]:
+    """Return the ratings of a scorecard that are given, by their field."""
     found = {name: getattr(card, name) for name in RATED}
     return {name: rating for name, rating in found.items() if rating is not None}
 

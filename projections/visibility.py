@@ -109,23 +109,20 @@ class Sight:
 
         A stream of figures is withheld only if its events are among them.
         """
-        protocol, parties, candidates = None, [], set()
+        protocol, candidates = None, set()
+        parties: tuple[str, ...] = ()
         reports: list[Recorded] = []
         for recorded in events:
             event = recorded.event
-            if isinstance(event, ExplorationBegun):
-                parties.append(recorded.act.party)
-            elif isinstance(event, PartnerChosen):
-                parties.append(event.candidate)
+            if isinstance(event, ExplorationBegun | PartnerChosen | AdoptionProposed):
+                parties = parties_after(event, recorded.act, parties)
             elif isinstance(event, CandidateIdentified):
                 candidates.add(event.candidate)
-            elif isinstance(event, AdoptionProposed):
-                parties = [*parties_after(event, tuple(parties))]
             elif isinstance(event, DataSharingAgreed):
                 protocol = event
             elif isinstance(event, FIGURES):
                 reports.append(recorded)
-        sight = cls(viewer, protocol, tuple(parties), frozenset(candidates))
+        sight = cls(viewer, protocol, parties, frozenset(candidates))
         return replace(sight, withheld=dict(sight._withholds(reports)))
 
     @property

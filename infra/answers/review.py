@@ -56,6 +56,7 @@ from projections.alerts import Alert, answered
 from projections.contribution import Contribution, Sourced, contributions, sourced
 from projections.fold import Dispatch, Folded, Rows, fold_all
 from projections.objectives import ObjectiveProgress, objectives
+from projections.scorecards import ratings
 from projections.settlement import ledger
 from projections.visibility import Sight
 
@@ -65,9 +66,6 @@ NEXT_DEADLINES = 5
 """How many of the next deadlines are named: it is one page."""
 
 _WIDEST = max(len(each.words) for each in ObjectiveStatus)
-
-RATED = ("trust", "communication", "value_delivery", "quality", "satisfaction")
-"""What a scorecard rates from 1 to 5 (C25)."""
 
 
 class Since(Item):
@@ -391,15 +389,10 @@ def _health(state: Partnership) -> Iterator[Scorecard]:
         checks = state.context.declarations.of(HealthCheckRecorded, party)
         if not checks:
             continue
-        ratings = _ratings(checks[-1])
-        before = _ratings(checks[-2]) if len(checks) > 1 else {}
-        changes = {name: ratings[name] - before[name] for name in ratings if name in before}
-        yield Scorecard(party=party, period=checks[-1].period, ratings=ratings, changes=changes)
-
-
-def _ratings(check: HealthCheckRecorded) -> dict[str, int]:
-    rated: dict[str, int | None] = {name: getattr(check, name) for name in RATED}
-    return {name: rating for name, rating in rated.items() if rating is not None}
+        rated = ratings(checks[-1])
+        before = ratings(checks[-2]) if len(checks) > 1 else {}
+        changes = {name: rated[name] - before[name] for name in rated if name in before}
+        yield Scorecard(party=party, period=checks[-1].period, ratings=rated, changes=changes)
 
 
 def _risks(state: Partnership) -> list[Risk]:

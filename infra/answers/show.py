@@ -77,6 +77,7 @@ from domain.markets import (
     MetricOwnerAssigned,
     RoleAssigned,
 )
+from domain.offices import Handover, manager_on
 from domain.recorded import Recorded
 from domain.renewal import AnnualReviewHeld
 from domain.settlement import RateObjected, RatePublished
@@ -384,13 +385,11 @@ def parties_of(state: partnership.Partnership, day: date) -> Iterator[Party]:
 
 def _in_office(stated: Declarations, party: str, day: date) -> Iterator[ContactAssigned]:
     """Yield a party's contacts on a day: a manager who handed over is out (C25)."""
-    rotations = [each for each in stated.of(ManagerRotated, party) if each.effective_on <= day]
-    rotations.sort(key=lambda each: each.effective_on)
+    handovers = tuple(map(Handover.of, stated.of(ManagerRotated, party)))
     for contact in stated.of(ContactAssigned, party):
         name = contact.name
         if contact.function is Function.PARTNERSHIP_MANAGER:
-            for each in rotations:
-                name = each.successor if each.former == name else name
+            name = manager_on(day, name, handovers)
         yield contact.model_copy(update={"name": name})
 
 
