@@ -1,5 +1,6 @@
 """What each party owes, is owed and disputes over all its partnerships (C10, C24, C28)."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
@@ -7,10 +8,9 @@ from domain.dispute import DisputeOpened, DisputeResolved, MediationStarted
 from domain.recorded import Recorded
 from domain.standing_alerts import DISPUTE_OPENED, STATEMENT_OVERDUE
 from domain.values import Money
-from infra.answers import portfolio
 from infra.answers.logs import NOW, AsOf, whole_log
 from infra.answers.members import members
-from infra.answers.portfolio import money_table
+from infra.answers.portfolio import moment_of_all, money_table, portfolios
 from infra.answers.question import Answer, Item, Panel, Question
 from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
@@ -85,28 +85,32 @@ class Owed(Answer):
 
 def ask(accord: Accord, when: AsOf = NOW) -> Owed:
     """Return what each party owes, is owed and disputes. A party is shown its own alone."""
-    whole = portfolio.ask(accord, None, when)
-    overdue: dict[str, list[Overdue]] = {}
-    disputes: dict[str, list[Disputed]] = {}
-    for member in members(accord, when):
-        overdue.setdefault(member.party, []).extend(_overdue(member))
-        if any(each.rule == DISPUTE_OPENED for each in member.alerts):
-            events = whole_log(accord.history, member.id, when)
-            disputes.setdefault(member.party, []).extend(_disputes(member, events))
+    moment = moment_of_all(accord, when)
+    overdue: dict[str, list[Overdue]] = defaultdict(list)
+    disputes: dict[str, list[Disputed]] = defaultdict(list)
+
+    def noted() -> Iterator[Member]:
+        for member in members(accord, when):
+            overdue[member.party] += _overdue(member)
+            if any(each.rule == DISPUTE_OPENED for each in member.alerts):
+                events = whole_log(accord.history, member.id, when)
+                disputes[member.party] += _disputes(member, events)
+            yield member
+
     return Owed(
         simulated=accord.simulated,
         as_of=when.asked,
-        moment=whole.moment,
+        moment=moment,
         parties=tuple(
             PartyOwed(
                 party=each.party,
                 name=each.name,
                 partners=tuple(of for line in each.partners for of in line.money),
                 total=each.money,
-                overdue=tuple(overdue.get(each.party, ())),
-                disputes=tuple(disputes.get(each.party, ())),
+                overdue=tuple(overdue[each.party]),
+                disputes=tuple(disputes[each.party]),
             )
-            for each in whole.portfolios
+            for each in (portfolios(noted(), moment) if moment else ())
         ),
     )
 

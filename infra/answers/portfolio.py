@@ -17,6 +17,7 @@ from projections.matching import Match
 from projections.portfolio import (
     Dependency,
     Load,
+    Member,
     Portfolio,
     line,
     portfolio,
@@ -44,37 +45,39 @@ def ask(accord: Accord, period: PeriodName = None, when: AsOf = NOW) -> Portfoli
 
     A party is shown one portfolio: all the partnerships that it is a party of.
     """
-    moment = _moment(accord, when)
-    if moment is None:
-        return Portfolios(
-            simulated=accord.simulated, as_of=when.asked, moment=None, span=None, portfolios=()
-        )
-    span = Span.of(period, moment) if period else None
-    lines: dict[str, list[SheetLine]] = {}
-    names: dict[str, str] = {}
-    limits: dict[str, Limits] = {}
-    for member in members(accord, when):
-        if found := member.traits.limits:
-            before = limits.get(found.party)
-            # A party may have several programs; the latest limits count.
-            if before is None or before.recorded_at <= found.recorded_at:
-                limits[found.party] = found
-        else:
-            lines.setdefault(member.party, []).append(line(member, moment, span))
-            names[member.party] = member.overview.names.get(member.party, member.party)
+    moment = moment_of_all(accord, when)
+    span = Span.of(period, moment) if period and moment else None
     return Portfolios(
         simulated=accord.simulated,
         as_of=when.asked,
         moment=moment,
         span=span,
-        portfolios=tuple(
-            portfolio(party, names[party], lines[party], limits.get(party))
-            for party in sorted(lines)
-        ),
+        portfolios=portfolios(members(accord, when), moment, span) if moment else (),
     )
 
 
-def _moment(accord: Accord, when: AsOf) -> datetime | None:
+def portfolios(
+    found: Iterable[Member], moment: datetime, span: Span | None = None
+) -> tuple[Portfolio, ...]:
+    """Return the portfolio of each party that began some of these partnerships, by party."""
+    lines: dict[str, list[SheetLine]] = {}
+    names: dict[str, str] = {}
+    limits: dict[str, Limits] = {}
+    for member in found:
+        if own := member.traits.limits:
+            before = limits.get(own.party)
+            # A party may have several programs; the latest limits count.
+            if before is None or before.recorded_at <= own.recorded_at:
+                limits[own.party] = own
+        else:
+            lines.setdefault(member.party, []).append(line(member, moment, span))
+            names[member.party] = member.overview.names.get(member.party, member.party)
+    return tuple(
+        portfolio(party, names[party], lines[party], limits.get(party)) for party in sorted(lines)
+    )
+
+
+def moment_of_all(accord: Accord, when: AsOf) -> datetime | None:
     """Return the moment that is asked about; now is the latest record that the viewer sees."""
     if asked := when.at or when.known:
         return asked
