@@ -110,7 +110,7 @@ class Deadline(NamedTuple):
     day: date | None = None
     """The day at whose beginning it is due; None for a deadline that is due at a moment."""
     party: str = ""
-    """The party that acts; empty if both do, or the one that did not ask (`asked_by`)."""
+    """The party that acts; empty if both do. An answer names who asked instead (`asked_by`)."""
     asked_by: str = ""
     """The party that asked for an answer, which the other gives; empty if nobody asked."""
     remind_at: datetime | None = None

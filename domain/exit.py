@@ -320,7 +320,6 @@ class PartnershipExited(
     subject="that the exit is complete, and which obligations survive it (C27)",
     stages=LEAVING,
     added=("waived",),
-    identity=(),
     counted=None,
 ):
     """Both parties completed the exit, and the partnership ended (C27)."""

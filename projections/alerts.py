@@ -7,7 +7,7 @@ events that are its evidence. It says how severe it is, who acts and what money 
 alerts that need no agreed rule: `domain.standing_alerts`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -265,30 +265,20 @@ def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
     possible = _TURNS.get(type(event), ())
     turns = [(turn, ref) for turn in possible if (ref := turn.on.ref(event)) is not None]
     ends = isinstance(event, PartnershipExited)
-    people = people_after(state.people, event, recorded.act) if type(event) in NAMING else None
-    cards = state.scorecards
+    people, cards = state.people, state.scorecards
+    if type(event) in NAMING:
+        people = people_after(people, event, recorded.act)
     if isinstance(event, HealthCheckRecorded):
         cards = with_scorecard(cards, recorded.act.party, event)
-    same = (
-        judged is state.judged
-        and known.watched is state.watched
-        and people is None
-        and cards is state.scorecards
-    )
-    after = (
-        state
-        if same
-        else replace(
-            state,
-            judged=judged,
-            watched=known.watched,
-            people=people or state.people,
-            scorecards=cards,
-        )
-    )
     rated = cards is not state.scorecards
+    same = judged is state.judged and known.watched is state.watched and people is state.people
+    after = state
+    if rated or not same:
+        after = replace(
+            state, judged=judged, watched=known.watched, people=people, scorecards=cards
+        )
     if not windows and not turns and not ends and not known.points and not rated:
-        return NOTHING if same else Change({STATE: after}, [])
+        return NOTHING if after is state else Change({STATE: after}, [])
     changes = _Changes(state, after, recorded)
     for subject, points in known.points.items():
         changes.settle_points(subject.removeprefix(FACTS), points)
@@ -429,11 +419,19 @@ class _Changes:
 
     def settle_points(self, subject: str, points: tuple[Point, ...]) -> None:
         """Open the alerts on what of a subject awaits a party, and close those on what does not."""
+        self._match(points, lambda alert: _concerns(alert, subject))
+
+    def settle_health(self, points: Iterable[Point]) -> None:
+        """Open the alerts on what the newest scorecards show, and close those that they do not."""
+        self._match(tuple(points), lambda alert: alert.rule in {HEALTH_LOW, HEALTH_DIVERGES})
+
+    def _match(self, points: tuple[Point, ...], concerns: Callable[[Alert], bool]) -> None:
+        """Open an alert for each point, and close those that a point ends or that have none."""
         wanted = {(each.rule, each.ref) for each in points if not each.ends}
         ended = {(each.rule, each.ref): each.text for each in points if each.ends}
         for alert in list(self._open.values()):
             about = (alert.rule, alert.window)
-            if _concerns(alert, subject) and about not in wanted:
+            if concerns(alert) and about not in wanted:
                 self._end(alert, ended.get(about, _ENDED[alert.rule]))
         for each in points:
             if each.ends:
@@ -443,17 +441,6 @@ class _Changes:
                 acting = each.acting or self._after.people.parties
                 found = Finding(each.ref, each.text, acting, dict(each.at_stake))
                 self.open_standing(BY_RULE[each.rule], found)
-
-    def settle_health(self, points: Iterable[Point]) -> None:
-        """Open the alerts on what the newest scorecards show, and close those that they do not."""
-        wanted = {(each.rule, each.ref): each for each in points}
-        for alert in list(self._open.values()):
-            of_health = alert.rule in {HEALTH_LOW, HEALTH_DIVERGES}
-            if of_health and (alert.rule, alert.window) not in wanted:
-                self._end(alert, "The newest scorecards no longer show it.")
-        for each in wanted.values():
-            found = Finding(each.ref, each.text, self._after.people.parties)
-            self.open_standing(BY_RULE[each.rule], found)
 
     def _say(self, alert: Alert, found: Alert) -> None:
         """Let an open alert say what has become of its facts."""
@@ -558,6 +545,8 @@ _ENDED: Final = {
     ATTRIBUTION_CONTESTED: "Nobody contests the lead any longer.",
     LEAD_AWAITS: "The deal was merged into another, or has no days for an answer.",
     LEAD_REJECTED: "The deal was merged into another, or it is no longer rejected.",
+    HEALTH_LOW: "The newest scorecards no longer show it.",
+    HEALTH_DIVERGES: "The newest scorecards no longer show it.",
     CLAIM_AWAITS: "It no longer awaits an answer.",
     CORRECTION_TAKES: "It no longer awaits an answer.",
     ENTRY_WITHOUT_TERMS: "Terms price it, or it is reversed.",

@@ -1,4 +1,4 @@
-"""What the newest scorecards of both parties show: low health, and views that differ (C25)."""
+"""What the newest scorecards of both parties show: low ratings, and ratings far apart (C25)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

@@ -344,22 +344,21 @@ def _proposed(proposal: OpenProposal) -> str:
 
 
 def _answers(rows: _Rows, party: str, proposal: OpenProposal) -> Iterator[EventToSend]:
+    declined = {
+        "within": proposal.substream or None,
+        "agreement": proposal.agreement,
+        "proposal": proposal.proposal,
+    }
     if proposal.agreement == HYPOTHESIS:
         yield _event(rows, party, StartPilot, {"experiment": proposal.proposal})
-        data = {
-            "within": proposal.substream,
-            "agreement": HYPOTHESIS,
-            "proposal": proposal.proposal,
-        }
-        yield _event(rows, party, DeclineProposal, data)
+        yield _event(rows, party, DeclineProposal, declined)
         return
     agreement = kind_named(proposal.agreement)
     kind, _, name = proposal.substream.partition("/")
     where = {kind: name} if kind else {}
     for command in agreement.answers():
         if command is DeclineProposal:
-            within = {"within": proposal.substream} if proposal.substream else {}
-            data = {**within, "agreement": agreement.name, "proposal": proposal.proposal}
+            data = declined
         elif command is agreement.counters:
             data = {"counters": proposal.proposal}
         else:

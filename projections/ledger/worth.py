@@ -106,14 +106,12 @@ def of_change(
 
 
 def stated(known: Known, key: str, fact: Fact | None) -> Known:
-    """Return the facts as if one of them had been stated like this, by one party alone."""
+    """Return the facts as if one of them had this content, stated by one party alone."""
     row = known.row
     corrections = {
         name: each for name, each in row.corrections.items() if not known.is_of(each, key)
     }
     others = {name: each for name, each in row.others.items() if name != key}
-    facts = {name: each for name, each in row.facts.items() if name != key}
-    if fact is not None:
-        facts = {name: fact if name == key else each for name, each in row.facts.items()}
+    facts = {name: each for name, each in {**row.facts, key: fact}.items() if each is not None}
     changed = replace(row, facts=facts, corrections=corrections, others=others)
     return with_fields(known, row=changed)

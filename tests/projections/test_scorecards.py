@@ -1,4 +1,4 @@
-"""Low health and scorecards far apart are told at once, until newer ones are better (C25)."""
+"""Both are told at once of ratings that are low or far apart, until newer ones are better (C25)."""
 
 from datetime import date
 

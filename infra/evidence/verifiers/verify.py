@@ -1427,14 +1427,13 @@ MUST_BE_SIGNED: Final = KEY_EVENTS.union(
     AdoptionPartAgreed AdoptionProposed AgreementDrafted AgreementSigned AssetsDispositioned
     AttributionProposed AttributionSettled BreachCured BreachNoticeGiven CharterAgreed
     CharterProposed CompletionProposed CureProposed DataSharingAgreed DataSharingProposed
-    DealsMerged DecisionRuleAgreed DecisionRuleProposed DispositionProposed
-    DisputeResolved ExitAgreed ExitNoticeGiven ExitProposed ExitWithdrawalProposed ExitWithdrawn
+    DealsMerged DecisionRuleAgreed DecisionRuleProposed DispositionProposed DisputeResolved
+    ExitAgreed ExitNoticeGiven ExitProposed ExitWithdrawalProposed ExitWithdrawn
     FinalSettlementIssued GovernanceEstablished GovernanceProposed JointInvestmentAgreed
-    JointInvestmentProposed MergeProposed PartnershipAdopted PartnershipExited PartnershipRenewed
-    PayoutRecorded
-    PenaltyConceded ProposalDeclined ProposalWithdrawn RenewalProposed ResolutionProposed
-    ScopeExpanded ScopeProposed StatementIssued TermsAccepted TermsCountered TermsProposed
-    WaiverGranted WaiverProposed
+    JointInvestmentProposed MergeProposed PartnershipAdopted PartnershipExited
+    PartnershipRenewed PayoutRecorded PenaltyConceded ProposalDeclined ProposalWithdrawn
+    RenewalProposed ResolutionProposed ScopeExpanded ScopeProposed StatementIssued
+    TermsAccepted TermsCountered TermsProposed WaiverGranted WaiverProposed
     """)
 )
 # Of these, what the operator itself issues needs no command.
