@@ -8,7 +8,7 @@ class FullViewTaken(Event):
     """The operator looked at the private statements of both parties, for a stated reason."""
 
     question: Text
-    """What the operator asked."""
+    """What the operator asked, in words."""
     reason: Text
     """The reason, in words."""
 

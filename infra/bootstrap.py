@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -258,6 +259,12 @@ def bootstrap(settings: Settings, clock: Clock = wall_clock) -> Iterator[Accord]
     history, views, trees = open_store(settings)
     if history.read_only:
         log.warning("This store cannot be written here. Answers show what was saved.")
+    if not settings.in_postgres and settings.path.stat().st_mode & stat.S_IROTH:
+        log.warning(
+            "Every user of this machine can read %s, which has the names of people. "
+            "Restrict it: chmod 600.",
+            settings.path,
+        )
     try:
         simulated = history.meta(SIMULATED) == "true"
         operator = history.meta(KEPT_BY) or OPERATOR

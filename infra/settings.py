@@ -128,6 +128,9 @@ _PATH: Final = Text(
 )  # fmt: skip
 _NAME: Final = r"(?:[^\s,:/\[\]]+|\[[0-9a-fA-F:.]+\])"
 
+# With other characters, the database's library would print a part of the password in its error.
+_LOGIN: Final = r"(?:(?:[^\s@/:%]|%[0-9a-fA-F]{2})+(?::(?:[^\s@/:%]|%[0-9a-fA-F]{2})*)?@)?"
+
 
 HOST: Final = Setting(
     "", Text("a name or an address of this machine", r"[^\s,/]+", "is not a host"), ""
@@ -282,8 +285,9 @@ class Settings(BaseModel):
             Text(
                 "sqlite:///accord.db, sqlite:////var/lib/accord.db for an absolute path, or "
                 "postgresql://user:password@host/database",
-                rf"{_SQLITE}{_PATH.pattern}|postgres(?:ql)?://\S+",
-                "is not the address of a store",
+                rf"{_SQLITE}{_PATH.pattern}|postgres(?:ql)?://{_LOGIN}[^\s@]+",
+                "is not the address of a store; in a name or a password, write @, /, : and % as "
+                "%40, %2F, %3A and %25",
             ),
             "the store",
             without_password,

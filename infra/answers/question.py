@@ -16,7 +16,7 @@ from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_t
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.calendar import Period
-from domain.values import Slug
+from domain.values import Slug, instant
 from infra.answers.logs import NOW, Asked, AsOf, in_range, row_of_each
 from infra.answers.text import Block, Line
 from infra.bootstrap import Accord
@@ -197,6 +197,17 @@ class Question:
                 yield Line(_stale(each), "bold yellow")
         yield from self.text(found)
 
+    def in_words(self, given: Mapping[str, Any], when: AsOf = NOW) -> str:
+        """Return what is asked, as the record of a full view keeps it.
+
+        It has the parameters of the question and the two times, and nothing of how the question
+        was sent, such as the address of the store, which can have a password.
+        """
+        asked = [(name, given[name]) for name in self.parameters if given.get(name) is not None]
+        asked += [(name, time) for name, time in (("at", when.at), ("known", when.known)) if time]
+        words = [f"{name.replace('_', ' ')} {_word(each)}" for name, each in asked]
+        return "; ".join([self.help.rstrip("."), *words])
+
     @property
     def reads_store(self) -> bool:
         """Whether the answer comes from a store, rather than from this release alone."""
@@ -231,6 +242,10 @@ class Asks:
         """Whether the command takes it without a name."""
         positional = self.described.positional
         return self.is_required if positional is None else positional
+
+
+def _word(value: object) -> str:
+    return instant(value) if isinstance(value, datetime) else str(value)
 
 
 def _about(given: Mapping[str, Any]) -> str | None:

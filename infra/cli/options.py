@@ -1,7 +1,6 @@
 """The application `accord`, the options that its commands share, and their exit codes."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,12 +13,19 @@ from domain.values import Slug
 from infra.answers.parameters import When, WrongParameter, read
 from infra.answers.question import Panel
 from infra.settings import HOST as LISTENING_HOST
-from infra.settings import OPERATOR, CommandSettings, Setting, Settings, WrongSetting, setting
+from infra.settings import (
+    OPERATOR,
+    CommandSettings,
+    Setting,
+    Settings,
+    WrongSetting,
+    setting,
+    without_password,
+)
 from infra.settings import read as read_settings
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
-    from projections.visibility import Viewer
 
 DONE, FAILED, NOT_UNDERSTOOD, REFUSED = 0, 1, 2, 3
 EXIT_CODES = {
@@ -182,7 +188,13 @@ Operator = Annotated[
 ]
 
 
-def option(name: str, setting: Setting, metavar: str, about: str) -> Any:  # noqa: ANN401 - typer's own
+def option(
+    name: str,
+    setting: Setting,
+    metavar: str,
+    about: str,
+    check: Callable[..., Any] | None = None,
+) -> Any:  # noqa: ANN401 - typer's own
     """Return the option of a setting; without the option, its variable is read."""
 
     def read_text(given: Any) -> Any:  # noqa: ANN401 - a default comes as it is
@@ -192,7 +204,21 @@ def option(name: str, setting: Setting, metavar: str, about: str) -> Any:  # noq
             raise typer.BadParameter(str(error)) from None
 
     variable = setting.variable or None
-    return typer.Option(name, envvar=variable, parser=read_text, metavar=metavar, help=about)
+    return typer.Option(
+        name, envvar=variable, parser=read_text, metavar=metavar, help=about, callback=check
+    )
+
+
+def _no_password(context: typer.Context, store: str) -> str:
+    # Other users of the machine can list the arguments of a process.
+    source = context.get_parameter_source("store")
+    is_argument = source is not None and source.name == "COMMANDLINE"
+    if is_argument and store != without_password(store):
+        raise typer.BadParameter(
+            "An argument must not have a password. Set ACCORD_STORE to the address, or give the "
+            "address without the password and keep that in the password file of Postgres."
+        )
+    return store
 
 
 Store = Annotated[
@@ -203,6 +229,7 @@ Store = Annotated[
         "URL",
         "The store: sqlite:/// and a path (four slashes make it absolute), "
         "or postgresql://user@host/database.",
+        _no_password,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -252,25 +279,6 @@ Full = Annotated[
         help="Show both parties' private facts, for this reason; the look is recorded.",
     ),
 ]
-
-
-def viewer_of(accord: "Accord", id: str, party: str | None, full: str | None) -> "Viewer":
-    """Return the viewer; the operator's full view is recorded before it is shown."""
-    from getpass import getuser
-
-    from domain.viewing import FullViewTaken
-    from infra.answers.logs import size_of
-    from projections.visibility import Viewer
-
-    if full is None:
-        return Viewer(party)
-    if party is not None:
-        raise typer.BadParameter("--full is the operator's; it cannot be combined with --party.")
-    size_of(accord.history, id)
-    command = " ".join(["accord", *sys.argv[1:]])[:2000]
-    accord.service.record_own(id, getuser(), FullViewTaken(question=command, reason=full))
-    accord.catch_up()
-    return Viewer(full=True)
 
 
 def settings(store: str | None = None, kafka: str | None = None) -> Settings:

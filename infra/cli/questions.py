@@ -2,8 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from dataclasses import replace
 from enum import Enum
+from getpass import getuser
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -12,7 +13,8 @@ import orjson
 import typer
 from pydantic import BaseModel
 
-from infra.answers.logs import AsOf
+from domain.viewing import FullViewTaken
+from infra.answers.logs import AsOf, size_of
 from infra.answers.parameters import LONGEST_PAGE, Name, PageSize
 from infra.answers.question import Asks, Page, Paging, Question, keyword
 from infra.bootstrap import Accord
@@ -27,9 +29,9 @@ from infra.cli.options import (
     app,
     opened,
     reader,
-    viewer_of,
 )
 from infra.settings import DEFAULT_STORE
+from projections.visibility import Viewer
 
 Limit = Annotated[
     int | None,
@@ -146,7 +148,7 @@ def _pages(question: Question, accord: Accord, given: dict[str, Any]) -> Iterato
     """Yield the answer; a paged one page after page, unless one page was asked for."""
     asked = dict(given)
     if question.asks_when:
-        asked["when"] = _when(accord, asked)
+        asked["when"] = _when(question, accord, asked)
     if not question.is_paged:
         yield question.reply(accord, **asked)
         return
@@ -160,11 +162,21 @@ def _pages(question: Question, accord: Accord, given: dict[str, Any]) -> Iterato
             return
 
 
-def _when(accord: Accord, asked: dict[str, Any]) -> AsOf:
-    at: datetime | None = asked.pop("at")
-    known: datetime | None = asked.pop("known")
-    viewer = viewer_of(accord, asked.get("id", ""), asked.pop("party"), asked.pop("full", None))
-    return AsOf(at, known, viewer=viewer)
+def _when(question: Question, accord: Accord, asked: dict[str, Any]) -> AsOf:
+    """Return the two times and the viewer; the operator's full view is recorded before."""
+    viewer = Viewer(asked.pop("party"))
+    when = AsOf(asked.pop("at"), asked.pop("known"), viewer=viewer)
+    reason = asked.pop("full", None)
+    if reason is None:
+        return when
+    if viewer.party is not None:
+        raise typer.BadParameter("--full is the operator's; it cannot be combined with --party.")
+    partnership = asked["id"]
+    size_of(accord.history, partnership)
+    taken = FullViewTaken(question=question.in_words(asked, when), reason=reason)
+    accord.service.record_own(partnership, getuser(), taken)
+    accord.catch_up()
+    return replace(when, viewer=Viewer(full=True))
 
 
 def _print_json(pages: Iterator[BaseModel]) -> None:

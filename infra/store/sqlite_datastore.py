@@ -87,6 +87,8 @@ class Datastore(SQLiteDatastore):
             # Else the library would try to switch the file to the write-ahead log.
             self.pool.is_journal_mode_wal = True
         else:
+            # Names of people are in it. SQLite gives the files of its log the same rights.
+            path.touch(mode=0o600)
             _use_write_ahead_log(path)
 
     @contextmanager

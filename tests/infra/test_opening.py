@@ -94,6 +94,38 @@ def test_only_init_makes_a_store_of_an_empty_file(tmp_path: Path) -> None:
         assert accord.history.size() == 0
 
 
+# --- who may read it -----------------------------------------------------------------------------
+
+
+def test_only_its_owner_can_read_a_new_store(tmp_path: Path) -> None:
+    mask = os.umask(0)
+    try:
+        init(settings_of(tmp_path / "accord.db"))
+        with bootstrap(settings_of(tmp_path / "accord.db")) as accord:
+            accord.service.handle([beginning()])
+            modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    finally:
+        os.umask(mask)
+
+    assert modes == dict.fromkeys(
+        ("accord.db", "accord.db-shm", "accord.db-wal", "accord.db.key"), 0o600
+    )
+
+
+def test_a_store_that_every_user_can_read_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_of(tmp_path / "accord.db")
+    init(settings)
+    for mode, warnings in ((0o640, 0), (0o644, 1)):
+        settings.path.chmod(mode)
+        caplog.clear()
+        with bootstrap(settings):
+            assert len(caplog.records) == warnings
+
+    assert "Restrict it: chmod 600." in caplog.text
+
+
 # --- read-only media -----------------------------------------------------------------------------
 
 

@@ -124,6 +124,10 @@ def test_no_refusal_tells_a_password() -> None:
     for variable, text in [
         ("ACCORD_STORE", "mysql://ana:secret@host/accord"),
         ("ACCORD_STORE", "postgresql://ana:sec/ret@ho st/accord"),
+        # The database's library would repeat a part of each of these.
+        ("ACCORD_STORE", "postgresql://ana:sec%ret@host/accord"),
+        ("ACCORD_STORE", "postgresql://ana:sec@ret@host/accord"),
+        ("ACCORD_STORE", "postgresql://ana:sec/ret@host/accord"),
         ("ACCORD_ROLE_PASSWORD", "secret\n"),
         ("ACCORD_SINK_WEBHOOK", "https://ana:secret@ops.example/\n"),
     ]:

@@ -17,6 +17,8 @@ import pytest
 import consumers.command  # noqa: F401 - it adds commands
 from domain.gates import ProposeWaiver
 from domain.keyring import key_id
+from domain.viewing import FullViewTaken
+from infra.answers import logs
 from infra.answers.question import Panel
 from infra.audit.receipts import Promise
 from infra.bootstrap import bootstrap, init
@@ -1094,6 +1096,33 @@ def test_a_look_at_everything_is_recorded_before_it_is_answered(
     history = accord("history", CONSULTING, "--store", growing.store).out
     assert "viewed the private statements of both parties" in history
     assert "A complaint." in history
+
+
+def test_a_look_is_recorded_in_words_without_the_address_of_the_store(
+    accord: Accord, growing: Settings
+) -> None:
+    look = ("--full", "A complaint.", "--at", "2026-06-30", "--version", "200")
+    assert accord("show", CONSULTING, *look, "--store", growing.store).code == 0
+
+    with bootstrap(growing) as store:
+        taken = [
+            each.event
+            for each in logs.stored_log(store.history, CONSULTING)
+            if isinstance(each.event, FullViewTaken)
+        ]
+    assert taken[-1].question == (
+        f"Show the state of a partnership; id {CONSULTING}; version 200; "
+        "at 2026-06-30T23:59:59.999999Z"
+    )
+
+
+def test_no_argument_has_a_password(accord: Accord) -> None:
+    refused = accord("list", "--store", "postgresql://ana:secret@127.0.0.1:1/accord")
+
+    assert refused.code == 2
+    said = " ".join(refused.err.replace("│", " ").split())
+    assert "An argument must not have a password. Set ACCORD_STORE to the address" in said
+    assert "secret" not in refused.err
 
 
 @pytest.mark.parametrize("reason", ["", " ", "a" * 2001])
