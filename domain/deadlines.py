@@ -470,12 +470,25 @@ def _of_the_term(
             lambda e, _, terms, __: of(terms) if _speaks_of(e, _TERM) else (),
         ),
         _opens_several(PartnershipRenewed, lambda _, __, terms, ___: of(terms)),
-        # After a withdrawn exit, what went by in the meantime is not recorded late.
         _opens_several(
             ExitWithdrawn,
-            lambda _, act, terms, __: (each for each in of(terms) if each.due > act.recorded_at),
+            lambda _, act, terms, __: (
+                each._replace(due=max(each.due, act.occurred_at))
+                for each in of(terms)
+                if not _is_over(each, act.recorded_at, terms)
+            ),
         ),
     )
+
+
+def _is_over(deadline: Deadline, now: datetime, terms: TermsByDay) -> bool:
+    """Whether a deadline of the term went by during an exit, so that nothing can be done of it.
+
+    The reminder of the notice is of use until the last day for it.
+    """
+    if deadline.kind is DeadlineKind.NOTICE_WARNING:
+        return terms.midnight(date.fromisoformat(deadline.ref) + _DAY) <= now
+    return deadline.due <= now
 
 
 _TERM_REPLACED = (

@@ -251,7 +251,7 @@ class Known:
             return Standing(PayoutState.VOID, Decimal(0), Decimal(0), Decimal(0))
         event, said = self.payout.recorded
         recorded = event.amount.amount
-        if any(self._counts_as_returned(each) for _, each in self.payout.returns):
+        if self._is_returned:
             return Standing(PayoutState.RETURNED, Decimal(0), Decimal(0), recorded)
         amounts = self._at_first(recorded, said)
         for correction, by in self.payout.corrections:
@@ -260,17 +260,20 @@ class Known:
         return Standing(_state(paid, confirmed, objected=objected), paid, confirmed, recorded)
 
     def awaiting(self) -> Iterator[Awaiting]:
-        """Yield what awaits an answer, in the order in which it was said."""
-        if self.payout.recorded is None:
+        """Yield what awaits an answer, in the order in which it was said.
+
+        Nothing awaits one of a payout that came back: no answer changes what is paid.
+        """
+        if self.payout.recorded is None or self._is_returned:
             return
         event, said = self.payout.recorded
-        if said.party == event.payer and self._awaits(PAYOUT, said):
+        is_claimed = said.party == event.payer and self._awaits(PAYOUT, said)
+        if is_claimed and self.standing().paid:
             yield Awaiting(PAYOUT, said.party, counts=True)
         yield from self._corrections_awaiting(self._at_first(event.amount.amount, said))
-        if not any(self._counts_as_returned(each) for _, each in self.payout.returns):
-            for _, each in self.payout.returns:
-                if self._awaits(RETURN, each):
-                    yield Awaiting(RETURN, each.party, counts=False)
+        for _, each in self.payout.returns:
+            if self._awaits(RETURN, each):
+                yield Awaiting(RETURN, each.party, counts=False)
 
     def _corrections_awaiting(self, amounts: "_Amounts") -> Iterator[Awaiting]:
         """Yield the last correction of each party, unless an agreed one replaced it."""
@@ -289,6 +292,8 @@ class Known:
 
     def next_deadline(self) -> date | None:
         """Return the next day on which silence confirms something; None if there is none."""
+        if self._is_returned:
+            return None
         days = [
             self._silence_confirms_on(fact, by)
             for fact, by in self._claims()
@@ -342,6 +347,10 @@ class Known:
             return Decimal(0)
         assert self.payout.recorded is not None  # noqa: S101 - as in `standing`
         return (event.amount or self.payout.recorded[0].amount).amount
+
+    @property
+    def _is_returned(self) -> bool:
+        return any(self._counts_as_returned(each) for _, each in self.payout.returns)
 
     def _counts_as_returned(self, by: Said) -> bool:
         return by.party == self._payer or self._agreed(RETURN, by)

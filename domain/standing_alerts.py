@@ -132,6 +132,9 @@ class StandingAlert:
     """An alert that is closed by what happened before it opened is withdrawn, else resolved."""
     about: tuple[On, ...] = ()
     """Other events that explain it, such as what was planned or agreed."""
+    once: bool = False
+    """Whether its `ref` names one thing, which is done once. What was done in time and is recorded
+    late then withdraws the alert, even after something else resolved it."""
 
 
 def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
@@ -150,6 +153,7 @@ def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
             for each in rule.opened_by
             if each.event not in {rule.passing.event, *(other.event for other in rule.closed_by)}
         ),
+        once=bool(alert.about),
     )
 
 
@@ -225,6 +229,9 @@ ENTRY_WITHOUT_TERMS: Final = "entry-without-terms"
 STATEMENT_OVERDUE: Final = "statement-overdue"
 """Computed from the facts of deals, entries, figures, payouts and statements, so their rows name no
 events that open or close them (`projections.ledger.claims`)."""
+
+AUDIT_FAILED: Final = "audit-failed"
+"""Computed from the newest audit of each subject (`projections.audits`)."""
 
 HEALTH_LOW: Final = "health-low"
 HEALTH_DIVERGES: Final = "health-diverges"
@@ -310,24 +317,11 @@ STANDING_ALERTS: Final = (
         ),
     ),
     StandingAlert(
-        "audit-failed",
+        AUDIT_FAILED,
         AlertKind.BREACH,
         "an audit that failed is followed by one that is passed (C25)",
         Response(Severity.CRITICAL, "What the agreement forbids or asks for is not kept."),
-        (
-            On(
-                ComplianceAudited,
-                lambda e: None if e.passed else e.subject.value,
-                lambda e: f"Audit {e.audit} of {e.subject} was failed: {'; '.join(e.findings)}",
-            ),
-        ),
-        (
-            On(
-                ComplianceAudited,
-                lambda e: e.subject.value if e.passed else None,
-                lambda e: f"Audit {e.audit} of {e.subject} was passed.",
-            ),
-        ),
+        about=(On(ComplianceAudited, lambda e: e.subject.value),),
     ),
     StandingAlert(
         HEALTH_LOW,

@@ -7,7 +7,7 @@ events that are its evidence. It says how severe it is, who acts and what money 
 alerts that need no agreed rule: `domain.standing_alerts`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,8 +20,9 @@ from pydantic import Field
 from domain.arithmetic import exact
 from domain.calendar import bounds
 from domain.deadlines import ALL
+from domain.declarations import Changeable
 from domain.exit import PartnershipExited
-from domain.health import HealthCheckRecorded
+from domain.health import ComplianceAudited, HealthCheckRecorded
 from domain.kernel import Event
 from domain.offices import NAMING, Assignee, People, people_after
 from domain.payouts import Payout
@@ -29,6 +30,7 @@ from domain.recorded import Recorded
 from domain.response import Office, Severity
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
+    AUDIT_FAILED,
     BY_RULE,
     CLAIM_AWAITS,
     COMPUTED,
@@ -49,7 +51,8 @@ from domain.standing_alerts import (
     response_of,
 )
 from domain.values import Exact
-from projections import awaited, breaches, scorecards
+from projections import audits, awaited, breaches, scorecards
+from projections.audits import Audits, with_audit
 from projections.awaited import Taken
 from projections.breaches import Judged, RuleFacts, Shortfall, Verdict
 from projections.counted import FACTS
@@ -132,6 +135,8 @@ class AlertsState:
     """The parties and their people."""
     scorecards: Scorecards = field(default_factory=dict)
     """The newest scorecard of each party."""
+    audits: Audits = field(default_factory=dict)
+    """The newest audits of each subject."""
     resolved: Mapping[str, Alert] = field(default_factory=dict)
     """Resolved alerts on figures: a correction can still withdraw them."""
     watched: Mapping[str, str] = field(default_factory=dict)
@@ -245,7 +250,18 @@ def _day(state: AlertsState, moment: datetime) -> date:
 def keys(recorded: Recorded) -> tuple[str, ...]:
     """Return the rows that an event touches."""
     subject = awaited.key_of(recorded.event)
-    return (STATE, awaited.AGREED) if subject is None else (STATE, awaited.AGREED, subject)
+    done = (
+        alert_id(turn.standing.rule, 1, recorded.partnership, ref)
+        for turn, ref in _turns(recorded.event)
+        if turn.standing.once and not turn.opens
+    )
+    return (STATE, awaited.AGREED, *(() if subject is None else (subject,)), *done)
+
+
+def _turns(event: Event) -> list[tuple[_Turn, str]]:
+    """Return the entries of the table that an event matches, each with what it is about."""
+    possible = _TURNS.get(type(event), ())
+    return [(turn, ref) for turn in possible if (ref := turn.on.ref(event)) is not None]
 
 
 @exact
@@ -255,31 +271,31 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     known = awaited.take(rows, recorded, state.watched)
     if known.rows is None:
         return NOTHING
-    changed, outputs = _apply(state, recorded, known)
+    changed, outputs = _apply(rows, state, recorded, known)
     return Change({**known.rows, **changed}, outputs)
 
 
-def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
+def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> Change:
     event = recorded.event
     judged, windows = breaches.take(state.judged, recorded, known.change)
-    possible = _TURNS.get(type(event), ())
-    turns = [(turn, ref) for turn in possible if (ref := turn.on.ref(event)) is not None]
+    turns = _turns(event)
     ends = isinstance(event, PartnershipExited)
-    people, cards = state.people, state.scorecards
-    if type(event) in NAMING:
-        people = people_after(people, event, recorded.act)
-    if isinstance(event, HealthCheckRecorded):
-        cards = with_scorecard(cards, recorded.act.party, event)
-    rated = cards is not state.scorecards
-    same = judged is state.judged and known.watched is state.watched and people is state.people
     after = state
-    if rated or not same:
-        after = replace(
-            state, judged=judged, watched=known.watched, people=people, scorecards=cards
-        )
-    if not windows and not turns and not ends and not known.points and not rated:
+    if judged is not state.judged or known.watched is not state.watched:
+        after = replace(state, judged=judged, watched=known.watched)
+    if type(event) in NAMING:
+        after = replace(after, people=people_after(state.people, event, recorded.act))
+    rated = isinstance(event, HealthCheckRecorded)
+    if isinstance(event, HealthCheckRecorded):
+        cards = with_scorecard(state.scorecards, recorded.act.party, event)
+        after = replace(after, scorecards=cards)
+    audited = isinstance(event, ComplianceAudited)
+    if isinstance(event, ComplianceAudited):
+        after = replace(after, audits=with_audit(state.audits, recorded, event))
+    quiet = not windows and not turns and not ends and not known.points
+    if quiet and not rated and not audited:
         return NOTHING if after is state else Change({STATE: after}, [])
-    changes = _Changes(state, after, recorded)
+    changes = _Changes(rows, state, after, recorded)
     for subject, points in known.points.items():
         changes.settle_points(subject.removeprefix(FACTS), points)
     for window in windows:
@@ -290,7 +306,9 @@ def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
         else:
             changes.close_standing(turn.standing, ref, turn.on.text(event))
     if rated:
-        changes.settle_health(scorecards.findings(cards))
+        changes.settle(scorecards.findings(after.scorecards), {HEALTH_LOW, HEALTH_DIVERGES})
+    if audited:
+        changes.settle(audits.findings(after.audits), {AUDIT_FAILED})
     if ends:
         changes.end("The partnership has ended.")
     return changes.result()
@@ -299,7 +317,10 @@ def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
 class _Changes:
     """The changes that one event makes: alerts and outputs."""
 
-    def __init__(self, state: AlertsState, after: AlertsState, recorded: Recorded) -> None:
+    def __init__(
+        self, rows: Rows, state: AlertsState, after: AlertsState, recorded: Recorded
+    ) -> None:
+        self._rows = rows
         self._before = state
         self._after = after
         self._judged = after.judged
@@ -421,9 +442,9 @@ class _Changes:
         """Open the alerts on what of a subject awaits a party, and close those on what does not."""
         self._match(points, lambda alert: _concerns(alert, subject))
 
-    def settle_health(self, points: Iterable[Point]) -> None:
-        """Open the alerts on what the newest scorecards show, and close those that they do not."""
-        self._match(tuple(points), lambda alert: alert.rule in {HEALTH_LOW, HEALTH_DIVERGES})
+    def settle(self, points: Iterable[Point], rules: Collection[str]) -> None:
+        """Open the alerts of these rules on what is so now, and close those on what is not."""
+        self._match(tuple(points), lambda alert: alert.rule in rules)
 
     def _match(self, points: tuple[Point, ...], concerns: Callable[[Alert], bool]) -> None:
         """Open an alert for each point, and close those that a point ends or that have none."""
@@ -479,25 +500,38 @@ class _Changes:
 
     def close_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
         """Close an alert, or those whose subject begins so: withdrawn if it was done in time."""
-        named = (
-            [
-                each
-                for each in self._open.values()
-                if each.rule == standing.rule and each.window.startswith(ref.removesuffix(ALL))
-            ]
-            if ref.endswith(ALL)
-            else [self._open.get(alert_id(standing.rule, 1, self._recorded.partnership, ref))]
-        )
-        for alert in named:
-            if alert is not None:
-                self._end(alert, text)
+        if ref.endswith(ALL):
+            for each in [*self._open.values()]:
+                if each.rule == standing.rule and each.window.startswith(ref.removesuffix(ALL)):
+                    self._end(each, text)
+            return
+        name = alert_id(standing.rule, 1, self._recorded.partnership, ref)
+        alert = self._open.get(name)
+        if alert is not None:
+            self._end(alert, text)
+        elif standing.once and not self._ended:
+            resolved: Alert | None = self._rows.get(name)
+            if resolved is not None and resolved.state is AlertState.RESOLVED:
+                self._withdraw_late(resolved, text)
 
     def _end(self, alert: Alert, text: str) -> None:
-        if self._recorded.act.occurred_at < alert.since:
-            late = f"{text} It was in time and was recorded late."
-            self._close(alert, AlertState.WITHDRAWN, late)
-        else:
+        if self._corrects and alert.rule in _OF_THE_NEWEST:
+            self._close(alert, AlertState.WITHDRAWN, f"{text} The record was corrected.")
+        elif not self._withdraw_late(alert, text):
             self._close(alert, AlertState.RESOLVED, text)
+
+    def _withdraw_late(self, alert: Alert, text: str) -> bool:
+        """Withdraw an alert on what was done before it opened. Return whether it was."""
+        if self._recorded.act.occurred_at >= alert.since:
+            return False
+        late = f"{text} It was in time and was recorded late."
+        self._close(alert, AlertState.WITHDRAWN, late)
+        return True
+
+    @property
+    def _corrects(self) -> bool:
+        event = self._recorded.event
+        return isinstance(event, Changeable) and event.change_reason is not None
 
     def end(self, text: str) -> None:
         """Resolve every open alert but those on what is owed or disputed: the partnership ended."""
@@ -541,7 +575,11 @@ class _Changes:
 _AFTER_THE_END: Final = {STATEMENT_OVERDUE, DISPUTE_OPENED}
 """The rules of the alerts that the end of the partnership leaves open."""
 
+_OF_THE_NEWEST: Final = {AUDIT_FAILED, HEALTH_LOW, HEALTH_DIVERGES}
+"""The rules of the alerts on what a party recorded last: its correction withdraws them."""
+
 _ENDED: Final = {
+    AUDIT_FAILED: "No audit of it is on record any longer.",
     ATTRIBUTION_CONTESTED: "Nobody contests the lead any longer.",
     LEAD_AWAITS: "The deal was merged into another, or has no days for an answer.",
     LEAD_REJECTED: "The deal was merged into another, or it is no longer rejected.",
@@ -599,8 +637,8 @@ ALERTS = Projection(
     | _TURNS.keys()
     | awaited.CONCERNED
     | NAMING
-    | {HealthCheckRecorded, PartnershipExited},
-    version=34,
+    | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
+    version=35,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -72,6 +72,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED,
-    version=7,
+    version=8,
     row_type=lambda key: _ROWS[key],
 )

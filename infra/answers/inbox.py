@@ -431,6 +431,10 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
     if _is_proposed(rows, deadline):
         return
     text, command, field = asked
+    day = deadline.last_day
+    if deadline.kind is DeadlineKind.NOTICE_WARNING:
+        # What passed is the day of the reminder; the notice is in time until its own last day.
+        awaiting, day = Awaiting.DUE, date.fromisoformat(deadline.ref)
     if command is ProposeRenewal and rows.overview.stage is not Stage.RENEWAL:
         command = HoldRenewalReview
     words = deadline.ref
@@ -439,7 +443,7 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
         command, field = _HELD_BY.get(deadline.ref, (command, field))
     for party in (deadline.party,) if deadline.party else rows.overview.parties:
         yield InboxItem(
-            day=deadline.last_day,
+            day=day,
             awaiting=awaiting,
             partnership=rows.id,
             party=party,

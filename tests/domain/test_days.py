@@ -20,6 +20,7 @@ from domain.exit import ExitWithdrawn
 from domain.kernel import Event
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
+    AUDIT_FAILED,
     CLAIM_AWAITS,
     CORRECTION_TAKES,
     DUE_SOON,
@@ -274,6 +275,7 @@ WHO_OF_FACTS: Final = {
     CORRECTION_TAKES: "the party that it takes money from",
     ENTRY_WITHOUT_TERMS: "both parties",
     STATEMENT_OVERDUE: "the payer",
+    AUDIT_FAILED: "both parties",
     HEALTH_LOW: "both parties",
     HEALTH_DIVERGES: "both parties",
 }

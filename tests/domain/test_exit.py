@@ -35,8 +35,9 @@ from domain.governance import CommitResources
 from domain.kernel import Stage
 from domain.settlement import IssueFinalSettlement
 from tests.life import OURS, THEIRS, after, at, before, example
+from tests.projections.folds import alerts, states
 from tests.projections.money import amend
-from tests.stories import Story
+from tests.stories import Story, moment
 
 # --- both end it -------------------------------------------------------------------------------
 
@@ -205,6 +206,37 @@ def test_a_day_for_notice_that_went_by_while_an_exit_was_ahead_is_not_recorded_l
     kinds = {each.kind for each in story.partnership.deadlines.values()}
     assert DeadlineKind.TERM_END in kinds
     assert DeadlineKind.NOTICE not in kinds
+
+
+def test_the_reminder_of_a_notice_that_is_taken_back_in_time_is_given_again() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2028-10-10")
+    assert states(story)["notice-due 2028-11-02"] == "open"
+    story.when(OURS, example(GiveExitNotice, effective_on=date(2029, 1, 1)))
+    assert states(story)["notice-due 2028-11-02"] == "resolved"
+    story.on("2028-10-13")
+
+    story.when(OURS, stay("stay-1", "exit-2"))
+    story.when(THEIRS, AgreeExitWithdrawal(proposal="stay-1"))
+    story.wait()
+
+    alert = alerts(story)["notice-due 2028-11-02"]
+    assert (alert.state, alert.since) == ("open", moment("2028-10-13"))
+    story.on("2028-11-03")
+    assert states(story)["notice-due 2028-11-02"] == "resolved"
+
+
+def test_a_notice_that_is_taken_back_after_its_last_day_is_reminded_of_no_more() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2028-10-10")
+    story.when(OURS, example(GiveExitNotice, effective_on=date(2029, 1, 1)))
+    story.on("2028-11-03")
+
+    story.when(OURS, stay("stay-1", "exit-2"))
+    story.when(THEIRS, AgreeExitWithdrawal(proposal="stay-1"))
+    story.wait()
+
+    assert states(story)["notice-due 2028-11-02"] == "resolved"
 
 
 # --- breach ------------------------------------------------------------------------------------

@@ -640,6 +640,39 @@ def test_a_withdrawn_alert_ends_when_that_became_known_and_not_before_it_opened(
     assert (alert.since, alert.until) == (moment("2026-01-20T00:00"), story.now)
 
 
+@pytest.mark.parametrize("moved_first", [True, False])
+def test_a_milestone_that_was_moved_and_had_been_reached_in_time_was_never_missed(
+    moved_first: bool,  # noqa: FBT001 - a case
+) -> None:
+    story = with_milestone()
+    story.on("2026-01-21")
+    late = {"due": date(2026, 2, 2), "reason": "The printer is late."}
+    moved = example(ProposeMilestone, proposal="moved", **late)
+    reach = example(ReachMilestone)
+
+    if moved_first:
+        story.agree(OURS, moved)
+        assert states(story)["milestone-missed creative-final"] == "resolved"
+        story.when(OURS, reach, happened="2026-01-18")
+    else:
+        story.when(OURS, reach, happened="2026-01-18")
+        story.agree(OURS, moved)
+
+    assert states(story)["milestone-missed creative-final"] == "withdrawn"
+
+
+def test_a_milestone_that_was_moved_and_is_reached_on_its_new_day_was_missed_once() -> None:
+    story = with_milestone()
+    story.on("2026-01-21")
+    late = {"due": date(2026, 2, 2), "reason": "The printer is late."}
+    story.agree(OURS, example(ProposeMilestone, proposal="moved", **late))
+    story.on("2026-02-01")
+
+    story.when(OURS, example(ReachMilestone))
+
+    assert states(story)["milestone-missed creative-final"] == "resolved"
+
+
 def test_a_milestone_reached_in_time_says_nothing() -> None:
     story = with_milestone()
     story.on("2026-01-17")

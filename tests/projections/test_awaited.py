@@ -635,6 +635,26 @@ def test_a_return_that_the_payee_states_awaits_the_payer() -> None:
     assert open_of(story) == {}
 
 
+def test_a_payout_that_came_back_awaits_nobody() -> None:
+    story = owing()
+    story.when(OURS, PAYOUT)
+    story.when(OURS, CorrectPayout(payout="X-1", amount=usd("90.00"), reason="A digit."))
+    assert "payout/X-1/payout" in open_of(story)
+
+    story.when(OURS, RETURN)
+
+    assert open_of(story) == {}
+
+
+def test_a_payout_that_its_payer_says_never_happened_awaits_nobody() -> None:
+    story = owing()
+    story.when(OURS, PAYOUT)
+
+    story.when(OURS, CorrectPayout(payout="X-1", void=True, reason="It was another statement."))
+
+    assert open_of(story) == {}
+
+
 def test_a_correction_of_the_others_payout_awaits_it_until_it_objects() -> None:
     story = owing()
     story.when(THEIRS, PAYOUT)

@@ -58,11 +58,14 @@ def test_a_better_scorecard_of_the_next_quarter_resolves_both() -> None:
     assert states(story)["health-diverges ratings"] == "resolved"
 
 
-def test_a_scorecard_that_was_mistyped_and_is_corrected_resolves_it() -> None:
-    story = rated(running(), THEIRS, trust=1)
+def test_a_scorecard_that_was_mistyped_and_is_corrected_withdraws_it() -> None:
+    story = rated(rated(running(), OURS, trust=4), THEIRS, trust=1)
     rated(story, THEIRS, trust=4, change_reason="It was meant to be 4.")
 
-    assert states(story) == {f"health-low {THEIRS}": "resolved"}
+    assert states(story) == {
+        f"health-low {THEIRS}": "withdrawn",
+        "health-diverges ratings": "withdrawn",
+    }
 
 
 def test_an_older_scorecard_that_arrives_late_changes_nothing() -> None:

@@ -158,6 +158,22 @@ def test_a_milestone_that_was_moved_is_due_on_its_new_day() -> None:
     assert (item.awaiting, item.day) == (Awaiting.DUE, date(2026, 2, 2))
 
 
+def test_the_decision_on_a_renewal_is_due_by_the_last_day_for_notice_and_never_overdue() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2028-10-02")
+    assert "2028-11-02" not in [each.ref for each in inbox(story)]
+
+    for day in ("2028-10-03", "2028-11-02"):
+        story.on(day)
+        found = [each for each in inbox(story) if each.ref == "2028-11-02"]
+        assert [(each.party, each.awaiting, each.day) for each in found] == [
+            (party, Awaiting.DUE, date(2028, 11, 2)) for party in (OURS, THEIRS)
+        ]
+
+    story.on("2028-11-03")
+    assert "2028-11-02" not in [each.ref for each in inbox(story)]
+
+
 def corrected() -> Story:
     story = sold()
     pay(story, "D-1", "P-1", usd("100.00"))
