@@ -32,6 +32,7 @@ from domain.kernel import (
     Act,
     Command,
     Event,
+    NotNow,
     Refused,
     Stage,
     Unknown,
@@ -312,6 +313,8 @@ class BilateralAgreements:
     """The proposals of each kind of agreement, by the kind's wire name."""
     agreed: Mapping[str, tuple[BilateralAgreement, ...]] = field(default_factory=dict)
     """The agreements of each kind in every version, in order, by the kind's wire name."""
+    over: tuple[BilateralAgreement, ...] = ()
+    """The agreements that ended: what was given up, and a cancellation of what was agreed again."""
 
     def proposals_of(self, kind: type[BilateralAgreement]) -> Proposals:
         """Return the proposals of one kind of agreement, by their identifiers."""
@@ -322,13 +325,23 @@ class BilateralAgreements:
         return self.agreed.get(kind.wire, ())  # type: ignore[return-value] # stored by kind
 
     def of(self, kind: type[A]) -> list[A]:
-        """Return the agreements of one kind, each in its latest version."""
+        """Return the agreements of one kind that did not end, each in its latest version."""
         versions = self.versions(kind)
         return [
             each
             for place, each in enumerate(versions)
-            if not any(each.same_as(later) for later in versions[place + 1 :])
+            if each not in self.over
+            and not any(each.same_as(later) for later in versions[place + 1 :])
         ]
+
+    def without(self, kind: type[BilateralAgreement], *identity: str) -> "BilateralAgreements":
+        """Return these agreements after those of one kind with an identity ended."""
+        ended = [
+            each
+            for each in self.of(kind)
+            if tuple(str(getattr(each, name)) for name in kind.identity) == identity
+        ]
+        return replace(self, over=(*self.over, *ended)) if ended else self
 
     def latest(self, kind: type[A]) -> A | None:
         """Return the last agreement of one kind, None if there is none."""
@@ -367,13 +380,28 @@ class BilateralAgreements:
         if isinstance(event, BilateralCountered) and not is_own:
             acceptable(event.counters, proposals, act)
         if existing is not None:
-            return propose(name, event, proposals, act)
+            decided = propose(name, event, proposals, act)
+            if existing.accepted:
+                self._check_in_force(kind, name)
+            return decided
         kind.check(event, context)
         kind.check_new(event, context, act)
         proposed = propose(name, event, proposals, act)
         if kind.binds_author_alone(event, context, act.party):
             return [*proposed, *self._accept(kind, event, context, act)]
         return proposed
+
+    def _check_in_force(self, kind: type[BilateralAgreement], name: str) -> None:
+        """Raise `Refused` if what was agreed on a proposal ended, or was agreed otherwise since."""
+        is_one_of_its_kind = kind.identity or kind.replaces_earlier()
+        if is_one_of_its_kind and all(each.proposal_ref != name for each in self.of(kind)):
+            raise NotNow(
+                "proposal-replaced",
+                "What was agreed ended, or was agreed otherwise later. The proposal "
+                f"{name} was accepted before that.",
+                "Make another proposal, under a new identifier.",
+                proposal=name,
+            )
 
     def _accept(
         self, kind: type[BilateralAgreement], proposed: Event, context: object, act: Act

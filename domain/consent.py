@@ -52,12 +52,14 @@ Proposals = Mapping[str, Proposal]
 def propose(proposal: str, event: Event, proposals: Proposals, act: Act) -> list[Event]:
     """Decide a proposal. Proposed again with the same content, it decides nothing.
 
-    Raises `Refused` if the identifier belongs to another proposal.
+    Raises `Refused` if the identifier belongs to another proposal, or if the proposal was declined
+    or withdrawn, or has lapsed.
     """
     existing = proposals.get(proposal)
     if existing is None:
         return [event]
     if existing.proposed == event and existing.party == act.party:
+        _check_not_ended(proposal, existing)
         return []
     raise Refused(
         "proposal-exists",
@@ -97,24 +99,9 @@ def acceptable(
             proposal=proposal,
             party=act.party,
         )
-    if existing.declined is not None:
-        raise NotNow(
-            "proposal-declined",
-            f"The proposal {proposal} was declined.",
-            "Make another proposal.",
-            proposal=proposal,
-        )
-    if existing.withdrawn is not None:
-        raise NotNow(
-            "proposal-withdrawn",
-            f"{existing.party} withdrew the proposal {proposal}.",
-            "Make another proposal.",
-            proposal=proposal,
-        )
     if existing.accepted:
         return None
-    if existing.lapsed is not None:
-        raise _lapsed(proposal, existing.lapsed)
+    _check_not_ended(proposal, existing)
     if existing.made_at > act.occurred_at + CLOCK_SKEW:
         # The proposal came later, so its author could have seen what was accepted in advance.
         raise Refused(
@@ -135,7 +122,7 @@ def decline(
     Raises `Refused`.
     """
     existing = proposals.get(proposal)
-    if existing is not None and existing.declined == event:
+    if existing is not None and existing.declined == event and existing.party != act.party:
         return []
     if acceptable(proposal, proposals, act, waits_in) is None:
         raise _answered(proposal)
@@ -144,8 +131,6 @@ def decline(
 
 def withdraw(proposal: str, event: Event, existing: Proposal, act: Act) -> list[Event]:
     """Decide that a party takes back a proposal of its own, once. Raises `Refused`."""
-    if existing.withdrawn == event:
-        return []
     if existing.party != act.party:
         raise NotNow(
             "not-your-proposal",
@@ -153,6 +138,8 @@ def withdraw(proposal: str, event: Event, existing: Proposal, act: Act) -> list[
             "Decline the proposal instead.",
             proposal=proposal,
         )
+    if existing.withdrawn == event:
+        return []
     if not existing.is_open:
         raise _answered(proposal)
     return [event]
@@ -167,13 +154,31 @@ def _answered(proposal: str) -> NotNow:
     )
 
 
-def _lapsed(proposal: str, event: Any) -> NotNow:  # noqa: ANN401 - a `ProposalLapsed`
-    return NotNow(
-        "proposal-lapsed",
-        f"The proposal {proposal} has lapsed: {event.reason}",
-        "Make another proposal.",
-        proposal=proposal,
-    )
+def _check_not_ended(proposal: str, existing: Proposal) -> None:
+    """Raise `Refused` for a proposal that was declined or withdrawn, or that has lapsed."""
+    again = "Make another proposal, under a new identifier."
+    if existing.declined is not None:
+        raise NotNow(
+            "proposal-declined",
+            f"The proposal {proposal} was declined.",
+            again,
+            proposal=proposal,
+        )
+    if existing.withdrawn is not None:
+        raise NotNow(
+            "proposal-withdrawn",
+            f"{existing.party} withdrew the proposal {proposal}.",
+            again,
+            proposal=proposal,
+        )
+    if existing.lapsed is not None:
+        event: Any = existing.lapsed  # a `ProposalLapsed`
+        raise NotNow(
+            "proposal-lapsed",
+            f"The proposal {proposal} has lapsed: {event.reason}",
+            again,
+            proposal=proposal,
+        )
 
 
 def awaited(proposal: str, waits_in: str | None) -> Awaited | None:

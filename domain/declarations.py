@@ -131,8 +131,14 @@ class Declaration(Event, abstract=True):
     def check_new(self, today: date) -> None:
         """Raise `Refused` if it cannot be recorded on this day."""
 
-    def check_change(self, known: "Declaration | None", act: Act) -> None:
+    def check_change(self, known: "Declaration | None", stated: "Declarations", act: Act) -> None:
         """Raise `Refused` if it cannot be recorded by this party, or cannot replace `known`."""
+
+    def check_again(self, known: "Declarations", agreements: BilateralAgreements, act: Act) -> None:
+        """Raise `Refused` if it cannot be recorded again, although nothing would change.
+
+        What it stated may have ended since, or may bind the other party, which recorded it.
+        """
 
     def check_preceding(self, known: "Declarations") -> None:
         """Raise `Refused` if a declaration that it needs is missing."""
@@ -185,13 +191,14 @@ class Declarations:
             return self._change(fact, known, key, act)
         if known is None:
             fact.check_new(today)
-            fact.check_change(None, act)
+            fact.check_change(None, self, act)
             fact.check_agreed(agreements, act)
             if fact.follows:
                 self._follow(fact, fact.follows, act)
             return [fact]
         # What was filled when it was first recorded stays.
         if fact == known.model_copy(update={name: getattr(fact, name) for name in filled}):
+            fact.check_again(self, agreements, act)
             return []
         raise already_recorded(known, key, fact.corrected_by)
 
@@ -204,7 +211,7 @@ class Declarations:
         author = self.authors.get(key)
         if not fact.joint and author != act.party:
             raise not_the_author(key, author)
-        fact.check_change(known, act)
+        fact.check_change(known, self, act)
         return [] if fact == known else [fact]
 
     def author(self, kind: type[Declaration], name: str) -> str | None:

@@ -269,6 +269,8 @@ def open_(
             field="subject",
         )
     event, existing = DisputeOpened.of(command), state.opened
+    if existing is not None:
+        _check_same_dispute(state, act)
     if existing is not None and command.amount is None:
         event = event.model_copy(update={"amount": existing.amount})
     if existing is None and command.subject is not None:
@@ -277,6 +279,19 @@ def open_(
         earned = ledger().earnings(command.subject, other, day) if other else {}
         event = event.model_copy(update={"amount": _disputable(command, earned)})
     return recorded_once(event, existing, f"Dispute {command.dispute}")
+
+
+def _check_same_dispute(state: Dispute, act: Act) -> None:
+    """Raise `Refused` if the other party opened the dispute, or if it has ended."""
+    _still_open(state)
+    if state.opened is not None and act.party != state.opened_by:
+        raise Refused(
+            "dispute-exists",
+            "Each dispute has an identifier of its own. "
+            f"{state.opened_by} opened dispute {state.opened.dispute}.",
+            "Use a new identifier.",
+            field="dispute",
+        )
 
 
 def _disputable(command: OpenDispute, earned: Mapping[str, Decimal]) -> Money:
@@ -390,7 +405,7 @@ def _still_open(state: Dispute) -> None:
             "dispute-resolved",
             f"A dispute that has ended cannot change. Dispute {state.resolved.dispute} was "
             f"{state.resolved.outcome}.",
-            "Open another dispute (OpenDispute).",
+            "Open another dispute, under a new identifier (OpenDispute).",
         )
 
 

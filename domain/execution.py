@@ -10,7 +10,13 @@ from pydantic import Field
 
 from domain.bilateral import BilateralAgreement, BilateralAgreements
 from domain.context import PartnershipContext
-from domain.declarations import Changeable, Declaration, not_the_author, nothing_to_change
+from domain.declarations import (
+    Changeable,
+    Declaration,
+    Declarations,
+    not_the_author,
+    nothing_to_change,
+)
 from domain.gates import Requirement, passing
 from domain.health import RiskIdentified
 from domain.kernel import (
@@ -154,7 +160,7 @@ class IncentiveIntroduced(
                 field="from_day",
             )
 
-    def check_change(self, known: Declaration | None, act: Act) -> None:
+    def check_change(self, known: Declaration | None, stated: Declarations, act: Act) -> None:  # noqa: ARG002 - as declared
         """Raise `Refused` if a change takes back what the incentive promised.
 
         Its words can be corrected, and it can end on a later day than that of the recording.
@@ -172,6 +178,18 @@ class IncentiveIntroduced(
                 f"{known.per_referral or known.description} from {known.from_day} on.",
                 "Correct its description, or let it end after today (until) and introduce another.",
                 field="until" if ends_early else "per_referral",
+            )
+
+    def check_again(self, known: Declarations, agreements: BilateralAgreements, act: Act) -> None:  # noqa: ARG002 - as declared
+        """Raise `Refused` if the other party introduced it: an incentive binds its author."""
+        author = known.author(type(self), self.incentive)
+        if author != act.party:
+            raise Refused(
+                "incentive-exists",
+                "Each incentive has an identifier of its own. "
+                f"{author} introduced incentive {self.incentive}.",
+                "Use a new identifier.",
+                field="incentive",
             )
 
 
@@ -240,10 +258,7 @@ AgreeReduction = InvestmentReduced.accepts
 
 def reductions(agreements: BilateralAgreements) -> list[InvestmentReduced]:
     """Return the reductions that were not given up, each in its latest version."""
-    ended = {
-        each.ref for each in agreements.versions(CommitmentCancelled) if each.kind == "reduction"
-    }
-    return [each for each in agreements.of(InvestmentReduced) if each.reduction not in ended]
+    return agreements.of(InvestmentReduced)
 
 
 class Cause(StrEnum):
@@ -487,7 +502,7 @@ class ActionAgreed(
     @classmethod
     def binds_author_alone(cls, proposed: Any, context: PartnershipContext, party: str) -> bool:  # noqa: ANN401 - made
         """Whether a party lays a new action on itself."""
-        is_new = proposed.action not in [each.action for each in context.agreements.of(cls)]
+        is_new = proposed.action not in [each.action for each in context.agreements.versions(cls)]
         return is_new and bool(proposed.owner == party)
 
 
@@ -512,6 +527,10 @@ class ActionCompleted(Declaration, command="CompleteAction", stages=IN_FORCE, id
                 f"Let {owners[self.action]} complete it.",
                 owner=owners[self.action],
             )
+
+    def check_again(self, known: Declarations, agreements: BilateralAgreements, act: Act) -> None:  # noqa: ARG002 - as declared
+        """Raise `Refused` unless the owner says it again."""
+        self.check_agreed(agreements, act)
 
 
 CompleteAction = ActionCompleted.asks
@@ -542,6 +561,16 @@ class IssueRaised(
     """The cause of the conflict (C24)."""
     description: Text
     """What the issue is, in words."""
+
+    def check_again(self, known: Declarations, agreements: BilateralAgreements, act: Act) -> None:  # noqa: ARG002 - as declared
+        """Raise `Refused` if the issue was resolved."""
+        if self.issue in {each.issue for each in agreements.of(IssueResolved)}:
+            raise NotNow(
+                "issue-resolved",
+                f"Each issue has an identifier of its own. Issue {self.issue} was resolved.",
+                "Raise the new issue under a new identifier.",
+                issue=self.issue,
+            )
 
 
 RaiseIssue = IssueRaised.asks

@@ -408,14 +408,18 @@ def decide(command: ExitCommand, state: Exit, context: PartnershipContext, act: 
 def give_breach_notice(
     command: GiveBreachNotice, state: Exit, context: PartnershipContext, act: Act
 ) -> list[Event]:
-    """Give notice of a breach; its cure period is counted from the recording (C27)."""
+    """Give notice of a breach; its cure period is counted from the recording (C27).
+
+    What is broken again after it was cured is another breach.
+    """
     existing = state.breaches.get(command.breach)
     if existing is not None:
-        if existing.party != act.party:
+        if existing.party != act.party or existing.cured:
+            cured = " It was cured." if existing.cured else ""
             raise Refused(
                 "breach-exists",
                 "Each breach has an identifier of its own. "
-                f"{existing.party} gave notice of a breach {command.breach}.",
+                f"{existing.party} gave notice of a breach {command.breach}.{cured}",
                 "Use a new identifier.",
                 field="breach",
             )

@@ -248,6 +248,8 @@ class Experiment:
     started_on: date | None = None
     observations: Mapping[str, VariantObserved] = field(default_factory=dict)
     """The observations after corrections, by identifier."""
+    corrections: Mapping[str, ObservationCorrected] = field(default_factory=dict)
+    """The latest correction of each observation, by its identifier."""
     concluded: PilotConcluded | None = None
     """The conclusion of the pilot; null while it is open."""
     promoted: VariantPromoted | None = None
@@ -393,9 +395,8 @@ def correct(command: CorrectObservation, state: Experiment) -> list[Event]:
                 f"observation {command.observation} of experiment {command.experiment}",
             ),
         )
-    if (existing.trials, existing.successes) == (command.trials, command.successes):
-        return []
-    return [ObservationCorrected.of(command)]
+    event = ObservationCorrected.of(command)
+    return [] if state.corrections.get(command.observation) == event else [event]
 
 
 def conclude(command: ConcludePilot, state: Experiment) -> list[Event]:
@@ -594,6 +595,7 @@ def evolve(state: Experiment, event: Event, act: Act) -> Experiment:
 
 
 def _corrected(state: Experiment, event: ObservationCorrected) -> Experiment:
+    state = replace(state, corrections={**state.corrections, event.observation: event})
     existing = state.observations.get(event.observation)
     if existing is None:  # A replay as of a moment may have the correction alone.
         return state

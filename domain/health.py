@@ -4,17 +4,19 @@ Figures alone do not show how a partnership is; here each party rates it, and ri
 """
 
 from collections.abc import Iterable
+from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain import charter as charters
-from domain.bilateral import BilateralAgreement
+from domain.bilateral import BilateralAgreement, BilateralAgreements
 from domain.calendar import Period
 from domain.charter import Objective
 from domain.context import PartnershipContext
-from domain.declarations import Changeable, Declaration
+from domain.declarations import Changeable, Declaration, Declarations
 from domain.formation import CharterAgreed
-from domain.kernel import IN_FORCE, RUNNING, SIGNED_OR_SIGNING, Act, Refused
+from domain.governance import ContactAssigned, Function
+from domain.kernel import IN_FORCE, RUNNING, SIGNED_OR_SIGNING, Act, NotNow, Refused
 from domain.terms import check_parties
 from domain.values import Count, Day, Money, Number, PersonName, Quantity, Rating, Ref, Slug, Text
 
@@ -105,7 +107,7 @@ class RiskIdentified(
         if self.owner is not None:
             check_parties([self.owner], parties)
 
-    def check_change(self, known: Declaration | None, act: Act) -> None:
+    def check_change(self, known: Declaration | None, stated: Declarations, act: Act) -> None:  # noqa: ARG002 - as declared
         """Raise `Refused` if it lays the risk on the other party."""
         before = known.owner if isinstance(known, RiskIdentified) else None
         if self.owner not in {None, act.party, before}:
@@ -116,6 +118,16 @@ class RiskIdentified(
                 f"Leave the owner out; {self.owner} takes the risk by recording it with itself as "
                 "the owner. Or propose an action of that party (ProposeAction).",
                 field="owner",
+            )
+
+    def check_again(self, known: Declarations, agreements: BilateralAgreements, act: Act) -> None:  # noqa: ARG002 - as declared
+        """Raise `Refused` if the risk was mitigated."""
+        if self.risk in {each.risk for each in known.of(RiskMitigated)}:
+            raise NotNow(
+                "risk-mitigated",
+                f"A risk that was mitigated is not open any more. Risk {self.risk} was mitigated.",
+                "Rate it anew, with the reason (change_reason), or use a new identifier.",
+                risk=self.risk,
             )
 
 
@@ -177,6 +189,57 @@ class ManagerRotated(
     """The manager until then."""
     successor: PersonName
     """The new manager."""
+
+    def check_change(self, known: Declaration | None, stated: Declarations, act: Act) -> None:  # noqa: ARG002 - as declared
+        """Raise `Refused` unless the former manager is the manager until that day."""
+        manager = _manager_before(self.effective_on, act.party, stated)
+        if manager is None:
+            raise NotNow(
+                "no-manager",
+                f"Only a partnership manager hands over. {act.party} has named none.",
+                "Assign the manager first (AssignContact).",
+            )
+        if self.former != manager:
+            # Names of people are kept apart from the record, so the refusal has none.
+            raise Refused(
+                "not-the-manager",
+                "Only the partnership manager of a party hands over. The former manager that is "
+                f"named is not the manager of {act.party} before {self.effective_on}.",
+                "Name the manager who is assigned, or the successor of the latest handover before "
+                "that day.",
+                field="former",
+            )
+
+
+class Handover(NamedTuple):
+    """A handover from one partnership manager to the next (C25)."""
+
+    effective_on: date
+    former: str
+    successor: str
+
+    @classmethod
+    def of(cls, event: ManagerRotated) -> "Handover":
+        """Return the handover that an event records."""
+        return cls(event.effective_on, event.former, event.successor)
+
+
+def manager_on(day: date, assigned: str, handovers: tuple[Handover, ...]) -> str:
+    """Return the partnership manager on a day: a manager who handed over is out (C25)."""
+    name = assigned
+    for each in sorted(handovers):
+        if each.effective_on <= day and each.former == name:
+            name = each.successor
+    return name
+
+
+def _manager_before(day: date, party: str, stated: Declarations) -> str | None:
+    """Return the partnership manager of a party before a day; None if it named none."""
+    contacts = stated.of(ContactAssigned, party)
+    assigned = [each.name for each in contacts if each.function is Function.PARTNERSHIP_MANAGER]
+    handovers = tuple(map(Handover.of, stated.of(ManagerRotated, party)))
+    earlier = tuple(each for each in handovers if each.effective_on < day)
+    return manager_on(day, assigned[0], earlier) if assigned else None
 
 
 class WinCelebrated(

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Final
 
 from domain.adoption import AdoptionProposed, PartnershipAdopted
 from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.governance import ContactAssigned, Function, SponsorAssigned
-from domain.health import ManagerRotated
+from domain.health import Handover, ManagerRotated, manager_on
 from domain.kernel import Act, Event, Value
 from domain.partnership import parties_after
 from domain.response import Office
@@ -24,28 +24,6 @@ class Assignee(Value):
     """The office that acts."""
     person: PersonName | None = None
     """The person who holds the office; null if the party has named nobody."""
-
-
-class Handover(NamedTuple):
-    """A handover from one partnership manager to the next (C25)."""
-
-    effective_on: date
-    former: str
-    successor: str
-
-    @classmethod
-    def of(cls, event: ManagerRotated) -> "Handover":
-        """Return the handover that an event records."""
-        return cls(event.effective_on, event.former, event.successor)
-
-
-def manager_on(day: date, assigned: str, handovers: tuple[Handover, ...]) -> str:
-    """Return the partnership manager on a day: a manager who handed over is out (C25)."""
-    name = assigned
-    for each in sorted(handovers):
-        if each.effective_on <= day and each.former == name:
-            name = each.successor
-    return name
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,14 @@ from domain import (
     execution,
     exploration,
     formation,
-    health,  # noqa: F401 - importing it registers its commands and events
     keyring,
     lapsing,
-    markets,  # noqa: F401 - as health
-    people,  # noqa: F401 - as health
-    priors,  # noqa: F401 - as health
+    markets,  # noqa: F401 - importing it registers its commands and events
+    people,  # noqa: F401 - as markets
+    priors,  # noqa: F401 - as markets
     renewal,
     settlement,
-    viewing,  # noqa: F401 - as health
+    viewing,  # noqa: F401 - as markets
 )
 from domain import deadlines as time
 from domain import exit as leaving
@@ -34,6 +33,7 @@ from domain.adoption import (
 )
 from domain.bilateral import (
     BilateralAgreement,
+    BilateralAgreements,
     BilateralCommand,
     BilateralProposed,
     DeclineProposal,
@@ -74,6 +74,7 @@ from domain.exploration import (
     PartnerChosen,
 )
 from domain.formation import DecisionRuleAgreed, Formation, FormationCommand
+from domain.health import RiskIdentified, RiskMitigated
 from domain.kernel import (
     ADOPTING,
     CLOCK_PARTY,
@@ -403,9 +404,10 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
         context = replace(context, stage=stage)
     match event:
         case Declaration():
-            return replace(context, declarations=context.declarations.with_declaration(event, act))
+            declarations = context.declarations.with_declaration(event, act)
+            return replace(context, declarations=_declared(declarations, event))
         case BilateralProposed() | BilateralAgreement() | ProposalEnded():
-            agreements = agreements.evolve(event, act)
+            agreements = _without_given_up(agreements.evolve(event, act), event)
             terms = terms_after(context.terms, event)
             parties = parties_after(event, act, context.parties)
             context = replace(context, agreements=agreements, terms=terms, parties=parties)
@@ -420,11 +422,27 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
             return context
 
 
-def _declared(declarations: Declarations, event: Event) -> Declarations:
-    """Return the declarations after an agreement.
+def _without_given_up(agreements: BilateralAgreements, event: Event) -> BilateralAgreements:
+    """Return the agreements after one that gives up another, or that agrees it again."""
+    if isinstance(event, CommitmentCancelled):
+        given_up = GIVEN_UP[event.kind]
+        if not issubclass(given_up, BilateralAgreement):
+            return agreements
+        return agreements.without(given_up, event.ref)
+    kinds = (name for name, kind in GIVEN_UP.items() if type(event) is kind)
+    if (name := next(kinds, None)) is not None:
+        return agreements.without(CommitmentCancelled, name, getattr(event, name))
+    return agreements
 
-    An action that is agreed again is to be done, and what was given up is declared no more.
+
+def _declared(declarations: Declarations, event: Event) -> Declarations:
+    """Return the declarations after an agreement or another declaration.
+
+    An action that is agreed again is to be done, a risk that is rated anew is to be mitigated, and
+    what was given up is declared no more.
     """
+    if isinstance(event, RiskIdentified):
+        return declarations.without(RiskMitigated, event.risk)
     if isinstance(event, ActionAgreed) and event.agreed_version > 1:
         return declarations.without(ActionCompleted, event.action)
     if isinstance(event, CommitmentCancelled):

@@ -21,7 +21,6 @@ from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
-    CommitmentCancelled,
     IssueRaised,
     KickoffHeld,
     MilestonePlanned,
@@ -361,10 +360,7 @@ def _alerts(
 def _actions(state: Partnership) -> Iterator[ReviewAction]:
     agreements = state.context.agreements
     done = {each.action for each in state.context.declarations.of(ActionCompleted)}
-    given_up = {each.ref for each in agreements.of(CommitmentCancelled) if each.kind == "action"}
     for each in agreements.of(ActionAgreed):
-        if each.action in given_up:
-            continue
         yield ReviewAction(agreed=each, done=each.action in done)
 
 

@@ -68,7 +68,14 @@ from domain.governance import (
     ResourcesCommitted,
     SponsorAssigned,
 )
-from domain.health import ComplianceAudited, ManagerRotated, TargetAdjusted, WinCelebrated
+from domain.health import (
+    ComplianceAudited,
+    Handover,
+    ManagerRotated,
+    TargetAdjusted,
+    WinCelebrated,
+    manager_on,
+)
 from domain.kernel import Act, Event
 from domain.markets import (
     LocalFeedbackRecorded,
@@ -77,7 +84,6 @@ from domain.markets import (
     MetricOwnerAssigned,
     RoleAssigned,
 )
-from domain.offices import Handover, manager_on
 from domain.recorded import Recorded
 from domain.renewal import AnnualReviewHeld
 from domain.settlement import RateObjected, RatePublished

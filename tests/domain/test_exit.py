@@ -387,6 +387,18 @@ def test_notice_of_a_breach_is_given_once() -> None:
     assert story.refuses(THEIRS, example(GiveBreachNotice)).rule == "breach-exists"
 
 
+def test_what_is_broken_again_after_it_was_cured_is_another_breach() -> None:
+    story = noticed()
+    story.when(OURS, cured())
+
+    refusal = story.refuses(OURS, example(GiveBreachNotice))
+    again = story.when(OURS, example(GiveBreachNotice, breach="breach-2"))
+
+    assert refusal.rule == "breach-exists"
+    assert "It was cured." in refusal.detail
+    assert [type(each) for each in again] == [BreachNoticeGiven]
+
+
 def test_the_sections_that_can_be_broken_are_those_of_the_agreement() -> None:
     assert [each.value for each in Section] == [*Sections.model_fields]
 

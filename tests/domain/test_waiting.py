@@ -79,6 +79,7 @@ NAMES_WHAT_IS_MISSING = {
     "improvement-plan-first": "a gate",
     "breach-notice-first": "a gate",
     "no-such-breach": "notice of a breach is given before it is cured",
+    "no-manager": "each party names its manager before another takes over",
     "no-such-exit": "an exit is known to both before they withdraw it",
 }
 """The rules that name something missing and still refuse, with the reason."""
@@ -90,23 +91,21 @@ assets-dispositioned award-exceeds-dispute award-of-a-settlement breach-exists b
 budget-without-reduction candidate-exists candidate-is-chosen candidate-not-declined
 candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist
 contributions-decide-no-rule correction-content cure-answered cure-period currency-of-a-metric
-deadline-has-passed
-deal-exists deal-merged denominator-too-small dispute-exceeds-earnings dispute-names-amount
-dispute-resolved effective-date entries-decide-no-fee exit-exists exit-never-backwards
-exit-not-sooner exit-took-effect figure-negative figure-not-whole figure-shape
-figures-by-party-decide-no-fee final-settlement frame-incomplete given-twice governance-established
-improvement-deadline incentive-ends-first incentive-never-backwards incentive-was-promised
-item-name-taken items-for-a-time
+deadline-has-passed deal-exists deal-merged denominator-too-small dispute-exceeds-earnings
+dispute-exists dispute-names-amount dispute-resolved effective-date entries-decide-no-fee
+exit-exists exit-never-backwards exit-not-sooner exit-took-effect figure-negative figure-not-whole
+figure-shape figures-by-party-decide-no-fee final-settlement frame-incomplete given-twice
+governance-established improvement-deadline incentive-ends-first incentive-exists
+incentive-never-backwards incentive-was-promised issue-resolved item-name-taken items-for-a-time
 key-used-before less-is-better local-to-a-market manager merge-of-a-merged merged-into-a-duplicate
 merged-into-itself months-of-a-share name-taken no-longer-wins no-proportion no-such-budget
-no-such-objective
-not-a-program not-ones-own-dispute not-past not-the-author not-the-owner not-the-payer
-not-the-winner not-yet-happened not-your-program not-your-proposal nothing-changed nothing-to-adjust
-nothing-to-change nothing-to-state notice-exceeds-duration notice-period one-control
-one-segment-or-each overlap-exceeds-list overlap-known own-proposal partnership-exists
-period-not-begun period-not-over pilot-concluded proposal-answered proposal-declined proposal-exists
-proposal-lapsed
-proposal-withdrawn regional-needs-market reserved-party resources risk-of-another rule-name-taken
+no-such-objective not-a-program not-ones-own-dispute not-past not-the-author not-the-manager
+not-the-owner not-the-payer not-the-winner not-yet-happened not-your-program not-your-proposal
+nothing-changed nothing-to-adjust nothing-to-change nothing-to-state notice-exceeds-duration
+notice-period one-control one-segment-or-each overlap-exceeds-list overlap-known own-proposal
+partnership-exists period-not-begun period-not-over pilot-concluded proposal-answered
+proposal-declined proposal-exists proposal-lapsed proposal-replaced proposal-withdrawn
+regional-needs-market reserved-party resources risk-mitigated risk-of-another rule-name-taken
 sample-complete score-beyond-100 segment-not-counted settlement-issued shared-with-oneself
 sharing-with-a-stranger signature-needed splits-add-up sponsor staff-range statement-out-of-order
 stop-rule-not-met successes-exceed-trials target-behind-baseline term-has-begun term-is-over

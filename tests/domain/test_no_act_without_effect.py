@@ -1,0 +1,336 @@
+"""What is accepted has an effect, or repeats an act that still has it.
+
+The same again decides nothing (tests/domain/test_laws.py). Anything else that decides nothing would
+be lost: its sender reads that it is accepted. So what ended is not accepted again under its old
+identifier, and other content under an identifier is refused or recorded.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import cache
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from domain.bilateral import DeclineProposal, ProposalDeclined, WithdrawProposal
+from domain.dispute import OpenDispute, WithdrawDispute
+from domain.examples import Step
+from domain.execution import (
+    ActionCompleted,
+    AgreeAction,
+    AgreeIssueResolution,
+    AgreeMilestone,
+    CommitmentCancelled,
+    CompleteAction,
+    IntroduceIncentive,
+    IssueRaised,
+    MilestonePlanned,
+    ProposeAction,
+    ProposeCancellation,
+    ProposeMilestone,
+    RaiseIssue,
+)
+from domain.experiment import CorrectObservation, ObservationCorrected
+from domain.governance import ContactAssigned, Function
+from domain.health import IdentifyRisk, ManagerRotated, MitigateRisk, RiskMitigated, RotateManager
+from domain.kernel import Command, Refused, Stage
+from tests.life import ADOPTED, LIFE, OURS, THEIRS, after, at, changed, example
+from tests.projections.folds import states
+from tests.stories import Story, moment
+
+# --- proposals -----------------------------------------------------------------------------------
+
+
+def proposed() -> Story:
+    return after(ProposeAction)
+
+
+def test_a_proposal_that_was_withdrawn_is_made_again_under_a_new_identifier() -> None:
+    story = proposed()
+    story.when(OURS, WithdrawProposal(proposal="do-1", reason="The printer closed."))
+
+    refusal = story.refuses(OURS, example(ProposeAction))
+    again = story.when(OURS, example(ProposeAction, proposal="do-2"))
+
+    assert refusal.rule == "proposal-withdrawn"
+    assert refusal.hint == "Make another proposal, under a new identifier."
+    assert [each.wire for each in again] == ["ActionProposed"]
+
+
+def test_a_proposal_that_was_declined_is_made_again_under_a_new_identifier() -> None:
+    story = proposed()
+    story.when(THEIRS, DeclineProposal(proposal="do-1", reason="Too early."))
+
+    assert story.refuses(OURS, example(ProposeAction)).rule == "proposal-declined"
+
+
+def test_a_proposal_that_lapsed_is_made_again_under_a_new_identifier() -> None:
+    story = after(ProposeMilestone)
+    later = example(ProposeMilestone, proposal="later", due=date(2026, 12, 1))
+    other = THEIRS if story.history[-1].act.party == OURS else OURS
+    author = story.history[-1].act.party
+    story.when(author, later)
+    story.when(other, AgreeMilestone(proposal="later"))
+
+    assert story.refuses(author, example(ProposeMilestone)).rule == "proposal-lapsed"
+
+
+def test_a_plan_that_was_replaced_does_not_come_back_by_its_old_proposal() -> None:
+    story = at(Stage.EXECUTION)
+    story.agree(OURS, milestone("first", date(2026, 2, 20)))
+    assert story.when(OURS, milestone("first", date(2026, 2, 20))) == []
+    story.agree(OURS, milestone("second", date(2026, 2, 25), reason="Later."))
+
+    refusal = story.refuses(OURS, milestone("first", date(2026, 2, 20)))
+
+    assert refusal.rule == "proposal-replaced"
+
+
+def milestone(proposal: str, due: date, *, reason: str | None = None) -> Command:
+    planned: Command = example(
+        ProposeMilestone,
+        proposal=proposal,
+        milestone="M-9",
+        title="First leads",
+        due=due,
+        reason=reason,
+    )
+    return planned
+
+
+def test_what_both_gave_up_is_agreed_again_without_a_reason() -> None:
+    story = at(Stage.EXECUTION)
+    story.agree(OURS, milestone("first", date(2026, 2, 20)))
+    give_up = ProposeCancellation(proposal="no", kind="milestone", ref="M-9", reason="No budget.")
+    story.agree(THEIRS, give_up)
+    assert story.refuses(OURS, milestone("first", date(2026, 2, 20))).rule == "proposal-replaced"
+
+    story.agree(OURS, milestone("again", date(2026, 3, 20)))
+
+    assert [each.agreed_version for each in story.facts(MilestonePlanned)][-2:] == [1, 2]
+    assert story.refuses(THEIRS, give_up).rule == "proposal-replaced"
+    story.agree(THEIRS, changed(give_up, proposal="no-again"))
+    assert len(story.facts(CommitmentCancelled)) == 2
+    assert story.refuses(OURS, changed(give_up, proposal="once-more")).rule == "nothing-planned"
+
+
+def test_an_action_that_both_gave_up_is_not_done() -> None:
+    story = after(AgreeAction)
+    give_up = ProposeCancellation(proposal="no", kind="action", ref="A-1", reason="No budget.")
+    story.agree(OURS, give_up)
+
+    assert story.refuses(THEIRS, example(CompleteAction)).rule == "nothing-planned"
+
+
+@pytest.mark.parametrize("answer", [DeclineProposal, WithdrawProposal])
+def test_only_the_party_that_may_answer_so_says_it_again(answer: type[Command]) -> None:
+    author, other = (THEIRS, OURS) if answer is DeclineProposal else (OURS, THEIRS)
+    story = proposed()
+    command = answer(proposal="do-1", reason="Not now.")  # type: ignore[call-arg]
+    story.when(author, command)
+
+    assert story.when(author, command) == []
+    assert story.refuses(other, command).rule in {"own-proposal", "not-your-proposal"}
+    assert len(story.facts(ProposalDeclined)) == (answer is DeclineProposal)
+
+
+# --- what ended ----------------------------------------------------------------------------------
+
+
+def test_a_dispute_that_ended_is_not_opened_again() -> None:
+    story = after(OpenDispute)
+    opener = story.history[-1].act.party
+    other = THEIRS if opener == OURS else OURS
+    again = example(OpenDispute)
+
+    assert story.when(opener, again) == []
+    assert story.refuses(other, again).rule == "dispute-exists"
+    story.when(opener, WithdrawDispute(dispute=again.dispute, reason="It was paid."))
+    assert story.refuses(opener, again).rule == "dispute-resolved"
+
+
+def test_an_issue_that_was_resolved_is_raised_again_under_a_new_identifier() -> None:
+    story = after(AgreeIssueResolution)
+    raised = next(each for each in story.history if isinstance(each.event, IssueRaised))
+
+    refusal = story.refuses(raised.act.party, example(RaiseIssue))
+
+    assert refusal.rule == "issue-resolved"
+
+
+def test_a_risk_that_is_rated_anew_is_mitigated_anew() -> None:
+    story = after(MitigateRisk)
+    risk = example(IdentifyRisk)
+    assert story.refuses(OURS, risk).rule == "risk-mitigated"
+
+    story.when(OURS, changed(risk, change_reason="It is back."))
+    assert states(story)[f"risk-open {risk.risk}"] == "open"
+    story.when(OURS, example(MitigateRisk))
+
+    assert len(story.facts(RiskMitigated)) == 2
+    assert states(story)[f"risk-open {risk.risk}"] == "resolved"
+
+
+def test_an_incentive_binds_its_author_so_the_other_party_gives_its_own() -> None:
+    story = after(IntroduceIncentive)
+    author = story.history[-1].act.party
+    other = THEIRS if author == OURS else OURS
+
+    assert story.when(author, example(IntroduceIncentive)) == []
+    assert story.refuses(other, example(IntroduceIncentive)).rule == "incentive-exists"
+
+
+def test_only_its_owner_says_again_that_an_action_is_done() -> None:
+    story = after(CompleteAction)
+    (done,) = [each for each in story.history if isinstance(each.event, ActionCompleted)]
+    other = THEIRS if done.act.party == OURS else OURS
+
+    assert story.when(done.act.party, example(CompleteAction)) == []
+    assert story.refuses(other, example(CompleteAction)).rule == "not-the-owner"
+
+
+def test_a_correction_for_another_reason_is_recorded() -> None:
+    story = after(CorrectObservation)
+    same = example(CorrectObservation)
+    other = changed(same, reason="It was a robot.")
+    party = story.history[-1].act.party
+
+    assert story.when(party, same) == []
+    assert [type(each) for each in story.when(party, other)] == [ObservationCorrected]
+
+
+# --- managers ------------------------------------------------------------------------------------
+
+
+def managed() -> Story:
+    story = at(Stage.EXECUTION)
+    manager = next(
+        each.event.name
+        for each in story.history
+        if isinstance(each.event, ContactAssigned)
+        and each.event.function is Function.PARTNERSHIP_MANAGER
+        and each.act.party == OURS
+    )
+    story.when(
+        OURS, RotateManager(effective_on=date(2026, 3, 1), former=manager, successor="Bella")
+    )
+    return story
+
+
+def test_only_the_manager_hands_over() -> None:
+    story = managed()
+
+    nobody = RotateManager(effective_on=date(2026, 4, 1), former="Nobody", successor="Carla")
+    assert story.refuses(OURS, nobody).rule == "not-the-manager"
+    story.when(OURS, changed(nobody, former="Bella"))
+
+    assert [each.successor for each in story.facts(ManagerRotated)] == ["Bella", "Carla"]
+
+
+def test_a_manager_hands_over_once_and_a_correction_names_the_manager_too() -> None:
+    story = managed()
+    first = story.facts(ManagerRotated)[0]
+    twice = RotateManager(effective_on=date(2026, 5, 1), former=first.former, successor="Carla")
+    mistyped = RotateManager(**{**dict(first), "former": "Nobody", "change_reason": "A typo."})
+
+    assert story.refuses(OURS, twice).rule == "not-the-manager"
+    assert story.refuses(OURS, mistyped).rule == "not-the-manager"
+
+
+# --- other content -------------------------------------------------------------------------------
+
+WHOEVER_SAYS_IT = """
+AttachEvidence DraftAgreement ReachMilestone HoldReview CelebrateWin MitigateRisk RecordAudit
+RecordLesson DiagnoseRootCause IdentifyRisk RaiseIssue HoldAnnualReview HoldRenewalReview
+SubmitEvidence StartMediation StartPilot ObserveVariant CorrectObservation ConcludePilot
+PassTime PromoteVariant PublishRate IssueStatement IssueFinalSettlement
+"""
+"""Commands after which the same of the other party decides nothing: it says what is so already."""
+
+
+@cache
+def _first_steps() -> tuple[tuple[int, int], ...]:
+    """Return the place of the first step of each kind, in the life and in the adoption."""
+    found: dict[type[Command], tuple[int, int]] = {}
+    for life, steps in enumerate((LIFE, ADOPTED)):
+        for place, step in enumerate(steps):
+            found.setdefault(type(step.command), (life, place))
+    return tuple(found.values())
+
+
+def _lived(life: int, place: int) -> tuple[Story, Step]:
+    """Return the story up to a step, and with it."""
+    steps = (LIFE, ADOPTED)[life]
+    story = Story() if life == 0 else Story(now=moment(ADOPTED[0].at))
+    return story.given(steps[: place + 1]), steps[place]
+
+
+def _otherwise(value: object) -> Iterator[object]:
+    """Yield JSON values that differ from one in one place."""
+    match value:
+        case bool():
+            yield not value
+        case int():
+            yield value + 1
+        case str():
+            yield from (f"{value}x", f"{value} x", *_next(value))
+        case [first, *rest]:
+            yield from ([each, *rest] for each in _otherwise(first))
+            yield rest
+        case dict():
+            for name, each in value.items():
+                yield from ({**value, name: other} for other in _otherwise(each))
+        case _:
+            yield from ("x", "7", 1, True, "2026-03-03", {"amount": "7", "currency": "EUR"})
+
+
+def _next(text: str) -> Iterator[str]:
+    """Yield the next day or number where a text is one."""
+    with suppress(ValueError):
+        yield (date.fromisoformat(text) + timedelta(days=1)).isoformat()
+    with suppress(InvalidOperation):
+        yield str(Decimal(text) + 1)
+
+
+def _changed(command: Command) -> Iterator[Command]:
+    """Yield commands of the same kind with another value in one field."""
+    content = orjson.loads(command.model_dump_json())
+    for name, value in content.items():
+        for other in _otherwise(value):
+            try:
+                made = type(command).model_validate_json(orjson.dumps({**content, name: other}))
+            except ValidationError:
+                continue
+            if made != command:
+                yield made
+
+
+@given(st.data())
+def test_other_content_is_never_accepted_without_effect(data: st.DataObject) -> None:
+    story, step = _lived(*data.draw(st.sampled_from(_first_steps())))
+    commands = [*_changed(step.command)]
+    if not commands:
+        return
+
+    command = data.draw(st.sampled_from(commands))
+
+    try:
+        decided = story.when(step.party, command)
+    except Refused:
+        return
+    assert decided
+
+
+@pytest.mark.parametrize("where", _first_steps())
+def test_what_is_of_one_party_is_not_repeated_by_the_other(where: tuple[int, int]) -> None:
+    story, step = _lived(*where)
+    try:
+        decided = story.when(THEIRS if step.party == OURS else OURS, step.command)
+    except Refused:
+        return
+    assert decided or type(step.command).__name__ in WHOEVER_SAYS_IT.split()
