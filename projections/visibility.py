@@ -57,10 +57,14 @@ ABOUT_A_CANDIDATE = (
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """One of the parties, or the operator, who sees private facts only in a `full` view."""
+    """One of the parties, or the operator, who sees private facts only in a `full` view.
+
+    `partnerships` are those to which it is limited; None is no limit.
+    """
 
     party: str | None = None
     full: bool = False
+    partnerships: frozenset[str] | None = None
 
 
 OPERATOR = Viewer()

@@ -7,6 +7,7 @@ from infra.answers.schema import SCHEMA
 from infra.answers.table import QUESTIONS
 from infra.cli import (  # noqa: F401 - they add their commands
     adopt,
+    api_keys,
     bundle,
     checkpoint,
     confirm_clock,
@@ -16,7 +17,6 @@ from infra.cli import (  # noqa: F401 - they add their commands
     follow,
     ingest,
     init,
-    keys,
     questions,
     rebuild,
     receipt,
@@ -25,6 +25,7 @@ from infra.cli import (  # noqa: F401 - they add their commands
     schema,
     settle,
     sign,
+    signing_keys,
     up,
     validate,
     verify,

@@ -30,6 +30,7 @@ def message(error: Exception) -> str | None:
     from psycopg import Error as DatabaseError
 
     from domain.kernel import Refused
+    from infra.access.credentials import NoCredential
     from infra.answers.logs import NotFound
     from infra.audit.http_client import NotReached
     from infra.audit.log import Altered
@@ -60,6 +61,7 @@ def message(error: Exception) -> str | None:
             | FoldFailed()
             | Malformed()
             | NoAccount()
+            | NoCredential()
             | NoKey()
             | NoPolicy()
             | NoSuchSink()

@@ -1,9 +1,10 @@
 """The application `accord`, the options that its commands share, and their exit codes."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,6 +81,7 @@ COMMANDS = (
     "sign",
     "demo",
     "up",
+    "keys",
     "rebuild",
     "confirm-clock",
     "migrate",
@@ -101,6 +103,9 @@ AUDIT = (
     "forks",
 )
 """The order of the commands of `accord audit`."""
+
+KEYS = ("create", "list", "rotate", "revoke")
+"""The order of the commands of `accord keys`."""
 
 
 class _InOrder(TyperGroup):
@@ -128,6 +133,12 @@ class _Audit(_InOrder):
     order = AUDIT
 
 
+class _Keys(_InOrder):
+    """The group of the commands for API keys."""
+
+    order = KEYS
+
+
 app = typer.Typer(
     name="accord",
     cls=_InOrder,
@@ -145,6 +156,13 @@ audit = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(audit, name="audit", rich_help_panel=Panel.EVIDENCE.value)
+
+keys = typer.Typer(
+    cls=_Keys,
+    help="Make and revoke the API keys with which parties and services use the HTTP API.",
+    no_args_is_help=True,
+)
+app.add_typer(keys, name="keys", rich_help_panel=Panel.RUN.value)
 
 
 def reader(name: str, kind: Any) -> Callable[[str], Any]:  # noqa: ANN401 - any type
@@ -166,6 +184,29 @@ def moment_option(name: str, about: str, kind: Any = When) -> Any:  # noqa: ANN4
     """Return the option whose value is a moment."""
     parser = reader(name.removeprefix("--"), kind)
     return typer.Option(name, parser=parser, metavar="WHEN", help=about)
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def later_option(name: str, about: str) -> Any:  # noqa: ANN401 - typer's own
+    """Return the option whose value is a time from now on (15m, 1h, 7d), a date or a moment."""
+
+    def read_text(text: str) -> datetime:
+        from infra.deciding.clock import wall_clock
+
+        if found := re.fullmatch(r"([1-9][0-9]{0,3})([mhd])", text):
+            return wall_clock() + timedelta(**{_UNITS[found[2]]: int(found[1])})
+        try:
+            moment: datetime = read(name.removeprefix("--"), When, text)
+        except WrongParameter as wrong:
+            raise typer.BadParameter(
+                f"{wrong.detail}. Write how long from now, as in 15m, 1h or 7d, or until when, as "
+                "in 2026-01-31 or 2026-01-31T09:00:00Z."
+            ) from None
+        return moment
+
+    return typer.Option(name, parser=read_text, metavar="WHEN", help=about)
 
 
 def _operator(name: str | None) -> str | None:

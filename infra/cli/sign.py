@@ -1,40 +1,20 @@
 """`accord sign`: sign events with a party's key. It needs no store."""
 
-import re
 from base64 import b64encode
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.answers.parameters import When, WrongParameter, read
 from infra.answers.question import Panel
-from infra.cli.keys import KeyFile
-from infra.cli.options import REFUSED, app
+from infra.cli.options import REFUSED, app, later_option
+from infra.cli.signing_keys import KeyFile
 from infra.settings import OPERATOR
 
 if TYPE_CHECKING:
     from infra.tlog.dsse import SeenLog
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def _until(text: str) -> datetime:
-    """Read how long from now (15m, 1h, 7d), a date or a moment. Raises `typer.BadParameter`."""
-    from infra.deciding.clock import wall_clock
-
-    if found := re.fullmatch(r"([1-9][0-9]{0,3})([mhd])", text):
-        return wall_clock() + timedelta(**{_UNITS[found[2]]: int(found[1])})
-    try:
-        moment: datetime = read("expires", When, text)
-    except WrongParameter as wrong:
-        raise typer.BadParameter(
-            f"{wrong.detail}. Write how long from now, as in 15m, 1h or 7d, or until when, as in "
-            "2026-01-31 or 2026-01-31T09:00:00Z."
-        ) from None
-    return moment
 
 
 @app.command(rich_help_panel=Panel.EVIDENCE.value)
@@ -46,11 +26,9 @@ def sign(
     key: KeyFile,
     expires: Annotated[
         datetime,
-        typer.Option(
+        later_option(
             "--expires",
-            parser=_until,
-            metavar="WHEN",
-            help="How long they can be recorded from now on, such as 15m, 1h or 7d; or until "
+            "How long they can be recorded from now on, such as 15m, 1h or 7d; or until "
             "when: a date or a moment.",
         ),
     ] = "1h",  # type: ignore[assignment] # typer reads it as if it were typed

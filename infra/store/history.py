@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from domain.recorded import Recorded
+from infra.store.credentials import Credentials
 
 Key = tuple[str, str]
 """A pair of names: (source, source id) of a result, (partnership, key) of a row."""
@@ -344,6 +345,10 @@ class History(Protocol):
     @property
     def read_only(self) -> bool:
         """Whether this process may not write to the store; writing raises `ReadOnlyStore`."""
+
+    @property
+    def credentials(self) -> Credentials:
+        """The API keys of the store."""
 
     def close(self) -> None:
         """Close all connections."""

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import orjson
 
+from infra.store.credentials import Credentials
 from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
 from infra.store.history import (
@@ -17,6 +18,7 @@ from infra.store.history import (
     RefusalState,
     Waiting,
 )
+from infra.store.postgres_credentials import PostgresCredentials
 from infra.store.postgres_datastore import (
     NAMES,
     Datastore,
@@ -54,6 +56,11 @@ class PostgresStore(EventLog):
     def read_only(self) -> bool:
         """Always False: a database reports missing rights only on a write."""
         return False
+
+    @property
+    def credentials(self) -> Credentials:
+        """The API keys; only the role that serves can read them."""
+        return PostgresCredentials(self.datastore)
 
     def close(self) -> None:
         self.datastore.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from domain.values import instant
+from infra.store.credentials import Credentials
 from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
 from infra.store.history import (
@@ -17,6 +18,7 @@ from infra.store.history import (
     RefusalState,
     Waiting,
 )
+from infra.store.sqlite_credentials import SqliteCredentials
 from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
 from infra.store.sqlite_recorder import (
     SCHEMA,
@@ -57,6 +59,10 @@ class SqliteStore(EventLog):
     @property
     def read_only(self) -> bool:
         return self.datastore.read_only
+
+    @property
+    def credentials(self) -> Credentials:
+        return SqliteCredentials(self.datastore)
 
     def close(self) -> None:
         self.datastore.close()

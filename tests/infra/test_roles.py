@@ -41,6 +41,12 @@ OF_HISTORY = (
     "LOCK TABLE history.turn IN EXCLUSIVE MODE",
 )
 OF_PEOPLE = ("SELECT * FROM history.kept",)
+OF_KEYS = ("SELECT * FROM access.credentials", "SELECT secret_hash FROM access.credentials")
+CHANGING_KEYS = (
+    "DELETE FROM access.credentials",
+    "UPDATE access.credentials SET granted = ''",
+    "UPDATE access.credentials SET secret_hash = ''",
+)
 OF_VIEWS = (
     "INSERT INTO views.rows VALUES (1, 'acme', 'k', '', NULL, 1)",
     "UPDATE views.positions SET idx = 0",
@@ -65,9 +71,9 @@ def attempt(address: str, user: str, statement: str) -> None:
 @pytest.mark.parametrize(
     ("user", "denied"),
     [
-        pytest.param(WRITER, (*DENIED_TO_ALL, *OF_VIEWS), id="writer"),
-        pytest.param(VIEWS, (*DENIED_TO_ALL, *OF_HISTORY, *OF_PEOPLE), id="views"),
-        pytest.param(READER, (*DENIED_TO_ALL, *OF_HISTORY, *OF_VIEWS), id="reader"),
+        pytest.param(WRITER, (*DENIED_TO_ALL, *CHANGING_KEYS, *OF_VIEWS), id="writer"),
+        pytest.param(VIEWS, (*DENIED_TO_ALL, *OF_HISTORY, *OF_PEOPLE, *OF_KEYS), id="views"),
+        pytest.param(READER, (*DENIED_TO_ALL, *OF_HISTORY, *OF_VIEWS, *OF_KEYS), id="reader"),
     ],
 )
 def test_each_role_is_denied_what_is_not_its_own(
@@ -78,7 +84,9 @@ def test_each_role_is_denied_what_is_not_its_own(
             attempt(address, user, statement)
 
 
-@pytest.mark.parametrize(("user", "granted"), [(WRITER, OF_HISTORY), (VIEWS, OF_VIEWS)])
+@pytest.mark.parametrize(
+    ("user", "granted"), [(WRITER, (*OF_HISTORY, *OF_KEYS)), (VIEWS, OF_VIEWS)]
+)
 def test_what_is_denied_to_the_others_is_granted_to_one(
     address: str, user: str, granted: tuple[str, ...]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Keys: `accord keygen`, `accord register-key`, `accord audit log-key`."""
+"""Signing keys: `accord keygen`, `accord register-key`, `accord audit log-key`."""
 
 from base64 import b64encode
 from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""Who may do what: credentials, and the one policy of their roles."""

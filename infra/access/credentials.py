@@ -1,0 +1,278 @@
+"""API keys: each is bound to a party or a role, and can be limited, rotated and revoked.
+
+A key is written ``accord_<id>_<secret>``. The id is public. The secret has 256 random bits, is
+shown once, and is stored as its SHA-256. A slow hash is for passwords, which can be guessed; nobody
+can try 2^256 secrets.
+"""
+
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.kernel import Refused
+from domain.values import Slug, instant
+from infra.access.roles import SCOPES, SENDING, USUAL, Identity, Role, Scope, families
+from infra.store.credentials import Credentials, StoredCredential
+
+ID_BYTES: Final = 6
+SECRET_BYTES: Final = 32
+
+LAST_USE: Final = timedelta(minutes=1)
+"""How exactly the last use is known, so that not every request writes."""
+
+_KEY = re.compile(r"accord_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+_NO_HASH: Final = bytes(32)
+"""Compared with the secret where there is no such id, so that both take the same time."""
+
+
+class Grant(BaseModel):
+    """To whom a credential is bound, and what it may do. It never changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    role: Role
+    """For whom it acts."""
+    actor: str
+    """The person or the service that uses it."""
+    party: Slug | None = None
+    """The party of the roles `party` and `service`; null for others."""
+    scopes: frozenset[Scope] = frozenset()
+    """What it may do; the usual scopes of its role unless given."""
+    events: frozenset[str] = frozenset()
+    """The types and families of events that it may send; all unless given."""
+    partnerships: frozenset[Slug] = frozenset()
+    """The partnerships to which it is limited; all of its party or role unless given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An API key, as the store knows it."""
+
+    id: str
+    grant: Grant
+    made_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    used_at: datetime | None = None
+    """When it was last used, to the minute."""
+    replaced_by: str | None = None
+    """The id of the key that a rotation made in its place."""
+
+    @property
+    def prefix(self) -> str:
+        """The public beginning of the key."""
+        return f"accord_{self.id}_"
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it is neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    @property
+    def identity(self) -> Identity:
+        """Who uses it, and what that one may do."""
+        return Identity(**dict(self.grant), credential=self.id)
+
+
+class NewKey(NamedTuple):
+    """A key that was made. The secret is nowhere else."""
+
+    key: str
+    credential: Credential
+
+
+class NoCredential(LookupError):
+    """There is no such credential, or it cannot be changed: what is wrong, and a hint."""
+
+    def __init__(self, detail: str, hint: str) -> None:
+        super().__init__(f"{detail} {hint}")
+        self.detail = detail
+        self.hint = hint
+
+
+class Unauthenticated(Exception):
+    """A request has no valid key.
+
+    `error` is the code of RFC 6750, section 3.1; None if the request has no key at all.
+    """
+
+    def __init__(self, detail: str, hint: str, *, error: str | None = "invalid_token") -> None:
+        super().__init__(f"{detail} {hint}")
+        self.detail = detail
+        self.hint = hint
+        self.error = error
+
+
+# --- making and changing -----------------------------------------------------------------------
+
+
+def create(
+    store: Credentials, grant: Grant, now: datetime, expires_at: datetime | None = None
+) -> NewKey:
+    """Make a key and save its hash. Raises `Refused` for a grant that its role cannot have."""
+    made, stored = _made(checked(grant), now, expires_at)
+    store.add(stored)
+    return made
+
+
+def rotate(store: Credentials, id: str, now: datetime, until: datetime) -> NewKey:
+    """Make a key with the same grant; the old one stays valid until a moment.
+
+    The new one expires as long after its making as the old one did. Raises `NoCredential` for a key
+    that is unknown, revoked, expired or replaced.
+    """
+    old = known(store, id)
+    if not old.is_valid(now):
+        raise NoCredential(f"The API key {id} is not valid any more.", "Create another one.")
+    lasts = old.expires_at - old.made_at if old.expires_at else None
+    made, stored = _made(old.grant, now, now + lasts if lasts else None)
+    ends = min(filter(None, (until, old.expires_at)))
+    if not store.replace(id, stored, ends):
+        raise NoCredential(
+            f"The API key {id} was replaced or revoked before.", "List the keys: accord keys list."
+        )
+    return made
+
+
+def revoke(store: Credentials, id: str, now: datetime) -> Credential:
+    """Revoke a key at once; return it. Raises `NoCredential` for an unknown one."""
+    known(store, id)
+    store.revoke(id, now)
+    return known(store, id)
+
+
+def listed(store: Credentials) -> list[Credential]:
+    """Return every key, in the order in which they were made."""
+    return list(map(_credential, store.all()))
+
+
+def _made(
+    grant: Grant, now: datetime, expires_at: datetime | None
+) -> tuple[NewKey, StoredCredential]:
+    name, secret = secrets.token_hex(ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
+    stored = StoredCredential(name, _hash(secret), grant.model_dump_json(), now, expires_at)
+    found = _credential(stored)
+    return NewKey(found.prefix + secret, found), stored
+
+
+def known(store: Credentials, id: str) -> Credential:
+    """Return a key by its id. Raises `NoCredential` for an unknown one."""
+    found = store.get(id)
+    if found is None:
+        raise NoCredential(f"There is no API key {id}.", "List the keys: accord keys list.")
+    return _credential(found)
+
+
+def _credential(stored: StoredCredential) -> Credential:
+    grant = Grant.model_validate_json(stored.grant)
+    return Credential(
+        stored.id,
+        grant,
+        stored.made_at,
+        stored.expires_at,
+        stored.revoked_at,
+        stored.used_at,
+        stored.replaced_by,
+    )
+
+
+def _hash(secret: str) -> bytes:
+    return sha256(secret.encode()).digest()
+
+
+def checked(grant: Grant) -> Grant:
+    """Return a grant with its scopes. Raises `Refused` for one that its role cannot have."""
+    role = grant.role
+    if role is Role.ANYONE:
+        raise Refused(
+            "key-of-anyone",
+            "No key is needed where anyone may do everything.",
+            "Serve with accord up --open, or give another role.",
+        )
+    if (role in {Role.PARTY, Role.SERVICE}) is not (grant.party is not None):
+        raise Refused(
+            "key-party",
+            f"A key of the role {role} {'is of no' if grant.party else 'needs a'} party.",
+            "Leave the party out." if grant.party else "Give the party that it acts for.",
+        )
+    if role is Role.AUDITOR and not grant.partnerships:
+        raise Refused(
+            "key-mandate",
+            "An auditor's key names the partnerships of its mandate.",
+            "Give each partnership.",
+        )
+    scopes = grant.scopes or USUAL[role]
+    if more := scopes - SCOPES[role]:
+        raise Refused(
+            "key-scope",
+            f"The role {role} cannot have the scope {', '.join(sorted(more))}.",
+            f"Its scopes are {', '.join(sorted(SCOPES[role]))}.",
+        )
+    _check_events(grant.events, scopes)
+    return grant.model_copy(update={"scopes": scopes})
+
+
+def _check_events(events: Iterable[str], scopes: frozenset[Scope]) -> None:
+    known = families()
+    unknown = sorted(set(events) - {*known, *known.values()})
+    if unknown:
+        raise Refused(
+            "key-events",
+            f"There is no type or family of events {', '.join(unknown)}.",
+            f"List the types: accord schema. The families: {', '.join(sorted({*known.values()}))}.",
+        )
+    if events and not scopes & SENDING:
+        raise Refused(
+            "key-events",
+            "A key that sends no events is limited to none.",
+            "Leave the events out, or give a scope that sends.",
+        )
+
+
+# --- authenticating ----------------------------------------------------------------------------
+
+
+def authenticate(store: Credentials, key: str, now: datetime) -> Credential:
+    """Return the credential of a key, which is valid now. Raises `Unauthenticated` otherwise.
+
+    The store is read each time, so a revoked key is refused at once in every process.
+    """
+    found = _KEY.fullmatch(key)
+    if found is None:
+        raise Unauthenticated("This is not an API key.", _SEND_ONE)
+    stored = store.get(found[1])
+    # Compared even if there is none: how long it takes does not tell whether an id exists.
+    matches = compare_digest(_hash(found[2]), stored.secret_hash if stored else _NO_HASH)
+    if stored is None or not matches:
+        raise Unauthenticated("There is no such API key.", _SEND_ONE)
+    credential = _credential(stored)
+    check_valid(credential, now)
+    return credential
+
+
+def check_valid(credential: Credential, now: datetime) -> None:
+    """Raise `Unauthenticated` for a credential that is revoked or expired."""
+    if credential.revoked_at is not None:
+        raise Unauthenticated("The API key is revoked.", "Ask the operator for another one.")
+    if credential.expires_at is not None and now >= credential.expires_at:
+        raise Unauthenticated(
+            f"The API key expired at {instant(credential.expires_at)}.",
+            "Ask the operator for another one.",
+        )
+
+
+_SEND_ONE = "Send one that the operator made: Authorization: Bearer accord_<id>_<secret>."
+
+
+def note_use(store: Credentials, credential: Credential, now: datetime) -> Credential:
+    """Save that a credential is used now, at most once a minute; return it."""
+    if credential.used_at is not None and now - credential.used_at < LAST_USE:
+        return credential
+    store.use(credential.id, now)
+    return replace(credential, used_at=now)

@@ -1,0 +1,269 @@
+"""What each role may do: the one policy of access. Pure, and by default it denies.
+
+A credential gives an `Identity`. Each route says what it needs (`Need`), and `access` answers
+whether the identity gets all of it, a part, or nothing. `viewer` is the part that it reads, and
+`check_emits` decides about each event that it sends.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Final, assert_never
+
+from domain.aggregates import command_types
+from domain.kernel import Refused
+from projections.visibility import Viewer
+
+
+class Role(StrEnum):
+    """For whom a credential acts."""
+
+    PARTY = "party"
+    """The people of a party."""
+    SERVICE = "service"
+    """A machine of a party."""
+    OPERATOR = "operator"
+    """The people and the machines that run Accord."""
+    AUDITOR = "auditor"
+    """Someone with a mandate: the partnerships that it names."""
+    OPERATIONS = "operations"
+    """Those who watch alerts and figures, without private facts."""
+    ANYONE = "anyone"
+    """Whoever reaches a server without credentials (`accord up --open`), on its own machine."""
+
+
+class Scope(StrEnum):
+    """What a credential may do, within its role."""
+
+    READ = "read"
+    """Ask every question that the role may ask."""
+    EMIT = "emit"
+    """Send events, but for those of the two scopes that follow."""
+    SETTLE = "settle"
+    """Send the events that settle: statements, rates, adjustments and payouts."""
+    SIGN = "sign"
+    """Send the events that register, rotate and revoke signing keys."""
+    OPERATE = "operate"
+    """Retry and dismiss refused events, and manage API keys."""
+
+
+class Need(StrEnum):
+    """What a route needs of who asks."""
+
+    NOTHING = "nothing"
+    """It is public."""
+    CATALOGUE = "catalogue"
+    """What this release knows: metrics, rules, schemas. The same for every credential."""
+    FACTS = "facts"
+    """What the parties of a partnership recorded."""
+    FIGURES = "figures"
+    """Alerts, and the figures behind them."""
+    INPUTS = "inputs"
+    """Events that are refused or that wait, as they were sent."""
+    PROCESS = "process"
+    """The state of the process."""
+    EMIT = "emit"
+    """To send events. `check_emits` decides about each."""
+    OPERATE = "operate"
+    """To act as the operator."""
+
+
+class Access(StrEnum):
+    """How much of what a route gives an identity gets; a refusal is raised instead."""
+
+    ALLOWED = "allowed"
+    FILTERED = "filtered"
+
+
+SCOPES: Final = {
+    Role.PARTY: frozenset({Scope.READ, Scope.EMIT, Scope.SETTLE, Scope.SIGN}),
+    Role.SERVICE: frozenset({Scope.READ, Scope.EMIT, Scope.SETTLE, Scope.SIGN}),
+    Role.OPERATOR: frozenset({Scope.READ, Scope.OPERATE}),
+    Role.AUDITOR: frozenset({Scope.READ}),
+    Role.OPERATIONS: frozenset({Scope.READ}),
+    Role.ANYONE: frozenset(Scope),
+}
+"""The scopes that each role can have."""
+
+USUAL: Final = SCOPES | {Role.SERVICE: frozenset({Scope.READ, Scope.EMIT})}
+"""The scopes of a credential unless others are given. A machine seldom settles or signs."""
+
+SENDING: Final = frozenset({Scope.EMIT, Scope.SETTLE, Scope.SIGN})
+"""The scopes that let events be sent."""
+
+_SETTLING: Final = frozenset({"settlement", "payouts"})
+_SIGNING: Final = frozenset({"keyring"})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who sends a request, and what that one may do."""
+
+    role: Role
+    actor: str
+    """The person or the service that acts."""
+    party: str | None = None
+    """The party for which it acts; None for a role that acts for none."""
+    scopes: frozenset[Scope] = frozenset()
+    events: frozenset[str] = frozenset()
+    """The types and families of events that it may send; all if it names none."""
+    partnerships: frozenset[str] = frozenset()
+    """The partnerships to which it is limited; all of its party or role if it names none."""
+    credential: str | None = None
+    """The id of its credential."""
+
+
+ANYONE: Final = Identity(Role.ANYONE, "anyone", scopes=SCOPES[Role.ANYONE])
+"""Who sends a request to an open server."""
+
+
+@cache
+def families() -> dict[str, str]:
+    """Return the family of each type of event, by the command's name.
+
+    A family is the file of `domain` that tells its story, such as ``payment`` or ``referral``.
+    """
+    return {
+        name: command.__module__.rpartition(".")[2].replace("_", "-")
+        for name, command in command_types().items()
+    }
+
+
+def scope_of(command: str) -> Scope:
+    """Return the scope that a credential needs to send a type of event."""
+    family = families()[command]
+    if family in _SETTLING:
+        return Scope.SETTLE
+    return Scope.SIGN if family in _SIGNING else Scope.EMIT
+
+
+# --- routes ------------------------------------------------------------------------------------
+
+
+def access(identity: Identity, need: Need) -> Access:
+    """Return how much of what a route gives an identity gets. Raises `Refused` if nothing.
+
+    Public routes ask for no identity; for any that asks, they give all.
+    """
+    match need:
+        case Need.NOTHING:
+            return Access.ALLOWED
+        case Need.CATALOGUE:
+            return Access.ALLOWED
+        case Need.FACTS | Need.FIGURES | Need.INPUTS | Need.PROCESS:
+            _check_scope(identity, frozenset({Scope.READ}))
+            return _reads(identity, need)
+        case Need.EMIT:
+            _check_scope(identity, SENDING)
+            return Access.FILTERED if identity.party else Access.ALLOWED
+        case Need.OPERATE:
+            _check_scope(identity, frozenset({Scope.OPERATE}))
+            return Access.ALLOWED
+        case _:
+            assert_never(need)
+
+
+def _reads(identity: Identity, need: Need) -> Access:
+    role = identity.role
+    match role:
+        case Role.ANYONE:
+            return Access.ALLOWED
+        case Role.PARTY | Role.SERVICE:
+            given = {Need.FACTS, Need.FIGURES, Need.INPUTS}
+        case Role.OPERATOR:
+            given = {Need.FACTS, Need.FIGURES, Need.INPUTS, Need.PROCESS}
+        case Role.AUDITOR:
+            given = {Need.FACTS, Need.FIGURES}
+        case Role.OPERATIONS:
+            given = {Need.FIGURES, Need.PROCESS}
+        case _:
+            assert_never(role)
+    if need not in given:
+        raise Refused(
+            "not-your-role",
+            f"An API key of the role {role} does not give this.",
+            "Ask with a key of a role that does: docs/access.md lists them.",
+        )
+    whole = need is Need.PROCESS or (need is Need.INPUTS and role is Role.OPERATOR)
+    return Access.ALLOWED if whole else Access.FILTERED
+
+
+def _check_scope(identity: Identity, scopes: frozenset[Scope]) -> None:
+    """Raise `Refused` for an identity that has none of these scopes."""
+    if not scopes & identity.scopes:
+        needed = " or ".join(sorted(scopes))
+        raise Refused(
+            "not-in-scope",
+            f"This needs the scope {needed}. The API key has {_listed(identity.scopes)}.",
+            "Use a key with that scope, or ask the operator for one.",
+        )
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def viewer(identity: Identity, party: str | None = None) -> Viewer:
+    """Return what an identity sees; `party` is the party as which it asks, if it says so.
+
+    Raises `Refused` for another party than its own. Only on an open server does the caller choose.
+    """
+    if identity.role is Role.ANYONE:
+        return Viewer(party)
+    if party not in {None, identity.party}:
+        raise Refused(
+            "not-your-party",
+            f"{party} is another party. {_who(identity)}",
+            "Leave the party out: each key has the view of its own party or role.",
+        )
+    return Viewer(identity.party, partnerships=identity.partnerships or None)
+
+
+# --- sending -----------------------------------------------------------------------------------
+
+
+def check_emits(identity: Identity, party: str, command: str, partnership: str) -> None:
+    """Raise `Refused` unless an identity may send this type of event for a party.
+
+    `partnership` is the event's subject.
+    """
+    if identity.role is Role.ANYONE:
+        return
+    if party != identity.party:
+        raise Refused(
+            "not-your-party",
+            f"An event is sent with a key of its own party. {_who(identity)}",
+            f"Send it with a key of {party}.",
+            pointer="/party",
+        )
+    if identity.partnerships and partnership not in identity.partnerships:
+        raise Refused(
+            "not-your-partnership",
+            f"The API key is limited to other partnerships than {partnership}.",
+            f"Send events of {_listed(identity.partnerships)}, or use another key.",
+            pointer="/subject",
+        )
+    scope = scope_of(command)
+    if scope not in identity.scopes:
+        raise Refused(
+            "not-in-scope",
+            f"{command} needs the scope {scope}. The API key has {_listed(identity.scopes)}.",
+            "Use a key with that scope, or ask the operator for one.",
+            pointer="/type",
+        )
+    if identity.events and not {command, families()[command]} & identity.events:
+        raise Refused(
+            "not-in-scope",
+            f"The API key does not send {command}. It sends {_listed(identity.events)}.",
+            "Use a key for this type or its family, or ask the operator for one.",
+            pointer="/type",
+        )
+
+
+def _who(identity: Identity) -> str:
+    if identity.party:
+        return f"The API key is of {identity.party}."
+    return f"The API key has the role {identity.role}, and is of no party."
+
+
+def _listed(names: frozenset[str] | frozenset[Scope]) -> str:
+    return ", ".join(sorted(names)) or "none"

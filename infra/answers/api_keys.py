@@ -1,0 +1,137 @@
+"""API keys as the command line and HTTP show them: never with the secret, but for a new one."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from domain.values import Slug
+from infra.access.credentials import Credential, NewKey
+from infra.access.roles import Role, Scope
+from infra.answers.question import Item, Result
+from infra.answers.text import Block, Line, Remark, Table, Verbatim, minute
+from infra.bootstrap import Accord
+
+
+class ApiKey(Item):
+    """An API key: whose it is, what it may do, and until when."""
+
+    id: str
+    """The public part of the key, which names it."""
+    prefix: str
+    """The beginning of the key, by which its holder can recognise it."""
+    role: Role
+    """For whom it acts."""
+    party: Slug | None
+    """The party of the roles `party` and `service`; null for others."""
+    actor: str
+    """The person or the service that uses it."""
+    scopes: tuple[Scope, ...]
+    """What it may do."""
+    events: tuple[str, ...]
+    """The types and families of events that it may send; all if none is named."""
+    partnerships: tuple[Slug, ...]
+    """The partnerships to which it is limited; all of its party or role if none is named."""
+    made_at: datetime
+    """When it was made."""
+    expires_at: datetime | None
+    """When it expires; null if it does not."""
+    revoked_at: datetime | None
+    """When it was revoked; null if it is not."""
+    used_at: datetime | None
+    """When it was last used, to the minute; null if it never was."""
+    replaced_by: str | None
+    """The id of the key that a rotation made in its place."""
+
+
+class ApiKeys(Result):
+    """The API keys of a store, in the order in which they were made."""
+
+    items: tuple[ApiKey, ...]
+    """The keys, those that are not valid any more included."""
+
+
+class MadeKey(Result):
+    """An API key that was made. This is the only time that it is shown."""
+
+    key: str
+    """The whole key. Only its hash is stored, so it cannot be shown again."""
+    about: ApiKey
+    """The key, as a list shows it."""
+    replaces: ApiKey | None = None
+    """The key that it replaces, which stays valid until its `expires_at`."""
+
+
+def shown(credential: Credential) -> ApiKey:
+    """Return a credential for readers."""
+    grant = credential.grant
+    return ApiKey(
+        id=credential.id,
+        prefix=credential.prefix,
+        role=grant.role,
+        party=grant.party,
+        actor=grant.actor,
+        scopes=tuple(sorted(grant.scopes)),
+        events=tuple(sorted(grant.events)),
+        partnerships=tuple(sorted(grant.partnerships)),
+        made_at=credential.made_at,
+        expires_at=credential.expires_at,
+        revoked_at=credential.revoked_at,
+        used_at=credential.used_at,
+        replaced_by=credential.replaced_by,
+    )
+
+
+def made(accord: Accord, new: NewKey, replaces: Credential | None = None) -> MadeKey:
+    """Return a new key for the one who asked for it."""
+    old = None if replaces is None else shown(replaces)
+    return MadeKey(
+        simulated=accord.simulated, key=new.key, about=shown(new.credential), replaces=old
+    )
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text_of_made(found: MadeKey) -> Iterator[Block]:
+    """Yield the key alone on stdout; what is said of it goes to stderr."""
+    yield Remark(
+        f"Made an API key for {_whose(found.about)}. It is not shown again: keep it in a secret "
+        "store."
+    )
+    old = found.replaces
+    if old is not None and old.expires_at is not None:
+        yield Remark(f"The old key {old.id} is valid until {minute(old.expires_at)}.")
+    yield Verbatim(f"{found.key}\n")
+
+
+def text_of_all(found: ApiKeys) -> Iterator[Block]:
+    """Yield a row for each key."""
+    rows = [
+        (
+            each.id,
+            each.party or "",
+            each.role,
+            each.actor,
+            ", ".join([*each.scopes, *each.events, *each.partnerships]),
+            minute(each.used_at) if each.used_at else "never",
+            _validity(each),
+        )
+        for each in found.items
+    ]
+    yield Table(("key", "party", "role", "actor", "may", "last use", "valid"), rows)
+    if not rows:
+        yield Remark("There are no API keys. Make one: accord keys create.")
+
+
+def text_of_one(found: ApiKey) -> Iterator[Block]:
+    """Yield what became of one key."""
+    yield Line(f"The API key {found.id} of {_whose(found)} is {_validity(found)}.")
+
+
+def _whose(key: ApiKey) -> str:
+    return f"{key.actor} ({key.party}, {key.role})" if key.party else f"{key.actor} ({key.role})"
+
+
+def _validity(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return f"revoked since {minute(key.revoked_at)}"
+    return f"until {minute(key.expires_at)}" if key.expires_at else "until it is revoked"

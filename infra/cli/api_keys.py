@@ -1,0 +1,151 @@
+"""API keys: `accord keys create`, `list`, `rotate`, `revoke`."""
+
+from datetime import datetime
+from getpass import getuser
+from typing import Annotated
+
+import typer
+
+from domain.values import Slug
+from infra.access import credentials
+from infra.access.credentials import Grant
+from infra.access.roles import Role, Scope
+from infra.answers import api_keys
+from infra.answers.api_keys import ApiKey, ApiKeys
+from infra.answers.parameters import Operator
+from infra.answers.question import Result
+from infra.cli import printing
+from infra.cli.options import Json, Store, keys, later_option, opened, reader
+from infra.settings import DEFAULT_STORE
+
+KeyId = Annotated[str, typer.Argument(metavar="KEY", help="The id of the API key, as in the list.")]
+Expires = Annotated[
+    datetime | None,
+    later_option(
+        "--expires",
+        "When it expires: from now on, such as 90d; or a date or a moment. Never unless given.",
+    ),
+]
+ROLES = "|".join(each.value for each in Role if each is not Role.ANYONE)
+
+
+class RevokedKey(Result):
+    """An API key that was revoked."""
+
+    about: ApiKey
+    """The key."""
+
+
+@keys.command()
+def create(
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role",
+            parser=reader("role", Role),
+            metavar=f"[{ROLES}]",
+            help="For whom it acts.",
+        ),
+    ] = Role.PARTY.value,
+    party: Annotated[
+        str | None,
+        typer.Option(
+            "--party",
+            parser=reader("party", Slug),
+            metavar="PARTY",
+            help="The party of the roles party and service.",
+        ),
+    ] = None,
+    actor: Annotated[
+        str | None,
+        typer.Option(
+            "--actor",
+            parser=reader("actor", Operator),
+            metavar="NAME",
+            help="The person or the service that uses it; your user name by default.",
+        ),
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scope",
+            parser=reader("scope", Scope),
+            metavar=f"[{'|'.join(Scope)}]",
+            help="What it may do; the usual scopes of its role unless given. Can be repeated.",
+        ),
+    ] = None,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--event",
+            metavar="TYPE",
+            help="A type of event that it may send, such as ReceivePayment, or a family, such as "
+            "payment; all unless given. Can be repeated.",
+        ),
+    ] = None,
+    partnership: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--partnership",
+            parser=reader("partnership", Slug),
+            metavar="ID",
+            help="A partnership to which it is limited; all of its party unless given. Can be "
+            "repeated.",
+        ),
+    ] = None,
+    expires: Expires = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Make an API key, and print it once. Only its hash is stored."""
+    grant = Grant(
+        role=Role(role),
+        party=party,
+        actor=actor or getuser(),
+        scopes=frozenset(map(Scope, scope or ())),
+        events=frozenset(event or ()),
+        partnerships=frozenset(partnership or ()),
+    )
+    with opened(store, as_json=as_json) as accord:
+        new = credentials.create(accord.history.credentials, grant, accord.clock(), expires)
+        found = api_keys.made(accord, new)
+    printing.result(found, api_keys.text_of_made, as_json=as_json)
+
+
+@keys.command("list")
+def list_keys(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+    """List the API keys, without their secrets."""
+    with opened(store, as_json=as_json) as accord:
+        items = map(api_keys.shown, credentials.listed(accord.history.credentials))
+        found = ApiKeys(simulated=accord.simulated, items=tuple(items))
+    printing.result(found, api_keys.text_of_all, as_json=as_json)
+
+
+@keys.command()
+def rotate(
+    key: KeyId,
+    until: Annotated[
+        datetime,
+        later_option(
+            "--until",
+            "How long the old key stays valid: from now on, such as 24h; or a date or a moment.",
+        ),
+    ] = "24h",  # type: ignore[assignment] # typer reads it as if it were typed
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Make an API key that replaces another one, with the same grant, and print it once."""
+    with opened(store, as_json=as_json) as accord:
+        stored = accord.history.credentials
+        new = credentials.rotate(stored, key, accord.clock(), until)
+        found = api_keys.made(accord, new, credentials.known(stored, key))
+    printing.result(found, api_keys.text_of_made, as_json=as_json)
+
+
+@keys.command()
+def revoke(key: KeyId, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+    """Revoke an API key at once, in every process."""
+    with opened(store, as_json=as_json) as accord:
+        revoked = credentials.revoke(accord.history.credentials, key, accord.clock())
+        found = RevokedKey(simulated=accord.simulated, about=api_keys.shown(revoked))
+    printing.result(found, lambda each: api_keys.text_of_one(each.about), as_json=as_json)
