@@ -12,6 +12,9 @@ DEMO_STORE := sqlite:///var/demo.db
 .PHONY: help run up-local down-local test test-api fuzz test-foreign money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
 .DEFAULT_GOAL := help
 
+# The users of docker-compose.yml.
+USERS = POSTGRES KAFKA API INTAKE NOTARY RELAY PROJECTOR PUBLISHER SINKS READER AUDITOR
+
 help: ## list the chores
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
@@ -19,6 +22,10 @@ run: $(VENV)/.runtime ## play the demo into var/demo.db, then serve it on ACCORD
 	@mkdir -p var
 	@$(BIN)/accord demo --store $(DEMO_STORE)
 	@exec $(BIN)/accord up --store $(DEMO_STORE) --port $(ACCORD_PORT)
+
+secrets: ## write a password for each user of docker-compose.yml into .env, once
+	@test -f .env || (umask 077; for name in $(USERS); do \
+	  echo ACCORD_PASSWORD_$$name=$$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n'); done > .env)
 
 up-local: $(VENV)/.dev ## start all of production on this machine, with its data in var/local
 	@$(BIN)/python -m dev.local up

@@ -61,15 +61,6 @@ def migrate(
     replicas: Annotated[
         int, option("--replicas", setting("replicas"), "NUMBER", "Replicas of each topic.")
     ] = 1,
-    password: Annotated[
-        str | None,
-        option(
-            "--role-password",
-            setting("role_password"),
-            "PASSWORD",
-            "The password of the database's roles.",
-        ),
-    ] = None,
     store: Store = DEFAULT_STORE,
     kafka: Kafka = None,
     as_json: Json = False,
@@ -84,7 +75,6 @@ def migrate(
         settings(store, kafka),
         simulated=simulated,
         operator=operator,
-        password=password,
         partitions=partitions,
         replicas=replicas,
     )

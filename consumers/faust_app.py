@@ -5,11 +5,16 @@ from threading import Event
 from typing import Final
 
 import faust
+from aiokafka.abc import AbstractTokenProvider
+from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 from faust.transport.drivers import aiokafka
 from faust.types import TP, TransportT
+from faust.types.auth import CredentialsT
 from faust.worker import Worker
 
 from infra.kafka.clients import HEARTBEAT_SECONDS, LARGEST, SESSION_SECONDS
+from infra.kafka.cluster import OAUTH, Cluster, token
+from infra.settings import BrokerLogin
 
 POLLED: Final = 1000
 """Messages fetched at a time."""
@@ -98,11 +103,37 @@ class _App(faust.App):
         return _Transport(self.conf.broker_consumer, self)
 
 
-def application(broker: str, group: str) -> faust.App:
+def _credentials(cluster: Cluster) -> CredentialsT | None:
+    login = cluster.login
+    if login.mechanism == OAUTH:
+        return OAuthCredentials(oauth_cb=_Token(login), ssl_context=cluster.tls)
+    if login.mechanism:
+        return SASLCredentials(
+            mechanism=login.mechanism,
+            username=login.user,
+            password=login.password,
+            ssl_context=cluster.tls,
+        )
+    return SSLCredentials(context=cluster.tls) if cluster.tls else None
+
+
+class _Token(AbstractTokenProvider):  # type: ignore[misc] # it comes without types
+    """Reads the token anew for each connection, because another program renews it."""
+
+    def __init__(self, login: BrokerLogin) -> None:
+        super().__init__()
+        self._login = login
+
+    async def token(self) -> str:
+        return token(self._login)
+
+
+def application(cluster: Cluster, group: str) -> faust.App:
     """Return the Faust app: it creates no topics, serves no pages, and has no tables."""
     return _App(
         group,
-        broker=[f"kafka://{each}" for each in broker.split(",")],
+        broker=[f"kafka://{each}" for each in cluster.address.split(",")],
+        broker_credentials=_credentials(cluster),
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,

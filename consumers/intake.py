@@ -20,6 +20,7 @@ from infra.deciding.group_commit import GATHERED, GroupCommit
 from infra.deciding.intake import ILLEGIBLE
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer, consumer
+from infra.kafka.cluster import Cluster
 from infra.kafka.messages import Message, Received
 from infra.kafka.topics import Topics, packed
 from infra.running.worker import (
@@ -45,17 +46,17 @@ def run(settings: Settings, process: WorkerProcess) -> None:
     with ExitStack() as stack:
         accord = stack.enter_context(bootstrap(settings))
         workers = stack.enter_context(accord.workers())
-        topics = Topics(settings.topics)
-        _warn_of_codecs(settings.broker, topics.commands)
-        producer = stack.enter_context(Producer(settings.broker))
-        inbox = consumer(settings.broker, topics.commands, topics.intake)
+        topics, cluster = Topics(settings.topics), Cluster.of(settings)
+        _warn_of_codecs(cluster, topics.commands)
+        producer = stack.enter_context(Producer(cluster))
+        inbox = consumer(cluster, topics.commands, topics.intake)
         stack.callback(inbox.close, autocommit=False)
         history, receipts = accord.history, accord.receipts
         intake = Intake(inbox, producer, workers.writer, topics, history, receipts)
         stack.callback(intake.commit)
         process.unready_reasons = lambda: [
             *workers.unready_reasons(),
-            *clients.unready_reasons(settings.broker),
+            *clients.unready_reasons(cluster),
         ]
         process.quarantined = workers.quarantined
         process.lag = lambda: intake.lag
@@ -67,10 +68,10 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         process.repeat(intake.step)
 
 
-def _warn_of_codecs(broker: str, topic: str) -> None:
+def _warn_of_codecs(cluster: Cluster, topic: str) -> None:
     # Without the right to read the settings of a topic, intake works all the same.
     with suppress(KafkaError):
-        if wrong := packed(broker, topic):
+        if wrong := packed(cluster, topic):
             log.warning(wrong)
 
 

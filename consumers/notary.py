@@ -14,6 +14,7 @@ from infra.audit.notary import INTERVAL, Notary
 from infra.bootstrap import bootstrap
 from infra.kafka import clients, messages
 from infra.kafka.clients import FencedProducer
+from infra.kafka.cluster import Cluster
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
 from infra.running.leader import Leader, Lease
@@ -32,12 +33,12 @@ def run(settings: Settings, process: WorkerProcess) -> None:
     """Sign and publish until the process stops. Raises `NoKey` without a key."""
     with ExitStack() as stack:
         accord = stack.enter_context(bootstrap(settings))
-        topics = Topics(settings.topics)
+        topics, cluster = Topics(settings.topics), Cluster.of(settings)
         lease = stack.enter_context(Lease(settings.store, NAME, CHANNEL))
-        producer = FencedProducer(settings.broker, topics.transactional_id(NAME))
+        producer = FencedProducer(cluster, topics.transactional_id(NAME))
         sender = Sender(lease, stack.enter_context(producer))
         sealing = Sealing(accord.signing(), sender, topics.audit)
-        process.unready_reasons = partial(clients.unready_reasons, settings.broker)
+        process.unready_reasons = partial(clients.unready_reasons, cluster)
         process.gauges[LEADS] = LEADS_HELP, lambda: float(lease.held)
         process.repeat(Leader(lease, sealing, process.stopping).step)
 

@@ -28,6 +28,7 @@ from consumers.sweep import EVERY, Sweep
 from infra.bootstrap import Accord, bootstrap
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
+from infra.kafka.cluster import Cluster
 from infra.kafka.messages import Received
 from infra.kafka.topics import Topics
 from infra.projecting import rebuild
@@ -55,11 +56,12 @@ def run(settings: Settings, process: WorkerProcess) -> None:
 
     Raises `OtherFold` for views of a newer release.
     """
-    with bootstrap(settings) as accord, Producer(settings.broker) as producer:
+    cluster = Cluster.of(settings)
+    with bootstrap(settings) as accord, Producer(cluster) as producer:
         if not _brought_up(accord, settings.store, process):
             return
         topics = Topics(settings.topics)
-        app = application(settings.broker, topics.projector)
+        app = application(cluster, topics.projector)
         events = app.topic(
             topics.events,
             key_type=bytes,
@@ -77,7 +79,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         process.quarantined = accord.views.quarantined
         process.unready_reasons = lambda: [
             *faust_app.unready_reasons(app, topics.events),
-            *clients.unready_reasons(settings.broker),
+            *clients.unready_reasons(cluster),
         ]
         faust_app.work(app, process.stopping)
 

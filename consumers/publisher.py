@@ -22,6 +22,7 @@ from domain.values import instant
 from infra.exchange.sink import ALERT_TYPES
 from infra.kafka import clients, messages
 from infra.kafka.clients import FencedProducer
+from infra.kafka.cluster import Cluster
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
 from infra.projecting import quarantine
@@ -71,13 +72,13 @@ def run(settings: Settings, process: WorkerProcess) -> None:
     """Publish until the process stops."""
     with ExitStack() as stack:
         datastore = stack.enter_context(closing(Datastore(settings.store)))
-        topics = Topics(settings.topics)
+        topics, cluster = Topics(settings.topics), Cluster.of(settings)
         lease = stack.enter_context(Lease(settings.store, NAME, CHANNEL))
-        producer = FencedProducer(settings.broker, topics.transactional_id(NAME))
+        producer = FencedProducer(cluster, topics.transactional_id(NAME))
         sender = Sender(lease, stack.enter_context(producer))
         publisher = Publisher(PostgresStore(datastore), sender, topics)
         process.lag = publisher.lag
-        process.unready_reasons = partial(clients.unready_reasons, settings.broker)
+        process.unready_reasons = partial(clients.unready_reasons, cluster)
         process.gauges[LEADS] = LEADS_HELP, lambda: float(lease.held)
         process.repeat(Leader(lease, publisher, process.stopping).step)
 

@@ -12,6 +12,7 @@ from functools import partial
 from consumers.sender import Sender
 from infra.kafka import clients, messages
 from infra.kafka.clients import FencedProducer
+from infra.kafka.cluster import Cluster
 from infra.kafka.topics import Topics
 from infra.running.leader import Leader, Lease
 from infra.running.worker import LEADS, LEADS_HELP, Lag, WorkerProcess
@@ -34,13 +35,13 @@ def run(settings: Settings, process: WorkerProcess) -> None:
     """Relay events until the process stops."""
     with ExitStack() as stack:
         store = stack.enter_context(closing(PostgresStore.open(settings.store)))
-        topics = Topics(settings.topics)
+        topics, cluster = Topics(settings.topics), Cluster.of(settings)
         lease = stack.enter_context(Lease(settings.store, NAME, CHANNEL))
-        producer = FencedProducer(settings.broker, topics.transactional_id(NAME))
+        producer = FencedProducer(cluster, topics.transactional_id(NAME))
         sender = Sender(lease, stack.enter_context(producer))
         relay = Relay(store, sender, topics.events)
         process.lag = relay.lag
-        process.unready_reasons = partial(clients.unready_reasons, settings.broker)
+        process.unready_reasons = partial(clients.unready_reasons, cluster)
         process.gauges[LEADS] = LEADS_HELP, lambda: float(lease.held)
         process.repeat(Leader(lease, relay, process.stopping).step)
 

@@ -197,34 +197,38 @@ class Migrated:
     """The projections whose rebuild was queued."""
 
 
-def migrate(  # noqa: PLR0913 - all of them by name
+def migrate(
     settings: Settings,
     *,
     simulated: bool = False,
     operator: str | None = None,
-    password: str | None = None,
     partitions: int = PARTITIONS,
     replicas: int = 1,
 ) -> Migrated:
     """Upgrade a store, and the topics of its broker, to this release.
 
-    With a `password`, the database's roles log in with it. Raises as `init` does, `OtherFold` for
-    views of a newer release, `TopicsDiffer`, and the errors of psycopg and kafka if database or
-    broker cannot be reached.
+    Each service gets a login of the database and, at a broker that this process logs in to, a user
+    with its grants. Raises as `init` does, `OtherFold` for views of a newer release,
+    `WrongSetting` for the password of an unknown service, `TopicsDiffer`, `NotGranted`, and the
+    errors of psycopg and kafka if database or broker cannot be reached.
     """
     made: list[str] = []
     if settings.in_postgres:
         from infra.store import postgres_datastore as postgres
 
-        made += postgres.migrate(settings.store, password)
+        made += postgres.migrate(settings.store, settings.passwords)
     init(settings, simulated=simulated, operator=operator)
     history, views, _ = open_store(settings)
     with closing(history):
         queued = rebuild.queue(views, PROJECTIONS)
     if not settings.folds_views:
-        from infra.kafka import topics
+        from infra.kafka import grants, topics
+        from infra.kafka.cluster import Cluster
 
-        made += topics.create(settings.broker, settings.topics, partitions, replicas)
+        cluster = Cluster.of(settings)
+        made += topics.create(cluster, settings.topics, partitions, replicas)
+        if cluster.login.mechanism:
+            made += grants.grant(cluster, topics.Topics(settings.topics), settings.passwords)
     return Migrated(made, queued)
 
 

@@ -132,6 +132,10 @@ _NAME: Final = r"(?:[^\s,:/\[\]]+|\[[0-9a-fA-F:.]+\])"
 _LOGIN: Final = r"(?:(?:[^\s@/:%]|%[0-9a-fA-F]{2})+(?::(?:[^\s@/:%]|%[0-9a-fA-F]{2})*)?@)?"
 
 
+_SECRET: Final = Text(
+    "any text without control characters", r"[^\x00-\x1f\x7f]+", "has control characters"
+)
+
 HOST: Final = Setting(
     "", Text("a name or an address of this machine", r"[^\s,/]+", "is not a host"), ""
 )
@@ -273,6 +277,58 @@ class RefusalLimits(BaseModel):
     ] = 2**30
 
 
+class BrokerLogin(BaseModel):
+    """Who a process is to the broker, and whether their connection is encrypted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    mechanism: Annotated[
+        str | None,
+        Setting(
+            "ACCORD_KAFKA_SASL",
+            Text(
+                "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER",
+                "PLAIN|SCRAM-SHA-256|SCRAM-SHA-512|OAUTHBEARER",
+                "is not a mechanism that Accord has",
+            ),
+            "how the process logs in to the broker; unset, it does not",
+        ),
+    ] = None
+    user: Annotated[
+        str | None,
+        Setting("ACCORD_KAFKA_USER", _SECRET, "its user"),
+    ] = None
+    password: Annotated[
+        str | None,
+        Setting("ACCORD_KAFKA_PASSWORD", _SECRET, "its password", lambda _: "The password"),
+    ] = Field(default=None, repr=False)
+    token: Annotated[
+        Path | None,
+        Setting(
+            "ACCORD_KAFKA_TOKEN",
+            _PATH,
+            "the file with the token for OAUTHBEARER, read anew for each connection",
+        ),
+    ] = None
+    tls: Annotated[
+        Path | None,
+        Setting(
+            "ACCORD_KAFKA_TLS",
+            Text("the path of a file, or system", _PATH.pattern, _PATH.wrong),
+            "the certificate authority of the broker, in PEM; `system` for those of the machine. "
+            "Unset, the connection is not encrypted",
+        ),
+    ] = None
+    certificate: Annotated[
+        Path | None,
+        Setting(
+            "ACCORD_KAFKA_CERTIFICATE",
+            _PATH,
+            "the certificate of the process and its key, in one PEM file, if the broker wants one",
+        ),
+    ] = None
+
+
 class Settings(BaseModel):
     """Where the store is and, in production, the broker."""
 
@@ -393,6 +449,20 @@ class Settings(BaseModel):
     clock: ClockLimits = ClockLimits()
     """When the clock is not trusted."""
 
+    passwords: Annotated[
+        Mapping[str, str],
+        Setting(
+            "ACCORD_PASSWORD_*",
+            _SECRET,
+            "the password of a [service](#who-may-do-what), for `accord migrate`: "
+            "`ACCORD_PASSWORD_INTAKE` is that of intake, in the database and at the broker",
+            lambda _: "The password",
+        ),
+    ] = Field(default={}, repr=False)
+
+    broker_login: BrokerLogin = BrokerLogin()
+    """Who this process is to the broker."""
+
     http: HttpLimits = HttpLimits()
     """What one client can ask of the HTTP server."""
 
@@ -498,21 +568,6 @@ class CommandSettings(BaseModel):
             "replicas of each topic, for `accord migrate` (`--replicas`)",
         ),
     ] = 1
-
-    role_password: Annotated[
-        str | None,
-        Setting(
-            "ACCORD_ROLE_PASSWORD",
-            Text(
-                "any text without control characters",
-                r"[^\x00-\x1f\x7f]+",
-                "has control characters",
-            ),
-            "the password of `accord_writer`, `accord_views` and `accord_reader`, for "
-            "`accord migrate` (`--role-password`)",
-            lambda _: "The password",
-        ),
-    ] = None
 
 
 # --- reading them ------------------------------------------------------------------------------

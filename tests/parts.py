@@ -58,7 +58,7 @@ def postgres_server() -> Iterator[Server]:
     if given := os.environ.get("ACCORD_TEST_POSTGRES"):
         yield Server(given)
         return
-    with _or_missing(), Postgres() as native:
+    with or_missing(), Postgres() as native:
         yield Server(native.url(postgres.OWNER))
 
 
@@ -83,24 +83,24 @@ def broker() -> Iterator[Reachable]:
     if given := os.environ.get("ACCORD_TEST_KAFKA"):
         yield Elsewhere(given)
         return
-    with _or_missing(), _native_or_container() as part:
+    with or_missing(), _native_or_container() as part:
         yield part
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
-    with _or_missing(), Postgres() as native:
+    with or_missing(), Postgres() as native:
         yield native
 
 
 @pytest.fixture
 def own_broker() -> Iterator[Broker]:
-    with _or_missing(), Broker() as native:
+    with or_missing(), Broker() as native:
         yield native
 
 
 @contextmanager
-def _or_missing() -> Iterator[None]:
+def or_missing() -> Iterator[None]:
     try:
         yield
     except Missing as error:

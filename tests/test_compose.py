@@ -1,9 +1,11 @@
 """docker-compose.yml as far as it can be held without an engine: by its own words."""
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,9 @@ import yaml
 from consumers import command as _  # noqa: F401 - adds its commands to those of the command line
 from dev.local import kafka, production
 from infra.cli.options import app
+from infra.kafka import grants
+from infra.kafka.topics import Topics
+from infra.store.postgres_datastore import LOGINS, login_of
 from tests.documents import REPOSITORY
 
 COMPOSE = REPOSITORY / "docker-compose.yml"
@@ -50,20 +55,58 @@ def test_what_runs_without_containers_is_what_runs_in_them() -> None:
     in_containers = {
         name: (
             [each for each in arguments(service) if each not in EVERYWHERE],
-            role(service),
             service.get("deploy", {}).get("replicas", 1),
         )
         for name, service in OURS.items()
     }
-    without = {
-        each.name: (list(each.arguments), each.role, each.replicas) for each in production.SERVICES
+    without = {each.name: (list(each.arguments), each.replicas) for each in production.SERVICES}
+    assert in_containers == without | {"migrate": ([*production.MIGRATE], 1)}
+
+
+# --- who each service is -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if name != "migrate"])
+def test_each_service_is_a_user_of_its_own_to_the_database_and_to_the_broker(name: str) -> None:
+    given = OURS[name]["environment"]
+    word = f"${{ACCORD_PASSWORD_{name.upper()}}}"
+
+    assert given["ACCORD_STORE"] == f"postgresql://{login_of(name)}:{word}@postgres/accord"
+    login = {each: given.get(each) for each in LOGIN}
+    if name in grants.SERVICES:
+        assert login == dict(zip(LOGIN, (grants.MECHANISM, Topics().user(name), word), strict=True))
+    else:
+        assert set(login.values()) == {None}
+
+
+LOGIN = ("ACCORD_KAFKA_SASL", "ACCORD_KAFKA_USER", "ACCORD_KAFKA_PASSWORD")
+
+
+def test_the_migration_knows_the_password_of_every_service_that_logs_in() -> None:
+    given = OURS["migrate"]["environment"]
+
+    assert {name for name in given if name.startswith("ACCORD_PASSWORD_")} == {
+        f"ACCORD_PASSWORD_{name.upper()}" for name in LOGINS
     }
-    assert in_containers == without | {"migrate": ([*production.MIGRATE], production.OWNER, 1)}
 
 
-def role(service: dict[str, Any]) -> str:
-    (found,) = re.findall(r"^postgresql://(\w+):", service["environment"]["ACCORD_STORE"])
-    return str(found)
+def test_every_password_is_one_that_make_secrets_writes_and_none_has_a_default(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "Makefile").write_bytes((REPOSITORY / "Makefile").read_bytes())
+    make = [str(shutil.which("make")), "-s", "secrets"]
+    subprocess.run(make, cwd=tmp_path, check=True)
+    written = (tmp_path / ".env").read_text("utf-8")
+    subprocess.run(make, cwd=tmp_path, check=True)
+
+    words = dict(line.split("=") for line in written.splitlines())
+    asked = re.findall(r"\$\{(ACCORD_PASSWORD\w*)([^}]*)\}", COMPOSE.read_text("utf-8"))
+    assert (tmp_path / ".env").read_text("utf-8") == written
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    assert words.keys() == {name for name, otherwise in asked}
+    assert len(set(words.values())) == len(words)
+    assert all(re.fullmatch(r"[0-9a-f]{32}", each) for each in words.values())
+    assert {otherwise for name, otherwise in asked} == {"", ":?run make secrets"}
 
 
 def test_every_service_waits_for_what_there_is_and_can_be_waited_for() -> None:
@@ -108,8 +151,23 @@ def test_the_broker_in_a_container_is_the_one_that_tests_run_against() -> None:
     in_container = SERVICES["kafka"]["environment"]
     native = kafka.settings("host", 1, 2, "address", "folder")
     for setting in ("message.max.bytes", "auto.create.topics.enable", "min.insync.replicas"):
-        name = f"KAFKA_{setting.upper().replace('.', '_')}"
-        assert str(in_container[name]) == native[setting]
+        assert str(in_container[variable(setting)]) == native[setting]
+
+
+def variable(setting: str) -> str:
+    """The variable of a setting of Kafka in its image."""
+    return f"KAFKA_{setting.replace('-', '___').replace('.', '_').upper()}"
+
+
+def test_the_broker_in_a_container_lets_in_who_the_local_one_lets_in() -> None:
+    in_container = SERVICES["kafka"]["environment"]
+    native = kafka.secured("${ACCORD_PASSWORD_KAFKA}")
+    del native["listener.security.protocol.map"]
+
+    found = {name: str(in_container[variable(name)]) for name in native}
+    assert {name: each.replace(":?run make secrets", "") for name, each in found.items()} == native
+    listeners = in_container["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+    assert {each.partition(":")[2] for each in listeners} == {"SASL_PLAINTEXT"}
 
 
 def test_the_image_is_built_from_what_is_sent_to_the_engine() -> None:
@@ -130,4 +188,6 @@ def test_docker_itself_accepts_the_file() -> None:
     if docker is None or subprocess.run(asked, capture_output=True, check=False).returncode:
         # No missing part: that needs an engine, and all that is told above holds without one.
         pytest.skip("docker compose is not installed")
-    subprocess.run([docker, "compose", "config", "--quiet"], cwd=REPOSITORY, check=True)
+    words = dict.fromkeys(re.findall(r"ACCORD_PASSWORD_\w+", COMPOSE.read_text("utf-8")), "x")
+    check = [docker, "compose", "config", "--quiet"]
+    subprocess.run(check, cwd=REPOSITORY, env=os.environ | words, check=True)

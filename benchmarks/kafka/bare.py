@@ -22,6 +22,7 @@ from consumers import faust_app, relay
 from consumers.faust_app import application
 from infra.deciding.group_commit import GATHERED
 from infra.kafka import clients, messages
+from infra.kafka.cluster import Cluster
 from infra.settings import PARTITIONS
 from infra.store.postgres import PostgresStore
 
@@ -69,7 +70,7 @@ def group(loop: str, topic: str) -> str:
 
 def poll(broker: str, topic: str, clock: Clock) -> None:
     """Poll as many at a time as the intake, with its settings, and commit."""
-    with closing(clients.consumer(broker, topic, group("poll", topic))) as inbox:
+    with closing(clients.consumer(Cluster(broker), topic, group("poll", topic))) as inbox:
         done = False
         while not done:
             found = inbox.poll(timeout_ms=500, max_records=GATHERED)
@@ -137,7 +138,7 @@ def count(broker: str, topic: str, clock: Clock) -> None:
 
 
 def _app(loop: str, broker: str, topic: str) -> faust.App:
-    return application(broker, group(loop, topic))
+    return application(Cluster(broker), group(loop, topic))
 
 
 def _run(app: faust.App, topic: str, agent: Any) -> None:  # noqa: ANN401 - Faust calls it

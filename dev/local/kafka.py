@@ -8,10 +8,12 @@ import shutil
 import socket
 import subprocess
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -35,17 +37,54 @@ _TOOL_JAVA = ("-XX:+UseSerialGC", *_BRIEF_JAVA)
 _CLIENTS_IN_CONTAINER, _QUORUM_IN_CONTAINER = 9092, 9093
 
 
+CLIENTS = "CLIENTS"
+"""The name of the listener that clients use."""
+
+_CLIENTS = CLIENTS.lower()
+
+ADMIN = "admin"
+"""The user of a secured broker who may do everything."""
+
+_LOGIN_MODULE = "org.apache.kafka.common.security"
+
+
+def secured(password: str, **users: str) -> dict[str, str]:
+    """Return the settings by which a single node lets nobody in without a password.
+
+    The administrator logs in by PLAIN with this `password`, and so do further `users`. Others log
+    in by SCRAM, when the administrator has made them, and do only what they are granted.
+    """
+    known = {ADMIN: password} | users
+    entries = "".join(f' user_{name}="{word}"' for name, word in known.items())
+    plain = f"{_LOGIN_MODULE}.plain.PlainLoginModule required"
+    admin = f'{plain} username="{ADMIN}" password="{password}"{entries};'
+    return {
+        "listener.security.protocol.map": f"{CLIENTS}:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+        f"listener.name.{_CLIENTS}.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+        f"listener.name.{_CLIENTS}.plain.sasl.jaas.config": admin,
+        f"listener.name.{_CLIENTS}.scram-sha-512.sasl.jaas.config": (
+            f"{_LOGIN_MODULE}.scram.ScramLoginModule required;"
+        ),
+        "sasl.mechanism.inter.broker.protocol": "PLAIN",
+        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.controller.plain.sasl.jaas.config": admin,
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:{ADMIN}",
+    }
+
+
 def settings(host: str, port: int, quorum: int, address: str, folder: str) -> dict[str, str]:
     """Return the settings of a single node that listens there and is reached at the address."""
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@{LOOPBACK}:{quorum}",
-        "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://{LOOPBACK}:{quorum}",
-        "advertised.listeners": f"PLAINTEXT://{address}",
+        "listeners": f"{CLIENTS}://{host}:{port},CONTROLLER://{LOOPBACK}:{quorum}",
+        "advertised.listeners": f"{CLIENTS}://{address}",
         "controller.listener.names": "CONTROLLER",
-        "inter.broker.listener.name": "PLAINTEXT",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": CLIENTS,
+        "listener.security.protocol.map": f"{CLIENTS}:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": f"{folder}/log",
         # A missing topic is a fault that must be seen, so only the migration makes topics.
         "auto.create.topics.enable": "false",
@@ -80,8 +119,19 @@ class Broker(Server):
     Raises `Missing` if there is no Java or the jars cannot be fetched.
     """
 
-    def __init__(self, folder: Path | None = None, *, lasting: bool = False) -> None:
-        """Prepare a broker; a `lasting` one starts more slowly and then works faster."""
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        lasting: bool = False,
+        more: Mapping[str, str] = MappingProxyType({}),
+        client: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """Prepare a broker; a `lasting` one starts more slowly and then works faster.
+
+        `more` are further settings, as of `secured`, and `client` those by which a client logs in.
+        """
+        self._more, self._client = more, client
         self._java, self._libraries = _java(), _libraries()
         self._options = _BROKER_JAVA if lasting else (*_BROKER_JAVA, *_BRIEF_JAVA)
         super().__init__("kafka", folder, ports=2)
@@ -114,7 +164,7 @@ class Broker(Server):
 
     def answers(self) -> bool:
         """Whether a client gets an answer from this cluster."""
-        found = cluster_at(self.address)
+        found = cluster_at(self.address, **self._client)
         return found is not None and f"cluster.id={found}\n" in self._meta.read_text("utf-8")
 
     @property
@@ -128,14 +178,15 @@ class Broker(Server):
     def _configure(self) -> None:
         port, quorum = self._ports.get()
         chosen = settings(LOOPBACK, port, quorum, self.address, str(self.folder))
-        lines = [f"{name}={value}\n" for name, value in chosen.items()]
+        lines = [f"{name}={value}\n" for name, value in (chosen | {**self._more}).items()]
+        self._properties.touch(mode=0o600)
         self._properties.write_text("".join(lines), "utf-8")
 
     def _command(self, options: Sequence[str], name: str, *arguments: str) -> list[str]:
         return [self._java, *_JAVA, *options, "-cp", f"{self._libraries}/*", name, *arguments]
 
 
-def cluster_at(address: str) -> str | None:
+def cluster_at(address: str, **login: Any) -> str | None:  # noqa: ANN401 - of kafka-python
     """Return the id of the cluster that answers at the address; None without an answer."""
     host, _, port = address.rpartition(":")
     try:
@@ -143,6 +194,7 @@ def cluster_at(address: str) -> str | None:
         socket.create_connection((host, int(port)), timeout=_ANSWERS_WITHIN).close()
         client = KafkaAdminClient(
             bootstrap_servers=address,
+            **login,
             bootstrap_timeout_ms=_ANSWERS_WITHIN * 1000,
             request_timeout_ms=_ANSWERS_WITHIN * 1000,
         )

@@ -5,7 +5,7 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from signal import Signals
@@ -37,8 +37,11 @@ class Postgres(Server):
     is none. Raises `Missing` if no server is installed, or if that user cannot run it.
     """
 
-    def __init__(self, folder: Path | None = None, *, fsync: bool = False) -> None:
-        self._fsync = fsync
+    def __init__(
+        self, folder: Path | None = None, *, fsync: bool = False, password: str | None = None
+    ) -> None:
+        """Prepare a server; with a `password` of its superuser it asks everybody for one."""
+        self._fsync, self._password = fsync, password
         self._account = _account()
         super().__init__("postgres", folder, ports=1)
         self._data = self.folder / "data"
@@ -49,9 +52,11 @@ class Postgres(Server):
             self.remove()
             raise
 
-    def url(self, database: str, user: str = OWNER) -> str:
-        """Return the address of a database for a user without a password."""
-        return f"postgresql://{quote(user)}@{self.address}/{quote(database)}"
+    def url(self, database: str, user: str = OWNER, password: str | None = None) -> str:
+        """Return the address of a database for a user, with a password if there is one."""
+        word = self._password if user == OWNER else password
+        login = f"{quote(user)}:{quote(word)}" if word else quote(user)
+        return f"postgresql://{login}@{self.address}/{quote(database)}"
 
     def create(self, database: str) -> str:
         """Make an empty database and return its address."""
@@ -68,10 +73,12 @@ class Postgres(Server):
             return
         # An unfinished folder prevents initdb from starting.
         shutil.rmtree(self._data, ignore_errors=True)
-        options = ["--encoding=UTF8", "--locale=C", "--auth=trust", f"--username={OWNER}"]
+        options = ["--encoding=UTF8", "--locale=C", f"--username={OWNER}"]
         if not self._fsync:
             options.append("--no-sync")
-        done = self._run(self._programs / "initdb", "-D", str(self._data), *options)
+        with self._file_of_password() as file:
+            options += ["--auth=scram-sha-256", f"--pwfile={file}"] if file else ["--auth=trust"]
+            done = self._run(self._programs / "initdb", "-D", str(self._data), *options)
         if done.returncode:
             raise DidNotStart(f"the data folder could not be made:\n{done.stdout}{done.stderr}")
 
@@ -100,6 +107,22 @@ class Postgres(Server):
             found = client.execute("SELECT current_setting('data_directory')").fetchone()
             return found == (str(self._data),)
         return False
+
+    @contextmanager
+    def _file_of_password(self) -> Iterator[Path | None]:
+        """Keep the password in a file for initdb, because others can read its arguments."""
+        if self._password is None:
+            yield None
+            return
+        file = self.folder / "password"
+        file.touch(mode=0o600)
+        if self._account:
+            os.chown(file, self._account.user, self._account.group)
+        try:
+            file.write_text(self._password, "utf-8")
+            yield file
+        finally:
+            file.unlink()
 
     def _run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - the commands are this module's own

@@ -3,7 +3,9 @@
 The commands and the roles are those of `docker-compose.yml`; a test compares the two.
 """
 
+import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ import psycopg
 from psycopg import sql
 
 from dev.local import REPOSITORY
-from dev.local.kafka import Broker
+from dev.local.kafka import ADMIN, Broker, secured
 from dev.local.postgres import STOP, Postgres, create
 from dev.local.processes import (
     LOOPBACK,
@@ -29,6 +31,10 @@ from dev.local.processes import (
     free_port,
     is_free,
 )
+from infra.kafka.grants import MECHANISM
+from infra.kafka.grants import SERVICES as SENDERS
+from infra.kafka.topics import Topics
+from infra.store.postgres_datastore import LOGINS, VIEWS, login_of
 
 FOLDER = REPOSITORY / "var" / "local"
 
@@ -41,11 +47,10 @@ MIGRATE: Final = ("migrate",)
 
 @dataclass(frozen=True)
 class Service:
-    """A kind of process: the arguments of `accord`, its role in the database, and how many."""
+    """A kind of process: the arguments of `accord`, and how many. It logs in by its name."""
 
     name: str
     arguments: tuple[str, ...]
-    role: str
     port: int
     """The port of its page; further replicas get another, and so does one whose port is in use."""
 
@@ -53,13 +58,13 @@ class Service:
 
 
 SERVICES: Final = (
-    Service("api", ("up",), "accord_writer", 8000),
-    Service("intake", ("run", "intake"), "accord_writer", 9101),
-    Service("relay", ("run", "relay"), "accord_views", 9102),
-    Service("projector", ("run", "projector"), "accord_views", 9103, replicas=2),
-    Service("publisher", ("run", "publisher"), "accord_views", 9104),
-    Service("notary", ("run", "notary"), "accord_writer", 9105),
-    Service("sinks", ("run", "sinks"), "accord_views", 9106),
+    Service("api", ("up",), 8000),
+    Service("intake", ("run", "intake"), 9101),
+    Service("relay", ("run", "relay"), 9102),
+    Service("projector", ("run", "projector"), 9103, replicas=2),
+    Service("publisher", ("run", "publisher"), 9104),
+    Service("notary", ("run", "notary"), 9105),
+    Service("sinks", ("run", "sinks"), 9106),
 )
 
 
@@ -91,7 +96,7 @@ class Instance:
             return
         port = self._choose_port()
         self._port.write_text(str(port), "ascii")
-        given = _environment(postgres, broker, self.service.role)
+        given = _environment(postgres, broker, self.service.name)
         # The API serves its health page with its routes; the others serve only that page.
         given |= {"ACCORD_PORT": str(port), "ACCORD_HEALTH": f"{LOOPBACK}:{port}"}
         self.process.start([_accord(), *self.service.arguments], given)
@@ -123,9 +128,16 @@ def up() -> None:
     """
     for name in ("run", "log"):
         (FOLDER / name).mkdir(parents=True, exist_ok=True)
+    words = secrets_in(FOLDER)
+    admin = {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "PLAIN",
+        "sasl_plain_username": ADMIN,
+        "sasl_plain_password": words["kafka"],
+    }
     postgres, broker = (
-        Postgres(FOLDER / "postgres", fsync=True),
-        Broker(FOLDER / "kafka", lasting=True),
+        Postgres(FOLDER / "postgres", fsync=True, password=words["postgres"]),
+        Broker(FOLDER / "kafka", lasting=True, more=secured(words["kafka"]), client=admin),
     )
     for server in (postgres, broker):
         _start(server)
@@ -168,8 +180,7 @@ def status() -> bool:
 def _start(server: Server) -> None:
     if not server.process.running:
         server.start()
-    url = server.url(OWNER, OWNER) if isinstance(server, Postgres) else server.address
-    _say(server.process.name, url)
+    _say(server.process.name, server.address)
 
 
 def _stop(process: Process, signal: Signals = Signals.SIGTERM) -> None:
@@ -184,8 +195,14 @@ def _make_database(postgres: Postgres) -> None:
     with psycopg.connect(admin, autocommit=True) as client:
         if client.execute("SELECT 1 FROM pg_database WHERE datname = %s", [OWNER]).fetchone():
             return
-        name = sql.Identifier(OWNER)
-        client.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(name))
+        word = client.pgconn.encrypt_password(
+            secrets_in(FOLDER)[OWNER].encode(), OWNER.encode(), b"scram-sha-256"
+        )
+        client.execute(
+            sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD {}").format(
+                sql.Identifier(OWNER), sql.Literal(word.decode())
+            )
+        )
     create(admin, OWNER, OWNER)
 
 
@@ -213,14 +230,46 @@ def _server_process(name: str) -> Process:
     return Process(name, FOLDER / name, FOLDER / name / f"{name}.log")
 
 
-def _environment(postgres: Postgres, broker: Broker, role: str) -> dict[str, str]:
+def secrets_in(folder: Path) -> dict[str, str]:
+    """Return the passwords of an installation: of its servers, of the owner, of each service.
+
+    They are made at the first call, in a file that only its owner can read.
+    """
+    file = folder / "secrets.json"
+    if not file.exists():
+        names = ("postgres", "kafka", OWNER, *LOGINS)
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({name: secrets.token_hex(16) for name in names}), "utf-8")
+    found: dict[str, str] = json.loads(file.read_text("utf-8"))
+    return found
+
+
+def _environment(postgres: Postgres, broker: Broker, service: str) -> dict[str, str]:
     """Return the environment with the variables of `docker-compose.yml` and no others of Accord."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ACCORD_")}
-    # All users of this machine are trusted, so no role has a password.
-    given = {"ACCORD_STORE": postgres.url(OWNER, role), "ACCORD_KAFKA": broker.address}
+    words = secrets_in(FOLDER)
+    login = OWNER if service == OWNER else login_of(service)
+    given = {
+        "ACCORD_STORE": postgres.url(OWNER, login, words[service]),
+        "ACCORD_KAFKA": broker.address,
+    }
+    if service == OWNER:
+        given |= {f"ACCORD_PASSWORD_{name.upper()}": words[name] for name in LOGINS}
+        given |= _login("PLAIN", ADMIN, words["kafka"])
+    elif service in SENDERS:
+        given |= _login(MECHANISM, Topics().user(service), words[service])
     # Processes that only fold and publish do not need the key.
-    signs = {} if role == "accord_views" else {"ACCORD_KEY": str(FOLDER / "accord.key")}
-    return kept | given | signs
+    if LOGINS.get(service) != VIEWS:
+        given["ACCORD_KEY"] = str(FOLDER / "accord.key")
+    return kept | given
+
+
+def _login(mechanism: str, user: str, password: str) -> dict[str, str]:
+    return {
+        "ACCORD_KAFKA_SASL": mechanism,
+        "ACCORD_KAFKA_USER": user,
+        "ACCORD_KAFKA_PASSWORD": password,
+    }
 
 
 def _accord() -> Path:

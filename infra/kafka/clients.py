@@ -11,6 +11,7 @@ from kafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 from kafka.partitioner.default import DefaultPartitioner, murmur2
 
 from infra.kafka import lenient
+from infra.kafka.cluster import Cluster
 from infra.kafka.messages import Message
 
 LARGEST = 8 * 2**20
@@ -55,8 +56,8 @@ class Producer:
     partnership to the same partition.
     """
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._producer: KafkaProducer | None = None
 
     def send(self, messages: Iterable[Message]) -> int:
@@ -77,8 +78,7 @@ class Producer:
         return self._acknowledged(self._producer, messages)
 
     def _settings(self) -> dict[str, Any]:
-        return {
-            "bootstrap_servers": self._address,
+        return self._cluster.client() | {
             "bootstrap_timeout_ms": ACKNOWLEDGED_WITHIN * 1000,
             "max_request_size": LARGEST,
             "batch_size": 256 * 1024,
@@ -139,8 +139,8 @@ class FencedProducer(Producer):
     abort what it did not commit. After an error, `take_over` comes before the next `send`.
     """
 
-    def __init__(self, address: str, transactional_id: str) -> None:
-        super().__init__(address)
+    def __init__(self, cluster: Cluster, transactional_id: str) -> None:
+        super().__init__(cluster)
         self._id = transactional_id
 
     def take_over(self) -> None:
@@ -175,16 +175,16 @@ class FencedProducer(Producer):
         }
 
 
-def unready_reasons(address: str) -> list[str]:
+def unready_reasons(cluster: Cluster) -> list[str]:
     """Return a reason if no broker answers; nothing if one does."""
-    for each in address.split(","):
+    for each in cluster.address.split(","):
         host, _, port = each.rpartition(":")
         with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
             return []
-    return [f"no broker answers at {address}"]
+    return [f"no broker answers at {cluster.address}"]
 
 
-def consumer(address: str, topic: str, group: str) -> KafkaConsumer:
+def consumer(cluster: Cluster, topic: str, group: str) -> KafkaConsumer:
     """Return a member of a group. It reads a topic from its start, and never commits by itself.
 
     It skips messages of aborted transactions: their sender has withdrawn them.
@@ -192,7 +192,7 @@ def consumer(address: str, topic: str, group: str) -> KafkaConsumer:
     lenient.apply()
     return KafkaConsumer(
         topic,
-        bootstrap_servers=address,
+        **cluster.client(),
         group_id=group,
         bootstrap_timeout_ms=ACKNOWLEDGED_WITHIN * 1000,
         auto_offset_reset="earliest",

@@ -5,6 +5,7 @@ from typing import Final
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
+from infra.kafka.cluster import Cluster
 from infra.settings import PARTITIONS
 
 _DAY = 24 * 60 * 60 * 1000
@@ -58,12 +59,18 @@ class Topics:
         ) = (f"{prefix}.{name}" for name in KEPT)
         self.intake, self.projector = f"{prefix}-intake", f"{prefix}-projector"
 
+    def user(self, service: str) -> str:
+        """Return the user as which a service logs in to a broker that checks rights."""
+        return f"{self.prefix}-{service}"
+
     def transactional_id(self, role: str) -> str:
         """Return the transactional id that the producers of a role share; one leader uses it."""
         return f"{self.prefix}-{role}"
 
 
-def create(address: str, prefix: str, partitions: int = PARTITIONS, replicas: int = 1) -> list[str]:
+def create(
+    cluster: Cluster, prefix: str, partitions: int = PARTITIONS, replicas: int = 1
+) -> list[str]:
     """Create the missing topics; return their names.
 
     The number of partitions of an existing topic is never changed, because the messages of a
@@ -71,7 +78,7 @@ def create(address: str, prefix: str, partitions: int = PARTITIONS, replicas: in
     another number is asked for, or if the topic of commands keeps them compressed, and kafka's
     `KafkaError` if the broker cannot be reached.
     """
-    admin = KafkaAdminClient(bootstrap_servers=address, bootstrap_timeout_ms=_PATIENCE)
+    admin = admin_of(cluster)
     try:
         wanted = {f"{prefix}.{name}": kept for name, kept in KEPT.items()}
         existing = wanted.keys() & set(admin.list_topics())
@@ -112,12 +119,17 @@ def _check(admin: KafkaAdminClient, names: set[str], partitions: int) -> None:
             )
 
 
-def packed(address: str, topic: str) -> str | None:
+def admin_of(cluster: Cluster) -> KafkaAdminClient:
+    """Return a client that makes topics and grants. Raises kafka's `KafkaError`."""
+    return KafkaAdminClient(**cluster.client(), bootstrap_timeout_ms=_PATIENCE)
+
+
+def packed(cluster: Cluster, topic: str) -> str | None:
     """Return what is wrong with the compression of the topic of commands; None if nothing is.
 
     Raises kafka's `KafkaError` if the broker does not say.
     """
-    admin = KafkaAdminClient(bootstrap_servers=address, bootstrap_timeout_ms=_PATIENCE)
+    admin = admin_of(cluster)
     try:
         return _packed(admin, topic)
     finally:

@@ -1,9 +1,10 @@
 """Connections to one Postgres database, and its migrations."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import psycopg
 from eventsourcing.persistence import OperationalError
@@ -12,6 +13,7 @@ from psycopg.rows import DictRow, TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier, Literal
 
 from infra.running.sessions import IDLE_IN_TRANSACTION, parameters
+from infra.settings import WrongSetting
 from infra.store.errors import StoreFull, UnknownSchema
 
 CONNECTIONS = 10
@@ -23,8 +25,22 @@ CONNECT_TIMEOUT = 30
 REACHED_WITHIN = 5
 """Seconds to wait for the server when a store is opened."""
 
-ROLES = ("accord_writer", "accord_views", "accord_reader")
-"""The roles that a migration creates: for writers, for projections, for readers."""
+WRITER, VIEWS, READER, AUDITOR = ROLES = (
+    "accord_writer",
+    "accord_views",
+    "accord_reader",
+    "accord_auditor",
+)
+"""The roles that a migration creates, for those who decide, who fold, who read, and who also read
+the names of people and what was refused."""
+
+LOGINS: Final = {
+    **dict.fromkeys(("api", "intake", "notary"), WRITER),
+    **dict.fromkeys(("relay", "projector", "publisher", "sinks"), VIEWS),
+    "reader": READER,
+    "auditor": AUDITOR,
+}
+"""The role of each service; it logs in as `login_of` says, with a password of its own."""
 
 # The key of partnership and index finds each next name, so the events between are not read.
 NAMES = """WITH RECURSIVE names AS (
@@ -144,12 +160,24 @@ def _number(name: str) -> int:
     return int(name.partition("_")[0])
 
 
-def migrate(url: str, password: str | None = None) -> list[str]:
+def login_of(service: str) -> str:
+    """Return the user as which a service logs in to the database."""
+    return f"accord_{service}"
+
+
+def migrate(url: str, passwords: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """Upgrade a database to this release; return the migrations that were applied.
 
-    With a `password` the roles can log in with it. Migrations at the same time wait for each other.
-    Raises `UnknownSchema` for a database of a newer release, and psycopg's errors.
+    Each service gets a login, and its password if there is one in `passwords`. Migrations at the
+    same time wait for each other. Raises `UnknownSchema` for a database of a newer release,
+    `WrongSetting` for the password of an unknown service, and psycopg's errors.
     """
+    for service in passwords:
+        if service not in LOGINS:
+            raise WrongSetting(
+                f"ACCORD_PASSWORD_{service.upper()} names no service. "
+                f"Name one of these: {', '.join(LOGINS)}."
+            )
     with psycopg.connect(url) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", (_MIGRATING,))
         connection.execute(
@@ -167,12 +195,30 @@ def migrate(url: str, password: str | None = None) -> list[str]:
                 SQL(", ").join(map(Identifier, ROLES))
             )
         )
-        if password:
-            for role in ROLES:
-                connection.execute(
-                    SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(role), Literal(password))
-                )
+        for service, role in LOGINS.items():
+            _let_log_in(connection, login_of(service), role, passwords.get(service))
     return wanted
+
+
+def _let_log_in(
+    connection: psycopg.Connection[Any], login: str, role: str, password: str | None
+) -> None:
+    names = {"login": Identifier(login), "role": Identifier(role)}
+    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,)).fetchone():
+        connection.execute(SQL("CREATE ROLE {login}").format(**names))
+    connection.execute(SQL("ALTER ROLE {login} LOGIN").format(**names))
+    if login != role:
+        connection.execute(SQL("GRANT {role} TO {login}").format(**names))
+    if password:
+        # The server may log statements, so it gets the verifier of the password alone.
+        verifier = connection.pgconn.encrypt_password(
+            password.encode(), login.encode(), b"scram-sha-256"
+        )
+        connection.execute(
+            SQL("ALTER ROLE {login} PASSWORD {word}").format(
+                **names, word=Literal(verifier.decode())
+            )
+        )
 
 
 def _applied(connection: psycopg.Connection[Any]) -> int:

@@ -4,13 +4,14 @@ import signal
 
 from consumers import faust_app, projector
 from consumers.command import main
+from infra.kafka.cluster import Cluster
 
 made = faust_app.application
 
 
-def _told_to_stop(*given: str) -> object:
+def _told_to_stop(cluster: Cluster, group: str) -> object:
     signal.raise_signal(signal.SIGTERM)
-    return made(*given)
+    return made(cluster, group)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from dev.local.kafka import Broker
 from dev.local.postgres import Postgres
 from infra.kafka import messages, topics
 from infra.kafka.clients import LARGEST, FencedProducer
+from infra.kafka.cluster import Cluster
 from infra.kafka.messages import Message
 from infra.kafka.topics import KEPT
 from infra.projecting.rebuild import rebuild
@@ -174,7 +175,7 @@ def test_a_projector_reads_a_topic_that_appears_after_its_start(
     try:
         projector = late.start("projector", "late projector")
         wait_for(lambda: "does not list" in projector.ask("/readyz")[1], READY_SECONDS, late.logs)
-        topics.create(settings.broker, prefix)
+        topics.create(Cluster(settings.broker), prefix)
         late.wait_until_ready("late projector")
         send(late, late.topics.events, [Forged(None, b"of nobody", [])])
         wait_for(lambda: not behind(late, *late.reads("projector")), READY_SECONDS, late.logs)
@@ -280,7 +281,7 @@ def test_a_projector_acknowledges_many_small_transactions(story: Story) -> None:
     made = story.made
     (name, *_) = made.consumed(made.topics.events)
     hint = Message(made.topics.events, name.key.decode(), name.value, [*name.headers, FORGED])
-    with FencedProducer(made.settings.broker, f"{made.topics.prefix}-hints") as producer:
+    with FencedProducer(Cluster(made.settings.broker), f"{made.topics.prefix}-hints") as producer:
         producer.take_over()
         for _ in range(MANY):
             producer.send([hint])

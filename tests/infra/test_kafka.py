@@ -33,6 +33,7 @@ from infra.deciding import intake
 from infra.deciding.intake import Input, Unreadable
 from infra.kafka import messages, topics
 from infra.kafka.clients import Producer, _Placed, consumer
+from infra.kafka.cluster import Cluster
 from infra.kafka.messages import Illegible, Message
 from infra.kafka.topics import KEPT, Topics, TopicsDiffer
 from infra.running.worker import WorkerProcess
@@ -288,10 +289,10 @@ def placed(name: str, count: int) -> int:
 def test_topics_are_made_once_with_the_settings_of_the_design(broker: Reachable) -> None:
     prefix = f"t{uuid4().hex[:8]}"
     names = [f"{prefix}.{name}" for name in KEPT]
-    assert topics.create(broker.address, prefix, 3) == names
-    assert topics.create(broker.address, prefix, 3) == []
+    assert topics.create(Cluster(broker.address), prefix, 3) == names
+    assert topics.create(Cluster(broker.address), prefix, 3) == []
     with pytest.raises(TopicsDiffer, match=r"has 3 partitions, not 4.*--partitions 3"):
-        topics.create(broker.address, prefix, 4)
+        topics.create(Cluster(broker.address), prefix, 4)
 
     found = kept(broker.address, names)
     made = Topics(prefix)
@@ -312,17 +313,17 @@ def test_commands_that_a_topic_keeps_compressed_are_told_with_what_to_do(broker:
         )
     told = rf"{name} has compression.type=producer.*--add-config compression.type=uncompressed"
 
-    assert re.match(told, topics.packed(broker.address, name) or "")
+    assert re.match(told, topics.packed(Cluster(broker.address), name) or "")
     with pytest.raises(TopicsDiffer, match=told):
-        topics.create(broker.address, prefix, 1)
-    topics.create(broker.address, f"{prefix}new", 1)
-    assert topics.packed(broker.address, Topics(f"{prefix}new").commands) is None
+        topics.create(Cluster(broker.address), prefix, 1)
+    topics.create(Cluster(broker.address), f"{prefix}new", 1)
+    assert topics.packed(Cluster(broker.address), Topics(f"{prefix}new").commands) is None
 
 
 def test_the_worker_of_faust_writes_no_codes_of_a_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    worker = _Worker(application("127.0.0.1:1", "some-group"), Event())
+    worker = _Worker(application(Cluster("127.0.0.1:1"), "some-group"), Event())
     worker._on_startup_end_spinner()
     worker.loop.close()
 
@@ -342,17 +343,17 @@ def kept(address: str, names: list[str]) -> dict[str, tuple[str, str]]:
 
 def test_intake_publishes_receipts_of_accepted_commands(broker: Reachable, tmp_path: Path) -> None:
     prefix = f"t{uuid4().hex[:8]}"
-    topics.create(broker.address, prefix, 1)
+    topics.create(Cluster(broker.address), prefix, 1)
     names = Topics(prefix)
     raws = [beginning("acme"), b"no command", beginning("acme")]
     sent = [Message(names.commands, "acme", each, []) for each in raws]
     settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
     init(settings)
     with (
-        Producer(broker.address) as producer,
+        Producer(Cluster(broker.address)) as producer,
         bootstrap(settings) as accord,
         accord.workers() as workers,
-        closing(consumer(broker.address, names.commands, names.intake)) as inbox,
+        closing(consumer(Cluster(broker.address), names.commands, names.intake)) as inbox,
     ):
         producer.send(sent)
         intake = Intake(inbox, producer, workers.writer, names, accord.history, accord.receipts)
@@ -376,17 +377,17 @@ def test_a_command_that_waits_is_rejected_only_when_it_is_refused(
     broker: Reachable, tmp_path: Path
 ) -> None:
     prefix = f"t{uuid4().hex[:8]}"
-    topics.create(broker.address, prefix, 1)
+    topics.create(Cluster(broker.address), prefix, 1)
     names = Topics(prefix)
     settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
     init(settings)
     clock = Told()
     clock.now = datetime(2026, 3, 1, tzinfo=UTC)
     with (
-        Producer(broker.address) as producer,
+        Producer(Cluster(broker.address)) as producer,
         bootstrap(settings, clock) as accord,
         accord.workers() as workers,
-        closing(consumer(broker.address, names.commands, names.intake)) as inbox,
+        closing(consumer(Cluster(broker.address), names.commands, names.intake)) as inbox,
     ):
         accord.service.handle(FORMED)
         intake = Intake(inbox, producer, workers.writer, names, accord.history)
@@ -422,7 +423,7 @@ def test_the_intake_process_exports_how_many_commands_wait(
     with bootstrap(settings, clock) as accord:
         accord.service.handle(FORMED)
     with (
-        Producer(broker.address) as producer,
+        Producer(Cluster(broker.address)) as producer,
         WorkerProcess("intake", "127.0.0.1:0") as process,
         ThreadPoolExecutor(1) as pool,
     ):
@@ -448,10 +449,10 @@ def exported(process: WorkerProcess, line: str, ended: Future[None]) -> bool:
 
 def test_what_is_sent_is_acknowledged_in_the_order_of_each_key(broker: Reachable) -> None:
     prefix = f"t{uuid4().hex[:8]}"
-    topics.create(broker.address, prefix, 3)
+    topics.create(Cluster(broker.address), prefix, 3)
     topic = Topics(prefix).audit
     sent = [messages.emitted(topic, f"p{n % 5}", {"n": n}, id=str(n), type="X") for n in range(500)]
-    with Producer(broker.address) as producer:
+    with Producer(Cluster(broker.address)) as producer:
         assert producer.send(sent) == 500
         assert producer.send([]) == 0
     found = defaultdict(list)
@@ -465,7 +466,7 @@ def test_javas_producer_places_a_partnership_where_ours_does(broker: Reachable) 
     if not isinstance(broker, Broker):
         missing_part("Kafka's own tools", "the broker was not started from its jars")
     prefix = f"t{uuid4().hex[:8]}"
-    topics.create(broker.address, prefix, 5)
+    topics.create(Cluster(broker.address), prefix, 5)
     topic = Topics(prefix).commands
     names = [f"partner-{number}" for number in range(20)]
     command = broker.tool(

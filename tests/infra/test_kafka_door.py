@@ -16,6 +16,7 @@ from dev.local.kafka import Broker
 from infra.bootstrap import Accord, bootstrap, init
 from infra.kafka import topics
 from infra.kafka.clients import Producer, consumer
+from infra.kafka.cluster import Cluster
 from infra.kafka.topics import Topics
 from infra.settings import Settings
 from tests.infra.messages import beginning
@@ -51,14 +52,14 @@ class Door:
 @pytest.fixture
 def door(broker: Reachable, tmp_path: Path) -> Iterator[Door]:
     names = Topics(f"t{uuid4().hex[:8]}")
-    topics.create(broker.address, names.prefix, 1)
+    topics.create(Cluster(broker.address), names.prefix, 1)
     settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
     init(settings)
     with (
-        Producer(broker.address) as producer,
+        Producer(Cluster(broker.address)) as producer,
         bootstrap(settings) as accord,
         accord.workers() as workers,
-        closing(consumer(broker.address, names.commands, names.intake)) as inbox,
+        closing(consumer(Cluster(broker.address), names.commands, names.intake)) as inbox,
         closing(KafkaProducer(bootstrap_servers=broker.address, **PATIENT)) as service,
     ):
         intake = Intake(inbox, producer, workers.writer, names, accord.history)

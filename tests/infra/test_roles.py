@@ -7,16 +7,14 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from infra.bootstrap import open_store
-from infra.settings import Settings
+from infra.settings import Settings, WrongSetting
 from infra.store.history import TRACE, Kept, Key, Refusal, Writes, trace_key
 from infra.store.postgres import PostgresStore
-from infra.store.postgres_datastore import ROLES, migrate
+from infra.store.postgres_datastore import LOGINS, migrate
 from infra.store.views import Row, SavedOutput
 from tests.infra.noted import NOON, noted
 from tests.infra.saving import saved
-from tests.journeys.production import PASSWORD, as_user
-
-WRITER, VIEWS, READER = ROLES
+from tests.journeys.production import PASSWORDS, as_service
 
 DENIED_TO_ALL = (
     "UPDATE history.events SET body = ''",
@@ -40,7 +38,12 @@ OF_HISTORY = (
     "DELETE FROM history.kept",
     "LOCK TABLE history.turn IN EXCLUSIVE MODE",
 )
-OF_PEOPLE = ("SELECT * FROM history.kept",)
+OF_PEOPLE = (
+    "SELECT body FROM history.kept",
+    "SELECT raw FROM history.refusals",
+    "SELECT detail FROM history.refusals",
+    "SELECT raw FROM history.waiting",
+)
 OF_KEYS = ("SELECT * FROM access.credentials", "SELECT secret_hash FROM access.credentials")
 CHANGING_KEYS = (
     "DELETE FROM access.credentials",
@@ -58,48 +61,53 @@ OF_VIEWS = (
 
 @pytest.fixture
 def address(database: str) -> str:
-    migrate(database, PASSWORD)
+    migrate(database, PASSWORDS)
     return database
 
 
-def attempt(address: str, user: str, statement: str) -> None:
-    with psycopg.connect(as_user(address, user)) as client:
+def attempt(address: str, service: str, statement: str) -> None:
+    with psycopg.connect(as_service(address, service)) as client:
         client.execute(statement)
         client.rollback()
 
 
-@pytest.mark.parametrize(
-    ("user", "denied"),
-    [
-        pytest.param(WRITER, (*DENIED_TO_ALL, *CHANGING_KEYS, *OF_VIEWS), id="writer"),
-        pytest.param(VIEWS, (*DENIED_TO_ALL, *OF_HISTORY, *OF_PEOPLE, *OF_KEYS), id="views"),
-        pytest.param(READER, (*DENIED_TO_ALL, *OF_HISTORY, *OF_VIEWS, *OF_KEYS), id="reader"),
-    ],
-)
-def test_each_role_is_denied_what_is_not_its_own(
-    address: str, user: str, denied: tuple[str, ...]
-) -> None:
-    for statement in denied:
+DENIED = {
+    "accord_writer": (*DENIED_TO_ALL, *CHANGING_KEYS, *OF_VIEWS),
+    "accord_views": (*DENIED_TO_ALL, *OF_HISTORY, *OF_PEOPLE, *OF_KEYS),
+    "accord_reader": (*DENIED_TO_ALL, *OF_HISTORY, *OF_VIEWS, *OF_PEOPLE, *OF_KEYS),
+    "accord_auditor": (*DENIED_TO_ALL, *OF_HISTORY, *OF_VIEWS, *OF_KEYS),
+}
+
+
+@pytest.mark.parametrize("service", LOGINS)
+def test_each_service_is_denied_what_is_not_its_own(address: str, service: str) -> None:
+    for statement in DENIED[LOGINS[service]]:
         with pytest.raises(InsufficientPrivilege):
-            attempt(address, user, statement)
+            attempt(address, service, statement)
+
+
+def test_the_password_of_an_unknown_service_is_refused(database: str) -> None:
+    with pytest.raises(WrongSetting, match="ACCORD_PASSWORD_INTAK names no service"):
+        migrate(database, {"intak": "word"})
 
 
 @pytest.mark.parametrize(
-    ("user", "granted"), [(WRITER, (*OF_HISTORY, *OF_KEYS)), (VIEWS, OF_VIEWS)]
+    ("service", "granted"),
+    [("api", (*OF_HISTORY, *OF_KEYS)), ("projector", OF_VIEWS), ("auditor", OF_PEOPLE)],
 )
 def test_what_is_denied_to_the_others_is_granted_to_one(
-    address: str, user: str, granted: tuple[str, ...]
+    address: str, service: str, granted: tuple[str, ...]
 ) -> None:
     for statement in granted:
-        attempt(address, user, statement)
+        attempt(address, service, statement)
 
 
 @pytest.mark.usefixtures("known")
 def test_the_writer_appends_the_folder_saves_and_the_reader_reads_both(address: str) -> None:
     said = SavedOutput("alert@0", "alerts", "acme", "alert", {"id": "alert"}, 0)
-    writer, *_ = open_store(Settings(store=as_user(address, WRITER)))
-    folder, views, _ = open_store(Settings(store=as_user(address, VIEWS)))
-    history, seen, _ = open_store(Settings(store=as_user(address, READER)))
+    writer, *_ = open_store(Settings(store=as_service(address, "api")))
+    folder, views, _ = open_store(Settings(store=as_service(address, "projector")))
+    history, seen, _ = open_store(Settings(store=as_service(address, "reader")))
     try:
         (appended,) = writer.append([noted("acme")])
         assert list(folder.of("acme")) == [appended]

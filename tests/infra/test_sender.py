@@ -27,6 +27,7 @@ from consumers.sender import Sender
 from infra.bootstrap import Accord, bootstrap, migrate
 from infra.kafka import clients, messages, topics
 from infra.kafka.clients import FencedProducer
+from infra.kafka.cluster import Cluster
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
 from infra.running import leader
@@ -90,7 +91,7 @@ class Site:
         """Return a leader of a role, as its process puts it together."""
         names = Topics(self.settings.topics)
         lease = self.stack.enter_context(Lease(self.settings.store, role, CHANNEL))
-        producer = FencedProducer(self.settings.broker, names.transactional_id(role))
+        producer = FencedProducer(Cluster(self.settings.broker), names.transactional_id(role))
         sender = Pausing(lease, self.stack.enter_context(producer))
         return Leader(lease, self._duty(role, sender, names), Event()), sender
 
@@ -270,7 +271,7 @@ def numbers(site: Site, isolation: str = "read_committed") -> list[int]:
 
 def test_a_batch_is_sent_as_one_transaction_and_an_earlier_producer_is_refused(site: Site) -> None:
     topic = Topics(site.settings.topics).audit
-    make = partial(FencedProducer, site.settings.broker, "some-role")
+    make = partial(FencedProducer, Cluster(site.settings.broker), "some-role")
     with make() as old, make() as new:
         with pytest.raises(IllegalStateError):
             old.send([one(topic, 0)])
@@ -288,7 +289,7 @@ def test_a_batch_is_sent_as_one_transaction_and_an_earlier_producer_is_refused(s
 
 def test_what_was_not_committed_is_aborted_by_the_next_producer(site: Site) -> None:
     topic = Topics(site.settings.topics).audit
-    make = partial(FencedProducer, site.settings.broker, "some-role")
+    make = partial(FencedProducer, Cluster(site.settings.broker), "some-role")
     with make() as old, make() as new:
         old.take_over()
         producer = old._producer

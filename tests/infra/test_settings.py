@@ -90,7 +90,13 @@ WRONG_TEXT = {
     "ACCORD_KEY": [" key", "key ", "a\nb", "\0"],
     "ACCORD_POLICY": [" policy", "a\tb"],
     "ACCORD_SINK_WEBHOOK": [" http://ops.example", "http://ops.example\n"],
-    "ACCORD_ROLE_PASSWORD": ["a\nb"],
+    "ACCORD_PASSWORD_WEBHOOK": ["a\nb"],
+    "ACCORD_KAFKA_SASL": ["GSSAPI", "scram-sha-512", "PLAIN "],
+    "ACCORD_KAFKA_USER": ["a\nb"],
+    "ACCORD_KAFKA_PASSWORD": ["secret\n"],
+    "ACCORD_KAFKA_TOKEN": [" token"],
+    "ACCORD_KAFKA_TLS": ["a\nb"],
+    "ACCORD_KAFKA_CERTIFICATE": ["a.pem "],
 }
 TAKEN_TEXT = {
     "ACCORD_STORE": [
@@ -105,7 +111,13 @@ TAKEN_TEXT = {
     "ACCORD_KEY": ["k", "my keys/operator.key"],
     "ACCORD_POLICY": ["policy"],
     "ACCORD_SINK_WEBHOOK": ["http://ops.example/hook?a=b"],
-    "ACCORD_ROLE_PASSWORD": [" any text "],
+    "ACCORD_PASSWORD_WEBHOOK": [" any text "],
+    "ACCORD_KAFKA_SASL": ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"],
+    "ACCORD_KAFKA_USER": ["accord-intake"],
+    "ACCORD_KAFKA_PASSWORD": [" any text "],
+    "ACCORD_KAFKA_TOKEN": ["/run/token"],
+    "ACCORD_KAFKA_TLS": ["system", "authority.pem"],
+    "ACCORD_KAFKA_CERTIFICATE": ["own.pem"],
 }
 
 
@@ -128,7 +140,8 @@ def test_no_refusal_tells_a_password() -> None:
         ("ACCORD_STORE", "postgresql://ana:sec%ret@host/accord"),
         ("ACCORD_STORE", "postgresql://ana:sec@ret@host/accord"),
         ("ACCORD_STORE", "postgresql://ana:sec/ret@host/accord"),
-        ("ACCORD_ROLE_PASSWORD", "secret\n"),
+        ("ACCORD_PASSWORD_INTAKE", "secret\n"),
+        ("ACCORD_KAFKA_PASSWORD", "secret\n"),
         ("ACCORD_SINK_WEBHOOK", "https://ana:secret@ops.example/\n"),
     ]:
         assert "ret" not in refusal(variable, text)
@@ -151,7 +164,7 @@ def test_a_variable_that_is_nearly_a_setting_is_refused_and_others_are_not_read(
     assert refusal("ACCORD_CLOCK_GAPS", "1") == (
         "ACCORD_CLOCK_GAPS is not a setting. Perhaps ACCORD_CLOCK_GAP?"
     )
-    assert read({"ACCORD_TEST_POSTGRES": "x", "ACCORD_PASSWORD": "", "PATH": ""}) == Settings()
+    assert read({"ACCORD_TEST_POSTGRES": "x", "ACCORD_OTHER": "", "PATH": ""}) == Settings()
 
 
 def test_an_option_goes_before_its_variable() -> None:
@@ -242,7 +255,7 @@ def documented() -> str:
     """Return the table of the settings as docs/production.md has it."""
     lines = ["| variable | default | allowed | meaning |", "|---|---|---|---|"]
     for name, row in table().items():
-        shown = name.replace("*", "<KIND>")
+        shown = name.replace("*", "<NAME>")
         default = f"`{row.default}`" if row.default or row.default == 0 else "unset"
         form = row.setting.form
         lines.append(f"| `{shown}` | {default} | {form.allowed} | {row.setting.about} |")
@@ -271,10 +284,9 @@ def test_every_variable_that_is_named_anywhere_is_a_setting() -> None:
         for name in re.findall(r"\bACCORD_[A-Z_]*[A-Z]\b", each.read_text("utf-8"))
     }
     # Those of tests and of docker-compose.yml itself; the sinks of docs/extending.md.
-    known = {"ACCORD_PASSWORD", "ACCORD_SINK", "ACCORD_SINK_FILE", *TEXTS, *NUMBERS}
-    others = {
-        name for name in found - known if not name.startswith(("ACCORD_TEST_", "ACCORD_WRITE_"))
-    }
+    known = {"ACCORD_SINK", "ACCORD_SINK_FILE", *TEXTS, *NUMBERS}
+    elsewhere = ("ACCORD_TEST_", "ACCORD_WRITE_", "ACCORD_PASSWORD_")
+    others = {name for name in found - known if not name.startswith(elsewhere)}
 
     assert others == set()
 

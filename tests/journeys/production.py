@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -23,6 +23,7 @@ from infra.bootstrap import Accord, bootstrap, migrate
 from infra.kafka.topics import KEPT, Topics
 from infra.settings import Settings
 from infra.store.history import partnerships
+from infra.store.postgres_datastore import LOGINS, WRITER, login_of
 from infra.store.postgres_views import PostgresViews
 from infra.store.views import Views
 from infra.tlog.codec import canonical
@@ -31,15 +32,8 @@ from tests.parts import PATIENT
 
 ACCORD = Path(sys.executable).parent / "accord"
 ROLES = ("intake", "relay", "projector", "publisher")
-USERS = {
-    "intake": "accord_writer",
-    "relay": "accord_views",
-    "projector": "accord_views",
-    "publisher": "accord_views",
-    "notary": "accord_writer",
-}
-"""Which user of the database each process is, as in docker-compose.yml."""
-PASSWORD = "accord"  # noqa: S105 - of a database that lives for one test
+PASSWORDS = {service: f"{service} of a test" for service in LOGINS}
+"""The password of each service in a database that lives for one test."""
 PARTITIONS = 4
 READY_SECONDS = 60
 SETTLED_SECONDS = 120
@@ -106,12 +100,12 @@ class Production:
         name = name or role
         log = self.folder / f"{name}-{uuid.uuid4().hex[:6]}.log"
         environment = os.environ | {
-            "ACCORD_STORE": as_user(self.settings.store, USERS[role]),
+            "ACCORD_STORE": as_service(self.settings.store, role),
             "ACCORD_KAFKA": self.settings.broker,
             "ACCORD_TOPICS": self.settings.topics,
             "ACCORD_HEALTH": "127.0.0.1:0",
         }
-        if USERS[role] == "accord_writer":
+        if LOGINS[role] == WRITER:
             environment["ACCORD_KEY"] = str(self.settings.key)
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -232,11 +226,12 @@ class Production:
             return dict(consumer.end_offsets(parts))
 
 
-def as_user(database: str, user: str) -> str:
-    """The address of a database for another user."""
+def as_service(database: str, service: str) -> str:
+    """The address of a database for a service, with its password."""
     where = urlsplit(database)
     host = where.netloc.rpartition("@")[2]
-    return where._replace(netloc=f"{user}:{PASSWORD}@{host}").geturl()
+    login = f"{login_of(service)}:{quote(PASSWORDS[service])}"
+    return where._replace(netloc=f"{login}@{host}").geturl()
 
 
 def read_to_end(
@@ -280,8 +275,9 @@ def production(
         kafka=broker,
         topics=f"t{uuid.uuid4().hex[:8]}",
         key=folder / f"operator-{uuid.uuid4().hex[:8]}.key",
+        passwords=PASSWORDS,
     )
-    migrate(settings, simulated=simulated, password=PASSWORD, partitions=PARTITIONS)
+    migrate(settings, simulated=simulated, partitions=PARTITIONS)
     made = Production(settings, folder)
     try:
         yield made

@@ -284,23 +284,27 @@ BEGIN
     END IF;
 END $$;
 
--- Three roles: one decides and appends, one folds and publishes, one only reads. Nobody changes or
--- removes an event. They are made without a password, so until one is given nobody logs in by it.
+-- Four roles: one decides and appends, one folds and publishes, one only reads, and one also reads
+-- the names of people and what was refused. Nobody changes or removes an event. Nobody logs in as one of the first two: each service has a login that is a member.
 DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['accord_writer', 'accord_views', 'accord_reader'] LOOP
+    FOREACH role IN ARRAY ARRAY[
+        'accord_writer', 'accord_views', 'accord_reader', 'accord_auditor'
+    ] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
-            EXECUTE format('CREATE ROLE %I LOGIN', role);
+            EXECUTE format('CREATE ROLE %I', role);
         END IF;
     END LOOP;
 END $$;
 
 GRANT USAGE ON SCHEMA history, views TO accord_writer, accord_views, accord_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA history, views TO accord_writer, accord_views, accord_reader;
--- Whoever folds and publishes does without the names of people.
-REVOKE SELECT ON history.kept FROM accord_views;
+GRANT accord_reader TO accord_auditor;
+-- To fold and to read needs no names of people, and no input as it was sent.
+REVOKE SELECT ON history.kept, history.refusals FROM accord_views, accord_reader;
+GRANT SELECT ON history.kept, history.refusals TO accord_auditor;
 
 GRANT INSERT ON history.events, history.results, history.refusals TO accord_writer;
 GRANT INSERT, DELETE ON history.kept TO accord_writer;

@@ -159,7 +159,7 @@ BEGIN
     END IF;
 END $$;
 
-GRANT SELECT ON history.waiting TO accord_writer, accord_views, accord_reader;
+GRANT SELECT ON history.waiting TO accord_writer, accord_auditor;
 GRANT INSERT, UPDATE, DELETE ON history.waiting TO accord_writer;
 REVOKE UPDATE ON history.results FROM accord_writer;
 -- A refusal can be replaced by a later one of the same input, and dismissed.

@@ -1,0 +1,96 @@
+"""Who may do what on a broker that checks rights: a user for each service, and its grants."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePattern,
+    ResourceType,
+    UserScramCredentialUpsertion,
+)
+from kafka.errors import KafkaError
+
+from infra.kafka.cluster import Cluster
+from infra.kafka.topics import Topics, admin_of
+
+MECHANISM: Final = "SCRAM-SHA-512"
+"""The mechanism by which the users that Accord makes log in."""
+
+LEADERS: Final = ("relay", "publisher", "notary")
+"""The services whose leader sends in transactions."""
+
+
+class NotGranted(KafkaError):  # type: ignore[misc] # it comes without types
+    """The broker did not make a user or a grant: which, and why."""
+
+
+def grant(cluster: Cluster, topics: Topics, passwords: Mapping[str, str]) -> list[str]:
+    """Grant each service what it needs, and make a user for each that has a password.
+
+    Returns the names of those users. What exists stays, and a password is replaced. Raises
+    `NotGranted` and kafka's `KafkaError`.
+    """
+    users = {
+        topics.user(service): password
+        for service, password in passwords.items()
+        if service in _ACTS
+    }
+    admin = admin_of(cluster)
+    try:
+        made = admin.alter_user_scram_credentials(
+            [UserScramCredentialUpsertion(name, MECHANISM, word) for name, word in users.items()]
+        )
+        granted = admin.create_acls([*_grants(topics)])
+    finally:
+        admin.close()
+    failed = [f"{name}: {error}" for name, error in made.items() if error]
+    failed += [str(error) for error in granted["failed"]]
+    if failed:
+        raise NotGranted("; ".join(failed))
+    return sorted(users)
+
+
+_READ: Final = (ACLOperation.READ, ACLOperation.DESCRIBE)
+_WRITE: Final = (ACLOperation.WRITE, ACLOperation.DESCRIBE)
+
+# What each service reads and writes, by the names of `Topics`.
+_ACTS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "intake": (("commands",), ("rejected", "receipts", "dead")),
+    "relay": ((), ("events",)),
+    "projector": (("events",), ("dead",)),
+    "publisher": ((), ("kpis", "alerts", "audit")),
+    "notary": ((), ("audit",)),
+}
+
+
+SERVICES: Final = tuple(_ACTS)
+"""The services that log in to the broker; the others do not use it."""
+
+
+def _grants(topics: Topics) -> Iterator[ACL]:
+    for service, (reads, writes) in _ACTS.items():
+        user = topics.user(service)
+        for name in reads:
+            yield from _on(ResourceType.TOPIC, getattr(topics, name), user, _READ)
+        if reads:
+            yield from _on(ResourceType.GROUP, getattr(topics, service), user, _READ)
+        for name in writes:
+            yield from _on(ResourceType.TOPIC, getattr(topics, name), user, _WRITE)
+        if service in LEADERS:
+            role = topics.transactional_id(service)
+            yield from _on(ResourceType.TRANSACTIONAL_ID, role, user, _WRITE)
+    # It warns of a topic whose commands are compressed.
+    configs = (ACLOperation.DESCRIBE_CONFIGS,)
+    yield from _on(ResourceType.TOPIC, topics.commands, topics.user("intake"), configs)
+
+
+def _on(
+    kind: ResourceType, name: str, user: str, operations: tuple[ACLOperation, ...]
+) -> Iterator[ACL]:
+    pattern = ResourcePattern(kind, name, ACLResourcePatternType.LITERAL)
+    for each in operations:
+        yield ACL(f"User:{user}", "*", each, ACLPermissionType.ALLOW, pattern)
