@@ -432,11 +432,16 @@ AgreeReview = ReviewScheduled.accepts
 
 
 class HoldReview(Changeable, Command):
-    """Record that a review was held, with its minutes (C22)."""
+    """Record that a review was held, with its minutes, whether it was scheduled or not (C13, C22).
+
+    It counts for the agreed cadence of its kind.
+    """
 
     stages = IN_FORCE
     review: Ref
     """The identifier of the review."""
+    kind: ReviewKind | None = None
+    """The kind of a review that was not scheduled; a scheduled one has its kind already."""
     minutes: Text
     """What was discussed and decided."""
     recorded_with_consent: bool = False
@@ -659,6 +664,28 @@ class ImprovementPlanAgreed(
                 known=diagnoses,
             )
 
+    @classmethod
+    def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the deadline has passed (C23, C27)."""
+        _check_ahead(proposed, context.terms.day(act.occurred_at))
+
+    @classmethod
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
+        """Raise `Refused` if the deadline has passed by the acceptance (C23, C27)."""
+        _check_ahead(proposed, context.terms.day(act.occurred_at))
+        return {}
+
+
+def _check_ahead(plan: Any, today: date) -> None:  # noqa: ANN401 - made
+    if plan.deadline < today:
+        raise Refused(
+            "deadline-has-passed",
+            "An improvement plan must leave time to improve. The last day of "
+            f"{plan.plan} is {plan.deadline}; today is {today}.",
+            "Propose it with a deadline that is still to come (ProposeImprovementPlan).",
+            field="deadline",
+        )
+
 
 ProposeImprovementPlan = ImprovementPlanAgreed.proposes
 ImprovementPlanProposed = ImprovementPlanAgreed.proposed
@@ -874,20 +901,51 @@ def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
 
 
 def hold_review(command: HoldReview, state: Execution, act: Act) -> list[Event]:
-    """Record that a scheduled review was held, once (C22). Its author corrects the minutes."""
+    """Record that a review was held, once (C22). Its author corrects the minutes."""
     task = state.reviews.get(command.review)
     if command.change_reason is not None:
         existing = _corrected(command.review, task, act)
-        held = existing.model_copy(update=dict(command))
+        held = existing.model_copy(update={**dict(command), "kind": existing.kind})
         return [] if existing == held else [held]
+    kind = _kind(command, state.reviews)
+    event = ReviewHeld(**{**dict(command), "kind": kind})
+    return recorded_once(event, task.done if task else None, f"The completion of {command.review}")
+
+
+def _kind(command: HoldReview, reviews: Tasks) -> ReviewKind:
+    """Return the kind of a review that is held: that of its schedule, if it has one.
+
+    Raises `Refused` if it has none and the command gives none, or if the two differ.
+    """
+    task = reviews.get(command.review)
     planned = task.planned if task else None
-    kind = planned.kind if isinstance(planned, ReviewScheduled) else "operational"
-    return _do(command.review, ReviewHeld.of(command, kind=kind), state.reviews)
+    if not isinstance(planned, ReviewScheduled | ReviewHeld):
+        if command.kind is None:
+            known = [name for name, each in sorted(reviews.items()) if each.done is None]
+            scheduled = f"Use one of these: {', '.join(known)}. " if known else ""
+            raise Unknown(
+                "nothing-planned",
+                "A review that was not scheduled is recorded with its kind. There is no scheduled "
+                f"review {command.review}.",
+                f"{scheduled}Give the kind of a review that was not scheduled (kind).",
+                named=command.review,
+                known=known,
+            )
+        return command.kind
+    if command.kind not in {None, planned.kind}:
+        raise NotNow(
+            "review-of-another-kind",
+            f"A review has the kind under which it was scheduled. {command.review} is "
+            f"{planned.kind}, not {command.kind}.",
+            "Leave the kind out, or use a new identifier for another review.",
+            field="kind",
+        )
+    return planned.kind
 
 
-def _corrected(name: str, task: Task | None, act: Act) -> Event:
+def _corrected(name: str, task: Task | None, act: Act) -> ReviewHeld:
     """Return what a party corrects. Raises `Refused` unless it recorded that."""
-    if task is None or task.done is None:
+    if task is None or not isinstance(task.done, ReviewHeld):
         raise nothing_to_change(f"review {name} that was held")
     if task.done_by != act.party:
         raise not_the_author(f"review {name}", task.done_by)
@@ -913,7 +971,10 @@ def evolve(state: Execution, event: Event, act: Act) -> Execution:
         case ReviewScheduled(review=name):
             return replace(state, reviews=_begun(state.reviews, name, event, act))
         case ReviewHeld(review=name):
-            return replace(state, reviews=_finished(state.reviews, name, event, act))
+            begun = state.reviews
+            if name not in begun:
+                begun = _begun(begun, name, event, act)
+            return replace(state, reviews=_finished(begun, name, event, act))
         case IssueRaised(issue=name, change_reason=str()) if name in state.issues:
             task = replace(state.issues[name], planned=event)
             return replace(state, issues={**state.issues, name: task})

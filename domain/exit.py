@@ -498,8 +498,7 @@ def _improvement_was_tried(
 def _was_refused(plan: Proposal, party: str, day: date, terms: TermsByDay) -> bool:
     deadline: date = plan.proposed.deadline  # type: ignore[attr-defined] # of an improvement plan
     made = terms.day(plan.made_at)
-    # A plan whose time was over when it was proposed gave the other party no chance to improve.
-    unanswered = plan.is_open and made <= deadline < day and terms.answer_until(made) < day
+    unanswered = plan.is_open and deadline < day and terms.answer_until(made) < day
     return plan.party == party and (plan.declined is not None or unanswered)
 
 

@@ -416,22 +416,29 @@ def payment(kinds: Iterable[ItemKind]) -> Payment:
 
 
 class Cadence(Value):
-    """How often reviews are held, by the kind of review (C13)."""
+    """How often reviews are held, by the kind of review (C13).
 
-    operational: Literal["weekly", "biweekly", "monthly"] | None = None
+    A kind that new terms leave out keeps its cadence. `none` ends it.
+    """
+
+    operational: Literal["weekly", "biweekly", "monthly", "none"] | None = None
     """How often operational reviews are held."""
-    strategic: Literal["monthly", "quarterly"] | None = None
+    strategic: Literal["monthly", "quarterly", "none"] | None = None
     """How often strategic reviews are held."""
-    annual_review: Literal["yearly"] | None = None
+    annual_review: Literal["yearly", "none"] | None = None
     """How often the relevance of the partnership is reviewed (C26, C27)."""
-    audit: Literal["quarterly", "yearly"] | None = None
+    audit: Literal["quarterly", "yearly", "none"] | None = None
     """How often compliance is audited (C25)."""
-    health_check: Literal["quarterly"] | None = None
+    health_check: Literal["quarterly", "none"] | None = None
     """How often a party fills in the scorecard of the partnership's health (C25)."""
 
     def spans(self) -> dict[str, Duration]:
         """Return the time between two reviews of each agreed kind."""
-        return {kind: SPANS[every] for kind, every in self if every is not None}
+        return {kind: SPANS[every] for kind, every in self if every not in {None, "none"}}
+
+    def amended(self, later: "Cadence") -> "Cadence":
+        """Return the cadence with what later terms say of it."""
+        return self.model_copy(update={kind: each for kind, each in later if each is not None})
 
 
 SPANS = {

@@ -6,6 +6,7 @@ The answers depend on the agreements, the renewals and the exits, and not on the
   one agreed later; of equal times the one with the greater identifier.
 - A field that repeats what was last agreed, in the order of agreement, is unchanged. All items are
   one field.
+- A cadence of reviews that an amendment leaves out stays (C13).
 - The frame agreed first applies to all days. Items apply from their first day.
 - Temporary terms replace all items on their days, and nothing of the frame.
 - The term is counted once from its start: all months, then all days. A changed duration replaces
@@ -17,7 +18,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ from domain import terms
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy
 from domain.calendar import add, add_months, is_as_long, subtract
-from domain.terms import NEEDED, DayRules, Frame, Item, named
+from domain.terms import NEEDED, Cadence, DayRules, Frame, Item, named
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -388,9 +389,9 @@ def _precedence(change: _Change) -> tuple[date, datetime, str]:
 def _values(fields: dict[str, list[_Change]], day: date) -> dict[str, object]:
     """Return the values of a frame on a day, without those that no agreement gives by then."""
     return {
-        name: valid[-1].value
+        name: reduce(Cadence.amended, valid) if name == "cadence" else valid[-1]
         for name, changes in fields.items()
-        if (valid := [each for each in changes if each.first_day <= day])
+        if (valid := [each.value for each in changes if each.first_day <= day])
     }
 
 

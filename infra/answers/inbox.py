@@ -449,8 +449,18 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
             party=party,
             ref=deadline.ref,
             text=text.format(words),
-            events=(_event(rows, party, command, {field: deadline.ref} if field else {}),),
+            events=tuple(_does(rows, party, deadline, command, {field: deadline.ref})),
         )
+
+
+def _does(
+    rows: _Rows, party: str, deadline: Deadline, command: type[Command], data: Mapping[str, str]
+) -> Iterator[EventToSend]:
+    """Yield the events that do what is due: a meeting is scheduled, or was held without that."""
+    data = {name: each for name, each in data.items() if name}
+    yield _event(rows, party, command, data)
+    if deadline.kind is DeadlineKind.CADENCE and command is ProposeReview:
+        yield _event(rows, party, HoldReview, data)
 
 
 def _is_proposed(rows: _Rows, deadline: Deadline) -> bool:

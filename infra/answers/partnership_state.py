@@ -17,6 +17,8 @@ from domain.charter import Charter
 from domain.deadlines import DeadlineKind
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
+    ActionAgreed,
+    ActionCompleted,
     IssueRaised,
     IssueResolved,
     MilestonePlanned,
@@ -186,7 +188,8 @@ class TaskState(StrEnum):
 
     OPEN = "open"
     OVERDUE = "overdue"
-    """It was not done in time: a milestone or a review was missed, an issue was escalated."""
+    """It was not done in time: a milestone or a review was missed, an action is overdue, an issue
+    was escalated."""
     DONE = "done"
 
 
@@ -210,7 +213,9 @@ class TaskSummary(Item, Generic[E, D]):
 
 
 Milestone = TaskSummary[MilestonePlanned, MilestoneReached]
-Review = TaskSummary[ReviewScheduled, ReviewHeld]
+Review = TaskSummary[ReviewScheduled | ReviewHeld, ReviewHeld]
+"""A review that was scheduled, or one that was held without that."""
+Action = TaskSummary[ActionAgreed, ActionCompleted]
 Issue = TaskSummary[IssueRaised, IssueResolved]
 
 
@@ -424,6 +429,8 @@ class PartnershipState(Answer):
     """The milestones."""
     reviews: tuple[Review, ...]
     """The reviews."""
+    actions: tuple[Action, ...]
+    """The actions that both agreed and did not give up."""
     issues: tuple[Issue, ...]
     """The issues."""
     disputes: tuple[DisputeSummary, ...]

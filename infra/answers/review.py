@@ -6,7 +6,7 @@ it is asked for. Without a review it is as of now, or as of the moment that is a
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Annotated, TypeVar
@@ -85,6 +85,8 @@ class ReviewAction(Item):
     """The action as it was agreed."""
     done: bool
     """Whether the action was done."""
+    overdue: bool
+    """Whether its day is over and it was not done."""
 
 
 class Contributions(Item):
@@ -247,7 +249,7 @@ def ask(
         ),
         objectives=tuple(map(sight.progress, objectives(rows.rows, now.date()))),
         alerts=tuple(_alerts(seen.alerts, review, seen.since, now)),
-        actions=tuple(_actions(state)),
+        actions=tuple(_actions(state, state.context.terms.day(now))),
         milestones=tuple(_open(state, MilestonePlanned)),
         issues=tuple(_open(state, IssueRaised)),
         disputes=tuple(seen.disputes.values()),
@@ -357,11 +359,12 @@ def _alerts(
             yield answered(alerts.rows, each, now)
 
 
-def _actions(state: Partnership) -> Iterator[ReviewAction]:
+def _actions(state: Partnership, today: date) -> Iterator[ReviewAction]:
     agreements = state.context.agreements
     done = {each.action for each in state.context.declarations.of(ActionCompleted)}
     for each in agreements.of(ActionAgreed):
-        yield ReviewAction(agreed=each, done=each.action in done)
+        is_done = each.action in done
+        yield ReviewAction(agreed=each, done=is_done, overdue=not is_done and each.due < today)
 
 
 def _open(state: Partnership, kind: type[E]) -> Iterator[E]:
@@ -503,7 +506,8 @@ def _objective(each: ObjectiveProgress) -> str:
 
 def _action(each: ReviewAction) -> str:
     agreed = each.agreed
-    return f"{'done' if each.done else 'open'}  {agreed.due}  {agreed.owner}: {agreed.text}"
+    state = "done" if each.done else "overdue" if each.overdue else "open"
+    return f"{state:7}  {agreed.due}  {agreed.owner}: {agreed.text}"
 
 
 def _begun(since: Since) -> str:

@@ -3,10 +3,10 @@
 The models of the answer are in `partnership_state`, its text is in `show_text`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 from domain import dispute, exploration, partnership
 from domain.adoption import PartnershipAdopted, parts_of
@@ -20,10 +20,12 @@ from domain.bilateral import (
 from domain.budgets import budgets
 from domain.charter import Charter
 from domain.consent import Proposal
-from domain.deadlines import DeadlineKind
+from domain.deadlines import DeadlineKind, DeadlinePassed
 from domain.declarations import Declarations
 from domain.dispute import EvidenceSubmitted
 from domain.execution import (
+    ActionAgreed,
+    ActionCompleted,
     CommunicationPolicyAgreed,
     IncentiveIntroduced,
     InvestmentReduced,
@@ -188,7 +190,8 @@ def ask(
         waivers=tuple(_waivers(folded)),
         budgets=tuple(budgets(agreements)),
         milestones=_tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks),
-        reviews=_tasks(ReviewScheduled, ReviewHeld, state.execution.reviews, tasks),
+        reviews=tuple(_reviews(state.execution.reviews, tasks)),
+        actions=tuple(_actions(state, tasks)),
         issues=_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks),
         disputes=tuple(_disputes(of_disputes)),
         proposals=tuple(_proposals(folded)),
@@ -219,12 +222,51 @@ ON_RECORD: Final[tuple[type[Event], ...]] = (
 """The events that no other part of the state shows."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Times:
-    """When a task became overdue, and when it was done."""
+    """When a task was planned, when it became overdue, and when it was done."""
 
+    since: datetime | None = None
     overdue_at: datetime | None = None
     done_at: datetime | None = None
+
+
+class _Step(NamedTuple):
+    """What an event says of something planned."""
+
+    task: type[Event]
+    """The event that planned it."""
+    named: str
+    """The field that names it."""
+    moment: str
+    """The field of `_Times` that the event gives."""
+
+    @property
+    def begins(self) -> bool:
+        """Whether it is planned, or moved: then it is neither overdue nor done."""
+        return self.moment == "since"
+
+    def is_of(self, event: Event) -> bool:
+        """Whether the event is of this step: not a correction, nor the passing of another day."""
+        if isinstance(event, DeadlinePassed):
+            return event.kind is DeadlineKind.ACTION
+        return getattr(event, "change_reason", None) is None
+
+
+_STEPS: Final[Mapping[type[Event], _Step]] = {
+    MilestonePlanned: _Step(MilestonePlanned, "milestone", "since"),
+    MilestoneMissed: _Step(MilestonePlanned, "milestone", "overdue_at"),
+    MilestoneReached: _Step(MilestonePlanned, "milestone", "done_at"),
+    ReviewScheduled: _Step(ReviewScheduled, "review", "since"),
+    ReviewMissed: _Step(ReviewScheduled, "review", "overdue_at"),
+    ReviewHeld: _Step(ReviewScheduled, "review", "done_at"),
+    ActionAgreed: _Step(ActionAgreed, "action", "since"),
+    DeadlinePassed: _Step(ActionAgreed, "ref", "overdue_at"),
+    ActionCompleted: _Step(ActionAgreed, "action", "done_at"),
+    IssueRaised: _Step(IssueRaised, "issue", "since"),
+    IssueEscalated: _Step(IssueRaised, "issue", "overdue_at"),
+    IssueResolved: _Step(IssueRaised, "issue", "done_at"),
+}
 
 
 @dataclass(slots=True)
@@ -255,31 +297,21 @@ class _Folded:
         return folded
 
     def _note(self, recorded: Recorded, sight: Sight) -> None:
-        at = recorded.act.occurred_at
-        if answered := _answered_proposal(recorded.event):
+        event = recorded.event
+        if answered := _answered_proposal(event):
             self.answers[answered] = recorded.act
-        match recorded.event:
-            case AudienceOverlapMeasured(candidate=name):
-                self.hidden_overlaps.pop(name, None)
-                if smallest := sight.fewer_than(recorded):
-                    self.hidden_overlaps[name] = smallest
-            case MilestoneMissed(milestone=name):
-                self._of(MilestonePlanned, name).overdue_at = at
-            case MilestoneReached(milestone=name):
-                self._of(MilestonePlanned, name).done_at = at
-            case ReviewMissed(review=name):
-                self._of(ReviewScheduled, name).overdue_at = at
-            case ReviewHeld(review=name, change_reason=None):
-                self._of(ReviewScheduled, name).done_at = at
-            case IssueEscalated(issue=name):
-                self._of(IssueRaised, name).overdue_at = at
-            case IssueResolved(issue=name):
-                self._of(IssueRaised, name).done_at = at
-            case _:
-                pass
+        if isinstance(event, AudienceOverlapMeasured):
+            self.hidden_overlaps.pop(event.candidate, None)
+            if smallest := sight.fewer_than(recorded):
+                self.hidden_overlaps[event.candidate] = smallest
+        if (step := _STEPS.get(type(event))) and step.is_of(event):
+            name = getattr(event, step.named)
+            known = _Times() if step.begins else self._of(step.task, name)
+            moment = {step.moment: recorded.act.occurred_at}
+            self.task_times[step.task, name] = replace(known, **moment)
 
     def _of(self, planned: type[Event], name: str) -> _Times:
-        return self.task_times.setdefault((planned, name), _Times())
+        return self.task_times.get((planned, name), _Times())
 
 
 def _charter_after(charter: Charter | None, event: Event) -> Charter | None:
@@ -462,6 +494,31 @@ def _tasks(
         for name, each in tasks.items()
         if isinstance(each.planned, planned) and isinstance(each.done, done | None)
     )
+
+
+def _reviews(
+    reviews: Tasks, times: dict[tuple[type[Event], str], _Times]
+) -> Iterator[TaskSummary[ReviewScheduled | ReviewHeld, ReviewHeld]]:
+    """Yield the reviews that were scheduled, and those that were held without that."""
+    for name, each in reviews.items():
+        planned, done = each.planned, each.done
+        if isinstance(planned, ReviewScheduled | ReviewHeld) and isinstance(
+            done, ReviewHeld | None
+        ):
+            known = times.get((ReviewScheduled, name), _Times())
+            yield _task(planned, each.since, done, known)
+
+
+def _actions(
+    state: partnership.Partnership, times: dict[tuple[type[Event], str], _Times]
+) -> Iterator[TaskSummary[ActionAgreed, ActionCompleted]]:
+    """Yield the actions that both agreed and did not give up."""
+    context = state.context
+    done = {each.action: each for each in context.declarations.of(ActionCompleted)}
+    for each in context.agreements.of(ActionAgreed):
+        known = times.get((ActionAgreed, each.action), _Times())
+        if known.since is not None:
+            yield _task(each, known.since, done.get(each.action), known)
 
 
 def _task(planned: E, since: datetime, done: D | None, times: _Times) -> TaskSummary[E, D]:

@@ -10,8 +10,10 @@ from domain.budgets import Budget
 from domain.calendar import in_words
 from domain.deadlines import DeadlineKind, cadence_words
 from domain.execution import (
+    ActionAgreed,
     IssueRaised,
     MilestonePlanned,
+    ReviewHeld,
     ReviewScheduled,
 )
 from domain.exploration import (
@@ -33,6 +35,7 @@ from domain.settlement import Balance
 from domain.sharing import DataSharingAgreed, Form
 from domain.terms import EACH, UTC, DayRules, Frame, describe
 from infra.answers.partnership_state import (
+    Action,
     AdoptionSummary,
     AgreedTerms,
     CandidateSummary,
@@ -81,12 +84,12 @@ def text(state: PartnershipState) -> Iterator[Block]:
     waivers = [(each.rule, ", ".join(each.waived_by), each.reason) for each in state.waivers]
     yield Table(["RULE", "WAIVED BY", "REASON"], waivers, "waivers", 2)
     yield _budgets(state.budgets)
-    tasks: list[Milestone | Review | Issue | DisputeSummary] = []
-    tasks += [*state.milestones, *state.reviews, *state.issues, *state.disputes]
+    tasks: list[Milestone | Review | Action | Issue | DisputeSummary] = []
+    tasks += [*state.milestones, *state.reviews, *state.actions, *state.issues, *state.disputes]
     yield Table(
         ["KIND", "ID", "DESCRIPTION", "DUE", "STATE"],
         map(_task_row, tasks),
-        "milestones, reviews, issues, disputes",
+        "milestones, reviews, actions, issues, disputes",
         2,
     )
     yield from _proposal_blocks(state.proposals)
@@ -240,7 +243,7 @@ def _frame_lines(frame: Frame) -> Iterator[str]:
         yield f"clients who were won earn for {counted(frame.tail_months, 'month')} after the end"
     yield from _claim_lines(frame)
     for kind, every in frame.cadence:
-        if every is not None:
+        if every not in {None, "none"}:
             yield f"{cadence_words(kind)}: {every}"
     if frame.days != DayRules():
         yield (
@@ -359,7 +362,7 @@ def _owner(assigned: MetricOwnerAssigned) -> str:
     return f"{assigned.owner} ({assigned.role}{', local' if assigned.local else ''})"
 
 
-def _task_row(task: Milestone | Review | Issue | DisputeSummary) -> tuple[object, ...]:
+def _task_row(task: Milestone | Review | Action | Issue | DisputeSummary) -> tuple[object, ...]:
     if isinstance(task, DisputeSummary):
         what = task.opened.description if task.opened else ""
         state = task.resolved.outcome.value if task.resolved else "open"
@@ -372,6 +375,12 @@ def _task_row(task: Milestone | Review | Issue | DisputeSummary) -> tuple[object
         case ReviewScheduled():
             state = _state(task, "missed", "held")
             return "review", planned.review, planned.kind, planned.at.date(), state
+        case ReviewHeld():
+            held = task.done_at.date() if task.done_at else ""
+            return "review", planned.review, planned.kind, held, "held, not scheduled"
+        case ActionAgreed():
+            what = f"{planned.owner}: {planned.text}"
+            return "action", planned.action, what, planned.due, _state(task, "overdue", "done")
         case IssueRaised():
             state = _state(task, "escalated", "resolved")
             return "issue", planned.issue, planned.description, "", state
@@ -379,7 +388,7 @@ def _task_row(task: Milestone | Review | Issue | DisputeSummary) -> tuple[object
             assert_never(planned)
 
 
-def _state(task: Milestone | Review | Issue, overdue: str, done: str) -> str:
+def _state(task: Milestone | Review | Action | Issue, overdue: str, done: str) -> str:
     match task.state:
         case TaskState.OPEN:
             return "open"

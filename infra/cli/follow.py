@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from infra.answers import changes
+from infra.answers.alerts import named, response
 from infra.answers.changes import Since
 from infra.answers.logs import size_of
 from infra.answers.question import Panel
@@ -58,7 +59,7 @@ def follow(
                     mark = {"simulated": True} if accord.simulated else {}
                     printing.document(ALERTS.dump(each.id, each) | mark)
                 else:
-                    _print(each)
+                    _print(*named(accord, each.partnership, [each]))
         except KeyboardInterrupt:
             return
 
@@ -72,5 +73,5 @@ def _followed(accord: Accord, since: Since, partnership: str | None) -> Iterator
 
 def _print(alert: Alert) -> None:
     head = f"{alert.state:9}  {minute(alert.recorded_at)}  "
-    text = alert.text if alert.ended is None else alert.ended
+    text = f"{alert.text} {response(alert)}" if alert.ended is None else alert.ended
     printing.blocks([Hanging(head, f"{alert.id}  {text}")])

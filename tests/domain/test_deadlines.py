@@ -35,10 +35,11 @@ from domain.exit import AgreeCompletion, GiveExitNotice
 from domain.kernel import CLOCK_PARTY, Event, Stage
 from domain.partnership import PassTime
 from domain.renewal import AcceptRenewal, HoldRenewalReview, ProposeRenewal
+from domain.terms import Cadence
 from domain.terms_by_day import TermsByDay
 from projections.timeline import words
 from tests.life import OURS, THEIRS, after, at, example
-from tests.projections.money import amend
+from tests.projections.money import amend, share
 from tests.stories import Story, moment
 
 
@@ -162,6 +163,22 @@ def test_letting_time_pass_records_only_the_deadlines_that_passed() -> None:
 
     assert story.when(OURS, PassTime()) == []
     assert len(story.facts(IssueEscalated)) == 1
+
+
+def test_new_terms_change_the_cadence_that_they_name_and_leave_the_others() -> None:
+    story = at(Stage.EXECUTION)
+    both = Cadence(operational="monthly", strategic="quarterly")
+    amend(story, share(), since=date(2026, 1, 6), cadence=both)
+
+    amend(story, since=date(2026, 1, 7), cadence=Cadence(operational="weekly"))
+
+    def spans() -> dict[str, str]:
+        open_ = story.partnership.deadlines.values()
+        return {each.ref: each.span for each in open_ if each.kind is DeadlineKind.CADENCE}
+
+    assert spans() == {"operational": "P1W", "strategic": "P3M"}
+    amend(story, since=date(2026, 1, 8), cadence=Cadence(strategic="none"))
+    assert spans() == {"operational": "P1W"}
 
 
 # --- the term ----------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Execution: milestones, reviews, issues and improvement (C16, C17, C20 to C24)."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -30,7 +30,10 @@ from domain.execution import (
     plan_deadline,
 )
 from domain.kernel import Command, Event, Stage
-from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, example
+from domain.terms import Cadence
+from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, changed, example
+from tests.projections.folds import states
+from tests.projections.money import amend, share
 
 ONCE = [
     (RecordLesson, LessonRecorded, {"text": "Something else"}),
@@ -73,6 +76,45 @@ def test_only_what_was_begun_can_be_done(command: type[Command], field: str) -> 
     assert refusal.rule == "nothing-planned"
 
 
+def test_a_review_is_held_without_having_been_scheduled_and_counts_for_its_cadence() -> None:
+    story = at(Stage.EXECUTION)
+    amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(operational="monthly"))
+    story.on("2026-02-01")
+    met = HoldReview(review="by-chance", kind="operational", minutes="We met at a fair.")
+
+    [held] = story.when(OURS, met)
+
+    assert isinstance(held, ReviewHeld)
+    assert held.kind == "operational"
+    assert story.when(OURS, met) == []
+    assert story.partnership.deadlines["cadence/operational"].since == story.now
+    story.on("2026-02-20")
+    assert "cadence-missed operational" not in states(story)
+    story.on("2026-03-05")
+    assert states(story)["cadence-missed operational"] == "open"
+
+
+def test_a_scheduled_review_has_its_kind_already() -> None:
+    story = before(HoldReview)
+
+    refusal = story.refuses(OURS, example(HoldReview, kind="strategic"))
+
+    assert refusal.rule == "review-of-another-kind"
+    assert story.when(OURS, example(HoldReview, kind="operational")) != []
+
+
+def test_the_minutes_of_a_review_that_was_not_scheduled_are_corrected_by_their_author() -> None:
+    story = at(Stage.EXECUTION)
+    met = HoldReview(review="by-chance", kind="operational", minutes="We met.")
+    story.when(OURS, met)
+    right = changed(met, kind=None, minutes="We met in Lyon.", change_reason="The place.")
+
+    [corrected] = story.when(OURS, right)
+
+    assert isinstance(corrected, ReviewHeld)
+    assert (corrected.kind, corrected.minutes) == ("operational", "We met in Lyon.")
+
+
 def test_a_milestone_may_still_be_reached_after_its_day() -> None:
     story = after(AgreeMilestone)
     story.on("2026-02-01")
@@ -102,6 +144,20 @@ def test_an_improvement_plan_binds_once_the_other_party_agrees() -> None:
     assert agreed == [ImprovementPlanAgreed.of(proposed, agreed_version=1)]
     assert plan_deadline(story.partnership.context.agreements) == proposed.deadline
     assert story.when(THEIRS, example(AgreeImprovementPlan)) == []
+
+
+def test_an_improvement_plan_has_a_last_day_that_is_still_to_come() -> None:
+    story = before(ProposeImprovementPlan)
+    today = story.now.date()
+    over = example(ProposeImprovementPlan, deadline=today - timedelta(days=1))
+    assert story.refuses(OURS, over).rule == "deadline-has-passed"
+    soon = example(ProposeImprovementPlan, deadline=today + timedelta(days=1))
+    story.when(OURS, soon)
+    story.wait(days=2)
+
+    refusal = story.refuses(THEIRS, AgreeImprovementPlan(proposal=soon.proposal))
+
+    assert refusal.rule == "deadline-has-passed"
 
 
 @pytest.mark.parametrize("stage", [Stage.SCALING, Stage.RENEWAL])

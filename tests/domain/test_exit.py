@@ -461,8 +461,8 @@ def test_a_plan_whose_deadline_was_over_when_it_was_proposed_opens_no_way() -> N
     story = at(Stage.EXECUTION)
     story.when(OURS, example(DiagnoseRootCause))
     story.on("2026-05-05")
-    story.when(OURS, example(ProposeImprovementPlan, deadline=date(2026, 5, 4)))
-    story.on("2026-05-06")
+    over = example(ProposeImprovementPlan, deadline=date(2026, 5, 4))
+    assert story.refuses(OURS, over).rule == "deadline-has-passed"
 
     assert story.refuses(OURS, weak()).rule == "improvement-plan-first"
 

@@ -211,9 +211,9 @@ def test_a_business_review_counts_as_a_strategic_one() -> None:
     assert passed(story.on("2026-07-01"), DeadlineKind.CADENCE) == ["strategic"]
 
 
-def test_an_amendment_without_a_cadence_expects_no_more_reviews() -> None:
+def test_an_amendment_that_ends_a_cadence_expects_no_more_reviews() -> None:
     story = with_cadence(operational="weekly")
-    amend(story, share(), since=date(2026, 1, 8), cadence=Cadence())
+    amend(story, share(), since=date(2026, 1, 8), cadence=Cadence(operational="none"))
     amend(story, share("9"), since=date(2026, 1, 9))
 
     assert passed(story.on("2026-03-01"), DeadlineKind.CADENCE) == []

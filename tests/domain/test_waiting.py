@@ -105,7 +105,8 @@ nothing-changed nothing-to-adjust nothing-to-change nothing-to-state notice-exce
 notice-period one-control one-segment-or-each overlap-exceeds-list overlap-known own-proposal
 partnership-exists period-not-begun period-not-over pilot-concluded proposal-answered
 proposal-declined proposal-exists proposal-lapsed proposal-replaced proposal-withdrawn
-regional-needs-market reserved-party resources risk-mitigated risk-of-another rule-name-taken
+regional-needs-market reserved-party resources review-of-another-kind risk-mitigated
+risk-of-another rule-name-taken
 sample-complete score-beyond-100 segment-not-counted settlement-issued shared-with-oneself
 sharing-with-a-stranger signature-needed splits-add-up sponsor staff-range statement-out-of-order
 stop-rule-not-met successes-exceed-trials target-behind-baseline term-has-begun term-is-over

@@ -776,6 +776,8 @@ def test_a_follower_sees_what_is_open_and_then_each_change_until_it_is_interrupt
         follower.send_signal(signal.SIGINT)
         ended = follower.wait(20)
 
+    if not as_json:
+        assert all(" Acts: " in line for line in stands)
     if as_json:
         stands = [json.loads(line)["state"] for line in stands]
         changes = [json.loads(line)["state"] for line in changes]

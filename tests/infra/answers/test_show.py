@@ -15,6 +15,14 @@ from domain.agreement import CounterTerms, ProposeTerms
 from domain.deadlines import DeadlineKind
 from domain.dispute import DisputeOutcome
 from domain.examples import Step
+from domain.execution import (
+    AgreeMilestone,
+    CompleteAction,
+    HoldKickoff,
+    HoldReview,
+    ProposeAction,
+    ProposeMilestone,
+)
 from domain.exploration import MeasureAudienceOverlap
 from domain.formation import (
     BestAlternativeDeclared,
@@ -59,7 +67,7 @@ from tests.feeds import played, simulated
 from tests.infra.answers.demo import CONSULTING, day
 from tests.infra.answers.helpers import AURORA, PARTNER, changed_event, printed
 from tests.infra.messages import beginning, from_steps, message
-from tests.life import ADOPTED, LIFE, OURS, THEIRS, changed, example, usd
+from tests.life import ADOPTED, EXAMPLES, LIFE, OURS, THEIRS, changed, example, usd
 
 NAME = "growthos-brightpath"
 HALVES = {OURS: Decimal(50), THEIRS: Decimal(50)}
@@ -471,3 +479,38 @@ def test_a_damaged_event_is_named(tmp_path: Path) -> None:
 
         with pytest.raises(UnreadableEvent, match=f"^{AURORA}#0 cannot be read: data/party_name"):
             ask(accord, AURORA)
+
+
+# --- what is under way -------------------------------------------------------------------------
+
+
+def test_what_is_planned_is_shown_as_open_overdue_moved_or_done(tmp_path: Path) -> None:
+    begun = LIFE[: LIFE.index(EXAMPLES[HoldKickoff]) + 1]
+    due = {"owner": OURS, "due": date(2026, 2, 1)}
+    met = HoldReview(review="by-chance", kind="operational", minutes="We met at a fair.")
+    milestone = example(ProposeMilestone, proposal="m-1", milestone="launch", due=date(2026, 2, 1))
+    later = changed(milestone, proposal="m-2", due=date(2026, 4, 1), reason="The printer is late.")
+    steps = [
+        *begun,
+        Step("2026-01-20", OURS, example(ProposeAction, proposal="a-1", action="pay", **due)),
+        Step("2026-01-20", OURS, example(ProposeAction, proposal="a-2", action="call", **due)),
+        Step("2026-01-20", OURS, milestone),
+        Step("2026-01-21", THEIRS, AgreeMilestone(proposal="m-1")),
+        Step("2026-01-22", OURS, CompleteAction(action="call")),
+        Step("2026-02-03", OURS, met),
+        Step("2026-02-04", OURS, later),
+        Step("2026-02-05", THEIRS, AgreeMilestone(proposal="m-2")),
+    ]
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(steps))
+        shown = ask(accord, NAME)
+        rows = [" ".join(line.split()) for line in printed(text(shown)).splitlines()]
+
+    assert {each.planned.action: each.state for each in shown.actions} == {
+        "pay": TaskState.OVERDUE,
+        "call": TaskState.DONE,
+    }
+    assert [each.state for each in shown.milestones] == [TaskState.OPEN]
+    paid = next(each for each in rows if each.startswith("action pay"))
+    assert paid.endswith("2026-02-01 overdue")
+    assert "review by-chance operational 2026-02-03 held, not scheduled" in rows
