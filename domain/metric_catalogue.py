@@ -95,6 +95,11 @@ class Metric:
         return all(each is not None and each.of_deals for each in parts)
 
     @property
+    def counted_from(self) -> tuple[str, ...]:
+        """The metrics of the catalogue whose counts make this one: itself, or what it divides."""
+        return tuple(filter(None, (self.name, self.numerator, self.denominator)))
+
+    @property
     def scale(self) -> int:
         """The factor from the ratio to the unit: 100 for a percentage, else 1."""
         return 100 if self.unit is Unit.PERCENT else 1

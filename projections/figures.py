@@ -58,8 +58,11 @@ _CENT = Decimal("0.01")
 _UNCLEAR = "insufficient evidence: promoters may be as many as detractors"
 """The note of a net promoter score whose bounds include 0."""
 
-_NO_TRIALS = "successes exceed trials: insufficient evidence"
+_EXCEEDS = "successes exceed trials: insufficient evidence"
 """The note where a month has more deals than leads, because leads came in earlier months."""
+
+_NOT_WHOLE = "trials are whole numbers: insufficient evidence"
+"""The note of a share that was reported with a fraction of a success or of a trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +162,9 @@ class FigureLine(Figure):
     """The change against the period before."""
     against_other_channels: Against | None = None
     """The figure against that of other channels, where both are known."""
-    reported: Figure | None = None
-    """What a tool reports of a metric that deals show, beside the count."""
+    reported: tuple[Figure, ...] = ()
+    """What other tools report of the same: beside a count each, beside a report those that do not
+    count. The one that would count next comes first."""
     target: Target | None = None
     """The referrals of a quarter against the agreed minimum, if there is one: those of the party
     that falls short most, where both have one."""
@@ -298,21 +302,27 @@ def _years(rows: Rows) -> list[str]:
 def _reported(
     rows: Rows, metric: Metric, months: tuple[str, ...], segment: str, unit: str
 ) -> Figure | None:
-    """Return the figure of the tool that reports most of these months, and of equals the latest."""
+    """Return the figure of the tool that counts."""
+    return next(iter(_of_each_tool(rows, metric, months, segment, unit)), None)
+
+
+def _of_each_tool(
+    rows: Rows, metric: Metric, months: tuple[str, ...], segment: str, unit: str
+) -> list[Figure]:
+    """Return each tool's figure: first that of most of these months, of equals the latest."""
     by_tool: dict[str, dict[str, tuple[Figure, datetime]]] = {}
     for period in periods_within(months):
         if period in rows:
             for tool, found in _by_tool(period_row(rows, period), metric, segment, unit).items():
                 by_tool.setdefault(tool, {})[period] = found
-    best: tuple[tuple[int, datetime, str], Figure | None] | None = None
+    ranked: dict[tuple[int, datetime, str], Figure] = {}
     for tool, by_period in by_tool.items():
         periods = standing(by_period)
         rank = (months_in(periods), max(by_period[each][1] for each in periods), tool)
-        if best is None or rank > best[0]:
-            own = months_of(periods[0]) == months
-            parts = [by_period[each][0] for each in periods]
-            best = rank, parts[0] if own else _together(metric, parts, unit)
-    return best[1] if best else None
+        own = months_of(periods[0]) == months
+        parts = [by_period[each][0] for each in periods]
+        ranked[rank] = parts[0] if own else _together(metric, parts, unit)
+    return [ranked[rank] for rank in sorted(ranked, reverse=True)]
 
 
 def _by_tool(
@@ -482,6 +492,7 @@ def _line(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> F
     known = count or report
     if known is None:
         return None
+    tools = _of_each_tool(rows, metric, months_of(period), segment, unit) if report else []
     return FigureLine(
         known.value,
         known.unit,
@@ -496,7 +507,7 @@ def _line(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> F
         segment=segment or None,
         direction=metric.direction,
         change=_changed(rows, metric, period, segment, known, measured),
-        reported=report if count else None,
+        reported=tuple(tools if count else tools[1:]),
     )
 
 
@@ -586,12 +597,17 @@ def _believed(line: FigureLine, known: Belief | None, other: Beta | None) -> Fig
         if line.respondents is not None and line.respondents.total:
             return _scored(line, score_bounds(line.respondents))
         if CATALOGUE[line.metric].of_trials and line.value is not None:
-            return replace(line, note=line.note or _NO_TRIALS)
+            return replace(line, note=line.note or _no_trials(line))
         return line
     above = None
     if other and line.segment is None:
         above = rounded(known.posterior.probability_above(other))
     return replace(line, posterior=posterior(known), above_other_channels=above)
+
+
+def _no_trials(line: FigureLine) -> str:
+    parts = filter(None, (line.numerator, line.denominator))
+    return _NOT_WHOLE if any(each % 1 for each in parts) else _EXCEEDS
 
 
 def _scored(line: FigureLine, score: ScoreBounds) -> FigureLine:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from domain.adoption import AdoptionProposed
+from domain.agreement import CommercialTermsAgreed
 from domain.calendar import months_of
 from domain.charter import ObjectiveStatus
 from domain.exploration import (
@@ -28,6 +29,7 @@ from domain.exploration import (
     PartnerChosen,
 )
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
+from domain.health import ContributionRecorded
 from domain.metric_catalogue import CATALOGUE, Unit
 from domain.partnership import parties_after
 from domain.recorded import Recorded
@@ -35,6 +37,7 @@ from domain.reported_figure import MetricCorrected, MetricReported, ReportedFigu
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form, SharingLine
 from domain.values import Number
 from projections.figures import COUNTED, Figure, FigureLine
+from projections.kpis import measures, reported_in
 from projections.objectives import ObjectiveProgress
 from projections.standing import periods_within
 
@@ -78,6 +81,11 @@ FOR_THE_THIRD_PARTY = (DataSharingAgreed.proposed, DataSharingAgreed)
 """Events that a neutral third party sees besides the figures that it is given: its mandate."""
 
 
+def fewer_than(smallest: int) -> str:
+    """Return the note that stands for a count below the smallest one that is shown."""
+    return f"fewer than {smallest}: not shown"
+
+
 class Withheld(NamedTuple):
     """A figure with a count that is too small to be shown to the viewer (C14)."""
 
@@ -92,7 +100,7 @@ class Withheld(NamedTuple):
     @property
     def note(self) -> str:
         """The note that stands for the figure."""
-        return f"fewer than {self.smallest}: not shown"
+        return fewer_than(self.smallest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,12 @@ class Sight:
         """Whether the viewer is the neutral third party."""
         return self.viewer.party is not None and self.viewer.party == self.third_party
 
+    @property
+    def lines_to_viewer(self) -> list[SharingLine]:
+        """The lines of the protocol that give the viewer something."""
+        lines = self.protocol.lines if self.protocol else []
+        return [each for each in lines if each.to == self.viewer.party]
+
     def shows(self, recorded: Recorded) -> bool:
         """Whether the viewer sees an event at all.
 
@@ -166,14 +180,32 @@ class Sight:
         """Whether answers for the viewer are made from an event.
 
         A figure with a count that is too small to be shown enters no sum, no difference and no
-        status, so nothing that is computed reveals it. Nor does what else is in its stream.
+        status, so nothing that is computed reveals it. Nor does what else is in its stream. What a
+        line gives of deals, entries and contributions to the neutral third party is counted for it
+        (`given`), although it does not see them.
         """
         if recorded.act.party == self.viewer.party:
+            return True
+        if self.is_third_party and self._counts(recorded):
             return True
         if recorded.stream in self.withheld:
             return False
         small = isinstance(recorded.event, FIGURES) and self.fewer_than(recorded) is not None
         return self.shows(recorded) and not small
+
+    def _counts(self, recorded: Recorded) -> bool:
+        """Whether a line gives the viewer a figure to which the event adds."""
+        event, by = recorded.event, recorded.act.party
+        if isinstance(event, CommercialTermsAgreed):  # They say in which time zone a month counts.
+            return True
+        adds_to = frozenset[str]() if reported_in(event) else measures(event)
+        of_one = isinstance(event, ContributionRecorded)
+        return any(
+            not adds_to.isdisjoint(CATALOGUE[name].counted_from)
+            for line in self.lines_to_viewer
+            if line.by == by or not of_one
+            for name in line.metrics
+        )
 
     def _line(self, recorded: Recorded) -> SharingLine | None:
         event, to = recorded.event, self.viewer.party

@@ -321,7 +321,7 @@ class _Figures:
         )
 
     def _explained(self, line: figures.FigureLine, period: str, segment: str) -> ExplainedFigure:
-        reports = {*line.reports, *(line.reported.reports if line.reported else ())}
+        reports = {*line.reports, *(index for each in line.reported for index in each.reports)}
         return ExplainedFigure(
             line=line,
             counted=() if line.reports else tuple(self._counted(period, segment, line.unit)),

@@ -25,6 +25,7 @@ from infra.answers.text import (
 )
 from infra.bootstrap import Accord
 from projections import figures
+from projections.given import given
 from projections.objectives import ObjectiveProgress, objectives
 
 
@@ -48,7 +49,7 @@ def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf
     sight = sight_of(accord.history, id, when, third_party=True)
     withheld = [each.period for each in sight.withheld.values()]
     asked = [period] if period else figures.periods(rows, closed=withheld)
-    lines = [line for each in asked for line in sight.lines(figures.report(rows, each), each)]
+    lines = [line for each in asked for line in given(rows, sight, each)]
     today = moment_of(accord, id, when).date()
     return Kpis(
         simulated=accord.simulated,
@@ -146,9 +147,9 @@ def compared(line: figures.FigureLine) -> str:
         unit = "points" if line.unit == Unit.PERCENT else line.unit
         difference = f"{signed(other.difference)} {unit}"
         parts.append(f"against other channels: {difference}, ×{number(other.factor)}")
-    if beside := line.reported:
-        told = beside.note if beside.value is None else amount(beside.value, beside.unit)
-        parts.append(f"reported by {beside.source}: {told}")
+    for each in line.reported:
+        known = each.note if each.value is None else amount(each.value, each.unit)
+        parts.append(f"reported by {each.source}: {known}")
     if line.note:
         parts.append(line.note)
     return "; ".join(parts)

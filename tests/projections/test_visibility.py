@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from domain.execution import HoldKickoff, RaiseIssue
 from domain.exploration import AudienceOverlapMeasured, ChoosePartner
 from domain.formation import DeclareBestAlternative, DeclareNonNegotiable
+from domain.health import RecordContribution
 from domain.kernel import Stage
+from domain.referral import CreateOpportunity, HoldDemo, SubmitReferral
 from domain.reported_figure import CorrectMetric, MetricReported, ReportedFigure, ReportMetric
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing, SharingLine, ThirdParty
 from projections import KPIS
-from projections import figures as reading
 from projections.figures import FigureLine
 from projections.fold import replay
+from projections.given import given as given_to
 from projections.visibility import OPERATOR, Sight, Viewer
 from tests.life import LIFE, OURS, STRANGER, THEIRS, after, at, changed, example
 from tests.projections.folds import count
@@ -122,7 +124,7 @@ def lines(story: Story, party: str, period: str = "2025-12") -> dict[str, Figure
     """The lines of a period's report, as a viewer sees them, by metric."""
     sight = Sight.of(Viewer(party), story.history)
     rows = replay(KPIS, filter(sight.reads, story.history)).rows
-    return {line.metric: line for line in sight.lines(reading.report(rows, period), period)}
+    return {line.metric: line for line in given_to(rows, sight, period)}
 
 
 def test_a_count_below_the_smallest_cell_is_shown_as_fewer() -> None:
@@ -236,6 +238,25 @@ def with_trustee() -> Story:
     return story
 
 
+TRUSTEE_GIVES = shared_line(TRUSTEE, THEIRS, ["new_users"], Form.AGGREGATED)
+
+
+def agree_again(story: Story, *shared: SharingLine) -> None:
+    """Let both agree other lines with the trustee."""
+    third = ThirdParty(party=TRUSTEE, name="A trustee")
+    story.when(OURS, ProposeDataSharing(proposal="q", lines=list(shared), third_party=third))
+    story.when(THEIRS, AgreeDataSharing(proposal="q"))
+
+
+def referred(story: Story, *deals: str, demos: Iterable[str]) -> None:
+    """Let their side refer deals, of which some saw a demo."""
+    for deal in deals:
+        story.when(THEIRS, SubmitReferral(deal=deal, lead=f"Lead {deal}"))
+        if deal in demos:
+            story.when(OURS, CreateOpportunity(deal=deal))
+            story.when(OURS, HoldDemo(deal=deal))
+
+
 def sums(value: int) -> ReportMetric:
     """The trustee's aggregate."""
     return ReportMetric(
@@ -286,6 +307,69 @@ def test_a_small_aggregate_of_a_third_party_is_withheld_from_the_party_and_not_f
 
     assert lines(story, THEIRS)["unique_viewers"].note == "fewer than 10: not shown"
     assert lines(story, TRUSTEE)["unique_viewers"].value == 3
+
+
+def test_a_third_party_sees_its_own_aggregate_and_what_each_side_gives_it() -> None:
+    story = with_trustee()
+    agree_again(story, shared_line(OURS, TRUSTEE, ["new_users"]), TRUSTEE_GIVES)
+    trustee = ReportMetric(metric="new_users", period="2025-12", tool="trustee", figure=count(70))
+    story.when(TRUSTEE, trustee)
+
+    seen = lines(story, TRUSTEE)["new_users"]
+
+    given = [(seen.value, seen.source), *((each.value, each.source) for each in seen.reported)]
+    assert sorted(given) == [(40, "crm"), (70, "trustee")]
+
+
+def test_a_third_party_is_given_what_deals_show_of_a_metric_and_of_no_other() -> None:
+    story = with_trustee()
+    agree_again(story, shared_line(OURS, TRUSTEE, ["leads", "lead_to_demo"]))
+    referred(story, "d1", "d2", demos=["d1"])
+
+    seen = lines(story, TRUSTEE, "2026-Q1")
+
+    assert set(seen) == {"leads", "lead_to_demo"}
+    assert seen["leads"].value == lines(story, OURS, "2026-Q1")["leads"].value
+    assert (seen["lead_to_demo"].numerator, seen["lead_to_demo"].denominator) == (1, 2)
+    assert seen["leads"].target is None
+
+
+@pytest.mark.parametrize("metric", ["leads", "lead_to_demo"])
+def test_no_count_of_deals_below_the_smallest_cell_is_given_to_a_third_party(metric: str) -> None:
+    story = with_trustee()
+    agree_again(story, shared_line(OURS, TRUSTEE, [metric], Form.AGGREGATED))
+    referred(story, *(f"d{each}" for each in range(12)), demos=["d1"])
+    story.on("2026-04-02")
+    referred(story, "late", demos=[])
+
+    withheld = lines(story, TRUSTEE, "2026")[metric]
+
+    assert (withheld.value, withheld.note) == (None, "fewer than 10: not shown")
+    first = lines(story, TRUSTEE, "2026-Q1")[metric]
+    assert first.value == (12 if metric == "leads" else None)
+    assert lines(story, TRUSTEE, "2026-Q2")[metric].change is None
+
+
+def test_what_deals_show_is_given_for_periods_that_are_over_when_the_line_ends() -> None:
+    story = with_trustee()
+    line = shared_line(OURS, TRUSTEE, ["leads"]).model_copy(update={"until": date(2026, 4, 1)})
+    agree_again(story, line)
+    referred(story, "d1", demos=[])
+
+    assert lines(story, TRUSTEE, "2026-Q1")["leads"].value == 1
+    assert "leads" not in lines(story, TRUSTEE, "2026")
+
+
+def test_contributions_are_given_by_the_party_that_made_them() -> None:
+    story = with_trustee()
+    agree_again(story, shared_line(OURS, TRUSTEE, ["contributed_hours"]))
+    for party, hours in ((OURS, 3), (THEIRS, 5)):
+        given_hours = changed(
+            example(RecordContribution), contribution="c", period="2026-01", hours=Decimal(hours)
+        )
+        story.when(party, given_hours)
+
+    assert lines(story, TRUSTEE, "2026-01")["contributed_hours"].value == 3
 
 
 @pytest.mark.parametrize(
