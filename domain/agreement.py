@@ -11,17 +11,27 @@ from domain.bilateral import BilateralAgreement
 from domain.kernel import UNTIL_EXIT, Act, Event, Refused, Value
 from domain.terms import NEEDED, Frame, FrameChange, Item, check_end, check_frame, check_items
 from domain.values import Count, Day, Instant, Ref, Text, instant
+from domain.wording import Worded
 
 if TYPE_CHECKING:
     from domain.context import PartnershipContext
 
 
-class DataProtection(StrEnum):
-    """The data protection laws that an agreement can name (C9)."""
+class NoPersonalData(Value):
+    """No law of data protection applies to an agreement (C9)."""
 
-    GDPR = "GDPR"
-    HIPAA = "HIPAA"
-    CCPA = "CCPA"
+    none_because: Text
+    """Why none applies, such as that no personal data is shared."""
+
+
+DataProtection = Annotated[
+    Annotated[list[Text], Field(min_length=1)] | NoPersonalData,
+    Worded(
+        "is neither a list of laws nor a reason why none applies",
+        'Write ["GDPR"], with any laws, or {"none_because": "No personal data is shared."}.',
+    ),
+]
+"""The laws of data protection that apply, by their usual names, or why none does (C9)."""
 
 
 class Section(StrEnum):
@@ -49,8 +59,9 @@ class Sections(Value):
     """Deliverables and their timeline."""
     confidentiality: Text | None = None
     """The section on confidentiality (C9)."""
-    data_protection: Annotated[list[DataProtection], Field(min_length=1)] | None = None
-    """The regimes of data protection that apply (C9)."""
+    data_protection: DataProtection | None = None
+    """The laws of data protection that apply, by their usual names (GDPR, HIPAA, CCPA, LGPD, or any
+    other), or why none does (C9)."""
     ip_ownership: Text | None = None
     """Who owns intellectual property, jointly or exclusively."""
     revenue_and_costs: Text | None = None

@@ -22,7 +22,6 @@ from domain.adoption import (
 from domain.agreement import (
     AcceptTerms,
     CounterTerms,
-    DataProtection,
     ProposeTerms,
     Section,
     Sections,
@@ -325,7 +324,7 @@ SECTIONS = Sections(
     contributions="Software on one side, advice on the other.",
     deliverables="A joint offer by week 4.",
     confidentiality="Both keep what they learn to themselves.",
-    data_protection=[DataProtection.GDPR],
+    data_protection=["GDPR"],
     ip_ownership="Each keeps its own.",
     revenue_and_costs="As in the terms.",
     governance="As established.",

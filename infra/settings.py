@@ -6,10 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+
+RELEASE: Final = version("accord")
+"""The release of Accord that runs, as `accord --version` and `/healthz` show it."""
 
 DEFAULT_STORE = "sqlite:///accord.db"
 _SQLITE = "sqlite:///"

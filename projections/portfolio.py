@@ -218,7 +218,7 @@ class PartnershipLine:
     open_alerts: tuple[str, ...]
     """The identifiers of its open alerts."""
     notes: tuple[str, ...]
-    """The texts of its open alerts, and the last lesson."""
+    """The texts of its open alerts that are not among the reasons, and the last lesson."""
 
 
 @exact
@@ -265,7 +265,7 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
         sourced=tuple(sourced(member.kpis, parties, period)),
         open_alerts=tuple(each.id for each in member.alerts),
         notes=(
-            *(each.text for each in member.alerts),
+            *(each.text for each in member.alerts if not (active and _is_breach(each))),
             *((traits.lesson,) if traits.lesson is not None else ()),
         ),
     )
@@ -329,7 +329,7 @@ def _status(
     found += [
         (ObjectiveStatus.OFF_TRACK, f"breach: {each.text}")
         for each in member.alerts
-        if each.kind is AlertKind.BREACH
+        if _is_breach(each)
     ]
     worst = min([status for status, _ in found] or [ObjectiveStatus.OPEN], key=_RANK.__getitem__)
     reasons = tuple(text for status, text in found if status in _CONCERNS)
@@ -340,6 +340,10 @@ def _status(
             return ObjectiveStatus.ON_TRACK, reasons
         case _:
             return worst, reasons
+
+
+def _is_breach(alert: Alert) -> bool:
+    return alert.kind is AlertKind.BREACH
 
 
 _RANK: Final = {status: rank for rank, status in enumerate(ObjectiveStatus)}

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 from pydantic import BaseModel, ConfigDict
 
+from domain.program import STREAM as PROGRAM
 from domain.recorded import Recorded
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
@@ -153,9 +154,17 @@ def size_of(history: History, partnership: str) -> int:
     if head is None:
         raise NotFound(
             f"There is no partnership {partnership}.",
-            perhaps(partnership, partnerships(history), "See the list of partnerships."),
+            _perhaps_partnership(history, partnership),
         )
     return head.size
+
+
+def _perhaps_partnership(history: History, name: str) -> str:
+    # A program has a subject of its own and is no partnership.
+    near = nearest(name, partnerships(history), 6)
+    programs = history.streams(f"{each}/{PROGRAM}" for each in near)
+    begun = [each for each in near if not programs[f"{each}/{PROGRAM}"]]
+    return perhaps(name, begun[:3], "See the list of partnerships.")
 
 
 def size_in(history: History, partnership: str, when: AsOf) -> int:
@@ -342,9 +351,14 @@ def rows_of(
     return replay(projection, seen).rows
 
 
+def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Return the known names that are similar to a name, the most similar one first."""
+    return get_close_matches(name, known if isinstance(known, list) else list(known), most, 0.5)
+
+
 def perhaps(name: str, known: Iterable[str], otherwise: str) -> str:
     """Return the hint for an unknown name: the names similar to it, or else `otherwise`."""
-    near = get_close_matches(name, known if isinstance(known, list) else list(known), 3, 0.5)
+    near = nearest(name, known)
     return f"Perhaps {' or '.join(near)}?" if near else otherwise
 
 

@@ -16,6 +16,7 @@ from infra.answers.question import Panel
 from infra.settings import HOST as LISTENING_HOST
 from infra.settings import (
     OPERATOR,
+    RELEASE,
     CommandSettings,
     Setting,
     Settings,
@@ -149,6 +150,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"accord {RELEASE}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the release.")
+    ] = False,
+) -> None:
+    """Take the options of `accord` itself."""
+
 
 audit = typer.Typer(
     cls=_Audit,

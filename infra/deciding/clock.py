@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from domain.values import instant
-from infra.running.worker import Unavailable
+from infra.running.unavailable import Unavailable
 from infra.settings import ClockLimits
 from infra.store.history import History, Kept, Writes
 

@@ -5,7 +5,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -18,6 +17,7 @@ from infra.answers.question import Item
 from infra.deciding import intake
 from infra.exchange.sink import ALERT_TYPES
 from infra.kafka.topics import KEPT
+from infra.settings import RELEASE
 from infra.tlog import cloudevents
 from projections.alerts import Alert
 from projections.figures import FigureLine
@@ -258,7 +258,7 @@ def asyncapi(prefix: str = "accord") -> Schema:
         "asyncapi": "3.0.0",
         "info": {
             "title": "Accord",
-            "version": version("accord"),
+            "version": RELEASE,
             "description": "Messages are CloudEvents 1.0 in binary mode: attributes are headers "
             "that begin with `ce_`, and the value is canonical JSON.",
             "license": {"name": "Apache-2.0"},

@@ -30,7 +30,7 @@ from infra.running.worker import (
     WAITING,
     WAITING_HELP,
 )
-from infra.settings import HttpLimits
+from infra.settings import RELEASE, HttpLimits
 from infra.workers import Workers
 
 ASSETS = Path(__file__).parent / "assets"
@@ -60,6 +60,8 @@ class Health(Result):
 
     status: Literal["alive"] = "alive"
     """Always `alive`."""
+    release: str
+    """The release of Accord that runs."""
 
 
 class Readiness(Result):
@@ -115,7 +117,7 @@ def _add_health(app: FastAPI) -> None:
     @app.get("/healthz", tags=["Run"], response_model=Health)
     async def healthz(served: ServedHere) -> Response:
         """Answer 200 while the process is alive."""
-        return json(Health(simulated=served.accord.simulated))
+        return json(Health(simulated=served.accord.simulated, release=RELEASE))
 
     @app.get(
         "/readyz",

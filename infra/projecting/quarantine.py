@@ -16,7 +16,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,6 +26,7 @@ from domain.standing_alerts import AlertKind
 from domain.values import instant
 from infra.projecting.backlog import Backlog, Failure
 from infra.projecting.results import FoldResult
+from infra.settings import RELEASE
 from infra.store.history import NOTHING, History
 from infra.store.views import (
     ALL_PROJECTIONS,
@@ -70,7 +70,7 @@ def release_of(folds: tuple[Projection, ...]) -> str:
             digest.update(file.read_bytes())
     for each in folds:
         digest.update(f"{each.name}@{each.version}\n".encode())
-    return f"{version('accord')}+{digest.hexdigest()[:12]}"
+    return f"{RELEASE}+{digest.hexdigest()[:12]}"
 
 
 class Attempt(NamedTuple):

@@ -23,12 +23,9 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from infra.running.backoff import until_done
 from infra.running.leader import LeaseLost
+from infra.running.unavailable import Unavailable
 
 log = logging.getLogger(__name__)
-
-
-class Unavailable(Exception):
-    """A part that this process needs does not work at the moment; the same is tried again."""
 
 
 OUTAGES: Final = (OperationalError, InterfaceError, KafkaError, OSError, Unavailable)

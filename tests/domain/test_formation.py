@@ -815,6 +815,22 @@ def test_a_later_version_that_both_sign_amends_the_agreement() -> None:
     assert second == [signed, AgreementAmended(agreement_version=2)]
 
 
+@pytest.mark.parametrize(
+    "protection", [["LGPD", "GDPR"], {"none_because": "No personal data is shared."}]
+)
+def test_an_agreement_names_any_laws_of_data_protection_or_why_none_applies(
+    protection: object,
+) -> None:
+    story = before(HoldKickoff, without=(DraftAgreement, SignAgreement))
+    sections = Sections.model_validate(SECTIONS.model_dump() | {"data_protection": protection})
+
+    (drafted,) = story.when(OURS, DraftAgreement(sections=sections))
+
+    assert isinstance(drafted, AgreementDrafted)
+    assert drafted.sections.missing() == []
+    assert drafted.model_dump()["sections"]["data_protection"] == protection
+
+
 # --- the gate to execution ---------------------------------------------------------------------
 
 

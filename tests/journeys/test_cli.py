@@ -23,7 +23,7 @@ from infra.answers.question import Panel
 from infra.audit.receipts import Promise
 from infra.bootstrap import bootstrap, init
 from infra.cli import options
-from infra.settings import Settings
+from infra.settings import RELEASE, Settings
 from infra.tlog import cloudevents, dsse
 from infra.tlog.keys import Signer
 from infra.tlog.merkle import node_hash
@@ -937,6 +937,10 @@ def test_the_help_explains_exit_codes_and_dates(accord: Accord) -> None:
     for code, what in options.EXIT_CODES.items():
         assert f"{code} {what}" in told
     assert "the whole of that day" in accord("show", "--help", columns=200).out
+
+
+def test_it_says_which_release_it_is(accord: Accord) -> None:
+    assert accord("--version").out == f"accord {RELEASE}\n"
 
 
 def test_the_help_shows_every_command_in_its_panel_and_place(accord: Accord) -> None:

@@ -31,7 +31,7 @@ from infra.http.openapi import EXAMPLE
 from infra.http.problems import UNREADABLE
 from infra.http.server import Server
 from infra.running.listening import listening
-from infra.settings import OPERATOR, Settings
+from infra.settings import OPERATOR, RELEASE, Settings
 from infra.store.views import Saved, SavedOutput
 from infra.tlog import merkle
 from infra.tlog.notes import Checkpoint, Kind, Note, Verifier, read_proof
@@ -736,7 +736,11 @@ def test_an_ordinary_store_is_not_called_simulated(ordinary: Served) -> None:
 
 
 def test_it_is_alive_and_ready(ordinary: Served) -> None:
-    assert ordinary.client.get("/healthz").json() == {"simulated": False, "status": "alive"}
+    assert ordinary.client.get("/healthz").json() == {
+        "simulated": False,
+        "status": "alive",
+        "release": RELEASE,
+    }
     assert ordinary.client.get("/readyz").json() == {
         "simulated": False,
         "status": "ready",

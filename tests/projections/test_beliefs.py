@@ -224,6 +224,17 @@ def test_a_month_with_more_wins_than_demos_gives_no_belief() -> None:
     assert line.note == "successes exceed trials: insufficient evidence"
 
 
+def test_a_share_of_a_fraction_of_a_success_says_that_it_is_not_whole() -> None:
+    story = running("2026-03-31")
+    churned = ReportedFigure(unit="percent", numerator=Decimal("21.5"), denominator=Decimal(300))
+    report(story, "churn_rate", "2026-Q1", churned)
+
+    line = believed(story, "churn_rate", "2026-Q1")
+
+    assert line.posterior is None
+    assert line.note == "trials are whole numbers: insufficient evidence"
+
+
 def test_the_partners_rate_is_compared_to_that_of_other_channels() -> None:
     story = running("2026-03-31")
     report(story, "demo_request_rate", "2026-Q1", percent(12, 150))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.agreement import AcceptTerms, ProposeTerms
 from domain.charter import ObjectiveStatus
-from domain.execution import ProposeReview
+from domain.execution import ProposeAction, ProposeReview
 from domain.exploration import BeginExploration
 from domain.kernel import Stage
 from domain.payment import IssueRefund, ReceivePayment
@@ -166,6 +166,17 @@ def test_a_reminder_of_a_meeting_puts_no_partnership_off_track() -> None:
 
     assert row.notes == ("Review R-9 is on 2026-02-10.",)
     assert (row.status, row.reasons) == (ObjectiveStatus.ON_TRACK, ())
+
+
+def test_a_breach_is_a_reason_and_is_not_noted_again() -> None:
+    story = measured("2026-02-01")
+    action = example(ProposeAction, action="page", owner=OURS, due=date(2026, 2, 5))
+    story.when(OURS, action)
+    story.on("2026-02-09")
+    row = line_of(story)
+
+    assert row.reasons == ("breach: Action page was not done by its day.",)
+    assert row.notes == ()
 
 
 def test_an_ended_partnership_has_no_status_and_its_objectives_have_their_last_one() -> None:

@@ -60,6 +60,14 @@ def test_an_unknown_partnership_brings_those_with_a_similar_name(demo: Accord) -
         kpis.ask(demo, "growth-consulting")
 
 
+def test_a_hint_names_partnerships_and_no_program(demo: Accord) -> None:
+    with pytest.raises(NotFound) as raised:
+        kpis.ask(demo, "growthos-programm")
+
+    assert CONSULTING in raised.value.hint
+    assert "growthos-program" not in raised.value.hint
+
+
 def test_the_text_has_a_table_for_each_period_and_one_of_objectives(demo: Accord) -> None:
     answer = kpis.ask(demo, CONSULTING)
 
