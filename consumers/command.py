@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from enum import StrEnum
 from functools import partial
 from importlib import import_module
+from secrets import token_urlsafe
 from typing import Annotated
 
 import typer
 
+from domain.values import Slug
 from infra.answers.question import Item, Panel
-from infra.answers.text import Block, Line
+from infra.answers.text import Block, Line, Verbatim
 from infra.cli import main, printing
-from infra.cli.options import Json, Operator, Store, app, option, settings
+from infra.cli.options import Json, Operator, Store, app, keys, option, reader, settings
 from infra.settings import DEFAULT_STORE, PARTITIONS, setting
 
 __all__ = ["app", "main"]
@@ -101,6 +103,51 @@ def _upgrade(found: Upgrade) -> Iterator[Block]:
         )
     if not (found.made or found.queued):
         yield Line("Everything is up to date.")
+
+
+class BrokerUser(Item):
+    """A user of the broker. The password is nowhere else."""
+
+    party: str
+    """The party for which it sends commands."""
+    user: str
+    """Its name at the broker."""
+    password: str
+    """Its password, for SCRAM-SHA-512. It is shown once."""
+    topic: str
+    """The topic on which it may send commands. Each must be of its party."""
+
+
+@keys.command("broker-user")
+def broker_user(
+    party: Annotated[
+        str,
+        typer.Argument(parser=reader("party", Slug), metavar="PARTY", help="The party."),
+    ],
+    store: Store = DEFAULT_STORE,
+    kafka: Kafka = None,
+    as_json: Json = False,
+) -> None:
+    """Make a user of the broker for a party, with a topic of its own for its commands.
+
+    If there is one, it gets a new password. The broker must check rights.
+    """
+    from infra.kafka import grants, topics
+    from infra.kafka.cluster import Cluster
+
+    given = settings(store, kafka)
+    cluster, names = Cluster.of(given), topics.Topics(given.topics)
+    password = token_urlsafe(32)
+    topics.create_for(cluster, names, party)
+    user = grants.grant_party(cluster, names, party, password)
+    made = BrokerUser(party=party, user=user, password=password, topic=names.commands_of(party))
+    printing.result(made, _broker_user, as_json=as_json)
+
+
+def _broker_user(made: BrokerUser) -> Iterator[Block]:
+    yield Line(f"{made.user} may send commands of {made.party} on {made.topic}.")
+    yield Line("Its password for SCRAM-SHA-512 is shown once:")
+    yield Verbatim(f"{made.password}\n")
 
 
 @app.command(rich_help_panel=Panel.RUN.value)

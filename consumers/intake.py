@@ -13,8 +13,10 @@ from time import time
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
+from infra.access.roles import SCOPES, Identity, Role
 from infra.audit.receipts import SignedReceipts
 from infra.bootstrap import bootstrap
+from infra.deciding import senders
 from infra.deciding.batch import Outcome
 from infra.deciding.group_commit import GATHERED, GroupCommit
 from infra.deciding.intake import ILLEGIBLE
@@ -104,7 +106,7 @@ class Intake:
             self._waiting = [each for part in found.values() for each in part]
             self.lag = self._lag()
         if self._waiting:
-            outcomes = decide(self._writer, [messages.command(each) for each in self._waiting])
+            outcomes = self._outcomes()
             self._producer.send([*self._refusals(outcomes), *self._signed(outcomes)])
             # Do not wait: uncommitted commands are decided again, and accepted ones stay accepted.
             self._inbox.commit_async()
@@ -114,6 +116,21 @@ class Intake:
         self._send_unsent()
         count, self._waiting = len(self._waiting), []
         return count
+
+    def _outcomes(self) -> list[Outcome]:
+        """Return the outcome of each command; on a party's own topic only its own are decided."""
+        refused: dict[int, Outcome] = {}
+        by_party: dict[str, list[int]] = {}
+        raws = [messages.command(each) for each in self._waiting]
+        for index, each in enumerate(self._waiting):
+            if party := self._topics.party_of(each.topic):
+                by_party.setdefault(party, []).append(index)
+        for party, indexes in by_party.items():
+            found = senders.refusals(_sender(party), [raws[index] for index in indexes])
+            refused |= {indexes[place]: outcome for place, outcome in found.items()}
+        rest = [raw for index, raw in enumerate(raws) if index not in refused]
+        decided = iter(decide(self._writer, rest) if rest else ())
+        return [refused.get(index) or next(decided) for index in range(len(raws))]
 
     def _send_unsent(self) -> None:
         """Send the refusals of commands that had waited, whichever process refused them."""
@@ -166,6 +183,10 @@ class Intake:
         behind += len(self._waiting)
         oldest = min((each.timestamp for each in self._waiting), default=0) / 1000
         return Lag(behind, max(0.0, time() - oldest) if oldest else 0.0)
+
+
+def _sender(party: str) -> Identity:
+    return Identity(Role.SERVICE, party, party, SCOPES[Role.SERVICE])
 
 
 def decide(writer: GroupCommit, raws: Sequence[bytes]) -> list[Outcome]:

@@ -105,7 +105,7 @@ AUDIT = (
 )
 """The order of the commands of `accord audit`."""
 
-KEYS = ("create", "list", "rotate", "revoke")
+KEYS = ("create", "list", "rotate", "revoke", "broker-user")
 """The order of the commands of `accord keys`."""
 
 

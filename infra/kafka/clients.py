@@ -1,5 +1,6 @@
 """The Kafka clients: one producer and one consumer, with their settings, for all processes."""
 
+import re
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
@@ -184,14 +185,18 @@ def unready_reasons(cluster: Cluster) -> list[str]:
     return [f"no broker answers at {cluster.address}"]
 
 
-def consumer(cluster: Cluster, topic: str, group: str) -> KafkaConsumer:
-    """Return a member of a group. It reads a topic from its start, and never commits by itself.
+FOUND_WITHIN = 5
+"""Seconds in which a consumer finds a topic that was made after it started."""
 
-    It skips messages of aborted transactions: their sender has withdrawn them.
+
+def consumer(cluster: Cluster, topic: str, group: str) -> KafkaConsumer:
+    """Return a member of a group. It reads a topic and those below it, whose names follow a dot.
+
+    It reads them from their start, and never commits by itself. It skips messages of aborted
+    transactions: their sender has withdrawn them.
     """
     lenient.apply()
-    return KafkaConsumer(
-        topic,
+    made = KafkaConsumer(
         **cluster.client(),
         group_id=group,
         bootstrap_timeout_ms=ACKNOWLEDGED_WITHIN * 1000,
@@ -204,4 +209,7 @@ def consumer(cluster: Cluster, topic: str, group: str) -> KafkaConsumer:
         fetch_max_wait_ms=25,
         max_partition_fetch_bytes=LARGEST,
         allow_auto_create_topics=False,
+        metadata_max_age_ms=FOUND_WITHIN * 1000,
     )
+    made.subscribe(pattern=rf"^{re.escape(topic)}(\..+)?$")
+    return made

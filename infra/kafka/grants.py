@@ -1,6 +1,7 @@
 """Who may do what on a broker that checks rights: a user for each service, and its grants."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Final
 
 from kafka.admin import (
@@ -39,19 +40,31 @@ def grant(cluster: Cluster, topics: Topics, passwords: Mapping[str, str]) -> lis
         for service, password in passwords.items()
         if service in _ACTS
     }
-    admin = admin_of(cluster)
-    try:
+    _apply(cluster, users, [*_grants(topics)])
+    return sorted(users)
+
+
+def grant_party(cluster: Cluster, topics: Topics, party: str, password: str) -> str:
+    """Make the user of a party, who may send commands on the party's own topic and nothing else.
+
+    Returns its name. An existing user gets the password. Raises as `grant` does.
+    """
+    user = topics.user(f"party-{party}")
+    topic = topics.commands_of(party)
+    _apply(cluster, {user: password}, [*_on(ResourceType.TOPIC, topic, user, _WRITE)])
+    return user
+
+
+def _apply(cluster: Cluster, users: Mapping[str, str], granted: Sequence[ACL]) -> None:
+    with closing(admin_of(cluster)) as admin:
         made = admin.alter_user_scram_credentials(
             [UserScramCredentialUpsertion(name, MECHANISM, word) for name, word in users.items()]
         )
-        granted = admin.create_acls([*_grants(topics)])
-    finally:
-        admin.close()
+        results = admin.create_acls(granted)
     failed = [f"{name}: {error}" for name, error in made.items() if error]
-    failed += [str(error) for error in granted["failed"]]
+    failed += [str(error) for error in results["failed"]]
     if failed:
         raise NotGranted("; ".join(failed))
-    return sorted(users)
 
 
 _READ: Final = (ACLOperation.READ, ACLOperation.DESCRIBE)
@@ -83,14 +96,21 @@ def _grants(topics: Topics) -> Iterator[ACL]:
         if service in LEADERS:
             role = topics.transactional_id(service)
             yield from _on(ResourceType.TRANSACTIONAL_ID, role, user, _WRITE)
+    intake = topics.user("intake")
     # It warns of a topic whose commands are compressed.
     configs = (ACLOperation.DESCRIBE_CONFIGS,)
-    yield from _on(ResourceType.TOPIC, topics.commands, topics.user("intake"), configs)
+    yield from _on(ResourceType.TOPIC, topics.commands, intake, configs)
+    below = ACLResourcePatternType.PREFIXED
+    yield from _on(ResourceType.TOPIC, f"{topics.commands}.", intake, _READ, below)
 
 
 def _on(
-    kind: ResourceType, name: str, user: str, operations: tuple[ACLOperation, ...]
+    kind: ResourceType,
+    name: str,
+    user: str,
+    operations: tuple[ACLOperation, ...],
+    how: ACLResourcePatternType = ACLResourcePatternType.LITERAL,
 ) -> Iterator[ACL]:
-    pattern = ResourcePattern(kind, name, ACLResourcePatternType.LITERAL)
+    pattern = ResourcePattern(kind, name, how)
     for each in operations:
         yield ACL(f"User:{user}", "*", each, ACLPermissionType.ALLOW, pattern)

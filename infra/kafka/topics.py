@@ -1,5 +1,7 @@
 """The topics: their names, their retention, and how they are created."""
 
+from collections.abc import Mapping
+from contextlib import closing
 from typing import Final
 
 from kafka import KafkaAdminClient
@@ -59,6 +61,15 @@ class Topics:
         ) = (f"{prefix}.{name}" for name in KEPT)
         self.intake, self.projector = f"{prefix}-intake", f"{prefix}-projector"
 
+    def commands_of(self, party: str) -> str:
+        """Return the topic on which a party sends its own commands, and nobody else does."""
+        return f"{self.commands}.{party}"
+
+    def party_of(self, topic: str) -> str | None:
+        """Return the party whose topic of commands it is; None for a topic of the operator."""
+        own = topic.removeprefix(f"{self.commands}.")
+        return None if own == topic else own
+
     def user(self, service: str) -> str:
         """Return the user as which a service logs in to a broker that checks rights."""
         return f"{self.prefix}-{service}"
@@ -78,16 +89,35 @@ def create(
     another number is asked for, or if the topic of commands keeps them compressed, and kafka's
     `KafkaError` if the broker cannot be reached.
     """
+    wanted = {f"{prefix}.{name}": kept for name, kept in KEPT.items()}
+    return _created(cluster, wanted, partitions, replicas)
+
+
+def create_for(cluster: Cluster, topics: Topics, party: str, replicas: int = 1) -> list[str]:
+    """Create a party's topic of commands, as the shared one is; return its name if it was missing.
+
+    Raises as `create` does.
+    """
+    with closing(admin_of(cluster)) as admin:
+        (shared,) = admin.describe_topics([topics.commands])
+    wanted = {topics.commands_of(party): KEPT["commands"]}
+    return _created(cluster, wanted, len(shared["partitions"]), replicas)
+
+
+def _created(
+    cluster: Cluster,
+    wanted: Mapping[str, Mapping[str, str]],
+    partitions: int,
+    replicas: int,
+) -> list[str]:
     admin = admin_of(cluster)
     try:
-        wanted = {f"{prefix}.{name}": kept for name, kept in KEPT.items()}
         existing = wanted.keys() & set(admin.list_topics())
         missing = [name for name in wanted if name not in existing]
         _check(admin, existing, partitions)
-        if (commands := Topics(prefix).commands) in existing and (
-            wrong := _packed(admin, commands)
-        ):
-            raise TopicsDiffer(wrong)
+        for commands in sorted(existing):
+            if wanted[commands] is KEPT["commands"] and (wrong := _packed(admin, commands)):
+                raise TopicsDiffer(wrong)
         if missing:
             # An acknowledged message is on all replicas but one, if there are several.
             synced = {"min.insync.replicas": str(max(1, replicas - 1))}
@@ -96,7 +126,7 @@ def create(
                     name: {
                         "num_partitions": partitions,
                         "replication_factor": replicas,
-                        "configs": wanted[name] | synced,
+                        "configs": {**wanted[name], **synced},
                     }
                     for name in missing
                 },

@@ -335,6 +335,28 @@ def test_a_user_that_has_no_grants_reads_and_writes_nothing(
             read_values(inbox, 1)
 
 
+def test_a_party_sends_commands_on_its_own_topic_and_reads_nothing(
+    encrypted: Encrypted, granted: Topics
+) -> None:
+    assert topics.create_for(encrypted.admin, granted, "acme") == [granted.commands_of("acme")]
+    assert topics.create_for(encrypted.admin, granted, "acme") == []
+    topics.create_for(encrypted.admin, granted, "north")
+    user = grants.grant_party(encrypted.admin, granted, "acme", WORD)
+    acme = encrypted.cluster("SCRAM-SHA-512", user)
+
+    with Producer(acme) as producer:
+        producer.send([Message(granted.commands_of("acme"), "acme-north", b"{}", [])])
+    for topic in (granted.commands, granted.commands_of("north"), granted.events):
+        with Producer(acme) as producer, pytest.raises(KafkaError):
+            producer.send([Message(topic, "acme-north", b"{}", [])])
+    for topic in (granted.commands_of("acme"), granted.events, granted.alerts):
+        with closing(consumer(acme, topic, granted.intake)) as inbox, pytest.raises(KafkaError):
+            read_values(inbox, 1)
+    intake = as_service(encrypted, granted, "intake")
+    with closing(consumer(intake, granted.commands, granted.intake)) as inbox:
+        assert read_values(inbox, 1) == [b"{}"]
+
+
 def test_grants_that_exist_stay_and_a_password_is_replaced(
     encrypted: Encrypted, granted: Topics
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 from uuid import uuid4
 
+import orjson
 import pytest
 from kafka import KafkaProducer
 
@@ -20,6 +21,7 @@ from infra.kafka.cluster import Cluster
 from infra.kafka.topics import Topics
 from infra.settings import Settings
 from tests.infra.messages import beginning
+from tests.infra.test_kafka import all_of
 from tests.parts import PATIENT, Reachable, missing_part
 
 SECONDS = 20
@@ -115,3 +117,19 @@ def test_a_service_may_compress_its_commands(door: Door, codec: str) -> None:
     )
 
     assert door.begun("packed")
+
+
+def test_on_the_topic_of_a_party_only_its_own_commands_are_decided(door: Door) -> None:
+    for topic, name in (("north", "foreign"), ("growthos", "own")):
+        topics.create_for(Cluster(door.broker.address), door.names, topic)
+        door.service.send(door.names.commands_of(topic), key=b"x", value=beginning(name))
+    door.service.flush(10)
+    taken, deadline = 0, monotonic() + SECONDS
+    while taken < 2 and monotonic() < deadline:
+        taken += door.intake.step()
+
+    (told,) = all_of(door.broker.address, door.names.rejected, 1)
+    assert dict(told.headers)["ce_subject"] == b"foreign"
+    assert orjson.loads(told.value)["rule"] == "not-your-party"
+    assert [*door.accord.history.partnerships()] == ["own"]
+    assert [*door.accord.history.refusals(None)] == []
