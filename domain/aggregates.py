@@ -211,4 +211,5 @@ def rules_act(cause: Act) -> Act:
 carry_out = partnerships.carry_out
 follows = adoption.follows
 next_due = deadlines.due
+after_passing = deadlines.after_passing
 passed = deadlines.passed

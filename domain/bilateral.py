@@ -177,8 +177,9 @@ class BilateralAgreement(Event, abstract=True):
     """The event that a proposal was answered with another, if there is one."""
     name: ClassVar[str]
     """What is agreed, as the commands name it."""
-    in_partnership: ClassVar[bool]
-    """Whether the partnership's own stream decides its commands."""
+    where: ClassVar[str | None]
+    """The field that names its deal or its dispute; None where the partnership's own stream decides
+    its commands."""
     called: ClassVar[str]
     identity: ClassVar[tuple[str, ...]]
     counted: ClassVar[str | None]
@@ -204,7 +205,7 @@ class BilateralAgreement(Event, abstract=True):
         **_: object,
     ) -> None:
         """Make the commands and the events, once the fields are known."""
-        cls.name, cls.in_partnership = name, base is None
+        cls.name, cls.where = name, next(iter(base.model_fields)) if base else None
         cls.called, cls.identity, cls.counted = called, identity, counted
         content: dict[str, Any] = {
             field_: (info.annotation, info)
@@ -243,6 +244,14 @@ class BilateralAgreement(Event, abstract=True):
     def replaces_earlier(cls) -> bool:
         """Whether an agreement takes the place of the one before it of the same identity."""
         return cls.counted == "agreed_version"
+
+    @classmethod
+    def within(cls, event: Event) -> str | None:
+        """Return the deal or the dispute of a proposal or an agreement, as `deal/D-1`.
+
+        None for one of the partnership itself.
+        """
+        return f"{cls.where}/{getattr(event, cls.where)}" if cls.where else None
 
     @property
     def proposal_ref(self) -> str | None:
@@ -460,6 +469,14 @@ class BilateralAgreements:
                 agreements=kinds,
             )
         return still[0]
+
+    def lapse(self, agreed: str | None, reason: str, within: str | None = None) -> list[Event]:
+        """Return an event for each open proposal but the one that is agreed: it has lapsed."""
+        return [
+            ProposalLapsed(agreement=kind.name, proposal=name, within=within, reason=reason)
+            for kind, name, each in self.every_proposal()
+            if each.is_open and name != agreed
+        ]
 
     def every_proposal(self) -> Iterator[tuple[type[BilateralAgreement], str, Proposal]]:
         """Yield every proposal with its kind and its identifier, by kind and in order."""

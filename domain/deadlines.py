@@ -14,7 +14,17 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
 
-from domain import health, markets, priors, scaling, settlement, sharing  # noqa: F401 - agreements
+from domain import (  # noqa: F401 - agreements
+    dispute,
+    health,
+    markets,
+    merge,
+    priors,
+    referral,
+    scaling,
+    settlement,
+    sharing,
+)
 from domain.adoption import PartnershipAdopted
 from domain.agreement import CommercialTermsAgreed
 from domain.bilateral import (
@@ -51,6 +61,7 @@ from domain.exit import (
     ExitWithdrawn,
     PartnershipExited,
 )
+from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.exploration import ExplorationClosed
 from domain.health import ComplianceAudited, HealthCheckRecorded
 from domain.kernel import Act, Event
@@ -343,14 +354,42 @@ def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN40
     kind = event.agreement
     day = terms.day(act.occurred_at)
     last = terms.answer_until(day)
-    ref = answer_ref(kind.name, getattr(event, kind.called))
+    ref = answer_ref(kind.name, getattr(event, kind.called), kind.within(event))
     deadline = _end_of_day(DeadlineKind.ANSWER, ref, last, terms)
     return deadline._replace(since=act.occurred_at, asked_by=act.party)
 
 
-def answer_ref(agreement: str, proposal: str) -> str:
-    """Return the `ref` of the answer to a proposal: `Charter/charter-1`."""
-    return f"{agreement}/{proposal}"
+def _start(
+    event: HypothesisRegistered, act: Act, terms: TermsByDay, _: Deadlines
+) -> Iterator[Deadline]:
+    """Yield by when a pilot is started, once two parties have agreed terms."""
+    if terms.is_agreed:
+        last = terms.answer_until(terms.day(act.occurred_at))
+        deadline = _end_of_day(DeadlineKind.ANSWER, _pilot(event.experiment), last, terms)
+        yield deadline._replace(since=act.occurred_at, asked_by=act.party)
+
+
+def _pilot(experiment: str) -> str:
+    return answer_ref(HYPOTHESIS, experiment, f"experiment/{experiment}")
+
+
+def answer_ref(agreement: str, proposal: str, within: str | None = None) -> str:
+    """Return the `ref` of the answer to a proposal: `Charter/charter-1`, `Merge/m-1/deal/D-1`."""
+    return "/".join([agreement, proposal, *([within] if within else [])])
+
+
+def is_of_another_stream(deadline: Deadline) -> bool:
+    """Whether it is the answer to a proposal on a deal, a dispute or an experiment.
+
+    The partnership's own stream has no event that opens it.
+    """
+    return deadline.kind is DeadlineKind.ANSWER and deadline.ref.count("/") > 1
+
+
+def proposal_words(ref: str) -> str:
+    """Return the proposal that an answer is to, as words: `m-1 of deal D-1`."""
+    _, proposal, *within = ref.split("/")
+    return f"{proposal} of {' '.join(within)}" if within else proposal
 
 
 def cadence_of(event: Event) -> str:
@@ -537,18 +576,21 @@ _REVIEW_REPLACED = (
 
 # --- answers -----------------------------------------------------------------------------------
 
-_AGREEMENTS: Final = tuple(
-    each for each in BilateralAgreement.__subclasses__() if each.in_partnership
-)
-"""The kinds of agreement of the partnership's own stream; the modules above define them all."""
+_AGREEMENTS: Final = tuple(BilateralAgreement.__subclasses__())
+"""The kinds of agreement; the modules above define them all."""
 
 _COUNTERED: Final = tuple(each.countered for each in _AGREEMENTS if each.countered is not None)
 _PROPOSED: Final = (*(each.proposed for each in _AGREEMENTS), *_COUNTERED)
 
+ASKED_ELSEWHERE: Final[frozenset[type[Event]]] = frozenset(
+    {HypothesisRegistered, *(each.proposed for each in _AGREEMENTS if each.where)}
+)
+"""The events of deals, disputes and experiments that ask for an answer."""
+
 
 def _agreed(event: BilateralAgreement) -> str | None:
     ref = event.proposal_ref
-    return None if ref is None else answer_ref(event.name, ref)
+    return None if ref is None else answer_ref(event.name, ref, event.within(event))
 
 
 def _agreed_text(event: BilateralAgreement) -> str:
@@ -556,7 +598,7 @@ def _agreed_text(event: BilateralAgreement) -> str:
 
 
 def _countered(event: Any) -> str:  # noqa: ANN401 - made
-    return answer_ref(event.agreement.name, event.counters)
+    return answer_ref(event.agreement.name, event.counters, event.agreement.within(event))
 
 
 def _countered_text(event: Any) -> str:  # noqa: ANN401 - made
@@ -840,7 +882,10 @@ RULES = (
     ),
     DeadlineRule(
         DeadlineKind.ANSWER,
-        opened_by=tuple(_opens(each, _answer) for each in _PROPOSED),
+        opened_by=(
+            *(_opens(each, _answer) for each in _PROPOSED),
+            _opens_several(HypothesisRegistered, _start),
+        ),
         passing=_passes(DeadlineKind.ANSWER),
         closed_by=(
             *(_closes(each, _agreed, _agreed_text) for each in _AGREEMENTS),
@@ -848,17 +893,22 @@ RULES = (
             *(
                 _closes(
                     each,
-                    lambda e: answer_ref(e.agreement, e.proposal),
+                    lambda e: answer_ref(e.agreement, e.proposal, e.within),
                     lambda e: f"Proposal {e.proposal} was {_ended(e)}: {e.reason}",
                 )
                 for each in (ProposalDeclined, ProposalWithdrawn, ProposalLapsed)
+            ),
+            _closes(
+                PilotStarted,
+                lambda e: _pilot(e.experiment),
+                lambda e: f"The pilot of experiment {e.experiment} was started.",
             ),
         ),
         alert=DeadlineAlert(
             "answer-overdue",
             "a proposal is answered in the agreed time",
             Response(Severity.WARNING, "The party that proposed it cannot go on."),
-            lambda e: f"Proposal {e.ref.partition('/')[2]} was not answered in time.",
+            lambda e: f"Proposal {proposal_words(e.ref)} was not answered in time.",
         ),
         reminds_of="The answer to proposal {ref} is due by {day}.",
     ),
@@ -968,7 +1018,7 @@ def reminder_text(event: ReminderGiven) -> str:
     if event.kind is DeadlineKind.CADENCE:
         ref = cadence_words(ref)
     elif event.kind is DeadlineKind.ANSWER:
-        ref = ref.partition("/")[2]
+        ref = proposal_words(ref)
     return (_RULES[event.kind].reminds_of or "{ref} is due on {day}.").format(
         ref=ref, day=event.due
     )
@@ -1009,6 +1059,13 @@ def _with_reminder(deadline: Deadline, act: Act, terms: TermsByDay) -> Deadline:
 def _reminded(deadlines: Deadlines, id: str) -> Deadlines:
     known = deadlines.get(id)
     return {**deadlines, id: known._replace(remind_at=None)} if known else deadlines
+
+
+def after_passing(deadlines: Deadlines, passing: Deadline) -> Deadlines:
+    """Return deadlines after one of them passed, or was reminded of."""
+    if passing.kind is DeadlineKind.REMINDER:
+        return _reminded(deadlines, passing.ref)
+    return {key: each for key, each in deadlines.items() if key != passing.id}
 
 
 def overdue(passed_before: Deadlines, open_before: Deadlines, event: Event) -> Deadlines:

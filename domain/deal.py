@@ -115,10 +115,7 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
         case AttributeReferral():
             return attribute(command, state, act, referral)
         case BilateralCommand():
-            context = (
-                MergeContext(state, into, ledger) if command.agreement is DealsMerged else agreed
-            )
-            return state.agreements.decide(command, context, act, f"deal {command.deal}")
+            return agree(command, state, act, agreed, MergeContext(state, into, ledger))
         case QualifyLead():
             return take_step(Step.QUALIFIED, LeadQualified.of(command), state, act)
         case CreateOpportunity():
@@ -143,6 +140,24 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
             return correct(command, state, act)
         case _:
             assert_never(command)  # type: ignore[arg-type] # DealCommand is closed by this module
+
+
+def agree(
+    command: BilateralCommand, state: Deal, act: Act, agreed: Agreed, merges: MergeContext
+) -> list[Event]:
+    """Decide a command on an agreement of a deal. What waits on a duplicate lapses with it."""
+    context = merges if command.agreement is DealsMerged else agreed
+    where = command.substream()
+    decided = state.agreements.decide(command, context, act, where.replace("/", " "))
+    lapsed = [
+        event
+        for each in decided
+        if isinstance(each, DealsMerged)
+        for event in state.agreements.lapse(
+            each.proposal, f"Deal {each.deal} was merged into {each.into}.", where
+        )
+    ]
+    return [*decided, *lapsed]
 
 
 def _check(command: DealCommand, act: Act, parties: tuple[str, ...]) -> None:

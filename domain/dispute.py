@@ -242,11 +242,26 @@ def decide(
             return mediate(command, state)
         case BilateralCommand():
             waits_in = f"dispute {command.dispute}" if state.resolved is None else None
-            return state.agreements.decide(command, state, act, waits_in)
+            return _with_lapsed(state, state.agreements.decide(command, state, act, waits_in))
         case WithdrawDispute():
-            return withdraw(command, state, act)
+            return _with_lapsed(state, withdraw(command, state, act))
         case _:
             assert_never(command)  # type: ignore[arg-type] # closed by this module
+
+
+def _with_lapsed(state: Dispute, decided: list[Event]) -> list[Event]:
+    """Return what was decided, and that the other open proposals lapse if the dispute ends."""
+    lapsed = [
+        event
+        for each in decided
+        if isinstance(each, DisputeResolved)
+        for event in state.agreements.lapse(
+            each.proposal,
+            f"Dispute {each.dispute} was {each.outcome}.",
+            f"dispute/{each.dispute}",
+        )
+    ]
+    return [*decided, *lapsed]
 
 
 def open_(

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from functools import cache
+from typing import Annotated, Any, Final, get_args
 
 from pydantic import (
     AfterValidator,
@@ -207,6 +208,20 @@ Text = Annotated[
 @dataclass(frozen=True, slots=True)
 class Personal:
     """Marks a field that names a person. The recorded event has a commitment to the name."""
+
+
+@cache
+def personal(model: type[Value]) -> tuple[str, ...]:
+    """Return the names of those fields of a command or an event that name people."""
+    return tuple(
+        name
+        for name, field_ in model.model_fields.items()
+        if any(
+            isinstance(each, Personal)
+            for marked in (field_, *get_args(field_.annotation))
+            for each in getattr(marked, "metadata", getattr(marked, "__metadata__", ()))
+        )
+    )
 
 
 PersonName = Annotated[Text, Personal()]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain import deadlines as time
-from domain.deadlines import Deadline
+from domain.deadlines import Deadline, Deadlines
 from domain.exit import terms_after
 from domain.recorded import Recorded
 from domain.terms_by_day import TermsByDay
@@ -36,15 +36,23 @@ class OverdueDeadlines:
     """In the order in which they passed."""
 
 
-def keys(recorded: Recorded) -> tuple[str, ...]:
-    """Return all rows, for events of the partnership's own stream."""
-    return (OPEN, OVERDUE, TERMS) if recorded.stream == recorded.partnership else ()
+def keys(_: Recorded) -> tuple[str, ...]:
+    """Return all rows."""
+    return (OPEN, OVERDUE, TERMS)
+
+
+def of_other_streams(rows: Rows) -> Deadlines:
+    """Return the open deadlines that the partnership's own stream does not open, by identifier.
+
+    They are the answers to proposals on deals, disputes and experiments.
+    """
+    row: OpenDeadlines | None = rows.get(OPEN)
+    found = filter(time.is_of_another_stream, row.open if row else ())
+    return {each.id: each for each in found}
 
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
     """Open and close deadlines as the domain does."""
-    if recorded.stream != recorded.partnership:
-        return NOTHING
     row: OpenDeadlines | None = rows.get(OPEN)
     agreed: TermsByDay = rows.get(TERMS) or TermsByDay()
     terms = terms_after(agreed, recorded.event)
@@ -72,6 +80,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED,
-    version=8,
+    version=9,
     row_type=lambda key: _ROWS[key],
 )

@@ -19,7 +19,9 @@ from domain.exploration import ExplorationClosed
 from domain.formation import AgreementDrafted, AgreementSigned
 from domain.kernel import Event
 from domain.recorded import Recorded
+from domain.values import personal
 from projections.fold import NOTHING, Change, Projection, Rows
+from projections.timeline import in_terms, words
 
 OPEN: Final = "open"
 """The key of the one row."""
@@ -40,6 +42,8 @@ class OpenProposal:
     """The deal, the dispute or the experiment that it belongs to: `dispute/Q-1`."""
     closes: str = ""
     """The deadline that an acceptance closes, as its id: `issue/I-1`."""
+    text: str = ""
+    """What its author did, as a sentence without its subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class OpenProposals:
     open: tuple[OpenProposal, ...] = ()
     """In the order in which they were made."""
     unsigned: Unsigned | None = None
+    substreams: tuple[str, ...] = ()
+    """The deals and disputes on which anything was ever proposed."""
 
 
 def keys(_: Recorded) -> tuple[str, ...]:
@@ -68,14 +74,22 @@ def keys(_: Recorded) -> tuple[str, ...]:
 def apply(rows: Rows, recorded: Recorded) -> Change:
     """Add a proposal, or take away one that was answered or withdrawn."""
     row: OpenProposals = rows.get(OPEN) or OpenProposals()
+    made = _made(recorded)
     after = replace(
         row,
-        open=tuple(each for each in row.open if not _ends(recorded, each)) + _made(recorded),
+        open=tuple(each for each in row.open if not _ends(recorded, each)) + made,
         unsigned=_unsigned(row.unsigned, recorded),
+        substreams=_with_substreams(row.substreams, made),
     )
     if after == row:
         return NOTHING
     return Change({OPEN: after if after != OpenProposals() else None}, [])
+
+
+def _with_substreams(known: tuple[str, ...], made: tuple[OpenProposal, ...]) -> tuple[str, ...]:
+    proposed = (each.substream for each in made if each.agreement != HYPOTHESIS)
+    new = tuple(each for each in proposed if each not in {"", *known})
+    return (*known, *new) if new else known
 
 
 def _substream(recorded: Recorded) -> str:
@@ -93,7 +107,14 @@ def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
         case _:
             return ()
     substream = _substream(recorded)
-    return (OpenProposal(kind, name, act.party, act.occurred_at, substream, _closes(event)),)
+    closes, text = _closes(event), _text(event)
+    return (OpenProposal(kind, name, act.party, act.occurred_at, substream, closes, text),)
+
+
+def _text(event: Event) -> str:
+    """Return what is proposed in words, without people: rows have no names."""
+    unnamed = event.model_copy(update=dict.fromkeys(personal(type(event)), "a person"))
+    return "; ".join((words(unnamed), *in_terms(event)))
 
 
 def _closes(event: Any) -> str:  # noqa: ANN401 - events that are made
@@ -165,5 +186,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=3, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=4, row_type=lambda _: OpenProposals
 )

@@ -4,7 +4,7 @@ An item is a pure function of one recorded event, so it is computed when it is s
 stored.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,7 +49,7 @@ from domain.deadlines import DeadlineKind
 from domain.declarations import Changeable
 from domain.kernel import Event
 from domain.recorded import Recorded
-from domain.terms import Assets
+from domain.terms import Assets, describe
 
 Words = Callable[[Any], str]
 """Returns the rest of a sentence whose subject is the party."""
@@ -535,3 +535,14 @@ def words(event: Event) -> str:
     if isinstance(event, Changeable) and event.change_reason is not None:
         return f"{found}; changed, because: {event.change_reason}"
     return found
+
+
+def in_terms(proposed: Event) -> Iterator[str]:
+    """Yield what proposed terms change and from when, in words; nothing for another proposal."""
+    if not isinstance(proposed, agreement.TermsProposed | agreement.TermsCountered):
+        return
+    until = f" until {proposed.until}" if proposed.until else ""
+    yield f"from {proposed.effective_from}{until}"
+    if changed := proposed.frame and proposed.frame.given():
+        yield f"frame: {', '.join(changed)}"
+    yield from map(describe, proposed.items or ())

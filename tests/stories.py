@@ -15,7 +15,7 @@ import pytest
 from domain import aggregates
 from domain.aggregates import State, initial, stream_of
 from domain.bilateral import ProposeBilateral
-from domain.deadlines import Deadline
+from domain.deadlines import ASKED_ELSEWHERE, Deadlines
 from domain.deal_record import Deal
 from domain.examples import Step
 from domain.experiment import Experiment
@@ -26,6 +26,7 @@ from domain.settlement import Ledger
 from infra.answers.problems import catalogue
 from projections.breaches import Judged, judge
 from projections.counted import DealChange, facts_of
+from projections.deadlines import DEADLINES, of_other_streams
 from projections.fold import replay
 from projections.settlement import SETTLEMENT, ledger, silences
 
@@ -142,18 +143,20 @@ class Story:
         assert now >= self.now, "a story does not run backwards"
         self.now = now
         recorded: list[Event] = []
-        open_ = self._silences()
-        while due := aggregates.next_due({**self.partnership.deadlines, **open_}, now):
-            open_.pop(due.id, None)
+        others = self._deadlines_of_other_streams()
+        while due := aggregates.next_due({**self.partnership.deadlines, **others}, now):
+            others = aggregates.after_passing(others, due)
             events = aggregates.passed(due)
             recorded += events
             recorded += self._record(self.id, events, aggregates.clock_act(due.due, now))
         return recorded
 
-    def _silences(self) -> dict[str, Deadline]:
+    def _deadlines_of_other_streams(self) -> Deadlines:
+        asked = any(type(each.event) in ASKED_ELSEWHERE for each in self.history)
+        answers = of_other_streams(replay(DEADLINES, self.history).rows) if asked else {}
         if self.partnership.context.terms.silence is None:
-            return {}
-        return {**silences(replay(SETTLEMENT, self.history).rows)}
+            return answers
+        return {**silences(replay(SETTLEMENT, self.history).rows), **answers}
 
     def _record(self, stream: str, events: list[Event], act: Act) -> list[Event]:
         """Record events, and give what agreed rules had recorded because of them."""

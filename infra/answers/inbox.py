@@ -46,7 +46,7 @@ from infra.answers import cursors
 from infra.answers.logs import NOW, AsOf, of_each, row_of_each, sight_of, size_of, whole_log
 from infra.answers.members import PAGE, names_of
 from infra.answers.question import Item, Page, Paging, Parameter, Question
-from infra.answers.text import Block, Line, Remark, agreement_words
+from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from infra.store.history import partnerships
@@ -338,9 +338,9 @@ def _of_proposal(rows: _Rows, proposal: OpenProposal) -> Iterator[InboxItem]:
 
 
 def _proposed(proposal: OpenProposal) -> str:
-    what = f"{agreement_words(proposal.agreement)} {proposal.proposal}"
-    where = f" in {proposal.substream}" if proposal.substream else ""
-    return f"{proposal.party} proposed {what}{where}."
+    where = f" of {proposal.substream.replace('/', ' ')}" if proposal.substream else ""
+    what = proposal.text.removesuffix(".")
+    return f"{proposal.party} {what} (proposal {proposal.proposal}{where})."
 
 
 def _answers(rows: _Rows, party: str, proposal: OpenProposal) -> Iterator[EventToSend]:

@@ -257,6 +257,8 @@ class ProposalState(StrEnum):
     """The other party answered it with another proposal."""
     WITHDRAWN = "withdrawn"
     """Its party took it back."""
+    LAPSED = "lapsed"
+    """What it was about was settled otherwise."""
 
 
 class ProposalSummary(Item):
@@ -264,6 +266,8 @@ class ProposalSummary(Item):
 
     proposal: str
     """The identifier that its author gave."""
+    within: str | None
+    """The deal, the dispute or the experiment that it belongs to; null for the partnership."""
     type: str
     """The event that recorded it, such as ``RenewalProposed``."""
     content: dict[str, JsonValue]
@@ -275,7 +279,7 @@ class ProposalSummary(Item):
     proposed_at: datetime
     """When it was made."""
     state: ProposalState
-    """Whether it is open, accepted, declined, countered or withdrawn."""
+    """Whether it is open, accepted, declined, countered or withdrawn, or has lapsed."""
     in_force: bool
     """Whether it was accepted, and no later agreement replaced it."""
     answered_by: str | None
@@ -284,7 +288,7 @@ class ProposalSummary(Item):
     answered_at: datetime | None
     """When that was; null while it is open."""
     reason: str | None
-    """Why it was declined or withdrawn."""
+    """Why it was declined or withdrawn, or has lapsed."""
 
 
 class BreachSummary(Item):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final, NamedTuple, TypeVar
 
-from domain import dispute, exploration, partnership
+from domain import aggregates, dispute, exploration, partnership
 from domain.adoption import PartnershipAdopted, parts_of
 from domain.agreement import TermsCountered, TermsProposed
 from domain.bilateral import (
@@ -21,6 +21,7 @@ from domain.budgets import budgets
 from domain.charter import Charter
 from domain.consent import Proposal
 from domain.deadlines import DeadlineKind, DeadlinePassed
+from domain.deal_record import Deal
 from domain.declarations import Declarations
 from domain.dispute import EvidenceSubmitted
 from domain.execution import (
@@ -45,6 +46,7 @@ from domain.execution import (
     TrainingCompleted,
 )
 from domain.exit import AssetsDispositioned, Exit, ExitAgreed, ExitNoticeGiven
+from domain.experiment import Experiment, PilotStarted
 from domain.exploration import (
     AudienceOverlapMeasured,
     CandidateApproached,
@@ -90,10 +92,20 @@ from domain.recorded import Recorded
 from domain.renewal import AnnualReviewHeld
 from domain.settlement import RateObjected, RatePublished
 from domain.sharing import DataSharingAgreed
-from domain.terms import describe, restarted
+from domain.terms import restarted
 from domain.terms_by_day import TermsByDay
 from domain.values import instant
-from infra.answers.logs import NOW, AsOf, NotFound, extent, own_stream, sight_of, size_of, times_at
+from infra.answers.logs import (
+    NOW,
+    AsOf,
+    NotFound,
+    extent,
+    own_stream,
+    row_of_each,
+    sight_of,
+    size_of,
+    times_at,
+)
 from infra.answers.parameters import PositiveWhole
 from infra.answers.partnership_state import (
     AdoptionSummary,
@@ -124,7 +136,9 @@ from infra.answers.rules import rule_in_words
 from infra.answers.show_text import text
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
-from projections.timeline import words
+from projections import PROPOSALS
+from projections.proposals import OPEN, OpenProposals
+from projections.timeline import in_terms, words
 from projections.visibility import Sight
 
 E = TypeVar("E", bound=Event)
@@ -158,6 +172,7 @@ def ask(
     folded = _Folded.of(map(named, own_stream(history, id, when)), sight)
     state, tasks = folded.state, folded.task_times
     stated, agreements = state.context.declarations, state.context.agreements
+    elsewhere = map(named, when.of(_with_proposals(accord, id)))
     of_disputes = [*map(named, when.of(history.below(f"{id}/dispute")))]
     policy = agreements.latest(CommunicationPolicyAgreed)
     beginning = state.adoption.latest or state.exploration.begun
@@ -194,7 +209,7 @@ def ask(
         actions=tuple(_actions(state, tasks)),
         issues=_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks),
         disputes=tuple(_disputes(of_disputes)),
-        proposals=tuple(_proposals(folded)),
+        proposals=(*_proposals(folded), *_proposals_elsewhere(elsewhere, state)),
         renewal=_renewal(state),
         private=tuple(_private(state)),
         records=_records([*folded.records, *_evidence(of_disputes)]),
@@ -552,23 +567,91 @@ def _disputes(events: Iterable[Recorded]) -> Iterator[DisputeSummary]:
 
 
 def _proposals(folded: _Folded) -> Iterator[ProposalSummary]:
-    state, agreements = folded.state, folded.state.context.agreements
+    agreements = folded.state.context.agreements
     for kind, name, each in agreements.every_proposal():
-        ended = each.withdrawn or each.declined
+        in_force = any(one.proposal_ref == name for one in agreements.of(kind))
         answer = folded.answers.get((kind.wire, name))
-        yield ProposalSummary(
-            proposal=name,
-            type=each.proposed.wire,
-            content=each.proposed.model_dump(mode="json", exclude_none=True),
-            text="; ".join((words(each.proposed), *_of_terms(each.proposed, state))),
-            proposed_by=each.party,
-            proposed_at=each.made_at,
-            state=_state_of(each),
-            in_force=any(one.proposal_ref == name for one in agreements.of(kind)),
-            answered_by=answer.party if answer else None,
-            answered_at=answer.occurred_at if answer else None,
-            reason=ended.reason if isinstance(ended, ProposalEnded) else None,
-        )
+        yield _proposal(name, each, answer, folded.state, in_force=in_force)
+
+
+def _proposal(  # noqa: PLR0913 - what differs between the streams
+    name: str,
+    each: Proposal,
+    answer: Act | None,
+    state: partnership.Partnership,
+    *,
+    in_force: bool,
+    within: str | None = None,
+) -> ProposalSummary:
+    ended = each.withdrawn or each.declined or each.lapsed
+    return ProposalSummary(
+        proposal=name,
+        within=within,
+        type=each.proposed.wire,
+        content=each.proposed.model_dump(mode="json", exclude_none=True),
+        text="; ".join((words(each.proposed), *_of_terms(each.proposed, state))),
+        proposed_by=each.party,
+        proposed_at=each.made_at,
+        state=_state_of(each),
+        in_force=in_force,
+        answered_by=answer.party if answer else None,
+        answered_at=answer.occurred_at if answer else None,
+        reason=ended.reason if isinstance(ended, ProposalEnded) else None,
+    )
+
+
+def _with_proposals(accord: Accord, id: str) -> list[Recorded]:
+    """Return the events of the deals and disputes on which anything was proposed.
+
+    A hypothesis is among them as long as it waits; then its stream has no data of its pilot.
+    """
+    row = row_of_each(accord, PROPOSALS, OPEN, [id]).get(id) or OpenProposals()
+    waiting = (each.substream for each in row.open if each.substream)
+    streams = [f"{id}/{each}" for each in dict.fromkeys((*row.substreams, *waiting))]
+    found = accord.history.streams(streams) if streams else {}
+    return [each for stream in streams for each in found[stream]]
+
+
+def _proposals_elsewhere(
+    events: Iterable[Recorded], state: partnership.Partnership
+) -> Iterator[ProposalSummary]:
+    """Yield the proposals on deals, disputes and experiments."""
+    states: dict[str, aggregates.State] = {}
+    answers: dict[tuple[str, str], Act] = {}
+    for each in events:
+        before = states.get(each.stream) or aggregates.initial(each.stream)
+        states[each.stream] = aggregates.evolve(before, each.event, each.act)
+        if name := _answered_elsewhere(each.event):
+            answers[each.stream, name] = each.act
+    for stream, found in states.items():
+        match found:
+            case Deal() | dispute.Dispute():
+                proposals = [(name, each) for _, name, each in found.agreements.every_proposal()]
+            case Experiment():
+                proposals = [*found.hypotheses.items()]
+            case _:
+                continue
+        for name, proposal in proposals:
+            yield _proposal(
+                name,
+                proposal,
+                answers.get((stream, name)),
+                state,
+                in_force=proposal.accepted,
+                within=stream.partition("/")[2],
+            )
+
+
+def _answered_elsewhere(event: Event) -> str | None:
+    match event:
+        case PilotStarted():
+            return event.experiment
+        case ProposalEnded():
+            return event.proposal
+        case BilateralAgreement():
+            return event.proposal_ref
+        case _:
+            return None
 
 
 def _state_of(proposal: Proposal) -> ProposalState:
@@ -578,6 +661,8 @@ def _state_of(proposal: Proposal) -> ProposalState:
         return ProposalState.WITHDRAWN
     if isinstance(proposal.declined, BilateralCountered):
         return ProposalState.COUNTERED
+    if proposal.lapsed:
+        return ProposalState.LAPSED
     return ProposalState.DECLINED if proposal.declined else ProposalState.OPEN
 
 
@@ -585,11 +670,7 @@ def _of_terms(proposed: Event, state: partnership.Partnership) -> Iterator[str]:
     """Yield what proposed terms change and when, and the counts that start anew, in words."""
     if not isinstance(proposed, TermsProposed | TermsCountered):
         return
-    until = f" until {proposed.until}" if proposed.until else ""
-    yield f"from {proposed.effective_from}{until}"
-    if changed := proposed.frame and proposed.frame.given():
-        yield f"frame: {', '.join(changed)}"
-    yield from map(describe, proposed.items or ())
+    yield from in_terms(proposed)
     day_before = proposed.effective_from - timedelta(days=1)
     yield from restarted(state.context.terms.items(day_before), proposed.items or ())
 

@@ -8,7 +8,7 @@ from domain.agreement import CommercialTermsAgreed
 from domain.attribution import PolicyKind
 from domain.budgets import Budget
 from domain.calendar import in_words
-from domain.deadlines import DeadlineKind, cadence_words
+from domain.deadlines import DeadlineKind, cadence_words, proposal_words
 from domain.execution import (
     ActionAgreed,
     IssueRaised,
@@ -407,24 +407,28 @@ def _state(task: Milestone | Review | Action | Issue, overdue: str, done: str) -
 def _proposal_blocks(proposals: tuple[ProposalSummary, ...]) -> Iterator[Block]:
     """Yield what waits for an answer, what both agreed and when, and what was not agreed."""
     waiting = [
-        (_day(each.proposed_at), each.proposal, each.proposed_by, each.text)
+        (_day(each.proposed_at), _named(each), each.proposed_by, each.text)
         for each in proposals
         if each.state is ProposalState.OPEN
     ]
     yield Table(["SINCE", "ID", "PARTY", "PROPOSAL"], waiting, "waits for an answer", 2)
     agreed = sorted(
-        (_day(each.answered_at), each.proposal, each.proposed_by, each.answered_by or "",
+        (_day(each.answered_at), _named(each), each.proposed_by, each.answered_by or "",
          each.text + ("" if each.in_force else " (replaced since)"))
         for each in proposals
         if each.state is ProposalState.ACCEPTED
     )  # fmt: skip
     yield Table(["AGREED", "ID", "PROPOSED BY", "AGREED BY", "PROPOSAL"], agreed, "agreed", 2)
     ended = [
-        (_day(each.answered_at), each.proposal, each.proposed_by, each.text, _ended(each))
+        (_day(each.answered_at), _named(each), each.proposed_by, each.text, _ended(each))
         for each in proposals
         if each.state not in {ProposalState.OPEN, ProposalState.ACCEPTED}
     ]
     yield Table(["ENDED", "ID", "PARTY", "PROPOSAL", "STATE"], ended, "not agreed", 2)
+
+
+def _named(proposal: ProposalSummary) -> str:
+    return f"{proposal.proposal} ({proposal.within})" if proposal.within else proposal.proposal
 
 
 def _ended(proposal: ProposalSummary) -> str:
@@ -487,8 +491,8 @@ def deadline_words(deadline: OpenDeadline) -> str:
     if deadline.kind is DeadlineKind.CADENCE:
         words = cadence_words(deadline.ref)
     elif deadline.kind is DeadlineKind.ANSWER:
-        agreement, _, proposal = deadline.ref.partition("/")
-        words = f"{agreement_words(agreement)} {proposal}"
+        agreement = deadline.ref.partition("/")[0]
+        words = f"{agreement_words(agreement)} {proposal_words(deadline.ref)}"
     return DEADLINES[deadline.kind].format(words)
 
 

@@ -290,12 +290,12 @@ class Decider:
         """
         now = now or self._context.now
         self._end_waiting(name, now)
-        silences = self.recorder.silences(name, now)
+        others = self.recorder.deadlines_of_other_streams(name, now)
         while deadline := aggregates.next_due(
-            {**self._states.partnership(name).deadlines, **silences}, now
+            {**self._states.partnership(name).deadlines, **others}, now
         ):
             self._pass(name, deadline, deadline.due if self._context.simulated else now)
-            silences.pop(deadline.id, None)
+            others = aggregates.after_passing(others, deadline)
 
     def _pass(self, name: str, deadline: Deadline, recorded_at: datetime) -> None:
         act = aggregates.clock_act(deadline.due, self._states.not_before(name, recorded_at))

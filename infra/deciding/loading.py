@@ -56,6 +56,7 @@ class Loader:
         self._streams: _Cache[tuple[int, State]] = _Cache()
         self._judged: _Cache[Judged] = _Cache()
         self._quiet: _Cache[datetime] = _Cache()
+        self._unasked: _Cache[datetime] = _Cache()
         self._people: _Cache[Pseudonyms] = _Cache()
 
     def states(self, partnerships: Iterable[str], streams: Iterable[str]) -> States:
@@ -120,7 +121,8 @@ class Loader:
     def cached(self, states: States) -> Cached:
         """Return what is cached of the partnerships of these states, and the people of each."""
         people = {name: self._people_of(name, states) for name in states.ends}
-        return Cached(people, self._of(states, self._judged), self._of(states, self._quiet))
+        caches = self._of(states, self._judged), self._of(states, self._quiet)
+        return Cached(people, *caches, self._of(states, self._unasked))
 
     def _of(self, states: States, cache: _Cache[T]) -> dict[str, T]:
         found = {name: cache.get(name, self._known[name]) for name in states.ends}
@@ -161,9 +163,11 @@ class Loader:
             self._judged.put(name, self._known[name], rows)
         for name, moment in recorder.quiet.items():
             self._quiet.put(name, self._known[name], moment)
+        for name, moment in recorder.unasked.items():
+            self._unasked.put(name, self._known[name], moment)
         # Another writer appended events in between.
         self.forget(interleaved)
         self.forget(map(partnership_of, states.unreadable))
-        for cache in (self._streams, self._people, self._judged, self._quiet):
+        for cache in (self._streams, self._people, self._judged, self._quiet, self._unasked):
             cache.evict()
         evict(self._known)

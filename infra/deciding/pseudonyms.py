@@ -22,7 +22,7 @@ import orjson
 
 from domain.kernel import Refused, Value
 from domain.recorded import Recorded
-from domain.values import Personal
+from domain.values import personal
 from infra.deciding.waiting import named_erased_person
 from infra.store.errors import Conflict
 from infra.store.history import History, Kept, Refusal, Writes
@@ -92,20 +92,6 @@ def name_in(partnership: str, key: str, body: bytes) -> str | None:
 
 
 # --- which fields name people ------------------------------------------------------------------
-
-
-@cache
-def personal(model: type[Value]) -> tuple[str, ...]:
-    """Return the names of those fields of a command or an event that name people."""
-    return tuple(
-        name
-        for name, field_ in model.model_fields.items()
-        if any(
-            isinstance(each, Personal)
-            for marked in (field_, *get_args(field_.annotation))
-            for each in getattr(marked, "metadata", getattr(marked, "__metadata__", ()))
-        )
-    )
 
 
 @cache

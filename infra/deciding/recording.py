@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 from domain import aggregates
 from domain.aggregates import State
 from domain.agreement import CommercialTermsAgreed
-from domain.deadlines import Deadline
+from domain.deadlines import ASKED_ELSEWHERE, Deadlines, wake
 from domain.kernel import Act, Event
 from domain.people import PersonErased
 from domain.recorded import Recorded
@@ -25,6 +25,7 @@ from infra.tlog.codec import UnreadableEvent
 from projections.alerts import ALERTS, STATE, AlertsState
 from projections.breaches import CONCERNED, Judged, judge
 from projections.counted import DealChange, facts_of
+from projections.deadlines import DEADLINES, OPEN, TERMS, of_other_streams
 from projections.fold import FoldFailed
 from projections.ledger.rows import AGREED, TOTALS
 from projections.settlement import SETTLEMENT, ledger, silences
@@ -40,6 +41,12 @@ ADOPTION_SOURCE = "accord:adoption"
 
 ADOPTION_ACTOR = "adoption"
 """The actor of these events: nobody acted but those who agreed the adoption."""
+
+_ASKING = ASKED_ELSEWHERE | {CommercialTermsAgreed}
+"""The events that open the answer to a proposal on another stream, or can move its day."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 T = TypeVar("T")
 
@@ -67,6 +74,8 @@ class Cached(NamedTuple):
     """What the rules of each are judged by."""
     quiet: Mapping[str, datetime]
     """The moment before which silence confirms no claim of each."""
+    unasked: Mapping[str, datetime]
+    """The moment before which no answer on another stream of each is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ class _Before:
         recorder.states.restore(self.stream, self.state)
         _put_back(recorder.people, name, self.people)
         _put_back(recorder.judged, name, self.judged)
-        recorder.quiet.pop(name, None)
+        recorder.quiet[name] = recorder.unasked[name] = _AT_ONCE
 
 
 def _put_back(values: dict[str, T], name: str, before: T | None) -> None:
@@ -114,6 +123,7 @@ class Recorder:
         self.people = dict(cached.people)
         self.judged = dict(cached.judged)
         self.quiet = dict(cached.quiet)
+        self.unasked = dict(cached.unasked)
 
     def record(
         self,
@@ -186,7 +196,9 @@ class Recorder:
         if names is not None:
             self._remember(name, names, decided)
         if any(isinstance(each, CommercialTermsAgreed) for each in decided):
-            self.quiet.pop(name, None)  # Other days of silence, or another time zone.
+            self.quiet[name] = _AT_ONCE  # Other days of silence, or another time zone.
+        if any(type(each) in _ASKING for each in decided):
+            self.unasked[name] = _AT_ONCE
         if name in self.judged or self.states.partnership(name).rules:
             self._judge(name, recorded, first, before, cause.trace)
         for each in recorded:
@@ -228,14 +240,27 @@ class Recorder:
                 self.batch.kept.append(pseudonyms.to_forget(name, event.person))
         self.people[name] = people
 
-    # --- silence ---
+    # --- deadlines of other streams ---
 
-    def silences(self, name: str, now: datetime) -> dict[str, Deadline]:
-        """Return the deadlines by which silence has confirmed claims of a partnership by `now`.
+    def deadlines_of_other_streams(self, name: str, now: datetime) -> Deadlines:
+        """Return the deadlines by `now` that the partnership's own stream does not open.
 
-        The caller records them. The ledger's rows have them; they are read only where one can have
-        passed since the last reading.
+        The caller records that they passed. They are read only where one can have passed since the
+        last reading.
         """
+        return {**self._silences(name, now), **self._answers(name, now)}
+
+    def _answers(self, name: str, now: datetime) -> Deadlines:
+        """Return by when proposals on deals, disputes and experiments are answered."""
+        has_others = self.states.ends[name].size > self.states.version(name)
+        if not has_others or now < self.unasked.get(name, now):
+            return {}
+        found = of_other_streams(self._logs.rows(DEADLINES, self._log(name), [OPEN, TERMS]))
+        self.unasked[name] = wake(found.values()) if found else _NEVER
+        return found
+
+    def _silences(self, name: str, now: datetime) -> Deadlines:
+        """Return the deadlines by which silence has confirmed claims of a partnership by `now`."""
         terms = self.states.partnership(name).context.terms
         if terms.silence is None or now < self.quiet.get(name, now):
             return {}

@@ -298,7 +298,7 @@ def test_what_binds_both_can_be_agreed_in_every_running_stage(stage: Stage) -> N
     of_the_exit = {"Completion", "Disposition", "ExitWithdrawal"}
 
     for kind in KINDS:
-        if kind.name not in elsewhere | of_the_exit and kind.in_partnership:
+        if kind.name not in elsewhere | of_the_exit and kind.where is None:
             assert stage in kind.proposes.stages, kind.name
             assert stage in kind.accepts.stages, kind.name
 

@@ -25,6 +25,7 @@ from domain.markets import AssignRole
 from domain.people import ErasePerson, PersonErased
 from domain.recorded import Recorded
 from domain.reported_figure import CorrectMetric, ReportMetric
+from domain.values import personal
 from infra.answers import history, show
 from infra.answers.logs import NotFound
 from infra.answers.refusals import chosen
@@ -39,7 +40,6 @@ from infra.deciding.pseudonyms import (
     commit,
     derived,
     names,
-    personal,
 )
 from infra.deciding.service import Service
 from infra.projecting.rebuild import rebuild

@@ -5,20 +5,29 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from domain.agreement import AcceptTerms, ProposeTerms
 from domain.attribution import Method
-from domain.deadlines import DeadlineKind, DeadlinePassed
+from domain.deadlines import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.kernel import Command
 from domain.payment import ReceivePayment
-from domain.referral import AttributeReferral, CreateOpportunity, SubmitReferral
+from domain.referral import (
+    AttributeReferral,
+    CreateOpportunity,
+    ProposeAttribution,
+    SubmitReferral,
+)
 from domain.sale import WinDeal
 from domain.settlement import IssueStatement
 from domain.standing_alerts import CLAIM_AWAITS
 from domain.terms import ClaimRules, FrameChange, RevenueShare, Trigger
 from domain.values import instant
 from infra.bootstrap import Accord
+from infra.deciding import logs
 from infra.deciding.clock import RecordingClock
 from infra.deciding.group_commit import GroupCommit
+from infra.deciding.logs import SHORT
 from infra.deciding.scheduler import Scheduler
 from infra.settings import Settings
 from tests.infra.messages import from_steps, message
@@ -132,3 +141,60 @@ def test_the_end_of_silence_is_recorded_once_and_by_commands_that_move_no_money(
         send(datetime(2026, 2, day, 9, tzinfo=UTC), OURS, lead)
 
     assert len(silences(accord)) == 1
+
+
+ATTRIBUTION = "Attribution/a/deal/S-1"
+
+
+def answers(accord: Accord) -> list[tuple[str, int]]:
+    """Return each reminder of the answer to a proposal on a deal, and that it fell due."""
+    return [
+        (each.event.wire, each.act.recorded_at.day)
+        for each in accord.history.of(NAME)
+        if isinstance(each.event, ReminderGiven | DeadlinePassed)
+        and each.event.kind is DeadlineKind.ANSWER
+        and each.event.ref == ATTRIBUTION
+    ]
+
+
+@pytest.mark.parametrize("short", [0, SHORT])
+def test_the_scheduler_reminds_of_a_proposal_on_a_deal_and_lets_it_fall_due(
+    accord: Accord, clock: Told, settings: Settings, monkeypatch: pytest.MonkeyPatch, short: int
+) -> None:
+    monkeypatch.setattr(logs, "SHORT", short)
+    send = claimed(accord, clock)
+    clock.now = datetime(2026, 2, 10, 9, tzinfo=UTC)
+    send(
+        clock.now, OURS, ProposeAttribution(deal="S-1", proposal="a", shares={THEIRS: Decimal(100)})
+    )
+    accord.catch_up()
+    writer = GroupCommit(accord.service)
+    writer.start()
+    recording = RecordingClock(clock, accord.history, settings.clock)
+    scheduler = Scheduler(accord.history, accord.views, accord.service, writer, recording)
+    said = []
+
+    for day in (15, 23, 24, 25, 26):
+        clock.now = datetime(2026, 2, day, 12, tzinfo=UTC)
+        scheduler.check()
+        accord.catch_up()
+        said.append(answers(accord))
+
+    assert said[1:] == [
+        [("ReminderGiven", 23)],
+        [("ReminderGiven", 23)],
+        [("ReminderGiven", 23), ("DeadlinePassed", 25)],
+        [("ReminderGiven", 23), ("DeadlinePassed", 25)],
+    ]
+    assert scheduler.check() == 0
+    writer.stop()
+
+
+def test_a_command_finds_that_an_answer_fell_due_before_it(accord: Accord, clock: Told) -> None:
+    send = claimed(accord, clock)
+    at = datetime(2026, 2, 10, 9, tzinfo=UTC)
+    send(at, OURS, ProposeAttribution(deal="S-1", proposal="a", shares={THEIRS: Decimal(100)}))
+
+    send(datetime(2026, 3, 1, 9, tzinfo=UTC), THEIRS, SubmitReferral(deal="S-9", lead="lead"))
+
+    assert [wire for wire, _ in answers(accord)] == ["ReminderGiven", "DeadlinePassed"]

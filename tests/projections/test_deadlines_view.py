@@ -85,7 +85,7 @@ def test_facts_of_other_streams_touch_no_row() -> None:
     story = at(Stage.EXECUTION)
     refer(story, "D-1")
 
-    assert DEADLINES.keys(story.history[-1]) == ()
+    assert not DEADLINES.concerns(story.history[-1])
     assert DEADLINES.apply({}, story.history[-1]) is NOTHING
 
 

@@ -562,3 +562,16 @@ def test_the_inboxes_are_what_both_still_owe_and_empty_once_both_did_it(moves: A
         life.obey(open_items[0])
     assert inbox(life.story) == []
     life.check()
+
+
+def test_a_proposal_says_what_is_proposed_and_names_no_person(demo: Accord) -> None:
+    found = answer.ask(demo, when=AsOf(at=datetime(2026, 9, 21, 23, 59, tzinfo=UTC))).items
+    consents = {each.ref: each.text for each in found if each.awaiting is Awaiting.CONSENT}
+
+    assert consents["plan-second-kit"] == (
+        "harbourlight proposed milestone second-kit for 2026-11-20: The kit for schools "
+        "(proposal plan-second-kit)."
+    )
+    assert consents["owner-leads"] == (
+        "harbourlight proposed a person (analyst) as the owner of leads (proposal owner-leads)."
+    )
