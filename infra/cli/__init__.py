@@ -26,6 +26,7 @@ from infra.cli import (  # noqa: F401 - they add their commands
     settle,
     sign,
     signing_keys,
+    subject_export,
     up,
     validate,
     verify,

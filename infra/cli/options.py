@@ -76,6 +76,7 @@ COMMANDS = (
     "candidates",
     "attributes",
     "audit",
+    "subject-export",
     "erase",
     "keygen",
     "register-key",

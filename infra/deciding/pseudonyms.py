@@ -14,7 +14,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any, TypeVar, get_args
 
@@ -257,26 +257,32 @@ def _forget(history: History, partnership: str, commitment: str) -> None:
         # What is left of a damaged name is deleted, too.
         history.forget(PERSON, partnership, [commitment])
         return
-    # A message that is not complete JSON can hold the name with JSON's escapes.
-    written = "|".join(map(re.escape, {name, json.dumps(name)[1:-1]}))
-    spoken = re.compile(rf"(?<!\w)(?:{written})(?!\w)")
+    says = spoken(name)
     commands = history.kept(COMMAND, partnership).items()
-    history.forget(COMMAND, partnership, [key for key, body in commands if _says(spoken, body)])
-    _refuse_waiting(history, partnership, spoken)
-    history.redact([_redacted(each) for each in _refusals(history) if _says(spoken, each.raw)])
+    history.forget(COMMAND, partnership, [key for key, body in commands if says(body)])
+    _refuse_waiting(history, partnership, says)
+    history.redact([_redacted(each) for each in refusals(history) if says(each.raw)])
     # Last, because an interrupted run finds the name by it.
     history.forget(PERSON, partnership, [commitment])
 
 
-def _refuse_waiting(history: History, partnership: str, spoken: re.Pattern[str]) -> None:
+def spoken(name: str) -> Callable[[bytes], bool]:
+    """Return whether a message contains a name, as whole words and exactly as the name was sent."""
+    # A message that is not complete JSON can hold the name with JSON's escapes.
+    written = "|".join(map(re.escape, {name, json.dumps(name)[1:-1]}))
+    return partial(_says, re.compile(rf"(?<!\w)(?:{written})(?!\w)"))
+
+
+def _refuse_waiting(history: History, partnership: str, says: Callable[[bytes], bool]) -> None:
     """Refuse the waiting inputs that say a name that is erased; the refusals are redacted next."""
     for each in history.waiting([partnership]):
-        if _says(spoken, each.raw):
+        if says(each.raw):
             with suppress(Conflict):  # It was decided meanwhile.
                 history.append([], Writes(refusals=[named_erased_person(each)], settled=[each.key]))
 
 
-def _refusals(history: History) -> Iterator[Refusal]:
+def refusals(history: History) -> Iterator[Refusal]:
+    """Return all refused inputs, those that were resolved, too."""
     number = 0
     while page := history.refusals(state=None, after=number):
         yield from page

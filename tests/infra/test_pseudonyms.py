@@ -28,6 +28,7 @@ from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.values import personal
 from infra.answers import history, show
 from infra.answers.logs import NotFound
+from infra.answers.personal_data import of_person
 from infra.answers.refusals import chosen
 from infra.bootstrap import Accord, bootstrap, init
 from infra.cli.erase import people
@@ -328,6 +329,23 @@ def erase(accord: Accord, *secrets: str) -> list[str]:
         erased = PersonErased(person=person, reason="They asked for it.")
         accord.service.record_own(NAME, "operator", erased)
     return found
+
+
+def test_an_export_has_what_an_erasure_removes_and_nothing_of_others(told: Accord) -> None:
+    found = of_person(told, CARMEN)
+
+    (named,) = found.partnerships
+    assert (named.id, len(named.commands)) == (NAME, 1)
+    assert [each["type"] for each in named.events] == ["RoleAssigned", "RoleAssigned"]
+    assert all(named.commitment in json.dumps(each) for each in named.events)
+    assert DORA not in json.dumps(named.events)
+    assert [CARMEN in each.message or "\\u" in each.message for each in found.refused] == [True] * 5
+    assert [each.id for each in found.waiting] == ["waits"]
+
+    erase(told, CARMEN)
+
+    with pytest.raises(NotFound, match="nobody of the name"):
+        of_person(told, CARMEN)
 
 
 def test_a_name_is_kept_apart_and_where_inputs_were_refused_until_it_is_erased(

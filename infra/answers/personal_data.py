@@ -1,0 +1,113 @@
+"""What the store has of one person, under one name: for a person who asks what is kept of them.
+
+Names are looked for as `accord erase` looks for them, so an export shows what an erasure removes.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+
+from infra.answers.logs import NotFound
+from infra.answers.question import Item, Result
+from infra.answers.text import Block, Line, Remark
+from infra.bootstrap import Accord
+from infra.deciding import pseudonyms
+from infra.deciding.pseudonyms import COMMAND
+from infra.store.history import partnerships
+
+
+class NamedIn(Item):
+    """What one partnership has of the person."""
+
+    id: str
+    """The partnership."""
+    commitment: str
+    """The commitment that stands for the name in its events."""
+    events: tuple[dict[str, Any], ...]
+    """The events that the person caused or that name the person, as they are stored. Other people
+    are in them as commitments."""
+    commands: tuple[str, ...]
+    """The signed commands that contain the name, as they were signed."""
+
+
+class SentInput(Item):
+    """An input that contains the name and is not recorded: it was refused, or it waits."""
+
+    source: str
+    """The service that sent it."""
+    id: str
+    """Its id there."""
+    message: str
+    """The input as it came."""
+
+
+class PersonalData(Result):
+    """What the store has of a person under one name."""
+
+    name: str
+    """The name, exactly as sent."""
+    partnerships: tuple[NamedIn, ...]
+    """Where the person is named, by partnership."""
+    refused: tuple[SentInput, ...]
+    """The refused inputs that contain the name."""
+    waiting: tuple[SentInput, ...]
+    """The waiting inputs that contain the name."""
+
+
+def of_person(accord: Accord, name: str) -> PersonalData:
+    """Return what the store has of a person under a name. Raises `NotFound` if that is nothing."""
+    history, says = accord.history, pseudonyms.spoken(name)
+    found = PersonalData(
+        simulated=accord.simulated,
+        name=name,
+        partnerships=tuple(_named(accord, name, says)),
+        refused=tuple(
+            SentInput(source=each.source, id=each.source_id, message=_text(each.raw))
+            for each in pseudonyms.refusals(history)
+            if says(each.raw)
+        ),
+        waiting=tuple(
+            SentInput(source=each.source, id=each.source_id, message=_text(each.raw))
+            for partnership in partnerships(history)
+            for each in history.waiting([partnership])
+            if says(each.raw)
+        ),
+    )
+    if not (found.partnerships or found.refused or found.waiting):
+        raise NotFound(
+            f"The store has nobody of the name {name}.",
+            "Write the name exactly as it was sent. An erased name is not found any more.",
+        )
+    return found
+
+
+def _named(accord: Accord, name: str, says: Callable[[bytes], bool]) -> Iterator[NamedIn]:
+    history = accord.history
+    for partnership in partnerships(history):
+        people = pseudonyms.names(history, partnership)
+        for commitment in sorted(key for key, known in people.items() if known == name):
+            sought = commitment.encode()
+            bodies = (body for body in history.bodies(partnership) if sought in body)
+            commands = history.kept(COMMAND, partnership).values()
+            yield NamedIn(
+                id=partnership,
+                commitment=commitment,
+                events=tuple(map(orjson.loads, bodies)),
+                commands=tuple(_text(body) for body in commands if says(body)),
+            )
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
+def text(found: PersonalData) -> Iterator[Block]:
+    """Yield the counts; the data itself is in the JSON document."""
+    for each in found.partnerships:
+        signed = f" and {len(each.commands)} signed commands" if each.commands else ""
+        yield Line(f"{each.id}: {len(each.events)} events{signed}, as {each.commitment}")
+    for inputs, how in ((found.refused, "refused"), (found.waiting, "waiting")):
+        if inputs:
+            yield Line(f"{len(inputs)} {how} inputs")
+    yield Remark("The data itself is in the output of --json.")
