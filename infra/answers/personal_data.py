@@ -106,7 +106,7 @@ def text(found: PersonalData) -> Iterator[Block]:
     """Yield the counts; the data itself is in the JSON document."""
     for each in found.partnerships:
         signed = f" and {len(each.commands)} signed commands" if each.commands else ""
-        yield Line(f"{each.id}: {len(each.events)} events{signed}, as {each.commitment}")
+        yield Line(f"{each.id}: {len(each.events)} events{signed}")
     for inputs, how in ((found.refused, "refused"), (found.waiting, "waiting")):
         if inputs:
             yield Line(f"{len(inputs)} {how} inputs")
