@@ -542,6 +542,15 @@ def with_end(event: ProposalEnded, proposals: Proposals) -> Proposals:
     return _ENDS[type(event)](event.proposal, event, proposals)
 
 
+def is_answer_to(command: Command, proposed: ProposeBilateral) -> bool:
+    """Whether a command of the same stream accepts, declines or withdraws a proposal."""
+    kind = proposed.agreement
+    name = getattr(proposed, kind.called)
+    if isinstance(command, ProposalAnswer):
+        return command.proposal == name and command.agreement in {None, kind.name}
+    return isinstance(command, kind.accepts) and getattr(command, kind.called) == name
+
+
 def kind_named(name: str) -> type[BilateralAgreement]:
     """Return the kind of agreement that has this name in commands. Raises `KeyError`."""
     kinds = {each.name: each for each in BilateralAgreement.__subclasses__()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain import aggregates
+from domain.bilateral import ProposeBilateral, is_answer_to
 from domain.corrections import correcting
 from domain.deadlines import Deadline
 from domain.kernel import CLOCK_PARTY, Act, Awaited, Event, Refused, Stage
@@ -187,12 +188,34 @@ class Decider:
         while recorded < len(self._batch.events):
             recorded = len(self._batch.events)
             for each in self._batch.waiting.of_stream(stream):
-                self._taken = None
-                message, before = intake.read(each.raw), len(self._batch.events)
-                self._decide(message)
-                moved = len(self._batch.events) > before
-                if moved and isinstance(message, Input) and message.stream != stream:
-                    self._settle(message.stream)
+                if self._batch.waiting.get(each.key) is None:
+                    continue  # It was decided with the proposal that it answers.
+                message = self._decide_again(each)
+                if message is not None:
+                    self._answer(message)
+                    if message.stream != stream:
+                        self._settle(message.stream)
+
+    def _decide_again(self, waited: Waiting) -> Input | None:
+        """Decide an input that waited; return it if it recorded something."""
+        self._taken = None
+        message, before = intake.read(waited.raw), len(self._batch.events)
+        self._decide(message)
+        moved = len(self._batch.events) > before
+        return message if moved and isinstance(message, Input) else None
+
+    def _answer(self, message: Input) -> None:
+        """Decide the answers that wait for a proposal, once that is recorded.
+
+        The first one that came is final, although it came before the proposal and others after it.
+        """
+        proposed = message.envelope.data
+        if not isinstance(proposed, ProposeBilateral):
+            return
+        for each in self._batch.waiting.of_stream(message.stream):
+            answer = intake.read(each.raw)
+            if isinstance(answer, Input) and is_answer_to(answer.envelope.data, proposed):
+                self._decide_again(each)
 
     def _end_misplaced(self, name: str) -> None:
         """Refuse the waiting inputs of a partnership that its stage no longer allows."""

@@ -74,13 +74,18 @@ class Stream(Generic[S]):
     def take(self, sent: Sent) -> list[Event]:
         """Decide a command; then those that waited, as long as one of them records something."""
         events = self._take(sent)
-        while events and self.waiting:
-            again, self.waiting = self.waiting, []
-            # All of them are decided, so each that still waits is kept.
-            found = [self._take(each) for each in again]
-            if not any(found):
-                break
+        while events and self._next():
+            pass
         return events
+
+    def _next(self) -> bool:
+        """Decide what waits, in order, until something is recorded; return whether it was."""
+        again, self.waiting = self.waiting, []
+        for place, each in enumerate(again, 1):
+            if self._take(each):
+                self.waiting += again[place:]
+                return True
+        return False
 
     def _take(self, sent: Sent) -> list[Event]:
         act = Act(sent.party, sent.party, sent.at, sent.at)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, permutations
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.attribution import Method
+from domain.bilateral import WithdrawProposal
 from domain.claims import ConfirmClaim
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import IssueCause
@@ -252,7 +253,8 @@ def test_an_acceptance_that_comes_before_its_proposal_is_taken_with_it(running: 
     assert one(running, opened).settled == []
     assert waiting(running) == [("AcceptResolution", "proposal E1 of dispute X1")]
     assert [each.id for each in one(running, proposal).settled] == ["AcceptResolution"]
-    assert recorded(running)[-3:] == ["DisputeOpened", "ResolutionProposed", "DisputeResolved"]
+    said = [each for each in recorded(running) if each not in {"ReminderGiven", "DeadlinePassed"}]
+    assert said[-3:] == ["DisputeOpened", "ResolutionProposed", "DisputeResolved"]
 
 
 def test_a_correction_waits_for_its_figure(running: Accord) -> None:
@@ -673,4 +675,34 @@ def test_a_dispute_does_not_wait_for_its_deal(running: Accord) -> None:
     early = OpenDispute(dispute="dispute-1", cause=IssueCause.MONEY, description="Who referred it?")
 
     assert one(running, early).status == "accepted"
+    assert waiting(running) == []
+
+
+# --- answers that cross ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [*permutations(["open", "propose", "agree", "withdraw"])])
+def test_the_first_answer_received_is_final_wherever_its_proposal_arrives(
+    running: Accord, order: tuple[str, ...]
+) -> None:
+    messages = {
+        "open": sent(OpenDispute(dispute="Q", cause=IssueCause.MONEY, description="It is late.")),
+        "propose": sent(
+            ProposeResolution(
+                dispute="Q",
+                proposal="p",
+                outcome=DisputeOutcome.REJECTED,
+                resolution="It was paid.",
+            )
+        ),
+        "agree": sent(AcceptResolution(dispute="Q", proposal="p"), party="north"),
+        "withdraw": sent(WithdrawProposal(proposal="p", within="dispute/Q", reason="No.")),
+    }
+
+    for each in order:
+        send(running, messages[each])
+
+    first = min(["agree", "withdraw"], key=order.index)
+    ended = {"DisputeResolved", "ProposalWithdrawn"} & {*recorded(running)}
+    assert ended == {"DisputeResolved" if first == "agree" else "ProposalWithdrawn"}
     assert waiting(running) == []
