@@ -21,7 +21,7 @@ help: ## list the chores
 run: $(VENV)/.runtime ## play the demo into var/demo.db, then serve it on ACCORD_PORT
 	@mkdir -p var
 	@$(BIN)/accord demo --store $(DEMO_STORE)
-	@exec $(BIN)/accord up --store $(DEMO_STORE) --port $(ACCORD_PORT)
+	@exec $(BIN)/accord up --open --store $(DEMO_STORE) --port $(ACCORD_PORT)
 
 secrets: ## write a password for each user of docker-compose.yml into .env, once
 	@test -f .env || (umask 077; for name in $(USERS); do \

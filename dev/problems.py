@@ -19,7 +19,13 @@ REPOSITORY = Path(__file__).parent.parent
 CATALOGUE = REPOSITORY / "infra" / "answers" / "problems.json"
 PAGE = REPOSITORY / "docs" / "problems.md"
 
-SOURCES = ("domain/*.py", "infra/tlog/dsse.py", "infra/deciding/*.py")
+SOURCES = (
+    "domain/*.py",
+    "infra/access/roles.py",
+    "infra/answers/members.py",
+    "infra/tlog/dsse.py",
+    "infra/deciding/*.py",
+)
 """Where events are refused."""
 
 READING = "infra/deciding/intake.py"

@@ -175,8 +175,8 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
         raise NotNow(
             "unknown-party",
             f"Only a party of the partnership can act in it. {act.party} is not one.",
-            f"Act as {' or '.join(state.parties)}.",
-            parties=list(state.parties),
+            # Not who the parties are: an outsider may not learn it.
+            "Check the party and the subject. The list of partnerships has the parties of each.",
         )
     if state.stage not in command.stages:
         stages = [stage.value for stage in Stage if stage in command.stages]

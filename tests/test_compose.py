@@ -37,7 +37,10 @@ def parse(given: list[str]) -> None:
     group = typer.main.get_command(app)
     context = group.make_context("accord", list(given))
     name, found, rest = group.resolve_command(context, list(given))  # type: ignore[attr-defined]
-    found.make_context(name, rest, parent=context)
+    within = found.make_context(name, rest, parent=context)
+    if hasattr(found, "resolve_command"):  # A group, such as `accord keys`.
+        name, found, rest = found.resolve_command(within, rest)
+        found.make_context(name, rest, parent=within)
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -60,13 +63,18 @@ def test_what_runs_without_containers_is_what_runs_in_them() -> None:
         for name, service in OURS.items()
     }
     without = {each.name: (list(each.arguments), each.replicas) for each in production.SERVICES}
-    assert in_containers == without | {"migrate": ([*production.MIGRATE], 1)}
+    command = in_containers["keys"][0]
+    assert command[:-1] == [*production.KEYS]
+    assert in_containers == without | {
+        "migrate": ([*production.MIGRATE], 1),
+        "keys": (command, 1),
+    }
 
 
 # --- who each service is -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in OURS if name != "migrate"])
+@pytest.mark.parametrize("name", [name for name in OURS if name not in {"migrate", "keys"}])
 def test_each_service_is_a_user_of_its_own_to_the_database_and_to_the_broker(name: str) -> None:
     given = OURS[name]["environment"]
     word = f"${{ACCORD_PASSWORD_{name.upper()}}}"
@@ -121,12 +129,13 @@ def test_every_service_waits_for_what_there_is_and_can_be_waited_for() -> None:
 def test_everything_starts_after_the_migration_and_that_after_what_it_migrates() -> None:
     waiting = {name: set(each["depends_on"]) for name, each in OURS.items()}
     assert waiting.pop("migrate") == {"postgres", "kafka"}
+    assert waiting.pop("api") == {"keys"}
     assert all(others == {"migrate"} for others in waiting.values())
 
 
 def test_every_process_is_asked_whether_it_is_ready() -> None:
     for name, service in OURS.items():
-        if name == "migrate":
+        if name in {"migrate", "keys"}:
             continue
         (port,) = re.findall(r"127\.0\.0\.1:(\d+)/readyz", service["healthcheck"]["test"][-1])
         health = service["environment"]["ACCORD_HEALTH"]

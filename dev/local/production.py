@@ -44,6 +44,12 @@ OWNER: Final = "accord"
 MIGRATE: Final = ("migrate",)
 """The arguments of `accord` that make the tables and the topics."""
 
+KEYS: Final = ("keys", "create", "--role", "operator", "--actor", "operator", "--out")
+"""The command that makes the operator's first API key; the name of its file follows."""
+
+API_KEY: Final = FOLDER / "operator.token"
+"""The file of that key."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -142,7 +148,9 @@ def up() -> None:
     for server in (postgres, broker):
         _start(server)
     _make_database(postgres)
-    _migrate(postgres, broker)
+    _run(postgres, broker, OWNER, MIGRATE)
+    _run(postgres, broker, "api", (*KEYS, str(API_KEY)))
+    _say("API key", str(API_KEY))
     for instance in _instances():
         instance.start(postgres, broker)
     for instance in _instances():
@@ -206,17 +214,18 @@ def _make_database(postgres: Postgres) -> None:
     create(admin, OWNER, OWNER)
 
 
-def _migrate(postgres: Postgres, broker: Broker) -> None:
+def _run(postgres: Postgres, broker: Broker, service: str, command: tuple[str, ...]) -> None:
+    """Run a command of Accord as a service or the owner. Raises `DidNotStart` if it fails."""
     done = subprocess.run(  # noqa: S603 - Accord's own command
-        [_accord(), *MIGRATE],
-        env=_environment(postgres, broker, OWNER),
+        [_accord(), *command],
+        env=_environment(postgres, broker, service),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise DidNotStart(f"accord migrate failed:\n{done.stdout}{done.stderr}")
-    _say("migrate", done.stdout.strip())
+        raise DidNotStart(f"accord {command[0]} failed:\n{done.stdout}{done.stderr}")
+    _say(command[0], (done.stdout or done.stderr).strip())
 
 
 def _instances() -> Iterator[Instance]:

@@ -228,13 +228,7 @@ def check_emits(identity: Identity, party: str, command: str, partnership: str) 
     """
     if identity.role is Role.ANYONE:
         return
-    if party != identity.party:
-        raise Refused(
-            "not-your-party",
-            f"An event is sent with a key of its own party. {_who(identity)}",
-            f"Send it with a key of {party}.",
-            pointer="/party",
-        )
+    check_party(identity, party)
     if identity.partnerships and partnership not in identity.partnerships:
         raise Refused(
             "not-your-partnership",
@@ -256,6 +250,17 @@ def check_emits(identity: Identity, party: str, command: str, partnership: str) 
             f"The API key does not send {command}. It sends {_listed(identity.events)}.",
             "Use a key for this type or its family, or ask the operator for one.",
             pointer="/type",
+        )
+
+
+def check_party(identity: Identity, party: str) -> None:
+    """Raise `Refused` unless an identity acts for a party."""
+    if identity.role is not Role.ANYONE and party != identity.party:
+        raise Refused(
+            "not-your-party",
+            f"An event is sent with a key of its own party. {_who(identity)}",
+            f"Send it with a key of {party}.",
+            pointer="/party",
         )
 
 

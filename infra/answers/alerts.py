@@ -11,18 +11,19 @@ from typing import Annotated
 from domain.offices import Assignee
 from domain.standing_alerts import AlertKind
 from domain.values import Slug, instant
+from infra.access.roles import Need
 from infra.answers import cursors
 from infra.answers.duplicate_credits import alerts_of
 from infra.answers.logs import (
     NOW,
     AsOf,
     moment_of,
-    row_of_each,
     sight_of,
     size_of,
     stored_log,
     view_rows,
 )
+from infra.answers.members import names_seen, seen_among
 from infra.answers.question import Page, Paging, Parameter, Question
 from infra.answers.text import Block, Hanging, Line, Remark, amount, day
 from infra.bootstrap import Accord
@@ -30,10 +31,10 @@ from infra.deciding.pseudonyms import Names, renamed
 from infra.projecting.quarantine import alert_of
 from infra.store.views import UnreadableRow
 from infra.tlog.codec import UnreadableEvent
-from projections import ALERTS, OVERVIEW
+from projections import ALERTS
 from projections.alerts import Alert, AlertState, answered
 from projections.fold import FoldFailed, replay
-from projections.overview import OVERVIEW_ROW
+from projections.visibility import Viewer
 
 _STYLES = {
     AlertKind.BREACH: "bold red",
@@ -72,7 +73,7 @@ def ask(
         sight_of(accord.history, partnership, when, figures=False)
     found: list[Alert] = []
     alone = _of_operator(accord, when) or alerts_of(accord, when)
-    for name in _from(accord, start) if partnership is None else [partnership]:
+    for name in _from(accord, start, when.viewer) if partnership is None else [partnership]:
         try:
             alerts = _alerts(accord, name, when)
         except (FoldFailed, UnreadableEvent, UnreadableRow):
@@ -99,22 +100,14 @@ def ask(
     )
 
 
-def _from(accord: Accord, start: str) -> Iterator[str]:
-    """Yield the partnerships by name, beginning with `start`."""
-    last = start
+def _from(accord: Accord, start: str, viewer: Viewer) -> Iterator[str]:
+    """Yield the partnerships that the viewer sees by name, beginning with `start`."""
     if start:
-        yield start
-    while names := accord.history.partnerships(last):
-        yield from names
-        last = names[-1]
+        yield from seen_among(accord, [start], viewer)
+    yield from names_seen(accord, viewer, start)
 
 
 def _alerts(accord: Accord, name: str, when: AsOf) -> list[Alert]:
-    party = when.viewer.party
-    if party is not None:
-        overview = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, [name]).get(name)
-        if overview is None or party not in overview.parties:
-            return []
     # Both parties see the alerts of a rule that both agreed, even if its figures are withheld.
     rows = (
         view_rows(accord, ALERTS, name)
@@ -202,4 +195,5 @@ ALERTS_QUESTION = Question(
     path="/v1/alerts",
     within="/v1/partnerships/{partnership}/alerts",
     help="List the alerts: what is open, and what was resolved or withdrawn.",
+    gives=Need.FIGURES,
 )

@@ -94,7 +94,7 @@ def made(accord: Accord, new: NewKey, replaces: Credential | None = None) -> Mad
 def text_of_made(found: MadeKey) -> Iterator[Block]:
     """Yield the key alone on stdout; what is said of it goes to stderr."""
     yield Remark(
-        f"Made an API key for {_whose(found.about)}. It is not shown again: keep it in a secret "
+        f"Made an API key for {whose(found.about)}. It is not shown again: keep it in a secret "
         "store."
     )
     old = found.replaces
@@ -124,10 +124,11 @@ def text_of_all(found: ApiKeys) -> Iterator[Block]:
 
 def text_of_one(found: ApiKey) -> Iterator[Block]:
     """Yield what became of one key."""
-    yield Line(f"The API key {found.id} of {_whose(found)} is {_validity(found)}.")
+    yield Line(f"The API key {found.id} of {whose(found)} is {_validity(found)}.")
 
 
-def _whose(key: ApiKey) -> str:
+def whose(key: ApiKey) -> str:
+    """Return in words whose key it is."""
     return f"{key.actor} ({key.party}, {key.role})" if key.party else f"{key.actor} ({key.role})"
 
 

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, NamedTuple
 from pydantic import BaseModel
 
 from infra.answers import alerts, cursors
-from infra.answers.logs import NotFound
+from infra.answers.logs import AsOf, NotFound
+from infra.answers.members import seen_among
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Item, Paging
 from infra.bootstrap import Accord
@@ -21,6 +22,7 @@ from infra.store.history import EPOCH
 from infra.store.views import StoredOutput
 from projections import ALERTS
 from projections.alerts import Alert, AlertState
+from projections.visibility import OPERATOR, Viewer
 
 CHANGES: Final = "alert changes"
 """What the ids of the feed are cursors of."""
@@ -122,8 +124,11 @@ def feed(
     since: Since = Since.STATE,
     seen: str | None = None,
     partnership: str | None = None,
+    viewer: Viewer = OPERATOR,
 ) -> Iterator[Batch]:
     """Yield batch after batch, without end. After an empty one, wait before the next.
+
+    A viewer gets the alerts of the partnerships that it sees.
 
     It continues after the id `seen`. Without one, or after a reset, it begins as `since` says; a
     reset never begins at `now`, because open alerts could be missed. An alert can come twice at the
@@ -140,35 +145,38 @@ def feed(
         # Read before the open alerts are, so that no change falls between them and the changes.
         number = 0 if since is Since.BEGIN else accord.views.last_output()
         if since is Since.STATE:
-            for found in _open(accord, partnership):
+            for found in _open(accord, partnership, AsOf(viewer=viewer)):
                 count += len(found)
                 yield Batch([_standing(each) for each in found], "")
     yield Batch([_message("ready", Ready(open=count), ids.of(number))], ids.of(number))
-    yield from _changes(accord, ids, number, partnership)
+    yield from _changes(accord, ids, number, partnership, viewer)
 
 
-def _changes(accord: Accord, ids: "_Ids", number: int, partnership: str | None) -> Iterator[Batch]:
+def _changes(
+    accord: Accord, ids: "_Ids", number: int, partnership: str | None, viewer: Viewer
+) -> Iterator[Batch]:
     after = ids.of(number)
     while True:
         outputs = accord.views.stored_outputs(number, partnership=partnership)
         if outputs:
             number, after = outputs[-1].number, ids.after(outputs[-1])
+        seen = set(seen_among(accord, {each.partnership for each in outputs}, viewer))
         found = [
             Message("alert", _named(accord, each.read().body), ids.after(each))
             for each in outputs
-            if each.kind == "alert"
+            if each.kind == "alert" and each.partnership in seen
         ]
         if found or not outputs:
             yield Batch(found, after)
 
 
-def _open(accord: Accord, partnership: str | None) -> Iterator[Sequence[Alert]]:
+def _open(accord: Accord, partnership: str | None, when: AsOf) -> Iterator[Sequence[Alert]]:
     """Yield the open alerts, a page at a time; none of a partnership that does not exist yet."""
     if partnership is not None and not accord.history.heads([partnership]):
         return
     page: Paging | None = Paging(limit=LONGEST_PAGE)
     while page is not None:
-        found = alerts.ask(accord, partnership, AlertState.OPEN, page=page)
+        found = alerts.ask(accord, partnership, AlertState.OPEN, when, page)
         if found.items:
             yield found.items
         page = Paging(found.next, LONGEST_PAGE) if found.next else None

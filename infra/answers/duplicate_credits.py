@@ -10,11 +10,10 @@ from domain.recorded import Recorded
 from domain.response import Severity
 from domain.standing_alerts import CREDITED_TWICE, AlertKind
 from infra.answers.logs import NOW, AsOf, of_each, row_of_each, undamaged, whole_log
-from infra.answers.members import names_of
+from infra.answers.members import names_seen
 from infra.answers.question import Answer, Panel, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, tenth
 from infra.bootstrap import Accord
-from infra.store.history import partnerships
 from infra.store.views import typed_row
 from projections import SETTLEMENT
 from projections.alerts import Alert, Finding, opened
@@ -44,9 +43,8 @@ class DuplicateCredits(Answer):
 def ask(accord: Accord, when: AsOf = NOW) -> DuplicateCredits:
     """Return the deals and payments that are credited in several partnerships of one party."""
     party = when.viewer.party
-    asked = partnerships(accord.history) if party is None else names_of(accord, party)
     read = _now if when.is_now else _then
-    found = read(accord, list(asked), when)
+    found = read(accord, list(names_seen(accord, when.viewer)), when)
     return DuplicateCredits(
         simulated=accord.simulated,
         as_of=when.asked,

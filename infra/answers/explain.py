@@ -4,7 +4,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -217,6 +217,15 @@ def _explained(accord: Accord, reference: str, when: AsOf) -> tuple[str, Explain
     if kind in explain_money.KINDS:
         return partnership, explain_money.explained(accord, partnership, kind, name, when)
     return (_alert if "@" in reference else _figure)(accord, reference, when)
+
+
+def _partnership(given: Mapping[str, Any]) -> list[str]:
+    """Return the partnership that a reference names, as `_explained` reads it."""
+    reference: str = given["reference"]
+    first, _, rest = reference.partition("/")
+    second = rest.partition("/")[0]
+    is_alert = "@" in reference and second not in explain_money.KINDS
+    return [second if is_alert else first]
 
 
 # --- figures -----------------------------------------------------------------------------------
@@ -675,4 +684,5 @@ EXPLAIN = Question(
     text,
     path="/v1/explain",
     help="Explain an alert or a figure: the rule in force, the inputs, the events behind them.",
+    about=_partnership,
 )

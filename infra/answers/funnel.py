@@ -5,6 +5,7 @@ from typing import Annotated
 
 import projections
 from domain.calendar import Period
+from infra.access.roles import Need
 from infra.answers.logs import NOW, AsOf, rows_of, sight_of
 from infra.answers.question import Answer, Parameter, PartnershipId, Question
 from infra.answers.text import Block, Line, Table, interval, number, tenth
@@ -97,4 +98,5 @@ FUNNEL = Question(
     text,
     path="/v1/partnerships/{id}/funnel",
     help="Show how many deals pass each step, where most stop, and the rates of other channels.",
+    gives=Need.FIGURES,
 )

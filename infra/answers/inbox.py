@@ -44,12 +44,11 @@ from domain.terms_by_day import TermsByDay
 from domain.values import Money, Slug
 from infra.answers import cursors
 from infra.answers.logs import NOW, AsOf, of_each, row_of_each, sight_of, size_of, whole_log
-from infra.answers.members import PAGE, names_of
+from infra.answers.members import PAGE, names_seen
 from infra.answers.question import Item, Page, Paging, Parameter, Question
 from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
-from infra.store.history import partnerships
 from infra.store.views import typed_row
 from infra.tlog import cloudevents
 from infra.tlog.codec import canonical
@@ -188,10 +187,8 @@ def _place(item: InboxItem) -> tuple[str, str, str]:
 def _rows(accord: Accord, partnership: str | None, when: AsOf) -> Iterator[_Rows]:
     if partnership is not None:
         names: Iterator[str] = iter([partnership])
-    elif when.viewer.party is not None:
-        names = names_of(accord, when.viewer.party)
     else:
-        names = partnerships(accord.history)
+        names = names_seen(accord, when.viewer)
     while page := list(islice(names, PAGE)):
         yield from _live(accord, page) if when.is_now else _replayed(accord, page, when)
 

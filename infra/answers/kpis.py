@@ -8,6 +8,7 @@ import projections
 from domain.calendar import preceding
 from domain.charter import ObjectiveStatus
 from domain.metric_catalogue import Unit
+from infra.access.roles import Need
 from infra.answers.logs import NOW, AsOf, moment_of, rows_of, sight_of
 from infra.answers.question import Answer, PartnershipId, PeriodName, Question
 from infra.answers.text import (
@@ -214,4 +215,5 @@ KPIS = Question(
     text,
     path="/v1/partnerships/{id}/kpis",
     help="Show the figures by period, and each objective's target against the actual.",
+    gives=Need.FIGURES,
 )

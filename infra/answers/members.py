@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from domain.kernel import Refused
 from infra.answers.logs import (
     NOW,
     AsOf,
     of_each,
+    own_stream,
     row_of_each,
     sight_of,
     size_of,
@@ -24,7 +26,7 @@ from projections.ledger.rows import AGREED, EARNED, TOTALS
 from projections.overview import OVERVIEW_ROW
 from projections.portfolio import READ, Member
 from projections.traits import TRAITS_ROW
-from projections.visibility import Sight
+from projections.visibility import Sight, Viewer
 
 PAGE = 500
 """Partnerships that are read at a time."""
@@ -32,11 +34,9 @@ PAGE = 500
 
 def members(accord: Accord, when: AsOf) -> Iterator[Member]:
     """Yield all partnerships and programs that the viewer is a party of, by identifier."""
-    names = partnerships(accord.history)
+    names = names_seen(accord, when.viewer)
     while page := list(islice(names, PAGE)):
-        party = when.viewer.party
-        mine = page if party is None else _names_of(accord, page, party)
-        yield from _members(accord, mine, when)
+        yield from _members(accord, page, when)
 
 
 def chosen(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[Member]:
@@ -50,18 +50,52 @@ def chosen(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[Member]
         yield from _members(accord, page, when)
 
 
-def names_of(accord: Accord, party: str) -> Iterator[str]:
-    """Yield the partnerships and the programs of a party, by identifier."""
-    names = partnerships(accord.history)
+def names_seen(accord: Accord, viewer: Viewer, after: str = "") -> Iterator[str]:
+    """Yield the partnerships and the programs that a viewer sees, by identifier, after a name."""
+    names = partnerships(accord.history, after)
     while page := list(islice(names, PAGE)):
-        yield from _names_of(accord, page, party)
+        yield from seen_among(accord, page, viewer)
 
 
-def _names_of(accord: Accord, names: list[str], party: str) -> list[str]:
-    """Return those that are a party's.
+def seen_among(accord: Accord, names: Iterable[str], viewer: Viewer) -> list[str]:
+    """Return those partnerships and programs that a viewer sees.
 
     A party never leaves, so the views of now answer for any time.
     """
+    limits, party = viewer.partnerships, viewer.party
+    found = [each for each in names if limits is None or each in limits]
+    return found if party is None else _names_of(accord, found, party)
+
+
+def check_seen(accord: Accord, viewer: Viewer, partnership: str) -> None:
+    """Raise `Refused` for a partnership that a viewer does not see.
+
+    It is refused in the same words whether there is one of this name or not. Unlike `seen_among`
+    it reads the events, so a partnership is seen from its first event on.
+    """
+    if _sees(accord, viewer, partnership):
+        return
+    raise Refused(
+        "not-your-partnership",
+        f"There is no partnership {partnership} that this API key may see.",
+        "List those that it sees: GET /v1/partnerships.",
+    )
+
+
+def _sees(accord: Accord, viewer: Viewer, partnership: str) -> bool:
+    limits, party = viewer.partnerships, viewer.party
+    if limits is not None and partnership not in limits:
+        return False
+    if party is None:
+        return True
+    events = own_stream(accord.history, partnership)
+    sight = Sight.of(viewer, events)
+    # A program has no parties; it is of the party that keeps it.
+    of_program = not sight.parties and any(each.act.party == party for each in events)
+    return party in sight.parties or sight.is_third_party or of_program
+
+
+def _names_of(accord: Accord, names: list[str], party: str) -> list[str]:
     overviews = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, names)
     others = [each for each in names if each not in overviews]
     traits = row_of_each(accord, TRAITS, TRAITS_ROW, others)

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
 from domain.kernel import Stage
 from domain.recorded import Recorded
+from infra.access.roles import Need
 from infra.answers import cursors
 from infra.answers.logs import NOW, AsOf, of_each, row_of_each, whole_log
+from infra.answers.members import names_seen
 from infra.answers.question import Item, Page, Paging, Question
 from infra.answers.text import Block, Remark, Styled, Table, minute
 from infra.bootstrap import Accord
@@ -45,7 +48,7 @@ def ask(accord: Accord, when: AsOf = NOW, page: Paging = Paging()) -> Partnershi
     """Return a page of partnerships. Raises `NotFound` for a cursor of another question."""
     question = cursors.asked("list", when=when)
     after = "" if page.after is None else cursors.read(question, page.after, str)[0]
-    names = accord.history.partnerships(after, page.limit + 1)
+    names = list(islice(names_seen(accord, when.viewer, after), page.limit + 1))
     following = cursors.written(question, names[page.limit - 1]) if names[page.limit :] else None
     names = names[: page.limit]
     found = _now(accord, names) if when == NOW else _then(accord, names, when)
@@ -139,4 +142,5 @@ PARTNERSHIPS = Question(
     text,
     path="/v1/partnerships",
     help="List the partnerships: stage, parties, events, open alerts.",
+    gives=Need.FIGURES,
 )

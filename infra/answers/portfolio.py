@@ -8,7 +8,7 @@ from domain.charter import ObjectiveStatus
 from domain.terms import Payment
 from domain.values import plain
 from infra.answers.logs import NOW, AsOf
-from infra.answers.members import members, names_of
+from infra.answers.members import members, names_seen
 from infra.answers.question import Answer, Panel, PeriodName, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, number
 from infra.bootstrap import Accord
@@ -25,6 +25,7 @@ from projections.portfolio import (
 from projections.portfolio import PartnershipLine as SheetLine
 from projections.results import Money, Span
 from projections.traits import Limits
+from projections.visibility import OPERATOR
 
 
 class Portfolios(Answer):
@@ -81,9 +82,9 @@ def moment_of_all(accord: Accord, when: AsOf) -> datetime | None:
     """Return the moment that is asked about; now is the latest record that the viewer sees."""
     if asked := when.at or when.known:
         return asked
-    if when.viewer.party is None:
+    if when.viewer == OPERATOR:
         return accord.history.last_recorded_at()
-    heads = accord.history.heads(names_of(accord, when.viewer.party))
+    heads = accord.history.heads(names_seen(accord, when.viewer))
     return max((each.recorded_at for each in heads.values()), default=None)
 
 

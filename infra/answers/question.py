@@ -6,7 +6,7 @@ parameters; both print the same JSON document, and its schema is the route's in 
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,13 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.calendar import Period
 from domain.values import Slug, instant
-from infra.answers.logs import NOW, Asked, AsOf, in_range, row_of_each
+from infra.access.roles import Need
+from infra.answers.logs import NOW, Asked, AsOf, in_range
+from infra.answers.members import seen_among
 from infra.answers.text import Block, Line
 from infra.bootstrap import Accord
 from infra.store.views import Quarantined, UnreadableRow
 from infra.tlog.codec import stored_moment
-from projections import OVERVIEW
-from projections.overview import OVERVIEW_ROW
+from projections.visibility import Viewer
 
 T = TypeVar("T")
 
@@ -123,6 +124,12 @@ PeriodName = Annotated[
 ]
 
 
+def _named(given: Mapping[str, Any]) -> Iterable[str]:
+    """Return the partnerships that parameters name."""
+    found = given.get("id") or given.get("partnership") or ()
+    return [found] if isinstance(found, str) else found
+
+
 @dataclass(frozen=True)
 class Question:
     """One question: how it is asked, answered and printed.
@@ -146,6 +153,10 @@ class Question:
     """A second route, which asks the same of one partnership, or of one part of it."""
     reads_views: bool = True
     """Whether the answer reads the views, which are then caught up first."""
+    gives: Need = Need.FACTS
+    """What a route needs that gives the answer; one that reads no store gives the catalogue."""
+    about: Callable[[Mapping[str, Any]], Iterable[str]] = _named
+    """Returns the partnerships that are asked about, given the parameters."""
 
     @cached_property
     def parameters(self) -> dict[str, "Asks"]:
@@ -216,6 +227,16 @@ class Question:
         return Accord in self._hints.values()
 
     @property
+    def need(self) -> Need:
+        """What is needed of who asks."""
+        return self.gives if self.reads_store else Need.CATALOGUE
+
+    @property
+    def asks_viewer(self) -> bool:
+        """Whether the answer has a viewer and no moment."""
+        return Viewer in self._hints.values()
+
+    @property
     def is_paged(self) -> bool:
         """Whether the answer comes in pages."""
         return Paging in self._hints.values()
@@ -259,13 +280,11 @@ def _quarantined(accord: Accord, given: Mapping[str, Any]) -> Iterator[Quarantin
     """Yield what is quarantined among the partnerships that the viewer asks about."""
     name, when = _about(given), given.get("when", NOW)
     found = accord.views.quarantined(None if name is None else [name])
-    party = when.viewer.party
-    if party is not None and name is None:
-        overviews = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, found)
-        found = {each: found[each] for each, row in overviews.items() if party in row.parties}
+    if name is None:
+        found = {each: found[each] for each in seen_among(accord, found, when.viewer)}
     for each in found.values():
         if when.is_now or in_range(accord.history, each, when):
-            yield _shown(each, of_operator=party is None)
+            yield _shown(each, of_operator=when.viewer.party is None)
 
 
 def _shown(record: Quarantined, *, of_operator: bool) -> Quarantine:

@@ -5,9 +5,12 @@ A refusal leaves the list when its input is accepted, or when an operator dismis
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
+from infra.access.roles import Need
 from infra.answers import cursors
+from infra.answers.inputs import PAGE, sent_by
 from infra.answers.logs import NotFound
 from infra.answers.parameters import LONGEST_PAGE, Flag
 from infra.answers.problems import KnownRule
@@ -24,6 +27,7 @@ from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
 from infra.store import history
 from infra.store.history import RefusalState
+from projections.visibility import OPERATOR, Viewer
 
 
 class RefusedInput(Item):
@@ -72,11 +76,16 @@ def ask(
     all: Annotated[Flag, Parameter("Also those that were resolved, dismissed or erased.")] = False,  # noqa: FBT002 - passed by name
     rule: RuleName = None,
     page: Paging = Paging(),  # noqa: B008 - frozen
+    viewer: Viewer = OPERATOR,
 ) -> Refusals:
-    """Return a page of refused inputs. Raises `NotFound` for a cursor of another question."""
+    """Return a page of refused inputs; a party is shown its own alone.
+
+    Raises `NotFound` for a cursor of another question.
+    """
     question = cursors.asked("refusals", all, rule)
     after = 0 if page.after is None else cursors.read(question, page.after, int)[0]
-    found = accord.history.refusals(None if all else "open", after, page.limit + 1, rule)
+    read = partial(accord.history.refusals, None if all else "open", limit=PAGE, rule=rule)
+    found = sent_by(viewer, lambda last: read(after=last), after, page.limit + 1)
     shown = found[: page.limit]
     return Refusals(
         simulated=accord.simulated,
@@ -171,4 +180,5 @@ REFUSALS = Question(
     path="/v1/refusals",
     help="List the inputs that were refused. They are kept and can be retried.",
     panel=Panel.INGEST,
+    gives=Need.INPUTS,
 )

@@ -47,7 +47,11 @@ class Validation(Result):
 
 def validate(accord: Accord, raws: Sequence[bytes]) -> Validation:
     """Return the outcomes that messages would have if they were sent now."""
-    outcomes = accord.service.validate(raws)
+    return validation(accord, accord.service.validate(raws))
+
+
+def validation(accord: Accord, outcomes: Sequence[Outcome]) -> Validation:
+    """Return outcomes as an answer."""
     return Validation(
         simulated=accord.simulated,
         valid=not any(each.status == REFUSED for each in outcomes),

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from domain.values import Slug
+from infra.access.roles import Need
 from infra.answers import cursors
+from infra.answers.inputs import PAGE, sent_by
 from infra.answers.logs import size_of
 from infra.answers.outcomes import WaitingFor
 from infra.answers.question import Item, Page, Paging, Panel, Parameter, Question
 from infra.answers.text import Block, Line, Remark, day
 from infra.bootstrap import Accord
 from infra.store import history
+from projections.visibility import OPERATOR, Viewer
 
 
 class WaitingInput(Item):
@@ -43,8 +47,9 @@ def ask(
         Slug | None, Parameter("Only those of this partnership.", "ID", positional=True)
     ] = None,
     page: Paging = Paging(),  # noqa: B008 - frozen
+    viewer: Viewer = OPERATOR,
 ) -> WaitingInputs:
-    """Return the events that wait, a page at a time.
+    """Return the events that wait, a page at a time; a party is shown its own alone.
 
     Raises `NotFound` if there is no such partnership, and for a cursor of another question.
     """
@@ -52,7 +57,8 @@ def ask(
         size_of(accord.history, partnership)
     question = cursors.asked("waiting", partnership)
     after = 0 if page.after is None else cursors.read(question, page.after, int)[0]
-    found = accord.history.all_waiting(after, page.limit + 1, partnership)
+    read = partial(accord.history.all_waiting, limit=PAGE, partnership=partnership)
+    found = sent_by(viewer, read, after, page.limit + 1)
     shown = found[: page.limit]
     return WaitingInputs(
         simulated=accord.simulated,
@@ -91,4 +97,5 @@ WAITING = Question(
     help="List the events that wait for what they name, such as a payment before its deal.",
     panel=Panel.INGEST,
     reads_views=False,
+    gives=Need.INPUTS,
 )

@@ -1,7 +1,9 @@
 """API keys: `accord keys create`, `list`, `rotate`, `revoke`."""
 
+import os
 from datetime import datetime
 from getpass import getuser
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -94,10 +96,22 @@ def create(
         ),
     ] = None,
     expires: Expires = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write the key to a file that only its owner may read, instead of printing it. "
+            "Does nothing if the file exists.",
+        ),
+    ] = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
     """Make an API key, and print it once. Only its hash is stored."""
+    if out is not None and out.exists():
+        printing.note(f"{out} exists already, so no API key was made.")
+        return
     grant = Grant(
         role=Role(role),
         party=party,
@@ -109,7 +123,12 @@ def create(
     with opened(store, as_json=as_json) as accord:
         new = credentials.create(accord.history.credentials, grant, accord.clock(), expires)
         found = api_keys.made(accord, new)
-    printing.result(found, api_keys.text_of_made, as_json=as_json)
+    if out is None:
+        printing.result(found, api_keys.text_of_made, as_json=as_json)
+        return
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"{found.key}\n")
+    printing.note(f"Made an API key for {api_keys.whose(found.about)}: {out}.")
 
 
 @keys.command("list")

@@ -155,6 +155,11 @@ class Input(NamedTuple):
         return self.envelope.type
 
     @property
+    def party(self) -> str:
+        """The party that acts."""
+        return self.envelope.party
+
+    @property
     def attempt(self) -> bytes:
         """The fingerprint of this attempt: a refused input may be accepted with a new signature."""
         if self.signed is None:
@@ -171,6 +176,7 @@ class Unreadable:
     source_id: str
     subject: str
     type: str
+    party: str
     time: datetime | None
     """When it was recorded or happened, if it says so."""
     fingerprint: bytes
@@ -394,6 +400,7 @@ def _unreadable(refused: Refused, value: dict[str, Any], raw: bytes) -> Unreadab
         text("id") if identified else digest.hex(),
         text("subject"),
         text("type"),
+        text("party"),
         _moment(text("recordedtime") or text("time")),
         digest,
         raw,

@@ -20,12 +20,14 @@ def refusals(sender: Identity, raws: Sequence[bytes]) -> dict[int, Outcome]:
 
 
 def _refusal(sender: Identity, message: Input | Unreadable) -> Outcome | None:
-    if isinstance(message, Unreadable):
-        return None
     source, source_id = message.identity
-    command = type(message.envelope.data).__name__
     try:
-        roles.check_emits(sender, message.envelope.party, command, message.subject)
+        if isinstance(message, Input):
+            command = type(message.envelope.data).__name__
+            roles.check_emits(sender, message.party, command, message.subject)
+        elif message.party:
+            # It is kept and shown to the party that it names, as an input of that party's own.
+            roles.check_party(sender, message.party)
     except Refused as refused:
         why = refused.rule, refused.detail, refused.hint, refused.facts.get("pointer")
         return Outcome("refused", source, source_id, message.subject, None, 0, *why)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Response
@@ -12,14 +12,17 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from domain.values import Slug
+from infra.access.roles import Need
 from infra.answers import changes
 from infra.answers.changes import Batch, Heartbeat, Message, Since
-from infra.answers.logs import NotFound, size_of
-from infra.http import openapi
+from infra.answers.logs import AsOf, NotFound, sight_of, size_of
+from infra.http import access, openapi
+from infra.http.access import Caller, GuardedRoute, needs
 from infra.http.dependencies import Served, ServedHere
 from infra.http.problems import not_found
 from infra.running.periodic_task import POLL
 from infra.store.views import OtherFold
+from projections.visibility import Viewer
 
 RECONNECT: Final = 1000
 """Milliseconds after which a client that lost the stream asks for it again."""
@@ -30,23 +33,34 @@ idle for a minute; a client can take three missing heartbeats as a lost connecti
 
 STREAM: Final = "/v1/alerts/stream"
 
-router = APIRouter(tags=["Alerts"])
+router = APIRouter(route_class=GuardedRoute, tags=["Alerts"])
 
 
-def _known(
+class _Asked(NamedTuple):
+    """What a stream is asked for."""
+
+    viewer: Viewer
+    partnership: str | None
+
+
+def _asked(
     served: ServedHere,
+    who: Caller,
     partnership: Annotated[Slug | None, Query(description="Only of this partnership.")] = None,
-) -> str | None:
-    """Return the partnership that is asked for. A problem is answered before the stream begins."""
+) -> _Asked:
+    """Return what is asked for. A problem is answered before the stream begins."""
+    viewer = access.viewer(served, who, [partnership] if partnership else [], None)
     try:
         if partnership is not None:
             size_of(served.accord.history, partnership)
+            sight_of(served.accord.history, partnership, AsOf(viewer=viewer), figures=False)
     except NotFound as error:
         raise not_found(error) from error
-    return partnership
+    return _Asked(viewer, partnership)
 
 
 @router.head(STREAM, include_in_schema=False)
+@needs(Need.FIGURES)
 async def stream_head() -> Response:
     """Answer with the headers of the stream."""
     return Response(media_type="text/event-stream")
@@ -61,8 +75,11 @@ async def stream_head() -> Response:
     },
     openapi_extra=openapi.STREAM,
 )
+@needs(Need.FIGURES)
 async def stream_alerts(
     served: ServedHere,
+    who: Caller,
+    asked: Annotated[_Asked, Depends(_asked)],
     since: Annotated[
         Since,
         Query(
@@ -74,7 +91,6 @@ async def stream_alerts(
     last_event_id: Annotated[
         str | None, Header(description="The id of the last event that the reader has seen.")
     ] = None,
-    partnership: Annotated[str | None, Depends(_known)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream the changes of alerts, in the order in which they were recorded.
 
@@ -88,11 +104,13 @@ async def stream_alerts(
     """
     mark = " of a simulated store" if served.accord.simulated else ""
     yield ServerSentEvent(comment=f"alerts{mark}", retry=RECONNECT)
-    batches = changes.feed(served.accord, since, last_event_id, partnership)
+    batches = changes.feed(served.accord, since, last_event_id, asked.partnership, asked.viewer)
     sent_at = monotonic()
     with _woken(served) as woken:
         while not served.closing.begun:
             woken.clear()
+            if not await run_in_threadpool(access.is_still_valid, served, who):
+                return
             try:
                 batch = await run_in_threadpool(next, batches)
             except OtherFold:

@@ -13,10 +13,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.wording import shown
+from infra.access.roles import Need
 from infra.answers.question import Result
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
 from infra.http import alerts, events, log, problem_pages, questions, refusals
+from infra.http.access import GuardedRoute, needs, needs_of
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems, response
@@ -51,8 +53,15 @@ SAFETY: Final = {
 IS_SIMULATED: Final = {"Accord-Simulated": "true"}
 """The header of every answer of a simulated store."""
 
+IS_OPEN: Final = {"Accord-Open": "true"}
+"""The header of every answer of an open server."""
+
 _ABOUT = "Business partnerships as a verifiable history of events."
 _SIMULATED = " **This store is simulated:** its feeds say when things were recorded."
+_OPEN = (
+    " **This server is open:** whoever reaches it may act as any party, and read everything. It "
+    "asks for no API key."
+)
 
 
 class Health(Result):
@@ -70,7 +79,8 @@ class Readiness(Result):
     status: Literal["ready", "degraded"] = "ready"
     """`degraded` if the views of some partnerships are stale; all others are served as usual."""
     quarantined: tuple[str, ...] = ()
-    """The partnerships whose events cannot be folded: at most the first 100 by name."""
+    """The partnerships whose events cannot be folded: at most the first 100 by name. Only an open
+    server names them here."""
     quarantined_count: int = 0
     """How many partnerships that are."""
 
@@ -80,25 +90,30 @@ def create_app(
     workers: Workers,
     hosts: Sequence[str] = ("*",),
     limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
+    *,
+    is_open: bool = False,
 ) -> FastAPI:
     """Return the application of one store; it answers only requests to these `hosts`.
 
-    `workers` must run as long as the application does.
+    `workers` must run as long as the application does. Unless it `is_open`, each request needs an
+    API key of the store. Raises `TypeError` if a route does not say what it needs.
     """
+    marks = (_SIMULATED if accord.simulated else "") + (_OPEN if is_open else "")
     app = DescribedApp(
         title="Accord",
         version="1",
-        description=_ABOUT + (_SIMULATED if accord.simulated else ""),
+        description=_ABOUT + marks,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         generate_unique_id_function=lambda route: route.name,
         dependencies=[Depends(known_parameters)],
     )
-    app.state.served = Served(accord, workers, limits)
+    app.router.route_class = GuardedRoute
+    app.state.served = Served(accord, workers, limits, is_open)
     handle_problems(app)
     app.add_middleware(_KnownHosts, hosts=hosts, simulated=accord.simulated)
-    headers = SAFETY | (IS_SIMULATED if accord.simulated else {})
+    headers = SAFETY | (IS_SIMULATED if accord.simulated else {}) | (IS_OPEN if is_open else {})
     app.add_middleware(_WithHeaders, headers=headers)
     app.add_middleware(HeadAsGet, but={alerts.STREAM})
     app.add_middleware(AbsoluteForm)
@@ -110,11 +125,14 @@ def create_app(
     app.include_router(questions.router(QUESTIONS))
     _add_health(app)
     _add_docs(app)
+    needed = needs_of(app)
+    app.needs = {} if is_open else needed
     return app
 
 
 def _add_health(app: FastAPI) -> None:
     @app.get("/healthz", tags=["Run"], response_model=Health)
+    @needs(Need.NOTHING)
     async def healthz(served: ServedHere) -> Response:
         """Answer 200 while the process is alive."""
         return json(Health(simulated=served.accord.simulated, release=RELEASE))
@@ -125,10 +143,12 @@ def _add_health(app: FastAPI) -> None:
         response_model=Readiness,
         responses={503: problem("What keeps it from serving is in `reasons`.")},
     )
+    @needs(Need.NOTHING)
     def readyz(served: ServedHere) -> Response:
         """Answer 200 while events can be recorded and the views are up to date.
 
-        If only some partnerships are quarantined, the status is `degraded`, and they are named.
+        If only some partnerships are quarantined, the status is `degraded`. An open server names
+        them; of any other, the operator finds their names among the alerts.
         """
         reasons = served.workers.unready_reasons()
         if reasons:
@@ -142,12 +162,13 @@ def _add_health(app: FastAPI) -> None:
             Readiness(
                 simulated=served.accord.simulated,
                 status="degraded" if quarantined else "ready",
-                quarantined=tuple(quarantined[:NAMED]),
+                quarantined=tuple(quarantined[:NAMED]) if served.is_open else (),
                 quarantined_count=len(quarantined),
             )
         )
 
     @app.get("/metrics", tags=["Run"], response_class=PlainTextResponse)
+    @needs(Need.PROCESS)
     def process_metrics(served: ServedHere) -> Response:
         """Return the metrics of this process for Prometheus."""
         return Response(_metrics(served), media_type=CONTENT_TYPE_LATEST)
@@ -170,15 +191,18 @@ def _add_docs(app: DescribedApp) -> None:
     app.mount("/assets", StaticFiles(directory=ASSETS))
 
     @app.get("/", include_in_schema=False)
+    @needs(Need.NOTHING)
     async def root() -> Response:
         return RedirectResponse("docs")
 
     # In a thread, because the document is long in the making.
     @app.get("/openapi.json", include_in_schema=False)
+    @needs(Need.NOTHING)
     def openapi() -> Response:
         return Response(app.document(), media_type="application/json")
 
     @app.get("/docs", include_in_schema=False)
+    @needs(Need.NOTHING)
     async def docs() -> Response:
         return FileResponse(ASSETS / "docs.html")
 

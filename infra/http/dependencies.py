@@ -1,4 +1,4 @@
-"""What every route needs: the store, its workers, and whether the server is closing."""
+"""What every route needs: the store, its workers, for whom it is served, and its end."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -30,6 +30,8 @@ class Served:
     accord: Accord
     workers: Workers
     limits: HttpLimits
+    is_open: bool
+    """Whether anyone may do everything, as long as the store has no API key (`up --open`)."""
     closing: ServerClosing = field(default_factory=ServerClosing)
 
     @property

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, Request, Response
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
+from infra.access.roles import Identity, Need
 from infra.answers.adoption_file import event_of
 from infra.answers.outcomes import (
     Caused,
@@ -22,11 +23,13 @@ from infra.answers.outcomes import (
     waiting_for,
 )
 from infra.answers.question import Result
-from infra.answers.validation import Validation, validate
+from infra.answers.validation import Validation, validation
+from infra.deciding import senders
 from infra.deciding.batch import Outcome
 from infra.deciding.clock import ClockInDoubt
 from infra.deciding.group_commit import GATHERED, Busy
 from infra.http import openapi
+from infra.http.access import Caller, GuardedRoute, needs
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.problems import AGAIN_SOON, Problem, refusal, too_large
 from infra.settings import HttpLimits
@@ -41,7 +44,7 @@ READ = 8
 
 STRUCTURED, BATCH, LINES, JSON = openapi.MEDIA_TYPES
 
-router = APIRouter(tags=["Ingest"])
+router = APIRouter(route_class=GuardedRoute, tags=["Ingest"])
 
 
 class Decided(Result):
@@ -105,7 +108,8 @@ class Decisions(Result):
         **openapi.POST_PROBLEMS,
     },
 )
-async def post_events(request: Request, served: ServedHere) -> Response:
+@needs(Need.EMIT)
+async def post_events(request: Request, served: ServedHere, who: Caller) -> Response:
     """Record events.
 
     One event (structured or binary mode) is answered with its outcome. A batch or JSON lines are
@@ -118,7 +122,9 @@ async def post_events(request: Request, served: ServedHere) -> Response:
     An accepted event has the operator's receipt.
     """
     sent = await _messages(request, served.limits)
-    return await (_one(served, sent) if isinstance(sent, bytes) else _many(served, sent))
+    if isinstance(sent, bytes):
+        return await _one(served, who, sent)
+    return await _many(served, who, sent)
 
 
 @router.post(
@@ -132,7 +138,8 @@ async def post_events(request: Request, served: ServedHere) -> Response:
         **{status: openapi.POST_PROBLEMS[status] for status in (408, 413, 415, 503)},
     },
 )
-async def post_validate(request: Request, served: ServedHere) -> Response:
+@needs(Need.EMIT)
+async def post_validate(request: Request, served: ServedHere, who: Caller) -> Response:
     """Return the outcomes that events would have, in the forms that `POST /v1/events` takes.
 
     Each event is decided on what the ones before it would have recorded. Nothing is recorded, and
@@ -140,7 +147,7 @@ async def post_validate(request: Request, served: ServedHere) -> Response:
     """
     sent = await _messages(request, served.limits)
     raws = [sent] if isinstance(sent, bytes) else sent
-    return json(await asyncio.to_thread(validate, served.accord, raws))
+    return json(await asyncio.to_thread(_validated, served, who, raws))
 
 
 @router.post(
@@ -150,7 +157,8 @@ async def post_validate(request: Request, served: ServedHere) -> Response:
     openapi_extra=openapi.POST_ADOPTION,
     responses={200: {"description": "What was decided."}, **openapi.POST_ONE_PROBLEMS},
 )
-async def post_adoption(request: Request, served: ServedHere) -> Response:
+@needs(Need.EMIT)
+async def post_adoption(request: Request, served: ServedHere, who: Caller) -> Response:
     """Propose that a partnership which already runs comes in with what it is.
 
     The body is an event of the type `accord.ProposeAdoption`, of which all attributes but
@@ -160,7 +168,15 @@ async def post_adoption(request: Request, served: ServedHere) -> Response:
     if _media_type(request.headers) not in {JSON, STRUCTURED}:
         raise Problem(415, "An adoption is one JSON object.", f"Send it as {JSON}.")
     body = await _body(request, served.limits.body_bytes)
-    return await _one(served, event_of(body, served.accord.clock()))
+    return await _one(served, who, event_of(body, served.accord.clock()))
+
+
+def _validated(served: Served, who: Identity, raws: Sequence[bytes]) -> Validation:
+    refused = senders.refusals(who, raws)
+    asked = [raw for index, raw in enumerate(raws) if index not in refused]
+    outcomes = iter(served.accord.service.validate(asked))
+    found = [refused.get(index) or next(outcomes) for index in range(len(raws))]
+    return validation(served.accord, found)
 
 
 async def _messages(request: Request, limits: HttpLimits) -> bytes | list[bytes]:
@@ -204,6 +220,7 @@ def _bounded(messages: Iterable[bytes], limit: int) -> list[bytes]:
 
 
 @router.options("/v1/events", include_in_schema=False)
+@needs(Need.NOTHING)
 def agree_to_deliveries(
     origin: Annotated[str | None, Header(alias="WebHook-Request-Origin")] = None,
 ) -> Response:
@@ -218,8 +235,8 @@ def agree_to_deliveries(
     return Response(headers=headers)
 
 
-async def _one(served: Served, raw: bytes) -> Response:
-    (outcome,) = await _decide(served, [raw])
+async def _one(served: Served, who: Identity, raw: bytes) -> Response:
+    (outcome,) = await _decide(served, who, [raw])
     if outcome.status == "refused":
         raise refusal(outcome)
     if outcome.status == "waiting":
@@ -246,12 +263,12 @@ async def _one(served: Served, raw: bytes) -> Response:
     )
 
 
-async def _many(served: Served, raws: Sequence[bytes]) -> Response:
+async def _many(served: Served, who: Identity, raws: Sequence[bytes]) -> Response:
     """Decide the events of a batch; each has its result.
 
     The status is 200 if one of them was taken, 202 if all wait, and 422 if all were refused.
     """
-    decisions = await _decisions(served, raws)
+    decisions = await _decisions(served, who, raws)
     if decisions.results and decisions.refused == len(decisions.results):
         raise Problem(
             422,
@@ -263,12 +280,12 @@ async def _many(served: Served, raws: Sequence[bytes]) -> Response:
     return json(decisions, HTTPStatus.ACCEPTED if all_wait else HTTPStatus.OK)
 
 
-async def _decisions(served: Served, raws: Sequence[bytes]) -> Decisions:
+async def _decisions(served: Served, who: Identity, raws: Sequence[bytes]) -> Decisions:
     results: list[MemberResult] = []
     waiting: dict[Key, int] = {}
     # Submit in parts, so that other senders get their turns.
     for start in range(0, len(raws), GATHERED):
-        outcomes = await _decide(served, raws[start : start + GATHERED])
+        outcomes = await _decide(served, who, raws[start : start + GATHERED])
         settled = [each for outcome in outcomes for each in outcome.settled]
         notes = {
             (each.source, each.id): each.receipt
@@ -318,7 +335,15 @@ async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[SignedR
     return [SignedReceipt.model_validate(row) for row in rows]
 
 
-async def _decide(served: Served, raws: Sequence[bytes]) -> list[Outcome]:
+async def _decide(served: Served, who: Identity, raws: Sequence[bytes]) -> list[Outcome]:
+    """Return the outcomes of events in order; those that the caller may not send are refused."""
+    refused = await asyncio.to_thread(senders.refusals, who, raws) if who.credential else {}
+    asked = [raw for index, raw in enumerate(raws) if index not in refused]
+    outcomes = iter(await _submitted(served, asked) if asked else ())
+    return [refused.get(index) or next(outcomes) for index in range(len(raws))]
+
+
+async def _submitted(served: Served, raws: Sequence[bytes]) -> list[Outcome]:
     again = "Send the same request again; events that were recorded already become duplicates."
     try:
         return await asyncio.wrap_future(served.workers.writer.submit(raws))

@@ -5,11 +5,12 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import PlainTextResponse
 
-from domain.values import Slug
+from infra.access.roles import Need
 from infra.answers.parameters import Whole
 from infra.audit.log import Altered
 from infra.audit.notary import Notary
 from infra.http import openapi
+from infra.http.access import GuardedRoute, SeenId, needs
 from infra.http.dependencies import Served, ServedHere
 from infra.http.problems import Problem
 from infra.tlog.notes import Checkpoint, Note, tlog_proof, written_proof
@@ -21,9 +22,8 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     503: openapi.problem("This process has no signing key."),
 }
 
-Id = Annotated[Slug, Path(description="The partnership.")]
-
 router = APIRouter(
+    route_class=GuardedRoute,
     tags=["Evidence"],
     prefix="/v1/partnerships/{id}",
     default_response_class=PlainTextResponse,
@@ -51,22 +51,25 @@ def _signed(served: Served, partnership: str) -> tuple[Notary, Note, Checkpoint]
 
 
 @router.get("/key", summary="Get the key of a log.")
-def log_key(served: ServedHere, id: Id) -> PlainTextResponse:
+@needs(Need.FACTS)
+def log_key(served: ServedHere, id: SeenId) -> PlainTextResponse:
     """Return the key that verifies the checkpoints of this log (C2SP verifier key)."""
     return PlainTextResponse(f"{_notary(served).seal.verifier(id)}\n")
 
 
 @router.get("/checkpoint", summary="Get the latest checkpoint of a log.")
-def checkpoint(served: ServedHere, id: Id) -> PlainTextResponse:
+@needs(Need.FACTS)
+def checkpoint(served: ServedHere, id: SeenId) -> PlainTextResponse:
     """Return the checkpoint of all that is recorded, signed now if need be (C2SP signed note)."""
     _, note, _ = _signed(served, id)
     return PlainTextResponse(str(note))
 
 
 @router.get("/consistency", summary="Prove that a log only grew.")
+@needs(Need.FACTS)
 def consistency(
     served: ServedHere,
-    id: Id,
+    id: SeenId,
     old: Annotated[Whole, Query(description="The size of an earlier checkpoint.")],
 ) -> PlainTextResponse:
     """Return the checkpoint with the proof that it extends an earlier one.
@@ -87,9 +90,10 @@ def consistency(
 
 
 @router.get("/proofs/{index}", summary="Prove that an event is in a log.")
+@needs(Need.FACTS)
 def proof(
     served: ServedHere,
-    id: Id,
+    id: SeenId,
     index: Annotated[Whole, Path(description="The event's index in the log.")],
 ) -> PlainTextResponse:
     """Return the proof that an event is in the log (C2SP `tlog-proof`), with its checkpoint."""

@@ -1,6 +1,7 @@
 """The parts of the API's document that routes do not give: posted events, and problems."""
 
 import inspect
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from domain.aggregates import command_types
+from infra.access.roles import Need
 from infra.answers import changes
 from infra.answers.table import QUESTIONS
 from infra.deciding import intake
@@ -253,11 +255,33 @@ def _describe_streams(document: Schema) -> None:
                         content.setdefault("schema", item)
 
 
+def _describe_access(document: Schema, needs: Mapping[tuple[str, str], Need]) -> None:
+    document["components"]["securitySchemes"] = {"apiKey": _API_KEY} if needs else {}
+    for (path, method), need in needs.items():
+        operation = document["paths"].get(path, {}).get(method.lower())
+        if operation is not None and need is not Need.NOTHING:
+            operation["security"] = [{"apiKey": []}]
+            operation["responses"] |= {
+                "401": problem("The request has no valid API key (`WWW-Authenticate`)."),
+                "403": problem("The API key does not allow this: `rule` and `hint` say why."),
+            }
+
+
+_API_KEY: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "accord_<id>_<secret>",
+    "description": "An API key, bound to a party or a role.",
+}
+
+
 class DescribedApp(FastAPI):
     """An application whose document has the schemas that its routes refer to."""
 
     def __init__(self, **given: Any) -> None:  # noqa: ANN401 - FastAPI's own
         super().__init__(**given)
+        self.needs: Mapping[tuple[str, str], Need] = {}
+        """What each route needs, by path and method; the document describes no access without."""
         self._lock = Lock()
         self._document: bytes | None = None
 
@@ -276,4 +300,5 @@ class DescribedApp(FastAPI):
             for name, schema in _schemas().items():
                 schemas.setdefault(name, schema)
             _describe_streams(document)
+            _describe_access(document, self.needs)
         return super().openapi()

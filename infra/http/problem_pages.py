@@ -5,15 +5,18 @@ from html import escape
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from infra.access.roles import Need
 from infra.answers import problems
 from infra.answers.logs import NotFound
 from infra.answers.problems import Rule
+from infra.http.access import GuardedRoute, needs
 from infra.http.problems import not_found
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
 
 @router.get("/problems")
+@needs(Need.NOTHING)
 def index() -> HTMLResponse:
     """Return the page with every rule."""
     rows = (
@@ -25,6 +28,7 @@ def index() -> HTMLResponse:
 
 
 @router.get("/problems/{rule}")
+@needs(Need.NOTHING)
 def page(rule: str) -> HTMLResponse:
     """Return the page of one rule. Raises a problem for an unknown rule."""
     try:

@@ -50,7 +50,15 @@ UNREADABLE: Final = frozenset(
 )
 """Rules of reading: an event that breaks one is not decided."""
 
-_STATUS = {"conflict": 409, "id-conflict": 409, "internal-error": 500, QUARANTINED: 503}
+_STATUS = {
+    "conflict": 409,
+    "id-conflict": 409,
+    "internal-error": 500,
+    "not-in-scope": 403,
+    "not-your-party": 403,
+    "not-your-partnership": 403,
+    QUARANTINED: 503,
+}
 
 _HINTS = {
     400: "Correct the request; the document of the API is at /docs.",
@@ -139,8 +147,8 @@ class Problem(Exception):
 def refusal(outcome: Outcome) -> Problem:
     """Return the problem of a refused event.
 
-    Its status is 400 if the event is unreadable, 409 if it conflicts with another one, 500 for a
-    fault of the program, else 422.
+    Its status is 400 if the event is unreadable, 403 if its sender may not send it, 409 if it
+    conflicts with another one, 500 for a fault of the program, else 422.
     """
     rule = outcome.rule or ""
     return Problem(

@@ -14,10 +14,10 @@ from domain.values import Slug
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.parameters import Name, PageSize, When
 from infra.answers.question import PAGE, Asks, Paging, Question, keyword
-from infra.http import openapi
+from infra.http import access, openapi
+from infra.http.access import Caller, GuardedRoute, needs
 from infra.http.dependencies import ServedHere
 from infra.http.problems import REFUSED, Problem, not_found
-from projections.visibility import Viewer
 
 JSON: Final = "application/json"
 
@@ -33,7 +33,11 @@ Known = Annotated[
     Query(description="What had been recorded by then: a date or a moment, as for `at`."),
 ]
 Party = Annotated[
-    Slug | None, Query(description="The view of this party; the operator's if not given.")
+    Slug | None,
+    Query(
+        description="The view of this party. An API key has the view of its own party or role, so "
+        "only an open server takes another one."
+    ),
 ]
 Limit = Annotated[PageSize, Query(description="Items of the page at most.")]
 After = Annotated[Name | None, Query(description="The `next` of the page before.")]
@@ -45,7 +49,7 @@ IfNoneMatch = Annotated[
 
 def router(questions: tuple[Question, ...]) -> APIRouter:
     """Return the routes of these questions."""
-    made = APIRouter()
+    made = APIRouter(route_class=GuardedRoute)
     named = [(each, each.path, each.name) for each in questions]
     named += [(each, each.within, f"{each.name}-of-one") for each in questions if each.within]
     for question, path, name in named:
@@ -72,10 +76,13 @@ def router(questions: tuple[Question, ...]) -> APIRouter:
 
 def _route(question: Question, path: str) -> Any:  # noqa: ANN401 - FastAPI reads its signature
     def route(**given: Any) -> Response:  # noqa: ANN401 - as FastAPI parsed them
-        served, etag = given.pop("served"), given.pop("if_none_match")
+        served, who = given.pop("served"), given.pop("who")
+        etag, party = given.pop("if_none_match"), given.pop("party", None)
+        seen = access.viewer(served, who, question.about(given), party)
         if question.asks_when:
-            viewer = Viewer(given.pop("party"))
-            given["when"] = AsOf(given.pop("at"), given.pop("known"), viewer=viewer)
+            given["when"] = AsOf(given.pop("at"), given.pop("known"), viewer=seen)
+        if question.asks_viewer:
+            given["viewer"] = seen
         if question.is_paged:
             given["page"] = Paging(given.pop("after"), given.pop("limit"))
         try:
@@ -92,7 +99,7 @@ def _route(question: Question, path: str) -> Any:  # noqa: ANN401 - FastAPI read
         return _response(answer.model_dump_json().encode(), etag)
 
     route.__signature__ = inspect.Signature(list(_parameters(question, path)))  # type: ignore[attr-defined]
-    return route
+    return needs(question.need)(route)
 
 
 def _response(body: bytes, known: Sequence[str] | None) -> Response:
@@ -107,6 +114,7 @@ def _response(body: bytes, known: Sequence[str] | None) -> Response:
 
 def _parameters(question: Question, path: str) -> Iterator[inspect.Parameter]:
     yield keyword("served", ServedHere, inspect.Parameter.empty)
+    yield keyword("who", Caller, inspect.Parameter.empty)
     yield keyword("if_none_match", IfNoneMatch, None)
     for name, asks in question.parameters.items():
         in_path = f"{{{name}}}" in path

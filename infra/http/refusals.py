@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict
 
+from infra.access.roles import Need
 from infra.answers import refusals
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import OutcomeCounts, Report
@@ -14,12 +15,13 @@ from infra.answers.parameters import Operator, PositiveWhole
 from infra.answers.problems import KnownRule
 from infra.answers.refusals import Dismissed
 from infra.deciding.group_commit import Busy
+from infra.http.access import GuardedRoute, needs
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import Schema, problem
 from infra.http.problems import AGAIN_SOON, Problem, not_found
 from infra.store.history import Refusal
 
-router = APIRouter(tags=["Ingest"])
+router = APIRouter(route_class=GuardedRoute, tags=["Ingest"])
 
 Number = Annotated[PositiveWhole, Path(description="The refusal's number.")]
 Rule = Annotated[KnownRule | None, Query(description="Only the refusals of this rule.")]
@@ -44,24 +46,28 @@ class Dismissal(BaseModel):
 
 
 @router.post("/v1/refusals/retry", response_model=Report, responses=_BUSY)
+@needs(Need.OPERATE)
 def retry_refusals(served: ServedHere, rule: Rule = None) -> Response:
     """Decide all open refused events again, as they were sent, or those of one rule."""
     return _retry(served, refusals.chosen(served.accord, rule=rule))
 
 
 @router.post("/v1/refusals/{number}/retry", response_model=Report, responses=_ONE)
+@needs(Need.OPERATE)
 def retry_refusal(served: ServedHere, number: Number) -> Response:
     """Decide a refused event again, as it was sent."""
     return _retry(served, refusals.chosen(served.accord, number))
 
 
 @router.post("/v1/refusals/dismiss", response_model=Dismissed, responses=_BUSY)
+@needs(Need.OPERATE)
 def dismiss_refusals(served: ServedHere, dismissal: Dismissal, rule: Rule = None) -> Response:
     """Close all open refusals for good, or those of one rule."""
     return _dismiss(served, refusals.chosen(served.accord, rule=rule), dismissal)
 
 
 @router.post("/v1/refusals/{number}/dismiss", response_model=Dismissed, responses=_ONE)
+@needs(Need.OPERATE)
 def dismiss_refusal(served: ServedHere, number: Number, dismissal: Dismissal) -> Response:
     """Close a refusal for good. Its event is kept, and can still be sent again."""
     return _dismiss(served, refusals.chosen(served.accord, number), dismissal)

@@ -22,7 +22,7 @@ from infra.http.app import create_app
 from infra.http.connections import AT_A_TIME, Connection
 from infra.http.dependencies import Served
 from infra.running.listening import listening
-from infra.settings import HttpLimits, Settings
+from infra.settings import HttpLimits, Settings, WrongSetting
 
 PATIENCE: Final = 10
 """Seconds that running requests have to finish when the server stops."""
@@ -65,22 +65,26 @@ def serve(
     host: str,
     port: int,
     clock: Clock = wall_clock,
+    *,
+    is_open: bool = False,
 ) -> None:
     """Serve an existing store until SIGINT or SIGTERM; accepted requests are finished first.
 
-    Port 0 means any free one; a line on stderr has the address. Raises `NoSuchStore` if there is no
-    store, `CannotListen` if the address cannot be used.
+    Port 0 means any free one; a line on stderr has the address. Requests need an API key, unless
+    the server `is_open`. Raises `NoSuchStore` if there is no store, `CannotListen` if the address
+    cannot be used, and `WrongSetting` as `check_open` does.
     """
     with listening(host, port) as sock, bootstrap(settings, clock) as accord:
+        check_open(host, is_open=is_open, has_keys=accord.history.credentials.exist())
         workers = accord.workers()
         # Before threads run: FastAPI hides warnings while it builds schemas, and what hides them
         # is not safe for threads.
-        app = create_app(accord, workers, names(host), settings.http)
+        app = create_app(accord, workers, names(host), settings.http, is_open=is_open)
         server = Server(app, settings.http)
         # With a broker, `accord run sinks` delivers.
         sending = delivering(accord.views, sinks(settings.sinks) if accord.folds_views else {})
         with workers, sending, signals_end(server):
-            sys.stderr.write(_announcement(sock, simulated=accord.simulated))
+            sys.stderr.write(_announcement(sock, simulated=accord.simulated, is_open=is_open))
             server.run([sock])
 
 
@@ -91,11 +95,38 @@ def names(host: str) -> Sequence[str]:
     meant for this machine only (DNS rebinding). So a server on loopback answers only to the names
     of loopback.
     """
+    return (host, *_LOOPBACK_NAMES) if is_loopback(host) else ("*",)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a server that listens at `host` can be reached from this machine alone."""
     try:
-        loopback = ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        loopback = host == "localhost"
-    return (host, *_LOOPBACK_NAMES) if loopback else ("*",)
+        return host == "localhost"
+
+
+def check_open(host: str, *, is_open: bool, has_keys: bool) -> None:
+    """Raise `WrongSetting` unless a store can be served so.
+
+    A store with API keys is never open, whether they are still valid or not. One without keys is
+    served only if it is open, and then only to this machine.
+    """
+    if is_open and has_keys:
+        raise WrongSetting(
+            "This store has API keys, so it is not served to anyone without one. Leave --open out."
+        )
+    if is_open and not is_loopback(host):
+        raise WrongSetting(
+            f"With --open anyone may act as any party, and {host} can be reached from other "
+            "machines. Leave --host out, or make API keys (accord keys create) and leave --open "
+            "out."
+        )
+    if not is_open and not has_keys:
+        raise WrongSetting(
+            "This store has no API key, so nobody could use it. Make one with accord keys create, "
+            "or serve this machine alone, without keys: accord up --open."
+        )
 
 
 def address(sock: socket.socket) -> str:
@@ -104,9 +135,11 @@ def address(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _announcement(sock: socket.socket, *, simulated: bool) -> str:
+def _announcement(sock: socket.socket, *, simulated: bool, is_open: bool) -> str:
     where = address(sock)
     more = " This store is simulated: its feeds say when things were recorded." if simulated else ""
+    if is_open:
+        more += " It is open: whoever reaches it may act as any party, and read everything."
     return f"Accord listens at {where} (API: {where}/docs).{more}\n"
 
 

@@ -354,9 +354,9 @@ class History(Protocol):
         """Close all connections."""
 
 
-def partnerships(history: History) -> Iterator[str]:
-    """Return the names of all partnerships, in order, in batches."""
-    last = ""
+def partnerships(history: History, after: str = "") -> Iterator[str]:
+    """Return the names of all partnerships, in order, in batches, beginning after a name."""
+    last = after
     while names := history.partnerships(after=last):
         yield from names
         last = names[-1]

@@ -201,7 +201,7 @@ def test_a_served_store_delivers_by_itself(tmp_path: Path) -> None:
     init(Settings(store=store), simulated=True)
     receiver = Receiver()
     with receiver.serving() as url:
-        command = [*PROGRAM, "up", "--port", "0", "--store", store]
+        command = [*PROGRAM, "up", "--open", "--port", "0", "--store", store]
         environment = os.environ | {"ACCORD_SINK_WEBHOOK": url}
         with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as process:
             assert process.stderr

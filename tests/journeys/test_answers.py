@@ -165,7 +165,7 @@ def client(demo: str) -> Iterator[TestClient]:
     with (
         bootstrap(Settings(store=demo)) as accord,
         accord.workers() as workers,
-        TestClient(create_app(accord, workers)) as client,
+        TestClient(create_app(accord, workers, is_open=True)) as client,
     ):
         yield client
 
@@ -261,7 +261,10 @@ def test_an_event_that_cannot_be_read_is_a_problem_and_not_a_traceback(
 ) -> None:
     with played(tmp_path) as store:
         changed_event(tmp_path, 0, '"schema_version":1', '"schema_version":7')
-        with store.workers() as workers, TestClient(create_app(store, workers)) as client:
+        with (
+            store.workers() as workers,
+            TestClient(create_app(store, workers, is_open=True)) as client,
+        ):
             state = client.get(f"/v1/partnerships/{AURORA}")
             log = client.get(f"/v1/partnerships/{AURORA}/history", params={"limit": 1})
     ran = accord("show", AURORA, "--store", f"sqlite:///{tmp_path}/accord.db")

@@ -981,7 +981,7 @@ def test_an_unknown_kind_of_sink_is_reported_as_such(
 ) -> None:
     monkeypatch.setenv("ACCORD_SINK_PAGER", "http://ops.example")
     accord("init")
-    ran = accord("up", "--port", "0")
+    ran = accord("up", "--open", "--port", "0")
 
     assert ran.code == 1
     assert "accord: There is no kind of sink pager. Use one of webhook.\n" in ran.err

@@ -34,7 +34,7 @@ class Set(SystemClock):
     def __call__(self):
         return super().__call__() + timedelta(seconds=int(Path(sys.argv[2]).read_text()))
 
-serve(Settings(store=sys.argv[1]), "127.0.0.1", 0, clock=Set())
+serve(Settings(store=sys.argv[1]), "127.0.0.1", 0, clock=Set(), is_open=True)
 """
 
 

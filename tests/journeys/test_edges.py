@@ -123,7 +123,7 @@ def test_another_host_is_answered_with_a_problem(tmp_path: Path, host: str, stat
     with (
         bootstrap(settings) as accord,
         accord.workers() as workers,
-        TestClient(create_app(accord, workers, names("127.0.0.1"))) as client,
+        TestClient(create_app(accord, workers, names("127.0.0.1"), is_open=True)) as client,
     ):
         found = client.get("/healthz", headers={"host": host})
 

@@ -168,7 +168,7 @@ class Target:
         self._accord = self._stack.enter_context(bootstrap(settings))
         self._workers = self._stack.enter_context(self._accord.workers())
         self._client = self._stack.enter_context(
-            TestClient(create_app(self._accord, self._workers))
+            TestClient(create_app(self._accord, self._workers, is_open=True))
         )
 
 

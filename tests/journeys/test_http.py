@@ -68,7 +68,7 @@ def serving(settings: Settings, hosts: tuple[str, ...] = ("*",)) -> Iterator[Ser
         listening("127.0.0.1", 0) as sock,
         httpx2.Client(base_url=f"http://127.0.0.1:{sock.getsockname()[1]}") as client,
     ):
-        server = Server(create_app(accord, workers, hosts))
+        server = Server(create_app(accord, workers, hosts, is_open=True))
         thread = threading.Thread(target=server.run, args=([sock],))
         thread.start()
         try:
@@ -837,7 +837,7 @@ SERVE = """
 import sys
 from infra.http import serve
 from infra.settings import Settings
-serve(Settings(store=sys.argv[1]), "127.0.0.1", 0)
+serve(Settings(store=sys.argv[1]), "127.0.0.1", 0, is_open=True)
 """
 
 

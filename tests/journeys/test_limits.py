@@ -66,7 +66,8 @@ def serving(folder: Path, hosts: Sequence[str] = ("*",), /, **limits: int) -> It
             base_url=f"http://127.0.0.1:{sock.getsockname()[1]}", timeout=WITHIN
         ) as client,
     ):
-        server = Server(create_app(accord, workers, hosts, settings.http), settings.http)
+        app = create_app(accord, workers, hosts, settings.http, is_open=True)
+        server = Server(app, settings.http)
         thread = threading.Thread(target=server.run, args=([sock],))
         thread.start()
         try:

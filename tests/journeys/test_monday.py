@@ -82,7 +82,7 @@ def client(demo: str) -> Iterator[TestClient]:
     with (
         bootstrap(Settings(store=demo)) as accord,
         accord.workers() as workers,
-        TestClient(create_app(accord, workers)) as client,
+        TestClient(create_app(accord, workers, is_open=True)) as client,
     ):
         yield client
 

@@ -35,7 +35,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     with (
         bootstrap(settings) as accord,
         accord.workers() as workers,
-        TestClient(create_app(accord, workers)) as client,
+        TestClient(create_app(accord, workers, is_open=True)) as client,
     ):
         yield client
 

@@ -38,7 +38,7 @@ def client(store: str) -> Iterator[TestClient]:
     with (
         bootstrap(Settings(store=store)) as accord,
         accord.workers() as workers,
-        TestClient(create_app(accord, workers)) as client,
+        TestClient(create_app(accord, workers, is_open=True)) as client,
     ):
         yield client
 

@@ -37,7 +37,7 @@ SERVE = """
 import sys
 from infra.http import serve
 from infra.settings import Settings
-serve(Settings(store=sys.argv[1]), "127.0.0.1", int(sys.argv[2]))
+serve(Settings(store=sys.argv[1]), "127.0.0.1", int(sys.argv[2]), is_open=True)
 """
 
 
@@ -243,7 +243,7 @@ def test_while_views_are_rebuilt_the_stream_ends_and_the_client_comes_again(
         accord.service.handle(FEED)
         accord.catch_up()
         accord.views.datastore.run("UPDATE folds SET version = version + 1")  # type: ignore[attr-defined]
-        client = TestClient(create_app(accord, workers))
+        client = TestClient(create_app(accord, workers, is_open=True))
         answer = client.get(STREAM)
 
     assert answer.status_code == 200
@@ -259,7 +259,7 @@ def serving(settings: Settings) -> Iterator[httpx2.Client]:
         listening("127.0.0.1", 0) as sock,
         httpx2.Client(base_url=f"http://127.0.0.1:{sock.getsockname()[1]}") as client,
     ):
-        server = Server(create_app(accord, workers))
+        server = Server(create_app(accord, workers, is_open=True))
         thread = threading.Thread(target=server.run, args=([sock],))
         thread.start()
         try:

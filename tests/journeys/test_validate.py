@@ -84,7 +84,7 @@ def test_the_command_prints_each_outcome_and_ends_as_ingest_does(
 
 
 def test_the_route_takes_what_events_takes(store: Accord) -> None:
-    with store.workers() as workers, TestClient(create_app(store, workers)) as client:
+    with store.workers() as workers, TestClient(create_app(store, workers, is_open=True)) as client:
         one = client.post("/v1/validate", json=orjson.loads(BEGIN))
         many = client.post(
             "/v1/validate",

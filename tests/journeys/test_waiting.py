@@ -30,7 +30,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
     with (
         bootstrap(settings, clock) as accord,
         accord.workers() as workers,
-        TestClient(create_app(accord, workers)) as client,
+        TestClient(create_app(accord, workers, is_open=True)) as client,
     ):
         accord.service.handle(FORMED)
         yield client

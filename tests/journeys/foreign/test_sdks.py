@@ -90,7 +90,7 @@ def client(language: str, request: pytest.FixtureRequest) -> Any:  # noqa: ANN40
 @contextmanager
 def served(store: str) -> Iterator[str]:
     """Run `accord up`; return the address to which events are posted."""
-    command = [*PROGRAM, "up", "--port", "0", "--store", store]
+    command = [*PROGRAM, "up", "--open", "--port", "0", "--store", store]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         assert process.stderr
         try:

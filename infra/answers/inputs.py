@@ -1,0 +1,33 @@
+"""Which inputs a viewer sees of those that were refused or that wait: a party, its own."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from infra.deciding import intake
+from infra.store.history import Refusal, Waiting
+from projections.visibility import Viewer
+
+I = TypeVar("I", Refusal, Waiting)  # noqa: E741 - an input
+
+PAGE: Final = 1000
+"""Inputs that are read at a time."""
+
+
+def sent_by(viewer: Viewer, read: Callable[[int], Sequence[I]], after: int, limit: int) -> list[I]:
+    """Return the first inputs after a number that a viewer sees, at most `limit`.
+
+    `read` returns the next inputs after a number, at most `PAGE`. An input is of the party that it
+    names. One of which the party cannot be read is shown to the operator alone.
+    """
+    found: list[I] = []
+    while len(found) < limit and (page := read(after)):
+        found += [each for each in page if _sees(viewer, each)]
+        after = page[-1].number
+    return found[:limit]
+
+
+def _sees(viewer: Viewer, each: Refusal | Waiting) -> bool:
+    about = each.subject if isinstance(each, Refusal) else each.partnership
+    if viewer.partnerships is not None and about not in viewer.partnerships:
+        return False
+    return viewer.party is None or intake.read(each.raw).party == viewer.party

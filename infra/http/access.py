@@ -1,0 +1,215 @@
+"""Who asks: each route says what it needs, and nobody gets it without a valid API key.
+
+A key comes in the header ``Authorization: Bearer`` (RFC 6750). It is checked before the body is
+read. What its identity may do is decided in `infra.access.roles`; what it may see of each answer,
+by the viewer that the identity gives.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import quote
+
+from fastapi import Depends, FastAPI, Path, Request, Response
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+
+from domain.kernel import Refused
+from domain.values import Slug
+from infra.access import credentials, roles
+from infra.access.credentials import Unauthenticated
+from infra.access.roles import ANYONE, Identity, Need, Role
+from infra.answers.members import check_seen
+from infra.http.dependencies import Served, ServedHere, served
+from infra.http.problems import REFUSED, Problem
+from infra.store.errors import ReadOnlyStore, StoreFull
+from projections.visibility import Viewer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SCHEME: Final = "Bearer"
+_NEED: Final = "__accord_need__"
+_NO_KEY: Final = "Send an API key: Authorization: Bearer accord_<id>_<secret>."
+
+
+def needs(need: Need) -> Callable[[F], F]:
+    """Say what a route needs of who asks; without this, its application does not start."""
+
+    def say(endpoint: F) -> F:
+        setattr(endpoint, _NEED, need)
+        return endpoint
+
+    return say
+
+
+class GuardedRoute(APIRoute):
+    """A route that answers only an identity that gets what the route needs."""
+
+    @property
+    def need(self) -> Need:
+        """What it needs. Raises `AttributeError` if its function does not say so."""
+        found: Need = getattr(self.endpoint, _NEED)
+        return found
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """Return the handler, which lets nobody in whom the policy does not allow."""
+        handle = super().get_route_handler()
+        need = self.need
+
+        async def guarded(request: Request) -> Response:
+            here = served(request)
+            if need is Need.NOTHING or (here.is_open and not await _has_keys(here)):
+                request.state.identity = ANYONE
+            else:
+                request.state.identity = await run_in_threadpool(_admitted, here, request, need)
+            answer: Response = await handle(request)
+            return answer
+
+        return guarded
+
+
+def guarded_routes(routes: Iterable[BaseRoute]) -> Iterator[GuardedRoute]:
+    """Yield every route of an application. Raises `TypeError` for one that is not guarded.
+
+    Static files are the only exception: they are the same for everyone.
+    """
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if isinstance(route, GuardedRoute):
+            yield route
+        elif included is not None:
+            yield from guarded_routes(included.routes)
+        elif not (isinstance(route, Mount) and isinstance(route.app, StaticFiles)):
+            raise TypeError(f"A route does not say what it needs: {route}")
+
+
+def needs_of(app: FastAPI) -> dict[tuple[str, str], Need]:
+    """Return what each route of an application needs, by path and method.
+
+    Raises `TypeError` for a route that is not guarded.
+    """
+    return {
+        (route.path, method): route.need
+        for route in guarded_routes(app.routes)
+        for method in route.methods or ()
+    }
+
+
+def caller(request: Request) -> Identity:
+    """Return who sends a request."""
+    found: Identity = request.state.identity
+    return found
+
+
+Caller = Annotated[Identity, Depends(caller)]
+"""A route's parameter for who asks."""
+
+
+# --- authenticating ----------------------------------------------------------------------------
+
+
+async def _has_keys(here: Served) -> bool:
+    # The first key closes an open server.
+    return await run_in_threadpool(here.accord.history.credentials.exist)
+
+
+def _admitted(here: Served, request: Request, need: Need) -> Identity:
+    try:
+        identity = _authenticated(here, _key(request))
+    except Unauthenticated as error:
+        raise unauthenticated(error) from error
+    with refused_as_problem():
+        roles.access(identity, need)
+    return identity
+
+
+def _key(request: Request) -> str:
+    given = request.headers.getlist("authorization")
+    if len(given) > 1:
+        raise Unauthenticated(
+            "The request has several headers Authorization.", _NO_KEY, error="invalid_request"
+        )
+    scheme, _, key = given[0].partition(" ") if given else ("", "", "")
+    if scheme.lower() != SCHEME.lower():
+        raise Unauthenticated("This request needs an API key.", _NO_KEY, error=None)
+    return key.strip()
+
+
+def _authenticated(here: Served, key: str) -> Identity:
+    store, now = here.accord.history.credentials, here.accord.clock()
+    credential = credentials.authenticate(store, key, now)
+    # The last use is a hint for the operator. To refuse a request for it would help nobody.
+    with suppress(ReadOnlyStore, StoreFull):
+        credentials.note_use(store, credential, now)
+    return credential.identity
+
+
+def is_still_valid(here: Served, identity: Identity) -> bool:
+    """Whether the key of an identity is still valid, for an answer that goes on for long."""
+    if identity.credential is None:
+        return True
+    store = here.accord.history.credentials
+    return credentials.known(store, identity.credential).is_valid(here.accord.clock())
+
+
+def unauthenticated(error: Unauthenticated) -> Problem:
+    """Return the problem of a request without a valid key (RFC 6750, section 3)."""
+    challenge = f'{SCHEME} realm="accord"'
+    if error.error is not None:
+        challenge += f', error="{error.error}", error_description="{error.detail}"'
+    status = 400 if error.error == "invalid_request" else 401
+    return Problem(status, error.detail, error.hint, headers={"WWW-Authenticate": challenge})
+
+
+# --- what an identity may ----------------------------------------------------------------------
+
+
+@contextmanager
+def refused_as_problem() -> Iterator[None]:
+    """Turn a refusal of the policy into a problem."""
+    try:
+        yield
+    except Refused as refused:
+        raise forbidden(refused) from refused
+
+
+def viewer(here: Served, identity: Identity, names: Iterable[str], party: str | None) -> Viewer:
+    """Return what an identity sees. `names` are the partnerships that it asks about.
+
+    Raises a problem for another party than its own, and for a partnership that it does not see,
+    whether there is one of this name or not.
+    """
+    with refused_as_problem():
+        found = roles.viewer(identity, party)
+        if identity.role is not Role.ANYONE:
+            for name in names:
+                check_seen(here.accord, found, name)
+    return found
+
+
+def _seen(
+    here: ServedHere, who: Caller, id: Annotated[Slug, Path(description="The partnership.")]
+) -> str:
+    viewer(here, who, [id], None)
+    return id
+
+
+SeenId = Annotated[str, Depends(_seen)]
+"""A route's parameter for a partnership in its path, which the caller sees."""
+
+
+def forbidden(refused: Refused) -> Problem:
+    """Return the problem of what an identity may not do."""
+    headers = None
+    if refused.rule == "not-in-scope":
+        headers = {"WWW-Authenticate": f'{SCHEME} realm="accord", error="insufficient_scope"'}
+    return Problem(
+        403,
+        refused.detail,
+        refused.hint,
+        headers=headers,
+        type=REFUSED + quote(refused.rule, safe=":"),
+        rule=refused.rule,
+    )

@@ -1,0 +1,435 @@
+"""Attacks on who acts and who sees, each on the real application: none of them gets anything."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from time import monotonic
+from typing import Any
+
+import orjson
+import pytest
+from fastapi import APIRouter, FastAPI
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from infra.access import credentials
+from infra.access.credentials import Grant, NewKey
+from infra.access.roles import Need, Role, Scope
+from infra.bootstrap import Accord, bootstrap, init
+from infra.http import create_app
+from infra.http.access import GuardedRoute, needs, needs_of
+from infra.http.alerts import STREAM
+from infra.http.server import check_open
+from infra.settings import Settings, WrongSetting
+from infra.tlog.keys import Signer
+from tests.infra.messages import beginning, candidate
+from tests.infra.signing import Signatory
+from tests.journeys.typed import PROGRAM
+
+EVENT = "application/cloudevents+json"
+LINES = "application/x-ndjson"
+OURS, THEIRS = "growthos-brightpath", "initech-hooli"
+
+
+@dataclass(frozen=True)
+class World:
+    """A served store with a partnership of growthos and one of initech."""
+
+    accord: Accord
+    client: TestClient
+    store: str
+
+    def key(self, role: Role = Role.PARTY, **more: Any) -> NewKey:  # noqa: ANN401 - a grant's fields
+        given = {"party": "growthos"} if role in {Role.PARTY, Role.SERVICE} else {}
+        expires = more.pop("expires_at", None)
+        grant = Grant(role=role, actor="maya", **given | more)
+        now = datetime.now(UTC)
+        return credentials.create(self.accord.history.credentials, grant, now, expires)
+
+    def get(self, key: str | None, path: str, **query: str) -> Response:
+        found: Response = self.client.get(path, params=query, headers=bearer(key))
+        return found
+
+    def post(
+        self, key: str | None, body: bytes, path: str = "/v1/events", media_type: str = EVENT
+    ) -> Response:
+        headers = {"Content-Type": media_type, **bearer(key)}
+        found: Response = self.client.post(path, content=body, headers=headers)
+        return found
+
+
+def bearer(key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key is not None else {}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
+    init(settings)
+    with bootstrap(settings) as accord, accord.workers() as workers:
+        accord.service.handle([beginning(OURS), beginning(THEIRS, party="initech")])
+        accord.catch_up()
+        with TestClient(create_app(accord, workers)) as client:
+            yield World(accord, client, settings.store)
+
+
+def refused(found: Response, status: int, rule: str) -> dict[str, Any]:
+    told: dict[str, Any] = found.json()
+    assert (found.status_code, told.get("rule")) == (status, rule)
+    assert found.headers["content-type"] == "application/problem+json"
+    assert told["detail"]
+    assert told["hint"]
+    return told
+
+
+def size(world: World) -> int:
+    return world.accord.history.size()
+
+
+# --- acting as another -------------------------------------------------------------------------
+
+
+def test_nobody_acts_as_another_party(world: World) -> None:
+    before, key = size(world), world.key().key
+
+    told = refused(world.post(key, beginning("a-b", party="initech")), 403, "not-your-party")
+
+    assert told["type"] == "/problems/not-your-party"
+    assert told["pointer"] == "/party"
+    assert size(world) == before
+    operator = world.key(Role.OPERATOR).key
+    # It is not kept: a retry would decide it without its sender.
+    assert world.get(operator, "/v1/refusals").json()["items"] == []
+
+
+def test_each_event_of_a_batch_is_of_the_keys_own_party(world: World) -> None:
+    lines = [candidate("brightpath"), candidate("hooli", party="initech", subject=THEIRS)]
+
+    found = world.post(world.key().key, b"\n".join(lines), media_type=LINES).json()
+
+    assert [each["status"] for each in found["results"]] == ["accepted", "refused"]
+    assert found["results"][1]["rule"] == "not-your-party"
+    assert [each["index"] for each in found["results"]] == [0, 1]
+
+
+def test_nobody_acts_as_another_in_binary_mode(world: World) -> None:
+    event = orjson.loads(beginning("a-b", party="initech"))
+    headers = {f"ce-{name}": str(each) for name, each in event.items() if name != "data"}
+
+    found = world.client.post(
+        "/v1/events",
+        content=orjson.dumps(event["data"]),
+        headers={"Content-Type": "application/json", **headers, **bearer(world.key().key)},
+    )
+
+    refused(found, 403, "not-your-party")
+
+
+def test_a_signed_command_of_another_party_needs_that_partys_key_too(world: World) -> None:
+    initech = Signatory("initech", Signer.new())
+    signed = initech.signs(initech.register(THEIRS), subject=THEIRS)
+
+    refused(world.post(world.key().key, signed), 403, "not-your-party")
+    assert world.post(world.key(party="initech").key, signed).status_code == 200
+
+
+def test_nobody_asks_what_would_come_of_acting_as_another(world: World) -> None:
+    found = world.post(
+        world.key().key, candidate("hooli", party="initech", subject=THEIRS), "/v1/validate"
+    )
+
+    assert found.json()["items"][0]["rule"] == "not-your-party"
+
+
+def test_nobody_proposes_an_adoption_as_another(world: World) -> None:
+    body = orjson.dumps({"subject": "a-b", "party": "initech", "actor": "x", "data": {}})
+
+    refused(world.post(world.key().key, body, "/v1/adoptions"), 403, "not-your-party")
+
+
+def test_an_unreadable_event_of_another_party_is_not_kept_as_its_own(world: World) -> None:
+    event = orjson.loads(candidate("hooli", party="initech", subject=THEIRS)) | {"time": "today"}
+
+    refused(world.post(world.key().key, orjson.dumps(event)), 403, "not-your-party")
+    assert world.get(world.key(party="initech").key, "/v1/refusals").json()["items"] == []
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.OPERATIONS])
+def test_who_is_no_party_sends_no_event(world: World, role: Role) -> None:
+    refused(world.post(world.key(role).key, candidate("x")), 403, "not-in-scope")
+
+
+# --- beyond the grant --------------------------------------------------------------------------
+
+
+def test_a_key_that_reads_does_not_emit(world: World) -> None:
+    key = world.key(scopes=frozenset({Scope.READ})).key
+
+    found = world.post(key, candidate("x"))
+
+    refused(found, 403, "not-in-scope")
+    assert 'error="insufficient_scope"' in found.headers["www-authenticate"]
+    assert world.get(key, f"/v1/partnerships/{OURS}").status_code == 200
+
+
+def test_a_key_that_emits_does_not_read(world: World) -> None:
+    key = world.key(scopes=frozenset({Scope.EMIT})).key
+
+    refused(world.get(key, f"/v1/partnerships/{OURS}"), 403, "not-in-scope")
+    assert world.post(key, candidate("x")).status_code == 200
+
+
+def test_a_key_for_one_family_sends_no_other(world: World) -> None:
+    key = world.key(events=frozenset({"payment"})).key
+
+    refused(world.post(key, candidate("x")), 403, "not-in-scope")
+
+
+def test_a_key_for_one_partnership_neither_writes_nor_reads_another(world: World) -> None:
+    world.accord.service.handle([beginning("growthos-hooli")])
+    key = world.key(partnerships=frozenset({OURS})).key
+
+    refused(world.post(key, candidate("x", subject="growthos-hooli")), 403, "not-your-partnership")
+    refused(world.get(key, "/v1/partnerships/growthos-hooli"), 403, "not-your-partnership")
+    assert [each["id"] for each in world.get(key, "/v1/partnerships").json()["items"]] == [OURS]
+
+
+# --- seeing another's --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/v1/partnerships/{id}", {}),
+        ("/v1/partnerships/{id}/history", {}),
+        ("/v1/partnerships/{id}/checkpoint", {}),
+        ("/v1/explain", {"reference": "{id}/leads/2026-Q1"}),
+        ("/v1/explain", {"reference": "referral-minimum@1/{id}/2026-Q1"}),
+        ("/v1/explain", {"reference": "{id}/deal/D-1"}),
+        ("/v1/markets", {"partnership": "{id}"}),
+        (STREAM, {"partnership": "{id}"}),
+    ],
+)
+def test_a_foreign_partnership_is_refused_in_the_words_of_one_that_is_not_there(
+    world: World, path: str, query: dict[str, str]
+) -> None:
+    def told(name: str) -> str:
+        given = {key: each.format(id=name) for key, each in query.items()}
+        found = world.get(world.key().key, path.format(id=name), **given)
+        refused(found, 403, "not-your-partnership")
+        return str(found.text).replace(name, "")
+
+    assert told(THEIRS) == told("nowhere-nobody")
+
+
+def test_nobody_asks_as_another_party(world: World) -> None:
+    path = f"/v1/partnerships/{OURS}"
+
+    refused(world.get(world.key().key, path, party="brightpath"), 403, "not-your-party")
+    assert world.get(world.key().key, path).json()["as_of"]["party"] == "growthos"
+    assert world.get(world.key().key, path, party="growthos").status_code == 200
+    # Not even the operator: it would see what the party keeps to itself.
+    operator = world.key(Role.OPERATOR).key
+    refused(world.get(operator, path, party="growthos"), 403, "not-your-party")
+
+
+def test_a_cursor_of_another_viewer_opens_nothing(world: World) -> None:
+    theirs = [beginning(f"initech-{number}", party="initech") for number in "ab"]
+    world.accord.service.handle(theirs)
+    world.accord.catch_up()
+    page = world.get(world.key(Role.OPERATOR).key, "/v1/partnerships", limit="1").json()
+
+    assert page["next"]
+    assert world.get(world.key().key, "/v1/partnerships", after=page["next"]).status_code == 404
+
+
+def test_a_party_sees_its_own_refused_inputs_alone(world: World) -> None:
+    unreadable = {"time": "today"}
+    world.accord.service.handle(
+        [
+            orjson.dumps(orjson.loads(each) | unreadable)
+            for each in (candidate("x"), candidate("y", subject=THEIRS, party="initech"))
+        ]
+    )
+
+    mine = world.get(world.key().key, "/v1/refusals").json()["items"]
+    all_ = world.get(world.key(Role.OPERATOR).key, "/v1/refusals").json()["items"]
+
+    assert [each["subject"] for each in mine] == [OURS]
+    assert [each["subject"] for each in all_] == [OURS, THEIRS]
+
+
+def test_the_refusal_of_an_outsider_names_no_party(world: World) -> None:
+    found = world.post(world.key().key, candidate("x", subject=THEIRS))
+
+    told = refused(found, 422, "unknown-party")
+
+    assert "initech" not in f"{told['detail']} {told['hint']}"
+
+
+# --- keys that are none ------------------------------------------------------------------------
+
+
+def challenge(found: Response) -> str:
+    assert found.status_code == 401
+    assert found.headers["content-type"] == "application/problem+json"
+    return str(found.headers["www-authenticate"])
+
+
+def test_without_a_key_the_challenge_names_the_scheme_alone(world: World) -> None:
+    assert challenge(world.get(None, "/v1/partnerships")) == 'Bearer realm="accord"'
+
+
+@pytest.mark.parametrize("given", ["Basic YWRtaW46YWRtaW4=", "accord_1_2", ""])
+def test_another_scheme_is_no_key(world: World, given: str) -> None:
+    found = world.client.get("/v1/partnerships", headers={"Authorization": given})
+
+    assert challenge(found) == 'Bearer realm="accord"'
+
+
+@pytest.mark.parametrize("guess", ["", "x", "accord_000000000000_" + "A" * 43])
+def test_a_guessed_key_is_an_invalid_token(world: World, guess: str) -> None:
+    assert 'error="invalid_token"' in challenge(world.get(guess, "/v1/partnerships"))
+
+
+def test_the_secret_of_another_key_is_an_invalid_token(world: World) -> None:
+    mine, other = world.key(), world.key(party="initech")
+    mixed = mine.credential.prefix + other.key.removeprefix(other.credential.prefix)
+
+    assert 'error="invalid_token"' in challenge(world.get(mixed, "/v1/partnerships"))
+
+
+def test_two_keys_are_a_wrong_request(world: World) -> None:
+    twice = [("Authorization", f"Bearer {world.key().key}") for _ in range(2)]
+
+    found = world.client.get("/v1/partnerships", headers=twice)
+
+    assert found.status_code == 400
+    assert 'error="invalid_request"' in found.headers["www-authenticate"]
+
+
+def test_an_expired_key_is_an_invalid_token(world: World) -> None:
+    key = world.key(expires_at=datetime.now(UTC) - timedelta(seconds=1)).key
+
+    assert "expired at" in challenge(world.get(key, "/v1/partnerships"))
+
+
+def test_a_key_that_another_process_revokes_is_refused_within_a_second(world: World) -> None:
+    made = world.key()
+    assert world.get(made.key, "/v1/partnerships").status_code == 200
+
+    revoke = ["keys", "revoke", made.credential.id, "--store", world.store]
+    subprocess.run([*PROGRAM, *revoke], check=True, capture_output=True)
+
+    assert "is revoked" in challenge(world.get(made.key, "/v1/partnerships"))
+
+
+def test_a_stream_ends_when_its_key_is_revoked(world: World) -> None:
+    made, ended = world.key(), []
+
+    def follow() -> None:
+        found = world.get(made.key, STREAM)
+        ended.append((found.status_code, monotonic()))
+
+    reader = Thread(target=follow)
+    reader.start()
+    reader.join(0.5)
+    assert reader.is_alive()
+
+    credentials.revoke(world.accord.history.credentials, made.credential.id, datetime.now(UTC))
+    revoked_at = monotonic()
+    reader.join(5)
+
+    ((status, at),) = ended
+    assert status == 200
+    assert at - revoked_at < 1.5
+
+
+def test_the_body_is_not_read_before_the_key(world: World) -> None:
+    found = world.client.post("/v1/refusals/dismiss", content=b"{no json")
+
+    assert found.status_code == 401
+
+
+# --- routes and servers ------------------------------------------------------------------------
+
+
+def test_an_application_with_an_unguarded_route_does_not_start() -> None:
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    router = APIRouter()
+    router.get("/all")(lambda: "")
+    app.include_router(router)
+
+    with pytest.raises(TypeError, match="does not say what it needs"):
+        needs_of(app)
+
+
+def test_a_route_that_does_not_say_what_it_needs_is_not_made() -> None:
+    router = APIRouter(route_class=GuardedRoute)
+
+    with pytest.raises(AttributeError):
+        router.get("/all")(lambda: "")
+    router.get("/all")(needs(Need.OPERATE)(lambda: ""))
+
+
+@pytest.mark.parametrize(
+    ("host", "is_open", "has_keys", "hint"),
+    [
+        ("0.0.0.0", True, False, "Leave --host out"),  # noqa: S104 - refused
+        ("accord.example", True, False, "Leave --host out"),
+        ("127.0.0.1", True, True, "Leave --open out"),
+        ("127.0.0.1", False, False, "accord keys create"),
+    ],
+)
+def test_a_store_is_open_only_to_this_machine_and_only_without_keys(
+    host: str,
+    is_open: bool,  # noqa: FBT001 - a case's
+    has_keys: bool,  # noqa: FBT001 - as above
+    hint: str,
+) -> None:
+    with pytest.raises(WrongSetting, match=hint):
+        check_open(host, is_open=is_open, has_keys=has_keys)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_an_open_store_is_served_on_every_name_of_this_machine(host: str) -> None:
+    check_open(host, is_open=True, has_keys=False)
+    check_open("0.0.0.0", is_open=False, has_keys=True)  # noqa: S104 - with keys
+
+
+def test_the_first_key_closes_an_open_server(tmp_path: Path) -> None:
+    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
+    init(settings)
+    with (
+        bootstrap(settings) as accord,
+        accord.workers() as workers,
+        TestClient(create_app(accord, workers, is_open=True)) as client,
+    ):
+        assert client.get("/v1/partnerships").status_code == 200
+        World(accord, client, settings.store).key()
+
+        assert client.get("/v1/partnerships").status_code == 401
+
+
+def test_the_document_says_which_routes_need_a_key(world: World) -> None:
+    paths = world.client.get("/openapi.json").json()["paths"]
+
+    needing = {path for path, of in paths.items() if all("security" in x for x in of.values())}
+    assert needing == set(paths) - {"/healthz", "/readyz"}
+    for path in needing:
+        assert all({"401", "403"} <= each["responses"].keys() for each in paths[path].values())
+
+
+def test_an_open_server_says_so_in_every_answer(world: World) -> None:
+    served: Any = world.client.app
+    app = create_app(world.accord, served.state.served.workers, is_open=True)
+    with TestClient(app) as client:
+        found = [client.get(path) for path in ("/healthz", "/v1/partnerships", "/nowhere")]
+        document = client.get("/openapi.json").json()
+
+    assert [each.headers["accord-open"] for each in found] == ["true"] * 3
+    assert "This server is open" in document["info"]["description"]
+    assert "accord-open" not in world.get(world.key().key, "/v1/partnerships").headers

@@ -1,0 +1,254 @@
+"""Who gets what: every route, for every role, of its own partnership and of a foreign one.
+
+Each cell is the answer of the real application: two partnerships without a common party are in one
+store, and each role asks with an API key of its own. The table is the page `docs/access.md`. After
+a change that is meant, write it anew: `python -m tests.infra.access.test_matrix`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Timer
+from typing import Any, Final
+
+import orjson
+import pytest
+from fastapi.routing import APIRoute
+from starlette.testclient import TestClient
+
+from domain.payment import ReceivePayment
+from infra.access import credentials
+from infra.access.credentials import Grant
+from infra.access.roles import Need, Role
+from infra.answers.example_events import example
+from infra.bootstrap import Accord
+from infra.http import create_app
+from infra.http.access import GuardedRoute, guarded_routes
+from infra.http.alerts import STREAM
+from infra.workers import Workers
+from tests.documents import REPOSITORY
+from tests.feeds import messages, simulated
+
+PAGE = REPOSITORY / "docs/access.md"
+
+OWN, FOREIGN = "aurora-series", "spring-spain"
+FEEDS: Final = {OWN: "3-producer-renewal.jsonl", FOREIGN: "2-spring-launch.jsonl"}
+ACTS_IN: Final = {OWN: "helio-plus", FOREIGN: "lumastream"}
+FOREIGN_WORDS: Final = (b"lumastream", b"Lumastream", b"spring-", b"pasarela", b"podium")
+"""Words that only the foreign partnership has."""
+
+ROLES: Final = {
+    "no key": None,
+    "party": Grant(role=Role.PARTY, party="helio-plus", actor="maya"),
+    "service": Grant(role=Role.SERVICE, party="helio-plus", actor="crm"),
+    "operator": Grant(role=Role.OPERATOR, actor="ops"),
+    "auditor": Grant(role=Role.AUDITOR, actor="ada", partnerships=frozenset({OWN})),
+    "operations": Grant(role=Role.OPERATIONS, actor="pager"),
+}
+
+IN_PATH: Final = {"rule": "conversion-floor", "review": "review-1", "index": "0", "number": "99999"}
+GIVEN: Final = {
+    "explain": {"reference": "{id}/leads/2026-Q1"},
+    "attributes": {"metric": "subscription_conversion"},
+    "consistency": {"old": "0"},
+    "inbox": {"at": "2026-03-01"},
+    "statement": {"period": "2026-Q1"},
+    "try-rule": {"since": "2026-01"},
+}
+"""The query of the routes that need one, by the route's name."""
+
+
+@dataclass(frozen=True)
+class World:
+    """One store with two partnerships, and a key for each role."""
+
+    accord: Accord
+    workers: Workers
+    client: TestClient
+    keys: dict[str, str | None]
+
+    def headers(self, role: str) -> dict[str, str]:
+        key = self.keys[role]
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+@contextmanager
+def world(folder: Path) -> Iterator[World]:
+    with simulated(folder) as accord:
+        for feed in FEEDS.values():
+            accord.service.handle(messages(REPOSITORY / "examples" / feed))
+        accord.service.handle([each for name in FEEDS for each in inputs(name)])
+        accord.catch_up()
+        now = datetime.now(UTC)
+        keys = {
+            name: credentials.create(accord.history.credentials, grant, now).key if grant else None
+            for name, grant in ROLES.items()
+        }
+        with accord.workers() as workers, TestClient(create_app(accord, workers)) as client:
+            yield World(accord, workers, client, keys)
+
+
+def inputs(partnership: str) -> list[bytes]:
+    """An input of the partnership that is refused, and one that waits or is refused."""
+    first = orjson.loads(messages(REPOSITORY / "examples" / FEEDS[partnership])[0])
+    payment = example(ReceivePayment) | {
+        "id": f"{partnership}-payment",
+        "subject": partnership,
+        "party": ACTS_IN[partnership],
+        "time": first["time"],
+    }
+    return [orjson.dumps(first | {"id": f"{partnership}-again"}), orjson.dumps(payment)]
+
+
+def sent(partnership: str) -> bytes:
+    """An event that the partnership's first party sent before, so that it changes nothing."""
+    return messages(REPOSITORY / "examples" / FEEDS[partnership])[0]
+
+
+# --- asking ------------------------------------------------------------------------------------
+
+
+def routes(client: TestClient) -> list[GuardedRoute]:
+    app: Any = client.app
+    return list(guarded_routes(app.routes))
+
+
+def method_of(route: APIRoute) -> str:
+    (method,) = route.methods or {""}
+    return method
+
+
+def ask(world: World, role: str, route: GuardedRoute, partnership: str) -> tuple[int, bytes]:
+    if route.path == STREAM and method_of(route) == "GET":
+        return streamed(world, role)
+    names = IN_PATH | {"id": partnership, "partnership": partnership}
+    path = route.path.format(**names)
+    query = {key: each.format(**names) for key, each in GIVEN.get(route.name, {}).items()}
+    body, media_type = None, "application/json"
+    if route.need is Need.EMIT:
+        body, media_type = sent(partnership), "application/cloudevents+json"
+    elif route.path.endswith("dismiss"):
+        body = b'{"by":"ops"}'
+    headers = {"Content-Type": media_type, **world.headers(role)}
+    found = world.client.request(
+        method_of(route), path, params=query, content=body, headers=headers, follow_redirects=False
+    )
+    return found.status_code, found.content
+
+
+def streamed(world: World, role: str) -> tuple[int, bytes]:
+    """What the stream of alerts sends at its start, from an application that then closes."""
+    app = create_app(world.accord, world.workers)
+    Timer(1.5, app.state.served.closing.begin).start()
+    with TestClient(app) as client:
+        found = client.get(STREAM, params={"since": "begin"}, headers=world.headers(role))
+    return found.status_code, found.content
+
+
+def is_refused(route: GuardedRoute, status: int, body: bytes) -> bool:
+    if route.path == "/v1/validate":
+        return status in {401, 403} or orjson.loads(body)["items"][0]["status"] == "refused"
+    return status in {401, 403}
+
+
+def cell(world: World, role: str, route: GuardedRoute, partnership: str) -> str:
+    """What a role gets of a route about a partnership: allowed, filtered or refused."""
+    status, body = ask(world, role, route, partnership)
+    if is_refused(route, status, body):
+        return "refused"
+    if partnership == OWN or "{id}" in route.path or "{partnership}" in route.path:
+        return "allowed"
+    _, whole = ask(world, "operator", route, partnership)
+    mentioned = [any(word in text for word in FOREIGN_WORDS) for text in (whole, body)]
+    return "filtered" if mentioned == [True, False] else "allowed"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route: how it is asked, what it needs, and what each role gets of it."""
+
+    route: GuardedRoute
+    cells: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        return f"{method_of(self.route)} {self.route.path}"
+
+
+@cache
+def matrix() -> list[Row]:
+    with TemporaryDirectory() as folder, world(Path(folder)) as found:
+        return [
+            Row(route, {role: together(found, role, route) for role in ROLES})
+            for route in sorted(routes(found.client), key=lambda each: each.path)
+        ]
+
+
+def together(found: World, role: str, route: GuardedRoute) -> str:
+    own, foreign = (cell(found, role, route, name) for name in (OWN, FOREIGN))
+    return own if own == foreign else f"{own}, foreign {foreign}"
+
+
+def page() -> str:
+    lines = [
+        "# Who gets what",
+        "",
+        "Every route, for every role. A cell with one word is the same for a partnership of the",
+        "caller and for a foreign one. *Filtered* is a list without what is foreign. A test asks",
+        "the real application with a key of each role, and writes this page",
+        "(`python -m tests.infra.access.test_matrix`). The auditor's mandate names the first",
+        "partnership alone. [API keys](production.md#api-keys) tells how keys are made.",
+        "",
+        f"| route | needs | {' | '.join(ROLES)} |",
+        f"|{'---|' * (len(ROLES) + 2)}",
+        *(
+            f"| `{row.name}` | {row.route.need} | {' | '.join(row.cells.values())} |"
+            for row in matrix()
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+# --- tests -------------------------------------------------------------------------------------
+
+
+def test_the_page_has_every_route_and_what_each_role_gets_of_it() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "see the docstring of this module"
+
+
+def test_without_a_key_only_public_routes_answer() -> None:
+    answering = {row.name for row in matrix() if row.cells["no key"] != "refused"}
+
+    assert answering == {row.name for row in matrix() if row.route.need is Need.NOTHING}
+    assert not [name for name in answering if "/v1/" in name and not name.startswith("OPTIONS")]
+
+
+@pytest.mark.parametrize("role", ["party", "service", "auditor"])
+def test_a_foreign_partnership_is_refused_on_every_route_that_names_one(role: str) -> None:
+    named = [row for row in matrix() if "{id}" in row.name or "{partnership}" in row.name]
+
+    assert len(named) > 20
+    assert not [
+        row.name for row in named if row.cells[role] not in {"refused", "allowed, foreign refused"}
+    ]
+
+
+@pytest.mark.parametrize("role", ["party", "service", "auditor"])
+def test_no_answer_has_a_word_of_a_foreign_partnership(tmp_path: Path, role: str) -> None:
+    with world(tmp_path) as found:
+        told = [
+            route.path
+            for route in routes(found.client)
+            if any(word in ask(found, role, route, OWN)[1] for word in FOREIGN_WORDS)
+        ]
+
+    assert told == []
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
