@@ -12,7 +12,7 @@ from domain.bilateral import BilateralAgreement, BilateralAgreements, BilateralC
 from domain.calendar import add, in_words, subtract
 from domain.consent import Proposal
 from domain.context import PartnershipContext
-from domain.execution import ImprovementPlanAgreed, plan_deadline
+from domain.execution import ImprovementPlanAgreed, ImprovementPlanCompleted, plan_deadline
 from domain.gates import Requirement, passing
 from domain.kernel import (
     RUNNING,
@@ -474,16 +474,21 @@ def _improvement_was_tried(
 ) -> Iterator[Requirement]:
     """Yield what leaving for underperformance requires (C23, C27).
 
-    A plan was agreed and its time is over, or the other party declined the plan that `party`
-    proposed, or left it unanswered until its deadline and beyond the agreed days for an answer.
+    A plan was agreed, its time is over, and it was not met. Or the other party declined the plan
+    that `party` proposed, or left it unanswered until its deadline and beyond the agreed days for
+    an answer.
     """
     agreed_until = plan_deadline(context.agreements)
+    met = {each.plan for each in context.agreements.of(ImprovementPlanCompleted) if each.met}
+    agreed = {each.plan for each in context.agreements.of(ImprovementPlanAgreed)}
     proposals = context.agreements.proposals_of(ImprovementPlanAgreed).values()
     unwilling = any(_was_refused(each, party, day, context.terms) for each in proposals)
     yield Requirement(
         "improvement-plan-first",
-        agreed_until is not None or unwilling,
-        "No improvement plan was agreed, and none was declined or left unanswered until its "
+        bool(agreed - met) or unwilling,
+        "Every improvement plan that was agreed was met."
+        if agreed
+        else "No improvement plan was agreed, and none was declined or left unanswered until its "
         "deadline and the last day for an answer.",
         "Diagnose the cause, then propose a plan (DiagnoseRootCause, ProposeImprovementPlan).",
     )

@@ -16,7 +16,7 @@ from domain.execution import (
     MilestoneReached,
     ReviewHeld,
 )
-from domain.exit import ExitAgreed, ExitWithdrawn
+from domain.exit import BreachCured, ExitAgreed, ExitWithdrawn
 from domain.kernel import Event, Stage
 
 Subject = tuple[str, ...]
@@ -28,6 +28,7 @@ _SETTLED: Final[Mapping[type[Event], tuple[str, str]]] = {
     ReviewHeld: ("review", "was held"),
     IssueResolved: ("issue", "was resolved"),
     ImprovementPlanCompleted: ("plan", "was closed"),
+    BreachCured: ("breach", "was cured"),
 }
 """What an event settles, by the field that names it, and how it is said."""
 

@@ -109,7 +109,9 @@ def _check_no_chain(proposed: Any, context: MergeContext) -> None:  # noqa: ANN4
         raise NotNow(
             "merged-into-a-duplicate",
             f"A deal is merged into one that counts. Deal {proposed.into} is merged into {into}.",
-            f"Merge deal {proposed.deal} into {into}.",
+            "Leave it: the two count as one already."
+            if into == proposed.deal
+            else f"Merge deal {proposed.deal} into {into}.",
             field="into",
         )
     duplicates = merges(proposed.deal).duplicates

@@ -379,16 +379,13 @@ def _of_draft(rows: _Rows, draft: Unsigned) -> Iterator[InboxItem]:
 
 # --- what is due -------------------------------------------------------------------------------
 
-_ONCE_PASSED: Final = frozenset(
-    {
-        DeadlineKind.CADENCE,
-        DeadlineKind.NOTICE_WARNING,
-        DeadlineKind.TERM_END,
-        DeadlineKind.EXIT,
-        DeadlineKind.IMPROVEMENT,
-    }
-)
+_ONCE_PASSED: Final = frozenset({DeadlineKind.NOTICE_WARNING, DeadlineKind.EXIT})
 """The kinds of which nothing is asked before they pass."""
+
+_ONCE_REMINDED: Final = frozenset(
+    {DeadlineKind.CADENCE, DeadlineKind.TERM_END, DeadlineKind.IMPROVEMENT}
+)
+"""The kinds of which nothing is asked before their reminder."""
 
 _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
     DeadlineKind.MILESTONE: ("Reach milestone {}.", ReachMilestone, "milestone"),
@@ -407,7 +404,7 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
         ProposeRenewal,
         "",
     ),
-    DeadlineKind.TERM_END: ("Renew or leave; the term ended on {}.", ProposeRenewal, ""),
+    DeadlineKind.TERM_END: ("Renew or leave; the term is over on {}.", ProposeRenewal, ""),
     DeadlineKind.EXIT: ("Complete the exit, which took effect on {}.", ProposeCompletion, ""),
 }
 """What a deadline asks for: in words, the command, and its field that names what is due."""
@@ -421,9 +418,16 @@ _HELD_BY: Final[Mapping[str, tuple[type[Command], str]]] = {
 """The command of a cadence that is not one of reviews; it names no kind."""
 
 
+def _is_far(deadline: Deadline) -> bool:
+    """Whether nothing is asked yet about a deadline that is ahead."""
+    if deadline.kind in _ONCE_REMINDED:
+        return deadline.remind_at is not None
+    return deadline.kind in _ONCE_PASSED
+
+
 def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     asked = _ASKS.get(deadline.kind)
-    if asked is None or (awaiting is Awaiting.DUE and deadline.kind in _ONCE_PASSED):
+    if asked is None or (awaiting is Awaiting.DUE and _is_far(deadline)):
         return
     if _is_proposed(rows, deadline):
         return

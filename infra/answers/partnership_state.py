@@ -343,6 +343,8 @@ class RenewalSummary(Item):
 
     term_ends_on: date | None
     """The first day after the term."""
+    exit_on: date | None
+    """The first day after the partnership, by the first exit that was not withdrawn."""
     last_day_for_notice: date | None
     """The last day on which notice ends the partnership with its term."""
     reviews: tuple[RenewalReviewHeld, ...]

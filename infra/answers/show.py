@@ -680,6 +680,7 @@ def _renewal(state: partnership.Partnership) -> RenewalSummary:
     left = state.exit
     return RenewalSummary(
         term_ends_on=terms.term_ends_on,
+        exit_on=terms.exit,
         last_day_for_notice=terms.last_notice_day,
         reviews=tuple(state.renewal.reviews.values()),
         annual_reviews=tuple(state.context.declarations.of(AnnualReviewHeld)),

@@ -453,8 +453,11 @@ def _stated(fact: NonNegotiableDeclared | BestAlternativeDeclared) -> tuple[str,
 def _renewal_blocks(renewed: RenewalSummary) -> Iterator[Block]:
     if renewed.term_ends_on is None:
         return
-    notice = f"the last day for notice is {renewed.last_day_for_notice}"
-    yield Line(f"holds until {renewed.term_ends_on}; {notice}", "bold", 2)
+    if renewed.exit_on is not None:
+        yield Line(f"an exit takes effect on {renewed.exit_on}", "bold", 2)
+    else:
+        notice = f"the last day for notice is {renewed.last_day_for_notice}"
+        yield Line(f"holds until {renewed.term_ends_on}; {notice}", "bold", 2)
     yield from (Line(line, indent=4) for line in _renewal_lines(renewed))
 
 

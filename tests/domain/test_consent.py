@@ -501,7 +501,7 @@ def test_a_proposal_on_a_dispute_that_has_ended_is_declined_no_more() -> None:
     story.when(EXAMPLES[OpenDispute].party, example(WithdrawDispute, dispute="Q-1"))
 
     decline = DeclineProposal(proposal="end-1", within="dispute/Q-1", reason="No.")
-    assert story.refuses(OURS, decline).rule == "dispute-resolved"
+    assert story.refuses(OURS, decline).rule == "proposal-lapsed"
 
 
 def test_what_is_proposed_after_the_end_can_be_declined() -> None:

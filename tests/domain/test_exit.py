@@ -8,9 +8,11 @@ from domain.agreement import Section, Sections
 from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.deadlines import DeadlineKind
 from domain.execution import (
+    AgreeImprovementPlan,
     DiagnoseRootCause,
     HoldKickoff,
     ProposeImprovementPlan,
+    ProposeImprovementPlanOutcome,
 )
 from domain.exit import (
     AgreeCure,
@@ -320,6 +322,15 @@ def test_the_party_that_gave_notice_can_say_alone_that_the_breach_is_cured() -> 
     assert story.refuses(OURS, cured("cure-2")).rule == "no-such-breach"
 
 
+def test_a_cure_that_both_propose_is_settled_by_who_gave_notice() -> None:
+    story = noticed()
+    story.when(THEIRS, cured())
+    story.when(OURS, cured("cure-2"))
+
+    assert len(story.facts(BreachCured)) == 1
+    assert story.refuses(OURS, AgreeCure(proposal="cure-1")).rule == "proposal-lapsed"
+
+
 def test_who_broke_it_proposes_the_cure_and_the_other_answers() -> None:
     story = noticed()
     story.when(THEIRS, cured())
@@ -425,6 +436,18 @@ def test_a_plan_that_the_other_party_declined_opens_the_way() -> None:
 
     assert story.refuses(THEIRS, weak()).rule == "improvement-plan-first"
     assert story.when(OURS, weak())
+
+
+def test_a_plan_that_was_met_opens_no_way() -> None:
+    story = proposed()
+    story.when(THEIRS, AgreeImprovementPlan(proposal="plan-1"))
+    story.agree(OURS, example(ProposeImprovementPlanOutcome, met=True))
+    story.on("2026-04-01")
+
+    refused = story.refuses(OURS, weak())
+
+    assert refused.rule == "improvement-plan-first"
+    assert "was met" in refused.detail
 
 
 def test_a_plan_left_unanswered_until_its_deadline_opens_the_way() -> None:

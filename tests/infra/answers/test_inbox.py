@@ -16,6 +16,7 @@ from domain.aggregates import command_types
 from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution
 from domain.execution import (
+    AgreeImprovementPlan,
     AgreeMilestone,
     ProposeAction,
     ProposeCancellation,
@@ -156,6 +157,17 @@ def test_a_milestone_that_was_moved_is_due_on_its_new_day() -> None:
 
     (item,) = inbox(story, THEIRS)
     assert (item.awaiting, item.day) == (Awaiting.DUE, date(2026, 2, 2))
+
+
+def test_a_plan_and_a_meeting_are_due_from_their_reminder_on() -> None:
+    story = after(AgreeImprovementPlan)
+    story.on("2026-03-29T23:59")
+    far = {each.ref for each in inbox(story, OURS)}
+    story.on("2026-03-30T00:00")
+
+    near = {each.ref: (each.awaiting, each.day) for each in inbox(story, OURS)}
+    assert "plan-1" not in far
+    assert near["plan-1"] == (Awaiting.DUE, date(2026, 3, 31))
 
 
 def test_the_decision_on_a_renewal_is_due_by_the_last_day_for_notice_and_never_overdue() -> None:
