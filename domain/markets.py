@@ -11,7 +11,7 @@ from pydantic import Field
 
 from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
-from domain.declarations import Declaration, Declarations
+from domain.declarations import Changeable, Declaration, Declarations
 from domain.kernel import Refused, Unknown
 from domain.metric_catalogue import known
 from domain.values import Count, PersonName, Rating, Ref, Slug, Text
@@ -28,7 +28,11 @@ TargetMarket = MarketTargeted.asks
 
 
 class LocalFeedbackRecorded(
-    Declaration, command="RecordLocalFeedback", identity=("market", "feedback"), by_party=True
+    Changeable,
+    Declaration,
+    command="RecordLocalFeedback",
+    identity=("market", "feedback"),
+    by_party=True,
 ):
     """Feedback from a market on the offer there was recorded (C3)."""
 

@@ -375,7 +375,7 @@ def _market(party: str, name: str, seen: Sequence[_SeenMarket]) -> RankedMarket:
     ratings = [(each, rating) for each in seen for _, rating in sorted(each.known.ratings.items())]
     count = len(ratings)
     feedback = [each.known.feedback for each in seen if each.known.feedback]
-    heard = sum(each.count for each in feedback)
+    heard = sum(len(each.scores) for each in feedback)
     return RankedMarket(
         market=name,
         party=party,
@@ -385,7 +385,9 @@ def _market(party: str, name: str, seen: Sequence[_SeenMarket]) -> RankedMarket:
         viability=_mean(sum(each.viability for _, each in ratings), count) if count else None,
         cultural_fit=_mean(sum(each.cultural_fit for _, each in ratings), count) if count else None,
         feedback=heard,
-        feedback_score=_mean(sum(each.score_sum for each in feedback), heard) if heard else None,
+        feedback_score=_mean(sum(sum(each.scores.values()) for each in feedback), heard)
+        if heard
+        else None,
         reasons=tuple(
             Reason(text, each.ref(rating.index))
             for each, rating in ratings

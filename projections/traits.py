@@ -80,10 +80,10 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """How much feedback there is from a market, and the last event of it (C3)."""
+    """The feedback from a market, and the last event of it (C3)."""
 
-    count: int
-    score_sum: int
+    scores: Mapping[str, int]
+    """The score of each, as corrected last, by the party that recorded it and its identifier."""
     last: int
 
 
@@ -196,9 +196,9 @@ def _targeted(row: MarketTraits, recorded: Recorded, _: MarketTargeted) -> Marke
 
 
 def _heard(row: MarketTraits, recorded: Recorded, event: LocalFeedbackRecorded) -> MarketTraits:
-    before = row.feedback or Feedback(0, 0, 0)
-    total = before.score_sum + event.score
-    return _with(row, feedback=Feedback(before.count + 1, total, recorded.index))
+    before = row.feedback.scores if row.feedback else {}
+    scores = {**before, f"{recorded.act.party}/{event.feedback}": event.score}
+    return _with(row, feedback=Feedback(scores, recorded.index))
 
 
 def _rated(row: MarketTraits, recorded: Recorded, event: MarketRanked) -> MarketTraits:
@@ -334,4 +334,4 @@ def _row_type(key: str) -> type[CandidateTraits] | type[MarketTraits] | type[Tra
     return CandidateTraits if key.startswith(CANDIDATE) else MarketTraits
 
 
-TRAITS = Projection("traits", keys, apply, frozenset(_TAKES), version=4, row_type=_row_type)
+TRAITS = Projection("traits", keys, apply, frozenset(_TAKES), version=5, row_type=_row_type)

@@ -32,6 +32,7 @@ from domain.health import (
     RotateManager,
 )
 from domain.kernel import Command
+from domain.markets import RecordLocalFeedback
 from tests.life import EXAMPLES, OURS, THEIRS, after, before, changed, example, usd
 from tests.projections.folds import alerts, states
 
@@ -51,6 +52,7 @@ CHANGES: list[tuple[type[Command], dict[str, object]]] = [
     (IntroduceIncentive, {"description": "A gift card."}),
     (DiagnoseRootCause, {"finding": "Something else."}),
     (RaiseIssue, {"description": "Two fees are missing."}),
+    (RecordLocalFeedback, {"score": 2}),
 ]
 
 

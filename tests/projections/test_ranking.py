@@ -32,6 +32,7 @@ from domain.markets import (
     Role,
     TargetMarket,
 )
+from projections.fold import replay
 from projections.overview import Overview
 from projections.portfolio import Member
 from projections.ranking import (
@@ -43,9 +44,9 @@ from projections.ranking import (
     candidates,
     markets,
 )
-from projections.traits import CandidateTraits, Traits
+from projections.traits import TRAITS, CandidateTraits, MarketTraits, Traits
 from projections.visibility import Sight, Viewer
-from tests.life import OURS, THEIRS, after, at, before, example
+from tests.life import OURS, THEIRS, after, at, before, changed, example
 from tests.projections.folds import correct, dollars, member, percent, report
 from tests.stories import Story
 
@@ -450,3 +451,20 @@ def test_a_ranking_is_total_and_does_not_depend_on_the_order_of_what_is_ranked(
     assert [each.rank for each in rows] == list(range(1, len(known) + 1))
     assert {each.candidate for each in rows} == set(known)
     assert ranked(dict(shuffled)) == rows
+
+
+def test_feedback_that_is_corrected_counts_once_with_its_new_score() -> None:
+    story = at(Stage.EXECUTION)
+    heard = example(RecordLocalFeedback, market="chile", feedback="answer-1", score=5)
+    story.when(OURS, heard)
+    story.when(THEIRS, changed(heard, score=1))
+
+    story.when(OURS, changed(heard, score=2, change_reason="It was typed in wrongly."))
+
+    (feedback,) = (
+        row.feedback
+        for key, row in replay(TRAITS, story.history).rows.items()
+        if isinstance(row, MarketTraits) and "chile" in key
+    )
+    assert feedback is not None
+    assert feedback.scores == {f"{OURS}/answer-1": 2, f"{THEIRS}/answer-1": 1}
