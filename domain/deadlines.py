@@ -105,6 +105,7 @@ class DeadlineKind(StrEnum):
     SILENCE = "silence"
     STATEMENT = "statement"
     ANSWER = "answer"
+    FIGURE = "figure"
 
 
 class Deadline(NamedTuple):
@@ -379,10 +380,12 @@ def answer_ref(agreement: str, proposal: str, within: str | None = None) -> str:
 
 
 def is_of_another_stream(deadline: Deadline) -> bool:
-    """Whether it is the answer to a proposal on a deal, a dispute or an experiment.
+    """Whether it is a figure, or the answer to a proposal on a deal, a dispute or an experiment.
 
-    The partnership's own stream has no event that opens it.
+    The partnership's own stream does not show whether it is open.
     """
+    if deadline.kind is DeadlineKind.FIGURE:
+        return True
     return deadline.kind is DeadlineKind.ANSWER and deadline.ref.count("/") > 1
 
 
@@ -912,6 +915,24 @@ RULES = (
         ),
         reminds_of="The answer to proposal {ref} is due by {day}.",
     ),
+    # Figures are reported in other streams, so a fold of all streams opens and closes their
+    # deadlines (`domain.figures_due`).
+    DeadlineRule(
+        DeadlineKind.FIGURE,
+        opened_by=(),
+        passing=_passes(DeadlineKind.FIGURE),
+        alert=DeadlineAlert(
+            "figure-overdue",
+            "a figure is reported within the agreed days after its period (C19)",
+            Response(
+                Severity.WARNING,
+                "Without it nobody can say whether its objective is reached.",
+                Office.METRIC_OWNER,
+            ),
+            lambda e: f"{figure_words(e.ref)} was not reported in time.",
+        ),
+        reminds_of="{ref} is to be reported by {day}.",
+    ),
     # What is paid of a statement says whether it has a deadline (`with_statements`).
     DeadlineRule(DeadlineKind.STATEMENT, opened_by=(), passing=_passes(DeadlineKind.STATEMENT)),
     # Claims are facts of other streams, so the ledger opens and closes their deadlines.
@@ -980,6 +1001,26 @@ def silence(day: date, terms: TermsByDay) -> Deadline:
     return _on(day, DeadlineKind.SILENCE, day.isoformat(), terms)
 
 
+def figure(ref: str, party: str, period: str, act: Act, terms: TermsByDay) -> Deadline | None:
+    """Return by when a figure of a period is reported by a party, or by either if it is empty.
+
+    None if the terms agree no days for figures.
+    """
+    ended = bounds(period)[1].date()
+    days = terms.day_rules(ended).figure_days
+    if days is None:
+        return None
+    last = ended + timedelta(days=days - 1)
+    deadline = _end_of_day(DeadlineKind.FIGURE, ref, last, terms)._replace(party=party)
+    return _with_reminder(deadline._replace(since=terms.midnight(ended)), act, terms)
+
+
+def figure_words(ref: str) -> str:
+    """Return a figure in words: ``new_users in spain of 2026-03``."""
+    metric, segment, period = ref.split("/")
+    return f"{metric}{'' if segment == '-' else f' in {segment}'} of {period}"
+
+
 def with_statements(deadlines: Deadlines, payouts: Payouts, terms: TermsByDay) -> Deadlines:
     """Return deadlines with those of the statements on which something is due."""
     found = {
@@ -1019,6 +1060,8 @@ def reminder_text(event: ReminderGiven) -> str:
         ref = cadence_words(ref)
     elif event.kind is DeadlineKind.ANSWER:
         ref = proposal_words(ref)
+    elif event.kind is DeadlineKind.FIGURE:
+        ref = figure_words(ref)
     return (_RULES[event.kind].reminds_of or "{ref} is due on {day}.").format(
         ref=ref, day=event.due
     )

@@ -30,6 +30,8 @@ class Office(StrEnum):
     FINANCE = "finance"
     LEGAL = "legal"
     SPONSOR = "executive-sponsor"
+    METRIC_OWNER = "metric-owner"
+    """The owner of the metric that an alert is about (C29)."""
 
 
 class Response(NamedTuple):

@@ -205,6 +205,8 @@ def is_highest(risk: RiskIdentified) -> bool:
 
 
 DUE_SOON: Final = "due-soon"
+FIGURE_OVERDUE: Final = "figure-overdue"
+"""Its row is that of the deadline. A report ends it (`domain.figures_due`)."""
 DISPUTE_OPENED: Final = "dispute-opened"
 
 

@@ -458,6 +458,9 @@ class DayRules(Value):
     """How many hours before a day those who act are reminded of it (C22)."""
     answer_days: Annotated[int, Field(ge=1, le=9999)] = 14
     """Within how many days a proposal is answered."""
+    figure_days: Annotated[int, Field(ge=1, le=9999)] | None = None
+    """Within how many days after the end of its period a figure is reported; null if no day was
+    agreed."""
 
 
 class Assets(StrEnum):

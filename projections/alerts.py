@@ -17,11 +17,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from domain import figures_due
 from domain.arithmetic import exact
 from domain.calendar import bounds
-from domain.deadlines import ALL
+from domain.deadlines import ALL, DeadlineKind
 from domain.declarations import Changeable
 from domain.exit import PartnershipExited
+from domain.figures_due import FiguresDue
 from domain.health import ComplianceAudited, HealthCheckRecorded
 from domain.kernel import Event
 from domain.offices import NAMING, Assignee, People, people_after
@@ -36,7 +38,9 @@ from domain.standing_alerts import (
     COMPUTED,
     CORRECTION_TAKES,
     DISPUTE_OPENED,
+    DUE_SOON,
     ENTRY_WITHOUT_TERMS,
+    FIGURE_OVERDUE,
     HEALTH_DIVERGES,
     HEALTH_LOW,
     LEAD_AWAITS,
@@ -137,6 +141,8 @@ class AlertsState:
     """The newest scorecard of each party."""
     audits: Audits = field(default_factory=dict)
     """The newest audits of each subject."""
+    figures: FiguresDue = field(default_factory=FiguresDue)
+    """The figures that are due."""
     resolved: Mapping[str, Alert] = field(default_factory=dict)
     """Resolved alerts on figures: a correction can still withdraw them."""
     watched: Mapping[str, str] = field(default_factory=dict)
@@ -203,6 +209,11 @@ def assigned(parties: Iterable[str], office: Office = Office.MANAGER) -> tuple[A
 def in_office(alert: Alert, people: People, day: date) -> Alert:
     """Return an alert with the people who act on it on a day."""
     office = response_of(alert.rule).office
+    if office is Office.METRIC_OWNER:
+        metric, market, _ = alert.window.split("/")
+        who = people.owner(metric, market, (each.party for each in alert.who_acts))
+        if who:
+            return alert if who == alert.who_acts else replace(alert, who_acts=who)
     who = tuple(people.in_office(each.party, office, day) for each in alert.who_acts)
     return alert if who == alert.who_acts else replace(alert, who_acts=who)
 
@@ -292,7 +303,10 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
     audited = isinstance(event, ComplianceAudited)
     if isinstance(event, ComplianceAudited):
         after = replace(after, audits=with_audit(state.audits, recorded, event))
-    quiet = not windows and not turns and not ends and not known.points
+    if type(event) in figures_due.CONCERNED:
+        after = replace(after, figures=figures_due.evolve(state.figures, event, recorded.act))
+    given = [each.ref for each in state.figures.missing if each not in after.figures.missing]
+    quiet = not given and not windows and not turns and not ends and not known.points
     if quiet and not rated and not audited:
         return NOTHING if after is state else Change({STATE: after}, [])
     changes = _Changes(rows, state, after, recorded)
@@ -305,6 +319,10 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
             changes.open_standing(turn.standing, changes.finding(turn.on, ref))
         else:
             changes.close_standing(turn.standing, ref, turn.on.text(event))
+    for ref in given:
+        changes.close_standing(BY_RULE[FIGURE_OVERDUE], ref, "It was reported.")
+        about = f"{DeadlineKind.FIGURE}/{ref}"
+        changes.close_standing(BY_RULE[DUE_SOON], about, "It was reported.")
     if rated:
         changes.settle(scorecards.findings(after.scorecards), {HEALTH_LOW, HEALTH_DIVERGES})
     if audited:
@@ -637,8 +655,9 @@ ALERTS = Projection(
     | _TURNS.keys()
     | awaited.CONCERNED
     | NAMING
+    | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=35,
+    version=36,
     row_type=_row_type,
     facts_from=FACTS,
 )

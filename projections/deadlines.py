@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain import deadlines as time
-from domain.deadlines import Deadline, Deadlines
+from domain import figures_due
+from domain.deadlines import Deadline, DeadlineKind, Deadlines
 from domain.exit import terms_after
+from domain.figures_due import FiguresDue
+from domain.kernel import Act
 from domain.recorded import Recorded
 from domain.terms_by_day import TermsByDay
 from projections.fold import NOTHING, Change, Projection, Rows
 
-OPEN, OVERDUE, TERMS = "open", "overdue", "terms"
-"""The keys of the rows: what is open, what passed and is still to be done, and the terms that
-deadlines follow."""
+OPEN, OVERDUE, TERMS, FIGURES = "open", "overdue", "terms", "figures"
+"""The keys of the rows: what is open, what passed and is still to be done, the terms that deadlines
+follow, and the figures that are due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,13 @@ class OverdueDeadlines:
 
 def keys(_: Recorded) -> tuple[str, ...]:
     """Return all rows."""
-    return (OPEN, OVERDUE, TERMS)
+    return (OPEN, OVERDUE, TERMS, FIGURES)
 
 
 def of_other_streams(rows: Rows) -> Deadlines:
     """Return the open deadlines that the partnership's own stream does not open, by identifier.
 
-    They are the answers to proposals on deals, disputes and experiments.
+    They are the answers to proposals on deals, disputes and experiments, and the figures.
     """
     row: OpenDeadlines | None = rows.get(OPEN)
     found = filter(time.is_of_another_stream, row.open if row else ())
@@ -52,18 +55,25 @@ def of_other_streams(rows: Rows) -> Deadlines:
 
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
-    """Open and close deadlines as the domain does."""
+    """Open and close deadlines as the domain does, and those of figures."""
     row: OpenDeadlines | None = rows.get(OPEN)
     agreed: TermsByDay = rows.get(TERMS) or TermsByDay()
+    due: FiguresDue = rows.get(FIGURES) or FiguresDue()
     terms = terms_after(agreed, recorded.event)
     before = {each.id: each for each in row.open} if row else {}
     after = time.evolve(before, recorded.event, recorded.act, terms)
     late: OverdueDeadlines | None = rows.get(OVERDUE)
     late_before = {each.id: each for each in late.passed} if late else {}
     late_after = time.overdue(late_before, before, recorded.event)
-    changed: dict[str, OpenDeadlines | OverdueDeadlines | TermsByDay | None] = {}
+    due_after = figures_due.evolve(due, recorded.event, recorded.act)
+    if due_after.missing != due.missing:
+        after = with_figures(after, due, due_after, recorded.act, terms)
+        late_after = _still_missing(late_after, due_after)
+    changed: dict[str, OpenDeadlines | OverdueDeadlines | TermsByDay | FiguresDue | None] = {}
     if terms is not agreed:
         changed[TERMS] = terms
+    if due_after is not due:
+        changed[FIGURES] = due_after
     if after != before:
         still_open = tuple(sorted(after.values()))
         changed[OPEN] = OpenDeadlines(time.wake(still_open), still_open) if still_open else None
@@ -73,13 +83,31 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     return Change(changed, []) if changed else NOTHING
 
 
-_ROWS = {OPEN: OpenDeadlines, OVERDUE: OverdueDeadlines, TERMS: TermsByDay}
+def with_figures(
+    open_: Deadlines, before: FiguresDue, after: FiguresDue, act: Act, terms: TermsByDay
+) -> Deadlines:
+    """Return the deadlines with those of figures that are missing now, without the others."""
+    new = [each for each in after.missing if each not in before.missing]
+    added = (time.figure(each.ref, each.party, each.period, act, terms) for each in new)
+    return {**_still_missing(open_, after), **{each.id: each for each in added if each}}
+
+
+def _still_missing(deadlines: Deadlines, due: FiguresDue) -> Deadlines:
+    missing = {each.ref for each in due.missing}
+    return {
+        key: each
+        for key, each in deadlines.items()
+        if each.kind is not DeadlineKind.FIGURE or each.ref in missing
+    }
+
+
+_ROWS = {OPEN: OpenDeadlines, OVERDUE: OverdueDeadlines, TERMS: TermsByDay, FIGURES: FiguresDue}
 
 DEADLINES = Projection(
     "deadlines",
     keys,
     apply,
-    time.CONCERNED,
-    version=9,
+    time.CONCERNED | figures_due.CONCERNED,
+    version=10,
     row_type=lambda key: _ROWS[key],
 )

@@ -193,12 +193,14 @@ class _Evidence:
 
     def status(self) -> ObjectiveStatus:
         """Return the status on the day."""
-        if self.is_over:
-            if self.value is None:
-                return ObjectiveStatus.INSUFFICIENT_EVIDENCE
-            return ObjectiveStatus.MET if self.is_reached else ObjectiveStatus.MISSED
         if self.is_reached and self.is_to_grow and _adds_up(self.objective):
             return ObjectiveStatus.MET
+        if self.is_over:
+            if self.value is not None and self._has_grown_too_far:
+                return ObjectiveStatus.MISSED
+            if self.value is None or self._lacks_the_end():
+                return ObjectiveStatus.INSUFFICIENT_EVIDENCE
+            return ObjectiveStatus.MET if self.is_reached else ObjectiveStatus.MISSED
         if self.begins is None or self.begins > self.today:
             return ObjectiveStatus.OPEN
         if self._is_late(self.begins):
@@ -208,6 +210,19 @@ class _Evidence:
             unknown = ObjectiveStatus.INSUFFICIENT_EVIDENCE
             return unknown if self.actual else ObjectiveStatus.OPEN
         return self._pace()
+
+    @property
+    def _has_grown_too_far(self) -> bool:
+        """Whether a sum that was to stay small is beyond its target: no later figure mends that."""
+        return _adds_up(self.objective) and not self.is_to_grow and not self.is_reached
+
+    def _lacks_the_end(self) -> bool:
+        """Whether the figure of the last whole period before the deadline is missing."""
+        day_after = self.objective.deadline + timedelta(days=1)
+        last = self._period(day_after)
+        if self.today < day_after or self.begins is None or self.begins >= bounds(last)[0].date():
+            return False
+        return self.until is None or self.until < bounds(last)[0].date()
 
     def _is_late(self, begins: date) -> bool:
         """Whether the figure of a whole period is missing, and the next one is over, too."""

@@ -15,7 +15,7 @@ import pytest
 from domain import aggregates
 from domain.aggregates import State, initial, stream_of
 from domain.bilateral import ProposeBilateral
-from domain.deadlines import ASKED_ELSEWHERE, Deadlines
+from domain.deadlines import DeadlineKind, Deadlines
 from domain.deal_record import Deal
 from domain.examples import Step
 from domain.experiment import Experiment
@@ -27,7 +27,7 @@ from infra.answers.problems import catalogue
 from projections.breaches import Judged, judge
 from projections.counted import DealChange, facts_of
 from projections.deadlines import DEADLINES, of_other_streams
-from projections.fold import replay
+from projections.fold import Folded, fold, replay
 from projections.settlement import SETTLEMENT, ledger, silences
 
 E = TypeVar("E", bound=Event)
@@ -50,6 +50,9 @@ class Story:
     history: list[Recorded] = field(default_factory=list)
     states: dict[str, State] = field(default_factory=dict)
     judged: Judged = field(default_factory=Judged)
+    due: Folded = field(default_factory=Folded)
+    """The deadlines, folded from the first `due_to` events."""
+    due_to: int = 0
 
     def __repr__(self) -> str:
         """Return what a failing test needs to show: when it is, and what happened."""
@@ -89,7 +92,8 @@ class Story:
 
     def copy(self) -> Self:
         """Return a story that goes on from here by itself."""
-        return replace(self, history=[*self.history], states={**self.states})
+        due = Folded(rows={**self.due.rows})
+        return replace(self, history=[*self.history], states={**self.states}, due=due)
 
     def given(self, steps: Iterable[Step]) -> Self:
         """Let the steps happen, each at its moment."""
@@ -149,14 +153,19 @@ class Story:
             events = aggregates.passed(due)
             recorded += events
             recorded += self._record(self.id, events, aggregates.clock_act(due.due, now))
+            if due.kind is DeadlineKind.PERIOD:
+                others = {**others, **self._asked()}
         return recorded
 
     def _deadlines_of_other_streams(self) -> Deadlines:
-        asked = any(type(each.event) in ASKED_ELSEWHERE for each in self.history)
-        answers = of_other_streams(replay(DEADLINES, self.history).rows) if asked else {}
         if self.partnership.context.terms.silence is None:
-            return answers
-        return {**silences(replay(SETTLEMENT, self.history).rows), **answers}
+            return self._asked()
+        return {**silences(replay(SETTLEMENT, self.history).rows), **self._asked()}
+
+    def _asked(self) -> Deadlines:
+        fold(DEADLINES, self.due, self.history[self.due_to :])
+        self.due_to = len(self.history)
+        return of_other_streams(self.due.rows)
 
     def _record(self, stream: str, events: list[Event], act: Act) -> list[Event]:
         """Record events, and give what agreed rules had recorded because of them."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 from domain.bilateral import DeclineProposal, kind_named
 from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
-from domain.deadlines import Deadline, DeadlineKind, cadence_words
+from domain.deadlines import Deadline, DeadlineKind, cadence_words, figure_words
 from domain.execution import (
     CompleteAction,
     HoldReview,
@@ -31,6 +31,7 @@ from domain.payouts import RETURN, Payout, RecordPayout
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution
 from domain.renewal import HoldAnnualReview, HoldRenewalReview, PartnershipRenewed, ProposeRenewal
+from domain.reported_figure import ReportMetric
 from domain.sale import LoseDeal
 from domain.settlement import Balance
 from domain.standing_alerts import (
@@ -427,6 +428,8 @@ def _is_far(deadline: Deadline) -> bool:
 
 def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     asked = _ASKS.get(deadline.kind)
+    if deadline.kind is DeadlineKind.FIGURE:
+        yield from _of_figure(rows, deadline, awaiting)
     if asked is None or (awaiting is Awaiting.DUE and _is_far(deadline)):
         return
     if _is_proposed(rows, deadline):
@@ -451,6 +454,22 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
             ref=deadline.ref,
             text=text.format(words),
             events=tuple(_does(rows, party, deadline, command, {field: deadline.ref})),
+        )
+
+
+def _of_figure(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
+    """Yield that a figure is to be reported, by its party or by either."""
+    metric, segment, period = deadline.ref.split("/")
+    data = {"metric": metric, "period": period, "segment": None if segment == "-" else segment}
+    for party in (deadline.party,) if deadline.party else rows.overview.parties:
+        yield InboxItem(
+            day=deadline.last_day,
+            awaiting=awaiting,
+            partnership=rows.id,
+            party=party,
+            ref=deadline.ref,
+            text=f"Report {figure_words(deadline.ref)}.",
+            events=(_event(rows, party, ReportMetric, data),),
         )
 
 

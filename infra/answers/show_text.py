@@ -245,13 +245,19 @@ def _frame_lines(frame: Frame) -> Iterator[str]:
     for kind, every in frame.cadence:
         if every not in {None, "none"}:
             yield f"{cadence_words(kind)}: {every}"
-    if frame.days != DayRules():
-        yield (
-            f"reminders come {frame.days.remind_hours} hours before a day; proposals are answered "
-            f"within {counted(frame.days.answer_days, 'day')}"
-        )
+    yield from _day_lines(frame.days)
     if frame.if_sales_double is not None:
         yield f"if sales double: {frame.if_sales_double}"
+
+
+def _day_lines(days: DayRules) -> Iterator[str]:
+    if days != DayRules():
+        yield (
+            f"reminders come {days.remind_hours} hours before a day; proposals are answered "
+            f"within {counted(days.answer_days, 'day')}"
+        )
+    if days.figure_days:
+        yield f"figures are reported within {counted(days.figure_days, 'day')} after their period"
 
 
 def _claim_lines(frame: Frame) -> Iterator[str]:
@@ -510,6 +516,7 @@ DEADLINES = {
     DeadlineKind.EXIT: "the exit takes effect on {}",
     DeadlineKind.CURE: "the cure period of breach {} ends",
     DeadlineKind.IMPROVEMENT: "improvement plan {} is due",
+    DeadlineKind.FIGURE: "figure {} is due",
     DeadlineKind.ANSWER: "the answer to the proposed {} is due",
     DeadlineKind.REMINDER: "a reminder of {}",
     DeadlineKind.CADENCE: "the next {} is due",

@@ -8,7 +8,7 @@ from datetime import datetime
 from domain import aggregates
 from domain.bilateral import ProposeBilateral, is_answer_to
 from domain.corrections import correcting
-from domain.deadlines import Deadline
+from domain.deadlines import Deadline, DeadlineKind
 from domain.kernel import CLOCK_PARTY, Act, Awaited, Event, Refused, Stage
 from domain.partnership import PassTime, admit
 from domain.values import instant
@@ -319,6 +319,9 @@ class Decider:
         ):
             self._pass(name, deadline, deadline.due if self._context.simulated else now)
             others = aggregates.after_passing(others, deadline)
+            if deadline.kind is DeadlineKind.PERIOD:
+                # The figures of a period are due from its end on.
+                others = {**others, **self.recorder.asked(name, now)}
 
     def _pass(self, name: str, deadline: Deadline, recorded_at: datetime) -> None:
         act = aggregates.clock_act(deadline.due, self._states.not_before(name, recorded_at))

@@ -8,7 +8,8 @@ from typing import NamedTuple, TypeVar
 from domain import aggregates
 from domain.aggregates import State
 from domain.agreement import CommercialTermsAgreed
-from domain.deadlines import ASKED_ELSEWHERE, Deadlines, wake
+from domain.deadlines import ASKED_ELSEWHERE, Deadlines, PeriodClosed, wake
+from domain.figures_due import promises
 from domain.kernel import Act, Event
 from domain.people import PersonErased
 from domain.recorded import Recorded
@@ -42,8 +43,9 @@ ADOPTION_SOURCE = "accord:adoption"
 ADOPTION_ACTOR = "adoption"
 """The actor of these events: nobody acted but those who agreed the adoption."""
 
-_ASKING = ASKED_ELSEWHERE | {CommercialTermsAgreed}
-"""The events that open the answer to a proposal on another stream, or can move its day."""
+_ASKING = ASKED_ELSEWHERE | {CommercialTermsAgreed, PeriodClosed}
+"""The events that open the answer to a proposal on another stream, or by which figures are due, and
+those that can move such a day."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
@@ -75,7 +77,7 @@ class Cached(NamedTuple):
     quiet: Mapping[str, datetime]
     """The moment before which silence confirms no claim of each."""
     unasked: Mapping[str, datetime]
-    """The moment before which no answer on another stream of each is due."""
+    """The moment before which no answer on another stream of each, and no figure, is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +250,13 @@ class Recorder:
         The caller records that they passed. They are read only where one can have passed since the
         last reading.
         """
-        return {**self._silences(name, now), **self._answers(name, now)}
+        return {**self._silences(name, now), **self.asked(name, now)}
 
-    def _answers(self, name: str, now: datetime) -> Deadlines:
-        """Return by when proposals on deals, disputes and experiments are answered."""
+    def asked(self, name: str, now: datetime) -> Deadlines:
+        """Return by when figures are reported, and proposals on deals and the like are answered."""
         has_others = self.states.ends[name].size > self.states.version(name)
-        if not has_others or now < self.unasked.get(name, now):
+        agreements = self.states.partnership(name).context.agreements
+        if not (has_others or promises(agreements)) or now < self.unasked.get(name, now):
             return {}
         found = of_other_streams(self._logs.rows(DEADLINES, self._log(name), [OPEN, TERMS]))
         self.unasked[name] = wake(found.values()) if found else _NEVER

@@ -124,6 +124,11 @@ WORDS: Final = {
         "`due_days` of the terms",
         ("StatementIssued/due_on", "FinalSettlementIssued/due_on"),
     ),
+    DeadlineKind.FIGURE: Words(
+        "a figure of an objective, or of a line of data sharing",
+        "at the end of its last day",
+        "`days.figure_days` of the terms after its period, if agreed",
+    ),
     DeadlineKind.SILENCE: Words(
         "the answer to a lead or a claim",
         "when silence confirms it",
@@ -136,6 +141,11 @@ SAID_SHORTER: Final = {
     DeadlineKind.SILENCE: (
         "`SubmitReferral`, and every fact that the party that gains states",
         "`ConfirmClaim`, `ObjectToClaim`",
+        "—",
+    ),
+    DeadlineKind.FIGURE: (
+        "`ProposeCharter`, `ProposeDataSharing`, for each period of their frequency",
+        "`ReportMetric`",
         "—",
     ),
     DeadlineKind.ANSWER: (

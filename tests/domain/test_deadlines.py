@@ -292,11 +292,17 @@ def test_the_table_has_one_rule_for_each_kind_of_deadline() -> None:
     assert sorted(rule.kind for rule in RULES) == sorted(set(DeadlineKind) - others)
 
 
+REFS = {
+    DeadlineKind.PERIOD: "2026-02",
+    DeadlineKind.EXIT: "2026-12-01",
+    DeadlineKind.ANSWER: "Charter/charter-1",
+    DeadlineKind.FIGURE: "new_users/-/2026-01",
+}
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
 def test_what_records_a_passed_deadline_names_that_deadline(rule: DeadlineRule) -> None:
-    ref = {DeadlineKind.PERIOD: "2026-02", DeadlineKind.EXIT: "2026-12-01"}.get(
-        rule.kind, "some-ref"
-    )
+    ref = REFS.get(rule.kind, "some-ref")
     day = datetime(2026, 3, 1, tzinfo=UTC)
     deadline = Deadline(day, rule.kind, ref, day, "P1M", day.date())
 

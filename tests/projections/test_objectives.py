@@ -182,7 +182,21 @@ def test_a_rate_at_its_target_is_on_track_and_met_only_after_its_day() -> None:
     report(story, "churn_rate", "2026-01", percent(5, 100))
 
     assert status(story, "2026-02-01") is ON_TRACK
+    story.on("2026-12-31")
+    report(story, "churn_rate", "2026-12", percent(5, 100))
     assert status(story, "2027-01-01") is MET
+
+
+def test_after_its_day_an_objective_without_its_last_figure_is_neither_met_nor_missed() -> None:
+    for lost in (5, 20):
+        story = churn()
+        report(story, "churn_rate", "2026-01", percent(lost, 100))
+        story.on("2026-12-31")
+        report(story, "churn_rate", "2026-11", percent(lost, 100))
+        assert status(story, "2027-01-01") is UNKNOWN
+
+        report(story, "churn_rate", "2026-12", percent(lost, 100))
+        assert status(story, "2027-01-01") is (MET if lost == 5 else MISSED)
 
 
 def test_a_rate_that_is_to_stay_as_good_is_off_track_once_it_is_worse() -> None:

@@ -155,7 +155,7 @@ def test_a_partnership_has_the_worst_status_of_its_objectives() -> None:
 
     assert status("2026-02-01") is ObjectiveStatus.ON_TRACK
     assert status("2026-04-01") is ObjectiveStatus.INSUFFICIENT_EVIDENCE
-    assert status("2027-01-01") is ObjectiveStatus.OFF_TRACK
+    assert status("2027-01-01") is ObjectiveStatus.INSUFFICIENT_EVIDENCE
 
 
 def test_a_reminder_of_a_meeting_puts_no_partnership_off_track() -> None:

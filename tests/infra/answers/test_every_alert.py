@@ -36,10 +36,11 @@ from domain.health import IdentifyRisk, ProposeTarget, RecordAudit, RecordHealth
 from domain.kernel import Stage
 from domain.payment import CorrectPayment, ReceivePayment
 from domain.renewal import HoldRenewalReview, ProposeRenewal
+from domain.reported_figure import ReportedFigure, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, IssueStatement
 from domain.standing_alerts import BY_RULE, COMPUTED, STATEMENT_OVERDUE, AlertKind
-from domain.terms import Cadence, ClaimRules
+from domain.terms import Cadence, ClaimRules, DayRules
 from infra.answers import alerts, explain, partnerships
 from infra.answers.alerts import Alerts
 from infra.answers.changes import Since, feed
@@ -173,6 +174,17 @@ def renewal_declined() -> Story:
     return story
 
 
+def figure_overdue() -> Story:
+    story = running()
+    amend(story, since=date(2026, 1, 6), days=DayRules(figure_days=10))
+    for metric, unit in (("new_subscribers", "count"), ("co_branded_revenue", "USD")):
+        figure = ReportedFigure(unit=unit, value=Decimal(10))
+        command = ReportMetric(metric=metric, period="2026-01", tool="crm", figure=figure)
+        story.when(OURS, command)
+    story.on("2026-02-11")
+    return story
+
+
 STANDING: dict[str, Callable[[], Story]] = {
     "referral-minimum": lambda: running("2026-04-01"),
     "milestone-missed": milestone_missed,
@@ -180,6 +192,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "due-soon": lambda: review("2026-01-29"),
     "answer-overdue": lambda: later(after(ProposeTarget), "2026-12-31"),
     "exit-incomplete": lambda: later(after(GiveExitNotice), "2027-12-31"),
+    "figure-overdue": figure_overdue,
     "dispute-opened": lambda: after(OpenDispute),
     "audit-failed": audit_failed,
     "risk-highest": risk_highest,

@@ -1,0 +1,171 @@
+"""Figures that both agreed to report, and those of them that are missing (C8, C14, C19).
+
+Objectives of the charter and lines of data sharing say how often a metric is reported. The figure
+of a period is due within the agreed days after its end, if the terms agree any. Deals show some
+metrics themselves; nobody reports those. No period is shorter than a month, so a weekly figure is
+due each month.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from domain.bilateral import BilateralAgreements
+from domain.calendar import bounds, months_of, quarter_of
+from domain.charter import Objective
+from domain.deadlines import PeriodClosed
+from domain.exit import PartnershipExited
+from domain.formation import CharterAgreed
+from domain.health import TargetAdjusted
+from domain.kernel import Act, Event
+from domain.metric_catalogue import CATALOGUE
+from domain.reported_figure import MetricReported
+from domain.sharing import DataSharingAgreed, SharingLine
+
+CONCERNED: Final[frozenset[type[Event]]] = frozenset(
+    {
+        CharterAgreed,
+        TargetAdjusted,
+        DataSharingAgreed,
+        MetricReported,
+        PeriodClosed,
+        PartnershipExited,
+    }
+)
+"""The events that change which figures are due, or missing."""
+
+
+class Figure(NamedTuple):
+    """The figure of a metric for a period, and who reports it."""
+
+    metric: str
+    segment: str
+    """The part of the whole; empty for the whole."""
+    period: str
+    party: str = ""
+    """The party that reports it; empty if either may."""
+
+    @property
+    def ref(self) -> str:
+        """The identifier of what is due: ``new_users/-/2026-03``."""
+        return f"{self.metric}/{self.segment or '-'}/{self.period}"
+
+    def is_given(self, reported: "Figure") -> bool:
+        """Whether a report is this figure, or one of another period of it."""
+        of = (reported.metric, reported.segment) == (self.metric, self.segment)
+        return of and self.party in {"", reported.party}
+
+
+def promises(agreements: BilateralAgreements) -> bool:
+    """Whether both agreed anything that says which figures are reported."""
+    charter, sharing = agreements.latest(CharterAgreed), agreements.latest(DataSharingAgreed)
+    return charter is not None or sharing is not None
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresDue:
+    """What was agreed to be reported, what was, and what is missing."""
+
+    objectives: tuple[Objective, ...] = ()
+    lines: tuple[SharingLine, ...] = ()
+    third_party: str = ""
+    reported: tuple[Figure, ...] = ()
+    """The reports that can still fill a period: of this quarter, and of what is missing."""
+    missing: tuple[Figure, ...] = ()
+    """The figures of periods that are over which nobody has reported."""
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The metrics that anybody reports."""
+        shared = (metric for each in self.lines for metric in each.metrics)
+        return frozenset({*(each.metric for each in self.objectives), *shared})
+
+    def promised(self, period: str) -> Iterator[Figure]:
+        """Yield the figures that were agreed for a period; a line says which party reports one."""
+        lines = [each for each in self.lines if _is_of(each, period)]
+        by = {metric: each.by for each in lines for metric in each.metrics}
+        by |= {metric: "" for metric, party in by.items() if party == self.third_party}
+        for each in self.objectives:
+            in_time = bounds(period)[0].date() <= each.deadline
+            if in_time and _falls(each.frequency, period) and not _is_counted(each):
+                whole = by.pop(each.metric, "") if each.segment is None else ""
+                yield Figure(each.metric, each.segment or "", period, whole)
+        for metric, party in by.items():
+            if not _deals_show(metric):
+                yield Figure(metric, "", period, party)
+
+    def has(self, figure: Figure) -> bool:
+        """Whether a figure was reported, or those of each of its months."""
+        periods = {each.period for each in self.reported if figure.is_given(each)}
+        months = months_of(figure.period) if "Q" in figure.period else (figure.period,)
+        return figure.period in periods or periods.issuperset(months)
+
+
+def _falls(frequency: str, period: str) -> bool:
+    """Whether a figure of this frequency is reported for a period of this length."""
+    return frequency == "quarterly" if "Q" in period else frequency in {"weekly", "monthly"}
+
+
+def _is_of(line: SharingLine, period: str) -> bool:
+    begun = line.until is None or bounds(period)[0].date() < line.until
+    return begun and _falls(line.frequency, period)
+
+
+def _is_counted(objective: Objective) -> bool:
+    return objective.measured == "count" and _deals_show(objective.metric)
+
+
+def _deals_show(metric: str) -> bool:
+    """Whether deals, entries or contributions show a metric of the catalogue."""
+    found = CATALOGUE.get(metric)
+    return found is not None and found.counted
+
+
+def evolve(due: FiguresDue, event: Event, act: Act) -> FiguresDue:
+    """Fold an event of any stream of the partnership."""
+    match event:
+        case CharterAgreed():
+            return replace(due, objectives=tuple(event.charter.objectives))
+        case TargetAdjusted():
+            return replace(due, objectives=event.adjusts(due.objectives))
+        case DataSharingAgreed():
+            third = event.third_party.party if event.third_party else ""
+            return replace(due, lines=tuple(event.lines), third_party=third)
+        case MetricReported():
+            return _reported(due, event, act)
+        case PeriodClosed(period=period):
+            return _closed(due, period)
+        case PartnershipExited():
+            return FiguresDue()
+        case _:
+            return due
+
+
+def _reported(due: FiguresDue, event: MetricReported, act: Act) -> FiguresDue:
+    found = Figure(event.metric, event.segment or "", event.period, act.party)
+    if found in due.reported or event.metric not in due.metrics:
+        return due
+    after = replace(due, reported=(*due.reported, found))
+    return replace(after, missing=tuple(each for each in due.missing if not after.has(each)))
+
+
+def _closed(due: FiguresDue, period: str) -> FiguresDue:
+    """Add the figures of a period that is over, and forget the reports that fill none any more."""
+    known = {each.ref for each in due.missing}
+    missing = [each for each in due.promised(period) if each.ref not in known and not due.has(each)]
+    after = replace(due, missing=(*due.missing, *missing))
+    if "Q" not in period:
+        return after
+    of_missing = {quarter_of(each.period) for each in after.missing if "Q" not in each.period}
+    of_missing |= {each.period for each in after.missing if "Q" in each.period}
+    ends = bounds(period)[1]
+    kept = tuple(
+        each
+        for each in due.reported
+        if bounds(each.period)[1] > ends or _quarter(each.period) in of_missing
+    )
+    return replace(after, reported=kept)
+
+
+def _quarter(period: str) -> str:
+    return period if "Q" in period or "-" not in period else quarter_of(period)
