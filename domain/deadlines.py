@@ -49,6 +49,8 @@ from domain.execution import (
     MilestoneMissed,
     MilestonePlanned,
     MilestoneReached,
+    OnboardingStepAgreed,
+    OnboardingStepCompleted,
     ReviewHeld,
     ReviewMissed,
     ReviewScheduled,
@@ -102,6 +104,7 @@ class DeadlineKind(StrEnum):
     REMINDER = "reminder"
     CADENCE = "cadence"
     ACTION = "action"
+    ONBOARDING = "onboarding"
     SILENCE = "silence"
     STATEMENT = "statement"
     ANSWER = "answer"
@@ -742,6 +745,39 @@ RULES = (
             about="action",
         ),
         reminds_of="Action {ref} is due by {day}.",
+    ),
+    DeadlineRule(
+        DeadlineKind.ONBOARDING,
+        opened_by=(
+            _opens(
+                OnboardingStepAgreed,
+                lambda e, _, terms: _end_of_day(
+                    DeadlineKind.ONBOARDING, e.step, e.due, terms
+                )._replace(party=e.owner),
+            ),
+        ),
+        passing=_passes(DeadlineKind.ONBOARDING),
+        closed_by=(
+            _closes(
+                OnboardingStepCompleted,
+                lambda e: e.step,
+                lambda e: f"Onboarding step {e.step} was completed.",
+            ),
+            _closes(
+                OnboardingStepAgreed,
+                lambda e: e.step,
+                lambda e: f"Onboarding step {e.step} was moved to {e.due}.",
+            ),
+            _cancels("step"),
+        ),
+        alert=DeadlineAlert(
+            "onboarding-overdue",
+            "a step of the onboarding plan is completed by its day (C16)",
+            Response(Severity.WARNING, "People cannot yet work as both planned."),
+            lambda e: f"Onboarding step {e.ref} was not completed by its day.",
+            about="step",
+        ),
+        reminds_of="Onboarding step {ref} is due by {day}.",
     ),
     DeadlineRule(
         DeadlineKind.ISSUE,

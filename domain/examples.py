@@ -49,6 +49,7 @@ from domain.execution import (
     AgreeImprovementPlanOutcome,
     AgreeIssueResolution,
     AgreeMilestone,
+    AgreeOnboardingStep,
     AgreePause,
     AgreeReduction,
     AgreeReview,
@@ -68,6 +69,7 @@ from domain.execution import (
     ProposeImprovementPlanOutcome,
     ProposeIssueResolution,
     ProposeMilestone,
+    ProposeOnboardingStep,
     ProposePause,
     ProposeReduction,
     ProposeReview,
@@ -669,6 +671,19 @@ _FORMATION = [
 ]
 
 _EXECUTION = [
+    Step(
+        "2026-01-05",
+        OURS,
+        ProposeOnboardingStep(
+            proposal="step-1",
+            step="access",
+            owner=THEIRS,
+            text="Their salespeople have access to the CRM",
+            document="The access policy, version 2",
+            due=date(2026, 2, 4),
+        ),
+    ),
+    Step("2026-01-05", THEIRS, AgreeOnboardingStep(proposal="step-1")),
     Step("2026-01-06", THEIRS, CompleteOnboardingStep(step="access", plan_day=30)),
     Step("2026-01-06", THEIRS, CompleteTraining(department="sales", attendees=8)),
     Step(

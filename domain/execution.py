@@ -40,6 +40,45 @@ from domain.values import Count, Day, Instant, Money, Percent, PersonName, Ref, 
 # --- declarations ------------------------------------------------------------------------------
 
 
+class OnboardingStepAgreed(
+    BilateralAgreement,
+    name="OnboardingStep",
+    subject="a step of the onboarding plan with its day, or another day for one (C16)",
+    stages=UNTIL_EXIT,
+    identity=("step",),
+):
+    """Both parties agreed a step of the onboarding plan with its day, or changed it (C16)."""
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """How many times the step was agreed; more than 1 if it was changed."""
+
+    step: Slug
+    """The identifier of the step."""
+    owner: Slug
+    """The party that completes it."""
+    text: Text
+    """What is to be done."""
+    document: Text | None = None
+    """The document that it needs or gives: an SOP, brand guidelines, a specification, a script."""
+    due: Day
+    """The last day on which it is in time."""
+    reason: Text | None = None
+    """Why it is changed, if it was agreed before."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the owner is not a party, or if a change has no reason."""
+        check_parties([proposed.owner], context.parties)
+        agreed = context.agreements.of(cls)
+        _check_reason(proposed, [each.step for each in agreed], proposed.step)
+
+
+ProposeOnboardingStep = OnboardingStepAgreed.proposes
+AgreeOnboardingStep = OnboardingStepAgreed.accepts
+
+
 class OnboardingStepCompleted(
     Changeable,
     Declaration,
@@ -54,6 +93,11 @@ class OnboardingStepCompleted(
     """The step, as the onboarding plan names it."""
     plan_day: Literal[30, 60, 90]
     """The part of the 30-60-90-day plan that the step belongs to."""
+
+    def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:
+        """Raise `Refused` if both agreed that the other party completes this step."""
+        owners = {each.step: each.owner for each in agreements.of(OnboardingStepAgreed)}
+        _check_owner("onboarding step", self.step, owners.get(self.step, act.party), act)
 
 
 CompleteOnboardingStep = OnboardingStepCompleted.asks
@@ -525,13 +569,7 @@ class ActionCompleted(Declaration, command="CompleteAction", stages=IN_FORCE, id
         """Raise `Refused` unless the action was agreed, and its owner says that it is done."""
         owners = {each.action: each.owner for each in agreements.of(ActionAgreed)}
         _check_known("action", self.action, [*owners], ActionAgreed.proposes)
-        if owners[self.action] != act.party:
-            raise NotNow(
-                "not-the-owner",
-                f"Only its owner completes an action. {owners[self.action]} owns {self.action}.",
-                f"Let {owners[self.action]} complete it.",
-                owner=owners[self.action],
-            )
+        _check_owner("action", self.action, owners[self.action], act)
 
     def check_again(self, known: Declarations, agreements: BilateralAgreements, act: Act) -> None:  # noqa: ARG002 - as declared
         """Raise `Refused` unless the owner says it again."""
@@ -539,6 +577,17 @@ class ActionCompleted(Declaration, command="CompleteAction", stages=IN_FORCE, id
 
 
 CompleteAction = ActionCompleted.asks
+
+
+def _check_owner(what: str, name: str, owner: str, act: Act) -> None:
+    """Raise `Refused` unless its owner completes something."""
+    if owner != act.party:
+        raise NotNow(
+            "not-the-owner",
+            f"Only its owner completes an {what}. {owner} owns {name}.",
+            f"Let {owner} complete it.",
+            owner=owner,
+        )
 
 
 # --- issues ------------------------------------------------------------------------------------
@@ -782,7 +831,7 @@ class CommitmentCancelled(
     identity=("kind", "ref"),
     counted=None,
 ):
-    """A milestone, a review, an action or a risk was given up, or a pause or a reduction ended.
+    """Something planned or agreed was given up: `kind` says what.
 
     Both parties agree it. Who reduced its own investment ends that alone (C17, C20, C22, C23, C25).
     """
@@ -790,7 +839,7 @@ class CommitmentCancelled(
     context_only = False
     proposal: Ref
     """The identifier of the proposal."""
-    kind: Literal["milestone", "review", "action", "pause", "risk", "reduction"]
+    kind: Literal["milestone", "review", "action", "step", "pause", "risk", "reduction"]
     """What is given up."""
     ref: Ref
     """The identifier of what is given up."""
@@ -822,6 +871,7 @@ GIVEN_UP: Final[Mapping[str, type[BilateralAgreement | Declaration]]] = {
     "milestone": MilestonePlanned,
     "review": ReviewScheduled,
     "action": ActionAgreed,
+    "step": OnboardingStepAgreed,
     "pause": ActivityPaused,
     "risk": RiskIdentified,
     "reduction": InvestmentReduced,

@@ -14,6 +14,7 @@ from domain.execution import (
     ImprovementPlanCompleted,
     IssueResolved,
     MilestoneReached,
+    OnboardingStepCompleted,
     ReviewHeld,
 )
 from domain.exit import BreachCured, ExitAgreed, ExitWithdrawn
@@ -25,6 +26,7 @@ Subject = tuple[str, ...]
 _SETTLED: Final[Mapping[type[Event], tuple[str, str]]] = {
     MilestoneReached: ("milestone", "was reached"),
     ActionCompleted: ("action", "was done"),
+    OnboardingStepCompleted: ("step", "was completed"),
     ReviewHeld: ("review", "was held"),
     IssueResolved: ("issue", "was resolved"),
     ImprovementPlanCompleted: ("plan", "was closed"),

@@ -54,6 +54,8 @@ from domain.execution import (
     ExecutionCommand,
     HoldKickoff,
     KickoffHeld,
+    OnboardingStepAgreed,
+    OnboardingStepCompleted,
 )
 from domain.exit import (
     Exit,
@@ -438,13 +440,15 @@ def _without_given_up(agreements: BilateralAgreements, event: Event) -> Bilatera
 def _declared(declarations: Declarations, event: Event) -> Declarations:
     """Return the declarations after an agreement or another declaration.
 
-    An action that is agreed again is to be done, a risk that is rated anew is to be mitigated, and
-    what was given up is declared no more.
+    An action or an onboarding step that is agreed again is to be done, a risk that is rated anew
+    is to be mitigated, and what was given up is declared no more.
     """
     if isinstance(event, RiskIdentified):
         return declarations.without(RiskMitigated, event.risk)
     if isinstance(event, ActionAgreed) and event.agreed_version > 1:
         return declarations.without(ActionCompleted, event.action)
+    if isinstance(event, OnboardingStepAgreed) and event.agreed_version > 1:
+        return declarations.without(OnboardingStepCompleted, event.step)
     if isinstance(event, CommitmentCancelled):
         given_up = GIVEN_UP[event.kind]
         if issubclass(given_up, Declaration):

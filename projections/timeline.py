@@ -282,6 +282,12 @@ WORDS: dict[type[Event], Words] = {
     formation.AgreementSigned: lambda e: f"signed the agreement, version {e.agreement_version}",
     formation.AgreementAmended: lambda e: f"completed the amendment, version {e.agreement_version}",
     execution.KickoffHeld: lambda e: "held the kickoff; execution began" + _waived(e),
+    execution.OnboardingStepAgreed.proposed: lambda e: (
+        f"proposed the onboarding step {e.step} of {e.owner} by {e.due}: {e.text}"
+    ),
+    execution.OnboardingStepAgreed: lambda e: (
+        f"agreed the onboarding step {e.step} of {e.owner} by {e.due}: {e.text}"
+    ),
     execution.OnboardingStepCompleted: lambda e: f"completed {e.step} (day {e.plan_day} plan)",
     execution.TrainingCompleted: lambda e: f"trained {e.attendees} people of {e.department}",
     execution.CommunicationPolicyAgreed.proposed: lambda e: (

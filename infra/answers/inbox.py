@@ -16,6 +16,7 @@ from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
 from domain.deadlines import Deadline, DeadlineKind, cadence_words, figure_words
 from domain.execution import (
     CompleteAction,
+    CompleteOnboardingStep,
     HoldReview,
     ProposeImprovementPlanOutcome,
     ProposeIssueResolution,
@@ -392,6 +393,7 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
     DeadlineKind.MILESTONE: ("Reach milestone {}.", ReachMilestone, "milestone"),
     DeadlineKind.REVIEW: ("Hold review {}.", HoldReview, "review"),
     DeadlineKind.ACTION: ("Do action {}.", CompleteAction, "action"),
+    DeadlineKind.ONBOARDING: ("Complete onboarding step {}.", CompleteOnboardingStep, "step"),
     DeadlineKind.ISSUE: ("Resolve issue {}.", ProposeIssueResolution, "issue"),
     DeadlineKind.IMPROVEMENT: (
         "Close improvement plan {}, with its outcome.",

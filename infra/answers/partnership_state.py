@@ -23,6 +23,8 @@ from domain.execution import (
     IssueResolved,
     MilestonePlanned,
     MilestoneReached,
+    OnboardingStepAgreed,
+    OnboardingStepCompleted,
     ReviewHeld,
     ReviewScheduled,
 )
@@ -188,8 +190,8 @@ class TaskState(StrEnum):
 
     OPEN = "open"
     OVERDUE = "overdue"
-    """It was not done in time: a milestone or a review was missed, an action is overdue, an issue
-    was escalated."""
+    """It was not done in time: a milestone or a review was missed, an action or an
+    onboarding step is overdue, an issue was escalated."""
     DONE = "done"
 
 
@@ -216,7 +218,9 @@ Milestone = TaskSummary[MilestonePlanned, MilestoneReached]
 Review = TaskSummary[ReviewScheduled | ReviewHeld, ReviewHeld]
 """A review that was scheduled, or one that was held without that."""
 Action = TaskSummary[ActionAgreed, ActionCompleted]
+OnboardingStep = TaskSummary[OnboardingStepAgreed, OnboardingStepCompleted]
 Issue = TaskSummary[IssueRaised, IssueResolved]
+Task = Milestone | Review | Action | OnboardingStep | Issue
 
 
 class DisputeSummary(Item):
@@ -437,6 +441,8 @@ class PartnershipState(Answer):
     """The reviews."""
     actions: tuple[Action, ...]
     """The actions that both agreed and did not give up."""
+    onboarding: tuple[OnboardingStep, ...]
+    """The steps of the onboarding plan that both agreed and did not give up."""
     issues: tuple[Issue, ...]
     """The issues."""
     disputes: tuple[DisputeSummary, ...]

@@ -37,6 +37,7 @@ from domain.execution import (
     MilestoneMissed,
     MilestonePlanned,
     MilestoneReached,
+    OnboardingStepAgreed,
     OnboardingStepCompleted,
     ReviewHeld,
     ReviewMissed,
@@ -207,6 +208,7 @@ def ask(
         milestones=_tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks),
         reviews=tuple(_reviews(state.execution.reviews, tasks)),
         actions=tuple(_actions(state, tasks)),
+        onboarding=tuple(_onboarding(state, tasks)),
         issues=_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks),
         disputes=tuple(_disputes(of_disputes)),
         proposals=(*_proposals(folded), *_proposals_elsewhere(elsewhere, state)),
@@ -261,12 +263,19 @@ class _Step(NamedTuple):
         """Whether it is planned, or moved: then it is neither overdue nor done."""
         return self.moment == "since"
 
-    def is_of(self, event: Event) -> bool:
-        """Whether the event is of this step: not a correction, nor the passing of another day."""
-        if isinstance(event, DeadlinePassed):
-            return event.kind is DeadlineKind.ACTION
-        return getattr(event, "change_reason", None) is None
 
+def _step(event: Event) -> _Step | None:
+    """Return what an event says of something planned; None if it says nothing new of it."""
+    if isinstance(event, DeadlinePassed):
+        return _PASSED.get(event.kind)
+    is_correction = getattr(event, "change_reason", None) is not None
+    return None if is_correction else _STEPS.get(type(event))
+
+
+_PASSED: Final[Mapping[DeadlineKind, _Step]] = {
+    DeadlineKind.ACTION: _Step(ActionAgreed, "ref", "overdue_at"),
+    DeadlineKind.ONBOARDING: _Step(OnboardingStepAgreed, "ref", "overdue_at"),
+}
 
 _STEPS: Final[Mapping[type[Event], _Step]] = {
     MilestonePlanned: _Step(MilestonePlanned, "milestone", "since"),
@@ -276,8 +285,9 @@ _STEPS: Final[Mapping[type[Event], _Step]] = {
     ReviewMissed: _Step(ReviewScheduled, "review", "overdue_at"),
     ReviewHeld: _Step(ReviewScheduled, "review", "done_at"),
     ActionAgreed: _Step(ActionAgreed, "action", "since"),
-    DeadlinePassed: _Step(ActionAgreed, "ref", "overdue_at"),
     ActionCompleted: _Step(ActionAgreed, "action", "done_at"),
+    OnboardingStepAgreed: _Step(OnboardingStepAgreed, "step", "since"),
+    OnboardingStepCompleted: _Step(OnboardingStepAgreed, "step", "done_at"),
     IssueRaised: _Step(IssueRaised, "issue", "since"),
     IssueEscalated: _Step(IssueRaised, "issue", "overdue_at"),
     IssueResolved: _Step(IssueRaised, "issue", "done_at"),
@@ -319,7 +329,7 @@ class _Folded:
             self.hidden_overlaps.pop(event.candidate, None)
             if smallest := sight.fewer_than(recorded):
                 self.hidden_overlaps[event.candidate] = smallest
-        if (step := _STEPS.get(type(event))) and step.is_of(event):
+        if step := _step(event):
             name = getattr(event, step.named)
             known = _Times() if step.begins else self._of(step.task, name)
             moment = {step.moment: recorded.act.occurred_at}
@@ -373,6 +383,7 @@ _WITHIN_A_DAY: Final = frozenset(
         DeadlineKind.MILESTONE,
         DeadlineKind.REVIEW,
         DeadlineKind.ACTION,
+        DeadlineKind.ONBOARDING,
         DeadlineKind.IMPROVEMENT,
         DeadlineKind.CURE,
         DeadlineKind.ANSWER,
@@ -534,6 +545,20 @@ def _actions(
         known = times.get((ActionAgreed, each.action), _Times())
         if known.since is not None:
             yield _task(each, known.since, done.get(each.action), known)
+
+
+def _onboarding(
+    state: partnership.Partnership, times: dict[tuple[type[Event], str], _Times]
+) -> Iterator[TaskSummary[OnboardingStepAgreed, OnboardingStepCompleted]]:
+    """Yield the steps of the onboarding plan that both agreed and did not give up."""
+    context = state.context
+    for each in context.agreements.of(OnboardingStepAgreed):
+        known = times.get((OnboardingStepAgreed, each.step), _Times())
+        done = {
+            one.step: one for one in context.declarations.of(OnboardingStepCompleted, each.owner)
+        }
+        if known.since is not None:
+            yield _task(each, known.since, done.get(each.step), known)
 
 
 def _task(planned: E, since: datetime, done: D | None, times: _Times) -> TaskSummary[E, D]:

@@ -13,6 +13,7 @@ from domain.execution import (
     ActionAgreed,
     IssueRaised,
     MilestonePlanned,
+    OnboardingStepAgreed,
     ReviewHeld,
     ReviewScheduled,
 )
@@ -35,13 +36,10 @@ from domain.settlement import Balance
 from domain.sharing import DataSharingAgreed, Form
 from domain.terms import EACH, UTC, DayRules, Frame, describe
 from infra.answers.partnership_state import (
-    Action,
     AdoptionSummary,
     AgreedTerms,
     CandidateSummary,
     DisputeSummary,
-    Issue,
-    Milestone,
     OpenDeadline,
     Overlap,
     PartnershipState,
@@ -49,7 +47,7 @@ from infra.answers.partnership_state import (
     ProposalState,
     ProposalSummary,
     RenewalSummary,
-    Review,
+    Task,
     TaskState,
 )
 from infra.answers.text import (
@@ -84,12 +82,13 @@ def text(state: PartnershipState) -> Iterator[Block]:
     waivers = [(each.rule, ", ".join(each.waived_by), each.reason) for each in state.waivers]
     yield Table(["RULE", "WAIVED BY", "REASON"], waivers, "waivers", 2)
     yield _budgets(state.budgets)
-    tasks: list[Milestone | Review | Action | Issue | DisputeSummary] = []
-    tasks += [*state.milestones, *state.reviews, *state.actions, *state.issues, *state.disputes]
+    tasks: list[Task | DisputeSummary] = []
+    tasks += [*state.milestones, *state.reviews, *state.actions]
+    tasks += [*state.onboarding, *state.issues, *state.disputes]
     yield Table(
         ["KIND", "ID", "DESCRIPTION", "DUE", "STATE"],
         map(_task_row, tasks),
-        "milestones, reviews, actions, issues, disputes",
+        "milestones, reviews, actions, onboarding, issues, disputes",
         2,
     )
     yield from _proposal_blocks(state.proposals)
@@ -368,7 +367,9 @@ def _owner(assigned: MetricOwnerAssigned) -> str:
     return f"{assigned.owner} ({assigned.role}{', local' if assigned.local else ''})"
 
 
-def _task_row(task: Milestone | Review | Action | Issue | DisputeSummary) -> tuple[object, ...]:
+def _task_row(
+    task: Task | DisputeSummary,
+) -> tuple[object, ...]:
     if isinstance(task, DisputeSummary):
         what = task.opened.description if task.opened else ""
         state = task.resolved.outcome.value if task.resolved else "open"
@@ -384,9 +385,14 @@ def _task_row(task: Milestone | Review | Action | Issue | DisputeSummary) -> tup
         case ReviewHeld():
             held = task.done_at.date() if task.done_at else ""
             return "review", planned.review, planned.kind, held, "held, not scheduled"
-        case ActionAgreed():
+        case ActionAgreed() | OnboardingStepAgreed():
+            named = (
+                ("action", planned.action)
+                if isinstance(planned, ActionAgreed)
+                else ("onboarding", planned.step)
+            )
             what = f"{planned.owner}: {planned.text}"
-            return "action", planned.action, what, planned.due, _state(task, "overdue", "done")
+            return *named, what, planned.due, _state(task, "overdue", "done")
         case IssueRaised():
             state = _state(task, "escalated", "resolved")
             return "issue", planned.issue, planned.description, "", state
@@ -394,7 +400,7 @@ def _task_row(task: Milestone | Review | Action | Issue | DisputeSummary) -> tup
             assert_never(planned)
 
 
-def _state(task: Milestone | Review | Action | Issue, overdue: str, done: str) -> str:
+def _state(task: Task, overdue: str, done: str) -> str:
     match task.state:
         case TaskState.OPEN:
             return "open"
@@ -521,6 +527,7 @@ DEADLINES = {
     DeadlineKind.REMINDER: "a reminder of {}",
     DeadlineKind.CADENCE: "the next {} is due",
     DeadlineKind.ACTION: "action {} is due",
+    DeadlineKind.ONBOARDING: "onboarding step {} is due",
     DeadlineKind.SILENCE: "silence confirms claims on {}",
     DeadlineKind.STATEMENT: "statement {} is due",
 }

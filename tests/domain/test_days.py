@@ -80,6 +80,12 @@ WORDS: Final = {
     DeadlineKind.ACTION: Words(
         "an action", "at the end of its day", "the action", ("ActionAgreed/due",)
     ),
+    DeadlineKind.ONBOARDING: Words(
+        "a step of the onboarding plan",
+        "at the end of its day",
+        "the step",
+        ("OnboardingStepAgreed/due",),
+    ),
     DeadlineKind.ISSUE: Words(
         "an issue", "48 hours after it was raised", "C24, for every partnership"
     ),

@@ -59,9 +59,11 @@ def test_a_declaration_is_recorded_once_and_cannot_change(
 
 
 def test_each_side_completes_its_own_onboarding() -> None:
-    story = after(CompleteOnboardingStep)
+    story = before(CompleteOnboardingStep)
+    brand = example(CompleteOnboardingStep, step="brand-guidelines")
+    story.when(THEIRS, brand)
 
-    assert story.when(OURS, example(CompleteOnboardingStep, plan_day=60)) != []
+    assert story.when(OURS, changed(brand, plan_day=60)) != []
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from domain.execution import (
     AgreeAction,
     AgreeImprovementPlanOutcome,
     AgreeMilestone,
+    CompleteOnboardingStep,
     ProposeMilestone,
     ProposeReduction,
     ProposeReview,
@@ -185,6 +186,12 @@ def figure_overdue() -> Story:
     return story
 
 
+def onboarding_overdue() -> Story:
+    story = before(CompleteOnboardingStep)
+    story.on("2026-02-05")
+    return story
+
+
 STANDING: dict[str, Callable[[], Story]] = {
     "referral-minimum": lambda: running("2026-04-01"),
     "milestone-missed": milestone_missed,
@@ -200,6 +207,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "health-diverges": lambda: health(communication=2),
     "cadence-missed": cadence_missed,
     "action-overdue": lambda: later(after(AgreeAction), "2026-02-11"),
+    "onboarding-overdue": onboarding_overdue,
     "issue-escalated": issue_escalated,
     "risk-open": lambda: after(IdentifyRisk),
     "investment-reduced": lambda: after(ProposeReduction),

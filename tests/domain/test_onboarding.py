@@ -1,0 +1,114 @@
+"""The onboarding plan: its steps have an owner and a day, and both can move them (C16)."""
+
+from datetime import date
+
+from domain.execution import (
+    AgreeOnboardingStep,
+    CompleteOnboardingStep,
+    ProposeCancellation,
+    ProposeOnboardingStep,
+)
+from domain.kernel import Stage
+from infra.answers import inbox
+from tests.life import OURS, THEIRS, at
+from tests.projections.folds import alerts, states
+from tests.stories import Story
+
+TRAIN = ProposeOnboardingStep(
+    proposal="step-9",
+    step="train-sales",
+    owner=THEIRS,
+    text="Their salespeople know the offer",
+    due=date(2026, 2, 4),
+)
+DONE = CompleteOnboardingStep(step="train-sales", plan_day=30)
+OVERDUE = "onboarding-overdue train-sales"
+
+
+def planned() -> Story:
+    story = at(Stage.EXECUTION)
+    story.agree(OURS, TRAIN)
+    return story
+
+
+def moved(story: Story, day: date, reason: str | None = "The trainer is ill.") -> None:
+    story.agree(OURS, TRAIN.model_copy(update={"proposal": "later", "due": day, "reason": reason}))
+
+
+def test_a_step_is_agreed_by_both() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, TRAIN)
+
+    assert story.refuses(OURS, AgreeOnboardingStep(proposal="step-9")).rule == "own-proposal"
+    assert "onboarding/train-sales" not in story.partnership.deadlines
+    story.when(THEIRS, AgreeOnboardingStep(proposal="step-9"))
+    assert story.partnership.deadlines["onboarding/train-sales"].party == THEIRS
+
+
+def test_its_owner_is_reminded_then_it_is_overdue_until_it_is_completed() -> None:
+    story = planned()
+    story.on("2026-02-03T01:00")
+    assert states(story)["due-soon onboarding/train-sales"] == "open"
+    story.on("2026-02-05T00:00")
+    alert = alerts(story)[OVERDUE]
+    assert (alert.state, [each.party for each in alert.who_acts]) == ("open", [THEIRS])
+
+    story.when(THEIRS, DONE)
+
+    assert states(story)[OVERDUE] == "resolved"
+
+
+def test_only_its_owner_completes_a_step_that_was_agreed() -> None:
+    assert planned().refuses(OURS, DONE).rule == "not-the-owner"
+
+
+def test_a_step_that_both_moved_is_due_on_its_new_day() -> None:
+    story = planned()
+    assert story.refuses(OURS, TRAIN.model_copy(update={"proposal": "x"})).rule == (
+        "change-needs-reason"
+    )
+    moved(story, date(2026, 3, 4))
+
+    story.on("2026-03-04T23:00")
+    assert OVERDUE not in states(story)
+    story.on("2026-03-05T00:00")
+    assert states(story)[OVERDUE] == "open"
+
+
+def test_a_step_that_was_completed_and_is_agreed_again_is_to_be_completed_again() -> None:
+    story = planned()
+    story.when(THEIRS, DONE)
+    moved(story, date(2026, 3, 4), "Two people are new.")
+
+    story.on("2026-03-05")
+    assert states(story)[OVERDUE] == "open"
+    assert story.when(THEIRS, DONE) != []
+    assert states(story)[OVERDUE] == "resolved"
+
+
+def test_a_step_that_both_gave_up_is_not_due() -> None:
+    story = planned()
+    story.agree(
+        OURS, ProposeCancellation(proposal="no", kind="step", ref="train-sales", reason="No sales.")
+    )
+
+    story.on("2026-03-05")
+
+    assert OVERDUE not in states(story)
+
+
+def test_a_step_awaits_its_owner_in_the_inbox() -> None:
+    story = planned()
+
+    (item,) = (
+        each
+        for rows in inbox.of_events(story.id, story.history)
+        for each in inbox.items(rows)
+        if each.ref == "train-sales"
+    )
+
+    assert (item.party, item.day, item.text) == (
+        THEIRS,
+        date(2026, 2, 4),
+        "Complete onboarding step train-sales.",
+    )
