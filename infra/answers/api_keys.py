@@ -60,6 +60,13 @@ class MadeKey(Result):
     """The key that it replaces, which stays valid until its `expires_at`."""
 
 
+class RevokedKey(Result):
+    """An API key that was revoked."""
+
+    about: ApiKey
+    """The key."""
+
+
 def shown(credential: Credential) -> ApiKey:
     """Return a credential for readers."""
     grant = credential.grant

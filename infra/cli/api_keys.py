@@ -13,9 +13,8 @@ from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.roles import Role, Scope
 from infra.answers import api_keys
-from infra.answers.api_keys import ApiKey, ApiKeys
+from infra.answers.api_keys import ApiKeys, RevokedKey
 from infra.answers.parameters import Operator
-from infra.answers.question import Result
 from infra.cli import printing
 from infra.cli.options import Json, Store, keys, later_option, opened, reader
 from infra.settings import DEFAULT_STORE
@@ -29,13 +28,6 @@ Expires = Annotated[
     ),
 ]
 ROLES = "|".join(each.value for each in Role if each is not Role.ANYONE)
-
-
-class RevokedKey(Result):
-    """An API key that was revoked."""
-
-    about: ApiKey
-    """The key."""
 
 
 @keys.command()

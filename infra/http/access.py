@@ -7,6 +7,8 @@ by the viewer that the identity gives.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from math import ceil
+from time import monotonic
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -116,13 +118,30 @@ async def _has_keys(here: Served) -> bool:
 
 
 def _admitted(here: Served, request: Request, need: Need) -> Identity:
+    address = request.client.host if request.client else ""
     try:
-        identity = _authenticated(here, _key(request))
+        key = _key(request)
+        _check_attempts(here, address, key)
+        identity = _authenticated(here, key)
     except Unauthenticated as error:
+        if error.error == "invalid_token":
+            here.attempts.failed(address, monotonic())
         raise unauthenticated(error) from error
+    here.attempts.succeeded(key)
     with refused_as_problem():
         roles.access(identity, need)
     return identity
+
+
+def _check_attempts(here: Served, address: str, key: str) -> None:
+    wait = ceil(here.attempts.wait(address, key, monotonic()))
+    if wait:
+        raise Problem(
+            429,
+            "Too many requests from this address had an API key that is not valid.",
+            f"Wait {wait} seconds, and send a valid key.",
+            headers={"Retry-After": str(wait)},
+        )
 
 
 def _key(request: Request) -> str:

@@ -17,7 +17,7 @@ from infra.access.roles import Need
 from infra.answers.question import Result
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
-from infra.http import alerts, events, log, problem_pages, questions, refusals
+from infra.http import alerts, api_keys, events, log, problem_pages, questions, refusals
 from infra.http.access import GuardedRoute, needs, needs_of
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
@@ -121,6 +121,7 @@ def create_app(
     app.include_router(refusals.router)
     app.include_router(alerts.router)
     app.include_router(log.router)
+    app.include_router(api_keys.router)
     app.include_router(problem_pages.router)
     app.include_router(questions.router(QUESTIONS))
     _add_health(app)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
+from infra.access.attempts import FailedAttempts
 from infra.bootstrap import Accord
 from infra.settings import HttpLimits
 from infra.store.signal import Signal
@@ -33,6 +34,8 @@ class Served:
     is_open: bool
     """Whether anyone may do everything, as long as the store has no API key (`up --open`)."""
     closing: ServerClosing = field(default_factory=ServerClosing)
+    attempts: FailedAttempts = field(default_factory=FailedAttempts)
+    """The failed attempts to use an API key, by address."""
 
     @property
     def mark(self) -> dict[str, Any]:

@@ -263,6 +263,7 @@ def _describe_access(document: Schema, needs: Mapping[tuple[str, str], Need]) ->
             operation["security"] = [{"apiKey": []}]
             operation["responses"] |= {
                 "401": problem("The request has no valid API key (`WWW-Authenticate`)."),
+                "429": problem("Too many requests had an invalid API key (`Retry-After`)."),
                 "403": problem("The API key does not allow this: `rule` and `hint` say why."),
             }
 

@@ -209,7 +209,13 @@ def _of_http(request: Request, error: HTTPException) -> Response:
     return _answer(request, Problem(error.status_code, f"{error.detail}.", headers=headers))
 
 
-_METHODS: Final = {"GET": "GET", "HEAD": "GET", "OPTIONS": "OPTIONS", "POST": "POST"}
+_METHODS: Final = {
+    "DELETE": "DELETE",
+    "GET": "GET",
+    "HEAD": "GET",
+    "OPTIONS": "OPTIONS",
+    "POST": "POST",
+}
 """The methods that any path has, each with the method of the route that answers it."""
 
 

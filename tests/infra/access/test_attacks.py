@@ -16,6 +16,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from infra.access import credentials
+from infra.access.attempts import MOST, WINDOW
 from infra.access.credentials import Grant, NewKey
 from infra.access.roles import Need, Role, Scope
 from infra.bootstrap import Accord, bootstrap, init
@@ -279,6 +280,21 @@ def challenge(found: Response) -> str:
     return str(found.headers["www-authenticate"])
 
 
+def test_a_guesser_has_to_wait_and_a_valid_key_from_the_same_address_does_not(
+    world: World,
+) -> None:
+    made = world.key()
+    assert world.get(made.key, "/v1/partnerships").status_code == 200
+    guess = made.credential.prefix + "A" * 43
+
+    statuses = [world.get(guess, "/v1/partnerships").status_code for _ in range(MOST + 2)]
+
+    assert statuses == [401] * MOST + [429] * 2
+    found = world.get(guess, "/v1/partnerships")
+    assert 0 < int(found.headers["retry-after"]) <= WINDOW
+    assert world.get(made.key, "/v1/partnerships").status_code == 200
+
+
 def test_without_a_key_the_challenge_names_the_scheme_alone(world: World) -> None:
     assert challenge(world.get(None, "/v1/partnerships")) == 'Bearer realm="accord"'
 
@@ -352,6 +368,73 @@ def test_the_body_is_not_read_before_the_key(world: World) -> None:
     found = world.client.post("/v1/refusals/dismiss", content=b"{no json")
 
     assert found.status_code == 401
+
+
+# --- the operator's keys -----------------------------------------------------------------------
+
+
+def test_the_operator_makes_lists_rotates_and_revokes_keys(world: World) -> None:
+    operator = bearer(world.key(Role.OPERATOR).key)
+    grant = {"role": "party", "party": "growthos", "actor": "maya", "partnerships": [OURS]}
+
+    made = world.client.post("/v1/keys", json=grant, headers=operator)
+    name, key = made.json()["about"]["id"], made.json()["key"]
+    rotated = world.client.post(f"/v1/keys/{name}/rotate", json={}, headers=operator).json()
+
+    assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
+    assert rotated["replaces"]["replaced_by"] == rotated["about"]["id"]
+    for each in (key, rotated["key"]):
+        assert world.get(each, f"/v1/partnerships/{OURS}").status_code == 200
+    world.client.delete(f"/v1/keys/{name}", headers=operator)
+    assert world.get(key, f"/v1/partnerships/{OURS}").status_code == 401
+    listed = world.client.get("/v1/keys", headers=operator)
+    assert [each["id"] for each in listed.json()["items"]][1:] == [name, rotated["about"]["id"]]
+    assert key.rpartition("_")[2] not in listed.text
+
+
+@pytest.mark.parametrize(
+    ("grant", "rule"),
+    [
+        ({"role": "party", "actor": "maya"}, "key-party"),
+        ({"role": "anyone", "actor": "maya"}, "key-of-anyone"),
+        ({"role": "operator", "actor": "maya", "scopes": ["emit"]}, "key-scope"),
+    ],
+)
+def test_a_key_beyond_its_role_is_not_made(world: World, grant: object, rule: str) -> None:
+    operator = bearer(world.key(Role.OPERATOR).key)
+
+    refused(world.client.post("/v1/keys", json=grant, headers=operator), 422, rule)
+
+
+def test_an_unknown_key_is_neither_rotated_nor_revoked(world: World) -> None:
+    operator = bearer(world.key(Role.OPERATOR).key)
+
+    rotated = world.client.post("/v1/keys/000000000000/rotate", json={}, headers=operator)
+    revoked = world.client.delete("/v1/keys/000000000000", headers=operator)
+
+    assert (rotated.status_code, revoked.status_code) == (404, 404)
+
+
+def test_no_other_role_makes_a_key(world: World) -> None:
+    for role in (Role.PARTY, Role.SERVICE, Role.OPERATIONS):
+        found = world.client.post(
+            "/v1/keys", json={"role": "operator", "actor": "x"}, headers=bearer(world.key(role).key)
+        )
+        refused(found, 403, "not-in-scope")
+
+
+def test_an_open_server_makes_no_key(tmp_path: Path) -> None:
+    settings = Settings(store=f"sqlite:///{tmp_path}/open.db")
+    init(settings)
+    with (
+        bootstrap(settings) as accord,
+        accord.workers() as workers,
+        TestClient(create_app(accord, workers, is_open=True)) as client,
+    ):
+        found = client.post("/v1/keys", json={"role": "operator", "actor": "x"})
+
+        assert found.status_code == 403
+        assert not accord.history.credentials.exist()
 
 
 # --- routes and servers ------------------------------------------------------------------------

@@ -50,7 +50,13 @@ ROLES: Final = {
     "operations": Grant(role=Role.OPERATIONS, actor="pager"),
 }
 
-IN_PATH: Final = {"rule": "conversion-floor", "review": "review-1", "index": "0", "number": "99999"}
+IN_PATH: Final = {
+    "rule": "conversion-floor",
+    "review": "review-1",
+    "index": "0",
+    "number": "99999",
+    "key": "000000000000",
+}
 GIVEN: Final = {
     "explain": {"reference": "{id}/leads/2026-Q1"},
     "attributes": {"metric": "subscription_conversion"},
@@ -133,6 +139,10 @@ def ask(world: World, role: str, route: GuardedRoute, partnership: str) -> tuple
         body, media_type = sent(partnership), "application/cloudevents+json"
     elif route.path.endswith("dismiss"):
         body = b'{"by":"ops"}'
+    elif route.path.endswith("rotate"):
+        body = b"{}"
+    elif method_of(route) == "POST" and route.path == "/v1/keys":
+        body = b'{"role":"operations","actor":"pager"}'
     headers = {"Content-Type": media_type, **world.headers(role)}
     found = world.client.request(
         method_of(route), path, params=query, content=body, headers=headers, follow_redirects=False
