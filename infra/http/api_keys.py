@@ -60,7 +60,7 @@ def list_keys(served: ServedHere) -> Response:
     return json(ApiKeys(simulated=served.accord.simulated, items=tuple(found)))
 
 
-@router.post("/v1/keys", status_code=201, response_model=MadeKey, responses={422: _PROBLEMS[422]})
+@router.post("/v1/keys", response_model=MadeKey, responses={422: _PROBLEMS[422]})
 @needs(Need.OPERATE)
 def create_key(served: ServedHere, who: Caller, asked: AskedKey) -> Response:
     """Make an API key. This answer alone has it; only its hash is stored."""
@@ -75,7 +75,7 @@ def create_key(served: ServedHere, who: Caller, asked: AskedKey) -> Response:
         new = credentials.create(_keys(served), grant, served.accord.clock(), asked.expires_at)
     except Refused as refused:
         raise Problem(422, refused.detail, refused.hint, rule=refused.rule) from refused
-    return _secret(api_keys.made(served.accord, new), 201)
+    return _secret(api_keys.made(served.accord, new))
 
 
 @router.post("/v1/keys/{key}/rotate", response_model=MadeKey, responses=_PROBLEMS)
@@ -88,7 +88,7 @@ def rotate_key(served: ServedHere, key: KeyId, rotation: Rotation) -> Response:
         old = credentials.known(_keys(served), key)
     except NoCredential as error:
         raise Problem(404, error.detail, error.hint) from error
-    return _secret(api_keys.made(served.accord, new, old), 200)
+    return _secret(api_keys.made(served.accord, new, old))
 
 
 @router.delete("/v1/keys/{key}", response_model=RevokedKey, responses=_PROBLEMS)
@@ -107,7 +107,7 @@ def _keys(served: ServedHere) -> Credentials:
     return served.accord.history.credentials
 
 
-def _secret(body: MadeKey, status: int) -> Response:
-    found = json(body, status)
+def _secret(body: MadeKey) -> Response:
+    found = json(body)
     found.headers["Cache-Control"] = "no-store"
     return found

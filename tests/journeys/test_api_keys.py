@@ -2,6 +2,7 @@
 
 import pytest
 
+import consumers.command  # noqa: F401 - it adds commands
 from infra.cli import options
 from tests.journeys.typed import Accord
 
