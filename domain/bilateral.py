@@ -183,6 +183,8 @@ class BilateralAgreement(Event, abstract=True):
     called: ClassVar[str]
     identity: ClassVar[tuple[str, ...]]
     counted: ClassVar[str | None]
+    replaces: ClassVar[bool]
+    """Whether an agreement takes the place of the one before it about the same thing."""
 
     def __init_subclass__(cls, *, wire: str | None = None, version: int = 1, **_: object) -> None:
         """Enter the event in the registry; the other keywords are for what is made from it."""
@@ -202,9 +204,11 @@ class BilateralAgreement(Event, abstract=True):
         called: str = "proposal",
         identity: tuple[str, ...] = (),
         counted: str | None = "agreed_version",
+        replaces: bool | None = None,
         **_: object,
     ) -> None:
         """Make the commands and the events, once the fields are known."""
+        cls.replaces = counted == "agreed_version" if replaces is None else replaces
         cls.name, cls.where = name, next(iter(base.model_fields)) if base else None
         cls.called, cls.identity, cls.counted = called, identity, counted
         content: dict[str, Any] = {
@@ -241,9 +245,9 @@ class BilateralAgreement(Event, abstract=True):
         return tuple(each for each in found if each is not None)
 
     @classmethod
-    def replaces_earlier(cls) -> bool:
-        """Whether an agreement takes the place of the one before it of the same identity."""
-        return cls.counted == "agreed_version"
+    def about(cls, proposed: Any) -> tuple[str, ...]:  # noqa: ANN401 - made
+        """Return what a proposal or an agreement of this kind is about, as ("milestone", "M-1")."""
+        return (*cls.identity, *(str(getattr(proposed, each)) for each in cls.identity))
 
     @classmethod
     def within(cls, event: Event) -> str | None:
@@ -402,7 +406,7 @@ class BilateralAgreements:
 
     def _check_in_force(self, kind: type[BilateralAgreement], name: str) -> None:
         """Raise `Refused` if what was agreed on a proposal ended, or was agreed otherwise since."""
-        is_one_of_its_kind = kind.identity or kind.replaces_earlier()
+        is_one_of_its_kind = kind.identity or kind.replaces
         if is_one_of_its_kind and all(each.proposal_ref != name for each in self.of(kind)):
             raise NotNow(
                 "proposal-replaced",

@@ -180,9 +180,8 @@ class ExitAgreed(
         _check_new(proposed.exit, context)
 
     @classmethod
-    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
-        """Return the time. Raises `Refused` if the day is over, or an exit has taken effect."""
-        _check_new(proposed.exit, context)
+    def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the day is over, or would change nothing."""
         _check_ahead(context, act)
         today, ends_on = context.terms.day(act.recorded_at), context.terms.exit
         if ends_on is not None and proposed.effective_on >= ends_on:
@@ -202,6 +201,12 @@ class ExitAgreed(
                 "Propose an exit of today or later.",
                 field="effective_on",
             )
+
+    @classmethod
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
+        """Return the time. Raises `Refused` if the day is over, or an exit has taken effect."""
+        _check_new(proposed.exit, context)
+        cls.check_new(proposed, context, act)
         return {"agreed_at": act.occurred_at}
 
 
@@ -291,6 +296,7 @@ class AssetsDispositioned(
     stages=LEAVING,
     identity=("asset",),
     counted=None,
+    replaces=True,
 ):
     """Both parties agreed that a shared asset is transferred or retained (C27)."""
 

@@ -101,6 +101,7 @@ class CharterAgreed(
     stages=UNTIL_EXIT,
     added=("warnings",),
     counted=None,
+    replaces=True,
 ):
     """Both parties signed the charter (C8)."""
 
@@ -124,8 +125,9 @@ class CharterAgreed(
             charters.check_deadline(each.objective, each.deadline, today)
 
     @classmethod
-    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
-        """Return the warnings."""
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
+        """Return the warnings. Raises `Refused` if a deadline has passed meanwhile (C8)."""
+        cls.check_new(proposed, context, act)
         return {"warnings": proposed.charter.warnings()}
 
     def recorded(self) -> list[Event]:
@@ -144,6 +146,7 @@ class DecisionRuleAgreed(
     subject="a decision rule (C15)",
     stages=UNTIL_EXIT,
     counted="rule_version",
+    replaces=True,
 ):
     """Both parties agreed a decision rule. It applies from now on, never to the past (C15)."""
 
@@ -153,6 +156,11 @@ class DecisionRuleAgreed(
     """The decision rule."""
     rule_version: Count
     """The version of the decision rule, counted from 1."""
+
+    @classmethod
+    def about(cls, proposed: Any) -> tuple[str, ...]:  # noqa: ANN401 - made
+        """Return the rule that is proposed or agreed, by its name."""
+        return "rule", proposed.rule.rule
 
     def same_as(self, other: BilateralAgreement) -> bool:
         """Whether another agreed rule has the same name, and so is a version of this one."""

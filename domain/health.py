@@ -3,7 +3,7 @@
 Figures alone do not show how a partnership is; here each party rates it, and risks are watched.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -294,6 +294,13 @@ class TargetAdjusted(
         """Raise `Refused` if the new deadline has passed (C8)."""
         today = context.terms.day(act.occurred_at)
         charters.check_deadline(proposed.objective, proposed.deadline, today)
+
+    @classmethod
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
+        """Return no further fields. Raises `Refused` if the objective or its day is gone (C8)."""
+        cls.check(proposed, context)
+        cls.check_new(proposed, context, act)
+        return {}
 
     def adjusts(self, objectives: Iterable[Objective]) -> tuple[Objective, ...]:
         """Return the objectives with the new target and deadline of the one that it names."""

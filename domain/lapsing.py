@@ -18,6 +18,8 @@ from domain.execution import (
     ReviewHeld,
 )
 from domain.exit import BreachCured, ExitAgreed, ExitWithdrawn
+from domain.formation import CharterAgreed
+from domain.health import TargetAdjusted
 from domain.kernel import Event, Stage
 
 Subject = tuple[str, ...]
@@ -79,7 +81,9 @@ def _reason(
         settled = _settled(event)
         if settled is not None and settled[0] == subject:
             return settled[1]
-        if not (isinstance(event, kind) and kind.replaces_earlier()):
+        if isinstance(event, CharterAgreed) and kind is TargetAdjusted:
+            return "A later charter was agreed."
+        if not (isinstance(event, kind) and kind.replaces):
             continue
         if subject == _about(kind, event) and _is_older(name, event, agreements):
             return f"A later proposal, {event.proposal_ref}, was agreed."
@@ -92,7 +96,7 @@ def _about(kind: type[BilateralAgreement], proposed: Any) -> Subject:  # noqa: A
         return _EXIT
     if kind is CommitmentCancelled:
         return proposed.kind, proposed.ref
-    return (*kind.identity, *(str(getattr(proposed, each)) for each in kind.identity))
+    return kind.about(proposed)
 
 
 def _settled(event: Any) -> tuple[Subject, str] | None:  # noqa: ANN401 - any event

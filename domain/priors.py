@@ -53,6 +53,7 @@ class PriorAgreed(
     subject="the prior of a rate (C21)",
     stages=UNTIL_EXIT,
     counted="prior_version",
+    replaces=True,
 ):
     """Both parties agreed a prior. It applies to what begins from now on, not before (C21)."""
 
@@ -62,6 +63,11 @@ class PriorAgreed(
     """The belief about a rate before any data, as successes and failures."""
     prior_version: Count
     """The version of the prior, counted from 1."""
+
+    @classmethod
+    def about(cls, proposed: Any) -> tuple[str, ...]:  # noqa: ANN401 - made
+        """Return the metric of the prior that is proposed or agreed."""
+        return "prior", proposed.prior.metric
 
     def same_as(self, other: BilateralAgreement) -> bool:
         """Whether another agreed prior is of the same metric, and so a version of this one."""

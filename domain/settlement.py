@@ -162,6 +162,7 @@ class RateAgreed(
     stages=AFTER_KICKOFF,
     identity=("base", "quote", "period"),
     counted=None,
+    replaces=True,
 ):
     """Both parties agreed an exchange rate. It counts before a published rate.
 

@@ -9,7 +9,13 @@ from datetime import (
 
 import pytest
 
-from domain.bilateral import DeclineProposal, ProposalDeclined, ProposalLapsed, WithdrawProposal
+from domain.bilateral import (
+    DeclineProposal,
+    ProposalDeclined,
+    ProposalLapsed,
+    ProposeBilateral,
+    WithdrawProposal,
+)
 from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution, WithdrawDispute
 from domain.execution import (
     ActionAgreed,
@@ -48,6 +54,7 @@ from domain.kernel import (
     Stage,
 )
 from domain.markets import AgreeMetricOwner, MetricOwnerAssigned, ProposeMetricOwner
+from domain.priors import ProposePrior
 from domain.referral import AgreeAttribution, ProposeAttribution
 from domain.settlement import ProposeRate
 from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, example
@@ -494,6 +501,19 @@ def test_a_proposal_on_a_deal_or_a_dispute_can_be_declined_or_withdrawn(
     story = after(proposes)
     story.when(author, withdraw)
     assert story.refuses(other, example(accepts)).rule == "proposal-withdrawn"
+
+
+@pytest.mark.parametrize("kind", [ProposeRate, ProposeDecisionRule, ProposePrior])
+def test_an_older_proposal_of_what_was_agreed_since_is_not_agreed(
+    kind: type[ProposeBilateral],
+) -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(kind, proposal="older"))
+    story.agree(OURS, example(kind, proposal="newer"))
+
+    refused = story.refuses(THEIRS, kind.agreement.accepts(proposal="older"))
+
+    assert refused.rule == "proposal-lapsed"
 
 
 def test_a_proposal_on_a_dispute_that_has_ended_is_declined_no_more() -> None:

@@ -86,9 +86,13 @@ def test_an_exit_that_was_declined_is_not_agreed() -> None:
 def test_both_cannot_end_it_on_a_day_that_is_over() -> None:
     story = at(Stage.EXECUTION)
     story.on("2026-05-05")
-    story.when(OURS, end("exit-1", date(2026, 5, 4)))
+    over = end("exit-1", date(2026, 5, 4))
+    assert story.refuses(OURS, over).rule == "exit-never-backwards"
 
-    assert story.refuses(THEIRS, AgreeExit(exit="exit-1")).rule == "exit-never-backwards"
+    story.when(OURS, end("exit-2", date(2026, 5, 5)))
+    story.on("2026-05-06")
+
+    assert story.refuses(THEIRS, AgreeExit(exit="exit-2")).rule == "exit-never-backwards"
 
 
 def test_both_can_end_it_earlier_than_the_notice_says() -> None:
@@ -103,9 +107,8 @@ def test_both_can_end_it_earlier_than_the_notice_says() -> None:
 
 def test_an_exit_that_would_not_come_sooner_is_refused() -> None:
     story = after(GiveExitNotice)
-    story.when(OURS, end("later", date(2026, 12, 1)))
 
-    assert story.refuses(THEIRS, AgreeExit(exit="later")).rule == "exit-not-sooner"
+    assert story.refuses(OURS, end("later", date(2026, 12, 1))).rule == "exit-not-sooner"
 
 
 def test_an_agreed_exit_is_settled_and_completed_as_any_other() -> None:

@@ -18,7 +18,9 @@ from domain.execution import (
     ProposeReview,
     ReviewHeld,
 )
+from domain.formation import ProposeCharter
 from domain.health import (
+    AgreeTarget,
     ContributionRecorded,
     HealthCheckRecorded,
     IdentifyRisk,
@@ -26,7 +28,6 @@ from domain.health import (
     ProposeTarget,
     RecordContribution,
     RecordHealthCheck,
-    TargetAdjusted,
 )
 from domain.kernel import Event, Stage
 from domain.reported_figure import ReportedFigure
@@ -132,7 +133,7 @@ def test_an_adjusted_target_is_what_the_objective_is_measured_by() -> None:
     assert rated() == (10_000, ObjectiveStatus.ON_TRACK)
     story.when(OURS, example(ProposeTarget))
     assert rated() == (10_000, ObjectiveStatus.ON_TRACK)
-    story.when(THEIRS, TargetAdjusted.accepts(proposal="target-1"))
+    story.when(THEIRS, AgreeTarget(proposal="target-1"))
 
     assert rated() == (8000, ObjectiveStatus.MET)
 
@@ -156,6 +157,23 @@ def test_an_adjusted_target_is_no_worse_than_the_baseline_and_its_day_is_still_t
         story.refuses(OURS, example(ProposeTarget, target=worse)).rule == "target-behind-baseline"
     )
     assert story.refuses(OURS, example(ProposeTarget, deadline=past)).rule == "deadline-has-passed"
+
+
+def test_a_target_is_not_agreed_once_its_day_is_over() -> None:
+    story = before(ProposeTarget)
+    today = story.now.date()
+    story.when(OURS, example(ProposeTarget, deadline=today))
+    story.on(f"{today + timedelta(days=1)}")
+
+    assert story.refuses(THEIRS, AgreeTarget(proposal="target-1")).rule == "deadline-has-passed"
+
+
+def test_a_target_of_a_charter_that_was_replaced_is_not_agreed() -> None:
+    story = before(ProposeTarget)
+    story.when(OURS, example(ProposeTarget))
+    story.agree(OURS, changed(example(ProposeCharter), proposal="charter-2"))
+
+    assert story.refuses(THEIRS, AgreeTarget(proposal="target-1")).rule == "proposal-lapsed"
 
 
 # --- reviews in time ---------------------------------------------------------------------------

@@ -279,7 +279,7 @@ def test_while_the_clock_is_in_doubt_no_deadline_passes_and_questions_are_answer
     status(accord, "p1")
     accord.catch_up()
     with accord.workers() as workers:
-        client = TestClient(create_app(accord, workers))
+        client = TestClient(create_app(accord, workers, is_open=True))
         assert client.get("/readyz").status_code == 200
         size = accord.history.size()
         clock.jump(20 * YEAR)

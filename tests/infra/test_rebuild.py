@@ -132,7 +132,7 @@ def test_a_process_that_does_not_fold_is_not_ready_until_the_views_are_rebuilt(
         other.catch_up()
         (reason,) = workers.unready_reasons()
         assert "Run accord rebuild alerts" in reason
-        with TestClient(create_app(other, workers, ["testserver"])) as client:
+        with TestClient(create_app(other, workers, ["testserver"], is_open=True)) as client:
             assert client.get("/readyz").status_code == 503
             refused = client.get("/v1/partnerships")
             assert refused.status_code == 503
