@@ -133,7 +133,7 @@ def test_everything_else_answers_and_names_it(settings: Settings) -> None:
         poisoned(KPIS, ID, EVENT),
         opened(settings) as accord,
         accord.workers() as workers,
-        TestClient(create_app(accord, workers, ["testserver"])) as client,
+        TestClient(create_app(accord, workers, ["testserver"], is_open=True)) as client,
     ):
         play_all(accord)
         while workers.lag():

@@ -90,7 +90,6 @@ def test_a_bad_file_is_refused_with_the_field_the_rule_and_a_hint(accord: typed.
 
 @pytest.mark.parametrize("raw", [b"", b"[1", b'"adoption"'])
 def test_what_is_no_object_is_refused_as_any_event_is(store: Accord, raw: bytes) -> None:
-    Path("adoption.json").write_bytes(raw)
     with store.workers() as workers, TestClient(create_app(store, workers, is_open=True)) as client:
         answer = client.post(
             "/v1/adoptions", content=raw, headers={"content-type": "application/json"}

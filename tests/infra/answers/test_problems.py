@@ -68,7 +68,7 @@ def test_an_unknown_rule_has_a_hint() -> None:
 def test_the_type_of_a_refusal_is_the_page_of_its_rule(store: Accord) -> None:
     event = orjson.loads(beginning(subject="acme-search")) | {"type": "accord.CloseExploration"}
     event["data"] = {"reason": "None."}
-    with store.workers() as workers, TestClient(create_app(store, workers)) as client:
+    with store.workers() as workers, TestClient(create_app(store, workers, is_open=True)) as client:
         problem = client.post("/v1/events", json=event).json()
         page = client.get(problem["type"])
         index = client.get("/problems")
