@@ -891,6 +891,7 @@ RULES = (
         ),
         passing=_passes(DeadlineKind.EXIT),
         closed_by=(
+            _replaces(ExitNoticeGiven, "Notice was given to leave sooner."),
             _replaces(ExitAgreed, "Both parties agreed to end the partnership."),
             _replaces(ExitWithdrawn, "Both parties withdrew the exit."),
         ),

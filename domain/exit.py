@@ -58,7 +58,7 @@ class _Breach(Value):
 class GiveBreachNotice(_Breach, Command):
     """Give notice of a breach. The other party has the agreed cure period to end it (C27)."""
 
-    stages = RUNNING
+    stages = RUNNING | LEAVING
 
 
 class BreachNoticeGiven(_Breach, Event):
@@ -141,9 +141,9 @@ class _Exit(Value):
 
 
 class GiveExitNotice(_Exit, Command):
-    """Give notice of the exit (C11, C27)."""
+    """Give notice of the exit (C11, C27). While an exit is ahead, only a sooner one counts."""
 
-    stages = RUNNING
+    stages = RUNNING | LEAVING
 
 
 class ExitNoticeGiven(_Exit, Event):
@@ -183,16 +183,8 @@ class ExitAgreed(
     def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made
         """Raise `Refused` if the day is over, or would change nothing."""
         _check_ahead(context, act)
-        today, ends_on = context.terms.day(act.recorded_at), context.terms.exit
-        if ends_on is not None and proposed.effective_on >= ends_on:
-            raise Refused(
-                "exit-not-sooner",
-                f"The partnership already ends on {ends_on}. An exit on {proposed.effective_on} "
-                "would change nothing.",
-                "Propose an earlier day, or first withdraw the exit that is ahead "
-                "(ProposeExitWithdrawal).",
-                field="effective_on",
-            )
+        _check_sooner(proposed.effective_on, context)
+        today = context.terms.day(act.recorded_at)
         if proposed.effective_on < today:
             raise Refused(
                 "exit-never-backwards",
@@ -273,6 +265,19 @@ def _check_new(name: str, context: PartnershipContext) -> None:
             f"Each exit has an identifier of its own. There is already an exit {name}.",
             "Use a new identifier.",
             field="exit",
+        )
+
+
+def _check_sooner(effective_on: date, context: PartnershipContext) -> None:
+    ends_on = context.terms.exit
+    if ends_on is not None and effective_on >= ends_on:
+        raise Refused(
+            "exit-not-sooner",
+            f"The partnership already ends on {ends_on}. An exit on {effective_on} would change "
+            "nothing.",
+            "Choose an earlier day, or first withdraw the exit that is ahead "
+            "(ProposeExitWithdrawal).",
+            field="effective_on",
         )
 
 
@@ -441,8 +446,13 @@ def give_breach_notice(
 def give_notice(
     command: GiveExitNotice, state: Exit, context: PartnershipContext, act: Act
 ) -> list[Event]:
-    """Give notice in time. Two reasons need a chance for the other party first (C27)."""
+    """Give notice in time. Two reasons need a chance for the other party first (C27).
+
+    Each party can leave sooner than the other one does.
+    """
     _check_new(command.exit, context)
+    _check_ahead(context, act)
+    _check_sooner(command.effective_on, context)
     # Notice counts from its recording, not from its claimed day.
     terms = context.terms
     day = terms.day(act.recorded_at)

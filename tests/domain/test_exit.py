@@ -105,6 +105,22 @@ def test_both_can_end_it_earlier_than_the_notice_says() -> None:
     assert exits == ["exit/2026-11-01"]
 
 
+def test_each_party_can_give_notice_to_leave_sooner_than_the_other() -> None:
+    story = after(GiveExitNotice)
+    first = story.partnership.context.terms.exit
+    assert first is not None
+    theirs = example(GiveExitNotice, exit="theirs", effective_on=first - timedelta(days=1))
+
+    story.when(THEIRS, theirs)
+
+    exits = [each for each in story.partnership.deadlines if each.startswith("exit/")]
+    assert exits == [f"exit/{theirs.effective_on}"]
+    later = example(GiveExitNotice, exit="later", effective_on=first)
+    assert story.refuses(OURS, later).rule == "exit-not-sooner"
+    story.agree(OURS, stay("stay-2", "theirs"))
+    assert story.partnership.context.terms.exit == first
+
+
 def test_an_exit_that_would_not_come_sooner_is_refused() -> None:
     story = after(GiveExitNotice)
 
