@@ -141,7 +141,10 @@ def others_go_on(accord: Accord) -> None:
     assert {ID, OTHER, "newcomer"} <= listed
     assert ALERTS_QUESTION.reply(accord).items
     assert PORTFOLIO.reply(accord)
-    with accord.workers() as workers, TestClient(create_app(accord, workers, is_open=True)) as client:
+    with (
+        accord.workers() as workers,
+        TestClient(create_app(accord, workers, is_open=True)) as client,
+    ):
         assert client.get("/readyz").status_code == 200
 
 

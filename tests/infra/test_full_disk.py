@@ -122,7 +122,9 @@ def served(disk: Filled) -> Iterator[tuple[Accord, TestClient]]:
     with ExitStack() as stack:
         accord = stack.enter_context(bootstrap(settings))
         workers = stack.enter_context(accord.workers())
-        client = TestClient(create_app(accord, workers, is_open=True), raise_server_exceptions=False)
+        client = TestClient(
+            create_app(accord, workers, is_open=True), raise_server_exceptions=False
+        )
         yield accord, stack.enter_context(client)
 
 

@@ -337,7 +337,10 @@ def test_an_open_alert_is_printed_explained_counted_and_served(
         _, sent = islice(feed(accord, Since.BEGIN), 2)
         assert any(each.alert and each.alert.id == alert.id for each in sent.messages)
 
-        with accord.workers() as workers, TestClient(create_app(accord, workers, is_open=True)) as client:
+        with (
+            accord.workers() as workers,
+            TestClient(create_app(accord, workers, is_open=True)) as client,
+        ):
             served = client.get("/v1/alerts", params={"state": "open"})
             assert Alerts.model_validate_json(served.content) == found
             explained = client.get("/v1/explain", params={"reference": alert.id})

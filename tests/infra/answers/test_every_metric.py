@@ -124,7 +124,10 @@ def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
 
 @pytest.fixture(scope="module")
 def client(accord: Accord) -> Iterator[TestClient]:
-    with accord.workers() as workers, TestClient(create_app(accord, workers, is_open=True)) as client:
+    with (
+        accord.workers() as workers,
+        TestClient(create_app(accord, workers, is_open=True)) as client,
+    ):
         yield client
 
 
