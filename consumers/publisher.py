@@ -16,7 +16,6 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from consumers.sender import Sender
-from domain.metric_catalogue import CATALOGUE
 from domain.recorded import Recorded
 from domain.values import instant
 from infra.exchange.sink import ALERT_TYPES
@@ -39,7 +38,7 @@ from projections.alerts import AlertState
 from projections.counted import FACTS
 from projections.figures import FigureLine
 from projections.fold import Rows
-from projections.kpis import AGREED
+from projections.kpis import AGREED, catalogue
 
 log = logging.getLogger(__name__)
 
@@ -329,11 +328,11 @@ class Figures:
         for key in changed:
             _remember(self._read, f"{partnership}/{key}", rows[key])
         if AGREED in changed:
-            return CATALOGUE
+            return catalogue(rows)
         metrics: set[str] = set()
         for row, key in zip(before, changed, strict=True):
             if row is None:
-                return CATALOGUE
+                return catalogue(rows)
             metrics |= figures.differing(row, rows[key])
         return metrics
 

@@ -33,6 +33,7 @@ from domain.entry import Entry, EntryCommand
 from domain.experiment import Experiment, ExperimentCommand
 from domain.kernel import CLOCK_PARTY, CLOCK_SKEW, Act, Command, Event, Refused
 from domain.keyring import BINDING
+from domain.own_metric import own_metrics
 from domain.partnership import Partnership
 from domain.program import DefinePortfolio, Program
 from domain.recorded import Recorded
@@ -144,7 +145,9 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
             return experiment.decide(command, state, partnership.context, act)
         case Reported() if isinstance(command, MetricCommand | ClaimCommand):
             partnerships.admit(command, partnership, act)
-            return reported_figure.decide(command, state, act, partnership.context.terms)
+            context = partnership.context
+            own = own_metrics(context.agreements)
+            return reported_figure.decide(command, state, act, context.terms, own)
         case Program() if isinstance(command, DefinePortfolio):
             return program.decide(command, state, partnership.stage, act)
         case Partnership() | Deal() | Entry() | Dispute() | Experiment() | Reported() | Program():

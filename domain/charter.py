@@ -9,7 +9,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain.kernel import Refused, Unknown, Value
-from domain.metric_catalogue import Adds, Direction, MeasuredBy, check_segment, known
+from domain.metric_catalogue import (
+    NO_METRICS,
+    Adds,
+    Catalogue,
+    Direction,
+    MeasuredBy,
+    check_segment,
+    known,
+)
 from domain.terms import check_parties
 from domain.values import Day, Number, Slug, Text, plain
 
@@ -102,16 +110,16 @@ class Charter(Value):
         return [] if count in FIRST_KPIS else [f"{count} objectives; 3 to 5 are advised (C8)"]
 
 
-def check(charter: Charter, parties: tuple[str, ...]) -> None:
+def check(charter: Charter, parties: tuple[str, ...], own: Catalogue = NO_METRICS) -> None:
     """Raise `Refused` if a charter names others than the parties, or an unknown metric (C8).
 
     Also if an objective has another unit than its metric, or a target that is worse than its
-    baseline.
+    baseline. `own` are the metrics that both parties agreed beyond the catalogue.
     """
     check_parties(list(charter.goals), parties)
     for objective in charter.objectives:
-        check_target(objective, objective.target)
-        unit = known(objective.metric).unit
+        check_target(objective, objective.target, own)
+        unit = known(objective.metric, own=own).unit
         if not unit.takes(objective.unit):
             raise Refused(
                 "wrong-unit",
@@ -119,7 +127,7 @@ def check(charter: Charter, parties: tuple[str, ...]) -> None:
                 f"{objective.metric} is measured in {unit}, not in {objective.unit}.",
                 f"Give baseline and target in the unit {unit.example}.",
             )
-        check_segment(objective.metric, objective.segment, objective.measured)
+        check_segment(objective.metric, objective.segment, objective.measured, own)
 
 
 def named(name: str, objectives: Iterable[Objective]) -> Objective:
@@ -139,13 +147,13 @@ def named(name: str, objectives: Iterable[Objective]) -> Objective:
     return found[name]
 
 
-def check_target(objective: Objective, target: Decimal) -> None:
+def check_target(objective: Objective, target: Decimal, own: Catalogue = NO_METRICS) -> None:
     """Raise `Refused` if a target is on the wrong side of the baseline of its objective (C8).
 
     A metric that adds up and should be small, such as a cost, has a target that is the most that
     may come together. Its baseline says nothing of it.
     """
-    metric = known(objective.metric)
+    metric = known(objective.metric, own=own)
     grows = metric.direction is Direction.UP
     if metric.adds is Adds.SUM and not grows:
         return

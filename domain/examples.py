@@ -167,6 +167,8 @@ from domain.markets import (
     TargetMarket,
 )
 from domain.merge import AgreeMerge, ProposeMerge
+from domain.metric_catalogue import Direction, Unit
+from domain.own_metric import AgreeMetric, ProposeMetric
 from domain.partnership import PassTime
 from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
 from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
@@ -662,6 +664,21 @@ _FORMATION = [
         ),
     ),
     Step("2025-11-22", THEIRS, AgreeDataSharing(proposal="sharing-1")),
+    Step(
+        "2025-11-22",
+        OURS,
+        ProposeMetric(
+            proposal="metric-1",
+            metric="consultant_hours_saved",
+            description="Hours that consultants save with the tool",
+            unit=Unit.HOURS,
+            better=Direction.UP,
+            frequency="monthly",
+            owner=THEIRS,
+            source="The consultants' time sheets",
+        ),
+    ),
+    Step("2025-11-22", THEIRS, AgreeMetric(proposal="metric-1")),
     Step("2025-11-22", THEIRS, ProposePrior(proposal="prior-1", prior=BENCHMARK)),
     Step("2025-11-23", OURS, AgreePrior(proposal="prior-1")),
     Step("2025-12-01", OURS, DraftAgreement(sections=SECTIONS)),

@@ -17,6 +17,7 @@ from domain.context import PartnershipContext
 from domain.declarations import Declaration
 from domain.gates import Requirement
 from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Unknown
+from domain.own_metric import own_metrics
 from domain.rules import DecisionRule
 from domain.values import Count, Day, Ref, Slug, Text, Version
 
@@ -115,7 +116,8 @@ class CharterAgreed(
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` if a charter names other parties, or what cannot be measured (C8)."""
-        charters.check(proposed.charter, context.parties)
+        own = own_metrics(context.agreements)
+        charters.check(proposed.charter, context.parties, own)
 
     @classmethod
     def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made
@@ -175,7 +177,7 @@ class DecisionRuleAgreed(
         # That stage imports this module.
         from domain.scaling import JointInvestmentAgreed  # noqa: PLC0415
 
-        rules.check(proposed.rule)
+        rules.check(proposed.rule, own_metrics(context.agreements))
         agreed = context.agreements.of(JointInvestmentAgreed)
         rules.check_budget(proposed.rule, [each.proposal for each in agreed])
 

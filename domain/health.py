@@ -17,6 +17,7 @@ from domain.declarations import Changeable, Declaration, Declarations
 from domain.formation import CharterAgreed
 from domain.governance import ContactAssigned, Function
 from domain.kernel import IN_FORCE, RUNNING, SIGNED_OR_SIGNING, Act, NotNow, Refused
+from domain.own_metric import own_metrics
 from domain.terms import check_parties
 from domain.values import Count, Day, Money, Number, PersonName, Quantity, Rating, Ref, Slug, Text
 
@@ -287,7 +288,8 @@ class TargetAdjusted(
         """
         charter = context.agreements.latest(CharterAgreed)
         objectives = charter.charter.objectives if charter else []
-        charters.check_target(charters.named(proposed.objective, objectives), proposed.target)
+        objective = charters.named(proposed.objective, objectives)
+        charters.check_target(objective, proposed.target, own_metrics(context.agreements))
 
     @classmethod
     def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made

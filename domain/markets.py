@@ -14,6 +14,7 @@ from domain.context import PartnershipContext
 from domain.declarations import Changeable, Declaration, Declarations
 from domain.kernel import Refused, Unknown
 from domain.metric_catalogue import known
+from domain.own_metric import own_metrics
 from domain.values import Count, PersonName, Rating, Ref, Slug, Text
 
 
@@ -142,9 +143,9 @@ class MetricOwnerAssigned(
     """The role of the owner."""
 
     @classmethod
-    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401, ARG003 - made
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` for an unknown metric, or for a local owner without a market."""
-        known(proposed.metric)
+        known(proposed.metric, own=own_metrics(context.agreements))
         if proposed.local and proposed.market is None:
             raise Refused(
                 "local-to-a-market",

@@ -5,6 +5,7 @@ shared costs, and from contributions: `projections.counted` says what each adds.
 reported.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
@@ -249,36 +250,41 @@ _METRICS = (
     _mean("internal_survey_score", _SCORE, "sum of scores", "respondents"),
 )
 
+Catalogue = Mapping[str, Metric]
+"""Metrics by name."""
+
 CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
-"""Every metric, by name (C19)."""
+"""Every metric that each partnership has, by name (C19)."""
+
+NO_METRICS: Catalogue = {}
 
 
-def known(name: str, field: str = "") -> Metric:
-    """Return a metric of the catalogue.
+def known(name: str, field: str = "", own: Catalogue = NO_METRICS) -> Metric:
+    """Return a metric of the catalogue, or of the parties' `own`.
 
     Raises `Refused` if there is none with this name; `field` is the field that named it.
     """
-    metric = CATALOGUE.get(name)
+    metric = CATALOGUE.get(name) or own.get(name)
     if metric is None:
-        near = get_close_matches(name, CATALOGUE, 3, 0.5)
+        near = get_close_matches(name, [*CATALOGUE, *own], 3, 0.5)
+        hint = f"Use {' or '.join(near)}, or another" if near else "Use a"
         raise Refused(
             "unknown-metric",
-            f"Only metrics of the catalogue can be used. It has no metric {name}.",
-            f"Use {' or '.join(near)}, or another metric of the catalogue (see the schema of "
-            "ReportMetric)."
-            if near
-            else "Use a metric of the catalogue (see the schema of ReportMetric).",
+            f"Only metrics of the catalogue, and those that both agreed, can be used. {name} is "
+            "none of them.",
+            f"{hint} metric of the catalogue (accord metrics), or agree one of your own "
+            "(ProposeMetric).",
             field=field,
         )
     return metric
 
 
-def check_currency(name: str, currency: str | None) -> None:
+def check_currency(name: str, currency: str | None, own: Catalogue = NO_METRICS) -> None:
     """Raise `Refused` unless a number has a currency where its metric is money, and only there.
 
     A metric of money has figures in several currencies; the currency says which are compared.
     """
-    is_money = known(name).unit is Unit.MONEY
+    is_money = known(name, own=own).unit is Unit.MONEY
     if is_money is not (currency is not None):
         raise Refused(
             "currency-of-a-metric",
@@ -292,13 +298,15 @@ SEGMENTED = "leads"
 """The metric that deals show by campaign. Those of each party are shown by party."""
 
 
-def check_segment(name: str, segment: str | None, measured: MeasuredBy) -> None:
+def check_segment(
+    name: str, segment: str | None, measured: MeasuredBy, own: Catalogue = NO_METRICS
+) -> None:
     """Raise `Refused` unless figures of a segment can decide.
 
     Tools report any metric by segment. What is counted has segments only where they are parties
     (`by_party`), or the campaigns of leads.
     """
-    metric = known(name)
+    metric = known(name, own=own)
     if segment is None or measured == "report" or not metric.counted:
         return
     if name == SEGMENTED or metric.by_party:
@@ -342,11 +350,12 @@ def check_threshold(name: str, currency: str | None, measured: MeasuredBy) -> No
         )
 
 
-def proportion(name: str) -> Metric:
+def proportion(name: str, own: Catalogue = NO_METRICS) -> Metric:
     """Return a metric that counts successes of trials (C21). Raises `Refused` for another."""
-    metric = CATALOGUE.get(name)
+    metric = CATALOGUE.get(name) or own.get(name)
     if metric is None or not metric.of_trials:
-        usable = ", ".join(each.name for each in CATALOGUE.values() if each.of_trials)
+        every = (*CATALOGUE.values(), *own.values())
+        usable = ", ".join(each.name for each in every if each.of_trials)
         raise Refused(
             "no-proportion",
             f"The metric must count successes of trials, so that small samples can be judged. "

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from domain.bilateral import BilateralAgreement, BilateralAgreements
+from domain.context import PartnershipContext
 from domain.kernel import UNTIL_EXIT, Value
 from domain.metric_catalogue import proportion
+from domain.own_metric import own_metrics
 from domain.proportions import UNIFORM, Beta
 from domain.values import Count, Ref, Slug, Text
 
@@ -74,9 +76,9 @@ class PriorAgreed(
         return isinstance(other, PriorAgreed) and other.prior.metric == self.prior.metric
 
     @classmethod
-    def check(cls, proposed: Any, context: object) -> None:  # noqa: ANN401, ARG003 - made
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` if the metric is not a proportion."""
-        proportion(proposed.prior.metric)
+        proportion(proposed.prior.metric, own_metrics(context.agreements))
 
 
 ProposePrior = PriorAgreed.proposes

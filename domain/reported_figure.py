@@ -21,7 +21,7 @@ from domain.kernel import (
     Stage,
     Value,
 )
-from domain.metric_catalogue import CATALOGUE, Adds, Metric, Unit, known
+from domain.metric_catalogue import CATALOGUE, NO_METRICS, Adds, Catalogue, Metric, Unit, known
 from domain.terms_by_day import TermsByDay
 from domain.values import Count, Number, Quantity, Slug, Text, plain
 
@@ -97,8 +97,8 @@ class MetricCommand(Command):
     """A command on the figure of one metric, segment, period and tool."""
 
     stages = AFTER_KICKOFF | {Stage.EXPLORATION, Stage.FORMATION}
-    metric: Annotated[Slug, Field(json_schema_extra={"enum": [*CATALOGUE]})]
-    """The name of a metric of the catalogue."""
+    metric: Annotated[Slug, Field(json_schema_extra={"examples": [*CATALOGUE]})]
+    """The name of a metric of the catalogue, or of one that both agreed (`ProposeMetric`)."""
     period: Period
     """The period: a month, a quarter or a year."""
     tool: Slug
@@ -167,12 +167,19 @@ CORRECTION = f"correction/{FIGURE}"
 
 
 def decide(
-    command: MetricCommand | ClaimCommand, state: Reported, act: Act, terms: TermsByDay
+    command: MetricCommand | ClaimCommand,
+    state: Reported,
+    act: Act,
+    terms: TermsByDay,
+    own: Catalogue = NO_METRICS,
 ) -> list[Event]:
-    """Decide a report, a correction, or an answer to one. Raises `Refused`."""
+    """Decide a report, a correction, or an answer to one. Raises `Refused`.
+
+    `own` are the metrics that both parties agreed beyond the catalogue.
+    """
     if isinstance(command, ClaimCommand):
         return claims.decide(command, state.facts, state.answers, act)
-    check(command.figure, known(command.metric, "metric"))
+    check(command.figure, known(command.metric, "metric", own))
     today = terms.day(act.occurred_at)
     if bounds(command.period)[0].date() > today:
         raise Refused(

@@ -8,7 +8,15 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.kernel import Refused, Unknown, Value
-from domain.metric_catalogue import MeasuredBy, check_currency, check_segment, known, proportion
+from domain.metric_catalogue import (
+    NO_METRICS,
+    Catalogue,
+    MeasuredBy,
+    check_currency,
+    check_segment,
+    known,
+    proportion,
+)
 from domain.values import Currency, Number, Percent, Ref, Slug, Sureness
 
 HALF = Decimal(50)
@@ -77,10 +85,11 @@ class DecisionRule(Value):
     """By how much a breach reduces the investment, in percent of what is left of it (C20)."""
 
 
-def check(rule: DecisionRule) -> None:
+def check(rule: DecisionRule, own: Catalogue = NO_METRICS) -> None:
     """Raise `Refused` if a rule takes a reserved name or rests on no known metric.
 
-    A rule on a metric of money names the currency of its threshold.
+    A rule on a metric of money names the currency of its threshold. `own` are the metrics that
+    both parties agreed beyond the catalogue.
     """
     # The table names events of every stage, and those stages import this module.
     from domain.standing_alerts import RESERVED  # noqa: PLC0415
@@ -99,9 +108,9 @@ def check(rule: DecisionRule) -> None:
             f"{rule.rule} names {rule.segment} and each campaign.",
             "Name the segment, or each campaign.",
         )
-    check_currency(rule.metric, rule.currency)
-    check_segment(rule.metric, rule.segment, rule.measured)
-    if known(rule.metric).of_contributions:
+    check_currency(rule.metric, rule.currency, own)
+    check_segment(rule.metric, rule.segment, rule.measured, own)
+    if known(rule.metric, own=own).of_contributions:
         raise Refused(
             "contributions-decide-no-rule",
             "A rule judges deals, entries or reported figures. "
@@ -109,7 +118,7 @@ def check(rule: DecisionRule) -> None:
             "Agree an objective on it, or use another metric.",
         )
     if rule.minimum_sample is not None or rule.credibility is not None:
-        proportion(rule.metric)
+        proportion(rule.metric, own)
 
 
 def check_budget(rule: DecisionRule, budgets: Collection[str]) -> None:

@@ -14,6 +14,7 @@ from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
 from domain.kernel import CLOCK_PARTY, UNTIL_EXIT, Refused, Value
 from domain.metric_catalogue import known
+from domain.own_metric import own_metrics
 from domain.values import Count, Day, Ref, Slug, Text
 
 SMALLEST_CELL = 10
@@ -96,10 +97,11 @@ class DataSharingAgreed(
                 "Name another organisation, or leave the third party out.",
                 field="third_party/party",
             )
+        own = own_metrics(context.agreements)
         involved = [*context.parties, *([third.party] if third is not None else [])]
         for line in proposed.lines:
             for metric in line.metrics:
-                known(metric, "lines/metrics")
+                known(metric, "lines/metrics", own)
             _check_sides(line, involved)
 
 

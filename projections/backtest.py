@@ -4,12 +4,13 @@ It folds the alerts with this rule instead of the agreed ones. Windows without a
 with the reason, to show how near a breach was.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.calendar import bounds
 from domain.formation import DecisionRuleAgreed
+from domain.own_metric import own_metrics_in
 from domain.proportions import rounded
 from domain.recorded import Recorded
 from domain.rules import DecisionRule
@@ -18,6 +19,7 @@ from projections import breaches
 from projections.alerts import ALERTS, STATE, Alert, AlertsState
 from projections.breaches import BindingRule, Judged, Look
 from projections.fold import Folded, fold
+from projections.kpis import AgreedRow
 
 TRIED = 0
 """The version of a rule that is only backtested, never agreed."""
@@ -56,10 +58,12 @@ class Tried:
     windows: tuple[TriedWindow, ...]
 
 
-def tried(rule: DecisionRule, since: str, events: Iterable[Recorded]) -> Tried:
+def tried(rule: DecisionRule, since: str, events: Sequence[Recorded]) -> Tried:
     """Backtest a rule on a log, as if it had been in force since a period began."""
     binding = BindingRule(rule, TRIED, None, bounds(since)[0])
-    seeded = AlertsState(breaches.with_rule(AlertsState().judged, binding))
+    own = own_metrics_in(each.event for each in events)
+    begun = Judged(agreed=AgreedRow(metrics=tuple(own.values())))
+    seeded = AlertsState(breaches.with_rule(begun, binding))
     others = (each for each in events if not isinstance(each.event, DecisionRuleAgreed))
     rows = fold(ALERTS, Folded(rows={STATE: seeded}), others).rows
     raised = [row for row in rows.values() if isinstance(row, Alert) and row.rule == rule.rule]

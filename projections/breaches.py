@@ -10,6 +10,7 @@ figure is sound again. Their state is the same type, and the row of the alerts' 
 and its position, and `take` only the events after it, instead of reading the log from the start.
 """
 
+from collections import ChainMap
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,7 +23,8 @@ from domain.calendar import bounds, following, period_in_words, preceding, quart
 from domain.deadlines import PeriodClosed
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
-from domain.metric_catalogue import CATALOGUE, Adds, Unit
+from domain.metric_catalogue import Adds, Metric, Unit
+from domain.own_metric import MetricAgreed
 from domain.priors import PriorAgreed
 from domain.proportions import rounded
 from domain.recorded import Recorded
@@ -32,11 +34,13 @@ from domain.values import Exact, plain
 from projections import beliefs, figures, kpis
 from projections.beliefs import Belief
 from projections.counted import NO_CHANGE, DealChange
-from projections.kpis import NO_FIGURES, NOTHING_AGREED, AgreedRow, PeriodRow
+from projections.fold import Rows
+from projections.kpis import AGREED, NO_FIGURES, NOTHING_AGREED, AgreedRow, PeriodRow
 
 CONCERNED: frozenset[type[Event]] = kpis.MEASURED | {
     PeriodClosed,
     DecisionRuleAgreed,
+    MetricAgreed,
     PriorAgreed,
     CommercialTermsAgreed,
 }
@@ -96,6 +100,11 @@ class Judged:
     """Each closed window with the index of its `PeriodClosed`."""
     agreed: AgreedRow = NOTHING_AGREED
     periods: Mapping[str, PeriodRow] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> Rows:
+        """The figures with what was agreed, as `figures` reads them."""
+        return ChainMap({AGREED: self.agreed}, self.periods)  # type: ignore[arg-type] # read only
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +237,7 @@ def take(
             # backwards (C15).
             since = recorded.act.recorded_at
             return with_rule(judged, BindingRule(rule, version, recorded.index, since)), ()
-        case CommercialTermsAgreed() | PriorAgreed():
+        case CommercialTermsAgreed() | MetricAgreed() | PriorAgreed():
             return replace(judged, agreed=kpis.agreed_with(judged.agreed, recorded)), ()
         case _:
             return judged, ()
@@ -252,7 +261,7 @@ def _within(period: str) -> tuple[str, ...]:
 
 def with_rule(judged: Judged, rule: BindingRule) -> Judged:
     """Return the state with one more rule, and with the metrics that it needs."""
-    metric = CATALOGUE[rule.rule.metric]
+    metric = judged.agreed.catalogue[rule.rule.metric]
     needed = {*judged.needed, metric.name}
     if metric.counted and metric.adds is Adds.RATIO:
         needed |= {metric.numerator, metric.denominator}
@@ -343,7 +352,7 @@ def segments_of(judged: Judged, rule: BindingRule, window: str) -> list[str]:
     """Return the segments of a window that a rule judges separately; else the whole."""
     if not rule.rule.each_campaign:
         return [rule.rule.segment or ""]
-    found = figures.segments(judged.periods, rule.rule.metric, window)
+    found = figures.segments(judged.rows, rule.rule.metric, window)
     return [each for each in found if each != OTHER_CHANNELS]
 
 
@@ -351,12 +360,12 @@ def look_at(judged: Judged, rule: BindingRule, window: str, segment: str) -> Loo
     """Return the evidence of a rule in a window."""
     name = rule.rule.metric
     unit, measured = rule.rule.currency, rule.rule.measured
-    found = figures.figure(judged.periods, name, window, segment, unit, measured)
+    found = figures.figure(judged.rows, name, window, segment, unit, measured)
     known = None
     # A belief is slow to compute, and only a figure beyond the threshold needs one.
     if rule.rule.credibility is not None and found and rule.passed_by(found):
         known = beliefs.belief(
-            CATALOGUE[name], window, found.numerator, found.denominator, judged.agreed
+            judged.agreed.catalogue[name], window, found.numerator, found.denominator, judged.agreed
         )
     return Look(rule, found, known)
 
@@ -376,7 +385,12 @@ def _verdict(judged: Judged, rule: BindingRule, window: str, segment: str) -> Ve
         f"{window}/{segment}" if segment else window,
         breached=breached,
         sound=looks[-1].keeps,
-        text=_text(rule, dict(zip(windows, looks, strict=True)), segment),
+        text=_text(
+            rule,
+            judged.agreed.catalogue[rule.rule.metric],
+            dict(zip(windows, looks, strict=True)),
+            segment,
+        ),
         facts=_facts(rule.rule, looks),
         evidence=(
             *_agreed_by(rule, looks),
@@ -385,10 +399,9 @@ def _verdict(judged: Judged, rule: BindingRule, window: str, segment: str) -> Ve
     )
 
 
-def _text(rule: BindingRule, looks: Mapping[str, Look], segment: str) -> str:
+def _text(rule: BindingRule, metric: Metric, looks: Mapping[str, Look], segment: str) -> str:
     """Return a finding as sentences: the figure of each period, and what both agreed."""
     agreed = rule.rule
-    metric = CATALOGUE[agreed.metric]
     unit = agreed.currency or metric.unit
     name = metric.name.replace("_", " ").capitalize() + (f" in {segment}" if segment else "")
     text = f"{name} {_came_to(looks, unit)}. Both agreed: {_agreed_in_words(agreed, unit)}."
@@ -463,7 +476,7 @@ def minimum_verdict(judged: Judged, rule: str, window: str) -> Verdict | None:
     minimum = kpis.minimum_for(window, judged.agreed) if "Q" in window else None
     if minimum is None:
         return None
-    found = figures.targets(judged.periods, window, minimum)
+    found = figures.targets(judged.rows, window, minimum)
     worst = found[0]
     brought = ", ".join(
         f"{each.party} brought {plain(each.value)} of {plain(each.minimum)}" for each in found

@@ -37,6 +37,7 @@ from projections.kpis import (
     PeriodRow,
     Series,
     agreed_row,
+    catalogue,
     is_period,
     minimum_for,
     period_row,
@@ -246,7 +247,7 @@ def over(  # noqa: PLR0913, PLR0917 - as above
     measured: MeasuredBy = "count",
 ) -> Figure | None:
     """Return a metric's figure of consecutive months; None if there is none."""
-    metric = CATALOGUE[name]
+    metric = catalogue(rows)[name]
     unit = unit or metric.unit.value
     if metric.counted and measured == "count" and segment != OTHER_CHANNELS:
         return _counted(rows, metric, months, segment, unit)
@@ -289,7 +290,8 @@ def rates_of(rows: Rows, segment: str = "") -> list[tuple[Metric, Figure]]:
 
 def units(rows: Rows, name: str) -> list[str]:
     """Return the units that a metric has figures in: one, or the currencies of money."""
-    return sorted({unit for year in _years(rows) for unit in _units(rows, CATALOGUE[name], year)})
+    metric = catalogue(rows)[name]
+    return sorted({unit for year in _years(rows) for unit in _units(rows, metric, year)})
 
 
 def _years(rows: Rows) -> list[str]:
@@ -465,14 +467,14 @@ def _units(rows: Rows, metric: Metric, period: str) -> list[str]:
 # --- reports -----------------------------------------------------------------------------------
 
 
-def report(rows: Rows, period: str, metrics: Container[str] = CATALOGUE) -> list[FigureLine]:
+def report(rows: Rows, period: str, metrics: Container[str] | None = None) -> list[FigureLine]:
     """Return every figure of a period, each with what it is compared to.
 
     `metrics` names those that are asked for; all, unless it is given.
     """
     found = []
-    for metric in CATALOGUE.values():
-        if metric.name not in metrics:
+    for metric in catalogue(rows).values():
+        if metrics is not None and metric.name not in metrics:
             continue
         for unit in _units(rows, metric, period):
             other = shown(rows, metric.name, period, OTHER_CHANNELS, unit)
@@ -577,8 +579,9 @@ def with_posteriors(rows: Rows, lines: Iterable[FigureLine]) -> list[FigureLine]
     where both have denominators (C19).
     """
     agreed, lines = agreed_row(rows), list(lines)
+    metrics = agreed.catalogue
     known = [
-        belief(CATALOGUE[line.metric], line.period, line.numerator, line.denominator, agreed)
+        belief(metrics[line.metric], line.period, line.numerator, line.denominator, agreed)
         for line in lines
     ]
     others = {
@@ -587,16 +590,18 @@ def with_posteriors(rows: Rows, lines: Iterable[FigureLine]) -> list[FigureLine]
         if each and line.segment == OTHER_CHANNELS
     }
     return [
-        _believed(line, each, others.get((line.metric, line.period)))
+        _believed(line, metrics[line.metric], each, others.get((line.metric, line.period)))
         for line, each in zip(lines, known, strict=True)
     ]
 
 
-def _believed(line: FigureLine, known: Belief | None, other: Beta | None) -> FigureLine:
+def _believed(
+    line: FigureLine, metric: Metric, known: Belief | None, other: Beta | None
+) -> FigureLine:
     if known is None:
         if line.respondents is not None and line.respondents.total:
             return _scored(line, score_bounds(line.respondents))
-        if CATALOGUE[line.metric].of_trials and line.value is not None:
+        if metric.of_trials and line.value is not None:
             return replace(line, note=line.note or _no_trials(line))
         return line
     above = None
@@ -650,7 +655,7 @@ def differing(before: PeriodRow, after: PeriodRow) -> set[str]:
         *(key[0] for key in {**counts[0], **counts[1]} if _differs(*counts, key)),
         *(key[0] for key in {**reports[0], **reports[1]} if _differs(*reports, key)),
     }
-    return {
+    return named | {
         each.name
         for each in CATALOGUE.values()
         if not named.isdisjoint((each.name, each.numerator, each.denominator))

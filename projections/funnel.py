@@ -11,7 +11,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.arithmetic import exact
-from domain.metric_catalogue import CATALOGUE
 from domain.proportions import UNIFORM, in_percent, rounded
 from domain.reported_figure import OTHER_CHANNELS
 from domain.values import Exact
@@ -163,7 +162,7 @@ class _Funnel:
     def _cohorts(self) -> Iterator[Cohorts]:
         """Yield each proportion that has figures for the partner's customers and for others."""
         agreed = agreed_row(self.rows)
-        for metric in CATALOGUE.values():
+        for metric in agreed.catalogue.values():
             if not metric.of_trials:
                 continue
             ours, theirs = (self._trials(metric.name, of) for of in ("", OTHER_CHANNELS))

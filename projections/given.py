@@ -14,7 +14,7 @@ from domain.sharing import Form, SharingLine
 from domain.values import MINOR_UNITS
 from projections.figures import COUNTED, FigureLine, report
 from projections.fold import Rows
-from projections.kpis import PeriodRow, is_period, period_row
+from projections.kpis import PeriodRow, catalogue, is_period, period_row
 from projections.standing import periods_within
 from projections.visibility import Sight, fewer_than
 
@@ -33,7 +33,7 @@ def _of_third_party(rows: Rows, sight: Sight, period: str) -> Iterator[FigureLin
     reported = {
         key: PeriodRow(reports=row.reports) if is_period(key) else row for key, row in rows.items()
     }
-    for name in CATALOGUE:
+    for name in catalogue(rows):
         line = lines.get(name)
         if line is None or not _covers(line, period):
             yield from report(reported, period, {name})

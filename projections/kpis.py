@@ -24,7 +24,8 @@ from domain.exit import PartnershipExited
 from domain.formation import CharterAgreed
 from domain.health import ContributionRecorded, TargetAdjusted
 from domain.kernel import Event
-from domain.metric_catalogue import Unit
+from domain.metric_catalogue import CATALOGUE, Catalogue, Metric, Unit
+from domain.own_metric import MetricAgreed
 from domain.priors import Prior, PriorAgreed
 from domain.recorded import Recorded
 from domain.reported_figure import CORRECTION, MetricCorrected, MetricReported
@@ -195,11 +196,20 @@ class AgreedRow:
     priors: tuple[AgreedPrior, ...] = ()
     time_zone: str | None = None
     """The time zone that was agreed first. A later one changes no month: none would be whole."""
+    metrics: tuple[Metric, ...] = ()
+    """The metrics that both parties defined beyond the catalogue."""
 
     @property
     def zone(self) -> str:
         """The time zone of months."""
         return self.time_zone or UTC
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Every metric of the partnership by name, its own ones last."""
+        if not self.metrics:
+            return CATALOGUE
+        return {**CATALOGUE, **{each.name: each for each in self.metrics}}
 
 
 NO_FIGURES = PeriodRow()
@@ -216,6 +226,11 @@ def agreed_row(rows: Rows) -> AgreedRow:
     """Return the row of agreed values; an empty one if there is none."""
     row: AgreedRow = rows.get(AGREED, NOTHING_AGREED)
     return row
+
+
+def catalogue(rows: Rows) -> Catalogue:
+    """Return every metric of the partnership by name, its own ones last."""
+    return agreed_row(rows).catalogue
 
 
 def is_period(key: str) -> bool:
@@ -399,6 +414,9 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
             since, version = event.effective_from, event.terms_version
             minimum = AgreedMinimum(event.agreed_at, event.proposal, since, version, index, least)
             return replace(row, minimums=tuple(sorted((*row.minimums, minimum), key=_agreed)))
+        case MetricAgreed(metric=name):
+            others = (each for each in row.metrics if each.name != name)
+            return replace(row, metrics=(*others, event.definition))
         case PriorAgreed():
             # It binds from its recording, not from its claimed time, so never retroactively (C21).
             prior = AgreedPrior(event.prior, event.prior_version, index, act.recorded_at)
@@ -433,6 +451,7 @@ _AGREEMENTS: frozenset[type[Event]] = frozenset(
         CharterAgreed,
         CommercialTermsAgreed,
         KickoffHeld,
+        MetricAgreed,
         PartnershipAdopted,
         PartnershipExited,
         PriorAgreed,
@@ -454,7 +473,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS | {ContributionRecorded},
-    version=14,
+    version=15,
     row_type=_row_type,
     facts_from=FACTS,
 )

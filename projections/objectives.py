@@ -16,7 +16,7 @@ from typing import Final
 from domain.arithmetic import exact
 from domain.calendar import bounds, following, month_of, months_of, preceding, quarter_of
 from domain.charter import Objective, ObjectiveStatus
-from domain.metric_catalogue import CATALOGUE, Adds, Direction
+from domain.metric_catalogue import Adds, Direction, Metric
 from domain.values import MINOR_UNITS, Exact, plain
 from projections import figures
 from projections.figures import COUNTED, Figure
@@ -47,6 +47,8 @@ class ObjectiveProgress:
     of the way from the baseline to the target. Null before there is anything to compare."""
     elapsed_percent: Exact | None = None
     """The share of the time that had passed at the end of the last figure."""
+    adds: Adds = Adds.SUM
+    """How the figures of shorter periods make that of a longer one."""
 
     @property
     def value(self) -> Decimal | None:
@@ -66,7 +68,7 @@ class ObjectiveProgress:
         text = f"{name}: {value} of {target}"
         if self.reached_percent is None or self.elapsed_percent is None:
             return f"{text}."
-        way = "target" if CATALOGUE[agreed.metric].adds is Adds.SUM else "way from the baseline"
+        way = "target" if self.adds is Adds.SUM else "way from the baseline"
         reached, elapsed = plain(self.reached_percent), plain(self.elapsed_percent)
         return f"{text}, {reached} % of the {way} in {elapsed} % of the time."
 
@@ -100,17 +102,18 @@ def _progress(
     rows: Rows, objective: Objective, agreed: AgreedRow, since: date, today: date
 ) -> ObjectiveProgress:
     months = tuple(_months(month_of(since), month_of(objective.deadline)))
-    kickoff = agreed.kickoff
+    kickoff, metric = agreed.kickoff, agreed.catalogue[objective.metric]
     evidence = _Evidence(
         objective,
-        _actual(rows, objective, months, has_begun=kickoff is not None),
+        metric,
+        _actual(rows, objective, metric, months, has_begun=kickoff is not None),
         today,
         begins=max(since, kickoff) if kickoff is not None else None,
-        until=today if _is_counted(objective) else _last_day(rows, objective, months),
+        until=today if _is_counted(objective, metric) else _last_day(rows, objective, months),
         is_over=agreed.has_ended or objective.deadline < today,
     )
     status = evidence.status()
-    known = ObjectiveProgress(objective, evidence.actual, status)
+    known = ObjectiveProgress(objective, evidence.actual, status, adds=metric.adds)
     if status not in _PACED:
         return known
     reached, elapsed = evidence.reached, evidence.elapsed
@@ -124,8 +127,8 @@ def _progress(
 _PACED: Final = {ObjectiveStatus.ON_TRACK, ObjectiveStatus.AT_RISK, ObjectiveStatus.OFF_TRACK}
 
 
-def _is_counted(objective: Objective) -> bool:
-    return CATALOGUE[objective.metric].counted and objective.measured == "count"
+def _is_counted(objective: Objective, metric: Metric) -> bool:
+    return metric.counted and objective.measured == "count"
 
 
 def _months(first: str, last: str) -> Iterator[str]:
@@ -136,13 +139,18 @@ def _months(first: str, last: str) -> Iterator[str]:
 
 
 def _actual(
-    rows: Rows, objective: Objective, months: tuple[str, ...], *, has_begun: bool
+    rows: Rows,
+    objective: Objective,
+    metric: Metric,
+    months: tuple[str, ...],
+    *,
+    has_begun: bool,
 ) -> Figure | None:
     """Return the figure of an objective. What deals show is complete: no lead is zero leads."""
     name, segment = objective.metric, objective.segment or ""
     known = figures.over(rows, name, months, segment, objective.unit, objective.measured)
-    if known is None and has_begun and _is_counted(objective):
-        return Figure(_ZERO, objective.unit, COUNTED) if _adds_up(objective) else None
+    if known is None and has_begun and _is_counted(objective, metric):
+        return Figure(_ZERO, objective.unit, COUNTED) if metric.adds is Adds.SUM else None
     return known
 
 
@@ -157,15 +165,12 @@ def _last_day(rows: Rows, objective: Objective, months: tuple[str, ...]) -> date
     return max(ends, default=None)
 
 
-def _adds_up(objective: Objective) -> bool:
-    return CATALOGUE[objective.metric].adds is Adds.SUM
-
-
 @dataclass(frozen=True, slots=True)
 class _Evidence:
     """What the status of an objective rests on."""
 
     objective: Objective
+    metric: Metric
     actual: Figure | None
     today: date
     begins: date | None
@@ -181,7 +186,11 @@ class _Evidence:
 
     @property
     def is_to_grow(self) -> bool:
-        return CATALOGUE[self.objective.metric].direction is Direction.UP
+        return self.metric.direction is Direction.UP
+
+    @property
+    def adds_up(self) -> bool:
+        return self.metric.adds is Adds.SUM
 
     @property
     def is_reached(self) -> bool:
@@ -193,7 +202,7 @@ class _Evidence:
 
     def status(self) -> ObjectiveStatus:
         """Return the status on the day."""
-        if self.is_reached and self.is_to_grow and _adds_up(self.objective):
+        if self.is_reached and self.is_to_grow and self.adds_up:
             return ObjectiveStatus.MET
         if self.is_over:
             if self.value is not None and self._has_grown_too_far:
@@ -214,7 +223,7 @@ class _Evidence:
     @property
     def _has_grown_too_far(self) -> bool:
         """Whether a sum that was to stay small is beyond its target: no later figure mends that."""
-        return _adds_up(self.objective) and not self.is_to_grow and not self.is_reached
+        return self.adds_up and not self.is_to_grow and not self.is_reached
 
     def _lacks_the_end(self) -> bool:
         """Whether the figure of the last whole period before the deadline is missing."""
@@ -239,7 +248,7 @@ class _Evidence:
 
     def _pace(self) -> ObjectiveStatus:
         reached, elapsed = self.reached, self.elapsed
-        limits = _adds_up(self.objective) and not self.is_to_grow
+        limits = self.adds_up and not self.is_to_grow
         if self.is_reached and not limits:
             return ObjectiveStatus.ON_TRACK
         if reached is None or elapsed is None:
@@ -258,8 +267,8 @@ class _Evidence:
     def reached(self) -> Decimal | None:
         """The share of the way that is reached; None if the way has no length."""
         target, value = self.objective.target, self.value
-        start = _ZERO if _adds_up(self.objective) else self.objective.baseline
-        if value is None or target == start or (_adds_up(self.objective) and target < 0):
+        start = _ZERO if self.adds_up else self.objective.baseline
+        if value is None or target == start or (self.adds_up and target < 0):
             return None
         return (value - start) / (target - start)
 

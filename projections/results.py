@@ -13,13 +13,13 @@ from typing import Final
 from domain.arithmetic import exact
 from domain.calendar import bounds, months_of, preceding, quarter_of
 from domain.charter import Objective
-from domain.metric_catalogue import CATALOGUE, Adds, Unit
+from domain.metric_catalogue import Adds, Unit
 from domain.settlement import Balance
 from domain.values import MINOR_UNITS, Exact
 from projections import figures
 from projections.figures import LEADS
 from projections.fold import Rows
-from projections.kpis import agreed_row, minimum_for
+from projections.kpis import agreed_row, catalogue, minimum_for
 from projections.ledger.rows import TOTALS, StatementRow, Sum, TotalsRow
 
 REVENUE: Final = ("payments", "joint_revenue", "attributable_revenue", "co_branded_revenue")
@@ -107,7 +107,7 @@ def results(id: str, rows: Rows, span: Span) -> Iterator[Result]:
 
 
 def _units(rows: Rows, metric: str) -> list[str]:
-    unit = CATALOGUE[metric].unit
+    unit = catalogue(rows)[metric].unit
     return figures.units(rows, metric) if unit is Unit.MONEY else [unit.value]
 
 
@@ -151,7 +151,7 @@ def _target(
     days = (min(end, last) - max(start, since)).days
     if days <= 0 or agreed.kickoff is None:
         return None
-    if CATALOGUE[metric].adds is not Adds.SUM:
+    if catalogue(rows)[metric].adds is not Adds.SUM:
         return objective.target
     digits = Decimal(1).scaleb(-MINOR_UNITS[unit]) if unit in MINOR_UNITS else _CENT
     share = objective.target * days / (last - since).days

@@ -30,6 +30,7 @@ from domain import (
     keyring,
     markets,
     merge,
+    own_metric,
     payment,
     payouts,
     people,
@@ -120,6 +121,14 @@ def _shared(event: Any) -> str:  # noqa: ANN401 - a protocol, or a proposal of o
 
 def _where(event: Any) -> str:  # noqa: ANN401 - any event of one market, or of all
     return f" in {event.market}" if event.market else ""
+
+
+def _defined(event: Any) -> str:  # noqa: ANN401 - the proposal and the agreement
+    better = "more is better" if event.better == "up" else "less is better"
+    return (
+        f"{event.metric} ({event.unit}, {better}): {event.description}, reported {event.frequency} "
+        f"by {event.owner}"
+    )
 
 
 WORDS: dict[type[Event], Words] = {
@@ -226,6 +235,10 @@ WORDS: dict[type[Event], Words] = {
         f"ranked {e.market}: viability {e.viability}, cultural fit {e.cultural_fit}"
     ),
     markets.RoleAssigned: lambda e: f"named {e.name} as {e.role}{_where(e)}",
+    own_metric.MetricAgreed.proposed: lambda e: f"proposed a metric of their own, {_defined(e)}",
+    own_metric.MetricAgreed: lambda e: (
+        f"and its partner agreed a metric of their own, {_defined(e)}"
+    ),
     markets.MetricOwnerAssigned.proposed: lambda e: (
         f"proposed {e.owner} ({e.role}) as the owner of {e.metric}{_where(e)}"
     ),

@@ -30,7 +30,8 @@ from domain.exploration import (
 )
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
 from domain.health import ContributionRecorded
-from domain.metric_catalogue import CATALOGUE, Unit
+from domain.metric_catalogue import CATALOGUE, Direction, Unit
+from domain.own_metric import MetricAgreed
 from domain.partnership import parties_after
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCorrected, MetricReported, ReportedFigure
@@ -96,6 +97,8 @@ class Withheld(NamedTuple):
     tool: str
     smallest: int
     """The smallest count that is shown."""
+    direction: Direction
+    """Whether more is better, or less."""
 
     @property
     def note(self) -> str:
@@ -112,6 +115,8 @@ class Sight:
     parties: tuple[str, ...] = ()
     candidates: frozenset[str] = frozenset()
     """The candidates. A figure of a candidate's pilot has its identifier as the segment."""
+    metrics: Mapping[str, Direction] = field(default_factory=dict)
+    """The direction of each metric that both defined."""
     withheld: Mapping[str, Withheld] = field(default_factory=dict)
     """The streams of figures with a count that is too small to be shown."""
 
@@ -123,6 +128,7 @@ class Sight:
         """
         protocol, candidates = None, set()
         parties: tuple[str, ...] = ()
+        metrics: dict[str, Direction] = {}
         reports: list[Recorded] = []
         for recorded in events:
             event = recorded.event
@@ -132,9 +138,11 @@ class Sight:
                 candidates.add(event.candidate)
             elif isinstance(event, DataSharingAgreed):
                 protocol = event
+            elif isinstance(event, MetricAgreed):
+                metrics[event.metric] = event.better
             elif isinstance(event, FIGURES):
                 reports.append(recorded)
-        sight = cls(viewer, protocol, parties, frozenset(candidates))
+        sight = cls(viewer, protocol, parties, frozenset(candidates), metrics)
         return replace(sight, withheld=dict(sight._withholds(reports)))
 
     @property
@@ -196,12 +204,13 @@ class Sight:
     def _counts(self, recorded: Recorded) -> bool:
         """Whether a line gives the viewer a figure to which the event adds."""
         event, by = recorded.event, recorded.act.party
-        if isinstance(event, CommercialTermsAgreed):  # They say in which time zone a month counts.
+        # The terms say in which time zone a month counts, and a definition what a figure is.
+        if isinstance(event, CommercialTermsAgreed | MetricAgreed):
             return True
         adds_to = frozenset[str]() if reported_in(event) else measures(event)
         of_one = isinstance(event, ContributionRecorded)
         return any(
-            not adds_to.isdisjoint(CATALOGUE[name].counted_from)
+            name in CATALOGUE and not adds_to.isdisjoint(CATALOGUE[name].counted_from)
             for line in self.lines_to_viewer
             if line.by == by or not of_one
             for name in line.metrics
@@ -227,7 +236,9 @@ class Sight:
             smallest = self.fewer_than(recorded) if self.shows(recorded) else None
             if smallest is not None and isinstance(event, FIGURES):
                 series = (event.metric, event.period, event.segment)
-                found = Withheld(*series, event.figure.unit, event.tool, smallest)
+                known = CATALOGUE.get(event.metric)
+                better = known.direction if known else self.metrics.get(event.metric, Direction.UP)
+                found = Withheld(*series, event.figure.unit, event.tool, smallest, better)
                 yield recorded.stream, found
 
     def withholds_overlap(self, by: str, overlap: AudienceOverlapMeasured) -> bool:
@@ -321,7 +332,7 @@ def _instead(withheld: Withheld, period: str) -> FigureLine:
         metric=withheld.metric,
         period=period,
         segment=withheld.segment,
-        direction=CATALOGUE[withheld.metric].direction,
+        direction=withheld.direction,
     )
 
 

@@ -13,6 +13,7 @@ from domain.calendar import PERIOD_PATTERN, bounds, months_of, preceding
 from domain.deadlines import PeriodClosed
 from domain.formation import DecisionRuleAgreed
 from domain.metric_catalogue import CATALOGUE, Adds, Metric
+from domain.own_metric import own_metrics_in
 from domain.priors import PriorAgreed
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCorrected, MetricReported
@@ -22,7 +23,17 @@ from domain.values import MINOR_UNITS, Exact
 from infra.answers import explain_money, metrics
 from infra.answers import kpis as figures_text
 from infra.answers.alerts import response
-from infra.answers.logs import NOW, AsOf, NotFound, moment_of, perhaps, sight_of, size_of, whole_log
+from infra.answers.logs import (
+    NOW,
+    AsOf,
+    NotFound,
+    moment_of,
+    own_stream,
+    perhaps,
+    sight_of,
+    size_of,
+    whole_log,
+)
 from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Parameter, Question
 from infra.answers.rules import rule_in_words
@@ -232,7 +243,7 @@ def _partnership(given: Mapping[str, Any]) -> list[str]:
 
 
 def _figure(accord: Accord, reference: str, when: AsOf) -> tuple[str, FigureExplained]:
-    partnership, metric, period, segment = _parts(accord, reference)
+    partnership, metric, period, segment = _parts(accord, reference, when)
     sight = sight_of(accord.history, partnership, when)
     asked = _Figures(sight, metric, period)
     rules: list[Recorded] = []
@@ -247,7 +258,9 @@ def _figure(accord: Accord, reference: str, when: AsOf) -> tuple[str, FigureExpl
         period=period,
         segment=segment or None,
         figures=asked.explained(period, segment),
-        rules=tuple(map(_rule, _looking_at(rules, rows, metric, period, segment))),
+        rules=tuple(
+            _rule(each, metric) for each in _looking_at(rules, rows, metric, period, segment)
+        ),
         objectives=tuple(
             sight.progress(each)
             for each in progress
@@ -256,19 +269,22 @@ def _figure(accord: Accord, reference: str, when: AsOf) -> tuple[str, FigureExpl
     )
 
 
-def _parts(accord: Accord, reference: str) -> tuple[str, Metric, str, str]:
+def _parts(accord: Accord, reference: str, when: AsOf) -> tuple[str, Metric, str, str]:
     partnership, _, rest = reference.partition("/")
     name, _, rest = rest.partition("/")
     period, _, segment = rest.partition("/")
     if not period:
         raise NotFound(f"{reference} names neither an alert nor a figure.", HOW_TO_ASK)
     size_of(accord.history, partnership)
-    if name not in CATALOGUE:
+    known = CATALOGUE | own_metrics_in(
+        each.event for each in own_stream(accord.history, partnership, when)
+    )
+    if name not in known:
         otherwise = "See the metrics: accord metrics, or GET /v1/metrics."
-        raise NotFound(f"There is no metric {name}.", perhaps(name, CATALOGUE, otherwise))
+        raise NotFound(f"There is no metric {name}.", perhaps(name, known, otherwise))
     if not re.fullmatch(PERIOD_PATTERN, period):
         raise NotFound(f"{period} is not a period.", "Write 2026-03, 2026-Q1 or 2026.")
-    return partnership, CATALOGUE[name], period, segment
+    return partnership, known[name], period, segment
 
 
 @dataclass(slots=True)
@@ -416,13 +432,13 @@ def _looking_at(
     return list(found.values())
 
 
-def _rule(recorded: Recorded) -> ExplainedRule:
+def _rule(recorded: Recorded, metric: Metric) -> ExplainedRule:
     event = recorded.event
     if isinstance(event, DecisionRuleAgreed):
         return ExplainedRule(
             rule=event.rule.rule,
             version=event.rule_version,
-            text=rule_in_words(event.rule),
+            text=rule_in_words(event.rule, {metric.name: metric}),
             binds_from=recorded.act.recorded_at,
             agreed=timeline.item(recorded),
         )
@@ -496,7 +512,7 @@ class _Reading:
         elif isinstance(event, DecisionRuleAgreed):
             rule = event.rule
             if (rule.rule, event.rule_version) == (self.rule, self.version):
-                metric = CATALOGUE[rule.metric]
+                metric = kpis.catalogue(self._kpis.rows)[rule.metric]
                 self.agreed = recorded
                 self.inputs = _Figures(
                     self.sight, metric, period, rule.consecutive, _folded=self._kpis
@@ -541,8 +557,8 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplai
     return partnership, AlertExplained(
         alert=last,
         severity_because=response_of(last.rule).because,
-        rule=_rule(read.agreed)
-        if read.agreed
+        rule=_rule(read.agreed, read.inputs.metric)
+        if read.agreed and read.inputs
         else ExplainedRule(rule=rule, text=BY_RULE[rule].sentence),
         transitions=tuple(
             Transition(

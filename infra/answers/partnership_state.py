@@ -52,6 +52,7 @@ from domain.markets import (
     MetricOwnerAssigned,
     RoleAssigned,
 )
+from domain.own_metric import MetricAgreed
 from domain.renewal import AnnualReviewHeld, RenewalReviewHeld
 from domain.settlement import FinalSettlementIssued
 from domain.sharing import DataSharingAgreed
@@ -429,6 +430,8 @@ class PartnershipState(Answer):
     """The markets."""
     roles: tuple[RoleAssigned, ...]
     """The roles that the parties named."""
+    own_metrics: tuple[MetricAgreed, ...]
+    """The metrics that both parties defined beyond the catalogue."""
     metric_owners: tuple[MetricOwnerAssigned, ...]
     """Who owns which metric."""
     waivers: tuple[WaiverSummary, ...]

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from domain import metric_catalogue
 from domain.formation import DecisionRuleAgreed
-from domain.metric_catalogue import CATALOGUE
+from domain.metric_catalogue import NO_METRICS, Catalogue, Metric
+from domain.own_metric import MetricAgreed
 from domain.priors import Prior, PriorAgreed
 from domain.rules import Action, DecisionRule
 from domain.values import plain
@@ -59,6 +61,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Rules:
     """Return every version of the decision rules and priors. Raises `NotFound`."""
     rules: list[RuleVersion] = []
     priors: list[PriorVersion] = []
+    own: dict[str, Metric] = {}
     for recorded in own_log(accord.history, id, when):
         since = recorded.act.recorded_at
         match recorded.event:
@@ -68,11 +71,13 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Rules:
                     RuleVersion(
                         rule=rule,
                         version=version,
-                        text=rule_in_words(rule),
+                        text=rule_in_words(rule, own),
                         binds_from=since,
                         agreed=agreed,
                     )
                 )
+            case MetricAgreed(metric=name) as defined:
+                own[name] = defined.definition
             case PriorAgreed(prior=prior, prior_version=version):
                 agreed = timeline.item(recorded)
                 priors.append(
@@ -117,20 +122,20 @@ def text(found: Rules) -> Iterator[Block]:
     )
 
 
-def rule_in_words(rule: DecisionRule) -> str:
-    """Return a decision rule as people would say it."""
+def rule_in_words(rule: DecisionRule, own: Catalogue = NO_METRICS) -> str:
+    """Return a decision rule as people would say it; `own` are the metrics that both defined."""
     windows = (
         f"a {rule.window}"
         if rule.consecutive == 1
         else (f"{rule.consecutive} {rule.window}s on end")
     )
-    metric = CATALOGUE[rule.metric]
+    metric = metric_catalogue.known(rule.metric, own=own)
     unit = rule.currency or metric.unit
     of = " of any one campaign" if rule.each_campaign else ""
     of += f" in {rule.segment}" if rule.segment else ""
     of += " as reported" if metric.counted and rule.measured == "report" else ""
     limit = f"{rule.comparison} {plain(rule.threshold)} ({unit})"
-    asked = _evidence_asked(rule)
+    asked = _evidence_asked(rule, metric)
     return f"{rule.metric}{of} {limit} in {windows}{asked}: {_action_asked(rule)}"
 
 
@@ -141,11 +146,11 @@ def _action_asked(rule: DecisionRule) -> str:
     return f"{rule.action} of {rule.budget or 'the campaign'} by {plain(rule.reduce_by)} %"
 
 
-def _evidence_asked(rule: DecisionRule) -> str:
+def _evidence_asked(rule: DecisionRule, metric: Metric) -> str:
     """Return what a rule asks of its evidence (C21)."""
     asked = []
     if rule.minimum_sample is not None:
-        asked.append(f"{rule.minimum_sample} or more {CATALOGUE[rule.metric].denominator}")
+        asked.append(f"{rule.minimum_sample} or more {metric.denominator}")
     if rule.credibility is not None:
         asked.append(f"{plain(rule.credibility)} % credibility")
     return f", given {' and '.join(asked)}" if asked else ""

@@ -89,6 +89,7 @@ from domain.markets import (
     MetricOwnerAssigned,
     RoleAssigned,
 )
+from domain.own_metric import MetricAgreed, own_metrics
 from domain.recorded import Recorded
 from domain.renewal import AnnualReviewHeld
 from domain.settlement import RateObjected, RatePublished
@@ -193,7 +194,7 @@ def ask(
         terms=_terms(state.context.terms, moment),
         charter=folded.charter,
         rules=tuple(
-            RuleSummary(agreed=each, text=rule_in_words(each.rule))
+            RuleSummary(agreed=each, text=rule_in_words(each.rule, own_metrics(agreements)))
             for each in agreements.versions(DecisionRuleAgreed)
         ),
         agreement=_agreement(state.formation),
@@ -202,6 +203,7 @@ def ask(
         data_sharing=agreements.latest(DataSharingAgreed),
         markets=tuple(_markets(state)),
         roles=tuple(stated.of(RoleAssigned)),
+        own_metrics=tuple(agreements.of(MetricAgreed)),
         metric_owners=tuple(agreements.of(MetricOwnerAssigned)),
         waivers=tuple(_waivers(folded)),
         budgets=tuple(budgets(agreements)),

@@ -32,6 +32,7 @@ from domain.governance import (
 from domain.markets import (
     MetricOwnerAssigned,
 )
+from domain.metric_catalogue import Direction
 from domain.settlement import Balance
 from domain.sharing import DataSharingAgreed, Form
 from domain.terms import EACH, UTC, DayRules, Frame, describe
@@ -356,6 +357,19 @@ def _market_blocks(state: PartnershipState) -> Iterator[Block]:
         for each in state.markets
     ]
     yield Table(["MARKET", ">FEEDBACK", "RANKED"], markets, "markets", 2)
+    own = [
+        (
+            each.metric,
+            each.unit.value,
+            "more" if each.better is Direction.UP else "less",
+            each.frequency,
+            each.owner,
+            each.description,
+        )
+        for each in state.own_metrics
+    ]
+    columns = ["METRIC", "UNIT", "BETTER", "REPORTED", "BY", "WHAT IT MEASURES"]
+    yield Table(columns, own, "metrics of their own", 2)
     people = [
         *((each.role, each.market or "all", each.name) for each in state.roles),
         *((each.metric, each.market or "all", _owner(each)) for each in state.metric_owners),

@@ -10,6 +10,7 @@ from domain import rules
 from domain.calendar import Period
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import Refused
+from domain.own_metric import own_metrics_in
 from domain.rules import DecisionRule
 from infra.answers import alerts
 from infra.answers.logs import NOW, AsOf, NotFound, log, own_log, perhaps
@@ -68,14 +69,16 @@ def ask(
     """
     is_name = re.fullmatch(r"[\w.-]{1,64}", rule)
     asked = _agreed(accord, id, rule) if is_name else _parsed(rule)
-    rules.check(asked)
-    tried = backtest.tried(asked, since, log(accord.history, id, when))
+    seen = list(log(accord.history, id, when))
+    own = own_metrics_in(each.event for each in seen)
+    rules.check(asked, own)
+    tried = backtest.tried(asked, since, seen)
     return TriedRule(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
         rule=asked,
-        text=rule_in_words(asked),
+        text=rule_in_words(asked, own),
         since=since,
         windows=tried.windows,
         alerts=tried.alerts,
