@@ -272,7 +272,7 @@ def known(name: str, field: str = "", own: Catalogue = NO_METRICS) -> Metric:
             "unknown-metric",
             f"Only metrics of the catalogue, and those that both agreed, can be used. {name} is "
             "none of them.",
-            f"{hint} metric of the catalogue (accord metrics), or agree one of your own "
+            f"{hint} metric of the catalogue (see the schema of ReportMetric), or agree one of your own "
             "(ProposeMetric).",
             field=field,
         )
