@@ -272,8 +272,8 @@ def known(name: str, field: str = "", own: Catalogue = NO_METRICS) -> Metric:
             "unknown-metric",
             f"Only metrics of the catalogue, and those that both agreed, can be used. {name} is "
             "none of them.",
-            f"{hint} metric of the catalogue (see the schema of ReportMetric), or agree one of your own "
-            "(ProposeMetric).",
+            f"{hint} metric of the catalogue (see the schema of ReportMetric), or agree one of "
+            "your own (ProposeMetric).",
             field=field,
         )
     return metric

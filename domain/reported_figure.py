@@ -98,7 +98,7 @@ class MetricCommand(Command):
 
     stages = AFTER_KICKOFF | {Stage.EXPLORATION, Stage.FORMATION}
     metric: Annotated[Slug, Field(json_schema_extra={"examples": [*CATALOGUE]})]
-    """The name of a metric of the catalogue, or of one that both agreed (`ProposeMetric`)."""
+    """The name of a metric of the catalogue (`accord metrics`), or of one that both agreed."""
     period: Period
     """The period: a month, a quarter or a year."""
     tool: Slug
