@@ -410,7 +410,7 @@ def _text(rule: BindingRule, metric: Metric, looks: Mapping[str, Look], segment:
 
 
 def _agreed_in_words(agreed: DecisionRule, unit: str) -> str:
-    text = f"not {agreed.comparison.value} {_of(agreed.threshold, unit)}"
+    text = f"not {agreed.comparison.value} {in_unit(agreed.threshold, unit)}"
     if agreed.consecutive > 1:
         text += f" in {agreed.consecutive} {agreed.window.value}s in a row"
     if agreed.minimum_sample is not None:
@@ -422,7 +422,7 @@ def _agreed_in_words(agreed: DecisionRule, unit: str) -> str:
 
 def _came_to(looks: Mapping[str, Look], unit: str) -> str:
     known = [
-        f"{_of(each.value, unit)} in {period_in_words(window)}"
+        f"{in_unit(each.value, unit)} in {period_in_words(window)}"
         for window, each in looks.items()
         if each.value is not None
     ]
@@ -432,7 +432,7 @@ def _came_to(looks: Mapping[str, Look], unit: str) -> str:
     return " and ".join(said)
 
 
-def _of(value: Decimal, unit: str) -> str:
+def in_unit(value: Decimal, unit: str) -> str:
     """Return a figure with its unit, in words."""
     if unit == Unit.PERCENT:
         return f"{plain(value.normalize())} %"

@@ -601,7 +601,7 @@ def _summary(
 ) -> str:
     if count == 1:
         return f"All of it comes from one partnership, {largest}."
-    spread = f"It is spread as over {plain(_decimal(equal, '0.1'))} partnerships of equal size"
+    spread = f"It is as concentrated as {plain(_decimal(equal, '0.1'))} partnerships of equal size"
     if limits and share > limits.largest_share:
         too_much = f", more than the {plain(limits.largest_share)} % that the program allows"
     else:

@@ -59,11 +59,18 @@ def text(answer: Markets) -> Iterator[Block]:
         yield Line()
         yield Line(f"{each.market}: {', '.join(each.partnerships)}", "bold")
         yield _partners(each.partners)
-        for check in each.checks:
-            if check.made:
-                yield Line(f"{check.mistake}. {check.hint}", indent=2)
-            else:
-                yield Line(f"not {check.mistake}: {check.shown_by}", indent=2)
+        yield Table(
+            ["MISTAKE", "MADE", "SHOWN BY, OR WHAT TO DO"],
+            [
+                (
+                    check.mistake.replace("-", " "),
+                    "yes" if check.made else "no",
+                    check.hint if check.made else check.shown_by,
+                )
+                for check in each.checks
+            ],
+            indent=2,
+        )
 
 
 def _partners(partners: tuple[RankedPartner, ...]) -> Table:

@@ -323,13 +323,13 @@ def _load(load: Load, limits: Limits | None) -> Iterator[Block]:
     )
     lacking = f" ({load.without_commitment} without)" if load.without_commitment else ""
     yield Line(
-        f"{load.people_committed} full-time people committed{lacking}; "
-        f"{load.people_usual_from} to {load.people_usual_to} are usual for so many",
+        f"{load.people_committed} FTE committed{lacking}; "
+        f"{load.people_usual_from} to {load.people_usual_to} FTE are usual for so many",
         indent=4,
     )
     if load.capacity is not None:
         over = "more than" if load.over_capacity else "within"
-        yield Line(f"{over} the capacity of {number(load.capacity)}", indent=4)
+        yield Line(f"{over} the capacity of {number(load.capacity)} FTE", indent=4)
 
 
 def _dependency(kinds: Iterable[Dependency]) -> Iterator[Block]:
@@ -337,16 +337,16 @@ def _dependency(kinds: Iterable[Dependency]) -> Iterator[Block]:
         yield Table(
             ["ID", f">{each.currency}", ">SHARE"],
             [(part.id, part.amount, f"{part.percent} %") for part in each.shares],
-            title=f"dependency: {each.metric} in {each.currency}",
+            title=f"revenue concentration: {each.metric} in {each.currency}",
             indent=2,
         )
         yield Line(f"Herfindahl index {each.herfindahl}. {each.summary}", indent=4)
 
 
 _PAYS = {
-    Payment.BY_RESULT: "by result",
-    Payment.FIXED: "in any case",
-    Payment.BOTH: "by result and in any case",
+    Payment.BY_RESULT: "variable",
+    Payment.FIXED: "fixed",
+    Payment.BOTH: "variable and fixed",
     Payment.NEITHER: "neither earns",
 }
 

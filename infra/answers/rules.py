@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import assert_never
 
 from domain import metric_catalogue
 from domain.formation import DecisionRuleAgreed
@@ -15,6 +16,7 @@ from infra.answers.question import Answer, Item, PartnershipId, Question
 from infra.answers.text import Block, Line, Remark, Table, minute
 from infra.bootstrap import Accord
 from projections import timeline
+from projections.breaches import in_unit
 from projections.timeline import TimelineItem
 
 
@@ -127,23 +129,30 @@ def rule_in_words(rule: DecisionRule, own: Catalogue = NO_METRICS) -> str:
     windows = (
         f"a {rule.window}"
         if rule.consecutive == 1
-        else (f"{rule.consecutive} {rule.window}s on end")
+        else (f"{rule.consecutive} {rule.window}s in a row")
     )
     metric = metric_catalogue.known(rule.metric, own=own)
     unit = rule.currency or metric.unit
     of = " of any one campaign" if rule.each_campaign else ""
     of += f" in {rule.segment}" if rule.segment else ""
     of += " as reported" if metric.counted and rule.measured == "report" else ""
-    limit = f"{rule.comparison} {plain(rule.threshold)} ({unit})"
+    limit = f"{rule.comparison} {in_unit(rule.threshold, unit)}"
     asked = _evidence_asked(rule, metric)
-    return f"{rule.metric}{of} {limit} in {windows}{asked}: {_action_asked(rule)}"
+    return f"{metric.name.replace('_', ' ')}{of} {limit} in {windows}{asked}: {_action_asked(rule)}"
 
 
 def _action_asked(rule: DecisionRule) -> str:
     """Return what a rule asks for when it is breached: of which budget by how much (C20)."""
-    if rule.action is not Action.REDUCE_INVESTMENT:
-        return rule.action.value
-    return f"{rule.action} of {rule.budget or 'the campaign'} by {plain(rule.reduce_by)} %"
+    match rule.action:
+        case Action.ESCALATE_TO_REVIEW:
+            return "escalate to a review"
+        case Action.REDUCE_INVESTMENT:
+            of = f"budget {rule.budget}" if rule.budget else "the investment in the campaign"
+            return f"reduce {of} by {plain(rule.reduce_by)} %"
+        case Action.NOTIFY:
+            return "alert both parties"
+        case _:
+            assert_never(rule.action)
 
 
 def _evidence_asked(rule: DecisionRule, metric: Metric) -> str:

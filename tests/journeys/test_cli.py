@@ -673,7 +673,7 @@ def test_an_alert_is_explained_in_words(accord: Accord, demo: str) -> None:
     told = accord("explain", reference, "--store", demo).out
 
     assert told.startswith(f"{reference}: withdrawn\n")
-    assert "lead_to_opportunity as reported below 5 (percent) in 2 quarters on end" in told
+    assert "lead to opportunity as reported below 5 % in 2 quarters in a row" in told
     assert "restated since" in told
 
 

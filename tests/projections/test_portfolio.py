@@ -296,7 +296,7 @@ def test_dependency_on_one_partner_is_summarised() -> None:
     assert {each.id: each.percent for each in row.shares} == {"a": 60, "b": 30, "c": 10}
     assert [each.id for each in row.shares] == ["a", "b", "c"]
     assert row.summary == (
-        "It is spread as over 2.2 partnerships of equal size; the largest, a, brings 60.00 %, "
+        "It is as concentrated as 2.2 partnerships of equal size; the largest, a, brings 60.00 %, "
         "more than all others together."
     )
 

@@ -170,7 +170,7 @@ def test_an_alert_on_two_quarters_is_explained_by_the_figures_of_both(demo: Acco
     ]
     known_now = [(each.period, each.figures[0].line.value) for each in found.inputs]
     assert known_now == [("2026-Q1", Decimal(5)), ("2026-Q2", Decimal("4.9"))]
-    assert "below 5 (percent) in 2 quarters" in found.rule.text
+    assert "below 5 % in 2 quarters" in found.rule.text
 
 
 def test_the_missed_minimum_is_explained_by_the_eight_referrals_there_were(demo: Accord) -> None:

@@ -23,9 +23,9 @@ def test_a_rule_says_in_words_what_evidence_it_asks_for() -> None:
     asking = changed(CONVERSION_FLOOR, minimum_sample=30, credibility="95")
 
     assert rule_in_words(CONVERSION_FLOOR) == (
-        "lead_to_opportunity as reported below 5 (percent) in 2 quarters on end: escalate-to-review"
+        "lead to opportunity as reported below 5 % in 2 quarters in a row: escalate to a review"
     )
-    assert "on end, given 30 or more leads and 95 % credibility: " in rule_in_words(asking)
+    assert "in a row, given 30 or more leads and 95 % credibility: " in rule_in_words(asking)
 
 
 def test_every_version_is_listed_with_the_event_that_agreed_it(demo: Accord) -> None:
