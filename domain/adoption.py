@@ -455,6 +455,11 @@ def follows(event: Event, act: Act) -> Iterator[Consequence]:
         yield Consequence(_stream(figure), act.party, [confirmed])
 
 
+def adopted_streams(event: PartnershipAdopted) -> tuple[str, ...]:
+    """Return the names of the streams of the figures that came in by an adoption."""
+    return tuple(map(_stream, event.figures))
+
+
 def _stream(figure: MetricReported) -> str:
     return FigureRef(**figure.model_dump(include={*FigureRef.model_fields})).stream
 

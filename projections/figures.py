@@ -102,6 +102,10 @@ class Figure:
         Respondents | None,
         Field(description="The respondents of whom a net promoter score is made."),
     ] = None
+    adopted: Annotated[
+        bool | None,
+        Field(description="True if it came in, wholly or in part, by the adoption; else null."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,10 +317,14 @@ def _of_each_tool(
 ) -> list[Figure]:
     """Return each tool's figure: first that of most of these months, of equals the latest."""
     by_tool: dict[str, dict[str, tuple[Figure, datetime]]] = {}
+    adopted = agreed_row(rows).adopted
     for period in periods_within(months):
         if period in rows:
             for tool, found in _by_tool(period_row(rows, period), metric, segment, unit).items():
-                by_tool.setdefault(tool, {})[period] = found
+                stream = f"metric/{metric.name}/{segment or '-'}/{period}/{tool}"
+                known, at = found
+                came = replace(known, adopted=True) if stream in adopted else known
+                by_tool.setdefault(tool, {})[period] = came, at
     ranked: dict[tuple[int, datetime, str], Figure] = {}
     for tool, by_period in by_tool.items():
         periods = standing(by_period)
@@ -379,6 +387,11 @@ def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure:
     """Combine one tool's figures of periods, or of segments, by the metric's rule."""
     if metric.adds is Adds.LAST:
         return parts[-1]
+    adopted = any(part.adopted for part in parts) or None
+    return replace(_combined(metric, parts, unit), adopted=adopted)
+
+
+def _combined(metric: Metric, parts: list[Figure], unit: str) -> Figure:
     source = parts[-1].source
     reports = tuple(index for part in parts for index in part.reports)
     if metric.adds is Adds.SUM:
@@ -504,6 +517,7 @@ def _line(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> F
         known.note,
         known.reports,
         known.respondents,
+        known.adopted,
         metric=metric.name,
         period=period,
         segment=segment or None,

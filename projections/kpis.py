@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BeforeValidator, PlainSerializer
 
-from domain.adoption import PartnershipAdopted
+from domain.adoption import PartnershipAdopted, adopted_streams
 from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.calendar import bounds, month_of
@@ -198,6 +198,8 @@ class AgreedRow:
     """The time zone that was agreed first. A later one changes no month: none would be whole."""
     metrics: tuple[Metric, ...] = ()
     """The metrics that both parties defined beyond the catalogue."""
+    adopted: tuple[str, ...] = ()
+    """The streams of the figures that came in by the adoption."""
 
     @property
     def zone(self) -> str:
@@ -399,7 +401,7 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
         case KickoffHeld():
             return replace(row, kickoff=act.occurred_at.date())
         case PartnershipAdopted(since=since):
-            return replace(row, kickoff=since)
+            return replace(row, kickoff=since, adopted=adopted_streams(event))
         case PartnershipExited():
             return replace(row, has_ended=True)
         case TargetAdjusted():
@@ -473,7 +475,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS | {ContributionRecorded},
-    version=15,
+    version=16,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -83,6 +83,8 @@ class Result:
     objective that falls to the period's days; of a rate or a level the objective's target."""
     reached_percent: Exact | None
     """The figure in percent of the target."""
+    adopted: bool = False
+    """Whether one of its figures came in, wholly or in part, by the adoption."""
 
 
 @exact
@@ -103,7 +105,16 @@ def results(id: str, rows: Rows, span: Span) -> Iterator[Result]:
                 in_month, in_period, before = found
                 reached = _percent(in_period, target)
                 of = (id, metric, segment, unit)
-                yield Result(*of, in_month, in_period, before, target, reached)
+                adopted = _is_adopted(rows, metric, unit, span, segment)
+                yield Result(*of, in_month, in_period, before, target, reached, adopted)
+
+
+def _is_adopted(rows: Rows, metric: str, unit: str, span: Span, segment: str | None) -> bool:
+    shown = (
+        figures.shown(rows, metric, period, segment or "", unit)
+        for period in (span.month, span.period, span.before)
+    )
+    return any(each.adopted for each in shown if each)
 
 
 def _units(rows: Rows, metric: str) -> list[str]:

@@ -151,6 +151,8 @@ def compared(line: figures.FigureLine) -> str:
     for each in line.reported:
         known = each.note if each.value is None else amount(each.value, each.unit)
         parts.append(f"reported by {each.source}: {known}")
+    if line.adopted:
+        parts.append("adopted")
     if line.note:
         parts.append(line.note)
     return "; ".join(parts)

@@ -23,7 +23,7 @@ from projections.portfolio import (
     portfolio,
 )
 from projections.portfolio import PartnershipLine as SheetLine
-from projections.results import Money, Span
+from projections.results import Money, Result, Span
 from projections.traits import Limits
 from projections.visibility import OPERATOR
 
@@ -183,7 +183,7 @@ def _results(lines: Iterable[SheetLine], span: Span) -> Table:
         [
             (
                 of.id,
-                f"{of.metric} in {of.segment}" if of.segment else of.metric,
+                _measured(of),
                 *(_figure(each, of.unit) for each in (of.in_month, of.in_period, of.target)),
                 "" if of.reached_percent is None else f"{of.reached_percent} %",
                 _figure(of.before, of.unit),
@@ -194,6 +194,11 @@ def _results(lines: Iterable[SheetLine], span: Span) -> Table:
         title=f"brought in {span.month} and {span.period}{to_date}",
         indent=2,
     )
+
+
+def _measured(of: Result) -> str:
+    segment = f" in {of.segment}" if of.segment else ""
+    return f"{of.metric}{segment}{', adopted' if of.adopted else ''}"
 
 
 def _figure(value: Decimal | None, unit: str) -> str:

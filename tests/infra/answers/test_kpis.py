@@ -94,6 +94,18 @@ def test_a_report_of_what_deals_show_is_shown_beside_the_count(tmp_path: Path) -
     assert "reported by crm: 99" in next(str(row) for row in table.rows if row[0] == "leads")
 
 
+def test_figures_that_came_in_by_the_adoption_say_so(demo: Accord) -> None:
+    def adopted(period: str) -> set[str]:
+        found = kpis.ask(demo, "growthos-harbourlight", period)
+        (table, *_) = (each for each in kpis.text(found) if isinstance(each, Table))
+        shown = {str(row[0]) for row in table.rows if "adopted" in str(row[-1])}
+        assert shown == {each.metric for each in found.figures if each.adopted}
+        return shown
+
+    assert adopted("2026-Q2") == {"co_branded_revenue", "adoption_rate"}
+    assert adopted("2026-Q4") == set()
+
+
 # --- who sees what -----------------------------------------------------------------------------
 
 
