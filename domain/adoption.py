@@ -456,8 +456,8 @@ def follows(event: Event, act: Act) -> Iterator[Consequence]:
 
 
 def adopted_streams(event: PartnershipAdopted) -> tuple[str, ...]:
-    """Return the names of the streams of the figures that came in by an adoption."""
-    return tuple(map(_stream, event.figures))
+    """Return the names of the streams of the figures that came in by an adoption, in order."""
+    return tuple(sorted(map(_stream, event.figures)))
 
 
 def _stream(figure: MetricReported) -> str:
