@@ -84,7 +84,8 @@ def test_the_reports_behind_every_reported_figure_add_up_to_it(demo: Accord) -> 
         in_force = [each.figure or "" for each in reports if each.in_force]
 
         assert in_force, reference
-        if CATALOGUE[line.metric].adds is Adds.SUM:
+        metric = CATALOGUE.get(line.metric)
+        if metric is not None and metric.adds is Adds.SUM:
             assert sum(Decimal(each.split()[0]) for each in in_force) == line.value, reference
         checked += 1
     assert checked >= 50
