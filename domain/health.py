@@ -60,7 +60,7 @@ class HealthCheckRecorded(
     Changeable,
     Declaration,
     command="RecordHealthCheck",
-    stages=RUNNING,
+    stages=IN_FORCE,
     identity=("period",),
     by_party=True,
 ):

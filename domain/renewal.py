@@ -11,7 +11,7 @@ from domain.bilateral import BilateralAgreement
 from domain.calendar import Duration, Span
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
-from domain.kernel import RUNNING, Act, Command, Event, Stage, Value, recorded_once
+from domain.kernel import IN_FORCE, RUNNING, Act, Command, Event, Stage, Value, recorded_once
 from domain.terms import check_end
 from domain.values import Day, Instant, Ref, Text
 
@@ -40,7 +40,7 @@ class RenewalReviewHeld(_RenewalReview, Event):
 
 
 class AnnualReviewHeld(
-    Declaration, command="HoldAnnualReview", stages=RUNNING, identity=("year",), restated=True
+    Declaration, command="HoldAnnualReview", stages=IN_FORCE, identity=("year",), restated=True
 ):
     """An annual review of the partnership's relevance was held (C26, C27). It moves no stage."""
 

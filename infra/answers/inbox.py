@@ -480,7 +480,8 @@ def _does(
 ) -> Iterator[EventToSend]:
     """Yield the events that do what is due: a meeting is scheduled, or was held without that."""
     data = {name: each for name, each in data.items() if name}
-    yield _event(rows, party, command, data)
+    if rows.overview.stage in command.stages:
+        yield _event(rows, party, command, data)
     if deadline.kind is DeadlineKind.CADENCE and command is ProposeReview:
         yield _event(rows, party, HoldReview, data)
 

@@ -26,15 +26,17 @@ from domain.execution import (
     ProposeReview,
     RaiseIssue,
 )
+from domain.exit import GiveExitNotice
 from domain.experiment import RegisterHypothesis
 from domain.formation import DraftAgreement, SignAgreement
 from domain.governance import ProposeGovernance
-from domain.health import IdentifyRisk, MitigateRisk, ProposeTarget
+from domain.health import IdentifyRisk, MitigateRisk, ProposeTarget, RecordHealthCheck
 from domain.kernel import Command, Stage
 from domain.markets import ProposeMetricOwner
 from domain.payment import CorrectPayment
 from domain.referral import ProposeAttribution
 from domain.settlement import IssueStatement
+from domain.terms import Cadence
 from infra.answers import inbox as answer
 from infra.answers.inbox import Awaiting, EventToSend, InboxItem
 from infra.answers.logs import AsOf
@@ -46,7 +48,7 @@ from tests.feeds import played, simulated
 from tests.infra.messages import from_steps
 from tests.life import LIFE, OURS, SECTIONS, THEIRS, after, at, changed, example, usd
 from tests.projections.folds import states
-from tests.projections.money import pay, share, under
+from tests.projections.money import amend, pay, share, under
 from tests.projections.test_awaited import both_claim, clicks, sold, theirs_paid
 from tests.stories import Story
 
@@ -170,6 +172,22 @@ def test_a_plan_and_a_meeting_are_due_from_their_reminder_on() -> None:
     near = {each.ref: (each.awaiting, each.day) for each in inbox(story, OURS)}
     assert "plan-1" not in far
     assert near["plan-1"] == (Awaiting.DUE, date(2026, 3, 31))
+
+
+def test_while_an_exit_is_ahead_the_inbox_offers_only_what_its_stage_takes() -> None:
+    story = at(Stage.EXECUTION)
+    cadence = Cadence(operational="monthly", health_check="quarterly")
+    amend(story, share(), since=date(2026, 1, 6), until=None, cadence=cadence)
+    story.when(OURS, example(GiveExitNotice))
+    story.on("2026-08-01")
+    stage = story.partnership.stage
+    assert stage is Stage.EXIT
+
+    offered = [event for each in inbox(story) for event in each.events]
+
+    kinds = {command_types()[each.type.removeprefix("accord.")] for each in offered}
+    assert RecordHealthCheck in kinds
+    assert [each for each in kinds if stage not in each.stages] == []
 
 
 def test_the_decision_on_a_renewal_is_due_by_the_last_day_for_notice_and_never_overdue() -> None:
