@@ -145,7 +145,8 @@ def _reported(due: FiguresDue, event: MetricReported, act: Act) -> FiguresDue:
     found = Figure(event.metric, event.segment or "", event.period, act.party)
     if found in due.reported or event.metric not in due.metrics:
         return due
-    after = replace(due, reported=(*due.reported, found))
+    # Sorted, so that the order of arrival makes no other row.
+    after = replace(due, reported=tuple(sorted((*due.reported, found))))
     return replace(after, missing=tuple(each for each in due.missing if not after.has(each)))
 
 

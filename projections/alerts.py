@@ -657,7 +657,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=37,
+    version=38,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -108,6 +108,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED | figures_due.CONCERNED,
-    version=10,
+    version=11,
     row_type=lambda key: _ROWS[key],
 )

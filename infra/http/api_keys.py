@@ -60,7 +60,11 @@ def list_keys(served: ServedHere) -> Response:
     return json(ApiKeys(simulated=served.accord.simulated, items=tuple(found)))
 
 
-@router.post("/v1/keys", response_model=MadeKey, responses={422: _PROBLEMS[422]})
+@router.post(
+    "/v1/keys",
+    response_model=MadeKey,
+    responses={403: problem("An open server makes no keys."), 422: _PROBLEMS[422]},
+)
 @needs(Need.OPERATE)
 def create_key(served: ServedHere, who: Caller, asked: AskedKey) -> Response:
     """Make an API key. This answer alone has it; only its hash is stored."""

@@ -98,7 +98,8 @@ figure-shape figures-by-party-decide-no-fee final-settlement frame-incomplete gi
 governance-established improvement-deadline incentive-ends-first incentive-exists
 incentive-never-backwards incentive-was-promised issue-resolved item-name-taken items-for-a-time
 key-used-before less-is-better local-to-a-market manager merge-of-a-merged merged-into-a-duplicate
-merged-into-itself months-of-a-share name-taken no-longer-wins no-proportion no-such-budget
+merged-into-itself metric-changes-meaning metric-of-the-catalogue metric-parts months-of-a-share
+name-taken no-longer-wins no-proportion no-such-budget
 no-such-objective not-a-program not-ones-own-dispute not-past not-the-author not-the-manager
 not-the-owner not-the-payer not-the-winner not-yet-happened not-your-program not-your-proposal
 nothing-changed nothing-to-adjust nothing-to-change nothing-to-state notice-exceeds-duration
