@@ -20,6 +20,7 @@ from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from infra.store.history import partnerships
 from infra.store.views import typed_row
+from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, KPIS, OVERVIEW, SETTLEMENT, TRAITS
 from projections.alerts import STATE
 from projections.ledger.rows import AGREED, EARNED, TOTALS
@@ -87,8 +88,12 @@ def _sees(accord: Accord, viewer: Viewer, partnership: str) -> bool:
     if limits is not None and partnership not in limits:
         return False
     if party is None:
-        return True
-    events = own_stream(accord.history, partnership)
+        # Its key can name a partnership that does not exist, and learns nothing of those that do.
+        return limits is None or any(accord.history.bodies(partnership, 0, 1))
+    try:
+        events = own_stream(accord.history, partnership)
+    except UnreadableEvent:
+        return bool(_names_of(accord, [partnership], party))
     sight = Sight.of(viewer, events)
     # A program has no parties; it is of the party that keeps it.
     of_program = not sight.parties and any(each.act.party == party for each in events)

@@ -166,10 +166,13 @@ def _authenticated(here: Served, key: str) -> Identity:
 
 
 def is_still_valid(here: Served, identity: Identity) -> bool:
-    """Whether the key of an identity is still valid, for an answer that goes on for long."""
-    if identity.credential is None:
-        return True
+    """Whether an identity is still let in, for an answer that goes on for long.
+
+    A key can be revoked or expire, and the first key closes an open server.
+    """
     store = here.accord.history.credentials
+    if identity.credential is None:
+        return not store.exist()
     return credentials.known(store, identity.credential).is_valid(here.accord.clock())
 
 

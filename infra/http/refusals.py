@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict
 
-from infra.access.roles import Need
+from infra.access.roles import Identity, Need
 from infra.answers import refusals
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import OutcomeCounts, Report
@@ -15,7 +15,7 @@ from infra.answers.parameters import Operator, PositiveWhole
 from infra.answers.problems import KnownRule
 from infra.answers.refusals import Dismissed
 from infra.deciding.group_commit import Busy
-from infra.http.access import GuardedRoute, needs
+from infra.http.access import Caller, GuardedRoute, needs
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import Schema, problem
 from infra.http.problems import AGAIN_SOON, Problem, not_found
@@ -42,7 +42,7 @@ class Dismissal(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     by: Operator
-    """The name of the operator, for the record."""
+    """The name of the operator, for the record. With an API key, its actor is recorded instead."""
 
 
 @router.post("/v1/refusals/retry", response_model=Report, responses=_BUSY)
@@ -61,16 +61,20 @@ def retry_refusal(served: ServedHere, number: Number) -> Response:
 
 @router.post("/v1/refusals/dismiss", response_model=Dismissed, responses=_BUSY)
 @needs(Need.OPERATE)
-def dismiss_refusals(served: ServedHere, dismissal: Dismissal, rule: Rule = None) -> Response:
+def dismiss_refusals(
+    served: ServedHere, who: Caller, dismissal: Dismissal, rule: Rule = None
+) -> Response:
     """Close all open refusals for good, or those of one rule."""
-    return _dismiss(served, refusals.chosen(served.accord, rule=rule), dismissal)
+    return _dismiss(served, who, refusals.chosen(served.accord, rule=rule), dismissal)
 
 
 @router.post("/v1/refusals/{number}/dismiss", response_model=Dismissed, responses=_ONE)
 @needs(Need.OPERATE)
-def dismiss_refusal(served: ServedHere, number: Number, dismissal: Dismissal) -> Response:
+def dismiss_refusal(
+    served: ServedHere, who: Caller, number: Number, dismissal: Dismissal
+) -> Response:
     """Close a refusal for good. Its event is kept, and can still be sent again."""
-    return _dismiss(served, refusals.chosen(served.accord, number), dismissal)
+    return _dismiss(served, who, refusals.chosen(served.accord, number), dismissal)
 
 
 def _retry(served: Served, pages: Iterator[Sequence[Refusal]]) -> Response:
@@ -86,8 +90,11 @@ def _retry(served: Served, pages: Iterator[Sequence[Refusal]]) -> Response:
     return json(tally.report(served.accord))
 
 
-def _dismiss(served: Served, pages: Iterator[Sequence[Refusal]], dismissal: Dismissal) -> Response:
+def _dismiss(
+    served: Served, who: Identity, pages: Iterator[Sequence[Refusal]], dismissal: Dismissal
+) -> Response:
+    by = dismissal.by if who.credential is None else who.actor
     try:
-        return json(refusals.dismiss(served.accord, pages, dismissal.by))
+        return json(refusals.dismiss(served.accord, pages, by))
     except NotFound as error:
         raise not_found(error) from error

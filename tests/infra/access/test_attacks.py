@@ -364,6 +364,47 @@ def test_a_stream_ends_when_its_key_is_revoked(world: World) -> None:
     assert at - revoked_at < 1.5
 
 
+def test_a_stream_of_an_open_server_ends_with_the_first_key(tmp_path: Path) -> None:
+    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
+    init(settings)
+    with (
+        bootstrap(settings) as accord,
+        accord.workers() as workers,
+        TestClient(create_app(accord, workers, is_open=True)) as client,
+    ):
+        reader = Thread(target=lambda: client.get(STREAM))
+        reader.start()
+        reader.join(0.5)
+        assert reader.is_alive()
+
+        World(accord, client, settings.store).key()
+        reader.join(5)
+
+        assert not reader.is_alive()
+
+
+def test_an_auditor_of_a_partnership_that_does_not_exist_learns_of_no_other(world: World) -> None:
+    made = world.key(Role.AUDITOR, partnerships={"growthos-brightpaht"})
+
+    found = world.get(made.key, "/v1/partnerships/growthos-brightpaht")
+
+    assert found.status_code == 403
+    assert OURS not in found.text
+
+
+def test_a_refusal_is_dismissed_in_the_name_of_the_key(world: World) -> None:
+    world.accord.service.handle([b"{}"])
+    made = world.key(Role.OPERATOR)
+
+    answer = world.post(
+        made.key, b'{"by":"petra"}', "/v1/refusals/dismiss", media_type="application/json"
+    )
+
+    assert answer.status_code == 200
+    (refusal,) = world.accord.history.refusals(None)
+    assert refusal.dismissed_by == "maya"
+
+
 def test_the_body_is_not_read_before_the_key(world: World) -> None:
     found = world.client.post("/v1/refusals/dismiss", content=b"{no json")
 
