@@ -119,18 +119,15 @@ class Intake:
 
     def _outcomes(self) -> list[Outcome]:
         """Return the outcome of each command; on a party's own topic only its own are decided."""
-        refused: dict[int, Outcome] = {}
-        by_party: dict[str, list[int]] = {}
         raws = [messages.command(each) for each in self._waiting]
-        for index, each in enumerate(self._waiting):
-            if party := self._topics.party_of(each.topic):
-                by_party.setdefault(party, []).append(index)
-        for party, indexes in by_party.items():
-            found = senders.refusals(_sender(party), [raws[index] for index in indexes])
-            refused |= {indexes[place]: outcome for place, outcome in found.items()}
-        rest = [raw for index, raw in enumerate(raws) if index not in refused]
-        decided = iter(decide(self._writer, rest) if rest else ())
-        return [refused.get(index) or next(decided) for index in range(len(raws))]
+        refused = {
+            index: outcome
+            for index, (each, raw) in enumerate(zip(self._waiting, raws, strict=True))
+            if (party := self._topics.party_of(each.topic))
+            and (outcome := senders.refusal(_sender(party), raw))
+        }
+        rest = senders.allowed(raws, refused)
+        return senders.in_order(refused, decide(self._writer, rest) if rest else [])
 
     def _send_unsent(self) -> None:
         """Send the refusals of commands that had waited, whichever process refused them."""

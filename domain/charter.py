@@ -131,7 +131,7 @@ def check(charter: Charter, parties: tuple[str, ...], own: Catalogue = NO_METRIC
 
 
 def named(name: str, objectives: Iterable[Objective]) -> Objective:
-    """Return the objective of the charter with a name. Raises `Refused` if there is none (C8)."""
+    """Return the objective with this name. Raises `Refused` if there is none (C8)."""
     found = {each.objective: each for each in objectives}
     if name not in found:
         raise Unknown(

@@ -1142,7 +1142,7 @@ def _reminded(deadlines: Deadlines, id: str) -> Deadlines:
 
 
 def after_passing(deadlines: Deadlines, passing: Deadline) -> Deadlines:
-    """Return deadlines after one of them passed, or was reminded of."""
+    """Return the deadlines after one of them passed, or after its reminder."""
     if passing.kind is DeadlineKind.REMINDER:
         return _reminded(deadlines, passing.ref)
     return {key: each for key, each in deadlines.items() if key != passing.id}

@@ -76,7 +76,7 @@ class FiguresDue:
 
     @property
     def metrics(self) -> frozenset[str]:
-        """The metrics that anybody reports."""
+        """The metrics that a party or the third party reports."""
         shared = (metric for each in self.lines for metric in each.metrics)
         return frozenset({*(each.metric for each in self.objectives), *shared})
 

@@ -282,7 +282,7 @@ class RefusalLimits(BaseModel):
 
 
 class BrokerLogin(BaseModel):
-    """Who a process is to the broker, and whether their connection is encrypted."""
+    """How a process logs in to the broker, and whether the connection is encrypted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

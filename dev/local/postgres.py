@@ -110,7 +110,7 @@ class Postgres(Server):
 
     @contextmanager
     def _file_of_password(self) -> Iterator[Path | None]:
-        """Keep the password in a file for initdb, because others can read its arguments."""
+        """Give initdb the password in a file: other users can read the arguments of a command."""
         if self._password is None:
             yield None
             return

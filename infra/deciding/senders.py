@@ -1,13 +1,13 @@
 """Who sent an event: what its sender may not send is refused before it is decided."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from domain.kernel import Refused
 from infra.access import roles
 from infra.access.roles import Identity
 from infra.deciding import intake
 from infra.deciding.batch import Outcome
-from infra.deciding.intake import Input, Unreadable
+from infra.deciding.intake import Input
 
 
 def refusals(sender: Identity, raws: Sequence[bytes]) -> dict[int, Outcome]:
@@ -15,11 +15,27 @@ def refusals(sender: Identity, raws: Sequence[bytes]) -> dict[int, Outcome]:
 
     They are not decided, and not kept: who sent them acts for nobody there.
     """
-    found = ((index, _refusal(sender, intake.read(raw))) for index, raw in enumerate(raws))
+    found = ((index, refusal(sender, raw)) for index, raw in enumerate(raws))
     return {index: outcome for index, outcome in found if outcome is not None}
 
 
-def _refusal(sender: Identity, message: Input | Unreadable) -> Outcome | None:
+def allowed(raws: Sequence[bytes], refused: Mapping[int, Outcome]) -> list[bytes]:
+    """Return the messages that are not among the refused ones, in order."""
+    return [raw for index, raw in enumerate(raws) if index not in refused]
+
+
+def in_order(refused: Mapping[int, Outcome], decided: Sequence[Outcome]) -> list[Outcome]:
+    """Return the outcomes of all messages in their order: of the refused ones and of `allowed`."""
+    others = iter(decided)
+    return [
+        refused[index] if index in refused else next(others)
+        for index in range(len(refused) + len(decided))
+    ]
+
+
+def refusal(sender: Identity, raw: bytes) -> Outcome | None:
+    """Return the refusal of a message that a sender may not send; None for another."""
+    message = intake.read(raw)
     source, source_id = message.identity
     try:
         if isinstance(message, Input):

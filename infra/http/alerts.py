@@ -37,7 +37,7 @@ router = APIRouter(route_class=GuardedRoute, tags=["Alerts"])
 
 
 class _Asked(NamedTuple):
-    """What a stream is asked for."""
+    """What a client asks of a stream."""
 
     viewer: Viewer
     partnership: str | None

@@ -173,10 +173,8 @@ async def post_adoption(request: Request, served: ServedHere, who: Caller) -> Re
 
 def _validated(served: Served, who: Identity, raws: Sequence[bytes]) -> Validation:
     refused = senders.refusals(who, raws)
-    asked = [raw for index, raw in enumerate(raws) if index not in refused]
-    outcomes = iter(served.accord.service.validate(asked))
-    found = [refused.get(index) or next(outcomes) for index in range(len(raws))]
-    return validation(served.accord, found)
+    outcomes = served.accord.service.validate(senders.allowed(raws, refused))
+    return validation(served.accord, senders.in_order(refused, outcomes))
 
 
 async def _messages(request: Request, limits: HttpLimits) -> bytes | list[bytes]:
@@ -338,9 +336,8 @@ async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[SignedR
 async def _decide(served: Served, who: Identity, raws: Sequence[bytes]) -> list[Outcome]:
     """Return the outcomes of events in order; those that the caller may not send are refused."""
     refused = await asyncio.to_thread(senders.refusals, who, raws) if who.credential else {}
-    asked = [raw for index, raw in enumerate(raws) if index not in refused]
-    outcomes = iter(await _submitted(served, asked) if asked else ())
-    return [refused.get(index) or next(outcomes) for index in range(len(raws))]
+    asked = senders.allowed(raws, refused)
+    return senders.in_order(refused, await _submitted(served, asked) if asked else [])
 
 
 async def _submitted(served: Served, raws: Sequence[bytes]) -> list[Outcome]:

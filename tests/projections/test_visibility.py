@@ -249,7 +249,7 @@ def agree_again(story: Story, *shared: SharingLine) -> None:
 
 
 def referred(story: Story, *deals: str, demos: Iterable[str]) -> None:
-    """Let their side refer deals, of which some saw a demo."""
+    """Let their side refer deals; some of them had a demo."""
     for deal in deals:
         story.when(THEIRS, SubmitReferral(deal=deal, lead=f"Lead {deal}"))
         if deal in demos:

@@ -77,6 +77,19 @@ def world(tmp_path: Path) -> Iterator[World]:
             yield World(accord, client, settings.store)
 
 
+@pytest.fixture
+def anyones(tmp_path: Path) -> Iterator[World]:
+    """An open server of an empty store."""
+    settings = Settings(store=f"sqlite:///{tmp_path}/open.db")
+    init(settings)
+    with (
+        bootstrap(settings) as accord,
+        accord.workers() as workers,
+        TestClient(create_app(accord, workers, is_open=True)) as client,
+    ):
+        yield World(accord, client, settings.store)
+
+
 def refused(found: Response, status: int, rule: str) -> dict[str, Any]:
     told: dict[str, Any] = found.json()
     assert (found.status_code, told.get("rule")) == (status, rule)
@@ -364,23 +377,16 @@ def test_a_stream_ends_when_its_key_is_revoked(world: World) -> None:
     assert at - revoked_at < 1.5
 
 
-def test_a_stream_of_an_open_server_ends_with_the_first_key(tmp_path: Path) -> None:
-    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
-    init(settings)
-    with (
-        bootstrap(settings) as accord,
-        accord.workers() as workers,
-        TestClient(create_app(accord, workers, is_open=True)) as client,
-    ):
-        reader = Thread(target=lambda: client.get(STREAM))
-        reader.start()
-        reader.join(0.5)
-        assert reader.is_alive()
+def test_a_stream_of_an_open_server_ends_with_the_first_key(anyones: World) -> None:
+    reader = Thread(target=lambda: anyones.client.get(STREAM))
+    reader.start()
+    reader.join(0.5)
+    assert reader.is_alive()
 
-        World(accord, client, settings.store).key()
-        reader.join(5)
+    anyones.key()
+    reader.join(5)
 
-        assert not reader.is_alive()
+    assert not reader.is_alive()
 
 
 def test_an_auditor_of_a_partnership_that_does_not_exist_learns_of_no_other(world: World) -> None:
@@ -464,18 +470,11 @@ def test_no_other_role_makes_a_key(world: World) -> None:
         refused(found, 403, "not-in-scope")
 
 
-def test_an_open_server_makes_no_key(tmp_path: Path) -> None:
-    settings = Settings(store=f"sqlite:///{tmp_path}/open.db")
-    init(settings)
-    with (
-        bootstrap(settings) as accord,
-        accord.workers() as workers,
-        TestClient(create_app(accord, workers, is_open=True)) as client,
-    ):
-        found = client.post("/v1/keys", json={"role": "operator", "actor": "x"})
+def test_an_open_server_makes_no_key(anyones: World) -> None:
+    found = anyones.client.post("/v1/keys", json={"role": "operator", "actor": "x"})
 
-        assert found.status_code == 403
-        assert not accord.history.credentials.exist()
+    assert found.status_code == 403
+    assert not anyones.accord.history.credentials.exist()
 
 
 # --- routes and servers ------------------------------------------------------------------------
@@ -524,18 +523,11 @@ def test_an_open_store_is_served_on_every_name_of_this_machine(host: str) -> Non
     check_open("0.0.0.0", is_open=False, has_keys=True)  # noqa: S104 - with keys
 
 
-def test_the_first_key_closes_an_open_server(tmp_path: Path) -> None:
-    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
-    init(settings)
-    with (
-        bootstrap(settings) as accord,
-        accord.workers() as workers,
-        TestClient(create_app(accord, workers, is_open=True)) as client,
-    ):
-        assert client.get("/v1/partnerships").status_code == 200
-        World(accord, client, settings.store).key()
+def test_the_first_key_closes_an_open_server(anyones: World) -> None:
+    assert anyones.client.get("/v1/partnerships").status_code == 200
+    anyones.key()
 
-        assert client.get("/v1/partnerships").status_code == 401
+    assert anyones.client.get("/v1/partnerships").status_code == 401
 
 
 def test_the_document_says_which_routes_need_a_key(world: World) -> None:
