@@ -21,6 +21,10 @@ process moved it on."""
 
 _MOST_AT_ONCE = 16
 
+_FORKED = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT)
+"""Answers to a checkpoint of the cosigned size with another root: C2SP says 422, and witnesses of an
+earlier draft say 409."""
+
 Proof = Callable[[int], list[bytes]]
 """Returns the proof that the checkpoint extends a log of this size."""
 
@@ -75,16 +79,14 @@ def _cosignature(asked: PolicyWitness, note: Note, proof_from: Proof, timeout: f
         body = answer.decode(errors="replace")
         if status == HTTPStatus.OK:
             return _right(asked, note, body)
+        if old == size and status in _FORKED:
+            raise _Unsigned(f"It cosigned another root for {size} events: this log was forked.")
         if status != HTTPStatus.CONFLICT:
             raise _Unsigned(f"It answered {status}: {body.strip()[:200]}")
         cosigned = _size(body)
         if cosigned > size:
             raise _Unsigned(
                 f"It cosigned {cosigned} events of this log, but this checkpoint has only {size}."
-            )
-        if cosigned == old == size:
-            raise _Unsigned(
-                f"It cosigned a different root for {cosigned} events: this log was forked."
             )
         old, proof = cosigned, proof_from(cosigned) if cosigned else []
     raise _Unsigned("It kept refusing proofs from the size that it asked for.")

@@ -8,7 +8,8 @@ with every checkpoint that contradicts it.
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self
@@ -109,44 +110,70 @@ class Witness:
     def answer(self, request: Request, seen: Note | None, at: int) -> CosignAnswer:
         """Answer a request at a POSIX time, given the note last cosigned for its origin.
 
-        The checks and their order are those of C2SP `tlog-witness`.
+        The checks, their order and the statuses are those of C2SP `tlog-witness`.
         """
-        new = request.checkpoint
-        last = Checkpoint.read(seen.text) if seen else Checkpoint(new.origin, 0, merkle.EMPTY)
-        verifiers = self.known.verifiers(new.origin)
-        signed = [found for each in verifiers if (found := request.note.by(each))]
+        verifiers = self.known.verifiers(request.checkpoint.origin)
         # Signatures by others are not checked, so they are left out.
+        signed = [found for each in verifiers if (found := request.note.by(each))]
         note = Note(request.note.text, tuple(signed))
-        if not verifiers:
-            return CosignAnswer(HTTPStatus.NOT_FOUND, f"The log {new.origin} is not known here.\n")
-        if not signed:
-            return CosignAnswer(HTTPStatus.FORBIDDEN, f"No key known of {new.origin} signed it.\n")
-        if request.old > new.size:
-            return CosignAnswer(
-                HTTPStatus.BAD_REQUEST, "The old size is greater than the new one.\n"
-            )
-        forks = new.size == last.size and new.root != last.root
-        if forks or request.old != last.size:
-            return CosignAnswer(HTTPStatus.CONFLICT, f"{last.size}\n", fork=note if forks else None)
-        if not _grew(last, new, request.proof):
-            return CosignAnswer(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "The proof does not lead to this root.\n"
-            )
+        last = Checkpoint.read(seen.text) if seen else Checkpoint("", 0, merkle.EMPTY)
+        if refused := _not_signed(request, verifiers, note) or _not_grown(request, last):
+            forks = signed and last.size == request.checkpoint.size and _differ(request, last)
+            return replace(refused, fork=note if forks else None)
         cosigned = note.cosigned(self.name, self.signer, at)
         return CosignAnswer(HTTPStatus.OK, str(cosigned.signatures[-1]), cosigned)
 
 
-def _grew(last: Checkpoint, new: Checkpoint, proof: tuple[bytes, ...]) -> bool:
+def _not_signed(request: Request, verifiers: list[Verifier], note: Note) -> CosignAnswer | None:
+    """Return the refusal of a checkpoint that no trusted key signed, or one of them wrongly."""
+    origin = request.checkpoint.origin
+    if not verifiers:
+        return CosignAnswer(HTTPStatus.NOT_FOUND, f"The log {origin} is not known here.\n")
+    if not note.signatures:
+        return CosignAnswer(HTTPStatus.FORBIDDEN, f"No key known of {origin} signed it.\n")
+    claimed = [each for each in request.note.signatures if any(map(each.of, verifiers))]
+    if any(each not in note.signatures for each in claimed):
+        return CosignAnswer(HTTPStatus.FORBIDDEN, f"A signature by {origin} is not valid.\n")
+    return None
+
+
+def _not_grown(request: Request, last: Checkpoint) -> CosignAnswer | None:
+    """Return the refusal of a checkpoint that does not extend the last cosigned one."""
+    old, new = request.old, request.checkpoint
+    if old > new.size:
+        return CosignAnswer(HTTPStatus.BAD_REQUEST, "The old size is greater than the new one.\n")
+    if old != last.size:
+        return CosignAnswer(HTTPStatus.CONFLICT, f"{last.size}\n")
+    if not new.size and new.root != merkle.EMPTY:
+        return _unprocessable("The root of an empty log is the hash of nothing.\n")
+    if old == new.size and _differ(request, last):
+        return _unprocessable(f"Another root was cosigned for {old} events: the log forked.\n")
+    if not _proved(request, last):
+        return _unprocessable("The proof does not lead to this root.\n")
+    return None
+
+
+def _unprocessable(why: str) -> CosignAnswer:
+    return CosignAnswer(HTTPStatus.UNPROCESSABLE_ENTITY, why)
+
+
+def _differ(request: Request, last: Checkpoint) -> bool:
+    return request.checkpoint.root != last.root
+
+
+def _proved(request: Request, last: Checkpoint) -> bool:
     # An empty log needs no proof.
     if not last.size:
-        return not proof
-    return merkle.consistent(last.size, new.size, last.root, new.root, proof)
+        return not request.proof
+    new = request.checkpoint
+    return merkle.consistent(last.size, new.size, last.root, new.root, request.proof)
 
 
 # --- the file of a witness -----------------------------------------------------------------------
 
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS seen (origin TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS seen (origin_hash TEXT PRIMARY KEY, note TEXT NOT NULL)"
+    " WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS forks (
         origin TEXT, text TEXT, note TEXT NOT NULL, seen TEXT NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY (origin, text)) WITHOUT ROWID""",
@@ -187,11 +214,12 @@ class WitnessFile:
         origin = request.checkpoint.origin
         # The lock is taken before the old size is compared, so that no other process moves it.
         with self._writing() as c:
-            seen = _last(c, origin)
+            seen = _last(c, _hash(origin))
             answer = witness.answer(request, seen, at)
             if answer.cosigned:
                 c.execute(
-                    "INSERT OR REPLACE INTO seen VALUES (?, ?)", (origin, str(answer.cosigned))
+                    "INSERT OR REPLACE INTO seen VALUES (?, ?)",
+                    (_hash(origin), str(answer.cosigned)),
                 )
             if answer.fork and seen:
                 c.execute(
@@ -202,8 +230,12 @@ class WitnessFile:
 
     def last(self, origin: str) -> Note | None:
         """Return the last note of a log that was cosigned."""
+        return self.last_by_hash(_hash(origin))
+
+    def last_by_hash(self, origin_hash: str) -> Note | None:
+        """Return the last cosigned note of the log whose origin has this SHA-256 (in hex)."""
         with self._writing() as c:
-            return _last(c, origin)
+            return _last(c, origin_hash)
 
     def forks(self) -> list[Fork]:
         """Return all forks, by origin and time."""
@@ -221,6 +253,10 @@ class WitnessFile:
             yield c
 
 
-def _last(c: sqlite3.Connection, origin: str) -> Note | None:
-    found = c.execute("SELECT note FROM seen WHERE origin = ?", (origin,)).fetchone()
+def _hash(origin: str) -> str:
+    return sha256(origin.encode()).hexdigest()
+
+
+def _last(c: sqlite3.Connection, origin_hash: str) -> Note | None:
+    found = c.execute("SELECT note FROM seen WHERE origin_hash = ?", (origin_hash,)).fetchone()
     return Note.read(found[0]) if found else None

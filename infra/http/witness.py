@@ -34,10 +34,10 @@ def create_app(witness: Witness, seen: WitnessFile, hosts: Sequence[str] = ("*",
         return Response(answer.body, answer.status, {"content-type": answer.media_type})
 
     def checkpoint(request: Request) -> Response:
-        """Return the last cosigned checkpoint of an origin."""
-        note = seen.last(request.query_params.get("origin", ""))
+        """Return the last cosigned checkpoint of the log whose origin has this SHA-256."""
+        note = seen.last_by_hash(request.path_params["origin_hash"])
         if note is None:
-            return PlainTextResponse("No checkpoint of this origin was cosigned here.\n", 404)
+            return PlainTextResponse("No checkpoint of this log was cosigned here.\n", 404)
         return PlainTextResponse(str(note))
 
     async def healthz(_: Request) -> Response:
@@ -47,7 +47,7 @@ def create_app(witness: Witness, seen: WitnessFile, hosts: Sequence[str] = ("*",
     return Starlette(
         routes=[
             Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
-            Route("/checkpoint", checkpoint),
+            Route("/{origin_hash}/checkpoint", checkpoint),
             Route("/healthz", healthz),
         ],
         middleware=[

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def test_a_fork_and_a_smaller_log_have_different_errors(served: str, log: Log) -
     collected(log, asked)
 
     forked = collected(Log([b"one", b"two", b"3"]), asked)
-    assert "a different root for 3 events" in forked.lacking["w1"]
+    assert "another root for 3 events" in forked.lacking["w1"]
     grown = collected(Log([b"one", b"two", b"3", b"four"]), asked)
     assert "422" in grown.lacking["w1"]
     smaller = collected(log, asked, log.checkpoint(2))
@@ -177,10 +178,13 @@ def test_one_that_names_another_size_each_time_is_given_up(log: Log) -> None:
 def test_a_witness_serves_its_latest_cosigned_note(served: str, log: Log) -> None:
     with httpx2.Client(base_url=served) as client:
         assert client.get("/healthz").json() == {"status": "alive"}
-        assert client.get("/checkpoint", params={"origin": ORIGIN}).status_code == 404
+        latest = f"/{sha256(ORIGIN.encode()).hexdigest()}/checkpoint"
+        assert client.get(latest).status_code == 404
         note = collected(log, policy(served)).note
-        answer = client.get("/checkpoint", params={"origin": ORIGIN})
-        assert Note.read(answer.text) == note
+        answer = client.get(latest)
+        assert (answer.status_code, Note.read(answer.text)) == (200, note)
+        assert note.by(LOG)
+        assert note.by(VERIFIERS["w1"])
         assert client.get("/add-checkpoint").status_code == 405
 
 
@@ -199,3 +203,9 @@ def test_a_request_that_is_too_large_is_refused(served: str) -> None:
         assert answer.status_code == 400
         other = client.get("/healthz", headers={"host": "evil.example"})
         assert other.status_code == 400
+
+
+def test_a_witness_of_an_earlier_draft_answers_a_fork_with_a_conflict(log: Log) -> None:
+    with answering(409, lambda _: b"3\n") as url:
+        found = collected(log, policy(url))
+    assert found.lacking["w1"] == "It cosigned another root for 3 events: this log was forked."

@@ -114,6 +114,49 @@ def test_a_checkpoint_that_its_log_did_not_sign_is_forbidden(seen: WitnessFile) 
     assert size_of(seen) == 0
 
 
+def test_a_checkpoint_with_a_wrong_signature_of_its_log_beside_a_right_one_is_forbidden(
+    seen: WitnessFile, log: Log
+) -> None:
+    right = log.checkpoint()
+    wrong = Log([b"1"]).checkpoint().signatures
+    answer = seen.answer(WITNESS, witness.written(0, [], right.joined(wrong)), AT)
+    assert (answer.status, answer.body) == (403, f"A signature by {ORIGIN} is not valid.\n")
+    assert size_of(seen) == 0
+
+
+def test_a_wrong_signature_of_an_unknown_key_is_ignored(seen: WitnessFile, log: Log) -> None:
+    stranger = Log([b"1"], signer=SIGNER).checkpoint().signatures
+    note = log.checkpoint().joined(stranger)
+    assert seen.answer(WITNESS, witness.written(0, [], note), AT).status == 200
+
+
+def test_an_empty_log_with_the_root_of_another_is_unprocessable(seen: WitnessFile) -> None:
+    text = Checkpoint(ORIGIN, 0, b"r" * 32).text
+    note = Note(text).signed(ORIGIN, OPERATOR)
+    for _ in range(2):
+        assert seen.answer(WITNESS, witness.written(0, [], note), AT).status == 422
+        told(seen, Log())
+
+
+def test_the_first_broken_rule_in_the_order_of_the_protocol_decides_the_status(
+    seen: WitnessFile, log: Log
+) -> None:
+    told(seen, log)
+    unknown = Log([b"one"], "elsewhere.example/acme", SIGNER)
+    unsigned, other = Log([b"one"], signer=SIGNER), Log([b"one", b"two", b"3"])
+    noise = [merkle.EMPTY]
+    asked = [
+        (404, 9, unknown),  # an unknown log, before the old size
+        (403, 9, unsigned),  # a wrong signature, before the old size
+        (400, 4, other),  # an old size above the new one, before the conflict
+        (409, 1, other),  # the conflict, before the proof
+        (422, 3, other),  # the root, and the proof
+    ]
+    for status, old, each in asked:
+        body = witness.written(old, noise, each.checkpoint())
+        assert seen.answer(WITNESS, body, AT).status == status
+
+
 def test_another_old_size_than_the_last_is_answered_with_the_last(
     seen: WitnessFile, log: Log
 ) -> None:
@@ -146,15 +189,16 @@ def test_a_proof_from_nothing_is_refused(seen: WitnessFile, log: Log) -> None:
     assert seen.answer(WITNESS, witness.written(0, proof, log.checkpoint()), AT).status == 422
 
 
-@pytest.mark.parametrize("old", [0, 2, 3])
+@pytest.mark.parametrize(("old", "status"), [(0, 409), (2, 409), (3, 422)])
 def test_a_fork_is_refused_and_both_checkpoints_are_kept(
-    seen: WitnessFile, log: Log, old: int
+    seen: WitnessFile, log: Log, old: int, status: int
 ) -> None:
     told(seen, log)
     other = Log([b"one", b"two", b"3"])
     for _ in range(2):
         answer = told(seen, other, old=old)
-        assert (answer.status, answer.body, answer.media_type) == (409, "3\n", SIZE)
+        assert answer.status == status
+        assert (answer.body == "3\n") == (answer.media_type == SIZE) == (status == 409)
 
     (fork,) = seen.forks()
     assert fork.note == other.checkpoint()
@@ -173,6 +217,11 @@ def test_a_fork_is_refused_and_both_checkpoints_are_kept(
         b"old 0\n",
         b"old 00\n\n%s",
         b"old -1\n\n%s",
+        b"old  0\n\n%s",
+        b"old 0 \n\n%s",
+        b"old 0\r\n\r\n%s",
+        b"old 0\n%s",
+        b"\nold 0\n\n%s",
         b"new 0\n\n%s",
         b"old 0\nAAAA\n\n%s",
         b"old 0\n" + b"A" * 43 + b"=\n" * 64 + b"\n%s",
