@@ -22,8 +22,7 @@ process moved it on."""
 _MOST_AT_ONCE = 16
 
 _FORKED = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT)
-"""Answers to a checkpoint of the cosigned size with another root: C2SP says 422, and witnesses of an
-earlier draft say 409."""
+"""Answers to another root at the cosigned size: C2SP says 422, an earlier draft said 409."""
 
 Proof = Callable[[int], list[bytes]]
 """Returns the proof that the checkpoint extends a log of this size."""

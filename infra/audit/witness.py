@@ -172,8 +172,8 @@ def _proved(request: Request, last: Checkpoint) -> bool:
 # --- the file of a witness -----------------------------------------------------------------------
 
 _TABLES = (
-    ("CREATE TABLE IF NOT EXISTS seen (origin_hash TEXT PRIMARY KEY, note TEXT NOT NULL)"
-    " WITHOUT ROWID"),
+    """CREATE TABLE IF NOT EXISTS seen (
+        origin_hash TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS forks (
         origin TEXT, text TEXT, note TEXT NOT NULL, seen TEXT NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY (origin, text)) WITHOUT ROWID""",
