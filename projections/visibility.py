@@ -307,6 +307,38 @@ class Sight:
         )
 
 
+_UNKNOWN = Viewer("")
+"""A party that is not known yet: the partner, while candidates are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSight:
+    """What both parties of a partnership see: nothing that either keeps to itself.
+
+    Until a partner is chosen, nothing that is recorded of a candidate is shared.
+    """
+
+    sights: tuple[Sight, ...]
+
+    @classmethod
+    def of(cls, events: Iterable[Recorded]) -> "SharedSight":
+        """Return what both see, by the last protocol among `events`."""
+        sight = Sight.of(_UNKNOWN, events)
+        viewers = [Viewer(each) for each in sight.parties]
+        if len(viewers) < 2:  # noqa: PLR2004 - a partnership has two parties
+            viewers.append(_UNKNOWN)
+        return cls(tuple(replace(sight, viewer=each) for each in viewers))
+
+    def shows(self, recorded: Recorded) -> bool:
+        """Whether both see an event at all."""
+        return all(each.shows(recorded) for each in self.sights)
+
+    def fewer_than(self, recorded: Recorded) -> int | None:
+        """Return the smallest count that is shown if the event's count is smaller; else None."""
+        found = (each.fewer_than(recorded) for each in self.sights)
+        return max((each for each in found if each), default=None)
+
+
 def _is_of(line: FigureLine, withheld: Withheld) -> bool:
     return (line.metric, line.segment) == (withheld.metric, withheld.segment)
 

@@ -21,12 +21,13 @@ def sent_by(viewer: Viewer, read: Callable[[int], Sequence[I]], after: int, limi
     """
     found: list[I] = []
     while len(found) < limit and (page := read(after)):
-        found += [each for each in page if _sees(viewer, each)]
+        found += [each for each in page if sees(viewer, each)]
         after = page[-1].number
     return found[:limit]
 
 
-def _sees(viewer: Viewer, each: Refusal | Waiting) -> bool:
+def sees(viewer: Viewer, each: Refusal | Waiting) -> bool:
+    """Whether a viewer sees an input, by the party and the partnership that the input names."""
     about = each.subject if isinstance(each, Refusal) else each.partnership
     if viewer.partnerships is not None and about not in viewer.partnerships:
         return False

@@ -42,7 +42,7 @@ def bundle(
         typer.Option(
             "--for",
             metavar="PARTY",
-            help="Include this party's private facts; without it, no private facts are included.",
+            help="Include what this party sees; without it, only what both parties see is included.",
         ),
     ] = None,
     statement: Annotated[

@@ -5,7 +5,7 @@ module and both verifiers against that page.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -25,6 +25,7 @@ from domain.settlement import FinalSettlementIssued, StatementIssued
 from domain.values import instant
 from domain.viewing import BundleExported
 from infra.answers import explain, statement
+from infra.answers.inputs import sees
 from infra.answers.logs import AsOf, NotFound, Row, sight_of, size_of
 from infra.answers.statements import State
 from infra.audit.log import Altered, Log
@@ -37,12 +38,15 @@ from infra.tlog.merkle import leaf_hash
 from infra.tlog.notes import Checkpoint, Note, tlog_proof, written_proof
 from projections import ALERTS
 from projections.fold import replay
-from projections.visibility import Sight, Viewer
+from projections.visibility import SharedSight, Sight, Viewer
 
 FORMAT: Final = "accord-bundle/1"
 
 _KEYS = (KeyRegistered, KeyRotated, KeyRevoked)
 """Events that are in every bundle, because signatures are checked with them."""
+
+_UNREADABLE = (ValueError, KeyError, TypeError, ValidationError)
+"""The errors of an event that was altered, or that a newer release wrote."""
 
 TIMESTAMP = "timestamp"
 """The kind of an authority's answer; the key is the size of the checkpoint."""
@@ -52,8 +56,8 @@ TIMESTAMP = "timestamp"
 class BundleRequest:
     """The request for a bundle: for whom and for what purpose, and which part of the log.
 
-    A `party` sees all but the other's private events; without one, neither side's private events
-    are shown. Events recorded before `start` or after `end` are included as hashes only.
+    A `party` sees its own view; without one, only what both parties see is shown. Events recorded
+    before `start` or after `end` are included as hashes only.
     """
 
     by: str
@@ -85,8 +89,7 @@ def export(
     """
     # Check that everything exists before recording or writing anything.
     size_of(accord.history, partnership)
-    viewer = AsOf(viewer=Viewer(asked.party))
-    sight_of(accord.history, partnership, viewer, figures=False)
+    _sight(accord, partnership, asked.party)
     if asked.statement:
         found = statement.ask(accord, partnership, asked.statement).statements
         if all(each.state is State.OPEN for each in found):
@@ -204,8 +207,7 @@ class _Bundle:
         return Checkpoint.read(last.text).size if last else 0
 
     def _write_events(self, bag: _Bag) -> None:
-        viewer = AsOf(viewer=Viewer(self.asked.party))
-        sight = sight_of(self.accord.history, self.partnership, viewer, figures=False)
+        sight = _sight(self.accord, self.partnership, self.asked.party)
         entries = self.accord.history.entries(self.partnership, 0, self.exported.size)
         leaves: list[bytes] = []
         with bag.file("data/events.jsonl") as write:
@@ -223,11 +225,13 @@ class _Bundle:
                     write(codec.canonical({"why": why, "withheld": leaf.hex()}) + b"\n")
         bag.put("data/hashes.txt", "".join(f"{each.hex()}\n" for each in leaves).encode())
 
-    def _why_not(self, sight: Sight, index: int, body: bytes, leaf: bytes) -> str | None:
+    def _why_not(
+        self, sight: Sight | SharedSight, index: int, body: bytes, leaf: bytes
+    ) -> str | None:
         """Return why an event is not shown, or nothing if it is."""
         try:
             recorded = codec.decode(body, index=index)
-        except (ValueError, KeyError, TypeError, ValidationError) as error:
+        except _UNREADABLE as error:
             if isinstance(error, codec.UnknownEvent) and leaf_hash(body) == leaf:
                 return "private"  # A newer release wrote it, so this one cannot tell.
             return None  # Export the altered event, so that a verifier reports it.
@@ -338,10 +342,14 @@ class _Bundle:
                 yield {"commitment": commitment, **orjson.loads(kept[commitment])}
 
     def _rejected(self) -> Iterator[Row]:
+        # Only the party that sent an input sees that it was refused.
+        if self.asked.party is None:
+            return
+        viewer = Viewer(self.asked.party, partnerships=frozenset({self.partnership}))
         number = 0
         while page := self.accord.history.refusals(state=None, after=number):
             for each in page:
-                if each.subject == self.partnership:
+                if sees(viewer, each):
                     yield {
                         "source": each.source,
                         "source_id": each.source_id,
@@ -369,6 +377,21 @@ class _Bundle:
         bag.put("bag-info.txt", info.encode())
         bag.manifest("manifest-sha256.txt", payload)
         bag.manifest("tagmanifest-sha256.txt", ("bagit.txt", "bag-info.txt", "manifest-sha256.txt"))
+
+
+def _sight(accord: Accord, partnership: str, party: str | None) -> Sight | SharedSight:
+    """Return what a party sees, or both without one. Raises `NotFound` for no party of it."""
+    if party is None:
+        return SharedSight.of(_readable(accord, partnership))
+    return sight_of(accord.history, partnership, AsOf(viewer=Viewer(party)), figures=False)
+
+
+def _readable(accord: Accord, partnership: str) -> Iterator[Recorded]:
+    # An altered log is exported, too, so that a verifier finds what is wrong with it.
+    size = size_of(accord.history, partnership)
+    for index, body, _ in accord.history.entries(partnership, 0, size):
+        with suppress(*_UNREADABLE):
+            yield codec.decode(body, index=index)
 
 
 def _names(event: Event) -> tuple[str, ...]:

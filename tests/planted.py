@@ -1,0 +1,144 @@
+"""Lives in which both parties keep facts to themselves, each with a marker in every text.
+
+A marker is a word, or a number, that is nowhere else. Who must not see a fact finds its marker
+nowhere: in no answer, topic, bundle, error or log.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from decimal import Decimal
+from random import Random
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+
+from domain.examples import Step, changed
+from domain.execution import HoldKickoff
+from domain.exploration import ChoosePartner, DeclineCandidate
+from domain.formation import DeclareBestAlternative, DeclareNonNegotiable
+from domain.kernel import Command
+from domain.reported_figure import ReportedFigure, ReportMetric
+from tests.infra.messages import message
+from tests.life import LIFE, OURS, THEIRS, example
+
+PARTNERSHIP: Final = "growthos-brightpath"
+PARTIES: Final = (OURS, THEIRS)
+
+WORDS: Final = {OURS: "quillback", THEIRS: "razorbill"}
+"""The word in all that a party keeps to itself."""
+
+NUMBERS: Final = {OURS: "7351927", THEIRS: "8642951"}
+"""A figure that a party does not share."""
+
+C = TypeVar("C", bound=Command)
+
+
+def markers(party: str) -> tuple[bytes, ...]:
+    """Return the markers of what a party keeps to itself."""
+    return WORDS[party].encode(), NUMBERS[party].encode()
+
+
+def found(party: str, text: bytes) -> list[bytes]:
+    """Return the markers of a party in a text."""
+    lower = text.lower()
+    return [each for each in markers(party) if each in lower]
+
+
+def marked(command: C, party: str) -> C:
+    """Return a command with the party's marker in each of its texts and names."""
+    for name, value in command:
+        if isinstance(value, str):
+            # A field whose values are listed takes no other word.
+            with suppress(ValidationError):
+                command = changed(command, **{name: WORDS[party]})
+    return command
+
+
+def private(party: str) -> list[Command]:
+    """Return a declaration of each kind that a party keeps to itself (C7)."""
+    return [
+        marked(example(DeclareBestAlternative), party),
+        marked(example(DeclareNonNegotiable), party),
+    ]
+
+
+def rival() -> Iterator[Command]:
+    """Yield what is recorded of a candidate that is not chosen: all that is of the chosen one."""
+    before = LIFE[: LIFE.index(_step(ChoosePartner))]
+    for step in before:
+        if getattr(step.command, "candidate", None) == THEIRS:
+            yield marked(step.command, OURS)
+    yield _figure(OURS, "followers", "2025-09", segment=WORDS[OURS])
+    yield marked(example(DeclineCandidate), OURS)
+
+
+def unshared(party: str) -> ReportMetric:
+    """Return a figure that the data-sharing protocol of the life does not give."""
+    return _figure(party, "followers", "2026-01", segment=WORDS[party])
+
+
+def _figure(party: str, metric: str, period: str, segment: str) -> ReportMetric:
+    figure = ReportedFigure(unit="count", value=Decimal(NUMBERS[party]))
+    return ReportMetric(
+        metric=metric, period=period, tool=WORDS[party], segment=segment, figure=figure
+    )
+
+
+def small(party: str) -> ReportMetric:
+    """Return a figure with a count that the protocol does not give: three of seven (C14)."""
+    figure = ReportedFigure(unit="percent", numerator=Decimal(3), denominator=Decimal(7))
+    return ReportMetric(metric="demo_to_paid", period="2026-01", tool="crm", figure=figure)
+
+
+def _step(kind: type[Command]) -> Step:
+    return next(each for each in LIFE if isinstance(each.command, kind))
+
+
+def life(random: Random | None = None) -> list[bytes]:
+    """Return the messages of a life with private facts of both parties.
+
+    `random` says where they are, and where the life ends, after the kickoff.
+    """
+    random = random or Random(1)  # noqa: S311 - repeatable
+    chosen, kickoff = (LIFE.index(_step(each)) for each in (ChoosePartner, HoldKickoff))
+    end = random.randrange(kickoff + 20, len(LIFE) + 1)
+    sent = [
+        (place, message(f"step-{place:03}", step.command, party=step.party, at=step.at))
+        for place, step in enumerate(LIFE[:end])
+    ]
+    for number, (place, party, command) in enumerate(_planted(random, chosen, kickoff, end)):
+        sent.append((place, kept(party, command, number, LIFE[place].at)))
+    for party in PARTIES:
+        step = message(f"small-{party}", small(party), party=party, at=LIFE[end - 1].at)
+        sent.append((end - 1, step))
+    return [each for _, each in sorted(sent, key=lambda pair: pair[0])]
+
+
+def _planted(
+    random: Random, chosen: int, kickoff: int, end: int
+) -> Iterator[tuple[int, str, Command]]:
+    """Yield each private fact after a place in the life: the place, the party and the command."""
+    scored = chosen - 8
+    about_rival = list(rival())
+    places = sorted(random.randrange(scored, chosen) for _ in about_rival)
+    for place, command in zip(places, about_rival, strict=True):
+        yield place, OURS, command
+    for party in PARTIES:
+        for command in private(party):
+            yield random.randrange(chosen + 1, kickoff), party, command
+        yield end - 1, party, unshared(party)
+
+
+def kept(party: str, command: Command, number: int, at: str) -> bytes:
+    """Return the message of a fact that a party keeps to itself, with its marker all around."""
+    word = WORDS[party]
+    return message(
+        f"{word}-{number}",
+        command,
+        party=party,
+        at=at,
+        source=f"//{word}.example",
+        actor=f"{word}@{party}.example",
+        correlationid=word,
+        causationid=word,
+    )
