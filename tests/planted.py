@@ -84,10 +84,13 @@ def _figure(party: str, metric: str, period: str, segment: str) -> ReportMetric:
     )
 
 
-def small(party: str) -> ReportMetric:
-    """Return a figure with a count that the protocol does not give: three of seven (C14)."""
-    figure = ReportedFigure(unit="percent", numerator=Decimal(3), denominator=Decimal(7))
-    return ReportMetric(metric="demo_to_paid", period="2026-01", tool="crm", figure=figure)
+SMALL: Final = ReportMetric(
+    metric="demo_to_paid",
+    period="2026-01",
+    tool="crm",
+    figure=ReportedFigure(unit="percent", numerator=Decimal(3), denominator=Decimal(7)),
+)
+"""A figure with a count that the protocol does not give: three of seven (C14)."""
 
 
 def _step(kind: type[Command]) -> Step:
@@ -109,7 +112,7 @@ def life(random: Random | None = None) -> list[bytes]:
     for number, (place, party, command) in enumerate(_planted(random, chosen, kickoff, end)):
         sent.append((place, kept(party, command, number, LIFE[place].at)))
     for party in PARTIES:
-        step = message(f"small-{party}", small(party), party=party, at=LIFE[end - 1].at)
+        step = message(f"small-{party}", SMALL, party=party, at=LIFE[end - 1].at)
         sent.append((end - 1, step))
     return [each for _, each in sorted(sent, key=lambda pair: pair[0])]
 

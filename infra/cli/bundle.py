@@ -42,7 +42,7 @@ def bundle(
         typer.Option(
             "--for",
             metavar="PARTY",
-            help="Include what this party sees; without it, only what both parties see is included.",
+            help="Include what this party sees; without it, only what both see is included.",
         ),
     ] = None,
     statement: Annotated[

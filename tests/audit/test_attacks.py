@@ -205,7 +205,7 @@ def test_two_partnerships_events_that_were_swapped_are_found(world: World) -> No
     with world.opened() as (accord, _):
         accord.service.handle(list(messages(FEEDS[2])))
     one = f"(SELECT position FROM events WHERE partnership = '{CONSULTING}' AND idx = {index})"
-    other = "(SELECT position FROM events WHERE partnership = 'aurora-series' AND idx = 7)"
+    other = "(SELECT position FROM events WHERE partnership = 'aurora-series' AND idx = 0)"
     world.sql(
         f"CREATE TEMP TABLE swapped AS SELECT body, leaf FROM events WHERE position = {one}",
         f"UPDATE events SET (body, leaf) = (SELECT body, leaf FROM events WHERE position = {other})"
