@@ -323,4 +323,4 @@ def _signer(settings: Settings) -> tuple[Signer | None, NoKey | None]:
 
 def _policy(settings: Settings) -> Policy:
     """Return the witnesses. Raises `NoPolicy` for a file without a policy."""
-    return Policy.read(settings.policy.read_text()) if settings.policy else ALONE
+    return Policy.load(settings.policy) if settings.policy else ALONE

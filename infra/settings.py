@@ -399,8 +399,7 @@ class Settings(BaseModel):
             "ACCORD_POLICY",
             _PATH,
             "the witnesses of checkpoints and their addresses "
-            "([format](../infra/evidence/verifiers/FORMAT.md), section 7; the address follows the "
-            "witness's key)",
+            "(a [C2SP tlog-policy](../infra/evidence/verifiers/FORMAT.md#7-policy-and-pins))",
         ),
     ] = None
 

@@ -67,6 +67,11 @@ class Bundle:
         return SIGNED if self.signed else UNSIGNED
 
     @property
+    def pins(self) -> Path:
+        """The keys of parties that its reader pins."""
+        return self.path.with_name("pins.txt")
+
+    @property
     def store(self) -> Path:
         """The store that it was handed out of."""
         return self.path.with_name("accord.db")
@@ -85,7 +90,8 @@ def made(folder: Path, size: int, *, signing: bool) -> Bundle:
         path = folder / "bundle.zip"
         export(accord, notary, PARTNERSHIP, BundleRequest("auditor", "To be verified."), path)
         policy = folder / "policy.txt"
-        policy.write_text(notary.policy_of(PARTNERSHIP) + "".join(_pins() if signing else ()))
+        policy.write_text(notary.policy_of(PARTNERSHIP))
+        (folder / "pins.txt").write_text("".join(_pins() if signing else ()))
     with ZipFile(path) as archive:
         for name in _VERIFIERS:
             (folder / name).write_bytes(archive.read(f"data/{name}"))
@@ -149,7 +155,7 @@ def _verified(name: str, bundle: Bundle) -> Took:
     verifier = [*_VERIFIERS[name], str(bundle.path.with_name(name))]
     start, before = perf_counter(), _children()
     done = subprocess.run(  # noqa: S603 - a verifier of ours
-        [*verifier, bundle.path, "--policy", bundle.policy, "--json"],
+        [*verifier, bundle.path, "--policy", bundle.policy, "--pins", bundle.pins, "--json"],
         capture_output=True,
         check=False,
     )

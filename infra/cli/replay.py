@@ -19,6 +19,10 @@ def replay(
         Path | None,
         typer.Option("--policy", metavar="FILE", help="The keys that you trust (docs/auditor.md)."),
     ] = None,
+    pins: Annotated[
+        Path | None,
+        typer.Option("--pins", metavar="FILE", help="The parties' keys that you expect."),
+    ] = None,
     seen: Annotated[
         list[Path] | None,
         typer.Option(
@@ -48,6 +52,7 @@ def replay(
         found = replay.replay(
             bundle,
             policy=policy,
+            pins=pins,
             seen=seen or (),
             receipts=receipt or (),
             not_before=not_before,

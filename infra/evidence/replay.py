@@ -121,10 +121,11 @@ class Replay(Result):
         return all(each.outcome is not Outcome.NOT_COMPUTED for each in self.statements)
 
 
-def replay(
+def replay(  # noqa: PLR0913 - whatever its reader brings
     path: Path,
     *,
     policy: Path | None = None,
+    pins: Path | None = None,
     seen: Sequence[Path] = (),
     receipts: Sequence[Path] = (),
     not_before: str | None = None,
@@ -135,7 +136,7 @@ def replay(
     `CannotReplay` for an event that this release cannot read or fold.
     """
     found: Any = verify.verify(
-        path, policy=policy, seen=seen, receipts=receipts, not_before=not_before
+        path, policy=policy, pins=pins, seen=seen, receipts=receipts, not_before=not_before
     )
     record = Record(**{name: found[name] for name in Record.model_fields})
     about, log = {}, BundleLog()

@@ -1,18 +1,15 @@
-"""A policy: the keys that a verifier trusts, and the cosignatures that it requires.
+"""A policy: the logs and witnesses that a reader trusts, and the cosignatures that it requires.
 
-The text has the form of section 7 of the bundle's format: a C2SP `tlog-policy` with two more kinds
-of lines, for the parties' keys and the hashes of verifiers. An operator's own policy can leave out
-the log, so that it applies to all its partnerships, and can have the address of a witness after its
-key: ``witness <name> <verifier key> <url>``.
+The text is a C2SP `tlog-policy`. An operator's own policy can leave out the log, so that it applies
+to all its partnerships; the URL of a witness is its submission prefix.
 """
 
 import re
-from base64 import b64encode
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
-from infra.tlog import keys
 from infra.tlog.keys import NoKey
 from infra.tlog.notes import Kind, Malformed, Note, Verifier
 
@@ -20,17 +17,29 @@ NONE = "none"
 """The quorum that requires no cosignature; a reserved word."""
 
 _FORMS = {
-    "log": "log <verifier key>",
-    "witness": "witness <word> <verifier key> [<url>]",
-    "group": "group <word> <all|any|number> <word>...",
-    "quorum": f"quorum <word>|{NONE}",
-    "party": "party <party> <key in base64>",
-    "verifier": "verifier <sha256 in hex> <file name>",
+    "log": "log <verifier key> [<url>]",
+    "witness": "witness <name> <verifier key> [<url>]",
+    "group": "group <name> <all|any|number> <name>...",
+    "quorum": f"quorum <name>|{NONE}",
 }
+
+_BLANKS = " \t"
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class NoPolicy(ValueError):
     """A text that is not a policy: the line, what is wrong there, and a hint."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLog:
+    """A log that is trusted, and its address if known."""
+
+    verifier: Verifier
+    url: str | None = None
+
+    def __str__(self) -> str:
+        return " ".join(["log", str(self.verifier), *filter(None, [self.url])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +70,27 @@ class Group:
 class Policy:
     """The trusted keys; the quorum is the name of a witness or group, or `NONE`."""
 
-    log: Verifier | None = None
+    logs: tuple[PolicyLog, ...] = ()
     witnesses: tuple[PolicyWitness, ...] = ()
     groups: tuple[Group, ...] = ()
     quorum: str = NONE
-    parties: Mapping[str, bytes] = field(default_factory=dict)
-    """The first public key of each party."""
-    verifiers: Mapping[str, str] = field(default_factory=dict)
-    """The SHA-256 (hex) of each verifier, by its file's name."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the policy in a file. Raises `NoPolicy` and `OSError`."""
+        # To C2SP names and comments are octets, which need not be UTF-8; these are shown as \\xff.
+        return cls.read(path.read_bytes().decode(errors="backslashreplace"))
 
     @classmethod
     def read(cls, text: str) -> Self:
         """Read a policy. Raises `NoPolicy` with the number of the line."""
         policy = cls(quorum="")
         for number, line in enumerate(text.split("\n"), 1):
-            content = line.partition("#")[0].rstrip()
+            content = line.strip(_BLANKS)
             try:
-                policy = policy._with(content) if content else policy
+                _plain(line)
+                if content and not content.startswith("#"):
+                    policy = policy._with(content)
             except (NoPolicy, NoKey, Malformed) as error:
                 raise NoPolicy(f"Line {number} of the policy: {error}") from None
         if not policy.quorum:
@@ -88,17 +101,13 @@ class Policy:
         return policy
 
     def __str__(self) -> str:
-        log = [] if self.log is None else [f"log {self.log}"]
-        parties = (
-            f"party {party} {b64encode(key).decode()}" for party, key in self.parties.items()
-        )
-        verifiers = (f"verifier {hashed} {name}" for name, hashed in self.verifiers.items())
-        lines = [*log, *map(str, self.witnesses), *map(str, self.groups), f"quorum {self.quorum}"]
-        return "".join(f"{line}\n" for line in (*lines, *parties, *verifiers))
+        lines = map(str, (*self.logs, *self.witnesses, *self.groups))
+        return "".join(f"{line}\n" for line in (*lines, f"quorum {self.quorum}"))
 
     def bundled(self, log: Verifier) -> Self:
         """Return it as a bundle of this log proposes it, without addresses."""
-        return replace(self.without([each.word for each in self.witnesses]), log=log)
+        own = self.without([each.word for each in self.witnesses])
+        return replace(own, logs=(PolicyLog(log),))
 
     def without(self, words: Container[str]) -> Self:
         """Return it without the addresses of these witnesses; their cosignatures still count."""
@@ -125,29 +134,26 @@ class Policy:
     # --- reading, line by line ---
 
     def _with(self, line: str) -> Self:
-        words = line.split(" ")
-        match words if "" not in words else words[:1]:
+        words = re.split(f"[{_BLANKS}]+", line)
+        match words:
             case [kind, *_] if kind not in _FORMS:
                 raise NoPolicy(f"{kind!r} cannot begin a line; write {', '.join(_FORMS)}.")
-            case ["log", key]:
-                return self._with_log(key)
+            case ["log", key, *url] if len(url) <= 1:
+                return self._with_log(key, *url)
             case ["witness", word, key, *url] if len(url) <= 1:
                 return self._with_witness(word, key, *url)
             case ["group", word, least, *members] if members:
                 return self._with_group(word, least, members)
             case ["quorum", word]:
                 return self._with_quorum(word)
-            case ["party", party, key]:
-                return self._with_party(party, key)
-            case ["verifier", hashed, name]:
-                return self._with_verifier(hashed, name)
             case _:
-                raise NoPolicy(f"Write it with single spaces: {_FORMS[words[0]]}.")
+                raise NoPolicy(f"Write it so: {_FORMS[words[0]]}.")
 
-    def _with_log(self, key: str) -> Self:
-        if self.log is not None:
-            raise NoPolicy("There is a log line above already. Remove one.")
-        return replace(self, log=_key(key, Kind.NOTE))
+    def _with_log(self, key: str, url: str | None = None) -> Self:
+        verifier = _key(key, Kind.NOTE)
+        if any(each.verifier.public == verifier.public for each in self.logs):
+            raise NoPolicy("Another log above has the same key. Remove one.")
+        return replace(self, logs=(*self.logs, PolicyLog(verifier, url)))
 
     def _with_witness(self, word: str, key: str, url: str | None = None) -> Self:
         verifier = _key(key, Kind.COSIGNATURE)
@@ -177,18 +183,6 @@ class Policy:
             self._named(word)
         return replace(self, quorum=word)
 
-    def _with_party(self, party: str, key: str) -> Self:
-        if party in self.parties:
-            raise NoPolicy(f"{party} has a key above already. List only its first key.")
-        return replace(self, parties={**self.parties, party: keys.read_public(key)})
-
-    def _with_verifier(self, hashed: str, name: str) -> Self:
-        if not re.fullmatch("[0-9a-f]{64}", hashed):
-            raise NoPolicy(f"{hashed!r} is not a SHA-256 hash in hex; see sha256sum {name}.")
-        if name in self.verifiers:
-            raise NoPolicy(f"{name} has a hash above already. Remove one.")
-        return replace(self, verifiers={**self.verifiers, name: hashed})
-
     def _words(self) -> set[str]:
         return {each.word for each in self.witnesses} | {each.word for each in self.groups}
 
@@ -199,6 +193,11 @@ class Policy:
     def _named(self, word: str) -> None:
         if word not in self._words():
             raise NoPolicy(f"{word!r} is not defined above; define it first.")
+
+
+def _plain(line: str) -> None:
+    if _CONTROL.search(line):
+        raise NoPolicy("It has a control character; write spaces and tabs only.")
 
 
 def _key(text: str, kind: Kind) -> Verifier:

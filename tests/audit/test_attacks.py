@@ -26,7 +26,7 @@ from infra.evidence.bundle import BundleRequest, export
 from infra.store.history import Kept, Writes
 from infra.tlog import dsse
 from infra.tlog.keys import Signer
-from infra.tlog.notes import Checkpoint, Note
+from infra.tlog.notes import Checkpoint, Kind, Note, Verifier
 from tests.audit import world as made
 from tests.audit.world import (
     CONSULTING,
@@ -82,18 +82,24 @@ def found_live(world: World) -> str | None:
         return difference.key if difference else None
 
 
+def key_line(party: str, name: str | None = None) -> str:
+    """Return the line of pins for a party's key."""
+    return f"party {name or party} {b64encode(SIGNERS[party].public).decode()}"
+
+
 # --- as it should be -----------------------------------------------------------------------------
 
 
 def test_what_nobody_touched_is_verified_with_everything_pinned(whole: World) -> None:
-    pins = [f"party {each} {b64encode(SIGNERS[each].public).decode()}" for each in PARTIES]
+    pins = [key_line(each) for each in PARTIES]
     for name in ("verify.py", "verify.mjs"):
         digest = sha256((made.VERIFIERS / name).read_bytes()).hexdigest()
         pins.append(f"verifier {digest} {name}")
     seen = whole.folder / "seen"
     seen.write_text(str(whole.shown[2]))
     bundle = whole.bundle(statement="2026-Q2", alert=f"referral-minimum@1/{CONSULTING}/2026-Q1")
-    assert verdict(bundle, whole.policy(more=pins), "--seen", seen) == VERIFIED
+    given = ("--pins", whole.pinned(*pins), "--seen", seen)
+    assert verdict(bundle, whole.policy(), *given) == VERIFIED
     assert found_live(whole) is None
 
 
@@ -494,9 +500,29 @@ def test_a_bundle_with_a_verifier_that_lies_is_found_by_one_of_ones_own(world: W
 
     lying = rewritten(world.bundle(), change)
     digest = sha256((made.VERIFIERS / "verify.py").read_bytes()).hexdigest()
-    pinned = world.policy(quorum="none", more=[f"verifier {digest} verify.py"])
+    pins = world.pinned(f"verifier {digest} verify.py")
     assert verdict(lying, alone(world)) == VERIFIED
-    assert verdict(lying, pinned) == fault("verifier")
+    assert verdict(lying, alone(world), "--pins", pins) == fault("verifier")
+
+
+def test_a_pinned_key_that_the_log_does_not_know_is_a_fault(world: World) -> None:
+    bundle = world.bundle()
+    pins = world.pinned(*map(key_line, PARTIES))
+    assert verdict(bundle, alone(world), "--pins", pins) == VERIFIED
+    stranger = world.pinned(*map(key_line, PARTIES), key_line(PARTIES[0], "stranger"))
+    assert verdict(bundle, alone(world), "--pins", stranger) == fault("key-unknown")
+
+
+def test_one_policy_names_several_logs_and_a_bundle_is_of_one_of_them(world: World) -> None:
+    bundle = world.bundle()
+    other = Verifier("elsewhere.example/acme", Kind.NOTE, SIGNERS[PARTIES[0]].public)
+    line = f"log {other} https://elsewhere.example\n"
+    for policy in (line + alone(world), alone(world) + line):
+        assert verdict(bundle, policy.replace(" ", "\t ")) == VERIFIED
+    assert verdict(bundle, f"{line}quorum none\n") == fault("identity")
+    namesake = Verifier(world.log.name, Kind.NOTE, SIGNERS[PARTIES[0]].public)
+    assert verdict(bundle, f"log {namesake}\n{alone(world)}") == VERIFIED
+    assert verdict(bundle, f"log {namesake}\nquorum none\n")[1] == "checkpoint-signature"
 
 
 def test_a_dropped_command_is_proved_by_its_receipt(world: World) -> None:

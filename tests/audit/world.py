@@ -224,10 +224,15 @@ class World:
             export(accord, notary, CONSULTING, BundleRequest("sam", "A dispute.", **asked), path)
         return path
 
-    def policy(self, *, quorum: str = "w", more: Sequence[str] = ()) -> str:
-        """Return what a party pins, who trusts nobody but the witness and itself."""
-        lines = [f"log {self.log}", f"witness w {WITNESSED}", f"quorum {quorum}"]
-        return "\n".join([*lines, *more]) + "\n"
+    def policy(self, *, quorum: str = "w") -> str:
+        """Return the policy of a party who trusts nobody but the witness."""
+        return f"log {self.log}\nwitness w {WITNESSED}\nquorum {quorum}\n"
+
+    def pinned(self, *lines: str) -> Path:
+        """Return a file of pins, to be given with `--pins`."""
+        path = self.folder / "pins"
+        path.write_text("".join(f"{each}\n" for each in lines))
+        return path
 
 
 @contextmanager

@@ -6,7 +6,7 @@
  * sections named below are that page's. The operator who made the bundle is not trusted: this
  * checks the record against the policy of whoever runs it, and says nothing of what it means.
  *
- *     node verify.mjs FILE.zip [--policy FILE] [--seen FILE]... [--receipt FILE]...
+ *     node verify.mjs FILE.zip [--policy FILE] [--pins FILE] [--seen FILE]... [--receipt FILE]...
  *                              [--not-before MOMENT] [--json]
  *
  * Exit code 0: verified. 3: a fault. 2: called wrongly, or the user's own files cannot be read.
@@ -885,53 +885,72 @@ function isVerifierKey({ name, id, bytes, key }, type) {
 }
 
 // ---------------------------------------------------------------------------------------------
-// The policy (section 7)
+// Policy and pins (section 7)
 // ---------------------------------------------------------------------------------------------
+
+/** The words of each line that has some; of octets, as names need not be UTF-8. */
+function readLines(bytes) {
+  const text = bytes.toString('latin1');
+  refuseUnless(!/[\x00-\x08\x0b-\x1f\x7f]/.test(text), 'It has a control character.');
+  const lines = text.split('\n').map((line) => line.replace(/^[ \t]+|[ \t]+$/g, ''));
+  const stated = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  return stated.map((line) => line.split(/[ \t]+/));
+}
+
+function utf8Word(word) {
+  const bytes = Buffer.from(word, 'latin1');
+  refuseUnless(isUtf8(bytes), 'A key or a name is not UTF-8.');
+  return bytes.toString('utf8');
+}
 
 /** Reads a policy, and refuses what it does not understand: half a policy protects nobody. */
 class Policy {
-  constructor(text) {
-    this.log = null;
+  constructor(bytes) {
+    this.logs = [];
     this.quorum = null;
     this.witnesses = new Map();
     this.wordOf = new Map();
     this.groups = new Map();
     this.members = new Set();
-    this.parties = new Map();
-    this.verifiers = [];
-    for (const line of text.split('\n')) this.readLine(line);
-    refuseUnless(this.log !== null, 'The policy names no log.');
+    for (const words of readLines(bytes)) this.readLine(words);
+    refuseUnless(this.logs.length > 0, 'The policy names no log.');
     refuseUnless(this.quorum !== null, 'The policy names no quorum.');
   }
 
-  readLine(line) {
-    const stated = line.replace(/#.*$/s, '').replace(/ +$/, '');
-    if (stated === '') return;
-    const [keyword, ...words] = stated.split(' ');
-    refuseUnless(words.every((word) => word !== ''), 'Words are separated by single spaces.');
+  readLine([keyword, ...words]) {
     const read = {
       log: this.readLog,
       witness: this.readWitness,
       group: this.readGroup,
       quorum: this.readQuorum,
-      party: this.readParty,
-      verifier: this.readVerifier,
     };
     const isKnown = Object.hasOwn(read, keyword);
-    refuseUnless(isKnown, `The policy has an unknown line ${quote(stated)}.`);
+    refuseUnless(isKnown, `The policy has an unknown line ${quote(keyword)}.`);
     read[keyword].call(this, words);
   }
 
-  readLog(words) {
-    refuseUnless(words.length === 1 && this.log === null, 'The policy names one log.');
-    this.log = parseVerifierKey(words[0]);
+  /** A log may have an address, which is passed over. */
+  readLog([text, , ...rest]) {
+    refuseUnless(text !== undefined && rest.length === 0, 'A log has a key.');
+    const log = parseVerifierKey(utf8Word(text));
+    refuseUnless(isVerifierKey(log, TYPE_ED25519), 'The key of a log is no key.');
+    const isNew = this.logs.every(({ key }) => !key.equals(log.key));
+    refuseUnless(isNew, 'Two logs have one key.');
+    this.logs.push(log);
+  }
+
+  /** The log's key of an origin; of several, the one that signed a note. */
+  logOf(origin, note = null) {
+    const own = this.logs.filter(({ name }) => name === origin);
+    const signer = own.find((log) => note !== null && hasRightSignature(note, log));
+    return signer ?? own[0];
   }
 
   /** A witness may have an address, which is passed over. */
   readWitness([word, text, , ...rest]) {
     refuseUnless(text !== undefined && rest.length === 0, 'A witness has a word and a key.');
     this.checkNewWord(word);
-    const witness = parseVerifierKey(text);
+    const witness = parseVerifierKey(utf8Word(text));
     refuseUnless(isVerifierKey(witness, TYPE_COSIGNATURE), `The key of ${quote(word)} is no key.`);
     // Under two words, one witness would count twice.
     const isNew = [...this.witnesses.values()].every(({ name, id, key }) => {
@@ -961,18 +980,6 @@ class Policy {
     refuseUnless(isKnown && rest.length === 0, 'The quorum is a word named above, or none.');
     refuseUnless(this.quorum === null, 'The policy names one quorum.');
     this.quorum = word;
-  }
-
-  readParty([party, key, ...rest]) {
-    refuseUnless(isHash(key) && rest.length === 0, 'A party has a name and a key.');
-    refuseUnless(!this.parties.has(party), `The party ${quote(party)} stands twice.`);
-    this.parties.set(party, key);
-  }
-
-  readVerifier([hash, name, ...rest]) {
-    const isForm = isHex64(hash) && name !== undefined && rest.length === 0;
-    refuseUnless(isForm, 'A verifier has a hash and a file name.');
-    this.verifiers.push({ hash, name });
   }
 
   isWord(word) {
@@ -1005,25 +1012,39 @@ class Policy {
   }
 }
 
-const readPolicy = (bytes) => new Policy(utf8(bytes));
+/** The keys and verifiers that a user expects. */
+class Pins {
+  constructor(bytes) {
+    this.parties = new Map();
+    this.verifiers = [];
+    for (const words of readLines(bytes)) this.readLine(words.map(utf8Word));
+  }
+
+  readLine([keyword, word, value, ...rest]) {
+    const isParty = keyword === 'party' && isHash(value) && !this.parties.has(word);
+    const isVerifier = keyword === 'verifier' && isHex64(word) && value !== undefined;
+    const isKnown = (isParty || isVerifier) && rest.length === 0;
+    refuseUnless(isKnown, `The pins have an unknown line ${quote(keyword)}.`);
+    if (isParty) this.parties.set(word, value);
+    else this.verifiers.push({ hash: word, name: value });
+  }
+}
 
 /** Section 12, step 3, and what the user gave: only the operator's key makes it understood. */
-function checkPolicy(run) {
-  const { bundle, files } = run;
+function checkIdentity(run) {
+  const { bundle, files, pins } = run;
   if (run.policy === null) {
     run.policy = within('identity', null, () => readBundledPolicy(files.get('data/policy.txt')));
   }
-  const { log, verifiers } = run.policy;
-  faultUnless(bundle.origin === log.name, 'identity', null, 'The policy names another log.');
-  const isKey = isVerifierKey(log, TYPE_ED25519);
-  faultUnless(isKey, 'identity', null, "The policy's log is no key of type 0x01 that is admitted.");
-  for (const { hash, name } of verifiers) {
+  const isNamed = run.policy.logOf(bundle.origin) !== undefined;
+  faultUnless(isNamed, 'identity', null, 'The policy names another log.');
+  for (const { hash, name } of pins.verifiers) {
     const file = files.get(`data/${name}`);
     const isRight = file !== undefined && sha256Hex(file) === hash;
-    faultUnless(isRight, 'verifier', null, `${quote(name)} is not the verifier of the policy.`);
+    faultUnless(isRight, 'verifier', null, `${quote(name)} is not the verifier that is pinned.`);
   }
   run.checked.push('identity: the origin is that of the policy');
-  if (verifiers.length > 0) run.checked.push('verifiers: as the policy says');
+  if (pins.verifiers.length > 0) run.checked.push('verifiers: as they are pinned');
   readUserEvidence(run);
 }
 
@@ -1032,17 +1053,18 @@ const LONGEST_POLICY = 64 * 1024;
 
 function readBundledPolicy(bytes) {
   refuseUnless(bytes.length <= LONGEST_POLICY, 'The policy is too long.');
-  return readPolicy(bytes);
+  return new Policy(bytes);
 }
 
 /** Checkpoints seen before (section 7) and receipts (section 11). */
 function readUserEvidence(run) {
-  const { log } = run.policy;
+  const { origin } = run.bundle;
   const signed = (kind, parse) => (bytes, at) => {
     return withinUserFile(`${kind} ${at + 1}`, () => {
       const note = parse(utf8(bytes));
-      refuseUnless(note.origin === log.name, 'It is of another log.');
-      refuseUnless(hasRightSignature(note, log), 'It has no right signature of the operator.');
+      refuseUnless(note.origin === origin, 'It is of another log.');
+      const isSigned = hasRightSignature(note, run.policy.logOf(origin, note));
+      refuseUnless(isSigned, 'It has no right signature of the operator.');
       return note;
     });
   };
@@ -1344,7 +1366,7 @@ function checkCheckpoint(run, line) {
 function checkSignatures(run, checkpoint) {
   const { policy } = run;
   const code = 'checkpoint-signature';
-  const isSigned = hasRightSignature(checkpoint, policy.log);
+  const isSigned = hasRightSignature(checkpoint, policy.logOf(checkpoint.origin, checkpoint));
   faultUnless(isSigned, code, checkpoint.size, 'The signature of the operator is wrong.');
   checkpoint.cosigners = policy.cosigners(checkpoint);
   const isRight = checkpoint.cosigners !== null;
@@ -1419,9 +1441,9 @@ const KEY_EVENTS = new Set(['KeyRegistered', 'KeyRotated', 'KeyRevoked']);
 
 /** The keys of the parties, as the events before the one at hand made them. */
 class Keyring {
-  constructor({ bundle, policy }) {
+  constructor({ bundle, pins }) {
     this.partnership = bundle.partnership;
-    this.pinned = policy.parties;
+    this.pinned = pins.parties;
     /** Every key by its id. */
     this.keys = new Map();
     /** Where each party registered its first key. */
@@ -1440,7 +1462,7 @@ class Keyring {
     this.checkPossession(index, party, key, data.proof);
     if (type === 'KeyRotated') this.end(index, party, data.replaces);
     const isPinned = this.since.has(party) || (this.pinned.get(party) ?? data.key) === data.key;
-    faultUnless(isPinned, 'key-unknown', index, 'The policy pins another first key.');
+    faultUnless(isPinned, 'key-unknown', index, 'Another first key is pinned.');
     const keyid = sha256Hex(key).slice(0, 16);
     faultUnless(!this.keys.has(keyid), 'key-unknown', index, 'The key stands in the log already.');
     this.keys.set(keyid, { party, key: data.key, keyid, since: index, until: null });
@@ -1514,9 +1536,14 @@ function checkCommands(run) {
   }
   run.checked.push(`keys: ${run.keyring.keys.size}`, `signed commands: ${checker.verified}`);
   if (checker.erased > 0) notChecked.push(`${checker.erased} events whose command was erased`);
-  const unpinned = [...run.keyring.since.keys()].filter((name) => !run.policy.parties.has(name));
+  const [registered, pinned] = [run.keyring.since, run.pins.parties];
+  for (const party of pinned.keys()) {
+    const detail = `The log has no key of ${quote(party)}, whose key is pinned.`;
+    faultUnless(registered.has(party), 'key-unknown', null, detail);
+  }
+  const unpinned = [...registered.keys()].filter((party) => !pinned.has(party));
   if (unpinned.length > 0) {
-    notChecked.push(`the first keys of ${unpinned.length} parties, which the policy does not pin`);
+    notChecked.push(`the first keys of ${unpinned.length} parties, which are not pinned`);
   }
 }
 
@@ -1773,7 +1800,7 @@ function nameTheRest({ notChecked }) {
 const STEPS = [
   ['bag', openContainer],
   ['malformed', readJsonFiles],
-  ['identity', checkPolicy],
+  ['identity', checkIdentity],
   ['event', readEvents],
   ['checkpoint-malformed', checkCheckpoints],
   ['proof', checkProofs],
@@ -1793,17 +1820,18 @@ const NOT_PINNED = "log and quorum were not pinned: the policy is the operator's
 /**
  * Verifies a bundle.
  *
- * `options`: `policy` (bytes of the user's policy, or null), `seen` and `receipts` (arrays of
+ * `options`: `policy` and `pins` (bytes of the user's own, or null), `seen` and `receipts` (arrays of
  * bytes), `notBefore` (a moment as text, or null). Gives the object that `--json` prints; throws
  * where the user's own files are not understood.
  */
 export function verify(buffer, options = {}) {
-  const { policy = null, seen = [], receipts = [], notBefore = null } = options;
+  const { policy = null, pins = null, seen = [], receipts = [], notBefore = null } = options;
   if (notBefore !== null && !isMoment(notBefore)) throw new UserError('--not-before: no moment.');
   const run = {
     zip: Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength),
     options: { seen, receipts, notBefore: moment(notBefore) },
-    policy: policy === null ? null : withinUserFile('policy', () => readPolicy(policy)),
+    policy: policy === null ? null : withinUserFile('policy', () => new Policy(policy)),
+    pins: withinUserFile('pins', () => new Pins(pins ?? Buffer.alloc(0))),
     bundle: null,
     checked: [],
     notChecked: policy === null ? [NOT_PINNED] : [],
@@ -1845,20 +1873,21 @@ function asText({ code, index, detail, checked, not_checked: notChecked }) {
 }
 
 const USAGE =
-  'verify.mjs FILE.zip [--policy FILE] [--seen FILE]... [--receipt FILE]... ' +
+  'verify.mjs FILE.zip [--policy FILE] [--pins FILE] [--seen FILE]... [--receipt FILE]... ' +
   '[--not-before MOMENT] [--json]';
 
 function parseArguments(words) {
-  const found = { files: [], policy: [], seen: [], receipt: [], 'not-before': [], json: false };
+  const found = { files: [], policy: [], pins: [], seen: [], receipt: [], 'not-before': [], json: false };
   for (let at = 0; at < words.length; at += 1) {
-    const option = /^--(policy|seen|receipt|not-before)$/.exec(words[at])?.[1];
+    const option = /^--(policy|pins|seen|receipt|not-before)$/.exec(words[at])?.[1];
     if (words[at] === '--json') found.json = true;
     else if (option === undefined) found.files.push(words[at]);
     else found[option].push(words[(at += 1)]);
   }
-  const given = [found.policy, found['not-before'], found.seen, found.receipt].flat();
+  const given = [found.policy, found.pins, found['not-before'], found.seen, found.receipt].flat();
   const isComplete = !given.includes(undefined) && !found.files.some((word) => /^-/.test(word));
-  const isSingle = found.policy.length <= 1 && found['not-before'].length <= 1;
+  const single = [found.policy, found.pins, found['not-before']];
+  const isSingle = single.every(({ length }) => length <= 1);
   if (!isComplete || !isSingle || found.files.length !== 1) throw new UserError(`usage: ${USAGE}`);
   return found;
 }
@@ -1881,6 +1910,7 @@ function main(words) {
     const found = parseArguments(words);
     const result = verify(readUserFile(found.files[0]), {
       policy: found.policy.length === 0 ? null : readUserFile(found.policy[0]),
+      pins: found.pins.length === 0 ? null : readUserFile(found.pins[0]),
       seen: found.seen.map(readUserFile),
       receipts: found.receipt.map(readUserFile),
       notBefore: found['not-before'][0] ?? null,

@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - it is run and copied as a file, so it belongs to no package.
 """Verify an Accord evidence bundle offline, with nothing but Python 3.11 or later.
 
-    python verify.py FILE.zip [--policy FILE] [--seen FILE]... [--receipt FILE]...
+    python verify.py FILE.zip [--policy FILE] [--pins FILE] [--seen FILE]... [--receipt FILE]...
                      [--not-before MOMENT] [--json]
 
 It follows `FORMAT.md`, which travels in every bundle as `data/FORMAT.md`; "section"
@@ -694,19 +694,17 @@ def cosignature_right(note: Note, signature: Signature, key: VerifierKey) -> boo
     return ed25519_verify(key.public, signed.encode(), signature.body[8:])
 
 
-# --- Section 7: the policy -------------------------------------------------------------------
+# --- Section 7: policy and pins --------------------------------------------------------------
 
 
 @dataclass
 class Policy:
-    """Whom a user trusts (section 7)."""
+    """Whom a user trusts for the log (section 7)."""
 
     logs: list[VerifierKey] = field(default_factory=list)
     quorums: list[str] = field(default_factory=list)
     witnesses: dict[str, VerifierKey] = field(default_factory=dict)
     groups: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
-    parties: dict[str, str] = field(default_factory=dict)
-    verifiers: list[tuple[str, str]] = field(default_factory=list)
     cosigners: dict[tuple[str, bytes], VerifierKey] = field(default_factory=dict)
     named: set[bytes | str] = field(default_factory=set)  # witnesses' keys, and groups' members
 
@@ -721,26 +719,35 @@ class Policy:
     def read(self, words: list[str]) -> None:
         """Take one line; ValueError if it is no line of a policy."""
         match words:
-            case ["log", key]:
-                self.logs.append(parse_key(key))
+            case ["log", key] | ["log", key, _]:
+                self._read_log(_key_of(key))
             case ["witness", word, key] | ["witness", word, key, _]:
-                self._read_witness(word, parse_key(key))
+                self._read_witness(word, _key_of(key))
             case ["group", word, needed, *members]:
                 self._read_group(word, needed, members)
             case ["quorum", word] if word == "none" or self._knows(word):
                 self.quorums.append(word)
-            case ["party", party, key] if party not in self.parties and unbase64(key, HASH_SIZE):
-                self.parties[party] = key
-            case ["verifier", digest, name] if _HEX(digest) and name:
-                self.verifiers.append((digest, name))
             case _:
                 raise ValueError(f"not a line of a policy: {' '.join(words)[:80]}")
+
+    def of(self, origin: str, signed: Note | None = None) -> VerifierKey | None:
+        """The log's key of an origin; of several, the one that signed a note."""
+        own = [key for key in self.logs if key.name == origin]
+        right = [key for key in own if signed is not None and signed_by(signed, key)]
+        return next(iter(right or own), None)
 
     def _knows(self, word: str) -> bool:
         return word in self.witnesses or word in self.groups
 
+    def _read_log(self, key: VerifierKey) -> None:
+        if key.type != TYPE_SIGNATURE or not admitted(key.public):
+            raise ValueError("a log has a key of type 0x01 that is admitted")
+        if any(key.public == other.public for other in self.logs):
+            raise ValueError("two logs have one key")
+        self.logs.append(key)
+
     def _read_witness(self, word: str, key: VerifierKey) -> None:
-        if word in {"", "none"} or self._knows(word):
+        if word == "none" or self._knows(word):
             raise ValueError(f"the word {word!r} is taken")
         if key.type != TYPE_COSIGNATURE or len(key.public) != HASH_SIZE:
             raise ValueError("a witness has a key of type 0x04")
@@ -750,7 +757,7 @@ class Policy:
         self.witnesses[word] = self.cosigners[key.name, key.id] = key
 
     def _read_group(self, word: str, needed: str, members: list[str]) -> None:
-        if word in {"", "none"} or self._knows(word):
+        if word == "none" or self._knows(word):
             raise ValueError(f"the word {word!r} is taken")
         if not all(map(self._knows, members)):
             raise ValueError("a group has a member that is not named above")
@@ -766,13 +773,56 @@ class Policy:
 def parse_policy(raw: bytes) -> Policy:
     """A policy (section 7); ValueError if it is none."""
     policy = Policy()
-    for line in raw.decode("utf-8").split("\n"):
-        words = line.partition("#")[0].rstrip(" ")
-        if words:
-            policy.read(words.split(" "))
-    if len(policy.logs) != 1 or len(policy.quorums) != 1:
-        raise ValueError("a policy has exactly one line `log` and one line `quorum`")
+    for words in _lines_of(raw):
+        policy.read(words)
+    if not policy.logs or len(policy.quorums) != 1:
+        raise ValueError("a policy has a line `log`, and exactly one line `quorum`")
     return policy
+
+
+@dataclass
+class Pins:
+    """The keys and verifiers that a user expects (section 7)."""
+
+    parties: dict[str, str] = field(default_factory=dict)
+    verifiers: list[tuple[str, str]] = field(default_factory=list)
+
+
+def parse_pins(raw: bytes) -> Pins:
+    """Pins (section 7); ValueError if they are none."""
+    pins = Pins()
+    for words in _lines_of(raw):
+        match [_utf8(word) for word in words]:
+            case ["party", party, key] if party not in pins.parties and unbase64(key, HASH_SIZE):
+                pins.parties[party] = key
+            case ["verifier", digest, name] if _HEX(digest):
+                pins.verifiers.append((digest, name))
+            case other:
+                raise ValueError(f"not a line of pins: {' '.join(other)[:80]}")
+    return pins
+
+
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]").search
+_BLANKS: Final = re.compile(r"[ \t]+")
+
+
+def _lines_of(raw: bytes) -> Iterator[list[str]]:
+    # To C2SP `tlog-policy` a text is octets, of which names need not be UTF-8.
+    text = raw.decode("latin-1")
+    if _FORBIDDEN(text):
+        raise ValueError("it has a control character")
+    for line in text.split("\n"):
+        content = line.strip(" \t")
+        if content and not content.startswith("#"):
+            yield _BLANKS.split(content)
+
+
+def _utf8(word: str) -> str:
+    return word.encode("latin-1").decode("utf-8")
+
+
+def _key_of(word: str) -> VerifierKey:
+    return parse_key(_utf8(word))
 
 
 # --- Section 1: the container ----------------------------------------------------------------
@@ -1378,12 +1428,13 @@ def check_checkpoints(files: Files, policy: Policy, log: Log, tree: Tree) -> lis
 
 
 def _check_signatures(policy: Policy, point: Checkpoint) -> None:
-    if not signed_by(point.note, policy.logs[0]):
+    key = policy.of(point.origin, point.note)
+    if key is None or not signed_by(point.note, key):
         detail = "a checkpoint has not exactly one right signature of the operator"
         raise Fault("checkpoint-signature", point.size, detail)
     for signature in point.note.signatures:
-        key = policy.cosigners.get((signature.name, signature.id))
-        if key is not None and not cosignature_right(point.note, signature, key):
+        witness = policy.cosigners.get((signature.name, signature.id))
+        if witness is not None and not cosignature_right(point.note, signature, witness):
             raise Fault("checkpoint-signature", point.size, "a cosignature is wrong")
 
 
@@ -1452,9 +1503,9 @@ class PartyKey:
 class Keyring:
     """The keys of all parties, as the events tell of them (section 8)."""
 
-    def __init__(self, files: Files, policy: Policy) -> None:
+    def __init__(self, files: Files, pins: Pins) -> None:
         self._partnership = files.partnership
-        self._pinned = policy.parties
+        self._pinned = pins.parties
         self._keys: dict[tuple[str, str], PartyKey] = {}
         self.known: set[bytes] = set()
         self.first: dict[str, int] = {}
@@ -1473,7 +1524,7 @@ class Keyring:
         if not ed25519_verify(public, claim.encode(), proof):
             raise Fault("key-proof", event.number, "the proof of the key is wrong")
         if event.party not in self.first and self._pinned.get(event.party, text) != text:
-            raise Fault("key-unknown", event.number, "the policy pins another first key")
+            raise Fault("key-unknown", event.number, "another first key is pinned")
         if public in self.known:
             raise Fault("key-unknown", event.number, "the key stands already in the log")
         if event.type == "KeyRotated":
@@ -1508,13 +1559,13 @@ class Keyring:
 class Commands:
     """The checks of section 8 of one event after another, in the order of section 12."""
 
-    def __init__(self, files: Files, policy: Policy, log: Log, tree: Tree) -> None:
+    def __init__(self, files: Files, pins: Pins, log: Log, tree: Tree) -> None:
         self._commands = files.commands
         self._log = log
         self._tree = tree
         self._named_by: dict[str, Event] = {}
         self._nonces: dict[tuple[str, str], str] = {}
-        self.keys = Keyring(files, policy)
+        self.keys = Keyring(files, pins)
         self.erased: set[str] = set()
         self.checked: set[str] = set()
 
@@ -1609,22 +1660,20 @@ class Brought(NamedTuple):
     """The user's own files, as far as they can be read without the bundle."""
 
     policy: Policy | None
+    pins: Pins
     seen: list[Checkpoint]
     receipts: list[Receipt]
     not_before: str | None
 
 
-def check_policy(files: Mapping[str, bytes], origin: str, policy: Policy) -> None:
-    """Check log and verifiers against the policy (section 7)."""
-    key = policy.logs[0]
-    if key.type != TYPE_SIGNATURE or not admitted(key.public):
-        raise Fault("identity", None, "the policy's log has no key that is admitted")
-    if key.name != origin:
+def check_identity(files: Mapping[str, bytes], origin: str, policy: Policy, pins: Pins) -> None:
+    """Check log and verifiers against policy and pins (section 7)."""
+    if policy.of(origin) is None:
         raise Fault("identity", None, "the bundle is of another log than the policy names")
-    for digest, name in policy.verifiers:
+    for digest, name in pins.verifiers:
         content = files.get(f"data/{name}")
         if content is None or hashlib.sha256(content).hexdigest() != digest:
-            raise Fault("verifier", None, f"data/{name} is not the one that the policy names")
+            raise Fault("verifier", None, f"data/{name} is not the one that is pinned")
 
 
 def check_against_user(
@@ -1746,10 +1795,11 @@ def _examine(bundle: Path, brought: Brought, report: Report) -> None:
         report.not_checked.append("whether any of this happened: the bundle says it is simulated")
     report.phase = "identity"
     policy = _policy_of(brought, contents, report)
-    check_policy(contents, files.origin, policy)
+    check_identity(contents, files.origin, policy, brought.pins)
     things: list[Checkpoint | Receipt] = [*brought.seen, *brought.receipts]
     for thing in things:
-        if thing.origin != files.origin or not signed_by(thing.note, policy.logs[0]):
+        key = policy.of(files.origin, thing.note)
+        if thing.origin != files.origin or key is None or not signed_by(thing.note, key):
             raise Misuse("a checkpoint or receipt has no right signature of the operator")
     report.checked.append("the log's origin and key are those of the policy")
     report.phase = "event"
@@ -1766,13 +1816,16 @@ def _examine(bundle: Path, brought: Brought, report: Report) -> None:
     report.checked.append(f"{check_proofs(contents, log, points)} inclusion proofs")
     report.skip(sum(1 for name in contents if _STAMP_NAME(name)), "time stamps (RFC 3161)")
     report.phase = "command-malformed"
-    commands = Commands(files, policy, log, tree)
+    commands = Commands(files, brought.pins, log, tree)
     commands.check()
     report.checked.append(f"{len(commands.keys.known)} keys of parties")
     report.checked.append(f"{len(commands.checked)} signed commands")
     report.skip(len(commands.erased), "commands that were erased")
-    free = len(commands.keys.first.keys() - policy.parties.keys())
-    report.skip(free, "parties whose first key the policy does not pin")
+    pinned = brought.pins.parties.keys()
+    for party in sorted(pinned - commands.keys.first.keys()):
+        raise Fault("key-unknown", None, f"the log has no key of {party}, whose key is pinned")
+    free = len(commands.keys.first.keys() - pinned)
+    report.skip(free, "parties whose first key is not pinned")
     report.phase = "quorum"
     check_against_user(brought, policy, log, points[-1], tree)
     report.checked.append("the last checkpoint meets the quorum, and what the user brought")
@@ -1821,10 +1874,11 @@ def _prepared() -> Iterator[None]:
             gc.enable()
 
 
-def verify(
+def verify(  # noqa: PLR0913 - whatever its reader brings
     bundle: Path,
     *,
     policy: Path | None = None,
+    pins: Path | None = None,
     seen: Sequence[Path] = (),
     receipts: Sequence[Path] = (),
     not_before: str | None = None,
@@ -1836,6 +1890,7 @@ def verify(
     """
     brought = Brought(
         _understood(parse_policy, _read(policy), policy) if policy is not None else None,
+        _understood(parse_pins, _read(pins), pins) if pins is not None else Pins(),
         [_understood(_note_of(parse_checkpoint), _read(path), path) for path in seen],
         [_understood(_note_of(parse_receipt), _read(path), path) for path in receipts],
         instant(not_before),
@@ -1896,6 +1951,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("bundle", type=Path, metavar="FILE.zip")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="whom you trust")
+    parser.add_argument("--pins", type=Path, metavar="FILE", help="the keys that you expect")
     for name in ("seen", "receipt"):
         kept = "a checkpoint that you saw" if name == "seen" else "a receipt that you were given"
         parser.add_argument(
@@ -1913,6 +1969,7 @@ def main(words: Sequence[str] | None = None) -> int:
         result = verify(
             given.bundle,
             policy=given.policy,
+            pins=given.pins,
             seen=given.seen,
             receipts=given.receipt,
             not_before=given.not_before,
