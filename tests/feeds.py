@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.batch import Outcome
 from infra.settings import Settings
-from infra.tlog import cloudevents
+from infra.tlog import cloudevents, dsse
 from tests.documents import REPOSITORY
 
 FEEDS = sorted((REPOSITORY / "examples").glob("*.jsonl"))
@@ -19,6 +22,12 @@ PROGRAM = "growthos-program"
 def messages(feed: Path) -> list[bytes]:
     """Return a feed's messages, as the intake takes its body apart."""
     return list(cloudevents.split(feed.read_bytes()))
+
+
+def event_of(raw: bytes) -> dict[str, Any]:
+    """Return the CloudEvent of a message, signed or not."""
+    value = orjson.loads(raw)
+    return dsse.read(value).payload.event if dsse.MARK in value else value
 
 
 def play(accord: Accord, feed: Path) -> list[Outcome]:

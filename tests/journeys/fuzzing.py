@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-import orjson
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -16,7 +15,7 @@ from domain.examples import EXAMPLES
 from infra.answers.table import QUESTIONS
 from infra.deciding import intake
 from infra.tlog.cloudevents import PREFIX
-from tests.feeds import FEEDS, messages
+from tests.feeds import FEEDS, event_of, messages
 
 STRUCTURED, BATCH, LINES = (
     "application/cloudevents+json",
@@ -43,7 +42,7 @@ class Request(NamedTuple):
 
 # --- what the feeds have -------------------------------------------------------------------------
 
-STORIES: Final = [[orjson.loads(each) for each in messages(feed)] for feed in FEEDS]
+STORIES: Final = [[event_of(each) for each in messages(feed)] for feed in FEEDS]
 FED: Final = [each for story in STORIES for each in story]
 SIDES: Final = sorted({(each["subject"], each["party"], each["actor"]) for each in FED})
 

@@ -28,6 +28,7 @@ from infra.store.postgres_views import PostgresViews
 from infra.store.views import Views
 from infra.tlog.codec import canonical
 from projections import KPIS, PROJECTIONS
+from tests.feeds import event_of
 from tests.parts import PATIENT
 
 ACCORD = Path(sys.executable).parent / "accord"
@@ -253,7 +254,7 @@ def read_to_end(
 def subject(raw: bytes) -> bytes:
     """The partnership that a message is for; none where it cannot be read."""
     with suppress(orjson.JSONDecodeError, AttributeError, TypeError):
-        return str(orjson.loads(raw).get("subject", "")).encode()
+        return str(event_of(raw).get("subject", "")).encode()
     return b""
 
 

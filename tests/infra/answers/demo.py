@@ -5,13 +5,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import orjson
-
 from infra.answers.logs import Asked, AsOf
 from infra.answers.question import Answer
 from infra.bootstrap import Accord
 from projections.visibility import Viewer
-from tests.feeds import FEEDS, messages, simulated
+from tests.feeds import FEEDS, event_of, messages, simulated
 
 CONSULTING, AURORA = "growthos-consulting", "aurora-series"
 OURS, PARTNER = "growthos", "northbridge"
@@ -38,7 +36,7 @@ def played_only(folder: Path, shows: Callable[[str], bool]) -> Iterator[Accord]:
     """Return a store with the demo's partnerships of these names, played and folded."""
     with simulated(folder) as accord:
         for feed in FEEDS:
-            sent = [each for each in messages(feed) if shows(orjson.loads(each)["subject"])]
+            sent = [each for each in messages(feed) if shows(event_of(each)["subject"])]
             accord.service.handle(sent)
         accord.runner.catch_up()
         yield accord
