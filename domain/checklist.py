@@ -164,7 +164,7 @@ def _alignment(exploration: Exploration, context: PartnershipContext) -> Checkli
         f"{each} {getattr(assessed, each)}" + (" (bridged)" if each in partner.bridged else "")
         for each in Dimension
     )
-    hint = "Bridge what is below 3, and assess the alignment again (AssessAlignment)."
+    hint = "Assess the alignment again (AssessAlignment)."
     return ChecklistAnswer("alignment_sufficient", not low, ratings, hint if low else None)
 
 

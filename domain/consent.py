@@ -155,8 +155,16 @@ def _answered(proposal: str) -> NotNow:
 
 
 def _check_not_ended(proposal: str, existing: Proposal) -> None:
-    """Raise `Refused` for a proposal that was declined or withdrawn, or that has lapsed."""
+    """Raise `Refused` for a proposal that was declined, countered, withdrawn, or that lapsed."""
     again = "Make another proposal, under a new identifier."
+    counter: Any = existing.declined  # a `BilateralCountered`, if it names what it answers
+    if existing.declined is not None and hasattr(counter, "counters"):
+        raise NotNow(
+            "proposal-countered",
+            f"The proposal {proposal} was answered with another one, {counter.proposal}.",
+            f"Answer {counter.proposal}, or make another proposal under a new identifier.",
+            proposal=proposal,
+        )
     if existing.declined is not None:
         raise NotNow(
             "proposal-declined",

@@ -326,9 +326,16 @@ class ExplorationClosed(Event):
 class Candidate:
     """One candidate: the latest event of each type about it."""
 
-    identified: CandidateIdentified
+    candidate: str
+    identified: CandidateIdentified | None = None
+    """None for a partner that was never on the list: it came in by an adoption."""
     latest: Mapping[type[Event], Event] = field(default_factory=dict)
     bridged: Mapping[Dimension, BridgingPlanAgreed] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of the organisation; its identifier where no name is on record."""
+        return self.identified.name if self.identified else self.candidate
 
     def alignment(self) -> AlignmentAssessed | None:
         """Return the latest alignment assessment."""
@@ -401,7 +408,7 @@ def decide(
         case CommitIntegrationSpend():
             return spend(command, state, context)
         case AssessAlignment():
-            return _note(AlignmentAssessed.of(command), state)
+            return assess(command, state, context)
         case AgreeBridgingPlan():
             return bridge(command, state)
         case CompleteDecisionChecklist():
@@ -530,6 +537,15 @@ def spend(
     return _note(IntegrationSpendCommitted.of(command), state)
 
 
+def assess(
+    command: AssessAlignment, state: Exploration, context: PartnershipContext
+) -> list[Event]:
+    """Rate a candidate on the list, or the partner, also one that was adopted (C4)."""
+    adopted = command.candidate in context.parties[1:] and command.candidate not in state.candidates
+    event = AlignmentAssessed.of(command)
+    return [event] if adopted else _note(event, state)
+
+
 def bridge(command: AgreeBridgingPlan, state: Exploration) -> list[Event]:
     """Agree a plan for a dimension of a candidate (C4)."""
     candidate = _known(command.candidate, state)
@@ -549,8 +565,7 @@ def choose(
         )
     candidate = _known(command.candidate, state)
     waived = passing("formation", requirements(candidate, state), context)
-    name = candidate.identified.name
-    return [PartnerChosen(candidate=command.candidate, name=name, waived=waived)]
+    return [PartnerChosen(candidate=command.candidate, name=candidate.name, waived=waived)]
 
 
 def requirements(candidate: Candidate, state: Exploration) -> list[Requirement]:
@@ -653,7 +668,10 @@ def evolve(state: Exploration, event: Event) -> Exploration:
         case IdealPartnerProfileDefined():
             return replace(state, profiles=(*state.profiles, event))
         case CandidateIdentified(candidate=name):
-            return _with(state, Candidate(event))
+            return _with(state, Candidate(name, event))
+        case AlignmentAssessed(candidate=name) if name not in state.candidates:
+            # The partner of an adoption; or a replay as of a moment left out the events before.
+            return _with(state, Candidate(name, latest={AlignmentAssessed: event}))
         case BridgingPlanAgreed(candidate=name, dimension=dimension):
             known = state.candidates.get(name)
             if known is None:
@@ -681,5 +699,4 @@ def evolve(state: Exploration, event: Event) -> Exploration:
 
 
 def _with(state: Exploration, candidate: Candidate) -> Exploration:
-    name = candidate.identified.candidate
-    return replace(state, candidates={**state.candidates, name: candidate})
+    return replace(state, candidates={**state.candidates, candidate.candidate: candidate})

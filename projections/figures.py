@@ -292,6 +292,21 @@ def rates_of(rows: Rows, segment: str = "") -> list[tuple[Metric, Figure]]:
     return [(metric, rate) for metric, rate in rates if rate and rate.denominator]
 
 
+def sums_of(rows: Rows, segment: str) -> list[tuple[Metric, Figure]]:
+    """Return the sum of each reported count or amount of a segment, over all years with figures."""
+    years = _years(rows)
+    months = tuple(month for year in years for month in months_of(year))
+    named = {
+        (name, unit) for year in years for name, of, unit in _series(rows, year) if of == segment
+    }
+    sums = (
+        (metric, over(rows, name, months, segment, unit, "report"))
+        for name, unit in sorted(named)
+        if (metric := catalogue(rows)[name]).adds is Adds.SUM
+    )
+    return [(metric, figure) for metric, figure in sums if figure and figure.value is not None]
+
+
 def units(rows: Rows, name: str) -> list[str]:
     """Return the units that a metric has figures in: one, or the currencies of money."""
     metric = catalogue(rows)[name]

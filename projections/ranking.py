@@ -14,7 +14,7 @@ from domain.exploration import PASSING_RATING, AudienceOverlapMeasured, Candidat
 from domain.metric_catalogue import CATALOGUE, Direction
 from domain.priors import uniform
 from domain.proportions import in_percent
-from domain.values import Number, plain
+from domain.values import Exact, Number, plain
 from projections import figures
 from projections.beliefs import CREDIBILITY, numerator_fits
 from projections.kpis import agreed_row
@@ -170,7 +170,7 @@ def _candidate(
     candidate = RankedCandidate(
         rank=0,
         candidate=name,
-        name=known.identified.name if known.identified else name,
+        name=known.identified.name if known.identified else known.adopted_as or name,
         progress=CandidateProgress.CHOSEN
         if name == chosen
         else CandidateProgress.DECLINED
@@ -282,6 +282,18 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class MarketFigure:
+    """The sum of what was reported of a metric in a market."""
+
+    metric: str
+    """The name of the metric."""
+    amount: Exact
+    """The amount, as a decimal string."""
+    unit: str
+    """The unit: a currency, or one of the catalogue, such as `count`."""
+
+
+@dataclass(frozen=True, slots=True)
 class RankedPartner:
     """A partner, or a potential one, in a market (C3).
 
@@ -301,6 +313,8 @@ class RankedPartner:
     """The partner as a candidate: what was measured of it, and what people think."""
     revenue: tuple[Revenue, ...]
     """The revenue with the chosen partner, if this is the only market of the partnership."""
+    figures: tuple[MarketFigure, ...]
+    """The counts and amounts that were reported with the chosen partner for this market."""
     rates: tuple[Rate, ...]
     """The rates that were reported with the chosen partner in this market."""
 
@@ -467,8 +481,14 @@ def _partners_of(market: str, seen: _SeenMarket) -> Iterator[RankedPartner]:
             cultural_fit=_mean(sum(of.cultural_fit for of in ratings), count) if count else None,
             candidate=each,
             revenue=revenue(member) if is_chosen and seen.alone else (),
+            figures=tuple(_figures(member, market)) if is_chosen else (),
             rates=rates if is_chosen else (),
         )
+
+
+def _figures(member: Member, market: str) -> Iterator[MarketFigure]:
+    for metric, known in figures.sums_of(member.kpis, market):
+        yield MarketFigure(metric.name, known.value or Decimal(0), known.unit)
 
 
 def _partner_order(row: RankedPartner) -> tuple[object, ...]:

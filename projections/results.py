@@ -49,6 +49,8 @@ class Span:
     """The period before, as long as `period`."""
     is_over: bool
     """Whether the period is over; if not, its figures are those to date."""
+    has_begun: bool = True
+    """Whether the period has begun."""
 
     @classmethod
     def of(cls, asked: str, moment: datetime) -> "Span":
@@ -56,8 +58,9 @@ class Span:
         period = quarter_of(asked) if "-" in asked else asked
         begun = [each for each in months_of(asked) if bounds(each)[0] <= moment]
         month = begun[-1] if begun else months_of(asked)[0]
-        is_over = bounds(period)[1] <= moment
-        return cls(asked, month, period, preceding(period), is_over=is_over)
+        is_over, has_begun = bounds(period)[1] <= moment, bounds(period)[0] <= moment
+        before = preceding(period)
+        return cls(asked, month, period, before, is_over=is_over, has_begun=has_begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +103,23 @@ def results(id: str, rows: Rows, span: Span) -> Iterator[Result]:
                 amount(rows, metric, unit, period, segment)
                 for period in (span.month, span.period, span.before)
             ]
-            target = _target(rows, metric, unit, span.period, objectives.get((metric, segment)))
+            objective = objectives.get((metric, segment))
+            target = _target(rows, metric, unit, span.period, objective)
             if any(each is not None for each in found) or target is not None:
                 in_month, in_period, before = found
+                if target is not None and span.has_begun and _is_counted(rows, metric, objective):
+                    in_month, in_period = in_month or _ZERO, in_period or _ZERO
                 reached = _percent(in_period, target)
                 of = (id, metric, segment, unit)
                 adopted = _is_adopted(rows, metric, unit, span, segment)
                 yield Result(*of, in_month, in_period, before, target, reached, adopted)
+
+
+def _is_counted(rows: Rows, metric: str, objective: Objective | None) -> bool:
+    """Whether deals show all of a figure, so that none is zero: no lead is zero leads."""
+    known = catalogue(rows)[metric]
+    is_reported = objective is not None and objective.measured != "count"
+    return known.counted and known.adds is Adds.SUM and not is_reported
 
 
 def _is_adopted(rows: Rows, metric: str, unit: str, span: Span, segment: str | None) -> bool:

@@ -14,6 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
+from domain.adoption import PartnershipAdopted
 from domain.agreement import CommercialTermsAgreed
 from domain.execution import LessonRecorded
 from domain.experiment import PilotConcluded
@@ -58,6 +59,8 @@ class CandidateTraits:
     """The recorded facts about one candidate (C1, C2, C4)."""
 
     identified: CandidateIdentified | None = None
+    adopted_as: str | None = None
+    """The name of a partner that came in by an adoption."""
     approached: bool = False
     declined: str | None = None
     """Why it is not chosen, if it was declined and not approached again since."""
@@ -164,6 +167,10 @@ def _identified(row: CandidateTraits, _: Recorded, event: CandidateIdentified) -
     return _with(row, identified=event)
 
 
+def _adopted(row: CandidateTraits, _: Recorded, event: PartnershipAdopted) -> CandidateTraits:
+    return _with(row, adopted_as=event.parties[1].name)
+
+
 def _approached(row: CandidateTraits, _: Recorded, __: CandidateApproached) -> CandidateTraits:
     return _with(row, approached=True, declined=None)
 
@@ -259,6 +266,10 @@ def _limited(row: Traits, recorded: Recorded, event: PortfolioDefined) -> Traits
 # --- fold --------------------------------------------------------------------------------------
 
 
+def _adopted_partner(event: PartnershipAdopted) -> str:
+    return CANDIDATE + event.parties[1].party
+
+
 class _Take(NamedTuple):
     """How an event changes a row: the key of the row, the row before there is one, the change."""
 
@@ -288,6 +299,7 @@ def _managed_market(event: RoleAssigned) -> str | None:
 
 _TAKES: dict[type[Event], _Take] = {
     CandidateIdentified: _of_candidate(_identified),
+    PartnershipAdopted: _Take(_adopted_partner, CandidateTraits(), _adopted),
     CandidateApproached: _of_candidate(_approached),
     CandidateDeclined: _of_candidate(_declined),
     CandidateScored: _of_candidate(_scored),
@@ -334,4 +346,4 @@ def _row_type(key: str) -> type[CandidateTraits] | type[MarketTraits] | type[Tra
     return CandidateTraits if key.startswith(CANDIDATE) else MarketTraits
 
 
-TRAITS = Projection("traits", keys, apply, frozenset(_TAKES), version=5, row_type=_row_type)
+TRAITS = Projection("traits", keys, apply, frozenset(_TAKES), version=6, row_type=_row_type)

@@ -7,7 +7,7 @@ from domain.values import Slug
 from infra.answers.logs import NOW, AsOf
 from infra.answers.members import chosen, members
 from infra.answers.question import Answer, Panel, Parameter, Question
-from infra.answers.text import Block, Line, Remark, Table, number
+from infra.answers.text import Block, Line, Remark, Table, amount, number
 from infra.bootstrap import Accord
 from projections import ranking
 from projections.ranking import RankedMarket, RankedPartner
@@ -94,6 +94,8 @@ def _partners(partners: tuple[RankedPartner, ...]) -> Table:
 def _measured(row: RankedPartner) -> Iterator[str]:
     for each in row.revenue:
         yield f"{each.metric} {number(each.amount)} {each.currency}"
+    for figure in row.figures:
+        yield f"{figure.metric} {amount(figure.amount, figure.unit)}"
     yield from map(str, row.rates)
     yield from row.candidate.measured
 

@@ -122,8 +122,10 @@ class Overlap(Item):
 class CandidateSummary(Item):
     """A candidate, with the latest fact of each kind (C1 to C4)."""
 
-    identified: CandidateIdentified
-    """The candidate as it was put on the list."""
+    candidate: str
+    """The identifier of the candidate."""
+    identified: CandidateIdentified | None
+    """The candidate as it was put on the list; null for a partner that came in by an adoption."""
     approached: bool
     """Whether the candidate was approached."""
     declined: str | None

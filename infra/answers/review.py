@@ -469,12 +469,17 @@ def text(page: Review) -> Iterator[Block]:
         yield from (Line(line, indent=4) for line in lines)
 
 
+def _milestone(planned: MilestonePlanned) -> str:
+    owner = f" ({planned.owner})" if planned.owner else ""
+    return f"{planned.milestone}: {planned.title}, due {planned.due}{owner}"
+
+
 def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
     yield "people", [f"{each.party}: {who}" for each in page.people if (who := _people(each))]
     yield "objectives", [_objective(each) for each in page.objectives]
     yield "alerts", [f"{each.state:9}  {each.since:%Y-%m-%d}  {each.text}" for each in page.alerts]
     yield "actions agreed", [_action(each) for each in page.actions]
-    yield "open milestones", [f"{each.milestone}: {each.title}" for each in page.milestones]
+    yield "open milestones", [_milestone(each) for each in page.milestones]
     yield "open issues", [f"{each.issue}: {each.description}" for each in page.issues]
     yield "open disputes", [_dispute(each) for each in page.disputes]
     yield "contributions of both sides", [_contribution(each) for each in page.contributions]

@@ -434,7 +434,7 @@ def _adoption(state: partnership.Partnership) -> AdoptionSummary | None:
 def parties_of(state: partnership.Partnership, day: date) -> Iterator[Party]:
     """Return the two parties, the initiator first, each with its people in office on a day."""
     begun, stated = state.exploration.begun, state.context.declarations
-    names = {key: each.identified.name for key, each in state.exploration.candidates.items()}
+    names = {key: each.name for key, each in state.exploration.candidates.items()}
     adopted = state.adoption.latest
     names |= {each.party: each.name for each in adopted.parties} if adopted else {}
     for place, party in enumerate(state.parties):
@@ -462,6 +462,7 @@ def _in_office(stated: Declarations, party: str, day: date) -> Iterator[ContactA
 def _candidates(folded: _Folded) -> Iterator[CandidateSummary]:
     for name, each in folded.state.exploration.candidates.items():
         yield CandidateSummary(
+            candidate=name,
             identified=each.identified,
             approached=CandidateApproached in each.latest,
             declined=declined.reason if (declined := _latest(each, CandidateDeclined)) else None,

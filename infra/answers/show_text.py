@@ -153,25 +153,32 @@ def _candidate_blocks(candidates: tuple[CandidateSummary, ...]) -> Iterator[Bloc
     if not candidates:
         return
     approached = [each for each in candidates if each.approached]
-    chosen = next((each.identified.candidate for each in candidates if each.chosen), "none")
-    declined = sum(each.declined is not None for each in candidates)
-    counts = (
-        f"{len(candidates)} identified, {len(approached)} approached, {declined} declined, "
-        f"{chosen} chosen"
-    )
-    yield Line(f"candidates: {counts}", "bold", 2)
+    yield Line(f"candidates: {_counts(candidates)}", "bold", 2)
     yield Table(
         ["CANDIDATE", "SHARED CUSTOMERS", "SCORE", "ALIGNMENT"],
         [
             (
-                each.identified.candidate,
+                each.candidate,
                 _shared(each.overlap),
                 _scored(each.score),
                 _aligned(each.alignment),
             )
-            for each in approached
+            for each in approached or [each for each in candidates if each.chosen]
         ],
         indent=4,
+    )
+
+
+def _counts(candidates: tuple[CandidateSummary, ...]) -> str:
+    """Return how far the candidates came; a partner that was adopted was on no list."""
+    chosen = next((each.candidate for each in candidates if each.chosen), None)
+    if not any(each.identified for each in candidates):
+        return f"none; {chosen} is the partner since before the adoption"
+    approached = sum(each.approached for each in candidates)
+    declined = sum(each.declined is not None for each in candidates)
+    return (
+        f"{len(candidates)} identified, {approached} approached, {declined} declined, "
+        f"{chosen or 'none'} chosen"
     )
 
 

@@ -441,6 +441,7 @@ def _listed(parts: Iterable[Part]) -> str:
         f"{plain(amount)} {part.currency} to {party} ({part.month})"
         for part in parts
         for party, amount in part.earned.items()
+        if amount
     )
 
 

@@ -16,15 +16,27 @@ from domain.adoption import (
     PartnershipAdopted,
 )
 from domain.bilateral import DeclineProposal, WithdrawProposal
+from domain.checklist import checklist
 from domain.deadlines import DeadlineKind, PeriodClosed
 from domain.execution import KickoffHeld
+from domain.exploration import AlignmentAssessed, AssessAlignment
 from domain.formation import AgreementSigned, CharterAgreed, DecisionRuleAgreed
 from domain.gates import WaiverGranted
 from domain.governance import ContactAssigned, GovernanceEstablished
 from domain.kernel import Command, Refused, Stage
 from domain.reported_figure import CorrectMetric, MetricReported, ReportedFigure, ReportMetric
 from domain.terms import FrameChange, named
-from tests.life import ADOPTED, ADOPTION, OURS, STRANGER, THEIRS, changed, referral_share, usd
+from tests.life import (
+    ADOPTED,
+    ADOPTION,
+    OURS,
+    STRANGER,
+    THEIRS,
+    changed,
+    example,
+    referral_share,
+    usd,
+)
 from tests.stories import Story, moment
 
 
@@ -44,6 +56,34 @@ def adopted(**changes: object) -> Story:
 def refused(**changes: object) -> Refused:
     story = Story(now=moment("2025-08-28"))
     return story.refuses(OURS, changed(ADOPTION, **changes))
+
+
+# --- the matrix as an audit --------------------------------------------------------------------
+
+
+def test_an_adopted_partner_can_be_rated_on_the_alignment_matrix_and_the_checklist_knows_it() -> (
+    None
+):
+    story = adopted()
+    rated = example(AssessAlignment, candidate=THEIRS, cultural_compatibility=3, shared_vision=2)
+
+    (event,) = story.when(OURS, rated)
+
+    state = story.partnership
+    answers = checklist(state.exploration, state.formation, state.context)
+    (alignment,) = (each for each in answers if each.question == "alignment_sufficient")
+    assert isinstance(event, AlignmentAssessed)
+    assert not alignment.met
+    assert "shared_vision 2" in alignment.rests_on
+    assert story.when(OURS, rated) == []
+    story.when(OURS, changed(rated, shared_vision=3))
+    assert story.partnership.exploration.candidates[THEIRS].unbridged() == []
+
+
+def test_only_the_partner_of_an_adoption_can_be_rated() -> None:
+    refusal = adopted().refuses(OURS, example(AssessAlignment, candidate=STRANGER))
+
+    assert refusal.rule == "no-such-candidate"
 
 
 # --- one proposal, one acceptance --------------------------------------------------------------

@@ -171,6 +171,16 @@ def test_terms_last_for_a_day_or_longer() -> None:
         changed(FRAME, duration="P0D", notice="P0D")
 
 
+def test_terms_that_were_countered_are_refused_with_the_name_of_the_counter_proposal() -> None:
+    story = after(CounterTerms)
+
+    refusal = story.refuses(THEIRS, example(AcceptTerms, proposal="terms-1"))
+
+    assert refusal.rule == "proposal-countered"
+    assert "was answered with another one, terms-2" in refusal.detail
+    assert refusal.hint.startswith("Answer terms-2")
+
+
 def test_a_counter_proposal_is_accepted_by_the_one_who_was_countered() -> None:
     story = before(AcceptTerms)
 

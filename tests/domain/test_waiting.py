@@ -105,8 +105,9 @@ not-the-owner not-the-payer not-the-winner not-yet-happened not-your-program not
 nothing-changed nothing-to-adjust nothing-to-change nothing-to-state notice-exceeds-duration
 notice-period one-control one-segment-or-each overlap-exceeds-list overlap-known own-proposal
 partnership-exists period-not-begun period-not-over pilot-concluded proposal-answered
-proposal-declined proposal-exists proposal-lapsed proposal-replaced proposal-withdrawn
-regional-needs-market reserved-party resources review-of-another-kind risk-mitigated
+proposal-countered proposal-declined proposal-exists proposal-lapsed proposal-replaced
+proposal-withdrawn regional-needs-market reserved-party resources review-of-another-kind
+risk-mitigated
 risk-of-another rule-name-taken
 sample-complete score-beyond-100 segment-not-counted settlement-issued shared-with-oneself
 sharing-with-a-stranger signature-needed splits-add-up sponsor staff-range statement-out-of-order

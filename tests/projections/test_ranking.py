@@ -1,6 +1,7 @@
 """Rankings: markets by their own evidence, candidates by what was measured (C1 to C4)."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 
 from hypothesis import given
@@ -37,6 +38,7 @@ from projections.overview import Overview
 from projections.portfolio import Member
 from projections.ranking import (
     CandidateProgress,
+    MarketFigure,
     Mistake,
     RankedCandidate,
     RankedMarket,
@@ -47,7 +49,8 @@ from projections.ranking import (
 from projections.traits import TRAITS, CandidateTraits, MarketTraits, Traits
 from projections.visibility import Sight, Viewer
 from tests.life import OURS, THEIRS, after, at, before, changed, example
-from tests.projections.folds import correct, dollars, member, percent, report
+from tests.projections.folds import correct, count, dollars, member, percent, report
+from tests.projections.money import adopted, share
 from tests.stories import Story
 
 # --- markets -----------------------------------------------------------------------------------
@@ -57,6 +60,23 @@ def heard_and_ranked(story: Story, market: str, viability: int, fit: int = 3) ->
     story.when(OURS, example(RecordLocalFeedback, market=market))
     ranked = example(RankMarket, market=market, viability=viability, cultural_fit=fit)
     story.when(OURS, ranked)
+
+
+def test_an_adopted_partner_is_ranked_in_its_market_with_the_figures_of_that_market() -> None:
+    story = adopted(share("15"), settles_from=date(2026, 1, 6))
+    heard_and_ranked(story, "spain", 4)
+    heard_and_ranked(story, "france", 3)
+    report(story, "new_users", "2026-04", count(140), "spain")
+    report(story, "new_users", "2026-03", count(30), "spain")
+    report(story, "new_users", "2026-04", count(500))
+
+    spain, france = markets([member(story)])
+    (there,), (elsewhere,) = spain.partners, france.partners
+
+    assert there.candidate.name == elsewhere.candidate.name == "BrightPath Consulting"
+    assert there.candidate.progress is CandidateProgress.CHOSEN
+    assert there.figures == (MarketFigure("new_users", Decimal(170), "count"),)
+    assert elsewhere.figures == ()
 
 
 def made(market: RankedMarket) -> set[Mistake]:
@@ -426,6 +446,7 @@ CANDIDATE = st.builds(
         shared_customers=st.integers(0, 9),
     ),
     identified=st.none(),
+    adopted_as=st.none(),
     approached=st.booleans(),
     declined=st.none() | st.just("The market is too small."),
     alignment=st.none(),

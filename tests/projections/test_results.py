@@ -42,7 +42,11 @@ def owed(story: Story, us: str = OURS) -> Money:
     [
         ("2026-Q3", "2026-08-15", Span("2026-Q3", "2026-08", "2026-Q3", "2026-Q2", is_over=False)),
         ("2026-Q3", "2026-10-01", Span("2026-Q3", "2026-09", "2026-Q3", "2026-Q2", is_over=True)),
-        ("2026-Q3", "2026-06-30", Span("2026-Q3", "2026-07", "2026-Q3", "2026-Q2", is_over=False)),
+        (
+            "2026-Q3",
+            "2026-06-30",
+            Span("2026-Q3", "2026-07", "2026-Q3", "2026-Q2", is_over=False, has_begun=False),
+        ),
         ("2026-07", "2026-08-15", Span("2026-07", "2026-07", "2026-Q3", "2026-Q2", is_over=False)),
         ("2026", "2026-08-15", Span("2026", "2026-08", "2026", "2025", is_over=False)),
     ],
@@ -68,6 +72,26 @@ def test_leads_of_a_month_and_a_quarter_stand_beside_the_minimum_and_the_quarter
 
     assert [leads.in_month, leads.in_period, leads.before] == [2, 5, 8]
     assert [leads.target, leads.reached_percent] == [10, 50]
+
+
+def test_no_lead_is_zero_leads_from_the_day_on_which_a_period_begins() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-04-10")
+
+    now, next_ = brought(story, "2026-Q2")["leads"], brought(story, "2026-Q3")["leads"]
+
+    assert [now.in_month, now.in_period, now.target, now.reached_percent] == [0, 0, 10, 0]
+    assert [next_.in_month, next_.in_period, next_.reached_percent] == [None, None, None]
+
+
+def test_a_figure_that_nobody_reported_is_unknown_and_not_zero() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-04-10")
+
+    users = brought(story, "2026-Q2")["new_users"]
+
+    assert [users.in_period, users.reached_percent] == [None, None]
+    assert users.target
 
 
 def test_the_target_of_a_period_is_the_share_of_an_objective_that_falls_to_its_days() -> None:
