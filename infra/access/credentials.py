@@ -32,8 +32,8 @@ _NO_HASH: Final = bytes(32)
 """Compared with the secret where there is no such id, so that both take the same time."""
 
 
-class Grant(BaseModel):
-    """To whom a credential is bound, and what it may do. It never changes."""
+class AskedGrant(BaseModel):
+    """To whom a credential is to be bound, and what it may do."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -51,6 +51,13 @@ class Grant(BaseModel):
     """The partnerships to which it is limited; all of its party or role unless given."""
 
 
+class Grant(AskedGrant):
+    """To whom a credential is bound, and what it may do. It never changes."""
+
+    invitation: str | None = None
+    """The id of the invitation with which the party made it; None if the operator made it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """An API key, as the store knows it."""
@@ -63,7 +70,7 @@ class Credential:
     used_at: datetime | None = None
     """When it was last used, to the minute."""
     replaced_by: str | None = None
-    """The id of the key that a rotation made in its place."""
+    """The id of the key that a rotation or an enrolment made in its place."""
 
     @property
     def prefix(self) -> str:
@@ -116,7 +123,7 @@ def create(
     store: Credentials, grant: Grant, now: datetime, expires_at: datetime | None = None
 ) -> NewKey:
     """Make a key and save its hash. Raises `Refused` for a grant that its role cannot have."""
-    made, stored = _made(checked(grant), now, expires_at)
+    made, stored = new_key(checked(grant), now, expires_at)
     store.add(stored)
     return made
 
@@ -130,8 +137,12 @@ def rotate(store: Credentials, id: str, now: datetime, until: datetime) -> NewKe
     old = known(store, id)
     if not old.is_valid(now):
         raise NoCredential(f"The API key {id} is not valid any more.", "Create another one.")
+    if old.grant.role is Role.INVITED:
+        raise NoCredential(f"{id} is an invitation.", "Revoke it, and invite the party again.")
     lasts = old.expires_at - old.made_at if old.expires_at else None
-    made, stored = _made(old.grant, now, now + lasts if lasts else None)
+    # The operator sees the new key, so the party did not make it.
+    grant = old.grant.model_copy(update={"invitation": None})
+    made, stored = new_key(grant, now, now + lasts if lasts else None)
     ends = min(filter(None, (until, old.expires_at)))
     if not store.replace(id, stored, ends):
         raise NoCredential(
@@ -152,9 +163,10 @@ def listed(store: Credentials) -> list[Credential]:
     return list(map(_credential, store.all()))
 
 
-def _made(
+def new_key(
     grant: Grant, now: datetime, expires_at: datetime | None
 ) -> tuple[NewKey, StoredCredential]:
+    """Return a key that was made just now, and what the store keeps of it."""
     name, secret = secrets.token_hex(ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
     stored = StoredCredential(name, _hash(secret), grant.model_dump_json(), now, expires_at)
     found = _credential(stored)
@@ -189,6 +201,12 @@ def _hash(secret: str) -> bytes:
 def checked(grant: Grant) -> Grant:
     """Return a grant with its scopes. Raises `Refused` for one that its role cannot have."""
     role = grant.role
+    if role is Role.INVITED:
+        raise Refused(
+            "key-invitation",
+            "An invitation is no key.",
+            "Invite the party: accord keys invite, or POST /v1/invitations.",
+        )
     if role is Role.ANYONE:
         raise Refused(
             "key-of-anyone",
@@ -258,15 +276,22 @@ def authenticate(store: Credentials, key: str, now: datetime) -> Credential:
 
 def check_valid(credential: Credential, now: datetime) -> None:
     """Raise `Unauthenticated` for a credential that is revoked or expired."""
+    what = "invitation" if credential.grant.role is Role.INVITED else "API key"
     if credential.revoked_at is not None:
-        raise Unauthenticated("The API key is revoked.", "Ask the operator for another one.")
-    if credential.expires_at is not None and now >= credential.expires_at:
-        raise Unauthenticated(
-            f"The API key expired at {instant(credential.expires_at)}.",
-            "Ask the operator for another one.",
-        )
+        raise Unauthenticated(f"The {what} is revoked.", _ASK)
+    if credential.expires_at is None or now < credential.expires_at:
+        return
+    if credential.grant.role is Role.INVITED and credential.replaced_by is not None:
+        raise used_up()
+    raise Unauthenticated(f"The {what} expired at {instant(credential.expires_at)}.", _ASK)
 
 
+def used_up() -> Unauthenticated:
+    """Return the refusal of an invitation with which a party is enrolled already."""
+    return Unauthenticated("The invitation has been used.", _ASK)
+
+
+_ASK = "Ask the operator for another one."
 _SEND_ONE = "Send one that the operator made: Authorization: Bearer accord_<id>_<secret>."
 
 

@@ -28,6 +28,8 @@ class Role(StrEnum):
     """Someone with a mandate: the partnerships that it names."""
     OPERATIONS = "operations"
     """Those who watch alerts and figures, without private facts."""
+    INVITED = "invited"
+    """Whoever has an invitation: it enrols a party, and does nothing else."""
     ANYONE = "anyone"
     """Whoever reaches a server without credentials (`accord up --open`), on its own machine."""
 
@@ -64,6 +66,8 @@ class Need(StrEnum):
     """The state of the process."""
     EMIT = "emit"
     """To send events. `check_emits` decides about each."""
+    ENROL = "enrol"
+    """To make the first key of a party, with an invitation."""
     OPERATE = "operate"
     """To act as the operator."""
 
@@ -81,6 +85,7 @@ SCOPES: Final = {
     Role.OPERATOR: frozenset({Scope.READ, Scope.OPERATE}),
     Role.AUDITOR: frozenset({Scope.READ}),
     Role.OPERATIONS: frozenset({Scope.READ}),
+    Role.INVITED: frozenset(),
     Role.ANYONE: frozenset(Scope),
 }
 """The scopes that each role can have."""
@@ -111,6 +116,9 @@ class Identity:
     """The partnerships to which it is limited; all of its party or role if it names none."""
     credential: str | None = None
     """The id of its credential."""
+    invitation: str | None = None
+    """The id of the invitation with which a party made the credential itself; None if the operator
+    made it."""
 
 
 ANYONE: Final = Identity(Role.ANYONE, "anyone", scopes=SCOPES[Role.ANYONE])
@@ -145,10 +153,10 @@ def access(identity: Identity, need: Need) -> Access:
 
     Public routes ask for no identity; for any that asks, they give all.
     """
+    if need is not Need.NOTHING:
+        _check_invited(identity, need)
     match need:
-        case Need.NOTHING:
-            return Access.ALLOWED
-        case Need.CATALOGUE:
+        case Need.NOTHING | Need.CATALOGUE | Need.ENROL:
             return Access.ALLOWED
         case Need.FACTS | Need.FIGURES | Need.INPUTS | Need.PROCESS:
             _check_scope(identity, frozenset({Scope.READ}))
@@ -163,9 +171,29 @@ def access(identity: Identity, need: Need) -> Access:
             assert_never(need)
 
 
+def _check_invited(identity: Identity, need: Need) -> None:
+    """Raise `Refused` for an invitation where a key is needed, and the other way round."""
+    needed = need is Need.ENROL
+    if identity.role is Role.ANYONE or (identity.role is Role.INVITED) is needed:
+        return
+    if identity.role is Role.INVITED:
+        raise Refused(
+            "not-your-role",
+            "An invitation gives nothing but the first key of its party.",
+            "Enrol with it (POST /v1/enrolments), and use the key that you get.",
+        )
+    raise Refused(
+        "not-your-role",
+        f"This needs an invitation. The API key has the role {identity.role}.",
+        "Send the invitation that the operator made: Authorization: Bearer accord_<id>_<secret>.",
+    )
+
+
 def _reads(identity: Identity, need: Need) -> Access:
     role = identity.role
     match role:
+        case Role.INVITED:
+            given: set[Need] = set()
         case Role.ANYONE:
             return Access.ALLOWED
         case Role.PARTY | Role.SERVICE:

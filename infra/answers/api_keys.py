@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from domain.lookalikes import lookalikes
 from domain.values import Slug
 from infra.access.credentials import Credential, NewKey
 from infra.access.roles import Role, Scope
+from infra.answers.parties import known_parties
 from infra.answers.question import Item, Result
 from infra.answers.text import Block, Line, Remark, Table, Verbatim, minute
 from infra.bootstrap import Accord
@@ -39,7 +41,9 @@ class ApiKey(Item):
     used_at: datetime | None
     """When it was last used, to the minute; null if it never was."""
     replaced_by: str | None
-    """The id of the key that a rotation made in its place."""
+    """The id of the key that a rotation or an enrolment made in its place."""
+    invitation: str | None
+    """The id of the invitation with which its party made it; null if the operator made it."""
 
 
 class ApiKeys(Result):
@@ -58,6 +62,17 @@ class MadeKey(Result):
     """The key, as a list shows it."""
     replaces: ApiKey | None = None
     """The key that it replaces, which stays valid until its `expires_at`."""
+
+
+class MadeInvitation(Result):
+    """An invitation that was made. This is the only time that it is shown."""
+
+    invitation: str
+    """The whole invitation. Only its hash is stored, so it cannot be shown again."""
+    about: ApiKey
+    """The invitation, as the list of keys shows it."""
+    lookalikes: tuple[str, ...]
+    """Known parties whose names people can take for that of the new one."""
 
 
 class RevokedKey(Result):
@@ -84,6 +99,7 @@ def shown(credential: Credential) -> ApiKey:
         revoked_at=credential.revoked_at,
         used_at=credential.used_at,
         replaced_by=credential.replaced_by,
+        invitation=grant.invitation,
     )
 
 
@@ -92,6 +108,17 @@ def made(accord: Accord, new: NewKey, replaces: Credential | None = None) -> Mad
     old = None if replaces is None else shown(replaces)
     return MadeKey(
         simulated=accord.simulated, key=new.key, about=shown(new.credential), replaces=old
+    )
+
+
+def invited(accord: Accord, new: NewKey) -> MadeInvitation:
+    """Return a new invitation for the operator, who passes it on."""
+    about = shown(new.credential)
+    return MadeInvitation(
+        simulated=accord.simulated,
+        invitation=new.key,
+        about=about,
+        lookalikes=tuple(lookalikes(about.party or "", known_parties(accord))),
     )
 
 
@@ -108,6 +135,24 @@ def text_of_made(found: MadeKey) -> Iterator[Block]:
     if old is not None and old.expires_at is not None:
         yield Remark(f"The old key {old.id} is valid until {minute(old.expires_at)}.")
     yield Verbatim(f"{found.key}\n")
+
+
+def text_of_invited(found: MadeInvitation) -> Iterator[Block]:
+    """Yield the invitation alone on stdout; what is said of it goes to stderr."""
+    yield from remarks_of_invited(found)
+    yield Verbatim(f"{found.invitation}\n")
+
+
+def remarks_of_invited(found: MadeInvitation) -> Iterator[Remark]:
+    """Yield what is said of a new invitation."""
+    ends = found.about.expires_at
+    until = f" until {minute(ends)}" if ends else ""
+    yield Remark(f"Invited {found.about.party}. The invitation is valid once{until}.")
+    if found.lookalikes:
+        yield Remark(
+            f"The name {found.about.party} is close to {', '.join(found.lookalikes)}. If it is the "
+            f"same party, revoke the invitation: accord keys revoke {found.about.id}."
+        )
 
 
 def text_of_all(found: ApiKeys) -> Iterator[Block]:
@@ -140,6 +185,8 @@ def whose(key: ApiKey) -> str:
 
 
 def _validity(key: ApiKey) -> str:
+    if key.role is Role.INVITED and key.replaced_by is not None:
+        return f"used for {key.replaced_by}"
     if key.revoked_at is not None:
         return f"revoked since {minute(key.revoked_at)}"
     return f"until {minute(key.expires_at)}" if key.expires_at else "until it is revoked"

@@ -1,4 +1,4 @@
-"""API keys: `accord keys create`, `list`, `rotate`, `revoke`."""
+"""API keys: `accord keys create`, `invite`, `list`, `rotate`, `revoke`."""
 
 import os
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from domain.values import Slug
-from infra.access import credentials
+from infra.access import credentials, invitations
 from infra.access.credentials import Grant
 from infra.access.roles import Role, Scope
 from infra.answers import api_keys
@@ -27,7 +27,16 @@ Expires = Annotated[
         "When it expires: from now on, such as 90d; or a date or a moment. Never unless given.",
     ),
 ]
-ROLES = "|".join(each.value for each in Role if each is not Role.ANYONE)
+ROLES = "|".join(each.value for each in Role if each not in {Role.ANYONE, Role.INVITED})
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        help="Write it to a file that only its owner may read, instead of printing it. Does "
+        "nothing if the file exists.",
+    ),
+]
 
 
 @keys.command()
@@ -88,15 +97,7 @@ def create(
         ),
     ] = None,
     expires: Expires = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="FILE",
-            help="Write the key to a file that only its owner may read, instead of printing it. "
-            "Does nothing if the file exists.",
-        ),
-    ] = None,
+    out: Out = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -118,9 +119,48 @@ def create(
     if out is None:
         printing.result(found, api_keys.text_of_made, as_json=as_json)
         return
-    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f"{found.key}\n")
+    _write(out, found.key)
     printing.note(f"Made an API key for {api_keys.whose(found.about)}: {out}.")
+
+
+def _write(out: Path, secret: str) -> None:
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"{secret}\n")
+
+
+@keys.command()
+def invite(
+    party: Annotated[
+        str,
+        typer.Option(
+            "--party", parser=reader("party", Slug), metavar="PARTY", help="The new party."
+        ),
+    ],
+    expires: Annotated[
+        datetime | None,
+        later_option(
+            "--expires",
+            "When it expires: from now on, such as 14d; or a date or a moment. In 7 days unless "
+            "given.",
+        ),
+    ] = None,
+    out: Out = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Make an invitation, with which a new party makes its first API key itself, once."""
+    if out is not None and out.exists():
+        printing.note(f"{out} exists already, so no invitation was made.")
+        return
+    with opened(store, as_json=as_json) as accord:
+        stored, now = accord.history.credentials, accord.clock()
+        new = invitations.invite(stored, party, getuser(), now, expires)
+        found = api_keys.invited(accord, new)
+    if out is None:
+        printing.result(found, api_keys.text_of_invited, as_json=as_json)
+        return
+    _write(out, found.invitation)
+    printing.blocks(api_keys.remarks_of_invited(found))
 
 
 @keys.command("list")

@@ -1,4 +1,4 @@
-"""API keys over HTTP: the operator lists, makes, rotates and revokes them."""
+"""API keys over HTTP: the operator makes, rotates and revokes them, and invites parties."""
 
 from datetime import timedelta
 from typing import Annotated, Final
@@ -7,13 +7,14 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from domain.kernel import Refused
-from domain.values import Instant
-from infra.access import credentials
-from infra.access.credentials import Grant, NoCredential
-from infra.access.roles import Need, Role
+from domain.values import Instant, Slug
+from infra.access import credentials, invitations
+from infra.access.credentials import AskedGrant, Grant, NoCredential, Unauthenticated
+from infra.access.invitations import Enrolment
+from infra.access.roles import Identity, Need, Role
 from infra.answers import api_keys
-from infra.answers.api_keys import ApiKeys, MadeKey, RevokedKey
-from infra.http.access import Caller, GuardedRoute, needs
+from infra.answers.api_keys import ApiKeys, MadeInvitation, MadeKey, RevokedKey
+from infra.http.access import Caller, GuardedRoute, needs, unauthenticated
 from infra.http.dependencies import ServedHere, json
 from infra.http.openapi import Schema, problem
 from infra.http.problems import Problem
@@ -30,17 +31,30 @@ KeyId = Annotated[
     Path(description="The id of the API key, as the list has it."),
 ]
 
+_OPEN: Final[Schema] = problem("An open server makes no keys, or the API key may not.")
+
 _PROBLEMS: Final[dict[int | str, Schema]] = {
     404: problem("There is no such API key, or it cannot be rotated any more."),
     422: problem("A parameter or the body is wrong, or the role cannot have this grant."),
 }
 
 
-class AskedKey(Grant):
+class AskedKey(AskedGrant):
     """The grant of a new API key, and when it expires."""
 
     expires_at: Instant | None = None
     """When it expires; never unless given."""
+
+
+class AskedInvitation(BaseModel):
+    """The party to invite, and until when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    party: Slug
+    """The new party."""
+    expires_at: Instant | None = None
+    """When the invitation expires; 7 days from now unless given."""
 
 
 class Rotation(BaseModel):
@@ -63,22 +77,61 @@ def list_keys(served: ServedHere) -> Response:
 @router.post(
     "/v1/keys",
     response_model=MadeKey,
-    responses={403: problem("An open server makes no keys."), 422: _PROBLEMS[422]},
+    responses={403: _OPEN, 422: _PROBLEMS[422]},
 )
 @needs(Need.OPERATE)
 def create_key(served: ServedHere, who: Caller, asked: AskedKey) -> Response:
     """Make an API key. This answer alone has it; only its hash is stored."""
-    if who.role is Role.ANYONE:
-        raise Problem(
-            403,
-            "On an open server anyone could make keys, so it makes none.",
-            "Make the first key on the command line: accord keys create.",
-        )
-    grant = Grant(**{name: getattr(asked, name) for name in Grant.model_fields})
+    _check_not_open(who)
+    grant = Grant(**{name: getattr(asked, name) for name in AskedGrant.model_fields})
     try:
         new = credentials.create(_keys(served), grant, served.accord.clock(), asked.expires_at)
     except Refused as refused:
         raise Problem(422, refused.detail, refused.hint, rule=refused.rule) from refused
+    return _secret(api_keys.made(served.accord, new))
+
+
+@router.post(
+    "/v1/invitations",
+    response_model=MadeInvitation,
+    responses={403: _OPEN, 422: problem("The party cannot be invited, or not until then.")},
+)
+@needs(Need.OPERATE)
+def invite(served: ServedHere, who: Caller, asked: AskedInvitation) -> Response:
+    """Invite a new party. This answer alone has the invitation; only its hash is stored.
+
+    Whoever has it makes the first key of the party, once.
+    """
+    _check_not_open(who)
+    now = served.accord.clock()
+    try:
+        new = invitations.invite(_keys(served), asked.party, who.actor, now, asked.expires_at)
+    except Refused as refused:
+        raise Problem(422, refused.detail, refused.hint, rule=refused.rule) from refused
+    return _secret(api_keys.invited(served.accord, new))
+
+
+@router.post(
+    "/v1/enrolments",
+    response_model=MadeKey,
+    responses={403: _OPEN, 422: problem("The body is wrong, or no party has these scopes.")},
+)
+@needs(Need.ENROL)
+def enrol(served: ServedHere, who: Caller, asked: Enrolment) -> Response:
+    """Make the first API key of a party, with its invitation. This answer alone has the key.
+
+    The invitation is sent as a key is: `Authorization: Bearer accord_<id>_<secret>`. It is used up
+    in the same transaction.
+    """
+    _check_not_open(who)
+    keys = _keys(served)
+    try:
+        invitation = credentials.known(keys, who.credential or "")
+        new = invitations.enrol(keys, invitation, asked, served.accord.clock())
+    except Refused as refused:
+        raise Problem(422, refused.detail, refused.hint, rule=refused.rule) from refused
+    except Unauthenticated as error:
+        raise unauthenticated(error) from error
     return _secret(api_keys.made(served.accord, new))
 
 
@@ -107,11 +160,20 @@ def revoke_key(served: ServedHere, key: KeyId) -> Response:
     return json(found)
 
 
+def _check_not_open(who: Identity) -> None:
+    if who.role is Role.ANYONE:
+        raise Problem(
+            403,
+            "On an open server anyone could make keys, so it makes none.",
+            "Make the first key on the command line: accord keys create.",
+        )
+
+
 def _keys(served: ServedHere) -> Credentials:
     return served.accord.history.credentials
 
 
-def _secret(body: MadeKey) -> Response:
+def _secret(body: MadeKey | MadeInvitation) -> Response:
     found = json(body)
     found.headers["Cache-Control"] = "no-store"
     return found

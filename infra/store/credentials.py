@@ -17,7 +17,7 @@ class StoredCredential(NamedTuple):
     revoked_at: datetime | None = None
     used_at: datetime | None = None
     replaced_by: str | None = None
-    """The id of the credential that a rotation made in its place."""
+    """The id of the credential that a rotation or an enrolment made in its place."""
 
 
 class Credentials(Protocol):

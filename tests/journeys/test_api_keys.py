@@ -59,12 +59,36 @@ def test_a_revoked_key_is_listed_as_such(accord: Accord) -> None:
     assert "revoked since" in accord("keys", "list").out
 
 
+def test_an_invitation_alone_is_on_stdout_and_is_listed_without_its_secret(accord: Accord) -> None:
+    made = accord("keys", "invite", "--party", "northwind", "--expires", "14d")
+
+    assert made.out.startswith("accord_")
+    assert made.out.count("\n") == 1
+    assert "Invited northwind. The invitation is valid once until" in made.err
+    (listed,) = accord("keys", "list", "--json").json["items"]
+    assert (listed["role"], listed["party"]) == ("invited", "northwind")
+    assert made.out.strip() not in accord("keys", "list").out
+
+
+def test_an_invitation_to_a_file_warns_of_a_name_that_is_close_to_a_known_one(
+    accord: Accord,
+) -> None:
+    accord("keys", "create", "--party", "growthos")
+
+    made = accord("keys", "invite", "--party", "growth0s", "--out", "invitation")
+
+    assert "The name growth0s is close to growthos" in made.err
+    assert made.out == ""
+
+
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [
         (("revoke", "0123456789ab"), "accord keys list"),
         (("rotate", "0123456789ab"), "accord keys list"),
         (("create",), "Give the party"),
+        (("invite", "--party", "accord"), "another name"),
+        (("invite", "--party", "acme", "--expires", "91d"), "such as 7d"),
         (("create", "--role", "auditor"), "Give each partnership"),
     ],
 )

@@ -23,6 +23,7 @@ from starlette.testclient import TestClient
 from domain.payment import ReceivePayment
 from infra.access import credentials
 from infra.access.credentials import Grant
+from infra.access.invitations import invite
 from infra.access.roles import Need, Role
 from infra.answers.example_events import example
 from infra.bootstrap import Accord
@@ -48,6 +49,7 @@ ROLES: Final = {
     "operator": Grant(role=Role.OPERATOR, actor="ops"),
     "auditor": Grant(role=Role.AUDITOR, actor="ada", partnerships=frozenset({OWN})),
     "operations": Grant(role=Role.OPERATIONS, actor="pager"),
+    "invited": None,
 }
 
 IN_PATH: Final = {
@@ -94,6 +96,7 @@ def world(folder: Path) -> Iterator[World]:
             name: credentials.create(accord.history.credentials, grant, now).key if grant else None
             for name, grant in ROLES.items()
         }
+        keys["invited"] = invite(accord.history.credentials, "northwind", "ops", now).key
         with accord.workers() as workers, TestClient(create_app(accord, workers)) as client:
             yield World(accord, workers, client, keys)
 
@@ -143,6 +146,11 @@ def ask(world: World, role: str, route: GuardedRoute, partnership: str) -> tuple
         body = b"{}"
     elif method_of(route) == "POST" and route.path == "/v1/keys":
         body = b'{"role":"operations","actor":"pager"}'
+    elif route.path == "/v1/invitations":
+        body = b'{"party":"southwind"}'
+    elif route.need is Need.ENROL:
+        # No party can have this scope, so the invitation is not used up.
+        body = b'{"actor":"nora","scopes":["operate"]}'
     headers = {"Content-Type": media_type, **world.headers(role)}
     found = world.client.request(
         method_of(route), path, params=query, content=body, headers=headers, follow_redirects=False

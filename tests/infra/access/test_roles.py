@@ -27,13 +27,17 @@ ADA = Identity(Role.AUDITOR, "ada", scopes=SCOPES[Role.AUDITOR], partnerships=fr
 IDENTITIES = [
     MAYA,
     ADA,
-    *(Identity(role, "x", scopes=SCOPES[role]) for role in (Role.OPERATOR, Role.OPERATIONS)),
+    *(
+        Identity(role, "x", scopes=SCOPES[role])
+        for role in (Role.OPERATOR, Role.OPERATIONS, Role.INVITED)
+    ),
 ]
 NEEDS = {
-    Role.PARTY: "allowed allowed filtered filtered filtered - filtered -",
-    Role.AUDITOR: "allowed allowed filtered filtered - - - -",
-    Role.OPERATOR: "allowed allowed filtered filtered allowed allowed - allowed",
-    Role.OPERATIONS: "allowed allowed - filtered - allowed - -",
+    Role.PARTY: "allowed allowed filtered filtered filtered - filtered - -",
+    Role.AUDITOR: "allowed allowed filtered filtered - - - - -",
+    Role.OPERATOR: "allowed allowed filtered filtered allowed allowed - - allowed",
+    Role.OPERATIONS: "allowed allowed - filtered - allowed - - -",
+    Role.INVITED: "allowed - - - - - - allowed -",
 }
 """What each role gets of each need, in the order of `Need`."""
 
@@ -52,7 +56,7 @@ def test_each_role_gets_its_part_of_each_route_and_no_more(identity: Identity) -
 
 @pytest.mark.parametrize("need", [each for each in Need if each not in {"nothing", "catalogue"}])
 def test_a_key_without_scopes_opens_nothing_but_the_catalogue(need: Need) -> None:
-    for identity in IDENTITIES:
+    for identity in (each for each in IDENTITIES if each.role is not Role.INVITED):
         with pytest.raises(Refused):
             access(replace(identity, scopes=frozenset()), need)
 

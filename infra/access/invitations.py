@@ -1,0 +1,104 @@
+"""Invitations: the operator invites a new party, and the party makes its first key itself.
+
+An invitation is a credential of the role `invited`, written, stored and revoked like an API key. It
+enrols one party, once, and expires. The operator never sees the key that comes of it.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from domain.kernel import CLOCK_PARTY, Refused
+from domain.values import instant
+from infra.access.credentials import (
+    Credential,
+    Grant,
+    NewKey,
+    checked,
+    listed,
+    new_key,
+    used_up,
+)
+from infra.access.roles import Role, Scope
+from infra.store.credentials import Credentials
+
+LASTS: Final = timedelta(days=7)
+"""How long an invitation lasts unless it is said."""
+
+LONGEST: Final = timedelta(days=90)
+"""How long an invitation can last. It lies in somebody's mail until then."""
+
+
+PERSON: Final = r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"
+"""What the name of a person is: 1 to 200 characters without control characters."""
+
+
+class Enrolment(BaseModel):
+    """The first key of a party, as the party asks for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    actor: Annotated[str, StringConstraints(pattern=PERSON)]
+    """The person who uses it."""
+    scopes: frozenset[Scope] = frozenset()
+    """What it may do; everything that a party's key may do unless given."""
+
+
+def invite(
+    store: Credentials, party: str, actor: str, now: datetime, expires_at: datetime | None = None
+) -> NewKey:
+    """Make an invitation for a party and save its hash; `actor` is the operator's person.
+
+    It lasts `LASTS` unless it is said how long. Raises `Refused` for a party that has a key or an
+    invitation, for a name that no party can have, and for an end that is not within `LONGEST`.
+    """
+    if party == CLOCK_PARTY:
+        raise Refused(
+            "party-reserved",
+            f"No party can be called {CLOCK_PARTY}: that is the party of the operator's events.",
+            "Give the party another name.",
+        )
+    ends = expires_at or now + LASTS
+    if not now < ends <= now + LONGEST:
+        raise Refused(
+            "invitation-end",
+            f"An invitation lasts at most {LONGEST.days} days. This one would end at "
+            f"{instant(ends)}.",
+            "Give an end within that time, such as 7d.",
+        )
+    _check_new(listed(store), party, now)
+    made, stored = new_key(Grant(role=Role.INVITED, party=party, actor=actor), now, ends)
+    store.add(stored)
+    return made
+
+
+def _check_new(known: Iterable[Credential], party: str, now: datetime) -> None:
+    for each in known:
+        if each.grant.party == party and each.is_valid(now):
+            what = "an invitation" if each.grant.role is Role.INVITED else "an API key"
+            raise Refused(
+                "party-enrolled",
+                f"{party} has {what} already: {each.id}.",
+                f"Revoke it first if it is lost: accord keys revoke {each.id}.",
+            )
+
+
+def enrol(store: Credentials, invitation: Credential, asked: Enrolment, now: datetime) -> NewKey:
+    """Use up a valid invitation, and make the first key of its party in the same transaction.
+
+    Raises `Refused` for scopes that a party cannot have, and `Unauthenticated` if another request
+    used the invitation up in the meantime, or the operator revoked it.
+    """
+    grant = Grant(
+        role=Role.PARTY,
+        party=invitation.grant.party,
+        actor=asked.actor,
+        scopes=asked.scopes,
+        invitation=invitation.id,
+    )
+    made, stored = new_key(checked(grant), now, None)
+    if not store.replace(invitation.id, stored, now):
+        raise used_up()
+    return made
