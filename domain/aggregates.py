@@ -28,25 +28,22 @@ from domain.bilateral import ProposalAnswer
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.claims import ClaimCommand
 from domain.deal_record import Deal, DealCommand
-from domain.dispute import Dispute, DisputeCommand, DisputeOpened
+from domain.dispute import Dispute, DisputeCommand
 from domain.entry import Entry, EntryCommand
 from domain.experiment import Experiment, ExperimentCommand
 from domain.kernel import CLOCK_PARTY, CLOCK_SKEW, Act, Command, Event, Refused
-from domain.keyring import BINDING
 from domain.own_metric import own_metrics
 from domain.partnership import Partnership
 from domain.program import DefinePortfolio, Program
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCommand, Reported
-from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
+from domain.settlement import Ledger
+from domain.signing import BINDING
 from domain.values import instant
 
 State = Partnership | Deal | Entry | Dispute | Experiment | Reported | Program
 
 RESTING_ON_THE_LOG: frozenset[type[Event]] = BINDING | {
-    StatementIssued,
-    FinalSettlementIssued,
-    DisputeOpened,
     RuleBreached,
     RuleBreachWithdrawn,
 }

@@ -1,61 +1,20 @@
-"""Keys: which party signs with which key, and which events need a signature.
+"""Keys: which party signs with which key.
 
 A party registers a key, with a proof that it has the private key. From then on its binding
-commands, changes of keys included, are accepted only with its signature, so no one else, not even
-the operator, can act in its name. Keys, proofs and signatures themselves are verified by the code
-that reads them; this module decides who has which key and what needs one.
+commands, changes of keys included, are accepted only with its signature (`domain.signing`). Keys,
+proofs and signatures themselves are verified by the code that reads them; this module decides who
+has which key. Keys can change after the end, too, because what is still owed is paid then.
 """
 
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, assert_never
 
 from pydantic import StringConstraints
 
-from domain.adoption import AdoptionPartAgreed, AdoptionProposed, PartnershipAdopted
-from domain.agreement import TermsAccepted, TermsCountered, TermsProposed
-from domain.bilateral import ProposalDeclined, ProposalWithdrawn
-from domain.dispute import DisputeResolved, ResolutionProposed
-from domain.entry import PenaltyConceded
-from domain.exit import (
-    AssetsDispositioned,
-    BreachCured,
-    BreachNoticeGiven,
-    CompletionProposed,
-    CureProposed,
-    DispositionProposed,
-    ExitAgreed,
-    ExitNoticeGiven,
-    ExitProposed,
-    ExitWithdrawalProposed,
-    ExitWithdrawn,
-    PartnershipExited,
-)
-from domain.formation import (
-    AgreementDrafted,
-    AgreementSigned,
-    CharterAgreed,
-    CharterProposed,
-    DecisionRuleAgreed,
-    DecisionRuleProposed,
-)
-from domain.gates import WaiverGranted, WaiverProposed
-from domain.governance import GovernanceEstablished
-from domain.kernel import Act, Command, Event, Refused, Stage, Unknown, Value
-from domain.merge import DealsMerged, MergeProposed
-from domain.payouts import PayoutRecorded
-from domain.referral import AttributionProposed, AttributionSettled
-from domain.renewal import PartnershipRenewed, RenewalProposed
-from domain.scaling import (
-    JointInvestmentAgreed,
-    JointInvestmentProposed,
-    ScopeExpanded,
-    ScopeProposed,
-)
-from domain.settlement import FinalSettlementIssued, StatementIssued
-from domain.sharing import DataSharingAgreed
+from domain.kernel import ALWAYS, Act, Command, Event, Refused, Unknown, Value
 from domain.values import Text
 
 PublicKey = Annotated[
@@ -67,9 +26,6 @@ Proof = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$",
 """A signature of 64 bytes, in canonical base64."""
 
 KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
-
-_ALWAYS = frozenset(Stage)
-"""Keys can change after the end, too, because what is still owed is paid and confirmed then."""
 
 
 def key_id(public: bytes) -> str:
@@ -99,7 +55,7 @@ class Key(Value):
 class RegisterKey(Key, Command):
     """Register a key of the party. From then on its binding commands need a signature."""
 
-    stages = _ALWAYS
+    stages = ALWAYS
 
 
 class KeyRegistered(Key, Event):
@@ -109,7 +65,7 @@ class KeyRegistered(Key, Event):
 class RotateKey(Key, Command):
     """Replace an active key of the party with a new one."""
 
-    stages = _ALWAYS
+    stages = ALWAYS
     replaces: KeyId
     """The identifier of the key that is replaced."""
 
@@ -131,7 +87,7 @@ class _Revocation(Value):
 class RevokeKey(_Revocation, Command):
     """Revoke a key of the party: it can no longer sign."""
 
-    stages = _ALWAYS
+    stages = ALWAYS
 
 
 class KeyRevoked(_Revocation, Event):
@@ -139,63 +95,6 @@ class KeyRevoked(_Revocation, Event):
 
 
 KeyCommand = RegisterKey | RotateKey | RevokeKey
-
-BINDING: frozenset[type[Event]] = frozenset(
-    {
-        AdoptionProposed,
-        AdoptionPartAgreed,
-        PartnershipAdopted,
-        TermsProposed,
-        TermsCountered,
-        TermsAccepted,
-        CharterProposed,
-        CharterAgreed,
-        DecisionRuleProposed,
-        DecisionRuleAgreed,
-        AgreementDrafted,
-        AgreementSigned,
-        DataSharingAgreed.proposed,
-        DataSharingAgreed,
-        StatementIssued,
-        FinalSettlementIssued,
-        PayoutRecorded,
-        AttributionProposed,
-        AttributionSettled,
-        MergeProposed,
-        DealsMerged,
-        ResolutionProposed,
-        DisputeResolved,
-        ScopeProposed,
-        ScopeExpanded,
-        JointInvestmentProposed,
-        JointInvestmentAgreed,
-        RenewalProposed,
-        PartnershipRenewed,
-        ProposalDeclined,
-        ProposalWithdrawn,
-        GovernanceEstablished.proposed,
-        GovernanceEstablished,
-        ExitNoticeGiven,
-        BreachNoticeGiven,
-        BreachCured,
-        CureProposed,
-        ExitProposed,
-        ExitAgreed,
-        ExitWithdrawalProposed,
-        ExitWithdrawn,
-        PenaltyConceded,
-        WaiverProposed,
-        WaiverGranted,
-        DispositionProposed,
-        AssetsDispositioned,
-        CompletionProposed,
-        PartnershipExited,
-        KeyRegistered,
-        KeyRotated,
-        KeyRevoked,
-    }
-)
-"""The events that need the signature of a party that has a key (bundle format, section 8)."""
 
 
 # --- state -------------------------------------------------------------------------------------
@@ -224,24 +123,6 @@ class Keyring:
     def of(self, party: str) -> dict[str, PartyKey]:
         """Return the keys that a party has or had."""
         return {name: key for name, key in self.keys.items() if key.party == party}
-
-    def check_signed(self, decided: Iterable[Event], party: str) -> None:
-        """Raise `Refused` if a decided event needs the signature of `party`."""
-        binding = next((each.wire for each in decided if type(each) in BINDING), None)
-        keys = self.of(party)
-        if binding is None or not keys:
-            return
-        active = [name for name, each in keys.items() if each.active]
-        raise Refused(
-            "signature-needed",
-            f"A party that has registered a key must sign what binds it. {binding} of {party} is "
-            "not signed." + ("" if active else f" Every key of {party} is revoked."),
-            f"Sign the command with the key {' or '.join(active)}."
-            if active
-            else "The party can no longer bind itself in this partnership. To avoid this, register "
-            "a second key before you revoke the first.",
-            active=active,
-        )
 
 
 # --- decisions ---------------------------------------------------------------------------------

@@ -71,6 +71,11 @@ class Accord:
     """What is wrong with the operator's key file, if it cannot be used."""
 
     @property
+    def operator(self) -> str:
+        """The name of the operator, with which the origins of the logs begin."""
+        return self.history.meta(KEPT_BY) or OPERATOR
+
+    @property
     def receipts(self) -> SignedReceipts | None:
         """The signer of receipts; None without a key. Raises `NoKey` for a broken key file."""
         self._check_key()

@@ -1,11 +1,14 @@
 """`accord erase`: erase a person's name (docs/people.md)."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from getpass import getuser
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from domain import times
 from domain.people import PersonErased
 from infra.answers.logs import NotFound, perhaps, size_of
 from infra.answers.outcomes import OutcomeCounts, Report
@@ -46,6 +49,12 @@ def erase(
             help="The party that asks for it; the operator unless given.",
         ),
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key", metavar="FILE", help="The party's key, with which a party that has one signs."
+        ),
+    ] = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -53,7 +62,9 @@ def erase(
     with opened(store, as_json=as_json) as accord:
         tally, erased = OutcomeCounts(), people(accord, id, name)
         for person in erased:
-            if party is None:
+            if party is not None and key is not None:
+                tally.add(accord.service.handle([_signed(accord, id, party, person, reason, key)]))
+            elif party is None:
                 accord.service.record_own(id, getuser(), PersonErased(person=person, reason=reason))
             else:
                 data = {"person": person, "reason": reason}
@@ -82,6 +93,21 @@ def people(accord: "Accord", partnership: str, name: str) -> list[str]:
             f"{partnership} has no person of this name.", perhaps(name, known.values(), hint)
         )
     return found
+
+
+def _signed(accord: "Accord", id: str, party: str, person: str, reason: str, key: Path) -> bytes:
+    """Return the signed command by which a party erases a person; it can be recorded for an hour.
+
+    Raises `NoKey`.
+    """
+    from infra.tlog import dsse
+    from infra.tlog.keys import Signer
+
+    data = {"person": person, "reason": reason}
+    event = ingest.event(accord, "ErasePerson", id, party, f"erase/{person}", **data)
+    event |= {"source": f"//{party}", "actor": getuser()}
+    expires = times.moment(event["time"]) + timedelta(hours=1)
+    return dsse.sign(Signer.load(key), dsse.asked(event, accord.operator, expires))
 
 
 def _text(found: Erased) -> Iterator[Block]:

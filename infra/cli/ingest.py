@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, TypeVar
+from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 
 import orjson
 import typer
@@ -90,20 +90,26 @@ def ask(
 
     The same event, sent again at the same time, has the outcome of the first.
     """
+    asked = event(accord, kind, subject, party, id, **data)
+    asked |= {"source": f"accord:{command}", "actor": f"accord {command}"}
+    return accord.service.ask(orjson.dumps(asked))
+
+
+def event(
+    accord: "Accord", kind: str, subject: str, party: str, id: str, **data: str
+) -> dict[str, Any]:
+    """Return an event of a party that happens now, without a source and an actor."""
     last = accord.history.heads([subject])[subject].recorded_at
     moment = instant(last if accord.simulated else accord.clock())
-    event = {
+    return {
         "specversion": "1.0",
         "id": f"{id}/{moment}",
-        "source": f"accord:{command}",
         "type": cloudevents.PREFIX + kind,
         "subject": subject,
         "time": moment,
         "party": party,
-        "actor": f"accord {command}",
         "data": data,
     }
-    return accord.service.ask(orjson.dumps(event))
 
 
 def finish(report: R, text: Callable[[R], Iterable[Block]], *, as_json: bool) -> None:

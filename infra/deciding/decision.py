@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain import aggregates
+from domain import aggregates, signing
 from domain.bilateral import ProposeBilateral, is_answer_to
 from domain.corrections import correcting
 from domain.deadlines import Deadline, DeadlineKind
@@ -257,12 +257,15 @@ class Decider:
         admission.admit(message.signed, message.envelope, place)
 
     def _check_decided(self, message: Input, decided: list[Event]) -> None:
-        """Check that the decided events match the signed command, or need no signature."""
+        """Check that the decided events match the signed command, or need no signature.
+
+        The operator issues a party's statements, because the ledger alone gives what is in them.
+        """
         if message.signed is not None:
             admission.check_same(message.signed, message.envelope, decided)
-        elif not self._context.own:
+        elif not (self._context.own and signing.are_statements(decided)):
             keyring = self._states.partnership(message.subject).keyring
-            keyring.check_signed(decided, message.envelope.party)
+            signing.check_signed(decided, message.envelope.party, keyring)
 
     # --- time ---
 
@@ -331,7 +334,8 @@ class Decider:
     # --- the operator itself ---
 
     def record_own(self, name: str, actor: str, event: Event) -> None:
-        """Record an action of the operator on a partnership's record."""
+        """Record an action of the operator on a partnership's record. Raises `Refused`."""
+        signing.check_own(event, self._states.partnership(name).keyring)
         last = self._states.ends[name].recorded_at
         moment = last if self._context.simulated and last else self._context.now
         at = self._states.not_before(name, moment)

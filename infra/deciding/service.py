@@ -108,7 +108,8 @@ class Service:
     def record_own(self, partnership: str, actor: str, event: Event) -> None:
         """Record an action of the operator on a partnership's record, before it happens (C14).
 
-        Raises `Conflict` only if others keep writing to the same partnership.
+        Raises `Conflict` only if others keep writing to the same partnership, and `Refused` if only
+        a party may record it.
         """
         if not self._append_own(
             partnership, lambda decider: decider.record_own(partnership, actor, event)

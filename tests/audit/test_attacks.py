@@ -16,9 +16,11 @@ import orjson
 import pytest
 
 from domain.execution import LessonRecorded
+from domain.kernel import Refused
 from domain.keyring import KeyRegistered, key_id
 from domain.payouts import PayoutRecorded
 from domain.people import PersonErased
+from domain.values import instant
 from infra.answers import verify
 from infra.bootstrap import Accord
 from infra.cli.erase import people
@@ -37,6 +39,7 @@ from tests.audit.world import (
     build,
     fault,
     play,
+    registration,
     rewritten,
     signed,
     verdict,
@@ -564,9 +567,12 @@ def test_who_was_erased_is_in_no_new_bundle_and_all_of_it_holds(world: World) ->
     assert name in everything(world.bundle("before.zip"))
     with world.opened() as (accord, _):
         for person in people(accord, CONSULTING, name.decode()):
-            accord.service.record_own(
-                CONSULTING, "sam", PersonErased(person=person, reason="They asked for it.")
-            )
+            with pytest.raises(Refused, match="must-be-signed"):
+                accord.service.record_own(
+                    CONSULTING, "sam", PersonErased(person=person, reason="They asked for it.")
+                )
+            (outcome,) = accord.service.handle([erasing(accord, person)])
+            assert outcome.status == "accepted"
     bundle = world.bundle("after.zip")
     assert name not in everything(bundle)
     assert b64encode(name)[:12] not in everything(bundle)
@@ -574,6 +580,14 @@ def test_who_was_erased_is_in_no_new_bundle_and_all_of_it_holds(world: World) ->
     told = made.told(made.PYTHON, bundle)
     assert any("erased" in each for each in told["not_checked"])
     assert found_live(world) is None
+
+
+def erasing(accord: Accord, person: str) -> bytes:
+    """Return the signed command by which a party erases a person now."""
+    now = accord.history.heads([CONSULTING])[CONSULTING].recorded_at
+    data = {"person": person, "reason": "They asked for it."}
+    event = registration("northbridge", instant(now))
+    return signed(event | {"id": "erase", "type": "accord.ErasePerson", "data": data})
 
 
 def everything(bundle: Path) -> bytes:

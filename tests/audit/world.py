@@ -261,7 +261,7 @@ def play(world: World) -> None:
             outcomes = accord.service.handle(raws[start : start + EVERY])
             # The feed has what is refused, but nothing is for its signature.
             rules = {each.rule for each in outcomes if each.rule}
-            assert not [each for each in rules if each.startswith(("command-", "signature-"))]
+            assert not [each for each in rules if each.startswith(("command-", "must-be-signed"))]
             world.shown.append(notary.checkpoint(CONSULTING))
 
 

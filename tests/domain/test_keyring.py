@@ -1,47 +1,26 @@
-"""Keys: who has which key, how a key ends, and what needs a signature."""
+"""Keys: who has which key, and how a key ends."""
 
-import re
 from base64 import b64encode
 
 import pytest
 
 from domain import aggregates
-from domain.agreement import (
-    TermsProposed,
-)
 from domain.examples import FIRST_ID
-from domain.execution import KickoffHeld
-from domain.formation import (
-    AgreementSigned,
-    SignAgreement,
-)
-from domain.kernel import Refused, Stage
+from domain.kernel import Stage
 from domain.keyring import (
-    BINDING,
     KeyRegistered,
     KeyRevoked,
-    Keyring,
     KeyRotated,
     RegisterKey,
     RevokeKey,
     RotateKey,
 )
-from infra.evidence.verifiers import verify
-from tests.documents import REPOSITORY
-from tests.life import FIRST_KEY, OURS, PROOF, SECOND_KEY, STRANGER, THEIRS, after, at, example
+from tests.life import FIRST_KEY, OURS, PROOF, SECOND_KEY, STRANGER, THEIRS, at, example
 from tests.stories import Story
 
-FORMAT = REPOSITORY / "infra" / "evidence" / "verifiers" / "FORMAT.md"
 REGISTER, ROTATE, REVOKE = example(RegisterKey), example(RotateKey), example(RevokeKey)
 FIRST, SECOND = FIRST_ID, KeyRotated.of(ROTATE).name
 THIRD = b64encode(bytes(31) + b"3").decode()
-
-
-def binding_types() -> set[str]:
-    """The types that the bundle's format says must be signed."""
-    text = FORMAT.read_text(encoding="utf-8")
-    (listed,) = re.findall(r"\*\*Which events must be signed\.\*\*.* `accord:settle`: (.*)", text)
-    return set(re.findall(r"`(\w+)`", listed))
 
 
 @pytest.fixture
@@ -133,64 +112,6 @@ def test_keys_change_after_the_end_too_and_are_no_strangers() -> None:
     story = at(Stage.ENDED)
     assert story.refuses(STRANGER, REGISTER).rule == "unknown-party"
     assert story.when(THEIRS, REGISTER)
-
-
-# --- what needs a signature --------------------------------------------------------------------
-
-
-def needed(story: Story, party: str, *kinds: type) -> Refused | None:
-    decided = [each.event for each in story.history if isinstance(each.event, kinds)]
-    assert decided
-    try:
-        story.partnership.keyring.check_signed(decided, party)
-    except Refused as refused:
-        return refused
-    return None
-
-
-def test_what_binds_needs_the_signature_of_a_party_with_a_key(story: Story) -> None:
-    refusal = needed(story, OURS, KickoffHeld, AgreementSigned)
-    assert refusal
-    assert (refusal.rule, refusal.facts["active"]) == ("signature-needed", [FIRST])
-
-
-def test_what_does_not_bind_needs_none(story: Story) -> None:
-    assert needed(story, OURS, KickoffHeld) is None
-
-
-def test_a_party_without_a_key_needs_none() -> None:
-    assert needed(after(SignAgreement), OURS, AgreementSigned, TermsProposed) is None
-
-
-def test_the_first_key_is_registered_unsigned_and_every_other_change_is_signed() -> None:
-    decided = [KeyRegistered.of(REGISTER)]
-    Keyring().check_signed(decided, OURS)
-
-    story = at(Stage.EXECUTION)
-    story.when(OURS, REGISTER)
-    for change in (decided[0], KeyRotated.of(ROTATE), KeyRevoked.of(REVOKE)):
-        with pytest.raises(Refused, match="signature-needed"):
-            story.partnership.keyring.check_signed([change], OURS)
-
-
-def test_a_party_whose_every_key_is_revoked_binds_itself_to_nothing_more(story: Story) -> None:
-    story.when(OURS, REVOKE)
-    refusal = needed(story, OURS, AgreementSigned)
-    assert refusal
-    assert "second key" in refusal.hint
-
-
-def test_the_types_that_need_a_signature_are_those_of_the_bundles_format() -> None:
-    assert binding_types() == {each.wire for each in BINDING}
-
-
-def test_both_verifiers_ask_for_a_signature_of_the_same_types() -> None:
-    script = (FORMAT.parent / "verify.mjs").read_text(encoding="utf-8")
-    (listed,) = re.findall(r"MUST_BE_SIGNED = new Set\(\[\s*\.\.\.`([^`]*)`", script)
-    (of_keys,) = re.findall(r"KEY_EVENTS = new Set\(\[([^]]*)\]", script)
-
-    assert binding_types() == verify.MUST_BE_SIGNED
-    assert binding_types() == {*listed.split(), *re.findall(r"\w+", of_keys)}
 
 
 def test_the_history_of_keys_survives_a_replay(story: Story) -> None:

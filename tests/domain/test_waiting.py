@@ -99,7 +99,7 @@ governance-established improvement-deadline incentive-ends-first incentive-exist
 incentive-never-backwards incentive-was-promised issue-resolved item-name-taken items-for-a-time
 key-used-before less-is-better local-to-a-market manager merge-of-a-merged merged-into-a-duplicate
 merged-into-itself metric-changes-meaning metric-of-the-catalogue metric-parts months-of-a-share
-name-taken no-longer-wins no-proportion no-such-budget
+must-be-signed name-taken no-longer-wins no-proportion no-such-budget
 no-such-objective not-a-program not-ones-own-dispute not-past not-the-author not-the-manager
 not-the-owner not-the-payer not-the-winner not-yet-happened not-your-program not-your-proposal
 nothing-changed nothing-to-adjust nothing-to-change nothing-to-state notice-exceeds-duration
@@ -110,7 +110,7 @@ proposal-withdrawn regional-needs-market reserved-party resources review-of-anot
 risk-mitigated
 risk-of-another rule-name-taken
 sample-complete score-beyond-100 segment-not-counted settlement-issued shared-with-oneself
-sharing-with-a-stranger signature-needed splits-add-up sponsor staff-range statement-out-of-order
+sharing-with-a-stranger splits-add-up sponsor staff-range statement-out-of-order
 stop-rule-not-met successes-exceed-trials target-behind-baseline term-has-begun term-is-over
 term-too-long terms-agreed terms-end-first terms-in-order terms-never-backwards terms-not-signed
 third-party-not-neutral tiers-in-order touch-not-yet-happened two-parties weights-of-a-split

@@ -11,7 +11,7 @@ from typing import Any
 from infra.bootstrap import Accord
 from infra.settings import OPERATOR
 from infra.tlog.keys import admitted, verified
-from tests.domain.test_keyring import binding_types
+from tests.domain.test_signing import binding_types
 
 Json = dict[str, Any]
 

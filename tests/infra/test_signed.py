@@ -329,7 +329,7 @@ def test_a_party_with_a_key_changes_its_keys_by_its_signature_alone(
         "revoke": RevokeKey(keyid=ours.keyid, reason="Lost."),
     }
     command = changes[change]
-    assert rule(registered, ours.unsigned(command)) == "signature-needed"
+    assert rule(registered, ours.unsigned(command)) == "must-be-signed"
     assert rule(registered, new.signs(command)) == "command-key"
     assert one(registered, ours.signs(command)).status == "accepted"
 
@@ -340,7 +340,7 @@ def test_a_party_with_a_key_changes_its_keys_by_its_signature_alone(
 def test_an_act_that_binds_is_refused_unsigned_once_its_party_has_a_key(
     registered: Accord, ours: Signatory, theirs: Signatory
 ) -> None:
-    assert rule(registered, ours.unsigned(PROPOSAL)) == "signature-needed"
+    assert rule(registered, ours.unsigned(PROPOSAL)) == "must-be-signed"
     assert one(registered, theirs.unsigned(PROPOSAL)).status == "accepted"
 
 
@@ -384,7 +384,7 @@ def test_a_key_registered_between_reading_and_writing_is_heeded_on_every_stream(
 
         meddling.append(ours.unsigned(ours.register()))
         (outcome,) = elsewhere.handle([ours.unsigned(proposal)])
-        assert outcome.rule == "signature-needed"
+        assert outcome.rule == "must-be-signed"
 
         meddling.append(ours.signs(other.rotate(ours.keyid)))
         (outcome,) = elsewhere.handle([ours.signs(proposal)])

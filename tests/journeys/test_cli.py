@@ -308,11 +308,25 @@ REGISTER = ("register-key", "acme", "--party", "growthos", "--actor", "maya.orti
 
 def test_a_party_signs_what_binds_it_from_the_command_line_alone(accord: Accord, key: str) -> None:
     unsigned = accord("ingest", "-", "--json", stdin=WAIVER)
-    assert unsigned.json["refused"][0]["rule"] == "signature-needed"
+    assert unsigned.json["refused"][0]["rule"] == "must-be-signed"
 
     signed = accord("sign", "-", "--key", key, stdin=WAIVER).out.encode()
     assert accord("ingest", "-", "--json", stdin=signed).json["accepted"] == 1
     assert accord("ingest", "-", "--json", stdin=signed).json["duplicates"] == 1
+
+
+def test_a_party_with_a_key_erases_a_person_by_its_signature_alone(
+    accord: Accord, key: str
+) -> None:
+    asked = ("erase", "acme", "maya.ortiz", "--reason", "R", "--json")
+
+    by_operator = accord(*asked)
+    unsigned = accord(*asked, "--party", "growthos")
+    signed = accord(*asked, "--party", "growthos", "--key", key)
+
+    assert (by_operator.code, "not by the operator" in by_operator.err) == (1, True)
+    assert (unsigned.code, unsigned.json["refused"][0]["rule"]) == (3, "must-be-signed")
+    assert (signed.code, len(signed.json["erased"])) == (0, 1)
 
 
 def test_what_is_signed_is_written_as_it_will_be_recorded(

@@ -201,7 +201,7 @@ def test_a_signed_command_is_posted_like_any_event(ordinary: Served) -> None:
 
     revoke = RevokeKey(keyid=party.keyid, reason="A laptop was lost.")
     problem = refused(post(ordinary, party.unsigned(revoke, **asked), JSON))
-    assert (problem["status"], problem["rule"]) == (422, "signature-needed")
+    assert (problem["status"], problem["rule"]) == (422, "must-be-signed")
     raw = party.signs(revoke, **asked)
     wrong = raw.replace(b'"sig"', b'"sag"')
     assert refused(post(ordinary, wrong, JSON))["status"] == 400

@@ -1508,17 +1508,28 @@ class Keyring {
 
 const STATEMENT_EVENTS = new Set(['StatementIssued', 'FinalSettlementIssued']);
 const MUST_BE_SIGNED = new Set([
-  ...`AdoptionProposed AdoptionPartAgreed PartnershipAdopted
-    TermsProposed TermsCountered TermsAccepted CharterProposed CharterAgreed DecisionRuleProposed
-    DecisionRuleAgreed AgreementDrafted AgreementSigned DataSharingProposed DataSharingAgreed
-    StatementIssued FinalSettlementIssued PayoutRecorded AttributionProposed
-    AttributionSettled MergeProposed DealsMerged ResolutionProposed DisputeResolved
-    ScopeProposed ScopeExpanded
-    JointInvestmentProposed JointInvestmentAgreed RenewalProposed PartnershipRenewed
-    ProposalDeclined ProposalWithdrawn GovernanceProposed GovernanceEstablished
-    ExitNoticeGiven BreachNoticeGiven CureProposed BreachCured ExitProposed ExitAgreed
-    ExitWithdrawalProposed ExitWithdrawn PenaltyConceded WaiverProposed WaiverGranted
-    DispositionProposed AssetsDispositioned CompletionProposed PartnershipExited`.split(/\s+/),
+  ...`ActionAgreed ActionProposed ActivityPaused AdjustmentAgreed AdjustmentProposed
+    AdoptionPartAgreed AdoptionProposed AgreementAdopted AgreementAmended AgreementDrafted
+    AgreementSigned AssetsDispositioned AttributionProposed AttributionSettled BreachCured
+    BreachNoticeGiven CancellationProposed CharterAgreed CharterProposed
+    CommercialTermsAgreed CommitmentCancelled CommunicationPolicyAgreed
+    CommunicationPolicyProposed CompletionProposed CureProposed DataSharingAgreed
+    DataSharingProposed DealsMerged DecisionRuleAgreed DecisionRuleProposed
+    DispositionProposed DisputeOpened DisputeResolved ExitAgreed ExitNoticeGiven
+    ExitProposed ExitWithdrawalProposed ExitWithdrawn ExplorationClosed
+    FinalSettlementIssued GovernanceEstablished GovernanceProposed HypothesisRegistered
+    ImprovementPlanAgreed ImprovementPlanCompleted ImprovementPlanOutcomeProposed
+    ImprovementPlanProposed IncentiveIntroduced IntegrationSpendCommitted InvestmentReduced
+    IssueResolutionProposed IssueResolved JointInvestmentAgreed JointInvestmentProposed
+    MediationStarted MergeProposed MetricAgreed MetricOwnerAssigned MetricOwnerProposed
+    MetricProposed MilestonePlanned MilestoneProposed ObjectiveAgreed OnboardingStepAgreed
+    OnboardingStepProposed PartnershipAdopted PartnershipExited PartnershipRenewed
+    PauseProposed PayoutCorrected PayoutRecorded PayoutReturned PenaltyConceded PersonErased
+    PilotStarted PriorAgreed PriorProposed ProposalDeclined ProposalWithdrawn RateAgreed
+    RateProposed ReductionProposed RenewalProposed ResolutionProposed ReviewProposed
+    ReviewScheduled ScopeExpanded ScopeProposed StatementIssued TargetAdjusted
+    TargetProposed TermsAccepted TermsCountered TermsProposed VariantPromoted WaiverGranted
+    WaiverProposed`.split(/\s+/),
   ...KEY_EVENTS,
 ]);
 

@@ -1475,16 +1475,28 @@ def _proof_holds(index: int, raw: bytes, log: Log, known: Mapping[str, Checkpoin
 
 MUST_BE_SIGNED: Final = KEY_EVENTS.union(
     _words("""
-    AdoptionPartAgreed AdoptionProposed AgreementDrafted AgreementSigned AssetsDispositioned
-    AttributionProposed AttributionSettled BreachCured BreachNoticeGiven CharterAgreed
-    CharterProposed CompletionProposed CureProposed DataSharingAgreed DataSharingProposed
-    DealsMerged DecisionRuleAgreed DecisionRuleProposed DispositionProposed DisputeResolved
-    ExitAgreed ExitNoticeGiven ExitProposed ExitWithdrawalProposed ExitWithdrawn
-    FinalSettlementIssued GovernanceEstablished GovernanceProposed JointInvestmentAgreed
-    JointInvestmentProposed MergeProposed PartnershipAdopted PartnershipExited
-    PartnershipRenewed PayoutRecorded PenaltyConceded ProposalDeclined ProposalWithdrawn
-    RenewalProposed ResolutionProposed ScopeExpanded ScopeProposed StatementIssued
-    TermsAccepted TermsCountered TermsProposed WaiverGranted WaiverProposed
+    ActionAgreed ActionProposed ActivityPaused AdjustmentAgreed AdjustmentProposed
+    AdoptionPartAgreed AdoptionProposed AgreementAdopted AgreementAmended AgreementDrafted
+    AgreementSigned AssetsDispositioned AttributionProposed AttributionSettled BreachCured
+    BreachNoticeGiven CancellationProposed CharterAgreed CharterProposed
+    CommercialTermsAgreed CommitmentCancelled CommunicationPolicyAgreed
+    CommunicationPolicyProposed CompletionProposed CureProposed DataSharingAgreed
+    DataSharingProposed DealsMerged DecisionRuleAgreed DecisionRuleProposed
+    DispositionProposed DisputeOpened DisputeResolved ExitAgreed ExitNoticeGiven
+    ExitProposed ExitWithdrawalProposed ExitWithdrawn ExplorationClosed
+    FinalSettlementIssued GovernanceEstablished GovernanceProposed HypothesisRegistered
+    ImprovementPlanAgreed ImprovementPlanCompleted ImprovementPlanOutcomeProposed
+    ImprovementPlanProposed IncentiveIntroduced IntegrationSpendCommitted InvestmentReduced
+    IssueResolutionProposed IssueResolved JointInvestmentAgreed JointInvestmentProposed
+    MediationStarted MergeProposed MetricAgreed MetricOwnerAssigned MetricOwnerProposed
+    MetricProposed MilestonePlanned MilestoneProposed ObjectiveAgreed OnboardingStepAgreed
+    OnboardingStepProposed PartnershipAdopted PartnershipExited PartnershipRenewed
+    PauseProposed PayoutCorrected PayoutRecorded PayoutReturned PenaltyConceded PersonErased
+    PilotStarted PriorAgreed PriorProposed ProposalDeclined ProposalWithdrawn RateAgreed
+    RateProposed ReductionProposed RenewalProposed ResolutionProposed ReviewProposed
+    ReviewScheduled ScopeExpanded ScopeProposed StatementIssued TargetAdjusted
+    TargetProposed TermsAccepted TermsCountered TermsProposed VariantPromoted WaiverGranted
+    WaiverProposed
     """)
 )
 # Of these, what the operator itself issues needs no command.

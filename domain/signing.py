@@ -1,0 +1,138 @@
+"""What must be signed: the effect of each kind of event, and the one policy that follows from it.
+
+Once a party has a key, what binds it and what erases a person is accepted only as a signed command,
+so that nobody else, not even the operator, can do it in that party's name. A measured fact that
+moves money is recorded unsigned, too, and is then listed as unsigned.
+
+The rule looks at the decided events and not at the command, because a record holds events and a
+verifier sees only these. `docs/signatures.md` has the effect of each command.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from domain import (
+    deal,  # noqa: F401 - importing it registers its events, as with the next ones
+    dispute,  # noqa: F401
+    entry,  # noqa: F401
+    experiment,  # noqa: F401
+    merge,  # noqa: F401
+    partnership,  # noqa: F401
+    program,  # noqa: F401
+    reported_figure,  # noqa: F401
+)
+from domain.bilateral import BilateralAgreement, BilateralProposed
+from domain.declarations import Declaration
+from domain.kernel import Event, Refused
+from domain.keyring import Keyring
+from domain.settlement import FinalSettlementIssued, StatementIssued
+
+
+class Effect(StrEnum):
+    """What an event does to its party, by which it must be signed or not."""
+
+    BINDS = "binds"
+    """It binds the party: an offer, an acceptance, a signature, a notice, a waiver, an end."""
+    ERASES = "erases"
+    """It erases a person's name."""
+    MOVES_MONEY = "moves money"
+    """It is a measured fact that the ledger reads, or an answer to one."""
+    OTHER = "other"
+    """It is a fact, a plan or an assessment."""
+    OF_NO_PARTY = "of no party"
+    """Time, an agreed rule or the operator causes it; no party sends it."""
+
+
+_LISTED: Final[Mapping[Effect, str]] = {
+    Effect.BINDS: """
+        AdoptionPartAgreed AgreementAdopted AgreementAmended AgreementDrafted AgreementSigned
+        BreachNoticeGiven DisputeOpened ExitNoticeGiven ExplorationClosed FinalSettlementIssued
+        HypothesisRegistered IncentiveIntroduced IntegrationSpendCommitted KeyRegistered KeyRevoked
+        KeyRotated MediationStarted ObjectiveAgreed PayoutCorrected PayoutRecorded PayoutReturned
+        PenaltyConceded PilotStarted ProposalDeclined ProposalWithdrawn
+        StatementIssued TermsAccepted VariantPromoted
+    """,
+    Effect.ERASES: "PersonErased",
+    Effect.MOVES_MONEY: """
+        ClaimConfirmed ClaimObjected DealCancelled DealLost DealReopened DealWon DemoHeld
+        EntryReversed JointRevenueReceived LeadQualified MetricCorrected MetricReported
+        OpportunityCreated PaymentCorrected PaymentReceived RateObjected RatePublished
+        ReferralAttributed ReferralSubmitted RefundCorrected RefundIssued RefundReversed
+        SharedCostIncurred WinCorrected
+    """,
+    Effect.OTHER: """
+        AlignmentAssessed AudienceOverlapMeasured BridgingPlanAgreed CandidateApproached
+        CandidateDeclined CandidateIdentified CandidateScored DecisionChecklistCompleted
+        EvidenceSubmitted ExplorationBegun IdealPartnerProfileDefined IssueEscalated KickoffHeld
+        MilestoneReached ObservationCorrected PartnerChosen PilotConcluded PortfolioDefined
+        ProposalLapsed RenewalReviewHeld ReviewHeld VariantObserved
+    """,
+    Effect.OF_NO_PARTY: """
+        BundleExported DeadlinePassed FullViewTaken MilestoneMissed PeriodClosed ReminderGiven
+        ReviewMissed RuleBreachWithdrawn RuleBreached
+    """,
+}
+"""The effect of each kind of event by its wire name. The mechanisms give that of all others: an
+agreement of both parties binds, from its proposal on, and a declaration does not."""
+
+EFFECTS: Final[Mapping[str, Effect]] = {
+    name: effect for effect, names in _LISTED.items() for name in names.split()
+}
+
+MUST_BE_SIGNED: Final = frozenset({Effect.BINDS, Effect.ERASES})
+
+
+def effect_of(event: type[Event]) -> Effect:
+    """Return the effect of a kind of event. Raises `KeyError` for one that is in no list."""
+    if event.wire in EFFECTS:
+        return EFFECTS[event.wire]
+    if issubclass(event, BilateralProposed | BilateralAgreement):
+        return Effect.BINDS
+    return Effect.OTHER if issubclass(event, Declaration) else EFFECTS[event.wire]
+
+
+BINDING: Final[frozenset[type[Event]]] = frozenset(
+    each for each in Event.registry.values() if effect_of(each) in MUST_BE_SIGNED
+)
+"""The events that a party with a key must sign (bundle format, section 8)."""
+
+
+def are_statements(decided: Iterable[Event]) -> bool:
+    """Whether all these events are statements, which follow from the ledger alone."""
+    return all(isinstance(each, StatementIssued | FinalSettlementIssued) for each in decided)
+
+
+def check_signed(decided: Iterable[Event], party: str, keyring: Keyring) -> None:
+    """Raise `Refused` if one of these events, which are not signed, must be signed by `party`."""
+    binding = next((each.wire for each in decided if type(each) in BINDING), None)
+    keys = keyring.of(party)
+    if binding is None or not keys:
+        return
+    active = [name for name, each in keys.items() if each.active]
+    raise Refused(
+        "must-be-signed",
+        "A party that has registered a key must sign what binds it and what erases a person. "
+        f"{binding} of {party} is not signed."
+        + ("" if active else f" Every key of {party} is revoked."),
+        f"Sign the event with the key {' or '.join(active)}, and send what the command prints: "
+        "accord sign FILE --key KEYFILE."
+        if active
+        else "The party can no longer bind itself in this partnership. To avoid this, register "
+        "a second key before you revoke the first.",
+        active=active,
+    )
+
+
+def check_own(event: Event, keyring: Keyring) -> None:
+    """Raise `Refused` if the operator may not record this event in its own name."""
+    if effect_of(type(event)) is not Effect.ERASES or not keyring.keys:
+        return
+    parties = sorted({each.party for each in keyring.keys.values()})
+    raise Refused(
+        "must-be-signed",
+        "Once a party has registered a key, a person is erased by a party and not by the operator. "
+        f"{' and '.join(parties)} registered a key.",
+        "Erase the person as a party: accord erase ID NAME --reason TEXT --party PARTY --key FILE.",
+        parties=parties,
+    )

@@ -1,0 +1,257 @@
+"""What must be signed: the effect of every command, played and written as a page.
+
+Each command is decided at its place in the life of the examples, and its effect is that of what it
+records. The table is the page `docs/signatures.md`. After a change that is meant, write it anew:
+`python -m tests.domain.test_signing`.
+"""
+
+import re
+from functools import cache
+
+import pytest
+
+from domain.examples import Step
+from domain.execution import KickoffHeld
+from domain.exploration import ChoosePartner, CloseExploration, DeclineCandidate
+from domain.formation import AgreementSigned, SignAgreement
+from domain.kernel import Act, Command, Event, Refused, Stage
+from domain.keyring import (
+    KeyRegistered,
+    KeyRevoked,
+    Keyring,
+    KeyRotated,
+    RegisterKey,
+    RevokeKey,
+    RotateKey,
+    evolve,
+)
+from domain.people import PersonErased
+from domain.program import DefinePortfolio
+from domain.signing import BINDING, EFFECTS, MUST_BE_SIGNED, Effect, check_own, effect_of
+from domain.signing import check_signed as check
+from infra.evidence.verifiers import verify
+from projections.settlement import SETTLEMENT
+from tests.documents import REPOSITORY
+from tests.domain.test_waiting_table import COMMANDS, STORIES
+from tests.life import (
+    ADOPTED,
+    EXAMPLES,
+    LIFE,
+    OURS,
+    SECOND_KEY,
+    THEIRS,
+    after,
+    at,
+    before,
+    example,
+)
+from tests.stories import BEGINNING, Story, moment
+
+PAGE = REPOSITORY / "docs/signatures.md"
+FORMAT = REPOSITORY / "infra" / "evidence" / "verifiers" / "FORMAT.md"
+REGISTER, ROTATE, REVOKE = example(RegisterKey), example(RotateKey), example(RevokeKey)
+KEY = KeyRegistered.of(REGISTER)
+
+BY_CLOCK = {"PassTime"}
+"""The commands that record nothing of a party's own."""
+
+
+@pytest.fixture
+def story() -> Story:
+    """A partnership in execution, in which one party has registered a key."""
+    story = at(Stage.EXECUTION)
+    story.when(OURS, REGISTER)
+    return story
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+HEAD = """\
+# What must be signed
+
+Once a party has registered a key (`RegisterKey`), the commands that bind it and those that erase a
+person are refused unless they are signed (`must-be-signed`). So nobody else can send them in that
+party's name, not even the operator. `accord sign FILE --key KEYFILE` signs an event.
+
+A fact that moves money is recorded unsigned, too, because machines report many of them. Everything
+else needs no signature. A party without a key signs nothing.
+
+A test plays each command and writes this page (`python -m tests.domain.test_signing`). Why the rule
+is like this: [signed commands](decisions/0016-signed-commands.md).
+"""
+SECTIONS = {
+    Effect.BINDS: "Binds its party, and must be signed",
+    Effect.ERASES: "Erases a person, and must be signed",
+    Effect.MOVES_MONEY: "Moves money, and is listed as unsigned if it is not signed",
+    Effect.OTHER: "Needs no signature",
+}
+"""The sections of the page, the strictest first."""
+
+
+def page() -> str:
+    """Return the page, from what the commands record."""
+    rows: dict[Effect, str] = dict.fromkeys(SECTIONS, "")
+    for command in COMMANDS:
+        if command.__name__ not in BY_CLOCK:
+            events = recorded(command)
+            names = ", ".join(f"`{each.wire}`" for each in events)
+            rows[effect(events)] += f"| `{command.__name__}` | {names} |\n"
+    return HEAD + "".join(
+        f"\n## {title}\n\n| command | events |\n|---|---|\n{rows[each]}"
+        for each, title in SECTIONS.items()
+    )
+
+
+@cache
+def recorded(command: type[Command]) -> tuple[type[Event], ...]:
+    """Return the kinds of event that a command records where it is first possible."""
+    step = EXAMPLES[command]
+    story = _before(step)
+    events = story.when(step.party, step.command)
+    return tuple(dict.fromkeys(type(each) for each in events))
+
+
+def _before(step: Step) -> Story:
+    if step in LIFE:
+        story = STORIES[LIFE.index(step)].copy()
+        story.on(step.at)
+        return story
+    if step in ADOPTED:
+        return Story(now=moment(ADOPTED[0].at)).given(ADOPTED[: ADOPTED.index(step)])
+    match step.command:
+        case DefinePortfolio():
+            return Story()
+        case DeclineCandidate() | CloseExploration():
+            return before(ChoosePartner)
+        case RotateKey() | RevokeKey():
+            return at(Stage.EXECUTION).given([EXAMPLES[RegisterKey]])
+        case _:
+            return at(Stage.EXECUTION)
+
+
+def effect(events: tuple[type[Event], ...]) -> Effect:
+    """Return the strictest effect of these events."""
+    found = {effect_of(each) for each in events}
+    return next(each for each in SECTIONS if each in found)
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+def test_every_kind_of_event_has_an_effect() -> None:
+    assert [each.wire for each in Event.registry.values() if effect_of(each) not in Effect] == []
+
+
+def test_the_table_names_each_kind_once_and_no_other() -> None:
+    assert EFFECTS.keys() <= Event.registry.keys()
+
+
+def test_whatever_moves_money_binds_its_party_or_is_a_fact_that_moves_money() -> None:
+    moves_none = {"ExplorationBegun", "PartnerChosen"}
+    read = {each.wire for each in SETTLEMENT.handles if effect_of(each) is Effect.OTHER}
+
+    assert read == moves_none
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.__name__ not in BY_CLOCK])
+def test_a_command_that_binds_or_erases_is_refused_unsigned_and_no_other(
+    command: type[Command],
+) -> None:
+    keyring = evolve(Keyring(), KEY, Act(OURS, "maya", BEGINNING, BEGINNING))
+    events = [each.model_construct() for each in recorded(command)]
+
+    if effect(recorded(command)) in MUST_BE_SIGNED:
+        with pytest.raises(Refused, match="must-be-signed"):
+            check(events, OURS, keyring)
+    else:
+        check(events, OURS, keyring)
+
+
+def test_the_page_is_what_the_commands_record() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "see the docstring of this module"
+
+
+# --- the rule ----------------------------------------------------------------------------------
+
+
+def needed(story: Story, party: str, *kinds: type) -> Refused | None:
+    decided = [each.event for each in story.history if isinstance(each.event, kinds)]
+    assert decided
+    try:
+        check(decided, party, story.partnership.keyring)
+    except Refused as refused:
+        return refused
+    return None
+
+
+def test_what_binds_needs_the_signature_of_a_party_with_a_key(story: Story) -> None:
+    refusal = needed(story, OURS, KickoffHeld, AgreementSigned)
+    assert refusal
+    assert (refusal.rule, refusal.facts["active"]) == ("must-be-signed", [KEY.name])
+    assert "accord sign" in refusal.hint
+
+
+def test_what_does_not_bind_needs_none(story: Story) -> None:
+    assert needed(story, OURS, KickoffHeld) is None
+
+
+def test_a_party_without_a_key_needs_none(story: Story) -> None:
+    assert needed(story, THEIRS, AgreementSigned) is None
+    assert needed(after(SignAgreement), OURS, AgreementSigned) is None
+
+
+def test_the_first_key_is_registered_unsigned_and_every_other_change_is_signed(
+    story: Story,
+) -> None:
+    check([KEY], OURS, Keyring())
+
+    for change in (KEY, KeyRotated.of(ROTATE), KeyRevoked.of(REVOKE)):
+        with pytest.raises(Refused, match="must-be-signed"):
+            check([change], OURS, story.partnership.keyring)
+
+
+def test_a_party_whose_every_key_is_revoked_binds_itself_to_nothing_more(story: Story) -> None:
+    story.when(OURS, RegisterKey(key=SECOND_KEY, proof=REGISTER.proof))
+    story.when(OURS, REVOKE)
+    story.when(OURS, RevokeKey(keyid=KeyRotated.of(ROTATE).name, reason="Lost."))
+
+    refusal = needed(story, OURS, AgreementSigned)
+
+    assert refusal
+    assert "second key" in refusal.hint
+
+
+def test_the_operator_erases_nobody_once_a_party_has_a_key(story: Story) -> None:
+    erased = PersonErased(person=f"person:{'0' * 64}", reason="Asked for by the person.")
+    check_own(erased, Keyring())
+
+    with pytest.raises(Refused, match="must-be-signed") as refusal:
+        check_own(erased, story.partnership.keyring)
+    assert refusal.value.facts["parties"] == [OURS]
+
+
+# --- the verifiers -----------------------------------------------------------------------------
+
+
+def binding_types() -> set[str]:
+    """Return the types that the bundle's format says must be signed."""
+    text = FORMAT.read_text(encoding="utf-8")
+    (listed,) = re.findall(r"\*\*Which events must be signed\.\*\*.* `accord:settle`: (.*)", text)
+    return set(re.findall(r"`(\w+)`", listed))
+
+
+def test_the_types_that_must_be_signed_are_those_of_the_bundles_format() -> None:
+    assert binding_types() == {each.wire for each in BINDING}
+
+
+def test_both_verifiers_ask_for_a_signature_of_the_same_types() -> None:
+    script = (FORMAT.parent / "verify.mjs").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"MUST_BE_SIGNED = new Set\(\[\s*\.\.\.`([^`]*)`", script)
+    (of_keys,) = re.findall(r"KEY_EVENTS = new Set\(\[([^]]*)\]", script)
+
+    assert binding_types() == verify.MUST_BE_SIGNED
+    assert binding_types() == {*listed.split(), *re.findall(r"\w+", of_keys)}
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
