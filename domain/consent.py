@@ -27,6 +27,8 @@ class Proposal:
     """The party that proposed."""
     made_at: datetime
     """When it was made, as its party claims."""
+    known_at: datetime
+    """When it was recorded: its answer is due from then on."""
     accepted: bool = False
     declined: Event | None = None
     """The event that declined it, or that answered it with another proposal."""
@@ -197,7 +199,7 @@ def awaited(proposal: str, waits_in: str | None) -> Awaited | None:
 
 def with_proposal(proposal: str, event: Event, proposals: Proposals, act: Act) -> Proposals:
     """Return the proposals with one more."""
-    return {**proposals, proposal: Proposal(event, act.party, act.occurred_at)}
+    return {**proposals, proposal: Proposal(event, act.party, act.occurred_at, act.recorded_at)}
 
 
 def with_acceptance(proposal: str, proposals: Proposals) -> Proposals:

@@ -354,13 +354,12 @@ def _escalation(event: IssueRaised, act: Act, _: TermsByDay, __: Deadlines) -> I
 
 
 def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN401 - made
-    """Return by when a proposal is answered."""
+    """Return by when a proposal is answered. Nobody can answer it before it is recorded."""
     kind = event.agreement
-    day = terms.day(act.occurred_at)
-    last = terms.answer_until(day)
+    last = terms.answer_until(terms.day(act.recorded_at))
     ref = answer_ref(kind.name, getattr(event, kind.called), kind.within(event))
     deadline = _end_of_day(DeadlineKind.ANSWER, ref, last, terms)
-    return deadline._replace(since=act.occurred_at, asked_by=act.party)
+    return deadline._replace(since=act.recorded_at, asked_by=act.party)
 
 
 def _start(
@@ -368,9 +367,9 @@ def _start(
 ) -> Iterator[Deadline]:
     """Yield by when a pilot is started, once two parties have agreed terms."""
     if terms.is_agreed:
-        last = terms.answer_until(terms.day(act.occurred_at))
+        last = terms.answer_until(terms.day(act.recorded_at))
         deadline = _end_of_day(DeadlineKind.ANSWER, _pilot(event.experiment), last, terms)
-        yield deadline._replace(since=act.occurred_at, asked_by=act.party)
+        yield deadline._replace(since=act.recorded_at, asked_by=act.party)
 
 
 def _pilot(experiment: str) -> str:

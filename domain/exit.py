@@ -518,8 +518,8 @@ def _improvement_was_tried(
 
 def _was_refused(plan: Proposal, party: str, day: date, terms: TermsByDay) -> bool:
     deadline: date = plan.proposed.deadline  # type: ignore[attr-defined] # of an improvement plan
-    made = terms.day(plan.made_at)
-    unanswered = plan.is_open and deadline < day and terms.answer_until(made) < day
+    known = terms.day(plan.known_at)
+    unanswered = plan.is_open and deadline < day and terms.answer_until(known) < day
     return plan.party == party and (plan.declined is not None or unanswered)
 
 

@@ -10,26 +10,29 @@ from domain.kernel import NOT_ENDED, RUNNING, Act, NotNow, Stage, Unknown
 from domain.values import Ref, Text
 
 _SEARCH: Final = frozenset({Stage.EXPLORATION})
-_UNTIL_KICKOFF: Final = _SEARCH | {Stage.FORMATION}
+_FORMATION: Final = frozenset({Stage.FORMATION})
 
 WAIVABLE: Final[Mapping[str, frozenset[Stage]]] = {
     "candidate-scored": _SEARCH,
     "overlap-known": _SEARCH,
     "alignment-assessed": _SEARCH,
-    "alignment": _UNTIL_KICKOFF,
+    "alignment": _SEARCH | _FORMATION,
     "checklist": _SEARCH,
-    "checklist:risks_mitigated": _UNTIL_KICKOFF,
-    "charter-agreed": _UNTIL_KICKOFF,
-    "governance-established": _UNTIL_KICKOFF,
-    "manager": _UNTIL_KICKOFF,
-    "sponsor": _UNTIL_KICKOFF,
-    "resources": _UNTIL_KICKOFF,
-    "evidence-first": _UNTIL_KICKOFF | RUNNING,
-    "amended-terms-first": _UNTIL_KICKOFF | RUNNING,
-    "assets-dispositioned": NOT_ENDED,
+    "checklist:risks_mitigated": _FORMATION,
+    "charter-agreed": _FORMATION,
+    "governance-established": _FORMATION,
+    "manager": _FORMATION,
+    "sponsor": _FORMATION,
+    "resources": _FORMATION,
+    "evidence-first": _FORMATION | RUNNING,
+    "amended-terms-first": _FORMATION | RUNNING,
+    "assets-dispositioned": NOT_ENDED - _SEARCH,
 }
-"""The rules that can be waived, and the stages up to their gate. What comes after a colon says of
-what: `sponsor:acme`. All other rules of gates protect one party from the other, or both."""
+"""The rules that can be waived, and the stages in which they can. What comes after a colon says of
+what: `sponsor:acme`. All other rules of gates protect one party from the other, or both.
+
+In the exploration the initiator waives alone, so only rules of its own search can be waived there,
+and these waivers end when it chooses its partner. Later gates are of both, and both waive them."""
 
 
 class WaiverGranted(
@@ -42,7 +45,7 @@ class WaiverGranted(
 ):
     """Both parties waived a rule of a gate, with the reason (C6).
 
-    The initiator waives alone as long as it has no partner.
+    The initiator waives alone as long as it has no partner, for its own search.
     """
 
     proposal: Ref

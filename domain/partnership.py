@@ -76,6 +76,7 @@ from domain.exploration import (
     PartnerChosen,
 )
 from domain.formation import DecisionRuleAgreed, Formation, FormationCommand
+from domain.gates import WaiverGranted
 from domain.health import RiskIdentified, RiskMitigated
 from domain.kernel import (
     ADOPTING,
@@ -419,9 +420,17 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
         case ExplorationBegun():
             return PartnershipContext(stage, parties_after(event, act, ()))
         case PartnerChosen():
-            return replace(context, parties=parties_after(event, act, context.parties))
+            parties = parties_after(event, act, context.parties)
+            return replace(context, parties=parties, agreements=_without_waivers(agreements))
         case _:
             return context
+
+
+def _without_waivers(agreements: BilateralAgreements) -> BilateralAgreements:
+    """Return the agreements once a partner is chosen: what the search waived ends with it (C6)."""
+    for waiver in agreements.of(WaiverGranted):
+        agreements = agreements.without(WaiverGranted, waiver.rule)
+    return agreements
 
 
 def _without_given_up(agreements: BilateralAgreements, event: Event) -> BilateralAgreements:
@@ -477,6 +486,8 @@ def stage_after(event: Event, stage: Stage | None, *, scaled: bool) -> Stage | N
         return Stage.SCALING if scaled else Stage.EXECUTION
     if isinstance(event, PartnershipAdopted):
         return event.stage
+    if isinstance(event, ScopeExpanded) and stage is Stage.RENEWAL:
+        return stage  # The talk about the renewal goes on; renewed, the partnership scales.
     return _ARROWS.get(type(event), stage)
 
 

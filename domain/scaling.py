@@ -9,11 +9,10 @@ from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
 from domain.formation import EvidenceAttached, EvidenceKind
 from domain.gates import Requirement, passing
-from domain.kernel import UNTIL_EXIT, Act, Stage
+from domain.kernel import RUNNING, UNTIL_EXIT, Act
 from domain.terms import check_shares
 from domain.values import Count, Money, Percent, Ref, Slug, Text
 
-SCALABLE = frozenset({Stage.EXECUTION, Stage.SCALING})
 _SHOWS_A_RESULT = {EvidenceKind.EXPERIMENT, EvidenceKind.OUTCOME}
 
 
@@ -22,12 +21,15 @@ class ScopeExpanded(
     name="Scope",
     subject="a wider scope, with the evidence and the terms for it (C26)",
     accepts="ExpandScope",
-    stages=SCALABLE,
+    stages=RUNNING,
     added=("waived",),
     identity=("proposal",),
     counted=None,
 ):
-    """Both parties agreed a wider scope, and scaling began (C26)."""
+    """Both parties agreed a wider scope, and scaling began (C26).
+
+    In the stage renewal it begins once both have renewed.
+    """
 
     proposal: Ref
     """The identifier of the proposal."""

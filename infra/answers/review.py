@@ -1,7 +1,8 @@
 """The page for a review: one page of figures (C22).
 
-For a scheduled review it is as of the moment at which the review begins, so it is the same whenever
-it is asked for. Without a review it is as of now, or as of the moment that is asked about.
+For a scheduled review it is as of the moment at which the review begins, and for one that was held
+without that as of its holding, so it is the same whenever it is asked for. Otherwise it is as of
+now, or as of the moment that is asked about.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 from domain import aggregates
 from domain.adoption import PartnershipAdopted
@@ -41,13 +42,13 @@ from domain.recorded import Recorded
 from domain.settlement import Balance
 from domain.values import Exact, plain
 from infra.answers import kpis
-from infra.answers.logs import NOW, AsOf, NotFound, moment_of, own_log, perhaps, sight_of, whole_log
+from infra.answers.logs import NOW, AsOf, moment_of, own_log, perhaps, sight_of, whole_log
 from infra.answers.parameters import Name
 from infra.answers.partnership_state import OpenDeadline, Party
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, PeriodName, Question
 from infra.answers.show import open_deadlines, parties_of
 from infra.answers.show_text import deadline_words, people_of
-from infra.answers.text import Block, Line, Table, amount, figure, minute, number
+from infra.answers.text import Block, Line, Remark, Table, amount, figure, minute, number
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
@@ -151,6 +152,8 @@ class Review(Answer):
     """The partnership."""
     review: str | None
     """The identifier of the review; null for a page without one."""
+    note: str | None
+    """What to know of a review that was neither scheduled nor held; null for any other."""
     kind: ReviewKind | None
     """The kind of the review."""
     at: datetime
@@ -207,16 +210,22 @@ def ask(
     id: PartnershipId,
     review: Annotated[
         Name | None,
-        Parameter("A scheduled review. Unless given: a page as of now.", "REVIEW", positional=True),
+        Parameter(
+            "A review. Unless it is scheduled or was held: a page as of now.",
+            "REVIEW",
+            positional=True,
+        ),
     ] = None,
     period: PeriodName = None,
     when: AsOf = NOW,
 ) -> Review:
     """Return the page for a review as of its beginning, or as of an earlier moment.
 
-    Without a review it is as of now, or of the moment that is asked about. Raises `NotFound`.
+    Without a review that was scheduled or held it is as of now, or of the moment that is asked
+    about. Raises `NotFound` if there is no such partnership.
     """
-    asked = None if review is None else _scheduled(accord, id, review, when)
+    meetings = _meetings(accord, id, when)
+    asked = None if review is None else meetings.get(review)
     now = moment_of(accord, id, when)
     moment = when
     if asked is not None:
@@ -234,6 +243,7 @@ def ask(
         as_of=when.asked,
         id=id,
         review=review,
+        note=_unplanned(review, meetings) if review is not None and asked is None else None,
         kind=asked.kind if asked else None,
         at=asked.at if asked else now,
         reason=asked.reason if asked else None,
@@ -265,16 +275,32 @@ def ask(
     )
 
 
-def _scheduled(accord: Accord, id: str, review: str, when: AsOf) -> ReviewScheduled:
-    scheduled = {
-        each.event.review: each.event
-        for each in own_log(accord.history, id, when)
-        if isinstance(each.event, ReviewScheduled)
-    }
-    if review not in scheduled:
-        otherwise = "Schedule it first (ScheduleReview). The state of the partnership lists them."
-        raise NotFound(f"There is no review {review}.", perhaps(review, scheduled, otherwise))
-    return scheduled[review]
+class _Meeting(NamedTuple):
+    """A review that was scheduled, or that was held without that."""
+
+    kind: ReviewKind
+    at: datetime
+    reason: str | None = None
+
+
+def _meetings(accord: Accord, id: str, when: AsOf) -> dict[str, _Meeting]:
+    """Return the reviews on record by identifier; of one that was moved, its latest schedule."""
+    found: dict[str, _Meeting] = {}
+    for each in own_log(accord.history, id, when):
+        match each.event:
+            case ReviewScheduled() as planned:
+                found[planned.review] = _Meeting(planned.kind, planned.at, planned.reason)
+            case ReviewHeld(review=review, kind=kind) if kind is not None and review not in found:
+                found[review] = _Meeting(kind, each.act.occurred_at)
+            case _:
+                pass
+    return found
+
+
+def _unplanned(review: str, meetings: Iterable[str]) -> str:
+    """Return what to know of a review that was neither scheduled nor held."""
+    otherwise = "Both schedule a review with ProposeReview."
+    return f"There is no review {review} on record. {perhaps(review, meetings, otherwise)}"
 
 
 @dataclass(slots=True)
@@ -326,7 +352,7 @@ class _Seen:
         self.given.clear()
 
 
-def _period(review: ReviewScheduled | None, now: datetime) -> str:
+def _period(review: _Meeting | None, now: datetime) -> str:
     """Return the last period that was over: a month, or a quarter for a strategic review."""
     if review is None or review.kind == "operational":
         return preceding(month_of(review.at if review else now))
@@ -444,8 +470,10 @@ def _next(state: Partnership, review: str | None) -> tuple[OpenDeadline, ...]:
 
 def text(page: Review) -> Iterator[Block]:
     """Yield the page, section by section; a section without lines is left out."""
-    title = f"{page.kind} review {page.review}" if page.review else "review"
+    title = " ".join(each for each in (page.kind, "review", page.review) if each)
     yield Line(f"{title}, {minute(page.at)}", "bold")
+    if page.note:
+        yield Remark(page.note)
     since = page.since
     after = f"; since {_begun(since)} of {since.at:%Y-%m-%d}" if since else ""
     yield Line(f"{page.id}: {' and '.join(page.parties)}, in {page.stage}{after}")

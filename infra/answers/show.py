@@ -722,7 +722,7 @@ def _renewal(state: partnership.Partnership) -> RenewalSummary:
 def _waivers(folded: _Folded) -> Iterator[WaiverSummary]:
     agreements = folded.state.context.agreements
     proposals = agreements.proposals_of(WaiverGranted)
-    for each in agreements.of(WaiverGranted):
+    for each in agreements.versions(WaiverGranted):
         proposed = proposals.get(each.proposal)
         agreed = folded.answers[WaiverGranted.wire, each.proposal]
         # The initiator that waived alone is named once.

@@ -12,6 +12,7 @@ from domain.adoption import PartnershipAdopted
 from domain.aggregates import command_types
 from domain.bilateral import BilateralAgreement, BilateralCommand
 from domain.exit import GiveExitNotice
+from domain.gates import WAIVABLE
 from domain.kernel import Command, Refused, Stage
 from tests.documents import REPOSITORY
 from tests.life import ADOPTED, EXAMPLES, LIFE, OURS, THEIRS, after, changed
@@ -202,6 +203,12 @@ def row(kind: type[BilateralAgreement]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _waiver(rule: str) -> str:
+    alone_ = [each for each in Stage if each in WAIVABLE[rule] and each is Stage.EXPLORATION]
+    both = [each for each in Stage if each in WAIVABLE[rule] and each is not Stage.EXPLORATION]
+    return f"| `{rule}` | {', '.join(alone_) or '—'} | {', '.join(both) or '—'} |"
+
+
 def page() -> str:
     """Return the page."""
     lines = [
@@ -214,6 +221,15 @@ def page() -> str:
         f"| {' | '.join(COLUMNS)} |",
         "|---|---|---|---|---|---|---|",
         *map(row, KINDS),
+        "",
+        "## Who waives what",
+        "",
+        "In the exploration the initiator waives alone, and only rules of its own search. These",
+        "waivers end when it chooses its partner. From then on a waiver takes both.",
+        "",
+        "| rule | the initiator alone, in | both, in |",
+        "|---|---|---|",
+        *map(_waiver, WAIVABLE),
         "",
         "## Commands that need no consent",
         "",

@@ -27,6 +27,7 @@ from domain.execution import (
     MilestoneMissed,
     ProposeImprovementPlan,
     ProposeIssueResolution,
+    ProposeMilestone,
     RaiseIssue,
     ReachMilestone,
     ReviewMissed,
@@ -49,6 +50,23 @@ def of(kind: type[Event], events: list[Event]) -> list[Event]:
 
 def passed(kind: DeadlineKind, events: list[Event]) -> list[str]:
     return [each.ref for each in events if isinstance(each, DeadlinePassed) and each.kind is kind]
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+def test_a_proposal_that_is_recorded_late_is_answered_within_the_days_after_that() -> None:
+    story = at(Stage.EXECUTION)
+    story.wait(days=30)
+    claimed = f"{story.now - timedelta(days=25):%Y-%m-%dT%H:%M}"
+    plan = example(ProposeMilestone, due=(story.now + timedelta(days=90)).date())
+    story.when(OURS, plan, happened=claimed)
+    recorded = story.now
+    answer = f"Milestone/{plan.proposal}"
+
+    assert passed(DeadlineKind.ANSWER, story.wait(days=14)) == []
+    assert passed(DeadlineKind.ANSWER, story.wait(days=1)) == [answer]
+    assert story.history[-1].act.occurred_at.date() == recorded.date() + timedelta(days=15)
 
 
 # --- issues ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.execution import HoldKickoff
 from domain.exploration import (
     QUESTIONS,
     AgreeBridgingPlan,
@@ -31,7 +32,7 @@ from domain.exploration import (
     PartnerChosen,
     ScoreCandidate,
 )
-from domain.gates import ProposeWaiver, WaiverGranted
+from domain.gates import WAIVABLE, AgreeWaiver, ProposeWaiver, WaiverGranted, WaiverProposed
 from domain.kernel import CLOCK_PARTY, Stage
 from domain.referral import SubmitReferral
 from tests.life import OURS, THEIRS, after, at, before, example
@@ -275,7 +276,47 @@ def test_a_waiver_passes_a_no_and_shows_who_and_why_and_which_rule() -> None:
     assert chosen.waived == [rule]
     granted = WaiverGranted(proposal="waiver-9", rule=rule, reason=reason)
     assert story.facts(WaiverGranted) == [granted]
-    assert story.partnership.context.agreements.of(WaiverGranted) == [granted]
+    assert story.partnership.context.agreements.versions(WaiverGranted) == (granted,)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rule for rule, stages in WAIVABLE.items() if stages - {Stage.EXPLORATION}],
+)
+def test_the_initiator_alone_waives_nothing_of_a_gate_that_both_pass(rule: str) -> None:
+    each = {"alignment": "alignment:shared_vision"}.get(rule, rule)
+    each = f"{each}:{OURS}" if rule in {"manager", "sponsor", "resources"} else each
+    waiver = ProposeWaiver(proposal="waiver-9", rule=each, reason="We trust them.")
+    story = before(ChoosePartner)
+    if Stage.EXPLORATION in WAIVABLE[rule] or rule == "checklist:risks_mitigated":
+        story.when(OURS, waiver)
+    else:
+        assert story.refuses(OURS, waiver).rule == "cannot-be-waived"
+
+    story.when(OURS, example(ChoosePartner))
+
+    assert story.partnership.context.agreements.of(WaiverGranted) == []
+    if Stage.FORMATION in WAIVABLE[rule]:
+        again = ProposeWaiver(proposal="waiver-10", rule=each, reason="We trust them.")
+        assert [type(fact) for fact in story.when(OURS, again)] == [WaiverProposed]
+        story.when(THEIRS, AgreeWaiver(proposal="waiver-10"))
+        assert [one.rule for one in story.partnership.context.agreements.of(WaiverGranted)] == [
+            each
+        ]
+
+
+def test_a_low_rating_that_the_search_waived_keeps_the_gate_to_execution_closed() -> None:
+    story = before(ChoosePartner, without=(AssessAlignment, AgreeBridgingPlan))
+    story.when(OURS, example(AssessAlignment, **{**dict(ALL_THREES), "shared_vision": 2}))
+    rule = "alignment:shared_vision"
+    story.when(OURS, ProposeWaiver(proposal="waiver-9", rule=rule, reason="It will grow."))
+    [chosen] = story.when(OURS, example(ChoosePartner))
+    assert isinstance(chosen, PartnerChosen)
+    assert chosen.waived == [rule]
+
+    refusal = story.refuses(OURS, HoldKickoff(attendees=["Ana", "Ben"]))
+
+    assert rule in refusal.facts["unmet"]
 
 
 def test_a_waiver_passes_no_rule_but_its_own() -> None:

@@ -4,9 +4,11 @@ from decimal import Decimal
 
 import pytest
 
+from domain.bilateral import DeclineProposal
 from domain.formation import AttachEvidence, EvidenceKind
 from domain.gates import ProposeWaiver
 from domain.kernel import Stage
+from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.scaling import (
     AgreeJointInvestment,
     ExpandScope,
@@ -26,6 +28,26 @@ def test_a_wider_scope_that_both_agree_begins_scaling() -> None:
     assert expanded == [ScopeExpanded.of(example(ProposeScope))]
     assert story.partnership.stage is Stage.SCALING
     assert story.when(OURS, example(ExpandScope)) == []
+
+
+def test_a_renewal_review_of_one_party_stops_no_wider_scope() -> None:
+    story = before(ExpandScope)
+    story.when(OURS, example(HoldRenewalReview))
+
+    story.when(OURS, example(ExpandScope))
+
+    assert story.partnership.stage is Stage.RENEWAL
+    story.agree(THEIRS, example(ProposeRenewal, proposal="renewal-9"))
+    assert story.partnership.stage is Stage.SCALING
+
+
+def test_after_a_declined_renewal_a_wider_scope_can_be_proposed_and_agreed() -> None:
+    story = before(ProposeScope)
+    story.when(OURS, example(HoldRenewalReview))
+    story.when(THEIRS, example(ProposeRenewal, proposal="renewal-9"))
+    story.when(OURS, DeclineProposal(proposal="renewal-9", reason="Too early."))
+
+    assert story.agree(THEIRS, example(ProposeScope))
 
 
 def test_a_party_cannot_expand_the_scope_alone() -> None:

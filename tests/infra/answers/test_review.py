@@ -1,16 +1,23 @@
 """The page for a review: the same whenever it is asked for."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from domain.execution import ReviewScheduled
+from domain.examples import Step
+from domain.execution import HoldKickoff, HoldReview, ReviewScheduled
+from domain.partnership import PassTime
 from infra.answers import kpis, review, rules
 from infra.answers.logs import AsOf, NotFound
-from infra.answers.text import Line
+from infra.answers.text import Line, Remark
 from infra.bootstrap import Accord
 from projections.visibility import Viewer
+from tests.feeds import simulated
 from tests.infra.answers.demo import BY_PARTNER, CONSULTING, EVERYTHING, without_moment
+from tests.infra.messages import from_steps, message
+from tests.life import LIFE, OURS, example
+from tests.stories import moment
 
 LAST = "review-2026-q3"
 
@@ -93,9 +100,32 @@ def test_a_party_sees_only_what_is_shared_with_it(demo: Accord) -> None:
         review.ask(demo, CONSULTING, LAST, when=AsOf(viewer=Viewer("passer-by")))
 
 
-def test_an_unknown_review_brings_those_with_a_similar_name(demo: Accord) -> None:
-    with pytest.raises(NotFound, match=f"Perhaps {LAST}"):
-        review.ask(demo, CONSULTING, "review-2026-q9")
+def test_a_review_that_nobody_scheduled_has_a_page_as_of_now(demo: Accord) -> None:
+    page = review.ask(demo, CONSULTING, "review-2026-q9")
+
+    assert page.note is not None
+    assert page.note.startswith(f"There is no review review-2026-q9 on record. Perhaps {LAST} ")
+    named = {"review", "note", "as_of"}
+    now = review.ask(demo, CONSULTING)
+    assert page.model_dump(exclude=named) == now.model_dump(exclude=named)
+    first, second, *_ = review.text(page)
+    assert isinstance(first, Line)
+    assert first.text.startswith("review review-2026-q9, ")
+    assert isinstance(second, Remark)
+
+
+def test_a_review_that_was_held_without_a_schedule_has_its_page_of_that_day(tmp_path: Path) -> None:
+    kickoff = next(
+        place for place, each in enumerate(LIFE) if isinstance(each.command, HoldKickoff)
+    )
+    by_chance = example(HoldReview, review="by-chance", kind="operational")
+    steps = [*LIFE[: kickoff + 1], Step("2026-02-16", OURS, by_chance)]
+
+    with simulated(tmp_path) as accord:
+        accord.service.handle([*from_steps(steps), message("later", PassTime(), at="2026-03-20")])
+        page = review.ask(accord, "growthos-brightpath", "by-chance")
+
+    assert (page.at, page.kind, page.note) == (moment("2026-02-16"), "operational", None)
 
 
 def test_a_page_without_a_review_is_as_of_the_moment_that_is_asked_about(demo: Accord) -> None:
