@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 from domain import (  # noqa: F401 - agreements
@@ -579,6 +580,45 @@ _REVIEW_REPLACED = (
 )
 
 
+_Task = MilestonePlanned | ActionAgreed | OnboardingStepAgreed
+
+
+def _task(
+    kind: DeadlineKind,
+    events: tuple[type[_Task], type[Event]],
+    words: tuple[str, str, str],
+    alert: DeadlineAlert,
+    passing: Passing | None = None,
+) -> DeadlineRule:
+    """Return the rule of something that both agree with a day and an owner, and that is then done.
+
+    `events` are its agreement and its completion; `words` are the field that names it, what it is,
+    and how its completion is said.
+    """
+    agreed, done = events
+    name, what, ended = words
+    named = attrgetter(name)
+    return DeadlineRule(
+        kind,
+        opened_by=(
+            _opens(
+                agreed,
+                lambda e, _, terms: _end_of_day(kind, named(e), e.due, terms)._replace(
+                    party=e.owner or ""
+                ),
+            ),
+        ),
+        passing=passing or _passes(kind),
+        closed_by=(
+            _closes(done, named, lambda e: f"{what} {named(e)} was {ended}."),
+            _closes(agreed, named, lambda e: f"{what} {named(e)} was moved to {e.due}."),
+            _cancels(name),
+        ),
+        alert=alert,
+        reminds_of=f"{what} {{ref}} is due by {{day}}.",
+    )
+
+
 # --- answers -----------------------------------------------------------------------------------
 
 _AGREEMENTS: Final = tuple(BilateralAgreement.__subclasses__())
@@ -632,15 +672,16 @@ RULES = (
         ),
         passing=_records(PeriodClosed, lambda e: e.period, _close_period),
     ),
-    DeadlineRule(
+    _task(
         DeadlineKind.MILESTONE,
-        opened_by=(
-            _opens(
-                MilestonePlanned,
-                lambda e, _, terms: _end_of_day(
-                    DeadlineKind.MILESTONE, e.milestone, e.due, terms
-                )._replace(party=e.owner or ""),
-            ),
+        (MilestonePlanned, MilestoneReached),
+        ("milestone", "Milestone", "reached"),
+        DeadlineAlert(
+            "milestone-missed",
+            "a milestone is reached by the end of its day (C17)",
+            Response(Severity.WARNING, "The plan of both parties slips."),
+            lambda e: f"Milestone {e.milestone} was due on {e.due}.",
+            about="milestone",
         ),
         passing=_records(
             MilestoneMissed,
@@ -649,27 +690,6 @@ RULES = (
                 MilestoneMissed(milestone=each.ref, due=each.last_day, party=each.party or None)
             ],
         ),
-        closed_by=(
-            _closes(
-                MilestoneReached,
-                lambda e: e.milestone,
-                lambda e: f"Milestone {e.milestone} was reached.",
-            ),
-            _closes(
-                MilestonePlanned,
-                lambda e: e.milestone,
-                lambda e: f"Milestone {e.milestone} was moved to {e.due}.",
-            ),
-            _cancels("milestone"),
-        ),
-        alert=DeadlineAlert(
-            "milestone-missed",
-            "a milestone is reached by the end of its day (C17)",
-            Response(Severity.WARNING, "The plan of both parties slips."),
-            lambda e: f"Milestone {e.milestone} was due on {e.due}.",
-            about="milestone",
-        ),
-        reminds_of="Milestone {ref} is due by {day}.",
     ),
     DeadlineRule(
         DeadlineKind.REVIEW,
@@ -716,67 +736,29 @@ RULES = (
         ),
         reminds_of="The next {ref} is due by {day}.",
     ),
-    DeadlineRule(
+    _task(
         DeadlineKind.ACTION,
-        opened_by=(
-            _opens(
-                ActionAgreed,
-                lambda e, _, terms: _end_of_day(
-                    DeadlineKind.ACTION, e.action, e.due, terms
-                )._replace(party=e.owner),
-            ),
-        ),
-        passing=_passes(DeadlineKind.ACTION),
-        closed_by=(
-            _closes(ActionCompleted, lambda e: e.action, lambda e: f"Action {e.action} was done."),
-            _closes(
-                ActionAgreed,
-                lambda e: e.action,
-                lambda e: f"Action {e.action} was moved to {e.due}.",
-            ),
-            _cancels("action"),
-        ),
-        alert=DeadlineAlert(
+        (ActionAgreed, ActionCompleted),
+        ("action", "Action", "done"),
+        DeadlineAlert(
             "action-overdue",
             "an action is done by its day (C22)",
             Response(Severity.WARNING, "Something that a party promised is not done."),
             lambda e: f"Action {e.ref} was not done by its day.",
             about="action",
         ),
-        reminds_of="Action {ref} is due by {day}.",
     ),
-    DeadlineRule(
+    _task(
         DeadlineKind.ONBOARDING,
-        opened_by=(
-            _opens(
-                OnboardingStepAgreed,
-                lambda e, _, terms: _end_of_day(
-                    DeadlineKind.ONBOARDING, e.step, e.due, terms
-                )._replace(party=e.owner),
-            ),
-        ),
-        passing=_passes(DeadlineKind.ONBOARDING),
-        closed_by=(
-            _closes(
-                OnboardingStepCompleted,
-                lambda e: e.step,
-                lambda e: f"Onboarding step {e.step} was completed.",
-            ),
-            _closes(
-                OnboardingStepAgreed,
-                lambda e: e.step,
-                lambda e: f"Onboarding step {e.step} was moved to {e.due}.",
-            ),
-            _cancels("step"),
-        ),
-        alert=DeadlineAlert(
+        (OnboardingStepAgreed, OnboardingStepCompleted),
+        ("step", "Onboarding step", "completed"),
+        DeadlineAlert(
             "onboarding-overdue",
             "a step of the onboarding plan is completed by its day (C16)",
             Response(Severity.WARNING, "People cannot yet work as both planned."),
             lambda e: f"Onboarding step {e.ref} was not completed by its day.",
             about="step",
         ),
-        reminds_of="Onboarding step {ref} is due by {day}.",
     ),
     DeadlineRule(
         DeadlineKind.ISSUE,
