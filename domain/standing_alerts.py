@@ -222,6 +222,8 @@ def _given_up(kind: str) -> On:
 REFERRAL_MINIMUM: Final = "referral-minimum"
 """Judged from figures when a quarter closes, so its row names no events (`projections.alerts`)."""
 
+RENEWAL_OPEN: Final = "renewal-open"
+
 ATTRIBUTION_CONTESTED: Final = "attribution-contested"
 LEAD_AWAITS: Final = "lead-awaits-answer"
 LEAD_REJECTED: Final = "lead-rejected"
@@ -466,7 +468,7 @@ STANDING_ALERTS: Final = (
         (_given_up("reduction"),),
     ),
     StandingAlert(
-        "renewal-open",
+        RENEWAL_OPEN,
         AlertKind.REMINDER,
         "after a renewal review both parties renew, or one gives notice (C27)",
         Response(Severity.WARNING, "The term ends without a decision."),

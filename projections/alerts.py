@@ -82,6 +82,21 @@ class AlertState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Occurrence:
+    """A time at which an alert was open, and what resolved it."""
+
+    __pydantic_config__ = DESCRIBED
+    text: str
+    """What it said, in words."""
+    since: datetime
+    """When it opened."""
+    until: datetime
+    """When it was resolved."""
+    ended: str
+    """What resolved it, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One alert as it is now; each change of it is emitted in the same form."""
 
@@ -126,6 +141,9 @@ class Alert:
     """When it was resolved or withdrawn, never before `since`."""
     better_in: str | None = None
     """The period that was in breach no longer, for an alert on figures that was resolved."""
+    earlier: Occurrence | None = None
+    """The last time before at which it was open, if it opened again: what was missed and then moved
+    was missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +282,7 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
     done = (
         alert_id(turn.standing.rule, 1, recorded.partnership, ref)
         for turn, ref in _turns(recorded.event)
-        if turn.standing.once and not turn.opens
+        if turn.standing.once
     )
     return (STATE, awaited.AGREED, *(() if subject is None else (subject,)), *done)
 
@@ -512,7 +530,8 @@ class _Changes:
         alert = opened(standing.rule, standing.kind, severity, self._recorded, found)
         known = self._open.get(alert.id)
         if known is None:
-            self._put(alert)
+            past: Alert | None = self._rows.get(alert.id) if standing.once else None
+            self._put(replace(alert, earlier=_occurrence(past) if past else None))
         elif _says(known) != _says(alert):
             self._say(known, alert)
 
@@ -540,11 +559,32 @@ class _Changes:
 
     def _withdraw_late(self, alert: Alert, text: str) -> bool:
         """Withdraw an alert on what was done before it opened. Return whether it was."""
-        if self._recorded.act.occurred_at >= alert.since:
+        done, earlier = self._recorded.act.occurred_at, alert.earlier
+        if done >= alert.since:
             return False
-        late = f"{text} It was in time and was recorded late."
-        self._close(alert, AlertState.WITHDRAWN, late)
+        if earlier is not None and done >= earlier.since:
+            self._take_back(alert, earlier)
+        else:
+            late = f"{text.removesuffix('.')}. It was in time and was recorded late."
+            self._close(replace(alert, earlier=None), AlertState.WITHDRAWN, late)
         return True
+
+    def _take_back(self, alert: Alert, earlier: Occurrence) -> None:
+        """Withdraw only the last time at which an alert was open: the time before was right."""
+        self._put(
+            replace(
+                alert,
+                state=AlertState.RESOLVED,
+                text=earlier.text,
+                since=earlier.since,
+                until=earlier.until,
+                ended=earlier.ended,
+                earlier=None,
+                recorded_at=self._recorded.act.recorded_at,
+                cause=self._recorded.index,
+                evidence=_with(alert.evidence, (self._recorded.index,)),
+            )
+        )
 
     @property
     def _corrects(self) -> bool:
@@ -611,6 +651,13 @@ _ENDED: Final = {
 """What ends the alerts that are made from facts, in words."""
 
 
+def _occurrence(alert: Alert) -> Occurrence | None:
+    """Return the time at which an alert was open that was resolved; None for another alert."""
+    if alert.state is not AlertState.RESOLVED or alert.until is None:
+        return None
+    return Occurrence(alert.text, alert.since, alert.until, alert.ended or "")
+
+
 def _says(alert: Alert) -> tuple[str, list[str], Mapping[str, Decimal]]:
     """Return what an alert says, whoever is in office."""
     return alert.text, [each.party for each in alert.who_acts], alert.at_stake
@@ -657,7 +704,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=38,
+    version=39,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -157,6 +157,9 @@ def blocks(alerts: Iterable[Alert], indent: int = 0) -> Iterator[Block]:
         yield Hanging(" " * (indent + 11), outcome(each))
         if each.state is AlertState.OPEN:
             yield Hanging(" " * (indent + 11), response(each))
+        if (earlier := each.earlier) is not None:
+            ended = f"Resolved {day(earlier.until)}: {earlier.ended}"
+            yield Hanging(" " * (indent + 11), f"Before that: {earlier.text} {ended}")
 
 
 def heading(alert: Alert, name: str, indent: int = 0) -> Line:

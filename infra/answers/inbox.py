@@ -23,7 +23,7 @@ from domain.execution import (
     ProposeReview,
     ReachMilestone,
 )
-from domain.exit import PartnershipExited, ProposeCompletion, ProposeCure
+from domain.exit import GiveExitNotice, PartnershipExited, ProposeCompletion, ProposeCure
 from domain.experiment import HYPOTHESIS, StartPilot
 from domain.formation import SignAgreement
 from domain.health import RecordAudit, RecordHealthCheck
@@ -31,7 +31,7 @@ from domain.kernel import Command, Stage
 from domain.payouts import RETURN, Payout, RecordPayout
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution
-from domain.renewal import HoldAnnualReview, HoldRenewalReview, PartnershipRenewed, ProposeRenewal
+from domain.renewal import HoldAnnualReview, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import ReportMetric
 from domain.sale import LoseDeal
 from domain.settlement import Balance
@@ -40,6 +40,7 @@ from domain.standing_alerts import (
     COMPUTED,
     LEAD_AWAITS,
     LEAD_REJECTED,
+    RENEWAL_OPEN,
     STATEMENT_OVERDUE,
 )
 from domain.terms_by_day import TermsByDay
@@ -210,7 +211,7 @@ def _live(accord: Accord, names: list[str]) -> Iterator[_Rows]:
     }
     for name in names:
         kept = {place: found.get(name) for place, found in rows.items()}
-        alerts = _claims(kept[ALERTS.name, STATE] or START)
+        alerts = _asking(kept[ALERTS.name, STATE] or START)
         subjects = _facts(accord, name, {_subject(each) for each in alerts})
         late = [each.window for each in alerts if each.rule == STATEMENT_OVERDUE]
         agreed: AgreedRow | None = kept[SETTLEMENT.name, AGREED]
@@ -233,7 +234,7 @@ def of_events(name: str, events: Iterable[Recorded]) -> Iterator[_Rows]:
         for each, of in replay_all(FOLDS, events).folded
         for key, row in of.rows.items()
     }
-    alerts = _claims(kept.get((ALERTS.name, STATE)) or START)
+    alerts = _asking(kept.get((ALERTS.name, STATE)) or START)
     subjects = {each: kept.get((ALERTS.name, FACTS + each)) for each in map(_subject, alerts)}
     stated = [
         row
@@ -243,8 +244,11 @@ def of_events(name: str, events: Iterable[Recorded]) -> Iterator[_Rows]:
     yield from _read(name, kept, alerts, subjects, stated)
 
 
-def _claims(state: AlertsState) -> tuple[Alert, ...]:
-    return tuple(each for each in state.open.values() if each.rule in COMPUTED)
+def _asking(state: AlertsState) -> tuple[Alert, ...]:
+    """Return the open alerts that ask for something: of claims, and of a renewal."""
+    return tuple(
+        each for each in state.open.values() if each.rule in COMPUTED or each.rule == RENEWAL_OPEN
+    )
 
 
 def _facts(accord: Accord, name: str, subjects: Iterable[str]) -> dict[str, SubjectRow | Payout]:
@@ -304,7 +308,9 @@ def items(rows: _Rows) -> Iterator[InboxItem]:
     for row in rows.unpaid:
         yield _of_statement(rows, row)
     for alert in rows.alerts:
-        yield from _of_claim(rows, alert)
+        yield from (
+            _of_renewal(rows, alert) if alert.rule == RENEWAL_OPEN else _of_claim(rows, alert)
+        )
 
 
 def _event(rows: _Rows, party: str, command: type[Command], data: Mapping[str, Any]) -> EventToSend:
@@ -421,6 +427,10 @@ _HELD_BY: Final[Mapping[str, tuple[type[Command], str]]] = {
 """The command of a cadence that is not one of reviews; it names no kind."""
 
 
+_OF_THE_TERM: Final = frozenset({DeadlineKind.NOTICE_WARNING, DeadlineKind.TERM_END})
+"""The kinds that ask both to renew, or one to leave, until one of them happened."""
+
+
 def _is_far(deadline: Deadline) -> bool:
     """Whether nothing is asked yet about a deadline that is ahead."""
     if deadline.kind in _ONCE_REMINDED:
@@ -478,18 +488,21 @@ def _of_figure(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[
 def _does(
     rows: _Rows, party: str, deadline: Deadline, command: type[Command], data: Mapping[str, str]
 ) -> Iterator[EventToSend]:
-    """Yield the events that do what is due: a meeting is scheduled, or was held without that."""
+    """Yield the events that do what is due.
+
+    A meeting is scheduled, or was held without that; at the end of a term one renews, or leaves.
+    """
     data = {name: each for name, each in data.items() if name}
     if rows.overview.stage in command.stages:
         yield _event(rows, party, command, data)
     if deadline.kind is DeadlineKind.CADENCE and command is ProposeReview:
         yield _event(rows, party, HoldReview, data)
+    if deadline.kind in _OF_THE_TERM:
+        yield _event(rows, party, GiveExitNotice, {})
 
 
 def _is_proposed(rows: _Rows, deadline: Deadline) -> bool:
     """Whether a party proposed what is due, so that it awaits the consent of the other."""
-    if deadline.kind in {DeadlineKind.NOTICE_WARNING, DeadlineKind.TERM_END}:
-        return any(each.agreement == PartnershipRenewed.name for each in rows.proposals.open)
     if deadline.kind is DeadlineKind.EXIT:
         return any(each.agreement == PartnershipExited.name for each in rows.proposals.open)
     return any(each.closes == deadline.id for each in rows.proposals.open)
@@ -509,6 +522,25 @@ def _of_statement(rows: _Rows, row: StatementRow) -> InboxItem:
         text=f"Pay {left} of statement {row.statement}.",
         events=(_event(rows, payer, RecordPayout, data),),
     )
+
+
+def _of_renewal(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+    """Yield that a renewal was begun, and that neither renewed nor left since."""
+    near = [*rows.overdue, *(each for each in rows.due if not _is_far(each))]
+    if any(each.kind in _OF_THE_TERM for each in near):
+        return  # The term asks for the same, with its day.
+    for party in rows.overview.parties:
+        yield InboxItem(
+            day=alert.since.date(),
+            awaiting=Awaiting.DUE,
+            partnership=rows.id,
+            party=party,
+            ref=alert.window,
+            text=f"Renew or leave. {alert.text}",
+            events=tuple(
+                _event(rows, party, each, {}) for each in (ProposeRenewal, GiveExitNotice)
+            ),
+        )
 
 
 # --- claims ------------------------------------------------------------------------------------

@@ -640,6 +640,36 @@ def test_a_withdrawn_alert_ends_when_that_became_known_and_not_before_it_opened(
     assert (alert.since, alert.until) == (moment("2026-01-20T00:00"), story.now)
 
 
+@pytest.mark.parametrize("told_late", [True, False])
+def test_a_miss_that_was_real_stays_after_a_move_and_word_that_comes_late(
+    told_late: bool,  # noqa: FBT001 - a case
+) -> None:
+    story = with_milestone()
+    story.on("2026-01-21")
+    moved = example(
+        ProposeMilestone, proposal="moved", due=date(2026, 2, 2), reason="The printer is late."
+    )
+    story.agree(OURS, moved)
+    missed = alerts(story)["milestone-missed creative-final"]
+    story.on("2026-02-05")
+    again = alerts(story)["milestone-missed creative-final"]
+    assert (again.state, again.since) == ("open", moment("2026-02-03T00:00"))
+    assert again.earlier is not None
+    assert (again.earlier.since, again.earlier.ended) == (missed.since, missed.ended)
+
+    happened = "2026-02-01" if told_late else None
+    story.when(OURS, example(ReachMilestone), happened=happened)
+
+    alert = alerts(story)["milestone-missed creative-final"]
+    assert alert.state == "resolved"
+    if told_late:
+        # The second miss was none, and the first one was.
+        assert (alert.since, alert.until, alert.text) == (missed.since, missed.until, missed.text)
+        assert alert.earlier is None
+    else:
+        assert (alert.since, alert.earlier) == (again.since, again.earlier)
+
+
 @pytest.mark.parametrize("moved_first", [True, False])
 def test_a_milestone_that_was_moved_and_had_been_reached_in_time_was_never_missed(
     moved_first: bool,  # noqa: FBT001 - a case

@@ -35,6 +35,7 @@ from domain.kernel import Command, Stage
 from domain.markets import ProposeMetricOwner
 from domain.payment import CorrectPayment
 from domain.referral import ProposeAttribution
+from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.settlement import IssueStatement
 from domain.terms import Cadence
 from infra.answers import inbox as answer
@@ -46,7 +47,7 @@ from infra.bootstrap import Accord
 from projections.visibility import Viewer
 from tests.feeds import played, simulated
 from tests.infra.messages import from_steps
-from tests.life import LIFE, OURS, SECTIONS, THEIRS, after, at, changed, example, usd
+from tests.life import LIFE, OURS, SECTIONS, THEIRS, after, at, before, changed, example, usd
 from tests.projections.folds import states
 from tests.projections.money import amend, pay, share, under
 from tests.projections.test_awaited import both_claim, clicks, sold, theirs_paid
@@ -204,6 +205,39 @@ def test_the_decision_on_a_renewal_is_due_by_the_last_day_for_notice_and_never_o
 
     story.on("2028-11-03")
     assert "2028-11-02" not in [each.ref for each in inbox(story)]
+
+
+def test_a_proposed_renewal_leaves_the_decision_with_both_until_it_is_agreed() -> None:
+    story = at(Stage.RENEWAL)
+    story.on("2028-10-03")
+    story.when(OURS, example(ProposeRenewal, proposal="again"))
+
+    due = [each for each in inbox(story) if each.ref == "2028-11-02"]
+    assert [each.party for each in due] == [OURS, THEIRS]
+    assert [event.type for event in due[0].events] == [
+        "accord.ProposeRenewal",
+        "accord.GiveExitNotice",
+    ]
+
+    (consent,) = (each for each in inbox(story) if each.ref == "again")
+    do(story, consent)
+    assert [each for each in inbox(story) if each.ref == "2028-11-02"] == []
+
+
+def test_a_renewal_that_was_begun_and_declined_awaits_both_until_they_renew_or_leave() -> None:
+    story = before(HoldRenewalReview)
+    story.when(OURS, example(HoldRenewalReview))
+    story.when(THEIRS, example(ProposeRenewal, proposal="no"))
+    story.when(OURS, DeclineProposal(proposal="no", reason="Not in this form."))
+
+    asked = [each for each in inbox(story) if each.ref == "renewal"]
+    assert [(each.party, each.day) for each in asked] == [
+        (OURS, story.now.date()),
+        (THEIRS, story.now.date()),
+    ]
+
+    story.when(THEIRS, example(GiveExitNotice))
+    assert [each for each in inbox(story) if each.ref == "renewal"] == []
 
 
 def corrected() -> Story:
