@@ -290,7 +290,7 @@ def _meetings(accord: Accord, id: str, when: AsOf) -> dict[str, _Meeting]:
         match each.event:
             case ReviewScheduled() as planned:
                 found[planned.review] = _Meeting(planned.kind, planned.at, planned.reason)
-            case ReviewHeld(review=review, kind=kind) if kind is not None and review not in found:
+            case ReviewHeld(review=review, kind=kind) if review not in found:
                 found[review] = _Meeting(kind, each.act.occurred_at)
             case _:
                 pass

@@ -36,9 +36,9 @@ def test_a_renewal_review_of_one_party_stops_no_wider_scope() -> None:
 
     story.when(OURS, example(ExpandScope))
 
-    assert story.partnership.stage is Stage.RENEWAL
+    during = story.partnership.stage
     story.agree(THEIRS, example(ProposeRenewal, proposal="renewal-9"))
-    assert story.partnership.stage is Stage.SCALING
+    assert (during, story.partnership.stage) == (Stage.RENEWAL, Stage.SCALING)
 
 
 def test_after_a_declined_renewal_a_wider_scope_can_be_proposed_and_agreed() -> None:
