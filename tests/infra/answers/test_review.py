@@ -147,7 +147,7 @@ def test_a_page_without_a_review_is_as_of_the_latest_record(demo: Accord) -> Non
     page = review.ask(demo, CONSULTING)
 
     assert page.at == demo.history.last_recorded_at()
-    assert page.period == "2026-12"
+    assert page.period == "2027-01"
     assert page.since is not None
     assert page.since.review == LAST
 
