@@ -88,22 +88,22 @@ class Sealing:
 
     def _publish(self) -> int:
         sent = dict(self._waiting)
-        self._sender.send([_message(self._topic, *each) for each in sent.items()])
+        self._sender.send([self._message(*each) for each in sent.items()])
         for name, note in sent.items():
             self._published[name] = Checkpoint.read(note.text).size
             if self._waiting.get(name) == note:
                 del self._waiting[name]
         return len(sent)
 
-
-def _message(topic: str, partnership: str, note: Note) -> Message:
-    checkpoint = Checkpoint.read(note.text)
-    return messages.emitted(
-        topic,
-        partnership,
-        {"partnership": partnership, "size": checkpoint.size, "note": str(note)},
-        id=f"{partnership}@{checkpoint.size}",
-        type="Checkpoint",
-        subject=partnership,
-        **({"time": instant(checkpoint.time)} if checkpoint.time else {}),
-    )
+    def _message(self, partnership: str, note: Note) -> Message:
+        size = Checkpoint.read(note.text).size
+        at = self._notary.seal.time(note)
+        return messages.emitted(
+            self._topic,
+            partnership,
+            {"partnership": partnership, "size": size, "note": str(note)},
+            id=f"{partnership}@{size}",
+            type="Checkpoint",
+            subject=partnership,
+            **({"time": instant(at)} if at else {}),
+        )

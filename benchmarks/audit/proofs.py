@@ -11,11 +11,12 @@ from unittest.mock import patch
 
 from benchmarks.rates import Rates
 from infra.audit.log import Log
+from infra.audit.notary import Seal
 from infra.settings import OPERATOR
 from infra.tlog import merkle
 from infra.tlog.keys import Signer
 from infra.tlog.merkle import leaf_hash, node_hash
-from infra.tlog.notes import Checkpoint, Note, tlog_proof
+from infra.tlog.notes import Checkpoint, tlog_proof
 
 INCLUSION_BUILT = "inclusion proofs built from the store"
 INCLUSION_CHECKED = "inclusion proofs checked"
@@ -116,7 +117,7 @@ def _levels(size: int) -> list[list[bytes]]:
 def _written(index: int, size: int, path: Sequence[bytes], root: bytes) -> bytes:
     at = datetime(2026, 1, 31, 9, 0, 0, 1, tzinfo=UTC)
     origin = f"{OPERATOR}/partner-0000"
-    note = Note(Checkpoint(origin, size, root, at).text).signed(origin, Signer.new())
+    note = Seal(OPERATOR, Signer.new(), None).sign(Checkpoint(origin, size, root), at)
     for witness in ("witness.initiator.example", "witness.partner.example"):
         note = note.cosigned(witness, Signer.new(), int(at.timestamp()))
     return tlog_proof(index, path, note).encode()

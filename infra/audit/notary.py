@@ -54,6 +54,16 @@ class Seal:
         """Return the key by which a partnership's checkpoints are checked."""
         return Verifier(self.origin(partnership), Kind.NOTE, self.signer.public)
 
+    def sign(self, checkpoint: Checkpoint, at: datetime) -> Note:
+        """Return a signed checkpoint, with its time (in whole seconds) in a cosignature."""
+        note = Note(checkpoint.text).signed(checkpoint.origin, self.signer)
+        return note.cosigned(checkpoint.origin, self.signer, int(at.timestamp()))
+
+    def time(self, note: Note) -> datetime | None:
+        """Return when the log signed a checkpoint, if it says so."""
+        origin = Checkpoint.read(note.text).origin
+        return note.time_by(Verifier(origin, Kind.COSIGNATURE, self.signer.public))
+
 
 ALONE = Policy()
 """Policy without witnesses."""
@@ -120,9 +130,8 @@ class Notary:
             self.seal.origin(partnership),
             tree.size,
             tree.root(),
-            self._now(partnership, existing),
         )
-        note = Note(checkpoint.text).signed(checkpoint.origin, self.seal.signer)
+        note = self.seal.sign(checkpoint, self._now(partnership, last))
         return self._keep(partnership, tree.size, note)
 
     def _keep(self, partnership: str, size: int, note: Note) -> Note:
@@ -141,11 +150,11 @@ class Notary:
             callback(partnership, cosigned)
         return cosigned
 
-    def _now(self, partnership: str, last: Checkpoint | None) -> datetime:
+    def _now(self, partnership: str, last: Note | None) -> datetime:
         head = self._history.heads([partnership])[partnership]
         # The clocks of machines differ, and a checkpoint is never older than its last event.
         now = max(self.seal.clock(), head.recorded_at) if self.seal.clock else head.recorded_at
-        return now if last is None or last.time is None else max(now, last.time)
+        return max(now, (last and self.seal.time(last)) or now)
 
     # --- when to sign ---
 

@@ -1,19 +1,17 @@
 """Signed notes, checkpoints and cosignatures, as C2SP has them.
 
 A note is a text, an empty line and signature lines. The text of a checkpoint has the log's origin,
-its number of leaves and its root; ours also has the time.
+its number of leaves and its root. Its time is in a cosignature, by the log's own key.
 """
 
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
 from hashlib import sha256
 from typing import Self
 
-from domain import times
-from domain.values import instant
 from infra.tlog import codec, keys
 from infra.tlog.keys import Signer, decoded
 
@@ -22,7 +20,8 @@ LARGEST = 64 * 1024
 
 MOST_SIGNATURES = 64
 _DASH = "\N{EM DASH} "
-_TIME = "time "
+_LATEST = 253_402_300_799
+"""The last second of the year 9999; later cosignatures are not valid."""
 _ID = 4
 _STAMP = 8
 
@@ -89,6 +88,11 @@ class Signature:
     def __str__(self) -> str:
         return f"{_DASH}{self.name} {b64encode(self.key_id + self.blob).decode()}\n"
 
+    @property
+    def stamp(self) -> int:
+        """The POSIX time of a cosignature."""
+        return int.from_bytes(self.blob[:_STAMP])
+
     def of(self, verifier: Verifier) -> bool:
         """Whether it claims to be by this key."""
         return self.name == verifier.name and self.key_id == verifier.key_id
@@ -130,9 +134,14 @@ class Note:
             case Kind.NOTE:
                 return keys.verified(verifier.public, self.text.encode(), signature.blob)
             case Kind.COSIGNATURE:
-                stamp, signed = signature.blob[:_STAMP], signature.blob[_STAMP:]
-                message = _cosigned(self.text, int.from_bytes(stamp))
-                return keys.verified(verifier.public, message, signed)
+                at, signed = signature.stamp, signature.blob[_STAMP:]
+                message = _cosigned(self.text, at)
+                return 0 < at <= _LATEST and keys.verified(verifier.public, message, signed)
+
+    def time_by(self, cosigner: Verifier) -> datetime | None:
+        """Return the time of the valid cosignature by this key, if there is one."""
+        found = self.by(cosigner)
+        return None if found is None else datetime.fromtimestamp(found.stamp, UTC)
 
     def signed(self, name: str, signer: Signer) -> Self:
         """Return this note with a signature added."""
@@ -177,28 +186,20 @@ def signatures(lines: str) -> list[Signature]:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The state of a log: its origin, the number of leaves, their root, and the time.
-
-    `time` is None in checkpoints of other operators, which leave it out.
-    """
+    """The state of a log: its origin, the number of leaves, and their root."""
 
     origin: str
     size: int
     root: bytes
-    time: datetime | None = None
 
     @property
     def text(self) -> str:
         """The text that is signed."""
-        time = "" if self.time is None else f"{_TIME}{instant(self.time)}\n"
-        return f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\n{time}"
+        return f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\n"
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Read the text of a checkpoint; extensions other than the time are ignored.
-
-        Raises `Malformed`.
-        """
+        """Read the text of a checkpoint; extension lines are ignored. Raises `Malformed`."""
         lines = text.split("\n")
         if len(lines) < 4 or lines[-1]:  # noqa: PLR2004 - three lines, and nothing behind the last
             raise Malformed("A checkpoint has three lines: origin, size and root.")
@@ -206,7 +207,7 @@ class Checkpoint:
         leaves = read_size(size)
         if not origin or len(hashed := decoded(root)) != sha256().digest_size or "" in more:
             raise Malformed("The origin or an extension is empty, or the root is not a hash.")
-        return cls(origin, leaves, hashed, _time(more))
+        return cls(origin, leaves, hashed)
 
 
 def read_size(text: str) -> int:
@@ -219,16 +220,6 @@ def read_size(text: str) -> int:
     if not short or str(int(text)) != text or int(text) > codec.LARGEST_INTEGER:
         raise Malformed(f"{text[:20]!r} is not the size of a log.")
     return int(text)
-
-
-def _time(extensions: Iterable[str]) -> datetime | None:
-    for each in extensions:
-        if each.startswith(_TIME):
-            try:
-                return times.moment(each.removeprefix(_TIME))
-            except ValueError:
-                raise Malformed(f"{each!r} is not a time.") from None
-    return None
 
 
 def read_proof(lines: Iterable[str]) -> list[bytes]:

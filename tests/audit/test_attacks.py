@@ -5,9 +5,11 @@ fault and where it is. Beside each attack stands what it takes to go unseen: the
 left out, so that nobody takes it for one that does nothing.
 """
 
+import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
@@ -15,6 +17,7 @@ from zipfile import ZipFile
 import orjson
 import pytest
 
+from domain import times
 from domain.execution import LessonRecorded
 from domain.kernel import Refused
 from domain.keyring import KeyRegistered, key_id
@@ -26,7 +29,7 @@ from infra.bootstrap import Accord
 from infra.cli.erase import people
 from infra.evidence.bundle import BundleRequest, export
 from infra.store.history import Kept, Writes
-from infra.tlog import dsse
+from infra.tlog import codec, dsse
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Checkpoint, Kind, Note, Verifier
 from tests.audit import world as made
@@ -35,6 +38,7 @@ from tests.audit.world import (
     PARTIES,
     SIGNERS,
     VERIFIED,
+    Verdict,
     World,
     build,
     fault,
@@ -42,6 +46,7 @@ from tests.audit.world import (
     registration,
     rewritten,
     signed,
+    told,
     verdict,
     witnessing,
 )
@@ -286,8 +291,7 @@ def test_an_old_end_is_found_by_who_has_seen_a_newer_one(world: World) -> None:
 
 def test_what_is_recorded_as_of_long_ago_is_found(world: World) -> None:
     # Somebody looked on a quiet day, so the operator had to sign that nothing had come.
-    later = sizes(world)[-1].time
-    assert later
+    later = world.now
     quiet(world, later + timedelta(days=30))
     forged = world.forged(lesson(), "growthos", at=later + timedelta(days=1))
     world.forge(forged)
@@ -303,21 +307,94 @@ def forged_at(world: World) -> int:
     return newest(world) - 1
 
 
-def quiet(world: World, at: object) -> None:
+def quiet(world: World, at: datetime) -> None:
     """Sign the same end once more, on a later day."""
     with world.opened() as (accord, notary):
         note = notary.checkpoint(CONSULTING)
         checkpoint = Checkpoint.read(note.text)
-        later = type(checkpoint)(checkpoint.origin, checkpoint.size, checkpoint.root, at)  # type: ignore[arg-type]
-        again = Note(later.text).signed(checkpoint.origin, notary.seal.signer)
+        again = notary.seal.sign(checkpoint, at)
         accord.trees.keep(CONSULTING, checkpoint.size, str(again))
 
 
 def test_what_is_recorded_as_of_long_ago_goes_unseen_where_nobody_looked(world: World) -> None:
-    later = sizes(world)[-1].time
-    assert later
+    later = world.now
     world.forge(world.forged(lesson(), "growthos", at=later + timedelta(days=1)))
     assert verdict(world.bundle(), alone(world)) == VERIFIED
+
+
+# --- the time of a checkpoint -------------------------------------------------------------------
+
+
+def retimed(world: World, change: Callable[[Note], Note]) -> Verdict:
+    """Return the verdict on a bundle whose last checkpoint has other signatures."""
+
+    def sign_again(files: dict[str, bytes]) -> None:
+        *lines, last = files["data/checkpoints.jsonl"].splitlines(keepends=True)
+        row = orjson.loads(last)
+        row["note"] = str(change(Note.read(row["note"])))
+        files["data/checkpoints.jsonl"] = b"".join([*lines, codec.canonical(row) + b"\n"])
+
+    return verdict(rewritten(world.bundle(), sign_again), alone(world))
+
+
+def test_a_checkpoint_has_one_time_by_the_key_of_its_log(world: World) -> None:
+    def without(note: Note) -> Note:
+        return Note(note.text, note.signatures[:1])
+
+    def another(at: int) -> Callable[[Note], Note]:
+        return lambda note: without(note).cosigned(world.log.name, world.signer, at)
+
+    def moved(note: Note) -> Note:
+        signature, own = note.signatures
+        blob = (own.stamp ^ 1).to_bytes(8) + own.blob[8:]
+        return replace(note, signatures=(signature, replace(own, blob=blob)))
+
+    def twice(note: Note) -> Note:
+        return note.cosigned(world.log.name, world.signer, note.signatures[1].stamp + 1)
+
+    for change in (without, twice, moved, *map(another, (0, 1, 253_402_300_800, 2**64 - 1))):
+        assert retimed(world, change).code == "checkpoint-signature"
+    assert retimed(world, another(253_402_300_799)) == VERIFIED
+
+
+def test_a_checkpoint_that_is_older_than_its_cosignatures_is_reported_with_the_interval(
+    whole: World,
+) -> None:
+    bundle = whole.bundle("witnessed.zip")
+    policy = whole.folder / "policy"
+    policy.write_text(whole.policy())
+    for verifier in (made.PYTHON, made.SCRIPT):
+        said = told(verifier, bundle, "--policy", policy)["not_checked"]
+        (line,) = [each for each in said if each.startswith("when events were")]
+        # The feed tells the time of the log, and the witness's clock is that of today.
+        form = r"differ by more than 300 s .* by (\d+) s \(.*: (\S+) by the log, (\S+) by w"
+        found = re.search(form, line)
+        assert found, line
+        seconds, late, witnessed = found.groups()
+        gap = abs(times.moment(witnessed) - times.moment(late)).total_seconds()
+        assert gap == int(seconds) > 300
+
+
+def test_not_before_rests_on_witnesses_and_not_on_the_clock_of_the_operator(
+    whole: World,
+) -> None:
+    bundle = whole.bundle("fresh.zip")
+    with ZipFile(bundle) as archive:
+        *_, line = archive.read("data/checkpoints.jsonl").splitlines()
+    last = Note.read(orjson.loads(line)["note"])
+    witnessed = last.time_by(made.WITNESSED)
+    own = whole.seal.time(last)
+    assert witnessed
+    assert own
+    assert abs(own - witnessed) > timedelta(hours=1)
+
+    def since(at: datetime, quorum: str) -> Verdict:
+        return verdict(bundle, whole.policy(quorum=quorum), "--not-before", instant(at))
+
+    second = timedelta(seconds=1)
+    for at, quorum in ((witnessed, "w"), (own, "none")):
+        assert since(at, quorum) == VERIFIED
+        assert since(at + second, quorum)[1] == "stale"
 
 
 def test_a_binding_act_that_was_never_signed_is_found(world: World) -> None:
@@ -394,9 +471,7 @@ def attributed(
 ) -> object:
     """Record a payout that seems signed by its party; what is wrong with it is told."""
     event = payout()
-    last = sizes(world)[-1].time
-    assert last
-    at = last + timedelta(hours=1)
+    at = world.now + timedelta(hours=1)
     told = {
         "specversion": "1.0",
         "id": "signed-payout",
@@ -422,9 +497,7 @@ def attributed(
 
 def test_a_revoked_key_signs_nothing_more(world: World) -> None:
     second = Signer(b"s" * 32)
-    at = sizes(world)[-1].time
-    assert at
-    when = at.isoformat().replace("+00:00", "Z")
+    when = world.now.isoformat().replace("+00:00", "Z")
     revoke = made.registration("growthos", when) | {
         "id": "revoke",
         "type": "accord.RevokeKey",
@@ -557,9 +630,7 @@ def drop(world: World, index: int) -> None:
         "DELETE FROM nodes",
         f"DELETE FROM checkpoints WHERE size > {index}",
     )
-    last = sizes(world)[-1].time
-    assert last
-    world.forge(world.forged(lesson(), "growthos", at=last))
+    world.forge(world.forged(lesson(), "growthos", at=world.now))
 
 
 def test_who_was_erased_is_in_no_new_bundle_and_all_of_it_holds(world: World) -> None:

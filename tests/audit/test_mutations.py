@@ -20,6 +20,7 @@ from zipfile import ZipFile
 import orjson
 import pytest
 
+from infra.audit.notary import Seal
 from infra.tlog import merkle
 from infra.tlog.keys import Signer
 from infra.tlog.merkle import Tree
@@ -171,11 +172,12 @@ def told_anew(files: Files, random: Random, signer: Signer) -> str:
     lines = files["data/events.jsonl"].splitlines()
     leaves = [_leaf(line) for line in lines]
     files["data/hashes.txt"] = "".join(f"{leaf.hex()}\n" for leaf in leaves).encode()
-    signed, before = [], 0
+    signed, before, seal = [], 0, Seal("", signer, None)
     for line in files["data/checkpoints.jsonl"].splitlines():
-        old = Checkpoint.read(Note.read(orjson.loads(line)["note"]).text)
-        anew = Checkpoint(old.origin, old.size, root_of(leaves, 0, old.size), old.time)
-        note = Note(anew.text).signed(anew.origin, signer)
+        note = Note.read(orjson.loads(line)["note"])
+        old, at = Checkpoint.read(note.text), seal.time(note)
+        assert at
+        note = seal.sign(Checkpoint(old.origin, old.size, root_of(leaves, 0, old.size)), at)
         path = [] if before in {0, old.size} else consistency(leaves, before, old.size)
         signed.append({"consistency": written_proof(path), "note": str(note)})
         before = old.size

@@ -18,7 +18,7 @@ OTHER = Signer(b"2" * 32)
 ORIGIN = "accord.example/acme"
 LOG = Verifier(ORIGIN, Kind.NOTE, SIGNER.public)
 WITNESS = Verifier("witness.example/w1", Kind.COSIGNATURE, OTHER.public)
-CHECKPOINT = Checkpoint(ORIGIN, 3, b"r" * 32, datetime(2026, 1, 31, 9, tzinfo=UTC))
+CHECKPOINT = Checkpoint(ORIGIN, 3, b"r" * 32)
 
 IDENTITY = bytes([1]) + bytes(31)
 """The point that takes one signature for every message."""
@@ -55,6 +55,21 @@ def test_another_text_or_another_time_is_not_what_was_signed() -> None:
     later = cosignature.blob[:7] + bytes([cosignature.blob[7] ^ 1]) + cosignature.blob[8:]
     moved = type(cosignature)(cosignature.name, cosignature.key_id, later)
     assert Note(note.text, (moved,)).by(WITNESS) is None
+
+
+def test_a_cosignature_has_a_time_and_without_one_is_not_valid() -> None:
+    def at(time: int) -> datetime | None:
+        return Note(CHECKPOINT.text).cosigned(WITNESS.name, OTHER, time).time_by(WITNESS)
+
+    assert at(1_700_000_000) == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert at(253_402_300_799) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert at(0) is at(253_402_300_800) is None
+    assert Note(CHECKPOINT.text).signed(ORIGIN, SIGNER).time_by(WITNESS) is None
+
+
+def test_a_checkpoint_has_three_lines_and_those_of_others_may_have_more() -> None:
+    assert CHECKPOINT.text.count("\n") == 3
+    assert Checkpoint.read(f"{CHECKPOINT.text}an extension\n") == CHECKPOINT
 
 
 def test_the_published_verifier_key_and_note_of_the_standard_are_read() -> None:
@@ -98,7 +113,7 @@ def test_a_malformed_note_is_refused(raw: str) -> None:
         f"origin\n{'9' * 5000}\n{b64encode(b'r' * 32).decode()}\n",
         f"\n3\n{b64encode(b'r' * 32).decode()}\n",
         f"origin\n3\n{b64encode(b'r' * 31).decode()}\n",
-        f"origin\n3\n{b64encode(b'r' * 32).decode()}\ntime yesterday\n",
+        f"origin\n3\n{b64encode(b'r' * 32).decode()}\n\n",
     ],
 )
 def test_a_malformed_checkpoint_is_refused(text: str) -> None:

@@ -1,7 +1,6 @@
 """A policy is read as it was written, is met by whom it names, and says what is wrong with it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 
@@ -23,7 +22,7 @@ VERIFIERS = {
 LOG = Verifier(ORIGIN, Kind.NOTE, OPERATOR.public)
 OTHER = Verifier("elsewhere.example/acme", Kind.NOTE, SIGNERS["w3"].public)
 NOTE = Note(
-    Checkpoint(ORIGIN, 3, b"r" * 32, datetime(2026, 1, 31, 9, tzinfo=UTC)).text
+    Checkpoint(ORIGIN, 3, b"r" * 32).text
 ).signed(ORIGIN, OPERATOR)  # fmt: skip
 
 TEXT = f"""\

@@ -143,6 +143,18 @@ class World:
         return Signer.load(self.folder / "accord.db.key")
 
     @property
+    def seal(self) -> Seal:
+        """The operator's, whose time is that of the feed."""
+        return Seal(OPERATOR, self.signer, None)
+
+    @property
+    def now(self) -> datetime:
+        """The time of the checkpoint that was shown last."""
+        at = self.seal.time(self.shown[-1])
+        assert at
+        return at
+
+    @property
     def log(self) -> Verifier:
         return Verifier(f"{OPERATOR}/{CONSULTING}", Kind.NOTE, self.signer.public)
 
@@ -151,8 +163,7 @@ class World:
         with bootstrap(self.settings) as accord:
             line = f"witness w {WITNESSED} {self.witness}\n" if self.witness else ""
             policy = Policy.read(f"{line}quorum {'w' if line else 'none'}\n")
-            seal = Seal(OPERATOR, self.signer, None)
-            yield accord, Notary(accord.history, accord.trees, seal, policy)
+            yield accord, Notary(accord.history, accord.trees, self.seal, policy)
 
     def copy(self, folder: Path) -> "World":
         """Return another store with the same content."""

@@ -836,15 +836,13 @@ function parseSignature(line) {
   return { name, id: bytes.toString('hex', 0, 4), bytes: bytes.subarray(4) };
 }
 
-/** A checkpoint: a note of four lines. The root stays base64, the time is in microseconds. */
+/** A checkpoint: a note of three lines. The root stays base64. */
 function parseCheckpoint(note) {
   const { text, signatures } = parseNote(note);
-  const [origin, size, root, extension, end, ...rest] = text.split('\n');
-  refuseUnless(end === '' && rest.length === 0, 'A checkpoint has four lines.');
+  const [origin, size, root, end, ...rest] = text.split('\n');
+  refuseUnless(end === '' && rest.length === 0, 'A checkpoint has three lines.');
   refuseUnless(readSize(size) !== null && isHash(root), 'The size or the root is malformed.');
-  const time = extension.startsWith('time ') ? moment(extension.slice(5)) : null;
-  refuseUnless(time !== null, 'The checkpoint does not say its time.');
-  return { note, text, signatures, origin, size: readSize(size), root, time };
+  return { note, text, signatures, origin, size: readSize(size), root };
 }
 
 const SIZE = new RegExp(`^${NUMBER}$`);
@@ -862,12 +860,30 @@ function hasRightSignature({ text, signatures }, signer) {
   return own.length === 1 && ed25519Verify(signer.key, Buffer.from(text), own[0].bytes);
 }
 
+/** The last second of the year 9999. */
+const LATEST = 253402300799n;
+
+/** The time of a cosignature in seconds, or null if it has none. */
+function stampOf({ bytes }) {
+  if (bytes.length !== 72) return null;
+  const time = bytes.readBigUInt64BE(0);
+  return time > 0n && time <= LATEST ? time : null;
+}
+
 /** Whether a cosignature (C2SP tlog-cosignature) is right. */
-function isRightCosignature({ text }, signature, witness) {
-  if (signature.bytes.length !== 72) return false;
-  const time = signature.bytes.readBigUInt64BE(0);
+function isRightCosignature({ text }, signature, { key }) {
+  const time = stampOf(signature);
+  if (time === null) return false;
   const message = Buffer.from(`cosignature/v1\ntime ${time}\n${text}`);
-  return ed25519Verify(witness.key, message, signature.bytes.subarray(8));
+  return ed25519Verify(key, message, signature.bytes.subarray(8));
+}
+
+/** The time by the cosignature of the log's own key, if there is exactly one, and it is right. */
+function ownTime(note, { name, key }) {
+  const material = Buffer.concat([Buffer.from(`${name}\n`), Buffer.from([TYPE_COSIGNATURE]), key]);
+  const own = note.signatures.filter(isSignedBy({ name, id: sha256Hex(material).slice(0, 8) }));
+  const isRight = own.length === 1 && isRightCosignature(note, own[0], { key });
+  return isRight ? stampOf(own[0]) * SECOND : null;
 }
 
 /** A verifier key `<name>+<key id>+<base64>`, whatever its type. */
@@ -990,16 +1006,24 @@ class Policy {
     refuseUnless(word !== 'none' && !this.isWord(word), `The word ${quote(word)} stands twice.`);
   }
 
-  /** The witnesses whose cosignatures a checkpoint has; null if one of them is wrong. */
+  /** The times of each witness's cosignatures of a checkpoint; null if one of them is wrong. */
   cosigners(checkpoint) {
-    const words = new Set();
+    const times = new Map();
     for (const signature of checkpoint.signatures) {
       const word = this.wordOf.get(keyOf(signature.name, signature.id));
       if (word === undefined) continue;
       if (!isRightCosignature(checkpoint, signature, this.witnesses.get(word))) return null;
-      words.add(word);
+      times.set(word, [...(times.get(word) ?? []), stampOf(signature)]);
     }
-    return words;
+    return times;
+  }
+
+  /** The last second since when cosignatures meet the quorum; null if no witness is asked for. */
+  witnessedAt(cosigners) {
+    if (this.quorum === 'none') return null;
+    const times = [...cosigners.values()].flat().sort((one, other) => (one > other ? -1 : 1));
+    const since = (time) => [...cosigners].filter(([, own]) => own.some((at) => at >= time));
+    return times.find((time) => this.isMetBy(since(time).map(([word]) => word))) ?? null;
   }
 
   /** Whether these witnesses meet the quorum. Groups name only what stands before them. */
@@ -1306,7 +1330,8 @@ function codePoints(text) {
 // ---------------------------------------------------------------------------------------------
 
 /** How far the time of a checkpoint may be from those of the events about it: 300 s. */
-const TOLERANCE = 300n * 1000000n;
+const SECOND = 1000000n;
+const TOLERANCE = 300n * SECOND;
 
 /** Section 12, step 5. */
 function checkCheckpoints(run) {
@@ -1316,6 +1341,7 @@ function checkCheckpoints(run) {
   run.roots = rootsOf(log.leaves, bundle.size, run.sizes);
   run.checkpoints = new Map();
   run.last = null;
+  run.odd = { sizes: new Set(), gap: 0n };
   let count = 0;
   for (const { start, end } of lineBounds(bytes)) {
     const line = JSON.parse(bytes.toString('utf8', start, end));
@@ -1328,6 +1354,7 @@ function checkCheckpoints(run) {
   run.checked.push(`checkpoints: ${count}, each with its signature, root, consistency and time`);
   const behind = bundle.size - run.last.size;
   if (behind > 0) run.notChecked.push(`${behind} events behind the last checkpoint`);
+  reportTimes(run);
 }
 
 /** The sizes whose roots will be needed, from lines that are not checked yet. */
@@ -1349,9 +1376,13 @@ function checkCheckpoint(run, line) {
   const proof = line.consistency.map((hash) => fromBase64(hash, 32));
   refuseUnless(checkpoint.origin === run.bundle.origin, 'The checkpoint is of another log.');
   const { last } = run;
-  const grows = last === null || (checkpoint.size >= last.size && checkpoint.time >= last.time);
-  refuseUnless(grows, 'The checkpoint is smaller or older than the one before it.');
+  const grows = last === null || checkpoint.size >= last.size;
+  refuseUnless(grows, 'The checkpoint is smaller than the one before it.');
   checkSignatures(run, checkpoint);
+  const isLater = last === null || checkpoint.time >= last.time;
+  const older = 'The checkpoint is older than the one before it.';
+  faultUnless(isLater, 'checkpoint-signature', checkpoint.size, older);
+  noteTimes(run, checkpoint);
   const { size, root } = checkpoint;
   const isRoot = run.roots.get(size) === root;
   faultUnless(isRoot, 'checkpoint-root', size, 'The root is not that of the events.');
@@ -1363,14 +1394,39 @@ function checkCheckpoint(run, line) {
   run.checkpoints.set(sha256Hex(checkpoint.note), { size, root });
 }
 
-function checkSignatures(run, checkpoint) {
-  const { policy } = run;
+function checkSignatures({ policy }, checkpoint) {
   const code = 'checkpoint-signature';
-  const isSigned = hasRightSignature(checkpoint, policy.logOf(checkpoint.origin, checkpoint));
+  const log = policy.logOf(checkpoint.origin, checkpoint);
+  checkpoint.time = ownTime(checkpoint, log);
+  const isSigned = checkpoint.time !== null && hasRightSignature(checkpoint, log);
   faultUnless(isSigned, code, checkpoint.size, 'The signature of the operator is wrong.');
   checkpoint.cosigners = policy.cosigners(checkpoint);
   const isRight = checkpoint.cosigners !== null;
   faultUnless(isRight, code, checkpoint.size, 'The cosignature of a witness is wrong.');
+}
+
+/** Notes the checkpoints whose time is far from their cosignatures, and the farthest of them. */
+function noteTimes(run, { size, time, cosigners }) {
+  for (const [word, times] of cosigners) {
+    for (const at of times) {
+      const gap = at * SECOND > time ? at * SECOND - time : time - at * SECOND;
+      if (gap <= TOLERANCE) continue;
+      run.odd.sizes.add(size);
+      if (gap > run.odd.gap) Object.assign(run.odd, { gap, size, time, word, at });
+    }
+  }
+}
+
+const shownTime = (time) => `${new Date(Number(time) * 1000).toISOString().slice(0, 19)}Z`;
+
+function reportTimes({ odd, notChecked }) {
+  if (odd.sizes.size === 0) return;
+  notChecked.push(
+    `when events were recorded: the times of ${odd.sizes.size} checkpoints differ by more than ` +
+      `300 s from their cosignatures, at most by ${odd.gap / SECOND} s (the checkpoint of ` +
+      `${odd.size} events: ${shownTime(odd.time / SECOND)} by the log, ` +
+      `${shownTime(odd.at)} by ${odd.word})`,
+  );
 }
 
 /** Nothing is to be proved of the first line, from the empty tree, or from the same size. */
@@ -1729,21 +1785,24 @@ function checkUserEvidence(run) {
   for (const { size } of seen) {
     faultUnless(size <= bundle.size, 'stale', size, 'The bundle is older than what was seen.');
   }
-  const { notBefore } = run.options;
-  const isFresh = notBefore === null || last.time >= notBefore;
-  faultUnless(isFresh, 'stale', bundle.size, 'The last checkpoint is too old.');
-  const isMet = policy.isMetBy(last.cosigners);
+  const isMet = policy.isMetBy([...last.cosigners.keys()]);
   faultUnless(isMet, 'quorum', bundle.size, 'The last checkpoint lacks cosignatures.');
+  const { notBefore } = run.options;
+  const witnessedAt = policy.witnessedAt(last.cosigners);
+  const time = witnessedAt === null ? last.time : witnessedAt * SECOND;
+  const isFresh = notBefore === null || time >= notBefore;
+  faultUnless(isFresh, 'stale', bundle.size, 'The last checkpoint is too old.');
+  run.reached = time > last.time ? time : last.time;
   for (const receipt of receipts) checkReceipt(run, receipt);
   if (seen.length > 0) run.checked.push(`checkpoints seen before: ${seen.length}`);
   if (receipts.length > 0) run.checked.push(`receipts: ${receipts.length}`);
-  if (policy.quorum === 'none') notChecked.push('cosignatures: the policy asks for none');
+  if (policy.quorum === 'none') notChecked.push(NO_WITNESS);
   else run.checked.push(`quorum: met by ${last.cosigners.size} witnesses`);
 }
 
 /** Section 11: before the deadline, what the receipt promises may still be missing. */
-function checkReceipt({ log, last }, { first, leaves, deadline }) {
-  const isDue = last.time >= deadline;
+function checkReceipt({ log, last, reached }, { first, leaves, deadline }) {
+  const isDue = reached >= deadline;
   const size = isDue ? last.size : log.size;
   leaves.forEach((leaf, at) => {
     const index = first + at;
@@ -1825,6 +1884,9 @@ const STEPS = [
 const MEANING =
   'what the events mean: no figure, statement or alert was computed; ' +
   'accord audit replay FILE.zip computes them';
+
+const NO_WITNESS =
+  'whether the operator shows others another history, and its times: the policy asks for no witness';
 
 const NOT_PINNED = "log and quorum were not pinned: the policy is the operator's own";
 

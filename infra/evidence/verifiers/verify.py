@@ -53,7 +53,8 @@ KEY_ID_SIZE: Final = 4  # bytes, of a verifier key (section 6)
 COSIGNATURE_SIZE: Final = 8 + SIGNATURE_SIZE  # its time stands before it
 TYPE_SIGNATURE: Final = 0x01
 TYPE_COSIGNATURE: Final = 0x04
-CLOCK_SKEW: Final = 300 * 1_000_000  # section 6, in microseconds
+SECOND: Final = 1_000_000  # in microseconds
+SKEW: Final = 300  # section 6, in seconds
 
 
 class Fault(Exception):
@@ -585,7 +586,7 @@ class Checkpoint(NamedTuple):
     origin: str
     size: int
     root: bytes
-    time: str  # as `instant` gives it
+    time: int = 0  # by the log's own cosignature, in seconds
 
 
 class Receipt(NamedTuple):
@@ -644,14 +645,12 @@ def parse_checkpoint(raw: str) -> Checkpoint:
     """A checkpoint (section 6)."""
     note = parse_note(raw)
     lines = note.text.split("\n")
-    if len(lines) != 5:  # noqa: PLR2004 - origin, size, root, time, and what follows: nothing
-        raise ValueError("a checkpoint has four lines")
+    if len(lines) != 4:  # noqa: PLR2004 - origin, size, root, and what follows: nothing
+        raise ValueError("a checkpoint has three lines")
     size, root = whole(lines[1]), unbase64(lines[2], HASH_SIZE)
-    word, _, when = lines[3].partition(" ")
-    time = instant(when)
-    if not lines[0] or size is None or root is None or word != "time" or time is None:
+    if not lines[0] or size is None or root is None:
         raise ValueError("not the lines of a checkpoint")
-    return Checkpoint(note, lines[0], size, root, time)
+    return Checkpoint(note, lines[0], size, root)
 
 
 def parse_receipt(raw: str) -> Receipt:
@@ -685,13 +684,34 @@ def signed_by(note: Note, key: VerifierKey) -> bool:
     return len(own) == 1 and ed25519_verify(key.public, note.text.encode(), own[0].body)
 
 
+def as_cosigner(key: VerifierKey) -> VerifierKey:
+    """The key by which the same signer cosigns (section 6)."""
+    material = bytes([TYPE_COSIGNATURE]) + key.public
+    key_id = _sha256(key.name.encode() + b"\n" + material)[:KEY_ID_SIZE]
+    return VerifierKey(key.name, key_id, TYPE_COSIGNATURE, key.public)
+
+
+def own_cosignature(note: Note, log: VerifierKey) -> Signature | None:
+    """The cosignature by the log's own key (section 6), if there is exactly one, and it is right."""
+    key = as_cosigner(log)
+    own = [one for one in note.signatures if (one.name, one.id) == (key.name, key.id)]
+    return own[0] if len(own) == 1 and cosignature_right(note, own[0], key) else None
+
+
+def stamp(signature: Signature) -> int:
+    """The time of a cosignature, in seconds; 0 if it has none."""
+    seconds = int.from_bytes(signature.body[:8], "big")
+    return seconds if len(signature.body) == COSIGNATURE_SIZE and seconds <= _LATEST else 0
+
+
+_LATEST: Final = 253_402_300_799  # the last second of the year 9999
+
+
 def cosignature_right(note: Note, signature: Signature, key: VerifierKey) -> bool:
     """Whether a cosignature (section 6) is right."""
-    if len(signature.body) != COSIGNATURE_SIZE:
-        return False
-    time = int.from_bytes(signature.body[:8], "big")
+    time = stamp(signature)
     signed = f"cosignature/v1\ntime {time}\n{note.text}"
-    return ed25519_verify(key.public, signed.encode(), signature.body[8:])
+    return bool(time) and ed25519_verify(key.public, signed.encode(), signature.body[8:])
 
 
 # --- Section 7: policy and pins --------------------------------------------------------------
@@ -715,6 +735,15 @@ class Policy:
         for word, (needed, members) in self.groups.items():
             holds[word] = sum(holds[member] for member in members) >= needed
         return self.quorums == ["none"] or holds[self.quorums[0]]
+
+    def witnessed(self, note: Note) -> int | None:
+        """The last second since when cosignatures, known to be right, meet the quorum."""
+        own = [one for one in note.signatures if (one.name, one.id) in self.cosigners]
+        own.sort(key=stamp, reverse=True)
+        for count, one in enumerate(own, 1):
+            if self.quorums != ["none"] and self.met_by(own[:count]):
+                return stamp(one)
+        return None
 
     def read(self, words: list[str]) -> None:
         """Take one line; ValueError if it is no line of a policy."""
@@ -1258,18 +1287,18 @@ class Log:
         """The event of that index, None if it is withheld or not there."""
         return self.events[index] if 0 <= index < len(self.events) else None
 
-    def first_outside(self, size: int, time: str) -> int | None:
+    def first_outside(self, size: int, time: int) -> int | None:
         """The first event that a checkpoint of that size and time refutes (section 6, check 5).
 
         As the times never fall, the events within the size that are too late are the last of
         them, and those behind it that are too early are the first: two searches find both.
         """
-        behind, limit = bisect_left(self.indexes, size), microseconds(time)
-        late = bisect_right(self.instants, limit + CLOCK_SKEW, key=microseconds)
+        behind, limit = bisect_left(self.indexes, size), time * SECOND
+        late = bisect_right(self.instants, limit + SKEW * SECOND, key=microseconds)
         if late < behind:
             return self.indexes[late]
         early = self.instants[behind : behind + 1]
-        if early and microseconds(early[0]) < limit - CLOCK_SKEW:
+        if early and microseconds(early[0]) < limit - SKEW * SECOND:
             return self.indexes[behind]
         return None
 
@@ -1406,12 +1435,13 @@ def check_checkpoints(files: Files, policy: Policy, log: Log, tree: Tree) -> lis
             point = parse_checkpoint(_text(line["note"]))
         except ValueError as error:
             raise Fault("checkpoint-malformed", number, str(error)) from None
-        if point.origin != files.origin or (
-            before is not None and (point.size < before.size or point.time < before.time)
-        ):
-            detail = "a checkpoint is of another log, or smaller or older than the one before it"
+        if point.origin != files.origin or (before is not None and point.size < before.size):
+            detail = "a checkpoint is of another log, or smaller than the one before it"
             raise Fault("checkpoint-malformed", number, detail)
-        _check_signatures(policy, point)
+        point = _signed(policy, point)
+        if before is not None and point.time < before.time:
+            detail = "a checkpoint is older than the one before it"
+            raise Fault("checkpoint-signature", point.size, detail)
         if tree.root(point.size) != point.root:
             raise Fault("checkpoint-root", point.size, "its root is not that of the events")
         if not _is_consistent(line, before, point):
@@ -1427,15 +1457,43 @@ def check_checkpoints(files: Files, policy: Policy, log: Log, tree: Tree) -> lis
     return good
 
 
-def _check_signatures(policy: Policy, point: Checkpoint) -> None:
+def _signed(policy: Policy, point: Checkpoint) -> Checkpoint:
+    """The checkpoint with its time, after the checks of its signatures."""
     key = policy.of(point.origin, point.note)
-    if key is None or not signed_by(point.note, key):
-        detail = "a checkpoint has not exactly one right signature of the operator"
+    own = None if key is None else own_cosignature(point.note, key)
+    if key is None or own is None or not signed_by(point.note, key):
+        detail = "a checkpoint has not exactly one right signature and cosignature of the operator"
         raise Fault("checkpoint-signature", point.size, detail)
     for signature in point.note.signatures:
         witness = policy.cosigners.get((signature.name, signature.id))
         if witness is not None and not cosignature_right(point.note, signature, witness):
             raise Fault("checkpoint-signature", point.size, "a cosignature is wrong")
+    return point._replace(time=stamp(own))
+
+
+def odd_times(policy: Policy, points: Sequence[Checkpoint]) -> str | None:
+    """Say which checkpoints have another time than their cosignatures (section 6)."""
+    gaps = [
+        (abs(stamp(one) - point.time), point, one)
+        for point in points
+        for one in point.note.signatures
+        if (one.name, one.id) in policy.cosigners
+    ]
+    far = [gap for gap in gaps if gap[0] > SKEW]
+    if not far:
+        return None
+    most, point, one = max(far, key=lambda gap: gap[0])
+    sizes = {point.size for _, point, _ in far}
+    times = [_shown_time(seconds) for seconds in (point.time, stamp(one))]
+    return (
+        f"when events were recorded: the times of {len(sizes)} checkpoints differ by more than "
+        f"{SKEW} s from their cosignatures, at most by {most} s (the checkpoint of "
+        f"{point.size} events: {times[0]} by the log, {times[1]} by {one.name})"
+    )
+
+
+def _shown_time(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _is_consistent(line: Object, before: Checkpoint | None, point: Checkpoint) -> bool:
@@ -1699,16 +1757,22 @@ def check_against_user(
     for point in brought.seen:
         if point.size > size:
             raise Fault("stale", point.size, "more of the log was seen before")
-    if brought.not_before is not None and last.time < brought.not_before:
-        raise Fault("stale", size, "the last checkpoint is older than was asked for")
     if not policy.met_by(last.note.signatures):
         raise Fault("quorum", size, "the last checkpoint lacks the cosignatures of the quorum")
+    witnessed = policy.witnessed(last.note)
+    since = last.time if witnessed is None else witnessed
+    if brought.not_before is not None and since * SECOND < microseconds(brought.not_before):
+        raise Fault("stale", size, "the last checkpoint is older than was asked for")
     for receipt in brought.receipts:
-        due = last.time >= receipt.deadline
-        for index, leaf in enumerate(receipt.leaves, receipt.first):
-            here = index < (last.size if due else size)
-            if (here and log.leaves[index] != leaf) or (due and not here):
-                raise Fault("receipt", index, "the log lacks what the operator gave a receipt for")
+        due = max(last.time, since) * SECOND >= microseconds(receipt.deadline)
+        _check_receipt(receipt, log, last.size if due else size, due=due)
+
+
+def _check_receipt(receipt: Receipt, log: Log, size: int, *, due: bool) -> None:
+    for index, leaf in enumerate(receipt.leaves, receipt.first):
+        here = index < size
+        if (here and log.leaves[index] != leaf) or (due and not here):
+            raise Fault("receipt", index, "the log lacks what the operator gave a receipt for")
 
 
 # --- Section 10: people ----------------------------------------------------------------------
@@ -1760,6 +1824,10 @@ def check_custody(files: Files, log: Log) -> None:
 # --- Section 12: what a verifier says --------------------------------------------------------
 
 REFUSED: Final = "rejected.jsonl: what was refused is the operator's word"
+NO_WITNESS: Final = (
+    "whether the operator shows others another history, and its times: the policy asks for no "
+    "witness"
+)
 MEANING: Final = (
     "what the events mean: no figure, statement or alert was computed; "
     "accord audit replay FILE.zip computes them"
@@ -1824,6 +1892,7 @@ def _examine(bundle: Path, brought: Brought, report: Report) -> None:
     points = check_checkpoints(files, policy, log, tree)
     report.checked.append(f"{len(points)} checkpoints: signatures, roots, consistency and times")
     report.skip(files.size - points[-1].size, "events behind the last checkpoint")
+    report.not_checked += filter(None, [odd_times(policy, points)])
     report.phase = "proof"
     report.checked.append(f"{check_proofs(contents, log, points)} inclusion proofs")
     report.skip(sum(1 for name in contents if _STAMP_NAME(name)), "time stamps (RFC 3161)")
@@ -1841,6 +1910,8 @@ def _examine(bundle: Path, brought: Brought, report: Report) -> None:
     report.phase = "quorum"
     check_against_user(brought, policy, log, points[-1], tree)
     report.checked.append("the last checkpoint meets the quorum, and what the user brought")
+    if policy.quorums == ["none"]:
+        report.not_checked.append(NO_WITNESS)
     _examine_beside(files, log, report)
 
 
