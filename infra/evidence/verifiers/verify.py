@@ -692,7 +692,7 @@ def as_cosigner(key: VerifierKey) -> VerifierKey:
 
 
 def own_cosignature(note: Note, log: VerifierKey) -> Signature | None:
-    """The cosignature by the log's own key (section 6), if there is exactly one, and it is right."""
+    """The one cosignature by the log's own key (section 6), None unless it is right."""
     key = as_cosigner(log)
     own = [one for one in note.signatures if (one.name, one.id) == (key.name, key.id)]
     return own[0] if len(own) == 1 and cosignature_right(note, own[0], key) else None
