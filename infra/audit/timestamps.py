@@ -1,6 +1,7 @@
 """Timestamps by an external authority: RFC 3161 tokens over the text of a checkpoint.
 
-A token proves that a checkpoint existed at its time.
+A token proves that a checkpoint existed at its time. It may contain several certificates, from the
+authority's own up to below a root.
 """
 
 from collections.abc import Iterable
@@ -65,8 +66,67 @@ def verify(answer: bytes, note_text: str, trusted: Iterable[Certificate]) -> dat
     """
     verifier = VerifierBuilder(roots=list(trusted)).build()
     try:
-        response = decode_timestamp_response(answer)
+        response = decode_timestamp_response(_sorted(answer))
         verifier.verify_message(response, note_text.encode())
         return response.tst_info.gen_time.astimezone(UTC)
     except (VerificationError, ValueError) as error:
         raise NoTimestamp(f"The timestamp is invalid: {error}.") from None
+
+
+# --- DER ----------------------------------------------------------------------------------------
+
+_CERTIFICATES = 0xA0
+"""The tag of the certificates in signed data (RFC 5652, section 5.1)."""
+
+
+def _sorted(answer: bytes) -> bytes:
+    """Return an answer whose certificates have the order that DER asks of a set.
+
+    Authorities that run OpenSSL write the signer's own first. No signature covers the order. Raises
+    `ValueError` if it is not an answer with a token.
+    """
+    status, token = _parts(answer)
+    kind, wrapped = _parts(token)
+    (signed,) = _parts(wrapped)
+    members = [
+        _element(each[:1], sorted(_parts(each))) if each[0] == _CERTIFICATES else each
+        for each in _parts(signed)
+    ]
+    wrapped = _element(wrapped[:1], [_element(signed[:1], members)])
+    return _element(answer[:1], [status, _element(token[:1], [kind, wrapped])])
+
+
+def _parts(element: bytes) -> list[bytes]:
+    """Return the elements in a constructed element. Raises `ValueError`."""
+    start, end = _bounds(element, 0)
+    parts = list[bytes]()
+    # A length that the answer only claims is never counted up to.
+    while start < end == len(element):
+        _, after = _bounds(element, start)
+        parts.append(element[start:after])
+        start = after
+    if start != end:
+        raise ValueError("an element of the answer has another length than it says")
+    return parts
+
+
+def _bounds(raw: bytes, at: int) -> tuple[int, int]:
+    """Return where the content of the element at an offset begins and ends."""
+    length, start = (*raw[at + 1 : at + 2], at + 2) if len(raw) > at + 1 else (0, at + 2)
+    if length & _LONG:
+        start += length & ~_LONG
+        length = int.from_bytes(raw[at + 2 : start])
+    return start, start + length
+
+
+_LONG = 0x80
+"""The bit of a length that is written in more than one byte."""
+
+
+def _element(tag: bytes, parts: Iterable[bytes]) -> bytes:
+    content = b"".join(parts)
+    size = len(content)
+    if size < _LONG:
+        return tag + bytes([size]) + content
+    written = size.to_bytes((size.bit_length() + 7) // 8)
+    return tag + bytes([_LONG | len(written)]) + written + content

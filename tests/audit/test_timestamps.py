@@ -1,5 +1,6 @@
 """Time from an authority: what `openssl ts` signs is believed of that text, and of no other."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +22,6 @@ from infra.audit.timestamps import NoTimestamp
 NEW = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 TEXT = "accord.example/acme\n3\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
 
-# Its tokens hold one certificate, because openssl does not sort several, as DER asks.
 CONFIGURED = """\
 [tsa]
 default_tsa = told
@@ -35,6 +37,15 @@ ess_cert_id_alg = sha256
 [req]
 distinguished_name = name
 [name]
+[chained]
+serial = serial
+signer_cert = chained.pem
+signer_key = tsa.key
+certs = between.pem
+signer_digest = sha256
+default_policy = 1.2.3.4.1
+digests = sha256
+ess_cert_id_alg = sha256
 [root]
 basicConstraints = critical,CA:TRUE
 keyUsage = critical,keyCertSign
@@ -63,9 +74,22 @@ class Authority:
         )
         (folder / "serial").write_text("01\n")
 
-    def answer(self, request: bytes) -> bytes:
+    def chain(self) -> None:
+        """Issue the certificate of the key anew, from an authority between it and the root."""
+        self.run(f"req {NEW} -subj /CN=Between -config openssl.cnf -keyout between.key -out b.csr")
+        signed = "-days 30 -extfile openssl.cnf"
+        self.run(
+            f"x509 -req -in b.csr -CA root.pem -CAkey root.key -CAcreateserial {signed}"
+            " -extensions root -out between.pem"
+        )
+        self.run(
+            f"x509 -req -in tsa.csr -CA between.pem -CAkey between.key -CAcreateserial {signed}"
+            " -extensions stamps -out chained.pem"
+        )
+
+    def answer(self, request: bytes, section: str = "told") -> bytes:
         (self.folder / "query").write_bytes(request)
-        self.run("ts -reply -config openssl.cnf -queryfile query -out reply")
+        self.run(f"ts -reply -config openssl.cnf -section {section} -queryfile query -out reply")
         return (self.folder / "reply").read_bytes()
 
     def run(self, typed: str) -> None:
@@ -138,6 +162,41 @@ def test_openssl_believes_the_answer_to_our_request(authority: Authority, answer
     (authority.folder / "text").write_text(TEXT)
     (authority.folder / "given").write_bytes(answer)
     authority.run("ts -verify -data text -in given -CAfile root.pem")
+
+
+def test_an_answer_with_two_certificates_is_believed_under_the_root(authority: Authority) -> None:
+    authority.chain()
+    chained = authority.answer(timestamps.request(TEXT), "chained")
+    (authority.folder / "text").write_text(TEXT)
+    authority.run("ts -verify -data text -in reply -CAfile root.pem")
+    names = re.findall(rb"\x0c[\x04\x07](Time|Between)", chained)
+    assert {b"Time", b"Between"} <= set(names)
+
+    one, other = (der(authority, name) for name in ("chained.pem", "between.pem"))
+    either, or_other = one + other, other + one
+    assert (either in chained) != (or_other in chained)
+    swapped = (
+        chained.replace(either, or_other)
+        if either in chained
+        else chained.replace(or_other, either)
+    )
+    assert verified(chained, authority) == verified(swapped, authority)
+    for each in (chained, swapped):
+        with pytest.raises(NoTimestamp, match="Mismatch between messages"):
+            verified(each, authority, "another text")
+
+
+def test_a_chain_under_another_root_is_not_believed(tmp_path: Path, authority: Authority) -> None:
+    authority.chain()
+    chained = authority.answer(timestamps.request(TEXT), "chained")
+    with pytest.raises(NoTimestamp, match="is invalid"):
+        verified(chained, Authority(tmp_path / "other"))
+
+
+def der(authority: Authority, name: str) -> bytes:
+    """Return a certificate as it is in an answer."""
+    pem = (authority.folder / name).read_bytes()
+    return load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
 
 
 def test_a_token_of_another_text_is_not_believed(authority: Authority, answer: bytes) -> None:
