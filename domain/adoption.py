@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from domain import charter as charters
+from domain import content as contents
 from domain import reported_figure, rules
 from domain.agreement import CommercialTermsAgreed, Sections, TermsFor
 from domain.bilateral import BilateralAgreement, BilateralCommand
@@ -26,6 +27,7 @@ from domain.calendar import bounds
 from domain.charter import Charter
 from domain.claims import ClaimConfirmed, FigureRef
 from domain.consent import acceptable
+from domain.content import Consent
 from domain.context import PartnershipContext
 from domain.exploration import not_the_clock
 from domain.formation import AgreementAdopted, CharterAgreed, DecisionRuleAgreed
@@ -226,7 +228,7 @@ class _OfAPart(Value):
     """The part that is accepted."""
 
 
-class AgreeAdoptionPart(_OfAPart, BilateralCommand):
+class AgreeAdoptionPart(_OfAPart, Consent, BilateralCommand):
     """Accept one part of an adoption that the other party proposed. The last part completes it."""
 
     stages = ADOPTING
@@ -279,6 +281,7 @@ def agree_part(
     )
     if existing is None:
         return []
+    contents.check(command, existing.proposed)
     parts = parts_of(existing.proposed)
     if command.part not in parts:
         raise Unknown(
@@ -293,7 +296,7 @@ def agree_part(
     accepted = state.parts.get(command.proposal, ())
     if command.part in accepted:
         return []
-    event = AdoptionPartAgreed.of(command)
+    event = AdoptionPartAgreed(proposal=command.proposal, part=command.part)
     if {*accepted, command.part} != {*parts}:
         return [event]
     whole = AgreeAdoption(proposal=command.proposal)

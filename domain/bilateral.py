@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import Field, StringConstraints, create_model
 
+from domain import content as contents
 from domain.consent import (
     Proposal,
     Proposals,
@@ -26,6 +27,7 @@ from domain.consent import (
     with_withdrawal,
     withdraw,
 )
+from domain.content import Consent
 from domain.kernel import (
     ALWAYS,
     NOT_ENDED,
@@ -73,7 +75,7 @@ class CounterBilateral(ProposeBilateral):
     """The proposal that this one answers."""
 
 
-class AcceptBilateral(BilateralCommand):
+class AcceptBilateral(BilateralCommand, Consent):
     """A command that accepts a proposal of the other party."""
 
 
@@ -381,9 +383,11 @@ class BilateralAgreements:
                 return self._propose(name, kind.proposed.of(command), context, act)
             case _:
                 proposal = acceptable(name, proposals, act, waits_in)
-                return (
-                    [] if proposal is None else self._accept(kind, proposal.proposed, context, act)
-                )
+                if proposal is None:
+                    return []
+                if isinstance(command, Consent):
+                    contents.check(command, proposal.proposed)
+                return self._accept(kind, proposal.proposed, context, act)
 
     def _propose(self, name: str, event: Any, context: object, act: Act) -> list[Event]:  # noqa: ANN401 - made
         kind: type[BilateralAgreement] = event.agreement

@@ -18,9 +18,11 @@ from typing import Annotated, assert_never
 
 from pydantic import Field
 
+from domain import content as contents
 from domain.bilateral import ProposalAnswer, ProposalEnded, end, with_end
 from domain.comparison import Comparison, FixedSample, StopRule, Tally
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
+from domain.content import Consent
 from domain.context import PartnershipContext
 from domain.formation import EvidenceAttached
 from domain.kernel import (
@@ -115,7 +117,7 @@ class HypothesisRegistered(_Hypothesis, Event):
         return Comparison(self.metric, each_of, self.prior.belief, self.stop)
 
 
-class StartPilot(ExperimentCommand):
+class StartPilot(ExperimentCommand, Consent):
     """Start the pilot of a hypothesis that the other party registered (C5)."""
 
 
@@ -337,7 +339,9 @@ def start(
     alone = len(parties) == 1 and hypothesis is not None and hypothesis.is_open
     if not alone:
         acceptable(command.experiment, state.hypotheses, act)
-    return [PilotStarted.of(command)]
+    if hypothesis is not None:
+        contents.check(command, hypothesis.proposed)
+    return [PilotStarted(experiment=command.experiment)]
 
 
 def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]:

@@ -9,14 +9,17 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from domain import charter as charters
+from domain import content as contents
 from domain import governance, rules
 from domain.agreement import Agreement, Sections
 from domain.bilateral import BilateralAgreement
 from domain.charter import Charter, Objective
+from domain.content import Consent, ContentDigest
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
 from domain.gates import Requirement
-from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Unknown
+from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Refused, Unknown
+from domain.keyring import Keyring, SigningKeys
 from domain.own_metric import own_metrics
 from domain.rules import DecisionRule
 from domain.values import Count, Day, Ref, Slug, Text, Version
@@ -207,12 +210,14 @@ class AgreementDrafted(Event):
     """The text of each section of the agreement."""
 
 
-class SignAgreement(Command):
+class SignAgreement(Command, Consent):
     """Sign the current version of the agreement. Each party signs for itself (C9)."""
 
     stages = UNTIL_EXIT
     agreement_version: Version
     """The version of the agreement, counted from 1."""
+    signing_keys: SigningKeys | None = None
+    """The keys with which both parties sign. A signed event must have them."""
 
 
 class AgreementSigned(Event):
@@ -220,6 +225,10 @@ class AgreementSigned(Event):
 
     agreement_version: Count
     """The version of the agreement, counted from 1."""
+    content: ContentDigest
+    """The digest of the version that it signed."""
+    signing_keys: SigningKeys | None = None
+    """The keys with which the parties signed at that moment; null if neither had one."""
 
 
 class AgreementAmended(Event):
@@ -258,14 +267,18 @@ FormationCommand = DraftAgreement | SignAgreement
 
 
 def decide(
-    command: FormationCommand, state: Formation, context: PartnershipContext, act: Act
+    command: FormationCommand,
+    state: Formation,
+    context: PartnershipContext,
+    keyring: Keyring,
+    act: Act,
 ) -> list[Event]:
     """Decide a command of this stage. Raises `Refused`."""
     match command:
         case DraftAgreement():
             return draft(command, state)
         case SignAgreement():
-            return sign(command, state, context, act)
+            return sign(command, state, context, keyring, act)
         case _:
             assert_never(command)
 
@@ -279,9 +292,16 @@ def draft(command: DraftAgreement, state: Formation) -> list[Event]:
 
 
 def sign(
-    command: SignAgreement, state: Formation, context: PartnershipContext, act: Act
+    command: SignAgreement,
+    state: Formation,
+    context: PartnershipContext,
+    keyring: Keyring,
+    act: Act,
 ) -> list[Event]:
-    """Sign the current version for the acting party, once (C9)."""
+    """Sign the current version for the acting party, once (C9).
+
+    The signature covers the sections and names the keys of both parties.
+    """
     agreement = state.agreement
     if agreement.version == 0 or command.agreement_version != agreement.version:
         raise Unknown(
@@ -301,11 +321,36 @@ def sign(
         )
     if act.party in agreement.signed_by:
         return []
-    signed = AgreementSigned.of(command)
+    drafted = AgreementDrafted(agreement_version=agreement.version, sections=agreement.sections)
+    contents.check(command, drafted)
+    _check_keys(command, keyring)
+    signed = AgreementSigned(
+        agreement_version=agreement.version,
+        content=contents.digest(drafted),
+        signing_keys=keyring.active() or None,
+    )
     completes = agreement.signed_by | {act.party} == set(context.parties)
     if completes and agreement.in_force:
         return [signed, AgreementAmended(agreement_version=agreement.version)]
     return [signed]
+
+
+def _check_keys(command: SignAgreement, keyring: Keyring) -> None:
+    found = keyring.active()
+    if command.signing_keys is not None and command.signing_keys != found:
+        raise Refused(
+            "other-keys",
+            "An agreement names the keys that are registered. The event names "
+            f"{_listed(command.signing_keys)}; registered are {_listed(found)}.",
+            "Ask the other party for the fingerprint of its key. If the registered keys are right, "
+            "sign with them.",
+            field="signing_keys",
+            keys=found,
+        )
+
+
+def _listed(keys: SigningKeys) -> str:
+    return ", ".join(f"{name} of {party}" for party in keys for name in keys[party]) or "none"
 
 
 def requirements(state: Formation, context: PartnershipContext) -> list[Requirement]:

@@ -15,7 +15,7 @@ from typing import Annotated, assert_never
 from pydantic import StringConstraints
 
 from domain.kernel import ALWAYS, Act, Command, Event, Refused, Unknown, Value
-from domain.values import Text
+from domain.values import Slug, Text
 
 PublicKey = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$", strict=True)
@@ -26,6 +26,9 @@ Proof = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$",
 """A signature of 64 bytes, in canonical base64."""
 
 KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+
+SigningKeys = dict[Slug, list[KeyId]]
+"""The active keys of parties, by party, in the order of their names."""
 
 
 def key_id(public: bytes) -> str:
@@ -119,6 +122,14 @@ class Keyring:
     """Every key that was ever registered in a partnership, by identifier."""
 
     keys: Mapping[str, PartyKey] = field(default_factory=dict)
+
+    def active(self) -> SigningKeys:
+        """Return the identifiers of the active keys of each party that has one."""
+        found: SigningKeys = {}
+        for name in sorted(self.keys):
+            if self.keys[name].active:
+                found.setdefault(self.keys[name].party, []).append(name)
+        return dict(sorted(found.items()))
 
     def of(self, party: str) -> dict[str, PartyKey]:
         """Return the keys that a party has or had."""

@@ -281,7 +281,7 @@ def _adopt(command: BilateralCommand, state: Partnership, act: Act) -> list[Even
 
 
 def _form(command: FormationCommand, state: Partnership, act: Act) -> list[Event]:
-    return formation.decide(command, state.formation, state.context, act)
+    return formation.decide(command, state.formation, state.context, state.keyring, act)
 
 
 def _execute(command: ExecutionCommand, state: Partnership, act: Act) -> list[Event]:

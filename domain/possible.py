@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from domain import aggregates
 from domain.aggregates import State
 from domain.bilateral import BilateralAgreements, DeclineProposal, ProposalAnswer
+from domain.content import digest
 from domain.declarations import DeclarationCommand
 from domain.dispute import Dispute
 from domain.examples import EXAMPLES
@@ -84,6 +85,8 @@ class Answerable:
     party: str
     """The party that proposed."""
     commands: tuple[type[Command], ...]
+    content: str
+    """The digest of what is proposed, which a signed acceptance repeats."""
     substream: str = ""
     """The dispute or the experiment that it belongs to, if any."""
 
@@ -208,7 +211,8 @@ def _answerable(party: str, situation: Situation) -> Iterator[Answerable]:
                 for name, each in state.hypotheses.items():
                     if each.open_to(party):
                         answers = (StartPilot, DeclineProposal)
-                        yield Answerable(name, each.party, answers, substream)
+                        content = digest(each.proposed)
+                        yield Answerable(name, each.party, answers, content, substream)
             case _:
                 pass
 
@@ -216,4 +220,4 @@ def _answerable(party: str, situation: Situation) -> Iterator[Answerable]:
 def _proposed(party: str, agreements: BilateralAgreements, substream: str) -> Iterator[Answerable]:
     for kind, name, each in agreements.every_proposal():
         if each.open_to(party):
-            yield Answerable(name, each.party, kind.answers(), substream)
+            yield Answerable(name, each.party, kind.answers(), digest(each.proposed), substream)

@@ -23,8 +23,10 @@ from domain import (
     reported_figure,  # noqa: F401
 )
 from domain.bilateral import BilateralAgreement, BilateralProposed
+from domain.content import Consent
 from domain.declarations import Declaration
-from domain.kernel import Event, Refused
+from domain.formation import SignAgreement
+from domain.kernel import Command, Event, Refused
 from domain.keyring import Keyring
 from domain.settlement import FinalSettlementIssued, StatementIssued
 
@@ -122,6 +124,25 @@ def check_signed(decided: Iterable[Event], party: str, keyring: Keyring) -> None
         "a second key before you revoke the first.",
         active=active,
     )
+
+
+def check_covers(command: Command) -> None:
+    """Raise `Refused` if a signed command does not say what it accepts or signs."""
+    missing = []
+    if isinstance(command, Consent) and command.content is None:
+        missing.append("content")
+    if isinstance(command, SignAgreement) and command.signing_keys is None:
+        missing.append("signing_keys")
+    if missing:
+        raise Refused(
+            "content-missing",
+            "A signature covers what it accepts. The signed event has no "
+            f"{' and no '.join(missing)}.",
+            "Read what awaits the party (accord inbox ID --party PARTY), and sign the event that it "
+            "gives.",
+            field=missing[0],
+            missing=missing,
+        )
 
 
 def check_own(event: Event, keyring: Keyring) -> None:

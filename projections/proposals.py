@@ -10,6 +10,7 @@ from domain.bilateral import (
     BilateralProposed,
     ProposalEnded,
 )
+from domain.content import digest
 from domain.deadlines import DeadlineKind
 from domain.dispute import DisputeResolved
 from domain.execution import ImprovementPlanCompleted, IssueResolved
@@ -18,6 +19,7 @@ from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.exploration import ExplorationClosed
 from domain.formation import AgreementDrafted, AgreementSigned
 from domain.kernel import Event
+from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
 from domain.recorded import Recorded
 from domain.values import personal
 from projections.fold import NOTHING, Change, Projection, Rows
@@ -44,6 +46,8 @@ class OpenProposal:
     """The deadline that an acceptance closes, as its id: `issue/I-1`."""
     text: str = ""
     """What its author did, as a sentence without its subject."""
+    content: str = ""
+    """The digest of what is proposed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Unsigned:
 
     version: int
     drafted_at: datetime
+    content: str
+    """The digest of the draft."""
     signed_by: tuple[str, ...] = ()
 
 
@@ -64,6 +70,8 @@ class OpenProposals:
     unsigned: Unsigned | None = None
     substreams: tuple[str, ...] = ()
     """The deals and disputes on which anything was ever proposed."""
+    keys: tuple[tuple[str, str], ...] = ()
+    """The active keys that sign: each party and the key's identifier, sorted."""
 
 
 def keys(_: Recorded) -> tuple[str, ...]:
@@ -80,6 +88,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
         open=tuple(each for each in row.open if not _ends(recorded, each)) + made,
         unsigned=_unsigned(row.unsigned, recorded),
         substreams=_with_substreams(row.substreams, made),
+        keys=_keys(row.keys, recorded),
     )
     if after == row:
         return NOTHING
@@ -107,8 +116,8 @@ def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
         case _:
             return ()
     substream = _substream(recorded)
-    closes, text = _closes(event), _text(event)
-    return (OpenProposal(kind, name, act.party, act.occurred_at, substream, closes, text),)
+    closes, text, content = _closes(event), _text(event), digest(event)
+    return (OpenProposal(kind, name, act.party, act.occurred_at, substream, closes, text, content),)
 
 
 def _text(event: Event) -> str:
@@ -157,12 +166,26 @@ def _unsigned(before: Unsigned | None, recorded: Recorded) -> Unsigned | None:
     event, act = recorded.event, recorded.act
     match event:
         case AgreementDrafted():
-            return Unsigned(event.agreement_version, act.occurred_at)
+            return Unsigned(event.agreement_version, act.occurred_at, digest(event))
         case AgreementSigned() if before and before.version == event.agreement_version:
             signed = (*before.signed_by, act.party)
             return replace(before, signed_by=signed) if len(signed) < 2 else None  # noqa: PLR2004 - both
         case PartnershipExited():
             return None
+        case _:
+            return before
+
+
+def _keys(before: tuple[tuple[str, str], ...], recorded: Recorded) -> tuple[tuple[str, str], ...]:
+    event, party = recorded.event, recorded.act.party
+    match event:
+        case KeyRegistered():
+            return tuple(sorted((*before, (party, event.name))))
+        case KeyRotated():
+            rest = (each for each in before if each[1] != event.replaces)
+            return tuple(sorted((*rest, (party, event.name))))
+        case KeyRevoked():
+            return tuple(each for each in before if each[1] != event.keyid)
         case _:
             return before
 
@@ -176,6 +199,9 @@ def _concerned() -> frozenset[type[Event]]:
         AgreementSigned,
         PartnershipExited,
         ExplorationClosed,
+        KeyRegistered,
+        KeyRotated,
+        KeyRevoked,
         *ProposalEnded.__subclasses__(),
     }
     kinds: list[Any] = BilateralAgreement.__subclasses__()
@@ -186,5 +212,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=4, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=5, row_type=lambda _: OpenProposals
 )

@@ -355,7 +355,8 @@ def _answers(rows: _Rows, party: str, proposal: OpenProposal) -> Iterator[EventT
         "proposal": proposal.proposal,
     }
     if proposal.agreement == HYPOTHESIS:
-        yield _event(rows, party, StartPilot, {"experiment": proposal.proposal})
+        started = {"experiment": proposal.proposal, "content": proposal.content}
+        yield _event(rows, party, StartPilot, started)
         yield _event(rows, party, DeclineProposal, declined)
         return
     agreement = kind_named(proposal.agreement)
@@ -367,13 +368,22 @@ def _answers(rows: _Rows, party: str, proposal: OpenProposal) -> Iterator[EventT
         elif command is agreement.counters:
             data = {"counters": proposal.proposal}
         else:
-            data = {**where, agreement.called: proposal.proposal}
+            data = {**where, agreement.called: proposal.proposal, "content": proposal.content}
         yield _event(rows, party, command, data)
 
 
 def _of_draft(rows: _Rows, draft: Unsigned) -> Iterator[InboxItem]:
+    keys: dict[str, list[str]] | None = {
+        party: [name for of, name in rows.proposals.keys if of == party]
+        for party in sorted({party for party, _ in rows.proposals.keys})
+    } or None
     for party in rows.overview.parties:
         if party not in draft.signed_by:
+            data = {
+                "agreement_version": draft.version,
+                "content": draft.content,
+                "signing_keys": keys,
+            }
             yield InboxItem(
                 day=draft.drafted_at.date(),
                 awaiting=Awaiting.CONSENT,
@@ -381,7 +391,7 @@ def _of_draft(rows: _Rows, draft: Unsigned) -> Iterator[InboxItem]:
                 party=party,
                 ref=f"agreement {draft.version}",
                 text=f"Version {draft.version} of the agreement is not signed.",
-                events=(_event(rows, party, SignAgreement, {"agreement_version": draft.version}),),
+                events=(_event(rows, party, SignAgreement, data),),
             )
 
 

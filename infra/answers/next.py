@@ -42,6 +42,8 @@ class Waiting(Item):
     """The party that proposed."""
     belongs_to: str | None
     """The dispute or the experiment that it belongs to, such as `dispute/D-1`."""
+    content: str
+    """The digest of what is proposed. A signed acceptance repeats it."""
     answers: tuple[str, ...]
     """The types of events that answer it."""
 
@@ -161,6 +163,7 @@ def _party(party: str, found: "Possible") -> PartyNext:
                 proposal=each.proposal,
                 party=each.party,
                 belongs_to=each.substream or None,
+                content=each.content,
                 answers=tuple(map(_type, each.commands)),
             )
             for each in found.answers
@@ -245,6 +248,7 @@ def _waiting(waiting: Iterable[Waiting]) -> Iterator[Block]:
         where = f" of {each.belongs_to}" if each.belongs_to else ""
         answers = ", ".join(each.answers)
         yield Line(f"{each.party} proposed {each.proposal}{where}; answer with {answers}", indent=2)
+        yield Line(f"content {each.content}", indent=4)
 
 
 def _lines(condition: Condition) -> Iterator[Block]:

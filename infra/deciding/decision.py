@@ -255,6 +255,7 @@ class Decider:
             self._nonces,
         )
         admission.admit(message.signed, message.envelope, place)
+        signing.check_covers(message.envelope.data)
 
     def _check_decided(self, message: Input, decided: list[Event]) -> None:
         """Check that the decided events match the signed command, or need no signature.

@@ -15,6 +15,7 @@ from domain.agreement import (
     TermsAccepted,
 )
 from domain.attribution import AttributionPolicy, PolicyKind
+from domain.content import digest
 from domain.execution import HoldKickoff, KickoffHeld
 from domain.formation import (
     AgreeCharter,
@@ -820,7 +821,7 @@ def test_a_later_version_that_both_sign_amends_the_agreement() -> None:
     first = story.when(OURS, SignAgreement(agreement_version=2))
     second = story.when(THEIRS, SignAgreement(agreement_version=2))
 
-    signed = AgreementSigned(agreement_version=2)
+    signed = AgreementSigned(agreement_version=2, content=digest(story.facts(AgreementDrafted)[-1]))
     assert first == [signed]
     assert second == [signed, AgreementAmended(agreement_version=2)]
 

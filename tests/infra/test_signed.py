@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.audit.signing import covering, recorded
 from domain.agreement import (
     AcceptTerms,
     ProposeTerms,
+    TermsProposed,
 )
 from domain.exploration import BeginExploration, IdentifyCandidate
 from domain.formation import (
     DeclareBestAlternative,
 )
-from domain.kernel import Command
+from domain.kernel import Command, Event
 from domain.keyring import RegisterKey, RevokeKey
 from domain.referral import ProposeAttribution
 from domain.settlement import IssueStatement
@@ -41,6 +44,8 @@ from tests.stories import moment
 
 FORMATION = LIFE[: LIFE.index(EXAMPLES[ProposeTerms])]
 PROPOSAL = example(ProposeTerms)
+PROPOSED = TermsProposed.of(PROPOSAL)
+ACCEPTANCE = covering(AcceptTerms(proposal=PROPOSAL.proposal), [PROPOSED])
 AGREED = len(from_steps(FORMATION))
 
 
@@ -271,7 +276,7 @@ def test_a_nonce_is_used_once_by_a_party(
     assert [each.rule for each in outcomes] == [None, "command-replayed"]
 
     one(registered, theirs.unsigned(theirs.register()))
-    accepts = theirs.payload(theirs.event(AcceptTerms(proposal=PROPOSAL.proposal)), nonce=nonce)
+    accepts = theirs.payload(theirs.event(ACCEPTANCE), nonce=nonce)
     assert one(registered, dsse.sign(theirs.signer, accepts)).status == "accepted"
     assert section8.faults(registered, NAME) == []
 
@@ -332,6 +337,32 @@ def test_a_party_with_a_key_changes_its_keys_by_its_signature_alone(
     assert rule(registered, ours.unsigned(command)) == "must-be-signed"
     assert rule(registered, new.signs(command)) == "command-key"
     assert one(registered, ours.signs(command)).status == "accepted"
+
+
+# --- a signature covers what it accepts -----------------------------------------------------------
+
+
+def test_a_signed_acceptance_names_the_content_that_it_accepts(
+    registered: Accord, ours: Signatory, theirs: Signatory
+) -> None:
+    one(registered, ours.signs(PROPOSAL))
+    one(registered, theirs.unsigned(theirs.register()))
+    blank = AcceptTerms(proposal=PROPOSAL.proposal)
+    other = changed(ACCEPTANCE, content="0" * 64)
+
+    assert rule(registered, theirs.signs(blank)) == "content-missing"
+    assert rule(registered, theirs.signs(other)) == "other-content"
+    assert one(registered, theirs.signs(ACCEPTANCE)).status == "accepted"
+    assert section8.faults(registered, NAME) == []
+
+
+def test_an_unsigned_acceptance_may_leave_the_content_out_and_never_names_another(
+    accord: Accord, ours: Signatory, theirs: Signatory
+) -> None:
+    one(accord, ours.unsigned(PROPOSAL))
+
+    assert rule(accord, theirs.unsigned(changed(ACCEPTANCE, content="0" * 64))) == "other-content"
+    assert one(accord, theirs.unsigned(AcceptTerms(proposal=PROPOSAL.proposal))).count == 2
 
 
 # --- what needs a signature --------------------------------------------------------------------
@@ -398,9 +429,16 @@ def test_a_key_registered_between_reading_and_writing_is_heeded_on_every_stream(
 # --- a whole life ------------------------------------------------------------------------------
 
 
+@cache
+def unsigned_life() -> list[Event]:
+    """The events of the life as a store records them, with commitments in place of names."""
+    return recorded(from_steps(LIFE), NAME)
+
+
 def life(ours: Signatory, theirs: Signatory) -> Iterator[bytes]:
     """Every step of the life, signed from the moment on at which its party can have a key."""
     signatories = {OURS: ours, THEIRS: theirs}
+    events = unsigned_life()
     registered: set[str] = set()
     for number, step in enumerate(LIFE):
         party = signatories[step.party]
@@ -411,7 +449,8 @@ def life(ours: Signatory, theirs: Signatory) -> Iterator[bytes]:
         if step.party not in registered:
             registered.add(step.party)
             yield party.unsigned(party.register(), at=step.at)
-        yield party.signs(step.command, **at)
+        keys = {each: [signatories[each].keyid] for each in sorted(registered)}
+        yield party.signs(covering(step.command, events, keys), **at)
 
 
 def test_a_whole_life_that_is_signed_holds_and_is_the_same_in_any_batches(tmp_path: Path) -> None:
