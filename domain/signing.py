@@ -138,8 +138,7 @@ def check_covers(command: Command) -> None:
             "content-missing",
             "A signature covers what it accepts. The signed event has no "
             f"{' and no '.join(missing)}.",
-            "Read what awaits the party (accord inbox ID --party PARTY), and sign the event that it "
-            "gives.",
+            "Read what awaits the party (accord inbox), and sign the event that it gives.",
             field=missing[0],
             missing=missing,
         )

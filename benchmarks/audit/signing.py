@@ -45,11 +45,14 @@ def covering(
     return command.model_copy(update={"content": digest(accepted[-1]), **more})
 
 
-def _accepts(command: Consent, event: Event) -> bool:
+def _accepts(command: Command, event: Event) -> bool:
+    if isinstance(command, BilateralCommand) and isinstance(event, BilateralProposed):
+        kind = command.agreement
+        named = [each for each in (kind.called, kind.where) if each]
+        return event.agreement is kind and all(
+            getattr(event, each) == getattr(command, each) for each in named
+        )
     match command, event:
-        case BilateralCommand(agreement=kind), BilateralProposed() if event.agreement is kind:
-            named = {kind.called, kind.where} - {None}
-            return all(getattr(event, each) == getattr(command, each) for each in named)
         case SignAgreement(agreement_version=version), AgreementDrafted():
             return event.agreement_version == version
         case StartPilot(experiment=experiment), HypothesisRegistered():

@@ -46,7 +46,7 @@ from domain.standing_alerts import (
 from domain.terms_by_day import TermsByDay
 from domain.values import Money, Slug
 from infra.answers import cursors
-from infra.answers.logs import NOW, AsOf, of_each, row_of_each, sight_of, size_of, whole_log
+from infra.answers.logs import NOW, AsOf, of_each, row_of_each, sight_of, size_of, stored_log
 from infra.answers.members import PAGE, names_seen
 from infra.answers.question import Item, Page, Paging, Parameter, Question
 from infra.answers.text import Block, Line, Remark
@@ -69,6 +69,9 @@ from projections.proposals import OpenProposal, OpenProposals, Unsigned
 
 STATED: Final = "statement/"
 """The beginning of the keys of statements among the rows of the settlement."""
+
+SIGNED: Final = frozenset({"content", "signing_keys"})
+"""The fields of an event that only a signed one needs."""
 
 FOLDS: Final = (OVERVIEW, PROPOSALS, DEADLINES, ALERTS, SETTLEMENT)
 """The projections whose rows the answer reads."""
@@ -222,7 +225,7 @@ def _live(accord: Accord, names: list[str]) -> Iterator[_Rows]:
 
 def _replayed(accord: Accord, names: list[str], when: AsOf) -> Iterator[_Rows]:
     def replayed(name: str) -> _Rows | None:
-        return next(of_events(name, whole_log(accord.history, name, when)), None)
+        return next(of_events(name, stored_log(accord.history, name, when)), None)
 
     return of_each(names, replayed)
 
@@ -678,9 +681,12 @@ def text(found: Inbox) -> Iterator[Block]:
         head = f"{each.day}  {each.awaiting:8}  {each.partnership}  {each.party}: {each.text}"
         yield Line(head, _STYLES.get(each.awaiting, ""))
         for event in each.events:
-            data = canonical(event.data).decode()
+            data = {name: each for name, each in event.data.items() if name not in SIGNED}
             more = f"  and {', '.join(event.missing)}" if event.missing else ""
-            yield Line(f"{event.type} {data}{more}", indent=12)
+            yield Line(f"{event.type} {canonical(data).decode()}{more}", indent=12)
+            for name in sorted(event.data.keys() & SIGNED):
+                value = canonical(event.data[name]).decode()
+                yield Line(f'signed, with "{name}":{value}', indent=14)
     yield Remark("The fields of an event, and an example: accord schema TYPE.")
 
 

@@ -5,12 +5,14 @@ from hashlib import sha256
 import orjson
 import pytest
 
+from domain.adoption import AgreeAdoptionPart
 from domain.aggregates import command_types
 from domain.agreement import AcceptTerms, ProposeTerms, TermsProposed
 from domain.bilateral import AcceptBilateral
 from domain.content import Consent, digest
 from domain.experiment import HypothesisRegistered, StartPilot
 from domain.formation import AgreementDrafted, AgreementSigned, DraftAgreement, SignAgreement
+from domain.kernel import Command
 from domain.keyring import RegisterKey, RotateKey
 from infra.tlog import codec
 from tests.domain.test_waiting_table import STORIES
@@ -18,11 +20,8 @@ from tests.life import EXAMPLES, LIFE, OURS, THEIRS, after, before, changed, exa
 from tests.stories import Story
 
 OTHER = "0" * 64
-CONSENTS = [
-    each
-    for each in command_types().values()
-    if issubclass(each, Consent) and EXAMPLES[each] in LIFE
-]
+ACCEPTING = [each for each in command_types().values() if Consent in each.__mro__]
+LIVED = [each for each in ACCEPTING if EXAMPLES[each] in LIFE]
 
 
 def test_the_digest_is_that_of_the_data_as_it_is_recorded() -> None:
@@ -34,13 +33,11 @@ def test_the_digest_is_that_of_the_data_as_it_is_recorded() -> None:
 def test_every_command_that_accepts_or_signs_can_say_what() -> None:
     accepting = {each for each in command_types().values() if issubclass(each, AcceptBilateral)}
 
-    assert accepting | {SignAgreement, StartPilot} <= {
-        each for each in command_types().values() if issubclass(each, Consent)
-    }
+    assert accepting | {AgreeAdoptionPart, SignAgreement, StartPilot} == {*ACCEPTING}
 
 
-@pytest.mark.parametrize("kind", CONSENTS, ids=lambda each: each.__name__)
-def test_an_acceptance_of_other_content_is_refused(kind: type[Consent]) -> None:
+@pytest.mark.parametrize("kind", LIVED, ids=lambda each: each.__name__)
+def test_an_acceptance_of_other_content_is_refused(kind: type[Command]) -> None:
     step = EXAMPLES[kind]
     story = STORIES[LIFE.index(step)].copy()
     story.on(step.at)

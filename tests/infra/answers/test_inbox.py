@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from domain.aggregates import command_types
 from domain.bilateral import DeclineProposal, WithdrawProposal
+from domain.content import digest
 from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution, WithdrawDispute
 from domain.execution import (
     AgreeImprovementPlan,
@@ -34,7 +35,7 @@ from domain.health import IdentifyRisk, MitigateRisk, ProposeTarget, RecordHealt
 from domain.kernel import Command, Stage
 from domain.markets import ProposeMetricOwner
 from domain.payment import CorrectPayment
-from domain.referral import ProposeAttribution
+from domain.referral import AttributionProposed, ProposeAttribution
 from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.settlement import IssueStatement
 from domain.terms import Cadence
@@ -102,7 +103,7 @@ def test_a_proposal_awaits_the_other_party_until_it_is_answered() -> None:
     agree, decline = item.events
     assert (agree.type, agree.data, agree.missing) == (
         "accord.AgreeGovernance",
-        {"proposal": "g-2"},
+        {"proposal": "g-2", "content": digest(story.history[-1].event)},
         (),
     )
     assert (decline.type, decline.missing) == ("accord.DeclineProposal", ("reason",))
@@ -286,7 +287,8 @@ def test_a_contested_lead_awaits_both_parties_until_one_proposes_how_to_share_it
     story.when(OURS, ProposeAttribution(deal="D-1", proposal="A-1", shares=halves))
 
     (consent,) = (each for each in inbox(story) if each.ref == "A-1")
-    assert consent.events[0].data == {"deal": "D-1", "proposal": "A-1"}
+    content = digest(story.facts(AttributionProposed)[-1])
+    assert consent.events[0].data == {"deal": "D-1", "proposal": "A-1", "content": content}
     do(story, consent)
     assert [each for each in inbox(story) if each.awaiting is Awaiting.CLAIM] == []
 
