@@ -9,16 +9,17 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import orjson
 import pytest
 
 from domain import times
-from domain.execution import LessonRecorded
+from domain.execution import ActionAgreed, LessonRecorded
 from domain.kernel import Refused
 from domain.keyring import KeyRegistered, key_id
 from domain.payouts import PayoutRecorded
@@ -234,12 +235,14 @@ def test_an_operator_that_signs_again_is_not_detected_without_witnesses(world: W
     assert verdict(world.bundle(), alone(world)) == VERIFIED
 
 
-def rewrite(world: World, index: int) -> None:
-    """Rewrite an event that nobody signed, and sign the whole history again."""
+def rewrite(
+    world: World, index: int, member: str = "occurred_at", value: str = "2026-02-01T09:00:00Z"
+) -> None:
+    """Rewrite a member of an event, and sign the whole history again."""
     at = f"idx = {index} AND partnership = '{CONSULTING}'"
     world.sql(
-        "UPDATE events SET body = CAST(json_set(CAST(body AS TEXT), '$.occurred_at', "
-        f"'2026-02-01T09:00:00Z') AS BLOB) WHERE {at}",
+        f"UPDATE events SET body = CAST(json_set(CAST(body AS TEXT), '$.{member}', "
+        f"'{value}') AS BLOB) WHERE {at}",
         f"UPDATE events SET leaf = leaf(body) WHERE {at}",
         "DELETE FROM trees",
         "DELETE FROM nodes",
@@ -493,6 +496,64 @@ def attributed(
     with world.opened() as (accord, _):
         accord.history.append([forged], Writes(kept=[Kept("command", CONSULTING, digest, body)]))
     return verdict(world.bundle(), alone(world))
+
+
+@pytest.mark.parametrize(
+    ("agreed", "member"),
+    [
+        ("CommercialTermsAgreed", "data.effective_from"),
+        ("CharterAgreed", "data.proposal"),
+        ("AgreementSigned", "data.agreement_version"),
+    ],
+)
+def test_what_both_agreed_is_what_the_acceptance_signed(
+    world: World, agreed: str, member: str
+) -> None:
+    """The operator records another agreement than the one that was accepted."""
+    index = world.find(agreed)
+    value = {"data.agreement_version": "7", "data.proposal": "other"}.get(member, "2020-01-01")
+    rewrite(world, index, member, value)
+
+    assert verdict(world.bundle(), alone(world)).code in {"command-content", "command-differs"}
+
+
+@pytest.mark.parametrize(
+    "content", ["0" * 64, None], ids=["of what nobody proposed", "of anything"]
+)
+def test_an_acceptance_without_the_content_of_a_proposal_is_a_fault(
+    world: World, content: str | None
+) -> None:
+    """The operator gets a party to sign an acceptance that does not say what it accepts."""
+    told = registration("growthos", world.now.isoformat().replace("+00:00", "Z"))
+    data = {"proposal": "more-leads"} | ({"content": content} if content else {})
+    told |= {"id": "blank", "type": "accord.AgreeAction", "data": data}
+    body = dsse.sign(SIGNERS["growthos"], asking(told))
+    accepted = ActionAgreed(
+        proposal="more-leads",
+        agreed_version=1,
+        action="A-9",
+        owner="growthos",
+        text="All of it.",
+        due=date(2027, 1, 1),
+    )
+    forged = world.forged(
+        accepted,
+        "growthos",
+        cause=(told["source"], told["id"]),
+        signed=sha256(body).hexdigest(),
+        at=world.now,
+    )
+    with world.opened() as (accord, _):
+        kept = Kept("command", CONSULTING, sha256(body).hexdigest(), body)
+        accord.history.append([forged], Writes(kept=[kept]))
+
+    assert verdict(world.bundle(), alone(world)) == fault("command-content", forged_at(world))
+
+
+def asking(event: dict[str, Any]) -> dsse.Payload:
+    """Return the payload that asks for an event, as it is."""
+    expires = times.moment(event["time"]) + timedelta(days=1)
+    return dsse.asked(event, made.OPERATOR, expires)
 
 
 def test_a_revoked_key_signs_nothing_more(world: World) -> None:

@@ -10,6 +10,8 @@ from functools import cache
 
 import pytest
 
+from domain.bilateral import BilateralAgreement
+from domain.content import Consent
 from domain.examples import Step
 from domain.execution import KickoffHeld
 from domain.exploration import ChoosePartner, CloseExploration, DeclineCandidate
@@ -242,6 +244,17 @@ def binding_types() -> set[str]:
 
 def test_the_types_that_must_be_signed_are_those_of_the_bundles_format() -> None:
     assert binding_types() == {each.wire for each in BINDING}
+
+
+def test_the_format_and_the_verifiers_name_the_commands_that_accept() -> None:
+    accepting = {each.__name__ for each in COMMANDS if Consent in each.__mro__}
+    proposing = {
+        *(each.proposed.wire for each in BilateralAgreement.__subclasses__()),
+        *("AgreementDrafted", "HypothesisRegistered", "TermsCountered"),
+    }
+
+    assert {each.__name__ for each in COMMANDS if verify.accepts(each.__name__)} == accepting
+    assert {each for each in Event.registry if verify.is_proposal(each)} == proposing
 
 
 def test_both_verifiers_ask_for_a_signature_of_the_same_types() -> None:

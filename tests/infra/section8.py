@@ -15,6 +15,12 @@ from tests.domain.test_signing import binding_types
 
 Json = dict[str, Any]
 
+ACCEPTING = {
+    *("AcceptRenewal", "AcceptResolution", "AcceptTerms"),
+    *("ExpandScope", "SignAgreement", "StartPilot"),
+}
+PROPOSING = {"AgreementDrafted", "HypothesisRegistered", "TermsCountered"}
+
 
 def canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -153,7 +159,27 @@ class Section8:
             )
         ):
             return "command-differs"
-        return None
+        return self.of_content(index, event, asked)
+
+    def of_content(self, index: int, event: Json, asked: Json) -> str | None:
+        name = asked["type"].removeprefix("accord.")
+        if name not in ACCEPTING and (not name.startswith("Agree") or name == "AgreeBridgingPlan"):
+            return None
+        found = [
+            each["data"]
+            for each in self.events[:index]
+            if each["type"].endswith("Proposed") or each["type"] in PROPOSING
+            if sha256(canonical(each["data"])).hexdigest() == asked["data"].get("content")
+        ]
+        if not found:
+            return "command-content"
+        adopts = name in {"AgreeAdoption", "AgreeAdoptionPart"}
+        compared = (
+            event["type"] == "PartnershipAdopted" if adopts else event["type"] in self.binding
+        )
+        both = event["data"].keys() & found[-1].keys()
+        differs = any(event["data"][each] != found[-1][each] for each in both)
+        return "command-content" if compared and differs else None
 
     def of_need(self, event: Json) -> str | None:
         needed = (

@@ -1143,6 +1143,8 @@ class Log {
     this.heads = [];
     this.shown = [];
     this.hidden = [];
+    /** The first that is withheld because of the range. */
+    this.notAsked = undefined;
     this.withheld = { private: 0, range: 0 };
     this.leaves = Buffer.alloc(0);
     this.commitments = new Set();
@@ -1235,6 +1237,7 @@ class EventReader {
     this.log.bounds.push({ start, end });
     if (line.withheld !== undefined) {
       this.log.hidden.push(index);
+      if (line.why === 'range') this.log.notAsked ??= index;
       this.log.withheld[line.why] += 1;
       this.log.heads.push(null);
       return;
@@ -1589,6 +1592,20 @@ const MUST_BE_SIGNED = new Set([
   ...KEY_EVENTS,
 ]);
 
+/** The commands that accept without beginning with `Agree`, and one that accepts nothing. */
+const ACCEPTING = new Set(
+  `AcceptRenewal AcceptResolution AcceptTerms ExpandScope SignAgreement StartPilot`.split(' '),
+);
+const ACCEPTS_NOTHING = 'AgreeBridgingPlan';
+const OF_AN_ADOPTION = new Set(['AgreeAdoption', 'AgreeAdoptionPart']);
+const OTHER_PROPOSALS = new Set(['AgreementDrafted', 'HypothesisRegistered', 'TermsCountered']);
+
+function accepts(command) {
+  return (
+    ACCEPTING.has(command) || (command.startsWith('Agree') && command !== ACCEPTS_NOTHING)
+  );
+}
+
 /** Section 12, step 7. */
 function checkCommands(run) {
   const { log, notChecked } = run;
@@ -1599,10 +1616,16 @@ function checkCommands(run) {
     if (KEY_EVENTS.has(head.type)) {
       within('key-unknown', index, () => run.keyring.takeIn(index, log.event(index)));
     }
-    within('command-malformed', index, () => checker.check(index, head));
+    within('command-malformed', index, () => {
+      checker.check(index, head);
+      checker.takeProposal(index, head);
+    });
   }
   run.checked.push(`keys: ${run.keyring.keys.size}`, `signed commands: ${checker.verified}`);
   if (checker.erased > 0) notChecked.push(`${checker.erased} events whose command was erased`);
+  if (checker.unseen.size > 0) {
+    notChecked.push(`${checker.unseen.size} acceptances of what was not asked for`);
+  }
   const [registered, pinned] = [run.keyring.since, run.pins.parties];
   for (const party of pinned.keys()) {
     const detail = `The log has no key of ${quote(party)}, whose key is pinned.`;
@@ -1624,6 +1647,10 @@ class CommandChecker {
     this.lines = this.findLines();
     this.digests = new Map();
     this.nonces = new Map();
+    /** What can be accepted, by its digest. */
+    this.proposed = new Map();
+    /** The commands that accept what was not asked for. */
+    this.unseen = new Set();
     this.verified = 0;
     this.erased = 0;
   }
@@ -1697,6 +1724,37 @@ class CommandChecker {
     this.checkExpected(index, head, payload.expected);
     this.checkSeen(index, payload.seen);
     checkSameAsEvent(index, head, event, payload.event);
+    this.checkContent(index, event, command);
+  }
+
+  takeProposal(index, { type }) {
+    if (!type.endsWith('Proposed') && !OTHER_PROPOSALS.has(type)) return;
+    const { data } = this.log.event(index);
+    this.proposed.set(sha256Hex(canonical(data)), data);
+  }
+
+  /** Item 11: the content that is accepted. */
+  checkContent(index, event, command) {
+    const name = command.payload.type.replace(/^accord\./, '');
+    if (!accepts(name)) return;
+    const { data } = command.payload.event;
+    if (data !== null) command.content = isObject(data) ? data.content : undefined;
+    const { content } = command;
+    const accepted = this.proposed.get(content);
+    if (accepted === undefined) {
+      const isUnseen = this.log.notAsked < index && isString(content) && /^[0-9a-f]{64}$/.test(content);
+      faultUnless(isUnseen, 'command-content', index, 'No event has what the party accepted.');
+      this.unseen.add(event.signed);
+      return;
+    }
+    const isCompared = OF_AN_ADOPTION.has(name)
+      ? event.type === 'PartnershipAdopted'
+      : MUST_BE_SIGNED.has(event.type);
+    if (!isCompared) return;
+    const isSame = Object.keys(event.data).every(
+      (key) => !Object.hasOwn(accepted, key) || same(event.data[key], accepted[key]),
+    );
+    faultUnless(isSame, 'command-content', index, 'It is not what the party accepted.');
   }
 
   checkElsewhere(index, { party }, payload) {

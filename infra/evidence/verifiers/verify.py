@@ -1244,6 +1244,12 @@ KEY_EVENTS: Final = frozenset({"KeyRegistered", "KeyRotated", "KeyRevoked"})
 # The data of other events is checked in no other way than by its hash, and not kept.
 READ: Final = KEY_EVENTS | {"BundleExported", "PersonErased"}
 _NO_DATA: Final[Object] = {}
+OTHER_PROPOSALS: Final = frozenset({"AgreementDrafted", "HypothesisRegistered", "TermsCountered"})
+
+
+def is_proposal(type_: str) -> bool:
+    """Whether events of this type propose what a command can accept (section 8)."""
+    return type_.endswith("Proposed") or type_ in OTHER_PROPOSALS
 
 
 class Event(NamedTuple):
@@ -1272,11 +1278,21 @@ class Log:
         self.events: list[Event | None] = []
         self.leaves: list[bytes] = []
         self.withheld: list[int] = []
+        self.not_asked: int | None = None  # the first that is withheld because of the range
         self.whys: dict[str, int] = {}
         self.commitments: set[bytes] = set()
         # Of the events that are shown: their indexes, and when they were recorded (`instant`).
         self.indexes: list[int] = []
         self.instants: list[str] = []
+
+    def withhold(self, index: int, leaf: str, why: str) -> None:
+        """Take an event that is not shown."""
+        self.leaves.append(bytes.fromhex(leaf))
+        self.withheld.append(index)
+        if why == "range" and self.not_asked is None:
+            self.not_asked = index
+        self.whys[why] = self.whys.get(why, 0) + 1
+        self.events.append(None)
 
     @property
     def shown(self) -> Iterator[Event]:
@@ -1317,10 +1333,7 @@ def read_log(files: Files, raw_events: bytes, raw_hashes: bytes) -> Log:
             broken = Fault("malformed", index, f"events.jsonl: {error}")
             break
         if row is None and "withheld" in value:
-            log.leaves.append(bytes.fromhex(_text(value["withheld"])))
-            log.withheld.append(index)
-            log.whys[_text(value["why"])] = log.whys.get(_text(value["why"]), 0) + 1
-            log.events.append(None)
+            log.withhold(index, _text(value["withheld"]), _text(value["why"]))
             continue
         log.leaves.append(hashlib.sha256(b"\x00" + line[:-1]).digest())
         if b'"person:' in line:
@@ -1412,7 +1425,8 @@ class _EventReader:
                 detail = "the event's id is not that of its source and source id"
                 raise Fault("event", index, detail)
         type_ = sys.intern(type_)
-        kept = value if signed is not None or type_ in READ else _NO_DATA
+        is_read = signed is not None or type_ in READ or is_proposal(type_)
+        kept = value if is_read else _NO_DATA
         first, gap = before[2] if before else None, then != withheld
         who = sys.intern(party), sys.intern(actor), sys.intern(source), source_id
         when = occurred, recorded
@@ -1557,6 +1571,20 @@ MUST_BE_SIGNED: Final = KEY_EVENTS.union(
     WaiverProposed
     """)
 )
+# The commands that accept without beginning with `Agree`, and one with it that accepts nothing.
+ACCEPTING: Final = frozenset(
+    _words("AcceptRenewal AcceptResolution AcceptTerms ExpandScope SignAgreement StartPilot")
+)
+ACCEPTS_NOTHING: Final = "AgreeBridgingPlan"
+OF_AN_ADOPTION: Final = frozenset({"AgreeAdoption", "AgreeAdoptionPart"})
+
+
+def accepts(type_: str) -> bool:
+    """Whether a command of this type accepts or signs what another event proposed."""
+    name = type_.removeprefix("accord.")
+    return name in ACCEPTING or (name.startswith("Agree") and name != ACCEPTS_NOTHING)
+
+
 # Of these, what the operator itself issues needs no command.
 SETTLED: Final = frozenset({"FinalSettlementIssued", "StatementIssued"})
 
@@ -1636,13 +1664,16 @@ class Commands:
         self._named_by: dict[str, Event] = {}
         self._nonces: dict[tuple[str, str], str] = {}
         self.keys = Keyring(files, pins)
+        self._proposed: dict[str, Object] = {}  # what can be accepted, by its digest
+        self.unseen: set[str] = set()  # the commands that accept what was not asked for
         self.erased: set[str] = set()
         self.checked: set[str] = set()
 
     def check(self) -> None:
         """Check every event that is shown."""
         for event in self._log.shown:
-            if event.signed is None and event.first is None and event.type not in MUST_BE_SIGNED:
+            unsigned = event.signed is None and event.first is None
+            if unsigned and event.type not in MUST_BE_SIGNED and not is_proposal(event.type):
                 continue
             if event.type in KEY_EVENTS:
                 self.keys.read(event)
@@ -1656,6 +1687,9 @@ class Commands:
                 self._check_command(event, first, event.signed)
             elif self._must_be_signed(event):
                 raise Fault("command-missing", event.number, "the event must name a command")
+            if is_proposal(event.type):
+                digest = hashlib.sha256(canonical(event.data)).hexdigest()
+                self._proposed[digest] = event.data
 
     def _must_be_signed(self, event: Event) -> bool:
         if event.type in SETTLED and event.source == "accord:settle":
@@ -1682,6 +1716,24 @@ class Commands:
         self._check_use(event, first, command, digest)
         if not _is_meant(event, command.event):
             raise Fault("command-differs", event.number, "the event is not what its party signed")
+        if accepts(_text(command.event["type"])):
+            self._check_content(event, command.event, digest)
+
+    def _check_content(self, event: Event, meant: Object, digest: str) -> None:
+        content = _object(meant.get("data")).get("content")
+        accepted = self._proposed.get(content) if isinstance(content, str) else None
+        if accepted is None:
+            hidden = self._log.not_asked is not None and self._log.not_asked < event.number
+            if not (hidden and isinstance(content, str) and _HEX(content)):
+                detail = "no event has the content that its party accepted"
+                raise Fault("command-content", event.number, detail)
+            self.unseen.add(digest)
+            return
+        adopted = _text(meant["type"]).removeprefix("accord.") in OF_AN_ADOPTION
+        if event.type not in ({"PartnershipAdopted"} if adopted else MUST_BE_SIGNED):
+            return
+        if any(event.data[name] != accepted[name] for name in event.data.keys() & accepted.keys()):
+            raise Fault("command-content", event.number, "it is not what its party accepted")
 
     def _check_use(self, event: Event, first: Event, command: Command, digest: str) -> None:
         meant = command.event
@@ -1902,6 +1954,7 @@ def _examine(bundle: Path, brought: Brought, report: Report) -> None:
     report.checked.append(f"{len(commands.keys.known)} keys of parties")
     report.checked.append(f"{len(commands.checked)} signed commands")
     report.skip(len(commands.erased), "commands that were erased")
+    report.skip(len(commands.unseen), "acceptances of what was not asked for")
     pinned = brought.pins.parties.keys()
     for party in sorted(pinned - commands.keys.first.keys()):
         raise Fault("key-unknown", None, f"the log has no key of {party}, whose key is pinned")
