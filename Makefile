@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test test-api fuzz test-foreign money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
+.PHONY: help run up-local down-local test test-api fuzz test-foreign interop money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
 .DEFAULT_GOAL := help
 
 # The users of docker-compose.yml.
@@ -44,6 +44,9 @@ fuzz: $(VENV)/.dev ## send 20,000 requests with any JSON value at any place of a
 
 test-foreign: $(VENV)/.dev ## send events with the SDKs of Python, JavaScript and Go (needs node and go)
 	@$(BIN)/python -m pytest -m foreign tests/journeys/foreign
+
+interop: $(VENV)/.dev ## check bundles and witnesses with public implementations; write docs/interop.md
+	@$(BIN)/python -m tests.interop
 
 money-laws: $(VENV)/.dev ## compare the ledger with the model over 5,000 random lives, in four orders each
 	@$(BIN)/python -m tests.model.laws
@@ -103,12 +106,13 @@ LOCK_FLAGS := --quiet --universal --python-version 3.11 --group build \
 
 # Locks name versions and hashes only; npm also writes addresses of sponsors, which are left out.
 lock-foreign: ## write the lock files of the clients in JavaScript and Go anew
-	@cd $(FOREIGN)/go && go mod tidy
-	@for each in javascript specifications; do (cd $(FOREIGN)/$$each \
+	@for each in $(FOREIGN)/go $(INTEROP)/go; do (cd $$each && go mod tidy) || exit 1; done
+	@for each in $(FOREIGN)/javascript $(FOREIGN)/specifications $(INTEROP)/javascript; do (cd $$each \
 		&& npm install --package-lock-only --ignore-scripts --no-audit --no-fund \
 			--omit-lockfile-registry-resolved && node -e "$$NO_ADDRESSES") || exit 1; done
 
 FOREIGN := tests/journeys/foreign
+INTEROP := tests/interop
 define NO_ADDRESSES
 const fs = require("fs"), lock = JSON.parse(fs.readFileSync("package-lock.json"));
 for (const each of Object.values(lock.packages)) { delete each.funding; delete each.resolved; }

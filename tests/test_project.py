@@ -48,14 +48,17 @@ def test_a_lock_names_no_place_to_fetch_from(name: str) -> None:
 
 
 def test_the_locks_of_the_foreign_clients_have_hashes_and_name_no_place_to_fetch_from() -> None:
-    foreign = REPOSITORY / "tests" / "journeys" / "foreign"
-    text = (foreign / "javascript" / "package-lock.json").read_text(encoding="utf-8")
-    packages = json.loads(text)["packages"]
-    assert "://" not in text
-    assert all(each["integrity"] for name, each in packages.items() if name)
-    sums = (foreign / "go" / "go.sum").read_text(encoding="utf-8").splitlines()
-    assert sums
-    assert all(re.fullmatch(r"\S+ v\S+ h1:[\w+/]{43}=", line) for line in sums)
+    for foreign in (
+        REPOSITORY / "tests" / "journeys" / "foreign",
+        REPOSITORY / "tests" / "interop",
+    ):
+        text = (foreign / "javascript" / "package-lock.json").read_text(encoding="utf-8")
+        packages = json.loads(text)["packages"]
+        assert "://" not in text
+        assert all(each["integrity"] for name, each in packages.items() if name)
+        sums = (foreign / "go" / "go.sum").read_text(encoding="utf-8").splitlines()
+        assert sums
+        assert all(re.fullmatch(r"\S+ v\S+ h1:[\w+/]{43}=", line) for line in sums)
 
 
 def test_the_lock_for_tests_holds_the_runtime_lock_unchanged() -> None:
