@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test test-api fuzz test-foreign interop money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
+.PHONY: help run up-local down-local test test-api fuzz test-foreign interop digests money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
 .DEFAULT_GOAL := help
 
 # The users of docker-compose.yml.
@@ -47,6 +47,9 @@ test-foreign: $(VENV)/.dev ## send events with the SDKs of Python, JavaScript an
 
 interop: $(VENV)/.dev ## check bundles and witnesses with public implementations; write docs/interop.md
 	@$(BIN)/python -m tests.interop
+
+digests: ## print the SHA-256 of both verifiers as lines of pins; each release publishes them
+	@cd infra/evidence/verifiers && sha256sum verify.py verify.mjs | sed 's/^\([0-9a-f]*\)  /verifier \1 /'
 
 money-laws: $(VENV)/.dev ## compare the ledger with the model over 5,000 random lives, in four orders each
 	@$(BIN)/python -m tests.model.laws

@@ -1,15 +1,20 @@
-"""docs/auditor.md as its reader has it: one file, one key, and nothing of this project."""
+"""docs/auditor.md as its reader has it: a bundle, the lines of a contract, and no Accord."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
+from zipfile import ZipFile
 
+import orjson
 import pytest
 
 from infra.evidence.bundle import BundleRequest, export
+from infra.tlog.keys import Signer
+from tests.audit.world import VERIFIERS, registration
 from tests.documents import REPOSITORY, steps
 from tests.feeds import played
 from tests.test_documents import matches
@@ -20,20 +25,33 @@ OF_THE_COUNTERPARTY = "## The counterparty checks it"
 WITH_ACCORD = "## What follows from it"
 """Of this section the reader needs an installed Accord."""
 
-pytestmark = pytest.mark.needs("node", "bash")
+pytestmark = pytest.mark.needs("node", "bash", "make", "openssl", "sha256sum")
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
-    """A folder with the two things that the counterparty was given."""
+    """A folder with what the counterparty has: the contract's lines, verifiers and the bundle."""
     desk = tmp_path / "desk"
     desk.mkdir()
+    digests = subprocess.run(
+        ["make", "--silent", "digests"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    pins = [digests.stdout]
     with played(tmp_path) as accord:
+        for party in ("northbridge", "growthos"):
+            signer = Signer.new()
+            accord.service.handle(
+                [orjson.dumps(registration(party, "2026-11-01T09:00:00Z", signer))]
+            )
+            pins.append(f"party {party} {b64encode(signer.public).decode()}\n")
         accord.catch_up()
         notary = accord.signing()
-        asked = BundleRequest("sam", "The second quarter is disputed.", "northbridge", "2026-Q2")
-        export(accord, notary, CONSULTING, asked, desk / "evidence.zip")
-        (desk / "log.key").write_text(f"{notary.seal.verifier(CONSULTING)}\n")
+        request = BundleRequest("sam", "The second quarter is disputed.", "northbridge", "2026-Q2")
+        export(accord, notary, CONSULTING, request, desk / "evidence.zip")
+        (desk / "policy").write_text(f"log {notary.seal.verifier(CONSULTING)}\nquorum none\n")
+    (desk / "pins").write_text("".join(pins))
+    for name in ("verify.py", "verify.mjs"):
+        shutil.copy(VERIFIERS / name, desk)
     return desk
 
 
@@ -98,3 +116,30 @@ def test_the_page_names_every_fault_that_a_verifier_can_find() -> None:
         if code not in named and not any(code.startswith(each) for each in families)
     }
     assert missing <= {"command-type"}
+
+
+def test_the_third_reader_is_fifteen_lines_and_believes_no_other_event_key_or_text(
+    desk: Path,
+) -> None:
+    (script,) = [each for each in steps(AUDITOR) if each.command.startswith("cat > reader.py")]
+    subprocess.run(["bash", "-c", script.command], cwd=desk, check=True)
+    source = (desk / "reader.py").read_text()
+    assert len([line for line in source.splitlines() if not line.startswith("import")]) <= 15
+
+    def reads(bundle: str, policy: str = "policy") -> bool:
+        command = [sys.executable, "-I", "reader.py", bundle, policy]
+        return subprocess.run(command, cwd=desk, capture_output=True, check=False).returncode == 0
+
+    def changed(name: str, old: bytes, new: bytes) -> str:
+        with ZipFile(desk / "evidence.zip") as whole, ZipFile(desk / "changed.zip", "w") as copy:
+            for each in whole.namelist():
+                data = whole.read(each)
+                copy.writestr(each, data.replace(old, new) if each == name else data)
+        return "changed.zip"
+
+    assert reads("evidence.zip")
+    assert not reads(changed("data/events.jsonl", b"12500.00", b"19500.00"))
+    assert not reads(changed("data/checkpoints.jsonl", b"growthos-consulting", b"growthos-other"))
+    text = (desk / "policy").read_text()
+    (desk / "other").write_text(text.replace(text.split("+")[2][1:9], "AAAAAAAA"))
+    assert not reads("evidence.zip", "other")
