@@ -8,11 +8,12 @@ has which key. Keys can change after the end, too, because what is still owed is
 
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, assert_never
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from domain.kernel import ALWAYS, Act, Command, Event, Refused, Unknown, Value
 from domain.values import Slug, Text
@@ -29,6 +30,18 @@ KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
 SigningKeys = dict[Slug, list[KeyId]]
 """The active keys of parties, by party, in the order of their names."""
+
+
+class Facts(StrEnum):
+    """The kinds of facts that move money. A party can let a key of a service sign some of them."""
+
+    DEALS = "deals"
+    PAYMENTS = "payments"
+    REFUNDS = "refunds"
+    COSTS = "costs"
+    FIGURES = "figures"
+    RATES = "rates"
+    CLAIMS = "claims"
 
 
 def key_id(public: bytes) -> str:
@@ -55,18 +68,24 @@ class Key(Value):
         return key_id(self.public)
 
 
-class RegisterKey(Key, Command):
+class _Registration(Key):
+    delegated: Annotated[list[Facts], Field(min_length=1)] | None = None
+    """The kinds of facts that the key signs, for a key of a service; null for a key that signs
+    everything."""
+
+
+class RegisterKey(_Registration, Command):
     """Register a key of the party. From then on its binding commands need a signature."""
 
     stages = ALWAYS
 
 
-class KeyRegistered(Key, Event):
+class KeyRegistered(_Registration, Event):
     """A party registered a key with which it signs."""
 
 
 class RotateKey(Key, Command):
-    """Replace an active key of the party with a new one."""
+    """Replace an active key of the party with a new one, which signs the same."""
 
     stages = ALWAYS
     replaces: KeyId
@@ -74,7 +93,7 @@ class RotateKey(Key, Command):
 
 
 class KeyRotated(Key, Event):
-    """A party replaced one of its keys with a new one."""
+    """A party replaced one of its keys with a new one, which signs the same."""
 
     replaces: KeyId
     """The identifier of the key that was replaced."""
@@ -109,12 +128,19 @@ class PartyKey:
 
     party: str
     added: KeyRegistered | KeyRotated
+    delegated: frozenset[Facts] | None = None
+    """The kinds of facts that it signs; None if it signs everything."""
     ended: KeyRotated | KeyRevoked | None = None
 
     @property
     def active(self) -> bool:
         """Whether the key can sign."""
         return self.ended is None
+
+    @property
+    def binds(self) -> bool:
+        """Whether the key can sign what binds its party."""
+        return self.active and self.delegated is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +150,10 @@ class Keyring:
     keys: Mapping[str, PartyKey] = field(default_factory=dict)
 
     def active(self) -> SigningKeys:
-        """Return the identifiers of the active keys of each party that has one."""
+        """Return the identifiers of the keys that can bind, of each party that has one."""
         found: SigningKeys = {}
         for name in sorted(self.keys):
-            if self.keys[name].active:
+            if self.keys[name].binds:
                 found.setdefault(self.keys[name].party, []).append(name)
         return dict(sorted(found.items()))
 
@@ -143,13 +169,27 @@ def decide(command: KeyCommand, state: Keyring, act: Act) -> list[Event]:
     """Decide a change of keys: nothing if it is recorded already. Raises `Refused`."""
     match command:
         case RegisterKey():
-            return _add(KeyRegistered.of(command), state, act)
+            return register(command, state, act)
         case RotateKey():
             return rotate(command, state, act)
         case RevokeKey():
             return revoke(command, state, act)
         case _:
             assert_never(command)
+
+
+def register(command: RegisterKey, state: Keyring, act: Act) -> list[Event]:
+    """Register a key of the acting party. The first one signs everything."""
+    decided = _add(KeyRegistered.of(command), state, act)
+    if decided and command.delegated and not state.of(act.party):
+        raise Refused(
+            "first-key-signs-all",
+            "The first key of a party signs everything, because it signs the registration of every "
+            f"other key. This key signs only {' and '.join(command.delegated)}.",
+            "Register a key without `delegated` first. Then sign the registration of this one.",
+            field="delegated",
+        )
+    return decided
 
 
 def rotate(command: RotateKey, state: Keyring, act: Act) -> list[Event]:
@@ -208,21 +248,29 @@ def evolve(state: Keyring, event: Event, act: Act) -> Keyring:
     """Fold a change of keys into the state."""
     match event:
         case KeyRegistered():
-            return _with(state, event, act)
+            delegated = frozenset(event.delegated) if event.delegated else None
+            return _with(state, event, delegated, act)
         case KeyRotated():
-            return _with(_without(state, event.replaces, event), event, act)
+            replaced = state.keys.get(event.replaces)
+            delegated = replaced.delegated if replaced else None
+            return _with(_without(state, event.replaces, event), event, delegated, act)
         case KeyRevoked():
             return _without(state, event.keyid, event)
         case _:
             return state
 
 
-def _with(state: Keyring, event: KeyRegistered | KeyRotated, act: Act) -> Keyring:
-    return Keyring({**state.keys, event.name: PartyKey(act.party, event)})
+def _with(
+    state: Keyring,
+    event: KeyRegistered | KeyRotated,
+    delegated: frozenset[Facts] | None,
+    act: Act,
+) -> Keyring:
+    return Keyring({**state.keys, event.name: PartyKey(act.party, event, delegated)})
 
 
 def _without(state: Keyring, keyid: str, event: KeyRotated | KeyRevoked) -> Keyring:
     key = state.keys.get(keyid)
     if key is None:  # A replay as of a moment may have the end alone.
         return state
-    return Keyring({**state.keys, keyid: PartyKey(key.party, key.added, event)})
+    return Keyring({**state.keys, keyid: replace(key, ended=event)})

@@ -27,7 +27,7 @@ from domain.content import Consent
 from domain.declarations import Declaration
 from domain.formation import SignAgreement
 from domain.kernel import Command, Event, Refused
-from domain.keyring import Keyring
+from domain.keyring import Facts, Keyring, PartyKey
 from domain.settlement import FinalSettlementIssued, StatementIssued
 
 
@@ -56,13 +56,6 @@ _LISTED: Final[Mapping[Effect, str]] = {
         StatementIssued TermsAccepted VariantPromoted
     """,
     Effect.ERASES: "PersonErased",
-    Effect.MOVES_MONEY: """
-        ClaimConfirmed ClaimObjected DealCancelled DealLost DealReopened DealWon DemoHeld
-        EntryReversed JointRevenueReceived LeadQualified MetricCorrected MetricReported
-        OpportunityCreated PaymentCorrected PaymentReceived RateObjected RatePublished
-        ReferralAttributed ReferralSubmitted RefundCorrected RefundIssued RefundReversed
-        SharedCostIncurred WinCorrected
-    """,
     Effect.OTHER: """
         AlignmentAssessed AudienceOverlapMeasured BridgingPlanAgreed CandidateApproached
         CandidateDeclined CandidateIdentified CandidateScored DecisionChecklistCompleted
@@ -78,9 +71,27 @@ _LISTED: Final[Mapping[Effect, str]] = {
 """The effect of each kind of event by its wire name. The mechanisms give that of all others: an
 agreement of both parties binds, from its proposal on, and a declaration does not."""
 
+_FACTS: Final[Mapping[Facts, str]] = {
+    Facts.DEALS: """
+        DealCancelled DealLost DealReopened DealWon DemoHeld LeadQualified OpportunityCreated
+        ReferralAttributed ReferralSubmitted WinCorrected
+    """,
+    Facts.PAYMENTS: "PaymentCorrected PaymentReceived",
+    Facts.REFUNDS: "RefundCorrected RefundIssued RefundReversed",
+    Facts.COSTS: "EntryReversed JointRevenueReceived SharedCostIncurred",
+    Facts.FIGURES: "MetricCorrected MetricReported",
+    Facts.RATES: "RateObjected RatePublished",
+    Facts.CLAIMS: "ClaimConfirmed ClaimObjected",
+}
+"""The facts that move money, by their kind. A claim is confirmed by whoever reports such facts."""
+
+FACTS: Final[Mapping[str, Facts]] = {
+    name: kind for kind, names in _FACTS.items() for name in names.split()
+}
+
 EFFECTS: Final[Mapping[str, Effect]] = {
     name: effect for effect, names in _LISTED.items() for name in names.split()
-}
+} | dict.fromkeys(FACTS, Effect.MOVES_MONEY)
 
 MUST_BE_SIGNED: Final = frozenset({Effect.BINDS, Effect.ERASES})
 
@@ -111,12 +122,12 @@ def check_signed(decided: Iterable[Event], party: str, keyring: Keyring) -> None
     keys = keyring.of(party)
     if binding is None or not keys:
         return
-    active = [name for name, each in keys.items() if each.active]
+    active = [name for name, each in keys.items() if each.binds]
     raise Refused(
         "must-be-signed",
         "A party that has registered a key must sign what binds it and what erases a person. "
         f"{binding} of {party} is not signed."
-        + ("" if active else f" Every key of {party} is revoked."),
+        + ("" if active else f" {party} has no key left that signs it."),
         f"Sign the event with the key {' or '.join(active)}, and send what the command prints: "
         "accord sign FILE --key KEYFILE."
         if active
@@ -124,6 +135,22 @@ def check_signed(decided: Iterable[Event], party: str, keyring: Keyring) -> None
         "a second key before you revoke the first.",
         active=active,
     )
+
+
+def check_delegated(decided: Iterable[Event], key: PartyKey | None) -> None:
+    """Raise `Refused` if a key of a service signed what its party did not delegate to it."""
+    if key is None or key.delegated is None:
+        return
+    for each in decided:
+        if FACTS.get(each.wire) not in key.delegated:
+            raise Refused(
+                "not-delegated",
+                f"The key of a service signs only what its party delegated to it: "
+                f"{' and '.join(sorted(key.delegated))}. It signed {each.wire}.",
+                "Sign it with a key that signs everything, or register a key for this kind of "
+                "fact.",
+                delegated=sorted(key.delegated),
+            )
 
 
 def check_covers(command: Command) -> None:

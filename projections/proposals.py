@@ -71,7 +71,7 @@ class OpenProposals:
     substreams: tuple[str, ...] = ()
     """The deals and disputes on which anything was ever proposed."""
     keys: tuple[tuple[str, str], ...] = ()
-    """The active keys that sign: each party and the key's identifier, sorted."""
+    """The active keys that sign what binds: each party and the key's identifier, sorted."""
 
 
 def keys(_: Recorded) -> tuple[str, ...]:
@@ -179,9 +179,9 @@ def _unsigned(before: Unsigned | None, recorded: Recorded) -> Unsigned | None:
 def _keys(before: tuple[tuple[str, str], ...], recorded: Recorded) -> tuple[tuple[str, str], ...]:
     event, party = recorded.event, recorded.act.party
     match event:
-        case KeyRegistered():
+        case KeyRegistered(delegated=None):
             return tuple(sorted((*before, (party, event.name))))
-        case KeyRotated():
+        case KeyRotated() if (party, event.replaces) in before:
             rest = (each for each in before if each[1] != event.replaces)
             return tuple(sorted((*rest, (party, event.name))))
         case KeyRevoked():

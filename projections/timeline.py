@@ -139,7 +139,10 @@ WORDS: dict[type[Event], Words] = {
     viewing.BundleExported: lambda e: (
         f"exported an evidence bundle{f' for {e.party}' if e.party else ''}: {e.reason}"
     ),
-    keyring.KeyRegistered: lambda e: f"registered the key {e.name}",
+    keyring.KeyRegistered: lambda e: (
+        f"registered the key {e.name}"
+        + (f", which signs only {', '.join(e.delegated)}" if e.delegated else "")
+    ),
     keyring.KeyRotated: lambda e: f"replaced the key {e.replaces} with {e.name}",
     keyring.KeyRevoked: lambda e: f"revoked the key {e.keyid}: {e.reason}",
     sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {_shared(e)}",

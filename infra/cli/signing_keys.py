@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from domain.keyring import Facts
 from infra.answers.logs import size_of
 from infra.answers.question import Item, Panel
 from infra.answers.text import Block, Remark, Verbatim
@@ -100,6 +101,14 @@ def register_key(
         str | None,
         typer.Option("--replaces", metavar="KEYID", help="The key that it replaces, if any."),
     ] = None,
+    delegate: Annotated[
+        list[Facts] | None,
+        typer.Option(
+            "--delegate",
+            help="A kind of facts, for the key of a service, which signs no more than these. "
+            "It can be given more than once.",
+        ),
+    ] = None,
 ) -> None:
     """Print the event by which a party registers its key, with proof that it holds the key.
 
@@ -107,7 +116,14 @@ def register_key(
     """
     from infra.tlog.keys import Signer
 
-    printing.document(registration(Signer.load(key), id, party, actor, replaces))
+    if replaces and delegate:
+        raise typer.BadParameter(
+            "A key that replaces another signs the same: leave out --delegate."
+        )
+    event = registration(Signer.load(key), id, party, actor, replaces)
+    if delegate:
+        event["data"]["delegated"] = [each.value for each in delegate]
+    printing.document(event)
 
 
 def registration(

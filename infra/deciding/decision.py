@@ -263,6 +263,8 @@ class Decider:
         The operator issues a party's statements, because the ledger alone gives what is in them.
         """
         if message.signed is not None:
+            keys = self._states.partnership(message.subject).keyring.of(message.envelope.party)
+            signing.check_delegated(decided, keys.get(message.signed.keyid))
             admission.check_same(message.signed, message.envelope, decided)
         elif not (self._context.own and signing.are_statements(decided)):
             keyring = self._states.partnership(message.subject).keyring

@@ -5,9 +5,11 @@ from base64 import b64encode
 import pytest
 
 from domain import aggregates
+from domain.agreement import TermsAccepted
 from domain.examples import FIRST_ID
-from domain.kernel import Stage
+from domain.kernel import Event, Refused, Stage
 from domain.keyring import (
+    Facts,
     KeyRegistered,
     KeyRevoked,
     KeyRotated,
@@ -15,6 +17,9 @@ from domain.keyring import (
     RevokeKey,
     RotateKey,
 )
+from domain.payment import PaymentReceived
+from domain.reported_figure import MetricReported
+from domain.signing import check_delegated
 from tests.life import FIRST_KEY, OURS, PROOF, SECOND_KEY, STRANGER, THEIRS, at, example
 from tests.stories import Story
 
@@ -97,6 +102,52 @@ def test_only_an_active_key_is_rotated_out_or_revoked(story: Story, keyid: str) 
 def test_a_party_cannot_revoke_the_other_partys_key(story: Story) -> None:
     refusal = story.refuses(THEIRS, REVOKE)
     assert (refusal.rule, refusal.facts["active"]) == ("key-unknown", [])
+
+
+# --- keys of services --------------------------------------------------------------------------
+
+FIGURES = RegisterKey(key=SECOND_KEY, proof=PROOF, delegated=[Facts.FIGURES])
+
+
+def test_the_first_key_of_a_party_signs_everything() -> None:
+    story = at(Stage.EXECUTION)
+
+    assert story.refuses(OURS, FIGURES).rule == "first-key-signs-all"
+
+
+def test_a_key_of_a_service_signs_only_the_facts_that_were_delegated(story: Story) -> None:
+    story.when(OURS, FIGURES)
+    key = story.partnership.keyring.keys[SECOND]
+
+    others: tuple[type[Event], ...] = (PaymentReceived, TermsAccepted, KeyRevoked)
+    figure: type[Event] = MetricReported
+    check_delegated([figure.model_construct()], key)
+    for other in others:
+        with pytest.raises(Refused, match="not-delegated"):
+            check_delegated([other.model_construct()], key)
+
+
+def test_a_key_of_a_service_is_none_that_can_bind(story: Story) -> None:
+    story.when(OURS, FIGURES)
+
+    assert story.partnership.keyring.active() == {OURS: [FIRST]}
+
+
+def test_a_key_that_replaces_a_key_of_a_service_signs_the_same_facts(story: Story) -> None:
+    story.when(OURS, FIGURES)
+    story.when(OURS, RotateKey(key=THIRD, proof=PROOF, replaces=SECOND))
+    (rotated,) = (
+        each for each in story.partnership.keyring.keys.values() if each.active and not each.binds
+    )
+
+    assert rotated.delegated == frozenset({Facts.FIGURES})
+
+
+def test_a_delegation_ends_with_its_key(story: Story) -> None:
+    story.when(OURS, FIGURES)
+    story.when(OURS, RevokeKey(keyid=SECOND, reason="The service was replaced."))
+
+    assert active(story) == [FIRST]
 
 
 # --- who, and when -----------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from domain.keyring import (
 )
 from domain.people import PersonErased
 from domain.program import DefinePortfolio
-from domain.signing import BINDING, EFFECTS, MUST_BE_SIGNED, Effect, check_own, effect_of
+from domain.signing import BINDING, EFFECTS, FACTS, MUST_BE_SIGNED, Effect, check_own, effect_of
 from domain.signing import check_signed as check
 from infra.evidence.verifiers import verify
 from projections.settlement import SETTLEMENT
@@ -255,6 +255,22 @@ def test_the_format_and_the_verifiers_name_the_commands_that_accept() -> None:
 
     assert {each.__name__ for each in COMMANDS if verify.accepts(each.__name__)} == accepting
     assert {each for each in Event.registry if verify.is_proposal(each)} == proposing
+
+
+def test_the_format_and_the_verifiers_have_the_kinds_of_facts() -> None:
+    text = FORMAT.read_text(encoding="utf-8")
+    (listed,) = re.findall(r"to the key of a service: (.*)", text)
+    kinds = {
+        fact: kind
+        for kind, facts in re.findall(r"`([a-z]+)`: ([^;.]*)", listed)
+        for fact in re.findall(r"`(\w+)`", facts)
+    }
+    script = (FORMAT.parent / "verify.mjs").read_text(encoding="utf-8")
+    (table,) = re.findall(r"const FACTS = new Map\((.*?)\);\n", script, re.DOTALL)
+    rows = re.findall(r"(\w+): [`']([^`']*)[`']", table)
+
+    assert kinds == dict(FACTS) == verify.FACTS
+    assert {fact: kind for kind, facts in rows for fact in facts.split()} == dict(FACTS)
 
 
 def test_both_verifiers_ask_for_a_signature_of_the_same_types() -> None:

@@ -54,7 +54,7 @@ class Signatory:
         return dsse.sign(self.signer, self.payload(self.event(command, **more)))
 
     def register(self, subject: str = NAME) -> RegisterKey:
-        return RegisterKey(**self.shown(subject))
+        return RegisterKey.model_validate(self.shown(subject))
 
     def rotate(self, replaces: str, subject: str = NAME) -> RotateKey:
         return RotateKey(**self.shown(subject), replaces=replaces)

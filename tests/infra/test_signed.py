@@ -25,6 +25,7 @@ from domain.formation import (
 from domain.kernel import Command, Event
 from domain.keyring import RegisterKey, RevokeKey
 from domain.referral import ProposeAttribution
+from domain.reported_figure import ReportMetric
 from domain.settlement import IssueStatement
 from infra.bootstrap import Accord, bootstrap, init
 from infra.cli.settle import issue
@@ -423,6 +424,26 @@ def test_a_key_registered_between_reading_and_writing_is_heeded_on_every_stream(
 
         (outcome,) = elsewhere.handle([other.signs(proposal)])
         assert outcome.status == "accepted"
+        assert section8.faults(accord, NAME) == []
+
+
+# --- keys of services --------------------------------------------------------------------------
+
+
+def test_a_service_signs_the_facts_that_its_party_delegated(
+    tmp_path: Path, ours: Signatory
+) -> None:
+    service = signatory(OURS, 7)
+    ours.at = service.at = "2026-01-29"
+    report = example(ReportMetric)
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(LIFE[: LIFE.index(EXAMPLES[ProposeAttribution])]))
+        key = changed(service.register(), delegated=["figures"])
+        sent = [ours.unsigned(ours.register()), ours.signs(key)]
+        assert {each.status for each in accord.service.handle(sent)} == {"accepted"}
+
+        assert one(accord, service.signs(report, at="2026-02-04")).status == "accepted"
+        assert rule(accord, service.signs(example(ProposeAttribution))) == "not-delegated"
         assert section8.faults(accord, NAME) == []
 
 

@@ -1519,12 +1519,14 @@ class Keyring {
     const isAdmitted = key !== null && admitted(key);
     faultUnless(isAdmitted, 'key-weak', index, 'The key is none, or one of small order.');
     this.checkPossession(index, party, key, data.proof);
-    if (type === 'KeyRotated') this.end(index, party, data.replaces);
+    const kinds = data.delegated ?? null;
+    let delegated = kinds === null ? null : new Set(Array.isArray(kinds) ? kinds : []);
+    if (type === 'KeyRotated') ({ delegated } = this.end(index, party, data.replaces));
     const isPinned = this.since.has(party) || (this.pinned.get(party) ?? data.key) === data.key;
     faultUnless(isPinned, 'key-unknown', index, 'Another first key is pinned.');
     const keyid = sha256Hex(key).slice(0, 16);
     faultUnless(!this.keys.has(keyid), 'key-unknown', index, 'The key stands in the log already.');
-    this.keys.set(keyid, { party, key: data.key, keyid, since: index, until: null });
+    this.keys.set(keyid, { party, key: data.key, keyid, delegated, since: index, until: null });
     if (!this.since.has(party)) this.since.set(party, index);
   }
 
@@ -1541,6 +1543,7 @@ class Keyring {
     const isActive = entry?.party === party && entry.until === null;
     faultUnless(isActive, 'key-unknown', index, 'The event names no active key of the party.');
     entry.until = index;
+    return entry;
   }
 
   /** Whether the party registered a key before this event. */
@@ -1557,6 +1560,8 @@ class Keyring {
     faultUnless(isKnown, 'command-key', index, 'The key is unknown.');
     const isActive = entry.until === null || index <= entry.until;
     faultUnless(isActive, 'command-key', index, 'The key was revoked or rotated out.');
+    const isDelegated = entry.delegated === null || entry.delegated.has(FACTS.get(type));
+    faultUnless(isDelegated, 'command-key', index, 'The party did not delegate this to the key.');
     return fromBase64(entry.key);
   }
 }
@@ -1592,6 +1597,20 @@ const MUST_BE_SIGNED = new Set([
   ...KEY_EVENTS,
 ]);
 
+/** The kind of each fact that moves money. */
+const FACTS = new Map(
+  Object.entries({
+    deals: `DealCancelled DealLost DealReopened DealWon DemoHeld LeadQualified OpportunityCreated
+      ReferralAttributed ReferralSubmitted WinCorrected`,
+    payments: 'PaymentCorrected PaymentReceived',
+    refunds: 'RefundCorrected RefundIssued RefundReversed',
+    costs: 'EntryReversed JointRevenueReceived SharedCostIncurred',
+    figures: 'MetricCorrected MetricReported',
+    rates: 'RateObjected RatePublished',
+    claims: 'ClaimConfirmed ClaimObjected',
+  }).flatMap(([kind, facts]) => facts.split(/\s+/).map((fact) => [fact, kind])),
+);
+
 /** The commands that accept without beginning with `Agree`, and one that accepts nothing. */
 const ACCEPTING = new Set(
   `AcceptRenewal AcceptResolution AcceptTerms ExpandScope SignAgreement StartPilot`.split(' '),
@@ -1623,6 +1642,15 @@ function checkCommands(run) {
   }
   run.checked.push(`keys: ${run.keyring.keys.size}`, `signed commands: ${checker.verified}`);
   if (checker.erased > 0) notChecked.push(`${checker.erased} events whose command was erased`);
+  const unsigned = new Map();
+  for (const index of log.shown) {
+    const { type, signed } = log.heads[index];
+    const kind = FACTS.get(type);
+    if (signed === null && kind) unsigned.set(kind, (unsigned.get(kind) ?? 0) + 1);
+  }
+  for (const kind of [...unsigned.keys()].sort()) {
+    notChecked.push(`${unsigned.get(kind)} facts that move money and no party signed (${kind})`);
+  }
   if (checker.unseen.size > 0) {
     notChecked.push(`${checker.unseen.size} acceptances of what was not asked for`);
   }

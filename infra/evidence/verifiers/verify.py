@@ -22,7 +22,7 @@ import struct
 import sys
 import zlib
 from bisect import bisect_left, bisect_right
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -1571,6 +1571,23 @@ MUST_BE_SIGNED: Final = KEY_EVENTS.union(
     WaiverProposed
     """)
 )
+# The facts that move money, by their kinds.
+FACTS: Final = {
+    fact: kind
+    for kind, facts in {
+        "deals": """
+            DealCancelled DealLost DealReopened DealWon DemoHeld LeadQualified OpportunityCreated
+            ReferralAttributed ReferralSubmitted WinCorrected
+        """,
+        "payments": "PaymentCorrected PaymentReceived",
+        "refunds": "RefundCorrected RefundIssued RefundReversed",
+        "costs": "EntryReversed JointRevenueReceived SharedCostIncurred",
+        "figures": "MetricCorrected MetricReported",
+        "rates": "RateObjected RatePublished",
+        "claims": "ClaimConfirmed ClaimObjected",
+    }.items()
+    for fact in _words(facts)
+}
 # The commands that accept without beginning with `Agree`, and one with it that accepts nothing.
 ACCEPTING: Final = frozenset(
     _words("AcceptRenewal AcceptResolution AcceptTerms ExpandScope SignAgreement StartPilot")
@@ -1595,6 +1612,7 @@ class PartyKey:
 
     public: bytes
     since: int
+    delegated: frozenset[str] | None = None  # the kinds of facts that it signs; None for all
     until: int | None = None
 
 
@@ -1625,18 +1643,21 @@ class Keyring:
             raise Fault("key-unknown", event.number, "another first key is pinned")
         if public in self.known:
             raise Fault("key-unknown", event.number, "the key stands already in the log")
+        kinds = event.data.get("delegated")
+        delegated = frozenset(map(_text, _list(kinds))) if kinds is not None else None
         if event.type == "KeyRotated":
-            self._close(event, event.data.get("replaces"))
+            delegated = self._close(event, event.data.get("replaces")).delegated
         keyid = hashlib.sha256(public).hexdigest()[:16]
         self.known.add(public)
-        self._keys[event.party, keyid] = PartyKey(public, event.number)
+        self._keys[event.party, keyid] = PartyKey(public, event.number, delegated)
         self.first.setdefault(event.party, event.number)
 
-    def _close(self, event: Event, keyid: Json) -> None:
+    def _close(self, event: Event, keyid: Json) -> PartyKey:
         key = self._keys.get((event.party, _text(keyid)))
         if key is None or key.until is not None:
             raise Fault("key-unknown", event.number, "no active key of the party has this id")
         key.until = event.number
+        return key
 
     def had_key_before(self, event: Event) -> bool:
         """Whether the party had registered a key before the event."""
@@ -1651,6 +1672,8 @@ class Keyring:
         first = self.first[event.party] == event.number and event.type == "KeyRegistered"
         if not (first or key.since < event.number) or key.until not in {None, event.number}:
             raise Fault("command-key", event.number, "the key was not active, or is revoked")
+        if key.delegated is not None and FACTS.get(event.type) not in key.delegated:
+            raise Fault("command-key", event.number, "the party did not delegate this to the key")
         return key
 
 
@@ -1955,6 +1978,9 @@ def _examine(bundle: Path, brought: Brought, report: Report) -> None:
     report.checked.append(f"{len(commands.checked)} signed commands")
     report.skip(len(commands.erased), "commands that were erased")
     report.skip(len(commands.unseen), "acceptances of what was not asked for")
+    facts = (FACTS[each.type] for each in log.shown if each.signed is None and each.type in FACTS)
+    for kind, number in sorted(Counter(facts).items()):
+        report.skip(number, f"facts that move money and that no party signed ({kind})")
     pinned = brought.pins.parties.keys()
     for party in sorted(pinned - commands.keys.first.keys()):
         raise Fault("key-unknown", None, f"the log has no key of {party}, whose key is pinned")
