@@ -19,7 +19,7 @@ ContentDigest = Annotated[
     StringConstraints(pattern=r"^[0-9a-f]{64}$"),
     Worded(
         "is not a SHA-256 digest of 64 hexadecimal digits",
-        "Copy it from the inbox (accord inbox), or leave it out of an unsigned event.",
+        "Copy it from the inbox, or leave it out of an unsigned event.",
     ),
 ]
 """A digest of content: 64 hexadecimal digits, in lower case."""

@@ -128,8 +128,7 @@ def check_signed(decided: Iterable[Event], party: str, keyring: Keyring) -> None
         "A party that has registered a key must sign what binds it and what erases a person. "
         f"{binding} of {party} is not signed."
         + ("" if active else f" {party} has no key left that signs it."),
-        f"Sign the event with the key {' or '.join(active)}, and send what the command prints: "
-        "accord sign FILE --key KEYFILE."
+        f"Sign the event with the key {' or '.join(active)}, and send the signed command instead."
         if active
         else "The party can no longer bind itself in this partnership. To avoid this, register "
         "a second key before you revoke the first.",
@@ -165,7 +164,7 @@ def check_covers(command: Command) -> None:
             "content-missing",
             "A signature covers what it accepts. The signed event has no "
             f"{' and no '.join(missing)}.",
-            "Read what awaits the party (accord inbox), and sign the event that it gives.",
+            "Read what awaits the party in its inbox, and sign the event that it gives.",
             field=missing[0],
             missing=missing,
         )
@@ -180,6 +179,6 @@ def check_own(event: Event, keyring: Keyring) -> None:
         "must-be-signed",
         "Once a party has registered a key, a person is erased by a party and not by the operator. "
         f"{' and '.join(parties)} registered a key.",
-        "Erase the person as a party: accord erase ID NAME --reason TEXT --party PARTY --key FILE.",
+        "Let a party erase the person, and sign that with its key.",
         parties=parties,
     )
