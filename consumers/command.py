@@ -34,6 +34,7 @@ class ProcessRole(StrEnum):
     PUBLISHER = "publisher"
     NOTARY = "notary"
     SINKS = "sinks"
+    COURIER = "courier"
 
 
 HEALTH = {
@@ -43,6 +44,7 @@ HEALTH = {
     ProcessRole.PUBLISHER: 9104,
     ProcessRole.NOTARY: 9105,
     ProcessRole.SINKS: 9106,
+    ProcessRole.COURIER: 9107,
 }
 """The default port of each process's health page."""
 
@@ -116,6 +118,10 @@ class BrokerUser(Item):
     """Its password, for SCRAM-SHA-512. It is shown once."""
     topic: str
     """The topic on which it may send commands. Each must be of its party."""
+    view: str
+    """The topic on which it reads its party's view of each event."""
+    group: str
+    """The consumer group in which it reads."""
 
 
 @keys.command("broker-user")
@@ -128,7 +134,7 @@ def broker_user(
     kafka: Kafka = None,
     as_json: Json = False,
 ) -> None:
-    """Make a user of the broker for a party, with a topic of its own for its commands.
+    """Make a user of the broker for a party, with a topic for its commands and one for its view.
 
     If there is one, it gets a new password. The broker must check rights.
     """
@@ -138,14 +144,23 @@ def broker_user(
     given = settings(store, kafka)
     cluster, names = Cluster.of(given), topics.Topics(given.topics)
     password = token_urlsafe(32)
-    topics.create_for(cluster, names, party)
+    topics.create_commands_of(cluster, names, party)
+    topics.create_view_of(cluster, names, party)
     user = grants.grant_party(cluster, names, party, password)
-    made = BrokerUser(party=party, user=user, password=password, topic=names.commands_of(party))
+    made = BrokerUser(
+        party=party,
+        user=user,
+        password=password,
+        topic=names.commands_of(party),
+        view=names.party(party),
+        group=user,
+    )
     printing.result(made, _broker_user, as_json=as_json)
 
 
 def _broker_user(made: BrokerUser) -> Iterator[Block]:
     yield Line(f"{made.user} may send commands of {made.party} on {made.topic}.")
+    yield Line(f"It may read the view of {made.party} on {made.view}, in the group {made.group}.")
     yield Line("Its password for SCRAM-SHA-512 is shown once:")
     yield Verbatim(f"{made.password}\n")
 
@@ -169,9 +184,10 @@ def run(
 ) -> None:
     """Run one process of a deployment with a broker, until SIGTERM.
 
-    intake decides commands, relay sends recorded events, projector folds them, publisher sends
-    alerts, figures and the audit trail, notary signs checkpoints of all logs (ACCORD_KEY, and
-    ACCORD_POLICY for who cosigns). Any number of each may run.
+    intake decides commands, relay sends recorded events, courier sends each party its view of
+    them, projector folds them, publisher sends alerts, figures and the audit trail, notary signs
+    checkpoints of all logs (ACCORD_KEY, and ACCORD_POLICY for who cosigns). Any number of each may
+    run.
     """
     from infra.running.worker import WorkerProcess
 

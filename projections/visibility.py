@@ -126,24 +126,32 @@ class Sight:
 
         A stream of figures is withheld only if its events are among them.
         """
-        protocol, candidates = None, set()
-        parties: tuple[str, ...] = ()
-        metrics: dict[str, Direction] = {}
+        sight = cls(viewer)
         reports: list[Recorded] = []
         for recorded in events:
-            event = recorded.event
-            if isinstance(event, ExplorationBegun | PartnerChosen | AdoptionProposed):
-                parties = parties_after(event, recorded.act, parties)
-            elif isinstance(event, CandidateIdentified):
-                candidates.add(event.candidate)
-            elif isinstance(event, DataSharingAgreed):
-                protocol = event
-            elif isinstance(event, MetricAgreed):
-                metrics[event.metric] = event.better
-            elif isinstance(event, FIGURES):
+            if isinstance(recorded.event, FIGURES):
                 reports.append(recorded)
-        sight = cls(viewer, protocol, parties, frozenset(candidates), metrics)
-        return replace(sight, withheld=dict(sight._withholds(reports)))
+            else:
+                sight = sight.after(recorded)
+        return sight.withholding(reports)
+
+    def withholding(self, reports: Iterable[Recorded]) -> "Sight":
+        """Return the sight with those of these figures withheld that are too small to be shown."""
+        return replace(self, withheld=dict(self._withholds(reports)))
+
+    def after(self, recorded: Recorded) -> "Sight":
+        """Return what the viewer sees once the next event is recorded, but for `withheld`."""
+        match recorded.event:
+            case ExplorationBegun() | PartnerChosen() | AdoptionProposed() as event:
+                return replace(self, parties=parties_after(event, recorded.act, self.parties))
+            case CandidateIdentified(candidate=candidate):
+                return replace(self, candidates=self.candidates | {candidate})
+            case DataSharingAgreed() as protocol:
+                return replace(self, protocol=protocol)
+            case MetricAgreed(metric=metric, better=better):
+                return replace(self, metrics={**self.metrics, metric: better})
+            case _:
+                return self
 
     @property
     def third_party(self) -> str | None:

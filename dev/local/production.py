@@ -71,6 +71,7 @@ SERVICES: Final = (
     Service("publisher", ("run", "publisher"), 9104),
     Service("notary", ("run", "notary"), 9105),
     Service("sinks", ("run", "sinks"), 9106),
+    Service("courier", ("run", "courier"), 9107),
 )
 
 

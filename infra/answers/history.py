@@ -1,12 +1,13 @@
 """The log of one partnership: who did what and when, event by event."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
-from domain.recorded import late_days
+from domain.recorded import Recorded, late_days
 from infra.answers import cursors
 from infra.answers.logs import NOW, AsOf, sight_of, size_in
 from infra.answers.question import Item, Page, Paging, PartnershipId, Question
@@ -138,14 +139,15 @@ def _items(
         for index in range(start, stop):
             if (body := bodies.get(index)) is None:
                 raise UnreadableEvent(f"{id}#{index}", "is missing.")
-            event = _stored(id, index, body)
+            event = stored(id, index, body)
             if when.is_after(index, event.recorded_at):
                 return
             if when.at is None or event.occurred_at <= when.at:
                 yield _item(index, body, event, sight, names)
 
 
-def _stored(id: str, index: int, body: bytes) -> StoredEvent:
+def stored(id: str, index: int, body: bytes) -> StoredEvent:
+    """Return an event of a partnership from its bytes. Raises `UnreadableEvent`."""
     try:
         return StoredEvent.model_validate_json(body)
     except ValidationError as error:
@@ -156,33 +158,53 @@ def _stored(id: str, index: int, body: bytes) -> StoredEvent:
 
 
 def _item(index: int, body: bytes, event: StoredEvent, sight: Sight, names: Names) -> HistoryItem:
-    shown: StoredEvent | None = event
-    without_data = event.model_copy(update={"data": {}})
-    try:
-        recorded = decode(body, index=index)
-    except UnknownEvent as error:
-        text = f"({event.type}, version {event.schema_version}: {error.hint})"
-        # It may be private, so only its party and a full view see what it says.
-        if sight.viewer.party not in {None, event.party}:
-            shown, text = None, f"(hidden: written by a newer release. {error.hint})"
-        elif not sight.viewer.full and sight.viewer.party is None:
-            shown = without_data
-    else:
-        if not sight.shows(recorded):
-            shown, text = None, f"(hidden: private to {event.party})"
-        elif smallest := sight.fewer_than(recorded):
-            shown = without_data
-            text = f"(fewer than {smallest}: not shown)"
-        else:
-            text = words(names.recorded(recorded).event)
+    seen = seen_by(sight, index, body, event, names.recorded)
+    shown = seen.event
     return HistoryItem(
         index=index,
         event=shown,
         withheld=shown is not event,
-        text=text,
+        text=seen.text,
         late_days=late_days(shown.occurred_at, shown.recorded_at) if shown else 0,
         people=names.names_in(shown.model_dump(mode="json")) if shown else {},
     )
+
+
+class Seen(NamedTuple):
+    """What a viewer sees of an event."""
+
+    event: StoredEvent | None
+    """The event, with empty `data` if its count is too small to be shown; None if it is hidden."""
+    text: str
+    """What the party did, in words; or why it is withheld."""
+
+
+def seen_by(
+    sight: Sight,
+    index: int,
+    body: bytes,
+    event: StoredEvent,
+    named: Callable[[Recorded], Recorded] = lambda recorded: recorded,
+) -> Seen:
+    """Return what a viewer sees of an event. `named` puts names for commitments in the words.
+
+    Raises `UnreadableEvent`.
+    """
+    without_data = event.model_copy(update={"data": {}})
+    try:
+        recorded = decode(body, index=index)
+    except UnknownEvent as error:
+        # It may be private, so only its party and a full view see what it says.
+        if sight.viewer.party not in {None, event.party}:
+            return Seen(None, f"(hidden: written by a newer release. {error.hint})")
+        whole = sight.viewer.full or sight.viewer.party is not None
+        text = f"({event.type}, version {event.schema_version}: {error.hint})"
+        return Seen(event if whole else without_data, text)
+    if not sight.shows(recorded):
+        return Seen(None, f"(hidden: private to {event.party})")
+    if smallest := sight.fewer_than(recorded):
+        return Seen(without_data, f"(fewer than {smallest}: not shown)")
+    return Seen(event, words(named(recorded).event))
 
 
 def text(found: PartnershipHistory) -> Iterator[Block]:

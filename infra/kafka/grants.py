@@ -21,7 +21,7 @@ from infra.kafka.topics import Topics, admin_of
 MECHANISM: Final = "SCRAM-SHA-512"
 """The mechanism by which the users that Accord makes log in."""
 
-LEADERS: Final = ("relay", "publisher", "notary")
+LEADERS: Final = ("relay", "publisher", "notary", "courier")
 """The services whose leader sends in transactions."""
 
 
@@ -45,13 +45,17 @@ def grant(cluster: Cluster, topics: Topics, passwords: Mapping[str, str]) -> lis
 
 
 def grant_party(cluster: Cluster, topics: Topics, party: str, password: str) -> str:
-    """Make the user of a party, who may send commands on the party's own topic and nothing else.
+    """Make the user of a party, who sends its commands and reads its view, and nothing else.
 
     Returns its name. An existing user gets the password. Raises as `grant` does.
     """
-    user = topics.user(f"party-{party}")
-    topic = topics.commands_of(party)
-    _apply(cluster, {user: password}, [*_on(ResourceType.TOPIC, topic, user, _WRITE)])
+    user = topics.user_of(party)
+    granted = [
+        *_on(ResourceType.TOPIC, topics.commands_of(party), user, _WRITE),
+        *_on(ResourceType.TOPIC, topics.party(party), user, _READ),
+        *_on(ResourceType.GROUP, user, user, _READ),
+    ]
+    _apply(cluster, {user: password}, granted)
     return user
 
 
@@ -77,6 +81,7 @@ _ACTS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "projector": (("events",), ("dead",)),
     "publisher": ((), ("kpis", "alerts", "audit")),
     "notary": ((), ("audit",)),
+    "courier": ((), ()),
 }
 
 
@@ -102,6 +107,11 @@ def _grants(topics: Topics) -> Iterator[ACL]:
     yield from _on(ResourceType.TOPIC, topics.commands, intake, configs)
     below = ACLResourcePatternType.PREFIXED
     yield from _on(ResourceType.TOPIC, f"{topics.commands}.", intake, _READ, below)
+    courier = topics.user("courier")
+    # It makes the topic of each party as that of events is.
+    yield from _on(ResourceType.TOPIC, topics.events, courier, (ACLOperation.DESCRIBE,))
+    makes = (*_WRITE, ACLOperation.CREATE)
+    yield from _on(ResourceType.TOPIC, topics.parties, courier, makes, below)
 
 
 def _on(

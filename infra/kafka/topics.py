@@ -6,6 +6,7 @@ from typing import Final
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
+from kafka.errors import for_code
 
 from infra.kafka.cluster import Cluster
 from infra.settings import PARTITIONS
@@ -43,6 +44,9 @@ KEPT: Final[dict[str, dict[str, str]]] = {
 }
 """The settings of each topic."""
 
+VIEWS: Final = {**_DELETED, "retention.ms": _FOREVER}
+"""The settings of the topics on which the parties get their views."""
+
 
 class Topics:
     """The names of one installation: its topics, the groups that read them, and who writes."""
@@ -70,6 +74,19 @@ class Topics:
         own = topic.removeprefix(f"{self.commands}.")
         return None if own == topic else own
 
+    @property
+    def parties(self) -> str:
+        """The beginning of the names of the topics on which the parties get their views."""
+        return f"{self.prefix}.party."
+
+    def party(self, party: str) -> str:
+        """Return the topic on which a party gets its view of each event."""
+        return f"{self.parties}{party}"
+
+    def user_of(self, party: str) -> str:
+        """Return the user of a party, which is also the group in which it reads its topic."""
+        return self.user(f"party-{party}")
+
     def user(self, service: str) -> str:
         """Return the user as which a service logs in to a broker that checks rights."""
         return f"{self.prefix}-{service}"
@@ -93,15 +110,30 @@ def create(
     return _created(cluster, wanted, partitions, replicas)
 
 
-def create_for(cluster: Cluster, topics: Topics, party: str, replicas: int = 1) -> list[str]:
+def create_commands_of(cluster: Cluster, topics: Topics, party: str) -> list[str]:
     """Create a party's topic of commands, as the shared one is; return its name if it was missing.
 
     Raises as `create` does.
     """
+    return _create_as(cluster, topics.commands, {topics.commands_of(party): KEPT["commands"]})
+
+
+def create_view_of(cluster: Cluster, topics: Topics, party: str) -> list[str]:
+    """Create the topic of a party's view, as that of events is; return its name if it was missing.
+
+    Raises as `create` does.
+    """
+    return _create_as(cluster, topics.events, {topics.party(party): VIEWS})
+
+
+def _create_as(cluster: Cluster, shared: str, wanted: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Create a topic with as many partitions and replicas as another one."""
     with closing(admin_of(cluster)) as admin:
-        (shared,) = admin.describe_topics([topics.commands])
-    wanted = {topics.commands_of(party): KEPT["commands"]}
-    return _created(cluster, wanted, len(shared["partitions"]), replicas)
+        (found,) = admin.describe_topics([shared])
+    if found["error_code"]:
+        raise for_code(found["error_code"])(shared)
+    partitions = found["partitions"]
+    return _created(cluster, wanted, len(partitions), len(partitions[0]["replica_nodes"]))
 
 
 def _created(

@@ -36,7 +36,7 @@ the names of people and what was refused."""
 
 LOGINS: Final = {
     **dict.fromkeys(("api", "intake", "notary"), WRITER),
-    **dict.fromkeys(("relay", "projector", "publisher", "sinks"), VIEWS),
+    **dict.fromkeys(("relay", "courier", "projector", "publisher", "sinks"), VIEWS),
     "reader": READER,
     "auditor": AUDITOR,
 }

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import UserScramCredentialUpsertion
 from kafka.errors import KafkaError
 
@@ -199,9 +199,9 @@ async def read_as_faust(cluster: Cluster, topic: str) -> bytes:
     return bytes(found.value)
 
 
-def read_values(inbox: object, count: int) -> list[bytes]:
+def read_values(inbox: object, count: int, seconds: float = 30) -> list[bytes]:
     values: list[bytes] = []
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + seconds
     while len(values) < count and time.monotonic() < limit:
         for part in inbox.poll(timeout_ms=500).values():  # type: ignore[attr-defined]
             values += [each.value for each in part]
@@ -269,7 +269,7 @@ def test_no_password_is_printed(encrypted: Encrypted) -> None:
 @pytest.fixture
 def granted(encrypted: Encrypted, names: Topics) -> Topics:
     """Topics whose services have users and grants."""
-    words = {service: f"{service} {WORD}" for service in ("intake", "relay", "projector")}
+    words = {service: f"{service} {WORD}" for service in grants.SERVICES}
     made = grants.grant(encrypted.admin, names, words)
     assert made == sorted(map(names.user, words))
     return names
@@ -311,6 +311,26 @@ def test_no_service_writes_what_is_not_its_own(
     assert ends(encrypted, getattr(granted, topic)) == 0
 
 
+def test_the_courier_makes_the_topics_of_the_parties_and_no_other(
+    encrypted: Encrypted, granted: Topics
+) -> None:
+    courier = as_service(encrypted, granted, "courier")
+
+    assert topics.create_view_of(courier, granted, "acme") == [granted.party("acme")]
+    with FencedProducer(courier, granted.transactional_id("courier")) as fenced:
+        fenced.take_over()
+        fenced.send([Message(granted.party("acme"), "acme-north", b"{}", [])])
+        for topic in (granted.events, granted.commands):
+            fenced.take_over()
+            with pytest.raises(KafkaError):
+                fenced.send([Message(topic, "acme-north", b"{}", [])])
+    with pytest.raises(KafkaError):
+        topics.create_commands_of(courier, granted, "acme")
+    # Behind the message is the mark of the end of its transaction.
+    assert ends(encrypted, granted.party("acme")) == 2
+    assert ends(encrypted, granted.events) == 0
+
+
 def test_no_service_takes_the_place_of_the_leader_of_another(
     encrypted: Encrypted, granted: Topics
 ) -> None:
@@ -335,12 +355,14 @@ def test_a_user_that_has_no_grants_reads_and_writes_nothing(
             read_values(inbox, 1)
 
 
-def test_a_party_sends_commands_on_its_own_topic_and_reads_nothing(
+def test_a_party_sends_commands_and_reads_its_view_on_topics_of_its_own(
     encrypted: Encrypted, granted: Topics
 ) -> None:
-    assert topics.create_for(encrypted.admin, granted, "acme") == [granted.commands_of("acme")]
-    assert topics.create_for(encrypted.admin, granted, "acme") == []
-    topics.create_for(encrypted.admin, granted, "north")
+    assert topics.create_commands_of(encrypted.admin, granted, "acme") == [
+        granted.commands_of("acme")
+    ]
+    assert topics.create_commands_of(encrypted.admin, granted, "acme") == []
+    topics.create_commands_of(encrypted.admin, granted, "north")
     user = grants.grant_party(encrypted.admin, granted, "acme", WORD)
     acme = encrypted.cluster("SCRAM-SHA-512", user)
 
@@ -349,12 +371,35 @@ def test_a_party_sends_commands_on_its_own_topic_and_reads_nothing(
     for topic in (granted.commands, granted.commands_of("north"), granted.events):
         with Producer(acme) as producer, pytest.raises(KafkaError):
             producer.send([Message(topic, "acme-north", b"{}", [])])
-    for topic in (granted.commands_of("acme"), granted.events, granted.alerts):
-        with closing(consumer(acme, topic, granted.intake)) as inbox, pytest.raises(KafkaError):
-            read_values(inbox, 1)
+    for party in ("acme", "north"):
+        assert topics.create_view_of(encrypted.admin, granted, party) == [granted.party(party)]
+        with Producer(encrypted.admin) as producer:
+            producer.send([Message(granted.party(party), "acme-north", party.encode(), [])])
+    with closing(consumer(acme, granted.party("acme"), user)) as inbox:
+        assert read_values(inbox, 1) == [b"acme"]
+    with Producer(encrypted.admin) as producer:
+        producer.send([Message(granted.events, "acme-north", b"{}", [])])
+    for topic in (granted.party("north"), granted.commands_of("acme"), granted.events):
+        assert ends(encrypted, topic) == 1
+        assert read_from_start(acme, topic, user) == []
+    assert read_from_start(acme, granted.party("acme"), user) == [b"acme"]
+    assert read_from_start(acme, granted.party("acme"), granted.user_of("north")) == []
     intake = as_service(encrypted, granted, "intake")
     with closing(consumer(intake, granted.commands, granted.intake)) as inbox:
         assert read_values(inbox, 1) == [b"{}"]
+
+
+def read_from_start(cluster: Cluster, topic: str, group: str) -> list[bytes]:
+    """What a client gets of a topic with messages; nothing if the broker refuses it."""
+    made = KafkaConsumer(
+        **cluster.client(), group_id=group, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    with closing(made) as inbox:
+        try:
+            inbox.assign([TopicPartition(topic, 0)])
+            return read_values(inbox, 1, seconds=10)
+        except KafkaError:
+            return []
 
 
 def test_grants_that_exist_stay_and_a_password_is_replaced(
@@ -371,6 +416,7 @@ def test_grants_that_exist_stay_and_a_password_is_replaced(
 
 def ends(encrypted: Encrypted, topic: str) -> int:
     """How many messages are in a topic."""
-    with closing(consumer(encrypted.admin, topic, "some-group")) as inbox:
-        inbox.poll(timeout_ms=100)
-        return sum(inbox.end_offsets(inbox.assignment()).values())
+    with closing(KafkaConsumer(**encrypted.admin.client())) as inbox:
+        part = TopicPartition(topic, 0)
+        found: int = inbox.end_offsets([part])[part]
+        return found

@@ -121,7 +121,7 @@ def test_a_service_may_compress_its_commands(door: Door, codec: str) -> None:
 
 def test_on_the_topic_of_a_party_only_its_own_commands_are_decided(door: Door) -> None:
     for topic, name in (("north", "foreign"), ("growthos", "own")):
-        topics.create_for(Cluster(door.broker.address), door.names, topic)
+        topics.create_commands_of(Cluster(door.broker.address), door.names, topic)
         door.service.send(door.names.commands_of(topic), key=b"x", value=beginning(name))
     door.service.flush(10)
     taken, deadline = 0, monotonic() + SECONDS

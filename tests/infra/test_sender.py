@@ -19,13 +19,14 @@ from kafka import KafkaConsumer
 from kafka.errors import IllegalStateError, KafkaError
 
 from benchmarks.feed import feed
-from consumers import notary, publisher, relay
+from consumers import courier, notary, publisher, relay
+from consumers.courier import Courier
 from consumers.notary import Sealing
 from consumers.publisher import Publisher
 from consumers.relay import Relay
 from consumers.sender import Sender
 from infra.bootstrap import Accord, bootstrap, migrate
-from infra.kafka import clients, messages, topics
+from infra.kafka import clients, messages
 from infra.kafka.clients import FencedProducer
 from infra.kafka.cluster import Cluster
 from infra.kafka.messages import Message
@@ -33,9 +34,11 @@ from infra.kafka.topics import Topics
 from infra.running import leader
 from infra.running.leader import Duty, Leader, Lease, LeaseLost
 from infra.settings import Settings
+from infra.store.history import History
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_recorder import CHANNEL
 from infra.store.postgres_views import PostgresViews
+from projections.visibility import OPERATOR, Sight
 from tests.faults.check import reported
 from tests.infra.test_leader import run_out
 from tests.journeys.production import read_to_end
@@ -102,6 +105,8 @@ class Site:
         store = self.stack.enter_context(closing(PostgresStore.open(self.settings.store)))
         if role == "relay":
             return Relay(store, sender, names.events)
+        if role == "courier":
+            return Courier(store, sender, Cluster(self.settings.broker), names)
         return Publisher(store, sender, names)
 
     def messages(self, isolation: str = "read_committed") -> list[Any]:
@@ -113,8 +118,9 @@ class Site:
             auto_offset_reset="earliest",
             isolation_level=isolation,
         )
-        names = [f"{self.settings.topics}.{name}" for name in topics.KEPT]
         with closing(consumer):
+            prefix = f"{self.settings.topics}."
+            names = sorted(each for each in consumer.topics() if each.startswith(prefix))
             return list(read_to_end(consumer, names))
 
     def last(self) -> dict[tuple[str, str, str], dict[str, Any]]:
@@ -147,6 +153,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
         (notary, "POLL"),
         (notary, "INTERVAL"),
         (relay, "POLL"),
+        (courier, "POLL"),
         (publisher, "PACE"),
     ):
         monkeypatch.setattr(module, name, 0.05)
@@ -192,6 +199,12 @@ def expected(site: Site, role: str) -> dict[tuple[str, str, str], dict[str, Any]
                 "index": str(head.size - 1)
             }
         return found
+    if role == "courier":
+        return {
+            (names.party(party), name, "accord.HistoryItem"): {"index": head.size - 1}
+            for name, head in heads.items()
+            for party in sight_of(accord.history, name).parties
+        }
     wanted: dict[tuple[str, str, str], dict[str, Any]] = {
         (names.kpis, key, "accord.FigureChanged"): line for key, line in reported(accord)
     }
@@ -200,10 +213,14 @@ def expected(site: Site, role: str) -> dict[tuple[str, str, str], dict[str, Any]
     return wanted
 
 
+def sight_of(history: History, name: str) -> Sight:
+    return Sight.of(OPERATOR, history.of(name))
+
+
 @pytest.mark.parametrize(
     ("role", "where"),
     [
-        *product(["relay", "publisher"], ["reading", "sending", "saving"]),
+        *product(["relay", "publisher", "courier"], ["reading", "sending", "saving"]),
         # A notary saves a checkpoint before it sends it.
         *product(["notary"], ["reading", "sending"]),
     ],
