@@ -41,6 +41,11 @@ class Collected:
     away: frozenset[str] = frozenset()
     """The missing witnesses that could not be reached."""
 
+    @property
+    def refused(self) -> dict[str, str]:
+        """The reason of each witness that answered and did not cosign."""
+        return {word: why for word, why in self.lacking.items() if word not in self.away}
+
 
 def collect(note: Note, policy: Policy, proof_from: Proof, timeout: float = PATIENCE) -> Collected:
     """Ask all witnesses that have an address and no valid cosignature yet, at the same time.

@@ -15,6 +15,7 @@ from typing import Final
 
 from domain.settlement import FinalSettlementIssued, StatementIssued
 from infra.audit import cosigning
+from infra.audit.cosigning import Collected
 from infra.audit.log import Altered, Log
 from infra.store.history import History, partnerships
 from infra.store.trees import Trees
@@ -82,6 +83,8 @@ class Notary:
         # Earlier events are signed by the first round.
         self._read = history.size() - 1
         self._subscribers: list[Callable[[str, Note], None]] = []
+        self.answers: dict[str, Collected] = {}
+        """What the witnesses of each log answered when they were asked last."""
 
     def subscribe(self, callback: Callable[[str, Note], None]) -> None:
         """Call `callback` with the partnership and the note of each new checkpoint."""
@@ -144,6 +147,7 @@ class Notary:
         self._away |= dict.fromkeys(found.away, monotonic() + REST)
         for word, reason in found.lacking.items():
             log.warning("not cosigned", extra={"witness": word, "error": reason})
+        self.answers[partnership] = found
         if (cosigned := found.note) != note:
             self._trees.keep(partnership, size, str(cosigned))
         for callback in self._subscribers:

@@ -13,6 +13,7 @@ from infra.answers.question import Result
 from infra.answers.text import Block, Line, Remark, Verbatim
 from infra.cli import printing
 from infra.cli.options import FAILED, Id, Json, Store, audit, moment_option, opened
+from infra.cli.witness import NotCosigned, not_cosigned, report
 from infra.settings import DEFAULT_STORE
 
 
@@ -28,9 +29,11 @@ class Written(Result):
     """The key of the log, which a reader pins."""
     warning: str | None
     """How the store differs from what was signed; null if it does not."""
+    not_cosigned: tuple[NotCosigned, ...]
+    """The witnesses of the policy that did not cosign its last checkpoint."""
 
 
-@audit.command()
+@audit.command(epilog=f"Exit code {FAILED}: the store was altered, or a witness refused to cosign.")
 def bundle(
     id: Id,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.zip", help="A new file.")],
@@ -87,8 +90,10 @@ def bundle(
             withheld=made.withheld,
             log=str(notary.seal.verifier(id)),
             warning=made.warning or None,
+            not_cosigned=not_cosigned(notary, id),
         )
     printing.result(written, _text, as_json=as_json)
+    report(written.not_cosigned)
     if written.warning:
         raise typer.Exit(FAILED)
 

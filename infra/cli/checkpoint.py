@@ -11,7 +11,8 @@ from infra.answers.logs import size_of
 from infra.answers.question import Result
 from infra.answers.text import Block, Line, Verbatim
 from infra.cli import printing
-from infra.cli.options import Id, Json, Store, audit, opened
+from infra.cli.options import FAILED, Id, Json, Store, audit, opened
+from infra.cli.witness import NotCosigned, not_cosigned, report
 from infra.settings import DEFAULT_STORE
 
 
@@ -21,6 +22,8 @@ class SignedCheckpoint(Result):
     partnership: str
     note: str
     """A signed note (C2SP `tlog-checkpoint`)."""
+    not_cosigned: tuple[NotCosigned, ...]
+    """The witnesses of the policy that did not cosign it."""
 
 
 class Timestamped(Result):
@@ -32,19 +35,24 @@ class Timestamped(Result):
     at: datetime
 
 
-@audit.command()
+@audit.command(epilog=f"Exit code {FAILED}: a witness refused to cosign.")
 def checkpoint(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """Sign the current state of a partnership's log, and print it: size, root, time.
 
     Every stored event is hashed anew first. If one was altered, nothing is signed or printed.
+    Witnesses that did not cosign are named with their reasons.
     """
     with opened(store, as_json=as_json) as accord:
         size_of(accord.history, id)
         notary = accord.signing()
         notary.log(id).check()
         note = str(notary.checkpoint(id))
-        found = SignedCheckpoint(simulated=accord.simulated, partnership=id, note=note)
+        missing = not_cosigned(notary, id)
+        found = SignedCheckpoint(
+            simulated=accord.simulated, partnership=id, note=note, not_cosigned=missing
+        )
     printing.result(found, lambda _: [Verbatim(note)], as_json=as_json)
+    report(missing)
 
 
 @audit.command()

@@ -15,6 +15,7 @@ from infra.cli.options import FAILED, HOST, REFUSED, REFUSES, Host, Json, audit,
 from infra.settings import Setting, setting
 
 if TYPE_CHECKING:
+    from infra.audit.notary import Notary
     from infra.audit.witness import Known, Witness
 
 
@@ -107,6 +108,43 @@ def cosign(
     else:
         printing.note(f"{answer.body.strip()} The last cosigned one has {old} events.")
     raise typer.Exit(REFUSED)
+
+
+class NotCosigned(Item):
+    """A witness that did not cosign the last checkpoint."""
+
+    witness: str
+    """Its name in the policy."""
+    reason: str
+    refused: bool
+    """Whether it answered and refused; false if it could not be reached."""
+
+
+def not_cosigned(notary: "Notary", partnership: str) -> tuple[NotCosigned, ...]:
+    """Return the witnesses that did not cosign the last checkpoint of a log, if they were asked."""
+    found = notary.answers.get(partnership)
+    if found is None:
+        return ()
+    refused = found.refused
+    return tuple(
+        NotCosigned(witness=word, reason=reason, refused=word in refused)
+        for word, reason in found.lacking.items()
+    )
+
+
+def report(missing: tuple[NotCosigned, ...]) -> None:
+    """Say on standard error which witnesses did not cosign, and why; exit if one refused.
+
+    Raises `typer.Exit`.
+    """
+    for each in missing:
+        printing.note(f"The witness {each.witness} did not cosign: {each.reason}")
+    if any(each.refused for each in missing):
+        printing.note(
+            "A witness refuses a log that did not grow from what it cosigned. Ask it for its "
+            "checkpoint, and compare both with accord audit diff."
+        )
+        raise typer.Exit(FAILED)
 
 
 class SeenFork(Item):

@@ -136,3 +136,35 @@ def test_a_served_witness_cosigns_every_log_of_an_operator_and_remembers_over_a_
             told = cosigning.collect(forked.checkpoint(), policy, forked.proof)
             assert "forked" in told.lacking["brightpath"]
     assert len(accord("audit", "forks", "seen.db", "--json").json["items"]) == 2
+
+
+def test_a_witness_that_refuses_is_named_with_its_reason_and_an_exit_code(
+    party: Verifier, accord: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accord("demo")
+    name = "growthos-consulting"
+    operator = accord("audit", "log-key", name).out.strip()
+    whole = Path("accord.db").read_bytes()
+    with serving(*BRIGHTPATH, "--log", operator) as url:
+        given("policy", f"witness brightpath {party} {url}\nquorum brightpath\n")
+        monkeypatch.setenv("ACCORD_POLICY", "policy")
+        cosigned = accord("audit", "bundle", name, "--reason", "A control.", "--out", "one.zip")
+        assert (cosigned.code, cosigned.err.count("did not cosign")) == (0, 0)
+
+        # The store is restored from a backup, and goes on as if nothing had been signed since.
+        Path("accord.db").write_bytes(whole)
+        smaller = accord("audit", "checkpoint", name)
+        assert smaller.code == 1
+        assert "The witness brightpath did not cosign: It cosigned" in smaller.err
+        forked = accord(
+            "audit", "bundle", name, "--reason", "Another.", "--out", "two.zip", "--json"
+        )
+        assert forked.code == 1
+        (missing,) = forked.json["not_cosigned"]
+        assert missing["witness"] == "brightpath"
+        assert missing["refused"] is True
+        assert missing["reason"].endswith("this log was forked.")
+    Path("accord.db").write_bytes(whole)
+    away = accord("audit", "checkpoint", name)
+    assert away.code == 0
+    assert "did not cosign" in away.err
