@@ -174,7 +174,7 @@ def view(topic: str, partnership: str, index: int, body: bytes, sight: Sight) ->
             "late_days": late_days(event.occurred_at, event.recorded_at) if shown else 0,
         },
         id=f"{partnership}#{index}",
-        type="HistoryItem",
+        type="PartyView",
         subject=partnership,
         **({"time": stored["occurred_at"]} if shown else {}),
     )

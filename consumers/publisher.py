@@ -10,7 +10,7 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
@@ -39,6 +39,7 @@ from projections.counted import FACTS
 from projections.figures import FigureLine
 from projections.fold import Rows
 from projections.kpis import AGREED, catalogue
+from projections.visibility import PERHAPS_HIDDEN
 
 log = logging.getLogger(__name__)
 
@@ -204,6 +205,9 @@ def _alert(topic: str, output: SavedOutput) -> Message:
 
 def _item(topic: str, recorded: Recorded) -> Message:
     item = timeline.item(recorded)
+    if recorded.event.wire in PERHAPS_HIDDEN:
+        text = f"(hidden: private to {item.party})"
+        item = replace(item, type=messages.WITHHELD, actor="", text=text)
     body: Row = {
         "partnership": recorded.partnership,
         "index": item.index,

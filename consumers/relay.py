@@ -2,7 +2,7 @@
 
 One relay is active at a time, and others stand by. Events that were sent, but whose cursor was not
 saved before a stop, are sent again. The order of each partnership stays, and readers recognise an
-event by its index.
+event by its index. What a party may keep to itself is sent as a hash alone.
 """
 
 from contextlib import ExitStack, closing

@@ -78,6 +78,11 @@ OPERATOR = Viewer()
 FIGURES = (MetricReported, MetricCorrected)
 """Events that say a figure."""
 
+_PERHAPS_HIDDEN = (*PRIVATE, *ABOUT_A_CANDIDATE, *FIGURES)
+
+PERHAPS_HIDDEN = frozenset(each.wire for each in _PERHAPS_HIDDEN)
+"""The wire names of events that a party may keep to itself, whatever was agreed."""
+
 FOR_THE_THIRD_PARTY = (DataSharingAgreed.proposed, DataSharingAgreed)
 """Events that a neutral third party sees besides the figures that it is given: its mandate."""
 

@@ -57,6 +57,34 @@ class Checkpoint(Item):
     """The signed note, in the text form of C2SP."""
 
 
+class EventWithheld(Item):
+    """An event that a party may keep to itself: its place and its hash alone."""
+
+    partnership: str
+    """The partnership."""
+    index: int
+    """The place of the event in the partnership's log, from 0."""
+    withheld: str
+    """The leaf hash of the event (RFC 6962), in hex."""
+
+
+class PartyView(Item):
+    """What a party sees of an event of one of its partnerships."""
+
+    partnership: str
+    """The partnership."""
+    index: int
+    """The place of the event in the partnership's log, from 0."""
+    event: StoredEvent | None
+    """The event, with empty `data` if its count is too small to be shown; null if it is hidden."""
+    withheld: bool
+    """Whether the party may not see all that the event says."""
+    text: str
+    """What was done, in words; or why it is withheld."""
+    late_days: int
+    """How many whole days after it happened it was recorded; 0 if the event is hidden."""
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """A kind of message on a topic or a stream."""
@@ -74,6 +102,9 @@ class Published:
         """The name of the schema, as the messages give it."""
         return cloudevents.dataschema(self.name, self.version)
 
+
+PARTY: Final = "party"
+"""The channel of the topics of the parties."""
 
 STREAM: Final = "alerts-stream"
 """The channel of the stream of server-sent events."""
@@ -93,6 +124,7 @@ _CHANNELS: Final = {
     "audit": "The timeline and the signed checkpoints of each partnership.",
     "receipts": "The operator's receipts of accepted commands.",
     "dead": "What could not be read, with the reason.",
+    PARTY: "What a party sees of each event of its partnerships. The name ends in the party's.",
     STREAM: "The changes of alerts as server-sent events (`/v1/alerts/stream`).",
 }
 
@@ -109,6 +141,8 @@ def published() -> tuple[list[Published], Schema]:
         "InputRefused": TypeAdapter(InputRefused),
         "Checkpoint": TypeAdapter(Checkpoint),
         "StoredEvent": TypeAdapter(StoredEvent),
+        "EventWithheld": TypeAdapter(EventWithheld),
+        "PartyView": TypeAdapter(PartyView),
         **{f"stream {name}": TypeAdapter(body) for name, body in BODIES.items()},
         **{f"event {each.wire}": TypeAdapter(each) for each in Event.registry.values()},
         **{f"command {wire}": TypeAdapter(each) for wire, each in intake.envelope_types().items()},
@@ -136,6 +170,8 @@ def _messages(kinds: Mapping[str, Schema], schemas: Schema) -> Iterator[Publishe
     for each in Event.registry.values():
         payload = _recorded(each, kinds[f"event {each.wire}"], kinds["StoredEvent"], schemas)
         yield Published("events", each.wire, payload, each.version)
+    yield Published("events", "EventWithheld", kinds["EventWithheld"])
+    yield Published(PARTY, "PartyView", kinds["PartyView"])
     placed = {"partnership": _described("The partnership."), "index": _INDEX}
     yield Published("kpis", "FigureChanged", _with(kinds["FigureLine"], placed, schemas))
     yield Published("kpis", "FigureRemoved", _NO_VALUE)
@@ -266,7 +302,7 @@ def asyncapi(prefix: str = "accord") -> Schema:
         "defaultContentType": "application/json",
         "channels": {
             name: {
-                "address": "/v1/alerts/stream" if name == STREAM else f"{prefix}.{name}",
+                **_address(prefix, name),
                 "description": description,
                 "messages": {
                     _key(each): {"$ref": f"#/components/messages/{_key(each)}"}
@@ -290,7 +326,18 @@ def asyncapi(prefix: str = "accord") -> Schema:
     }
 
 
-assert {*KEPT, STREAM} == _CHANNELS.keys()  # noqa: S101 - each topic is described
+def _address(prefix: str, name: str) -> Schema:
+    match name:
+        case "alerts-stream":
+            return {"address": "/v1/alerts/stream"}
+        case "party":
+            party = {"description": "The party, which alone may read the topic."}
+            return {"address": f"{prefix}.party.{{party}}", "parameters": {"party": party}}
+        case _:
+            return {"address": f"{prefix}.{name}"}
+
+
+assert {*KEPT, PARTY, STREAM} == _CHANNELS.keys()  # noqa: S101 - each topic is described
 
 
 def _key(message: Published) -> str:

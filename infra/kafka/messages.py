@@ -6,12 +6,15 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from domain.kernel import Event
 from infra.store.mapper import PlacedEvent
 from infra.store.views import Row
 from infra.tlog import cloudevents
 from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import EVENT_ID_DIGITS, canonical
+from infra.tlog.merkle import leaf_hash
 from infra.tlog.notes import Note
+from projections.visibility import PERHAPS_HIDDEN
 
 Headers = list[tuple[str, bytes]]
 
@@ -27,6 +30,9 @@ LONGEST_NAME: Final = 255
 
 LETTER: Final = 2**22
 """Bytes of a dead letter at most."""
+
+WITHHELD: Final = "EventWithheld"
+"""The type of a message that has the hash of an event, and not the event."""
 
 _PREFIX = "ce_"
 _JSON = "application/json"
@@ -137,25 +143,36 @@ def check_event(message: Received) -> None:
 def event(topic: str, stored: PlacedEvent, trace: Trace | None = None) -> Message:
     """Return a recorded event as a message: its canonical bytes, with its place in the headers.
 
-    `trace` is that of the command that caused it.
+    Of an event that a party may keep to itself, or that a newer release wrote, the message has its
+    place and its leaf hash alone. `trace` is that of the command that caused it.
     """
     envelope = orjson.loads(stored.state)
+    wire, version = envelope["type"], envelope["schema_version"]
+    value, times = stored.state, {"time": envelope["occurred_at"]}
+    if wire in PERHAPS_HIDDEN or wire not in Event.registry:
+        value, times = _withheld(envelope["partnership"], stored), {}
+        wire, version = WITHHELD, 1
     return Message(
         topic,
         envelope["partnership"],
-        stored.state,
+        value,
         headers(
             id=envelope["event_id"],
-            type=f"{cloudevents.PREFIX}{envelope['type']}",
-            dataschema=cloudevents.dataschema(envelope["type"], envelope["schema_version"]),
+            type=f"{cloudevents.PREFIX}{wire}",
+            dataschema=cloudevents.dataschema(wire, version),
             subject=envelope["partnership"],
-            time=envelope["occurred_at"],
+            **times,
             recordedtime=envelope["recorded_at"],
             index=stored.index,
             position=stored.position,
             **(trace or {}),
         ),
     )
+
+
+def _withheld(partnership: str, stored: PlacedEvent) -> bytes:
+    hashed = leaf_hash(stored.state).hex()
+    return canonical({"partnership": partnership, "index": stored.index, "withheld": hashed})
 
 
 def emitted(topic: str, key: str, body: Row, *, type: str, **attributes: str) -> Message:

@@ -18,7 +18,7 @@ from infra.tlog.codec import EVENT_ID_DIGITS, canonical
 from projections import KPIS, figures
 from projections.kpis import AGREED
 from tests.feeds import simulated
-from tests.journeys.production import Answers, Production, answers
+from tests.journeys.production import Answers, Production, answers, relayed
 
 BATCH = 1000
 
@@ -154,7 +154,7 @@ class Told:
     def events(self, expected: Stated) -> Iterator[str]:
         found = self.of(self._topics.events)
         by_place = {(each.key.decode(), index_of(each)): each.value for each in found}
-        yield from apart("relayed events", by_place, expected.answers["events"])
+        yield from apart("relayed events", by_place, relayed(expected.answers["events"]))
         yield from gaps("relayed events", found, index_of)
 
     def trail(self, expected: Stated) -> Iterator[str]:

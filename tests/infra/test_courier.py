@@ -15,6 +15,7 @@ import pytest
 from infra.answers import history
 from infra.answers.logs import AsOf
 from infra.bootstrap import Accord
+from infra.kafka.topics import Topics
 from infra.tlog.codec import canonical
 from infra.tlog.merkle import leaf_hash
 from projections.visibility import Viewer
@@ -125,7 +126,7 @@ def test_of_a_hidden_event_no_type_no_time_and_no_identifier_is_sent(site: Site)
             "ce_subject",
             "content-type",
         }
-        assert dict(each.headers)["ce_type"] == b"accord.HistoryItem"
+        assert dict(each.headers)["ce_type"] == b"accord.PartyView"
         assert set(orjson.loads(each.value)) == {
             "partnership",
             "index",
@@ -134,6 +135,32 @@ def test_of_a_hidden_event_no_type_no_time_and_no_identifier_is_sent(site: Site)
             "text",
             "late_days",
         }
+
+
+def test_the_topics_of_events_and_of_the_trail_have_nothing_that_a_party_may_keep_to_itself(
+    site: Site,
+) -> None:
+    site.accord.service.handle(LIFE)
+    site.accord.runner.catch_up()
+    for role in ("relay", "publisher"):
+        leader, _ = site.leader(role)
+        drain(leader)
+    names = Topics(site.settings.topics)
+    of_events, trail = (
+        [each for each in site.messages() if each.topic == topic]
+        for topic in (names.events, names.audit)
+    )
+    leaves = list(site.accord.history.leaves(PARTNERSHIP))
+
+    for each in (*of_events, *trail):
+        text = each.value + repr(each.headers).encode()
+        assert [found for party in PARTIES for found in planted.found(party, text)] == []
+    assert len(of_events) == len(trail) == len(leaves)
+    withheld = [body for body in bodies(of_events) if "withheld" in body]
+    assert {bytes.fromhex(each["withheld"]) for each in withheld} == {
+        leaves[each["index"]] for each in withheld
+    }
+    assert sum(each["text"].startswith("(hidden") for each in bodies(trail)) == len(withheld) > 10
 
 
 def test_a_courier_that_dies_before_it_saves_its_cursor_is_followed_without_a_gap(

@@ -20,9 +20,11 @@ import orjson
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from infra.bootstrap import Accord, bootstrap, migrate
+from infra.kafka.messages import event
 from infra.kafka.topics import KEPT, Topics
 from infra.settings import Settings
 from infra.store.history import partnerships
+from infra.store.mapper import PlacedEvent
 from infra.store.postgres_datastore import LOGINS, WRITER, login_of
 from infra.store.postgres_views import PostgresViews
 from infra.store.views import Views
@@ -312,6 +314,14 @@ def answers(accord: Accord) -> Answers:
             for key, row in accord.views.select(projection.name, name)
         },
         "said": said,
+    }
+
+
+def relayed(events: Mapping[tuple[str, int], bytes]) -> dict[tuple[str, int], bytes | None]:
+    """Return what is on the topic of events for these events, by partnership and index."""
+    return {
+        (name, index): event("", PlacedEvent(body, 1, index)).value
+        for (name, index), body in events.items()
     }
 
 

@@ -1,6 +1,7 @@
 """What is published keeps to its schemas, and the schemas are whole."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
+from consumers.courier import view
 from consumers.publisher import _alert, _figure, _item
 from domain.examples import LIFE
 from domain.kernel import Event
@@ -18,9 +20,11 @@ from infra.exchange import published
 from infra.kafka import messages
 from infra.kafka.messages import Message
 from infra.kafka.topics import KEPT
+from infra.store.mapper import PlacedEvent
 from infra.store.views import typed_row
 from infra.tlog.codec import canonical
 from projections import KPIS, figures
+from projections.visibility import OPERATOR, Sight, Viewer
 from tests.feeds import played
 from tests.journeys import typed
 from tests.journeys.schemas import SCHEMAS, keeps_to
@@ -42,12 +46,12 @@ def test_each_schema_is_a_json_schema(path: str) -> None:
 def test_every_topic_and_type_is_described() -> None:
     document = published.asyncapi()
 
-    assert set(document["channels"]) == {*KEPT, published.STREAM}
+    assert set(document["channels"]) == {*KEPT, published.PARTY, published.STREAM}
     for topic in KEPT:
         assert document["channels"][topic]["messages"], topic
         assert document["channels"][topic]["address"] == f"accord.{topic}"
     recorded = {path for path in SCHEMAS if path.startswith("events/")}
-    assert recorded == {f"events/{wire}.json" for wire in Event.registry}
+    assert recorded == {f"events/{wire}.json" for wire in (*Event.registry, messages.WITHHELD)}
 
 
 def undescribed(
@@ -106,6 +110,21 @@ def test_each_recorded_event_keeps_to_its_schema(store: Accord) -> None:
         )
         seen.add(keeps_to(message))
     assert len(seen) > 90
+
+
+def test_what_the_relay_and_the_courier_send_keeps_to_its_schema(store: Accord) -> None:
+    seen = set()
+    for partnership in store.history.partnerships():
+        sight = Sight.of(OPERATOR, store.history.of(partnership))
+        viewers = [Viewer(each) for each in sight.parties]
+        for index, body, _ in store.history.entries(partnership, 0, 1000):
+            seen.add(keeps_to(messages.event("events", PlacedEvent(body, 1, index))))
+            for each in viewers:
+                of_party = replace(sight, viewer=each)
+                seen.add(keeps_to(view("party", partnership, index, body, of_party)))
+
+    assert seen > {"urn:accord:schema:EventWithheld:1", "urn:accord:schema:PartyView:1"}
+    assert len(seen) > 50
 
 
 def test_each_change_of_an_alert_keeps_to_its_schema(store: Accord) -> None:
