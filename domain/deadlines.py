@@ -185,12 +185,21 @@ class DeadlinePassed(Event):
 # --- the shape of the table --------------------------------------------------------------------
 
 
+class Around(NamedTuple):
+    """What deadlines of several parties or of several events depend on."""
+
+    open: Deadlines
+    """The deadlines that were open before the event."""
+    parties: tuple[str, ...]
+    """The parties of the partnership."""
+
+
 class Opening(NamedTuple):
     """An event that opens deadlines of a kind."""
 
     event: type[Event]
-    deadlines: Callable[[Any, Act, TermsByDay, Deadlines], Iterable[Deadline]]
-    """Takes the event, its act, the terms after it, and the deadlines that were open before it."""
+    deadlines: Callable[[Any, Act, TermsByDay, Around], Iterable[Deadline]]
+    """Takes the event, its act, the terms after it, and what is around it."""
 
 
 class Closing(NamedTuple):
@@ -202,6 +211,9 @@ class Closing(NamedTuple):
     the kind."""
     text: Callable[[Any], str]
     """Takes the event and says what happened: the text with which an alert ends."""
+    by_author: bool = False
+    """Whether each party has a deadline of its own, which only its own act closes: its `ref` ends
+    with the party (`of_party`)."""
 
 
 class Passing(NamedTuple):
@@ -253,13 +265,24 @@ def _opens(event: type[E], deadline: Callable[[E, Act, TermsByDay], Deadline]) -
 
 
 def _opens_several(
-    event: type[E], deadlines: Callable[[E, Act, TermsByDay, Deadlines], Iterable[Deadline]]
+    event: type[E], deadlines: Callable[[E, Act, TermsByDay, Around], Iterable[Deadline]]
 ) -> Opening:
     return Opening(event, deadlines)
 
 
-def _closes(event: type[E], ref: Callable[[E], str | None], text: Callable[[E], str]) -> Closing:
-    return Closing(event, ref, text)
+def _closes(
+    event: type[E],
+    ref: Callable[[E], str | None],
+    text: Callable[[E], str],
+    *,
+    by_author: bool = False,
+) -> Closing:
+    return Closing(event, ref, text, by_author)
+
+
+def of_party(ref: str, party: str) -> str:
+    """Return the `ref` of what each party does by itself: `health_check/acme`."""
+    return f"{ref}/{party}"
 
 
 def _replaces(event: type[Event], text: str) -> Closing:
@@ -328,9 +351,7 @@ def _period(period: str, terms: TermsByDay) -> Deadline:
     return _on(end, DeadlineKind.PERIOD, period, terms)._replace(since=terms.midnight(start))
 
 
-def _next_period(
-    event: PeriodClosed, _: Act, terms: TermsByDay, __: Deadlines
-) -> Iterator[Deadline]:
+def _next_period(event: PeriodClosed, _: Act, terms: TermsByDay, __: Around) -> Iterator[Deadline]:
     if "Q" not in event.period:
         yield _period(following(event.period), terms)
 
@@ -347,7 +368,7 @@ def _review(event: ReviewScheduled, _: Act, terms: TermsByDay) -> Deadline:
     return _end_of_day(DeadlineKind.REVIEW, event.review, day, terms)._replace(since=event.at)
 
 
-def _escalation(event: IssueRaised, act: Act, _: TermsByDay, __: Deadlines) -> Iterator[Deadline]:
+def _escalation(event: IssueRaised, act: Act, _: TermsByDay, __: Around) -> Iterator[Deadline]:
     """Yield when an issue is escalated; words that are corrected change nothing of it."""
     if event.change_reason is None:
         due = act.occurred_at + ESCALATE_AFTER
@@ -364,7 +385,7 @@ def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN40
 
 
 def _start(
-    event: HypothesisRegistered, act: Act, terms: TermsByDay, _: Deadlines
+    event: HypothesisRegistered, act: Act, terms: TermsByDay, _: Around
 ) -> Iterator[Deadline]:
     """Yield by when a pilot is started, once two parties have agreed terms."""
     if terms.is_agreed:
@@ -408,7 +429,7 @@ def cadence_of(event: Event) -> str:
         case AnnualReviewHeld():
             return "annual_review"
         case HealthCheckRecorded():
-            return "health_check"
+            return _HEALTH_CHECK
         case _:
             return "audit"
 
@@ -417,19 +438,25 @@ _HELD: Final = (ReviewHeld, AnnualReviewHeld, ComplianceAudited, HealthCheckReco
 """What counts for a cadence."""
 
 
-def _next_review(kind: str, since: datetime, terms: TermsByDay) -> Iterator[Deadline]:
+_HEALTH_CHECK: Final = "health_check"
+"""The cadence that each party keeps by itself: both fill in a scorecard (C25)."""
+
+
+def _next_review(ref: str, since: datetime, terms: TermsByDay) -> Iterator[Deadline]:
     """Yield by when the next review of a kind is due, if the frames ask for one (C13).
 
-    It is counted by the cadence of the last review's day; a cadence that changes before it is due
+    The kind comes first in the `ref`, then the party that does it, if each does its own. It is
+    counted by the cadence of the last review's day; a cadence that changes before it is due
     is counted from its own first day.
     """
+    kind, _, party = ref.partition("/")
     day = terms.day(since)
     for changed in (*(each for each in terms.frame_days if each > day), None):
         span = _span(kind, day, terms)
         due = add(day, span) if span else None
         if span and due and (changed is None or due <= changed):
-            found = _on(due + _DAY, DeadlineKind.CADENCE, kind, terms)
-            yield found._replace(since=since, span=span)
+            found = _on(due + _DAY, DeadlineKind.CADENCE, ref, terms)
+            yield found._replace(since=since, span=span, party=party)
             return
         if changed is not None and _span(kind, changed, terms) != span:
             day = changed
@@ -439,38 +466,54 @@ def _span(kind: str, day: date, terms: TermsByDay) -> str | None:
     return terms.frame(day).cadence.spans().get(kind) if terms.is_agreed else None
 
 
+def _each_kind(parties: tuple[str, ...]) -> Iterator[str]:
+    """Yield the `ref` of the next review of each kind, by party where each does its own."""
+    for kind in Cadence.model_fields:
+        if kind == _HEALTH_CHECK:
+            yield from (of_party(kind, each) for each in parties)
+        else:
+            yield kind
+
+
 def _first_reviews(
-    _: KickoffHeld, act: Act, terms: TermsByDay, __: Deadlines
+    _: KickoffHeld, act: Act, terms: TermsByDay, around: Around
 ) -> Iterator[Deadline]:
     """Yield by when a review of each agreed kind is due (C13)."""
-    for kind in Cadence.model_fields:
-        yield from _next_review(kind, act.occurred_at, terms)
+    for ref in _each_kind(around.parties):
+        yield from _next_review(ref, act.occurred_at, terms)
 
 
 def _amended_cadence(
-    event: CommercialTermsAgreed, act: Act, terms: TermsByDay, open_: Deadlines
+    event: CommercialTermsAgreed, act: Act, terms: TermsByDay, around: Around
 ) -> Iterator[Deadline]:
     """Yield the next reviews again, each counted from the last of its kind."""
-    is_running = any(each.kind is DeadlineKind.PERIOD for each in open_.values())
+    is_running = any(each.kind is DeadlineKind.PERIOD for each in around.open.values())
     if not is_running or not _speaks_of(event, ["cadence"]):
         return
-    for kind in Cadence.model_fields:
-        existing = open_.get(f"{DeadlineKind.CADENCE}/{kind}")
-        yield from _next_review(kind, existing.since if existing else act.occurred_at, terms)
+    for ref in _each_kind(around.parties):
+        existing = around.open.get(f"{DeadlineKind.CADENCE}/{ref}")
+        yield from _next_review(ref, existing.since if existing else act.occurred_at, terms)
 
 
-def _review_after(event: Event, act: Act, terms: TermsByDay, _: Deadlines) -> Iterator[Deadline]:
+def _review_after(event: Event, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:
     """Yield the next review of a kind, counted from one that was held or did not happen."""
     if not isinstance(event, DeadlinePassed):
-        kind = _counted(event)
-        yield from _next_review(kind, act.occurred_at, terms) if kind else ()
+        ref = _counted(event)
+        if ref == _HEALTH_CHECK:
+            ref = of_party(ref, act.party)
+        yield from _next_review(ref, act.occurred_at, terms) if ref else ()
     elif event.kind is DeadlineKind.CADENCE:
         yield from _next_review(event.ref, act.occurred_at, terms)
 
 
-def cadence_words(kind: str) -> str:
-    """Return what an agreed cadence is of, in words: ``operational review``, ``audit``."""
-    return f"{kind} review" if kind in {"operational", "strategic"} else kind.replace("_", " ")
+def cadence_words(ref: str) -> str:
+    """Return what an agreed cadence is of, in words: ``operational review``, ``audit``.
+
+    What each party does by itself names it: ``health check of acme``.
+    """
+    kind, _, party = ref.partition("/")
+    words = f"{kind} review" if kind in {"operational", "strategic"} else kind.replace("_", " ")
+    return f"{words} of {party}" if party else words
 
 
 def _counted(event: Event) -> str | None:
@@ -559,7 +602,7 @@ def _term_end(end: date, last: date, terms: TermsByDay) -> Deadline:
     return found._replace(span=terms.frame(last).notice)
 
 
-def _exit(_: Event, act: Act, terms: TermsByDay, __: Deadlines) -> Iterator[Deadline]:
+def _exit(_: Event, act: Act, terms: TermsByDay, __: Around) -> Iterator[Deadline]:
     if day := terms.exit:
         found = _on(day, DeadlineKind.EXIT, day.isoformat(), terms)
         yield found._replace(since=act.occurred_at)
@@ -722,7 +765,10 @@ RULES = (
         ),
         passing=_passes(DeadlineKind.CADENCE),
         closed_by=(
-            *(_closes(each, _counted, _held) for each in _HELD),
+            *(
+                _closes(each, _counted, _held, by_author=each is HealthCheckRecorded)
+                for each in _HELD
+            ),
             _amends("cadence"),
         ),
         alert=DeadlineAlert(
@@ -964,7 +1010,7 @@ owed stays owed."""
 # --- what is open, and what passed -------------------------------------------------------------
 
 
-_Closer = tuple[DeadlineKind, Callable[[Any], str | None]]
+_Closer = tuple[DeadlineKind, Callable[[Any], str | None], bool]
 
 
 def _by_event() -> tuple[dict[type[Event], list[Opening]], dict[type[Event], list[_Closer]]]:
@@ -974,9 +1020,10 @@ def _by_event() -> tuple[dict[type[Event], list[Opening]], dict[type[Event], lis
     for rule in RULES:
         for opening in rule.opened_by:
             opens.setdefault(opening.event, []).append(opening)
-        closes.setdefault(rule.passing.event, []).append((rule.kind, rule.passing.ref))
+        closes.setdefault(rule.passing.event, []).append((rule.kind, rule.passing.ref, False))
         for closing in rule.closed_by:
-            closes.setdefault(closing.event, []).append((rule.kind, closing.ref))
+            closer = (rule.kind, closing.ref, closing.by_author)
+            closes.setdefault(closing.event, []).append(closer)
     return opens, closes
 
 
@@ -1085,19 +1132,21 @@ def reminder_text(event: ReminderGiven) -> str:
     )
 
 
-def evolve(deadlines: Deadlines, event: Event, act: Act, terms: TermsByDay) -> Deadlines:
-    """Open and close deadlines by one event; `terms` are those after it."""
+def evolve(
+    deadlines: Deadlines, event: Event, act: Act, terms: TermsByDay, parties: tuple[str, ...]
+) -> Deadlines:
+    """Open and close deadlines by one event; `terms` and `parties` are those after it."""
     if type(event) not in CONCERNED:
         return deadlines
     if isinstance(event, _ENDS):
         return {}
     if isinstance(event, ReminderGiven):
         return _reminded(deadlines, f"{event.kind.value}/{event.ref}")
-    closed = set(_closed_by(event, deadlines))
+    closed, around = set(_closed_by(event, act, deadlines)), Around(deadlines, parties)
     opened = {
         each.id: _with_reminder(each, act, terms)
         for opening in _OPENS.get(type(event), ())
-        for each in opening.deadlines(event, act, terms, deadlines)
+        for each in opening.deadlines(event, act, terms, around)
     }
     if isinstance(event, CommercialTermsAgreed) and _speaks_of(event, ["time_zone"]):
         deadlines = {key: _in_zone(each, terms) for key, each in deadlines.items()}
@@ -1129,14 +1178,14 @@ def after_passing(deadlines: Deadlines, passing: Deadline) -> Deadlines:
     return {key: each for key, each in deadlines.items() if key != passing.id}
 
 
-def overdue(passed_before: Deadlines, open_before: Deadlines, event: Event) -> Deadlines:
+def overdue(passed_before: Deadlines, open_before: Deadlines, event: Event, act: Act) -> Deadlines:
     """Return the passed deadlines of which what was due is still to be done, after an event.
 
     `passed_before` are those before it, and `open_before` the deadlines that it can let pass.
     """
     if isinstance(event, _ENDS):
         return {}
-    done = set(_closed_by(event, passed_before))
+    done = set(_closed_by(event, act, passed_before))
     still = {key: each for key, each in passed_before.items() if key not in done}
     return still | {
         key: each
@@ -1155,9 +1204,11 @@ def _in_zone(deadline: Deadline, terms: TermsByDay) -> Deadline:
     return deadline._replace(due=due, remind_at=at)
 
 
-def _closed_by(event: Event, deadlines: Deadlines) -> Iterator[str]:
-    for kind, ref in _CLOSES.get(type(event), ()):
+def _closed_by(event: Event, act: Act, deadlines: Deadlines) -> Iterator[str]:
+    for kind, ref, by_author in _CLOSES.get(type(event), ()):
         name = ref(event)
+        if by_author and name is not None:
+            name = of_party(name, act.party)
         if name == ALL:
             yield from (key for key, each in deadlines.items() if each.kind is kind)
         elif name is not None and (key := f"{kind.value}/{name}") in deadlines:

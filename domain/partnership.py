@@ -340,7 +340,7 @@ _OF_TIME: frozenset[type[Event]] = frozenset({time.PeriodClosed, time.DeadlinePa
 def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     """Fold an event into the partnership's state. It never refuses an event."""
     context = _context_after(state.context, event, act)
-    deadlines = time.evolve(state.deadlines, event, act, context.terms)
+    deadlines = time.evolve(state.deadlines, event, act, context.terms, context.parties)
     if isinstance(event, AdoptionProposed):
         adoption = adopting.evolve(state.adoption, event, act)
         return replace(state, context=context, deadlines=deadlines, adoption=adoption)

@@ -114,6 +114,13 @@ class On:
     """Takes the event, the party that stated it and both parties, and gives those that act."""
     at_stake: Callable[[Any], Money | None] = lambda _: None
     """Takes the event and gives the money that hangs on the alert."""
+    by_author: bool = False
+    """Whether each party has an alert of its own: its `ref` ends with the party."""
+
+    def of(self, event: Event, party: str) -> str | None:
+        """Return what an event that a party stated is about; None if it does not concern it."""
+        ref = self.ref(event)
+        return deadlines.of_party(ref, party) if ref is not None and self.by_author else ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,9 @@ def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
         alert.sentence,
         alert.response,
         (On(rule.passing.event, rule.passing.ref, alert.text, asked),),
-        tuple(On(each.event, each.ref, each.text) for each in rule.closed_by),
+        tuple(
+            On(each.event, each.ref, each.text, by_author=each.by_author) for each in rule.closed_by
+        ),
         tuple(
             On(each.event, named)
             for each in rule.opened_by
@@ -192,7 +201,7 @@ def _of_kind(kind: DeadlineKind, closing: Closing) -> On:
         name = closing.ref(event)
         return None if name is None else f"{kind}/{name}"
 
-    return On(closing.event, ref, closing.text)
+    return On(closing.event, ref, closing.text, by_author=closing.by_author)
 
 
 HIGHEST_RISK: Final = 20

@@ -281,16 +281,17 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
     subject = awaited.key_of(recorded.event)
     done = (
         alert_id(turn.standing.rule, 1, recorded.partnership, ref)
-        for turn, ref in _turns(recorded.event)
+        for turn, ref in _turns(recorded)
         if turn.standing.once
     )
     return (STATE, awaited.AGREED, *(() if subject is None else (subject,)), *done)
 
 
-def _turns(event: Event) -> list[tuple[_Turn, str]]:
+def _turns(recorded: Recorded) -> list[tuple[_Turn, str]]:
     """Return the entries of the table that an event matches, each with what it is about."""
+    event, party = recorded.event, recorded.act.party
     possible = _TURNS.get(type(event), ())
-    return [(turn, ref) for turn in possible if (ref := turn.on.ref(event)) is not None]
+    return [(turn, ref) for turn in possible if (ref := turn.on.of(event, party)) is not None]
 
 
 @exact
@@ -307,7 +308,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
 def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> Change:
     event = recorded.event
     judged, windows = breaches.take(state.judged, recorded, known.change)
-    turns = _turns(event)
+    turns = _turns(recorded)
     ends = isinstance(event, PartnershipExited)
     after = state
     if judged is not state.judged or known.watched is not state.watched:
@@ -704,7 +705,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=39,
+    version=40,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -2,20 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 from domain import deadlines as time
 from domain import figures_due
+from domain.adoption import AdoptionProposed, PartnershipAdopted
 from domain.deadlines import Deadline, DeadlineKind, Deadlines
 from domain.exit import terms_after
+from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.figures_due import FiguresDue
 from domain.kernel import Act
+from domain.partnership import parties_after
 from domain.recorded import Recorded
 from domain.terms_by_day import TermsByDay
 from projections.fold import NOTHING, Change, Projection, Rows
 
-OPEN, OVERDUE, TERMS, FIGURES = "open", "overdue", "terms", "figures"
+OPEN, OVERDUE, TERMS, FIGURES, PARTIES = "open", "overdue", "terms", "figures", "parties"
 """The keys of the rows: what is open, what passed and is still to be done, the terms that deadlines
-follow, and the figures that are due."""
+follow, the figures that are due, and the parties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,20 @@ class OverdueDeadlines:
     """In the order in which they passed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The parties of one partnership, the initiator first."""
+
+    names: tuple[str, ...] = ()
+
+
+_PARTIES: Final = frozenset({ExplorationBegun, PartnerChosen, AdoptionProposed, PartnershipAdopted})
+"""The events that say who the parties are."""
+
+
 def keys(_: Recorded) -> tuple[str, ...]:
     """Return all rows."""
-    return (OPEN, OVERDUE, TERMS, FIGURES)
+    return (OPEN, OVERDUE, TERMS, FIGURES, PARTIES)
 
 
 def of_other_streams(rows: Rows) -> Deadlines:
@@ -59,17 +74,21 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     row: OpenDeadlines | None = rows.get(OPEN)
     agreed: TermsByDay = rows.get(TERMS) or TermsByDay()
     due: FiguresDue = rows.get(FIGURES) or FiguresDue()
+    known: Parties = rows.get(PARTIES) or Parties()
+    parties = Parties(parties_after(recorded.event, recorded.act, known.names))
     terms = terms_after(agreed, recorded.event)
     before = {each.id: each for each in row.open} if row else {}
-    after = time.evolve(before, recorded.event, recorded.act, terms)
+    after = time.evolve(before, recorded.event, recorded.act, terms, parties.names)
     late: OverdueDeadlines | None = rows.get(OVERDUE)
     late_before = {each.id: each for each in late.passed} if late else {}
-    late_after = time.overdue(late_before, before, recorded.event)
+    late_after = time.overdue(late_before, before, recorded.event, recorded.act)
     due_after = figures_due.evolve(due, recorded.event, recorded.act)
     if due_after.missing != due.missing:
         after = with_figures(after, due, due_after, recorded.act, terms)
         late_after = _still_missing(late_after, due_after)
-    changed: dict[str, OpenDeadlines | OverdueDeadlines | TermsByDay | FiguresDue | None] = {}
+    changed: dict[str, Any] = {}
+    if parties != known:
+        changed[PARTIES] = parties
     if terms is not agreed:
         changed[TERMS] = terms
     if due_after is not due:
@@ -101,13 +120,19 @@ def _still_missing(deadlines: Deadlines, due: FiguresDue) -> Deadlines:
     }
 
 
-_ROWS = {OPEN: OpenDeadlines, OVERDUE: OverdueDeadlines, TERMS: TermsByDay, FIGURES: FiguresDue}
+_ROWS = {
+    OPEN: OpenDeadlines,
+    OVERDUE: OverdueDeadlines,
+    TERMS: TermsByDay,
+    FIGURES: FiguresDue,
+    PARTIES: Parties,
+}
 
 DEADLINES = Projection(
     "deadlines",
     keys,
     apply,
-    time.CONCERNED | figures_due.CONCERNED,
-    version=11,
+    time.CONCERNED | figures_due.CONCERNED | _PARTIES,
+    version=12,
     row_type=lambda key: _ROWS[key],
 )

@@ -468,8 +468,9 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
         command = HoldRenewalReview
     words = deadline.ref
     if deadline.kind is DeadlineKind.CADENCE:
-        words = cadence_words(words)
-        command, field = _HELD_BY.get(deadline.ref, (command, field))
+        kind = words.partition("/")[0]
+        words = cadence_words(kind)
+        command, field = _HELD_BY.get(kind, (command, field))
     for party in (deadline.party,) if deadline.party else rows.overview.parties:
         yield InboxItem(
             day=day,

@@ -74,7 +74,7 @@ WORDS: Final = {
     ),
     DeadlineKind.CADENCE: Words(
         "the next review, health check or audit of each kind",
-        "one interval after the last one",
+        "one interval after the last one; a health check of each party after its own",
         "`cadence` of the terms",
     ),
     DeadlineKind.ACTION: Words(

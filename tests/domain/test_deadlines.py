@@ -331,7 +331,9 @@ def test_what_records_a_passed_deadline_names_that_deadline(rule: DeadlineRule) 
     assert words(event)
     assert (
         deadline
-        not in evolve({deadline.id: deadline}, event, clock_act(day, day), TermsByDay()).values()
+        not in evolve(
+            {deadline.id: deadline}, event, clock_act(day, day), TermsByDay(), ()
+        ).values()
     )
     if rule.alert:
         assert rule.alert.text(event)

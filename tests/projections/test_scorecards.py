@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from domain.deadlines import DeadlineKind, DeadlinePassed
 from domain.health import RecordHealthCheck
 from domain.kernel import Stage
 from domain.terms import Cadence
@@ -79,11 +80,32 @@ def test_a_health_check_at_an_agreed_cadence_is_reminded_of_alerted_and_done() -
     story = at(Stage.EXECUTION)
     amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(health_check="quarterly"))
     story.on("2026-04-05")
-    assert states(story)["due-soon cadence/health_check"] == "open"
+    assert states(story)[f"due-soon cadence/health_check/{THEIRS}"] == "open"
     story.on("2026-04-08")
-    missed = alerts(story)["cadence-missed health_check"]
-    assert missed.text == "No health check was done in the agreed time."
+    missed = alerts(story)[f"cadence-missed health_check/{THEIRS}"]
+    assert missed.text == f"No health check of {THEIRS} was done in the agreed time."
+    assert [each.party for each in missed.who_acts] == [THEIRS]
 
     rated(story, THEIRS)
-    assert states(story)["cadence-missed health_check"] == "resolved"
-    assert states(story)["due-soon cadence/health_check"] == "resolved"
+    assert states(story)[f"cadence-missed health_check/{THEIRS}"] == "resolved"
+    assert states(story)[f"due-soon cadence/health_check/{THEIRS}"] == "resolved"
+
+
+def test_the_scorecard_of_one_party_is_not_that_of_the_other() -> None:
+    story = at(Stage.EXECUTION)
+    amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(health_check="quarterly"))
+    for quarter, day in (("2026-Q1", "2026-03-20"), ("2026-Q2", "2026-06-15")):
+        story.on(day)
+        rated(story, OURS, period=quarter)
+    story.on("2026-07-10")
+
+    found = {each: state for each, state in states(story).items() if "cadence-missed" in each}
+    assert found == {f"cadence-missed health_check/{THEIRS}": "open"}
+    missed = [each.ref for each in story.facts(DeadlinePassed) if each.kind is DeadlineKind.CADENCE]
+    assert missed == [f"health_check/{THEIRS}"] * 2
+
+    # A correction of an earlier scorecard is no new one.
+    rated(story, OURS, period="2026-Q2", trust=3, change_reason="It was meant to be 3.")
+    story.on("2026-09-16")
+    opened = {each for each, state in states(story).items() if state == "open"}
+    assert f"cadence-missed health_check/{OURS}" in opened
