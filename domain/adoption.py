@@ -12,7 +12,7 @@ then comes in as balances.
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -182,6 +182,12 @@ class PartnershipAdopted(
         for place, balance in enumerate(proposed.books.balances):
             with _of_field(f"books/balances/{place}"):
                 AdjustmentAgreed.check(balance, replace(context, parties=parties))
+
+    @classmethod
+    def acceptable_until(cls, proposed: Any, exit_on: date | None) -> date | None:  # noqa: ANN401, ARG003 - made
+        """Return the last day of the term."""
+        ends_on = TermsByDay.of(agreed_terms(proposed)).term_ends_on
+        return ends_on - timedelta(days=1) if ends_on else None
 
     @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made

@@ -8,6 +8,7 @@ agreement are made from it. What an agreement decides beyond that is in its thre
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import Field, StringConstraints, create_model
@@ -40,7 +41,7 @@ from domain.kernel import (
     Unknown,
     Value,
 )
-from domain.values import Ref, Text
+from domain.values import Day, Ref, Text
 from domain.wording import Worded
 
 A = TypeVar("A", bound="BilateralAgreement")
@@ -141,9 +142,11 @@ class ProposalWithdrawn(ProposalEnded):
 
 
 class ProposalLapsed(ProposalEnded):
-    """An open proposal ended because the parties settled what it is about in another way."""
+    """An open proposal ended: it was settled in another way, or nobody can accept it any more."""
 
     context_only = False
+    last_day: Day | None = None
+    """The last day on which it could be accepted, if it lapsed because that day passed."""
 
 
 class BilateralAgreement(Event, abstract=True):
@@ -287,6 +290,14 @@ class BilateralAgreement(Event, abstract=True):
         It then needs no consent: it is agreed as soon as it is made.
         """
         return False
+
+    @classmethod
+    def acceptable_until(cls, proposed: Any, exit_on: date | None) -> date | None:  # noqa: ANN401, ARG003 - made
+        """Return the last day on which a proposal can be accepted; None if any day will do.
+
+        `exit_on` is the effective day of the exit that is ahead, if there is one.
+        """
+        return None
 
     @classmethod
     def complete(cls, proposed: Any, context: Any, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003

@@ -109,6 +109,7 @@ class DeadlineKind(StrEnum):
     SILENCE = "silence"
     STATEMENT = "statement"
     ANSWER = "answer"
+    LAPSE = "lapse"
     FIGURE = "figure"
 
 
@@ -382,6 +383,33 @@ def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN40
     ref = answer_ref(kind.name, getattr(event, kind.called), kind.within(event))
     deadline = _end_of_day(DeadlineKind.ANSWER, ref, last, terms)
     return deadline._replace(since=act.recorded_at, asked_by=act.party)
+
+
+def _lapse(event: Any, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:  # noqa: ANN401 - made
+    """Yield until when a proposal can be accepted, if that depends on the day."""
+    kind: type[BilateralAgreement] = event.agreement
+    last = kind.acceptable_until(event, terms.exit)
+    if last is not None:
+        ref = answer_ref(kind.name, getattr(event, kind.called))
+        deadline = _end_of_day(DeadlineKind.LAPSE, ref, last, terms)
+        yield deadline._replace(since=act.recorded_at, asked_by=act.party)
+
+
+def _sooner(_: ExitNoticeGiven, __: Act, terms: TermsByDay, around: Around) -> Iterator[Deadline]:
+    """Yield until when the withdrawal of an exit can be accepted, once a sooner exit is ahead."""
+    for each in around.open.values():
+        if each.kind is DeadlineKind.LAPSE and each.ref.startswith(f"{ExitWithdrawn.name}/"):
+            last = ExitWithdrawn.acceptable_until(None, terms.exit)
+            if last is not None:
+                moved = _end_of_day(DeadlineKind.LAPSE, each.ref, last, terms)
+                yield moved._replace(since=each.since, asked_by=each.asked_by)
+
+
+def _lapsed(deadline: Deadline) -> list[Event]:
+    agreement, _, proposal = deadline.ref.partition("/")
+    last = deadline.last_day
+    reason = f"It could be accepted until {last}."
+    return [ProposalLapsed(agreement=agreement, proposal=proposal, reason=reason, last_day=last)]
 
 
 def _start(
@@ -667,6 +695,13 @@ def _task(
 _AGREEMENTS: Final = tuple(BilateralAgreement.__subclasses__())
 """The kinds of agreement; the modules above define them all."""
 
+_OF_A_DAY: Final = tuple(
+    each
+    for each in _AGREEMENTS
+    if each.acceptable_until.__func__ is not BilateralAgreement.acceptable_until.__func__  # type: ignore[attr-defined] # a class method
+)
+"""The kinds of which a proposal can be accepted until a day."""
+
 _COUNTERED: Final = tuple(each.countered for each in _AGREEMENTS if each.countered is not None)
 _PROPOSED: Final = (*(each.proposed for each in _AGREEMENTS), *_COUNTERED)
 
@@ -695,6 +730,21 @@ def _countered_text(event: Any) -> str:  # noqa: ANN401 - made
 
 def _ended(event: ProposalEnded) -> str:
     return event.wire.removeprefix("Proposal").lower()
+
+
+_ANSWERED: Final = (
+    *(_closes(each, _agreed, _agreed_text) for each in _AGREEMENTS),
+    *(_closes(each, _countered, _countered_text) for each in _COUNTERED),
+    *(
+        _closes(
+            each,
+            lambda e: answer_ref(e.agreement, e.proposal, e.within),
+            lambda e: f"Proposal {e.proposal} was {_ended(e)}: {e.reason}",
+        )
+        for each in (ProposalDeclined, ProposalWithdrawn, ProposalLapsed)
+    ),
+)
+"""What ends the wait for an answer."""
 
 
 # --- the table ---------------------------------------------------------------------------------
@@ -955,16 +1005,7 @@ RULES = (
         ),
         passing=_passes(DeadlineKind.ANSWER),
         closed_by=(
-            *(_closes(each, _agreed, _agreed_text) for each in _AGREEMENTS),
-            *(_closes(each, _countered, _countered_text) for each in _COUNTERED),
-            *(
-                _closes(
-                    each,
-                    lambda e: answer_ref(e.agreement, e.proposal, e.within),
-                    lambda e: f"Proposal {e.proposal} was {_ended(e)}: {e.reason}",
-                )
-                for each in (ProposalDeclined, ProposalWithdrawn, ProposalLapsed)
-            ),
+            *_ANSWERED,
             _closes(
                 PilotStarted,
                 lambda e: _pilot(e.experiment),
@@ -978,6 +1019,20 @@ RULES = (
             lambda e: f"Proposal {proposal_words(e.ref)} was not answered in time.",
         ),
         reminds_of="The answer to proposal {ref} is due by {day}.",
+    ),
+    DeadlineRule(
+        DeadlineKind.LAPSE,
+        opened_by=(
+            *(_opens_several(each.proposed, _lapse) for each in _OF_A_DAY),
+            _opens_several(ExitNoticeGiven, _sooner),
+        ),
+        passing=Passing(
+            ProposalLapsed,
+            lambda e: answer_ref(e.agreement, e.proposal) if e.last_day else None,
+            _lapsed,
+        ),
+        closed_by=_ANSWERED,
+        reminds_of="Proposal {ref} can be accepted until {day}.",
     ),
     # Figures are reported in other streams, so a fold of all streams opens and closes their
     # deadlines (`domain.figures_due`).
@@ -1123,7 +1178,7 @@ def reminder_text(event: ReminderGiven) -> str:
     ref = event.ref
     if event.kind is DeadlineKind.CADENCE:
         ref = cadence_words(ref)
-    elif event.kind is DeadlineKind.ANSWER:
+    elif event.kind in {DeadlineKind.ANSWER, DeadlineKind.LAPSE}:
         ref = proposal_words(ref)
     elif event.kind is DeadlineKind.FIGURE:
         ref = figure_words(ref)

@@ -719,6 +719,12 @@ class ImprovementPlanAgreed(
         _check_ahead(proposed, context.terms.day(act.occurred_at))
 
     @classmethod
+    def acceptable_until(cls, proposed: Any, exit_on: date | None) -> date | None:  # noqa: ANN401, ARG003 - made
+        """Return the deadline of the plan."""
+        day: date = proposed.deadline
+        return day
+
+    @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
         """Raise `Refused` if the deadline has passed by the acceptance (C23, C27)."""
         _check_ahead(proposed, context.terms.day(act.occurred_at))

@@ -8,7 +8,12 @@ from typing import Any, NamedTuple, assert_never
 
 from domain import terms_by_day
 from domain.agreement import CommercialTermsAgreed, Section
-from domain.bilateral import BilateralAgreement, BilateralAgreements, BilateralCommand
+from domain.bilateral import (
+    BilateralAgreement,
+    BilateralAgreements,
+    BilateralCommand,
+    ProposalLapsed,
+)
 from domain.calendar import add, in_words, subtract
 from domain.consent import Proposal
 from domain.context import PartnershipContext
@@ -195,6 +200,12 @@ class ExitAgreed(
             )
 
     @classmethod
+    def acceptable_until(cls, proposed: Any, exit_on: date | None) -> date | None:  # noqa: ANN401, ARG003 - made
+        """Return the effective day: both can still agree it on that day."""
+        day: date = proposed.effective_on
+        return day
+
+    @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
         """Return the time. Raises `Refused` if the day is over, or an exit has taken effect."""
         _check_new(proposed.exit, context)
@@ -240,6 +251,11 @@ class ExitWithdrawn(
                 named=proposed.exit,
                 known=known,
             )
+
+    @classmethod
+    def acceptable_until(cls, proposed: Any, exit_on: date | None) -> date | None:  # noqa: ANN401, ARG003 - made
+        """Return the last day before the exit that is ahead takes effect."""
+        return exit_on - timedelta(days=1) if exit_on else None
 
     @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
@@ -519,7 +535,9 @@ def _improvement_was_tried(
 def _was_refused(plan: Proposal, party: str, day: date, terms: TermsByDay) -> bool:
     deadline: date = plan.proposed.deadline  # type: ignore[attr-defined] # of an improvement plan
     known = terms.day(plan.known_at)
-    unanswered = plan.is_open and deadline < day and terms.answer_until(known) < day
+    lapsed = isinstance(plan.lapsed, ProposalLapsed) and plan.lapsed.last_day is not None
+    is_over = deadline < day and terms.answer_until(known) < day
+    unanswered = (plan.is_open or lapsed) and is_over
     return plan.party == party and (plan.declined is not None or unanswered)
 
 

@@ -5,6 +5,7 @@ Commercial terms are in `agreement.py`, governance in `governance.py`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from enum import StrEnum
 from typing import Any, assert_never
 
@@ -128,6 +129,11 @@ class CharterAgreed(
         today = context.terms.day(act.occurred_at)
         for each in proposed.charter.objectives:
             charters.check_deadline(each.objective, each.deadline, today)
+
+    @classmethod
+    def acceptable_until(cls, proposed: Any, exit_on: date | None) -> date | None:  # noqa: ANN401, ARG003 - made
+        """Return the first deadline of its objectives."""
+        return min((each.deadline for each in proposed.charter.objectives), default=None)
 
     @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made

@@ -102,6 +102,12 @@ def _waivable(context: PartnershipContext) -> list[str]:
     return [*dict.fromkeys(found)]
 
 
+def stages_of(rule: str) -> frozenset[Stage]:
+    """Return the stages in which a rule can be waived."""
+    none: frozenset[Stage] = frozenset()
+    return WAIVABLE.get(rule, none) | WAIVABLE.get(_family(rule), none)
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """One thing that a gate requires."""

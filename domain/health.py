@@ -298,6 +298,12 @@ class TargetAdjusted(
         charters.check_deadline(proposed.objective, proposed.deadline, today)
 
     @classmethod
+    def acceptable_until(cls, proposed: Any, exit_on: date | None) -> date | None:  # noqa: ANN401, ARG003 - made
+        """Return the new deadline of the objective."""
+        day: date = proposed.deadline
+        return day
+
+    @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
         """Return no further fields. Raises `Refused` if the objective or its day is gone (C8)."""
         cls.check(proposed, context)

@@ -17,8 +17,9 @@ from domain.execution import (
     OnboardingStepCompleted,
     ReviewHeld,
 )
-from domain.exit import BreachCured, ExitAgreed, ExitWithdrawn
+from domain.exit import BreachCured, ExitAgreed, ExitNoticeGiven, ExitWithdrawn
 from domain.formation import CharterAgreed
+from domain.gates import WaiverGranted, stages_of
 from domain.health import TargetAdjusted
 from domain.kernel import Event, Stage
 
@@ -64,7 +65,7 @@ def lapsed(
         ProposalLapsed(agreement=kind.name, proposal=name, reason=reason)
         for kind, name, each in still_open
         if (reason := _reason(kind, name, each, decided, agreements))
-        or (reason := _of_stage(kind, before, after))
+        or (reason := _of_stage(_stages(kind, each.proposed), before, after))
     ]
 
 
@@ -83,11 +84,22 @@ def _reason(
             return settled[1]
         if isinstance(event, CharterAgreed) and kind is TargetAdjusted:
             return "A later charter was agreed."
+        if isinstance(event, ExitNoticeGiven) and _is_no_sooner(kind, proposal.proposed, event):
+            return f"Notice was given to leave on {event.effective_on}."
         if not (isinstance(event, kind) and kind.replaces):
             continue
         if subject == _about(kind, event) and _is_older(name, event, agreements):
             return f"A later proposal, {event.proposal_ref}, was agreed."
     return None
+
+
+def _is_no_sooner(
+    kind: type[BilateralAgreement],
+    proposed: Any,  # noqa: ANN401 - made
+    notice: ExitNoticeGiven,
+) -> bool:
+    """Whether an exit that is proposed would change nothing after a notice."""
+    return kind is ExitAgreed and proposed.effective_on >= notice.effective_on
 
 
 def _about(kind: type[BilateralAgreement], proposed: Any) -> Subject:  # noqa: ANN401 - made
@@ -119,10 +131,16 @@ def _is_older(name: str, agreed: BilateralAgreement, agreements: BilateralAgreem
     return next((each for each in made if each in {name, agreed.proposal_ref}), None) == name
 
 
-def _of_stage(
-    kind: type[BilateralAgreement], before: Stage | None, after: Stage | None
-) -> str | None:
+def _stages(kind: type[BilateralAgreement], proposed: Any) -> frozenset[Stage]:  # noqa: ANN401 - made
+    """Return the stages in which a proposal can be accepted: a waiver only before its gate."""
+    if kind is WaiverGranted:
+        return stages_of(proposed.rule)
+    stages: frozenset[Stage] = kind.accepts.stages
+    return stages
+
+
+def _of_stage(stages: frozenset[Stage], before: Stage | None, after: Stage | None) -> str | None:
     """Return why a proposal lapses in a new stage; None if it can be accepted there."""
-    if before == after or after is None or after is Stage.ENDED or after in kind.accepts.stages:
+    if before == after or after is None or after is Stage.ENDED or after in stages:
         return None
     return f"It cannot be accepted in the stage {after.value}."
