@@ -78,13 +78,20 @@ class Sections(Value):
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The latest draft, and the parties that signed it."""
+    """The current version: the latest draft, and the parties that signed it."""
 
     version: int = 0
     sections: Sections = field(default_factory=Sections)
     signed_by: frozenset[str] = frozenset()
     in_force: int = 0
     """The last version that both parties signed; 0 if there is none."""
+    drafted_by: str = ""
+    """The party that drafted it; empty for a contract that was adopted."""
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether both parties signed it."""
+        return 0 < self.version == self.in_force
 
     def signed(self, party: str) -> "Agreement":
         """Return the agreement with one more signature."""

@@ -66,6 +66,7 @@ from domain.exit import (
 )
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.exploration import ExplorationClosed
+from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
 from domain.health import ComplianceAudited, HealthCheckRecorded
 from domain.kernel import Act, Event
 from domain.payouts import Payouts
@@ -110,6 +111,7 @@ class DeadlineKind(StrEnum):
     STATEMENT = "statement"
     ANSWER = "answer"
     LAPSE = "lapse"
+    SIGNATURE = "signature"
     FIGURE = "figure"
 
 
@@ -383,6 +385,22 @@ def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN40
     ref = answer_ref(kind.name, getattr(event, kind.called), kind.within(event))
     deadline = _end_of_day(DeadlineKind.ANSWER, ref, last, terms)
     return deadline._replace(since=act.recorded_at, asked_by=act.party)
+
+
+def _signatures(
+    event: AgreementDrafted, act: Act, terms: TermsByDay, around: Around
+) -> Iterator[Deadline]:
+    """Yield by when each party signs a draft, or ends it."""
+    last = terms.answer_until(terms.day(act.recorded_at))
+    for party in around.parties:
+        ref = of_party(str(event.agreement_version), party)
+        deadline = _end_of_day(DeadlineKind.SIGNATURE, ref, last, terms)
+        yield deadline._replace(since=act.recorded_at, party=party)
+
+
+def _version(ref: str) -> str:
+    """Return the version of the agreement that a signature is of."""
+    return ref.partition("/")[0]
 
 
 def _lapse(event: Any, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:  # noqa: ANN401 - made
@@ -1021,6 +1039,39 @@ RULES = (
         reminds_of="The answer to proposal {ref} is due by {day}.",
     ),
     DeadlineRule(
+        DeadlineKind.SIGNATURE,
+        opened_by=(_opens_several(AgreementDrafted, _signatures),),
+        passing=_passes(DeadlineKind.SIGNATURE),
+        closed_by=(
+            _closes(
+                AgreementSigned,
+                lambda e: str(e.agreement_version),
+                lambda e: f"Version {e.agreement_version} was signed.",
+                by_author=True,
+            ),
+            _closes(
+                AgreementDrafted,
+                lambda _: ALL,
+                lambda e: f"Version {e.agreement_version} was drafted.",
+            ),
+            *(
+                _closes(
+                    each,
+                    lambda e: ALL if e.agreement == DRAFT else None,
+                    lambda e: f"Version {e.proposal} was {_ended(e)}: {e.reason}",
+                )
+                for each in (ProposalDeclined, ProposalWithdrawn, ProposalLapsed)
+            ),
+        ),
+        alert=DeadlineAlert(
+            "signature-overdue",
+            "each party signs a draft of the agreement, or ends it, in the agreed time (C9)",
+            Response(Severity.WARNING, "What it says is not in force."),
+            lambda e: f"{e.party} did not sign version {_version(e.ref)} of the agreement in time.",
+        ),
+        reminds_of="Version {ref} of the agreement is to be signed by {day}.",
+    ),
+    DeadlineRule(
         DeadlineKind.LAPSE,
         opened_by=(
             *(_opens_several(each.proposed, _lapse) for each in _OF_A_DAY),
@@ -1180,6 +1231,8 @@ def reminder_text(event: ReminderGiven) -> str:
         ref = cadence_words(ref)
     elif event.kind in {DeadlineKind.ANSWER, DeadlineKind.LAPSE}:
         ref = proposal_words(ref)
+    elif event.kind is DeadlineKind.SIGNATURE:
+        ref = _version(ref)
     elif event.kind is DeadlineKind.FIGURE:
         ref = figure_words(ref)
     return (_RULES[event.kind].reminds_of or "{ref} is due on {day}.").format(

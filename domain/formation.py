@@ -7,20 +7,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from domain import charter as charters
 from domain import content as contents
 from domain import governance, rules
 from domain.agreement import Agreement, Sections
-from domain.bilateral import BilateralAgreement
+from domain.bilateral import (
+    BilateralAgreement,
+    ProposalAnswer,
+    ProposalEnded,
+    ProposalLapsed,
+    end,
+    with_end,
+)
 from domain.charter import Charter, Objective
+<<<<<<< HEAD
 from domain.content import Consent, ContentDigest
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
 from domain.gates import Requirement
 from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Refused, Unknown
 from domain.keyring import Keyring, SigningKeys
+=======
+from domain.consent import Proposals, with_acceptance, with_proposal
+from domain.context import PartnershipContext
+from domain.declarations import Declaration
+from domain.gates import Requirement
+from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Stage, Unknown
+>>>>>>> d0e0208 (Let a draft of the agreement be declined or taken back, give its signatures a day, and say who drafted it)
 from domain.own_metric import own_metrics
 from domain.rules import DecisionRule
 from domain.values import Count, Day, Ref, Slug, Text, Version
@@ -199,8 +214,15 @@ AgreeDecisionRule = DecisionRuleAgreed.accepts
 # --- agreement ---------------------------------------------------------------------------------
 
 
+DRAFT: Final = "Draft"
+"""What a draft is called where it is declined or withdrawn; its version is the proposal."""
+
+
 class DraftAgreement(Command):
-    """Write the agreement's sections. Another draft becomes the next version, unsigned (C9)."""
+    """Write the agreement's sections. Another draft becomes the next version, unsigned (C9).
+
+    Its author can withdraw it and the other party can decline it, until both signed it.
+    """
 
     stages = UNTIL_EXIT
     sections: Sections
@@ -265,6 +287,13 @@ class Formation:
     """The agreement, as drafted and signed so far."""
 
     agreement: Agreement = field(default_factory=Agreement)
+    """The latest draft; if it was declined or withdrawn, the version in force."""
+    in_force: Agreement = field(default_factory=Agreement)
+    """The last version that both parties signed."""
+    drafted: int = 0
+    """The version of the latest draft."""
+    drafts: Proposals = field(default_factory=dict)
+    """The latest draft, under its version."""
 
 
 # --- decisions ---------------------------------------------------------------------------------
@@ -293,8 +322,24 @@ def draft(command: DraftAgreement, state: Formation) -> list[Event]:
     """Draft the next version, unless it is the same as the current one (C9)."""
     if state.agreement.version and state.agreement.sections == command.sections:
         return []
-    version = state.agreement.version + 1
-    return [AgreementDrafted(agreement_version=version, sections=command.sections)]
+    return [AgreementDrafted(agreement_version=state.drafted + 1, sections=command.sections)]
+
+
+def end_draft(command: ProposalAnswer, state: Formation, act: Act) -> list[Event]:
+    """Decide that the other party declines the latest draft, or that its author withdraws it."""
+    return end(command, DRAFT, state.drafts, act)
+
+
+def lapsed(state: Formation, stage: Stage | None) -> list[Event]:
+    """Return that an open draft has lapsed, if nobody can sign it in a stage."""
+    if stage is None or stage is Stage.ENDED or stage in SignAgreement.stages:
+        return []
+    reason = f"It cannot be signed in the stage {stage.value}."
+    return [
+        ProposalLapsed(agreement=DRAFT, proposal=name, reason=reason)
+        for name, each in state.drafts.items()
+        if each.is_open
+    ]
 
 
 def sign(
@@ -400,14 +445,25 @@ def evolve(state: Formation, event: Event, act: Act) -> Formation:
     """Fold an event of this stage into its state."""
     match event:
         case AgreementDrafted():
+            version = event.agreement_version
             drafted = Agreement(
-                event.agreement_version, event.sections, in_force=state.agreement.in_force
+                version,
+                event.sections,
+                in_force=state.in_force.version,
+                drafted_by=act.party,
             )
-            return replace(state, agreement=drafted)
+            drafts = with_proposal(str(version), event, {}, act)
+            return replace(state, agreement=drafted, drafted=version, drafts=drafts)
         case AgreementAdopted(sections=sections, signed_by=parties):
             adopted = Agreement(1, sections, frozenset(parties), in_force=1)
-            return replace(state, agreement=adopted)
-        case AgreementSigned():
-            return replace(state, agreement=state.agreement.signed(act.party))
+            return replace(state, agreement=adopted, in_force=adopted, drafted=1)
+        case AgreementSigned(agreement_version=version):
+            signed = state.agreement.signed(act.party)
+            if not signed.is_signed:
+                return replace(state, agreement=signed)
+            drafts = with_acceptance(str(version), state.drafts)
+            return replace(state, agreement=signed, in_force=signed, drafts=drafts)
+        case ProposalEnded():
+            return replace(state, agreement=state.in_force, drafts=with_end(event, state.drafts))
         case _:
             return state

@@ -98,8 +98,10 @@ def _is_no_sooner(
     proposed: Any,  # noqa: ANN401 - made
     notice: ExitNoticeGiven,
 ) -> bool:
-    """Whether an exit that is proposed would change nothing after a notice."""
-    return kind is ExitAgreed and proposed.effective_on >= notice.effective_on
+    """Whether a proposed exit cannot be agreed after a notice: it is no sooner, or has its name."""
+    if kind is not ExitAgreed:
+        return False
+    return proposed.exit == notice.exit or proposed.effective_on >= notice.effective_on
 
 
 def _about(kind: type[BilateralAgreement], proposed: Any) -> Subject:  # noqa: ANN401 - made

@@ -75,7 +75,7 @@ from domain.exploration import (
     ExplorationCommand,
     PartnerChosen,
 )
-from domain.formation import DecisionRuleAgreed, Formation, FormationCommand
+from domain.formation import DRAFT, DecisionRuleAgreed, Formation, FormationCommand
 from domain.gates import WaiverGranted
 from domain.health import RiskIdentified, RiskMitigated
 from domain.kernel import (
@@ -224,7 +224,7 @@ def decide(
     if _settles(command):
         return settlement.decide(command, state.settlement, ledger, state.context, act)
     decided = _decision(command)(command, state, act)
-    return [*decided, *_lapsed(state, decided, act)]
+    return [*decided, *_lapsed(state, decided, act), *_lapsed_draft(state, decided, act)]
 
 
 def _lapsed(state: Partnership, decided: list[Event], act: Act) -> list[Event]:
@@ -236,6 +236,16 @@ def _lapsed(state: Partnership, decided: list[Event], act: Act) -> list[Event]:
     for event in decided:
         after = _context_after(after, event, act)
     return lapsing.lapsed(agreements, state.stage, after.stage, decided)
+
+
+def _lapsed_draft(state: Partnership, decided: list[Event], act: Act) -> list[Event]:
+    """Return that a draft of the agreement has lapsed by what was decided."""
+    if not any(each.is_open for each in state.formation.drafts.values()):
+        return []
+    after = state.context
+    for event in decided:
+        after = _context_after(after, event, act)
+    return formation.lapsed(state.formation, after.stage)
 
 
 def carry_out(state: Partnership) -> list[Event]:
@@ -309,6 +319,8 @@ def _change_keys(command: KeyCommand, state: Partnership, act: Act) -> list[Even
 
 
 def _answer(command: ProposalAnswer, state: Partnership, act: Act) -> list[Event]:
+    if command.agreement == DRAFT:
+        return formation.end_draft(command, state.formation, act)
     return state.context.agreements.answer(command, act)
 
 
@@ -344,6 +356,9 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     if isinstance(event, AdoptionProposed):
         adoption = adopting.evolve(state.adoption, event, act)
         return replace(state, context=context, deadlines=deadlines, adoption=adoption)
+    if isinstance(event, ProposalEnded) and event.agreement == DRAFT:
+        form = formation.evolve(state.formation, event, act)
+        return replace(state, deadlines=deadlines, formation=form)
     if event.context_only:
         return replace(state, context=context, deadlines=deadlines)
     if type(event) in _OF_RULES:
@@ -409,6 +424,8 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
         case Declaration():
             declarations = context.declarations.with_declaration(event, act)
             return replace(context, declarations=_declared(declarations, event))
+        case ProposalEnded(agreement=agreement) if agreement == DRAFT:
+            return context
         case BilateralProposed() | BilateralAgreement() | ProposalEnded():
             agreements = _without_given_up(agreements.evolve(event, act), event)
             terms = terms_after(context.terms, event)

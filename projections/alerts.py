@@ -705,7 +705,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=40,
+    version=41,
     row_type=_row_type,
     facts_from=FACTS,
 )

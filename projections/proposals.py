@@ -17,7 +17,7 @@ from domain.execution import ImprovementPlanCompleted, IssueResolved
 from domain.exit import BreachCured, PartnershipExited
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.exploration import ExplorationClosed
-from domain.formation import AgreementDrafted, AgreementSigned
+from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
 from domain.kernel import Event
 from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
 from domain.recorded import Recorded
@@ -56,6 +56,7 @@ class Unsigned:
 
     version: int
     drafted_at: datetime
+    drafted_by: str
     content: str
     """The digest of the draft."""
     signed_by: tuple[str, ...] = ()
@@ -166,11 +167,15 @@ def _unsigned(before: Unsigned | None, recorded: Recorded) -> Unsigned | None:
     event, act = recorded.event, recorded.act
     match event:
         case AgreementDrafted():
-            return Unsigned(event.agreement_version, act.occurred_at, digest(event))
+            return Unsigned(
+                event.agreement_version, act.occurred_at, act.party, digest(event)
+            )
         case AgreementSigned() if before and before.version == event.agreement_version:
             signed = (*before.signed_by, act.party)
             return replace(before, signed_by=signed) if len(signed) < 2 else None  # noqa: PLR2004 - both
         case PartnershipExited():
+            return None
+        case ProposalEnded(agreement=agreement) if agreement == DRAFT:
             return None
         case _:
             return before

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any, Final
 
-from domain.bilateral import DeclineProposal, kind_named
+from domain.bilateral import DeclineProposal, WithdrawProposal, kind_named
 from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
 from domain.deadlines import Deadline, DeadlineKind, cadence_words, figure_words
 from domain.execution import (
@@ -25,7 +25,7 @@ from domain.execution import (
 )
 from domain.exit import GiveExitNotice, PartnershipExited, ProposeCompletion, ProposeCure
 from domain.experiment import HYPOTHESIS, StartPilot
-from domain.formation import SignAgreement
+from domain.formation import DRAFT, SignAgreement
 from domain.health import RecordAudit, RecordHealthCheck
 from domain.kernel import Command, Stage
 from domain.payouts import RETURN, Payout, RecordPayout
@@ -381,6 +381,7 @@ def _of_draft(rows: _Rows, draft: Unsigned) -> Iterator[InboxItem]:
         for party in sorted({party for party, _ in rows.proposals.keys})
     } or None
     for party in rows.overview.parties:
+        ends = WithdrawProposal if party == draft.drafted_by else DeclineProposal
         if party not in draft.signed_by:
             data = {
                 "agreement_version": draft.version,
@@ -393,8 +394,11 @@ def _of_draft(rows: _Rows, draft: Unsigned) -> Iterator[InboxItem]:
                 partnership=rows.id,
                 party=party,
                 ref=f"agreement {draft.version}",
-                text=f"Version {draft.version} of the agreement is not signed.",
-                events=(_event(rows, party, SignAgreement, data),),
+                text=f"{draft.drafted_by} drafted version {draft.version} of the agreement.",
+                events=(
+                    _event(rows, party, SignAgreement, data),
+                    _event(rows, party, ends, {"agreement": DRAFT, "proposal": f"{draft.version}"}),
+                ),
             )
 
 

@@ -171,6 +171,8 @@ class SignedAgreement(Item):
     """The version, counted from 1."""
     in_force: int | None
     """The last version that both parties signed."""
+    drafted_by: str | None
+    """The party that drafted it; null for a contract that was adopted."""
     signed_by: tuple[str, ...]
     """The parties that have signed."""
     missing_sections: tuple[str, ...]

@@ -58,6 +58,7 @@ from domain.exploration import (
     IntegrationSpendCommitted,
 )
 from domain.formation import (
+    DRAFT,
     BestAlternativeDeclared,
     CharterAgreed,
     DecisionRuleAgreed,
@@ -357,7 +358,7 @@ def _answered_proposal(event: Event) -> tuple[str, str] | None:
     match event:
         case BilateralCountered():
             return event.agreement.wire, event.counters
-        case ProposalEnded():
+        case ProposalEnded() if event.agreement != DRAFT:
             return kind_named(event.agreement).wire, event.proposal
         case BilateralAgreement(proposal_ref=str(proposal)):
             return event.wire, proposal
@@ -389,6 +390,8 @@ _WITHIN_A_DAY: Final = frozenset(
         DeadlineKind.IMPROVEMENT,
         DeadlineKind.CURE,
         DeadlineKind.ANSWER,
+        DeadlineKind.LAPSE,
+        DeadlineKind.SIGNATURE,
         DeadlineKind.STATEMENT,
         DeadlineKind.CADENCE,
     }
@@ -497,6 +500,7 @@ def _agreement(formation: Formation) -> SignedAgreement | None:
     return SignedAgreement(
         version=agreement.version,
         in_force=agreement.in_force or None,
+        drafted_by=agreement.drafted_by or None,
         signed_by=tuple(sorted(agreement.signed_by)),
         missing_sections=tuple(agreement.sections.missing()),
     )

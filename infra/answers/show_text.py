@@ -311,7 +311,10 @@ def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
     yield Table(["MESSAGE", "CHANNEL"], state.channels.items(), "channels", 2)
     if agreement := state.agreement:
         signed = " and ".join(agreement.signed_by) or "nobody"
-        yield Line(f"agreement: version {agreement.version}, signed by {signed}", "bold", 2)
+        drafted = f", drafted by {agreement.drafted_by}" if agreement.drafted_by else ""
+        yield Line(
+            f"agreement: version {agreement.version}{drafted}, signed by {signed}", "bold", 2
+        )
         if agreement.missing_sections:
             yield Line(f"missing sections: {', '.join(agreement.missing_sections)}", indent=4)
         if agreement.in_force not in {None, agreement.version}:
@@ -526,7 +529,10 @@ def deadline_words(deadline: OpenDeadline) -> str:
     words = deadline.ref
     if deadline.kind is DeadlineKind.CADENCE:
         words = cadence_words(deadline.ref)
-    elif deadline.kind is DeadlineKind.ANSWER:
+    elif deadline.kind is DeadlineKind.SIGNATURE:
+        version, _, party = deadline.ref.partition("/")
+        words = f"{version} by {party}"
+    elif deadline.kind in {DeadlineKind.ANSWER, DeadlineKind.LAPSE}:
         agreement = deadline.ref.partition("/")[0]
         words = f"{agreement_words(agreement)} {proposal_words(deadline.ref)}"
     return DEADLINES[deadline.kind].format(words)
@@ -545,6 +551,8 @@ DEADLINES = {
     DeadlineKind.IMPROVEMENT: "improvement plan {} is due",
     DeadlineKind.FIGURE: "figure {} is due",
     DeadlineKind.ANSWER: "the answer to the proposed {} is due",
+    DeadlineKind.LAPSE: "the proposed {} can no longer be accepted",
+    DeadlineKind.SIGNATURE: "the signature of the agreement, version {}, is due",
     DeadlineKind.REMINDER: "a reminder of {}",
     DeadlineKind.CADENCE: "the next {} is due",
     DeadlineKind.ACTION: "action {} is due",

@@ -95,7 +95,10 @@ def test_nothing_binds_before_the_other_party_accepts() -> None:
     assert story.partnership.stage is Stage.ADOPTION
     assert story.partnership.parties == (OURS, THEIRS)
     assert story.partnership.context.terms.agreed == ()
-    assert [*story.partnership.deadlines] == ["answer/Adoption/adoption-1"]
+    assert [*story.partnership.deadlines] == [
+        "answer/Adoption/adoption-1",
+        "lapse/Adoption/adoption-1",
+    ]
 
 
 def test_one_acceptance_brings_in_all_parts() -> None:

@@ -72,6 +72,18 @@ WORDS: Final = {
         "at the end of its last day",
         "`days.answer_days` of the terms, 14 unless agreed otherwise",
     ),
+    DeadlineKind.LAPSE: Words(
+        "the last day on which a proposal can be accepted",
+        "at the end of that day; the proposal then lapses",
+        "the proposal: of an exit, its withdrawal, an improvement plan, a charter, a target or an "
+        "adoption",
+        ("ProposalLapsed/last_day",),
+    ),
+    DeadlineKind.SIGNATURE: Words(
+        "the signature of each party under a draft of the agreement",
+        "at the end of its last day",
+        "`days.answer_days` of the terms, 14 unless agreed otherwise",
+    ),
     DeadlineKind.CADENCE: Words(
         "the next review, health check or audit of each kind",
         "one interval after the last one; a health check of each party after its own",
@@ -153,6 +165,19 @@ SAID_SHORTER: Final = {
         "`ProposeCharter`, `ProposeDataSharing`, for each period of their frequency",
         "`ReportMetric`",
         "—",
+    ),
+    DeadlineKind.LAPSE: (
+        (
+            "`ProposeExit`, `ProposeExitWithdrawal`, `ProposeImprovementPlan`, `ProposeCharter`, "
+            "`ProposeTarget`, `ProposeAdoption`; a sooner `ExitNoticeGiven`"
+        ),
+        "its acceptance, another proposal, `DeclineProposal`",
+        "`WithdrawProposal`",
+    ),
+    DeadlineKind.SIGNATURE: (
+        "`AgreementDrafted`",
+        "`AgreementSigned`, another draft, `DeclineProposal`",
+        "`WithdrawProposal`",
     ),
     DeadlineKind.ANSWER: (
         "every proposal",

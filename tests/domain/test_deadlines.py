@@ -314,6 +314,8 @@ REFS = {
     DeadlineKind.PERIOD: "2026-02",
     DeadlineKind.EXIT: "2026-12-01",
     DeadlineKind.ANSWER: "Charter/charter-1",
+    DeadlineKind.LAPSE: "Charter/charter-1",
+    DeadlineKind.SIGNATURE: "2/acme",
     DeadlineKind.FIGURE: "new_users/-/2026-01",
 }
 

@@ -159,7 +159,7 @@ def test_an_improvement_plan_has_a_last_day_that_is_still_to_come() -> None:
 
     refusal = story.refuses(THEIRS, AgreeImprovementPlan(proposal=soon.proposal))
 
-    assert refusal.rule == "deadline-has-passed"
+    assert refusal.rule == "proposal-lapsed"
 
 
 @pytest.mark.parametrize("stage", [Stage.SCALING, Stage.RENEWAL])

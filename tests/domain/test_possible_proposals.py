@@ -1,6 +1,6 @@
 """Every open proposal can be accepted, or waits for a gate; what cannot be any more has lapsed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 
@@ -32,7 +32,7 @@ def is_open(story: Story, kind: type[BilateralAgreement], proposal: str) -> bool
     return (kind.name, proposal) in {(each.agreement, each.proposal) for each in row.open}
 
 
-def life_of(kind: type[BilateralAgreement]) -> list[Step]:
+def life_of(kind: type[BilateralAgreement]) -> Sequence[Step]:
     return ADOPTED if kind.name == "Adoption" else LIFE
 
 
@@ -172,13 +172,13 @@ def test_an_improvement_plan_that_nobody_answered_lapses_and_opens_the_way_out()
 
 def test_a_waiver_lapses_when_its_gate_is_passed() -> None:
     story = Story(now=moment(LIFE[0].at))
-    steps = iter(LIFE)
-    while story.partnership.stage is not Stage.FORMATION:
-        story.given([next(steps)])
-    waiver = ProposeWaiver(proposal="too-late", rule="charter-agreed", reason="It is coming.")
-    story.when(OURS, waiver)
-
-    while story.partnership.stage is not Stage.EXECUTION:
-        story.given([next(steps)])
+    for step in LIFE:
+        before_ = story.partnership.stage
+        story.given([step])
+        if story.partnership.stage is Stage.EXECUTION:
+            break
+        if before_ is Stage.EXPLORATION and story.partnership.stage is Stage.FORMATION:
+            rule, reason = "charter-agreed", "It is coming."
+            story.when(OURS, ProposeWaiver(proposal="too-late", rule=rule, reason=reason))
 
     assert lapsed(story) == {"too-late": None}

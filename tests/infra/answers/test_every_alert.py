@@ -33,6 +33,7 @@ from domain.execution import (
     RaiseIssue,
 )
 from domain.exit import ExitReason, GiveBreachNotice, GiveExitNotice
+from domain.formation import DraftAgreement
 from domain.health import IdentifyRisk, ProposeTarget, RecordAudit, RecordHealthCheck
 from domain.kernel import Stage
 from domain.payment import CorrectPayment, ReceivePayment
@@ -197,6 +198,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "milestone-missed": milestone_missed,
     "review-missed": lambda: review("2026-01-31"),
     "due-soon": lambda: review("2026-01-29"),
+    "signature-overdue": lambda: later(after(DraftAgreement), "2026-12-31"),
     "answer-overdue": lambda: later(after(ProposeTarget), "2026-12-31"),
     "exit-incomplete": lambda: later(after(GiveExitNotice), "2027-12-31"),
     "figure-overdue": figure_overdue,
