@@ -146,6 +146,7 @@ def test_each_exit_has_an_identifier_of_its_own() -> None:
     story.when(THEIRS, example(GiveExitNotice, exit="exit-2"))
 
     assert story.refuses(THEIRS, AgreeExit(exit="exit-2")).rule == "proposal-lapsed"
+    assert story.refuses(OURS, example(GiveExitNotice, exit="exit-2")).rule == "exit-exists"
     assert story.refuses(THEIRS, end("exit-2", date(2027, 3, 1))).rule == "proposal-exists"
 
 
@@ -196,6 +197,8 @@ def test_an_exit_that_took_effect_is_not_withdrawn() -> None:
     refusal = story.refuses(THEIRS, AgreeExitWithdrawal(proposal="stay-3"))
 
     assert refusal.rule == "proposal-lapsed"
+    sooner = example(GiveExitNotice, exit="exit-3")
+    assert story.refuses(OURS, sooner).rule == "exit-took-effect"
 
 
 def test_only_an_exit_that_is_ahead_is_withdrawn() -> None:

@@ -165,7 +165,7 @@ def test_a_target_is_not_agreed_once_its_day_is_over() -> None:
     story.when(OURS, example(ProposeTarget, deadline=today))
     story.on(f"{today + timedelta(days=1)}")
 
-    assert story.refuses(THEIRS, AgreeTarget(proposal="target-1")).rule == "deadline-has-passed"
+    assert story.refuses(THEIRS, AgreeTarget(proposal="target-1")).rule == "proposal-lapsed"
 
 
 def test_a_target_of_a_charter_that_was_replaced_is_not_agreed() -> None:

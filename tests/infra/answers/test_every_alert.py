@@ -33,7 +33,7 @@ from domain.execution import (
     RaiseIssue,
 )
 from domain.exit import ExitReason, GiveBreachNotice, GiveExitNotice
-from domain.formation import DraftAgreement
+from domain.formation import DraftAgreement, SignAgreement
 from domain.health import IdentifyRisk, ProposeTarget, RecordAudit, RecordHealthCheck
 from domain.kernel import Stage
 from domain.payment import CorrectPayment, ReceivePayment
@@ -53,7 +53,7 @@ from projections import portfolio
 from projections.alerts import AlertState
 from tests.feeds import simulated
 from tests.infra.answers.helpers import printed
-from tests.life import OURS, THEIRS, after, at, before, changed, example, usd
+from tests.life import OURS, SECTIONS, THEIRS, after, at, before, changed, example, usd
 from tests.projections.folds import agree, count, member, percent, report, running
 from tests.projections.folds import alerts as open_alerts
 from tests.projections.money import amend, attribute, pay, refer, share, under, win
@@ -193,12 +193,19 @@ def onboarding_overdue() -> Story:
     return story
 
 
+def signature_overdue() -> Story:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, DraftAgreement(sections=changed(SECTIONS, roles="With a deputy.")))
+    story.when(OURS, SignAgreement(agreement_version=2))
+    return later(story, "2026-02-28")
+
+
 STANDING: dict[str, Callable[[], Story]] = {
     "referral-minimum": lambda: running("2026-04-01"),
     "milestone-missed": milestone_missed,
     "review-missed": lambda: review("2026-01-31"),
     "due-soon": lambda: review("2026-01-29"),
-    "signature-overdue": lambda: later(after(DraftAgreement), "2026-12-31"),
+    "signature-overdue": signature_overdue,
     "answer-overdue": lambda: later(after(ProposeTarget), "2026-12-31"),
     "exit-incomplete": lambda: later(after(GiveExitNotice), "2027-12-31"),
     "figure-overdue": figure_overdue,
