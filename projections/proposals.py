@@ -167,9 +167,7 @@ def _unsigned(before: Unsigned | None, recorded: Recorded) -> Unsigned | None:
     event, act = recorded.event, recorded.act
     match event:
         case AgreementDrafted():
-            return Unsigned(
-                event.agreement_version, act.occurred_at, act.party, digest(event)
-            )
+            return Unsigned(event.agreement_version, act.occurred_at, act.party, digest(event))
         case AgreementSigned() if before and before.version == event.agreement_version:
             signed = (*before.signed_by, act.party)
             return replace(before, signed_by=signed) if len(signed) < 2 else None  # noqa: PLR2004 - both
@@ -217,5 +215,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=5, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=6, row_type=lambda _: OpenProposals
 )
