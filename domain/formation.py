@@ -22,20 +22,13 @@ from domain.bilateral import (
     with_end,
 )
 from domain.charter import Charter, Objective
-<<<<<<< HEAD
+from domain.consent import Proposals, with_acceptance, with_proposal
 from domain.content import Consent, ContentDigest
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
 from domain.gates import Requirement
-from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Refused, Unknown
+from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Refused, Stage, Unknown
 from domain.keyring import Keyring, SigningKeys
-=======
-from domain.consent import Proposals, with_acceptance, with_proposal
-from domain.context import PartnershipContext
-from domain.declarations import Declaration
-from domain.gates import Requirement
-from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Stage, Unknown
->>>>>>> d0e0208 (Let a draft of the agreement be declined or taken back, give its signatures a day, and say who drafted it)
 from domain.own_metric import own_metrics
 from domain.rules import DecisionRule
 from domain.values import Count, Day, Ref, Slug, Text, Version

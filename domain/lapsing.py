@@ -101,7 +101,8 @@ def _is_no_sooner(
     """Whether a proposed exit cannot be agreed after a notice: it is no sooner, or has its name."""
     if kind is not ExitAgreed:
         return False
-    return proposed.exit == notice.exit or proposed.effective_on >= notice.effective_on
+    found: bool = proposed.exit == notice.exit or proposed.effective_on >= notice.effective_on
+    return found
 
 
 def _about(kind: type[BilateralAgreement], proposed: Any) -> Subject:  # noqa: ANN401 - made
