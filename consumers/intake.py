@@ -19,7 +19,7 @@ from infra.bootstrap import bootstrap
 from infra.deciding import senders
 from infra.deciding.batch import Outcome
 from infra.deciding.group_commit import GATHERED, GroupCommit
-from infra.deciding.intake import ILLEGIBLE
+from infra.deciding.intake import ILLEGIBLE, Sent
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer, consumer
 from infra.kafka.cluster import Cluster
@@ -126,7 +126,11 @@ class Intake:
             if (party := self._topics.party_of(each.topic))
             and (outcome := senders.refusal(_sender(party), raw))
         }
-        rest = senders.allowed(raws, refused)
+        rest = [
+            Sent(raw, self._topics.party_of(each.topic) or "")
+            for index, (each, raw) in enumerate(zip(self._waiting, raws, strict=True))
+            if index not in refused
+        ]
         return senders.in_order(refused, decide(self._writer, rest) if rest else [])
 
     def _send_unsent(self) -> None:
@@ -186,18 +190,18 @@ def _sender(party: str) -> Identity:
     return Identity(Role.SERVICE, party, party, SCOPES[Role.SERVICE])
 
 
-def decide(writer: GroupCommit, raws: Sequence[bytes]) -> list[Outcome]:
+def decide(writer: GroupCommit, sent: Sequence[bytes | Sent]) -> list[Outcome]:
     """Return the outcome of each message. One that causes an error does not affect the others.
 
     Raises the errors of an outage; then all may be decided again.
     """
     try:
-        return writer.submit(raws).result()
+        return writer.submit(sent).result()
     except OUTAGES:
         raise
     except Exception as error:  # noqa: BLE001 - it becomes a dead letter
-        if len(raws) > 1:
-            return [outcome for raw in raws for outcome in decide(writer, [raw])]
+        if len(sent) > 1:
+            return [outcome for each in sent for outcome in decide(writer, [each])]
         return [Outcome("refused", "", "", rule=UNDECIDABLE, detail=str(error), hint="")]
 
 

@@ -116,6 +116,15 @@ class KeyRevoked(_Revocation, Event):
     """A party revoked one of its keys, which can no longer sign."""
 
 
+class FirstKeySentByOperator(Event):
+    """The operator sent the registration of a party's first key, not that party itself."""
+
+    party: Slug
+    """The party whose key it is."""
+    keyid: KeyId
+    """The identifier of the key: the first 16 hexadecimal digits of its SHA-256 hash."""
+
+
 KeyCommand = RegisterKey | RotateKey | RevokeKey
 
 
@@ -239,6 +248,16 @@ def _check_active(keyid: str, state: Keyring, act: Act) -> None:
             named=keyid,
             known=[name for name, each in keys.items() if each.active],
         )
+
+
+def enrolment(command: RegisterKey, state: Keyring, party: str, sender: str) -> list[Event]:
+    """Return the event that a first key was sent by the operator; none for any other key.
+
+    `sender` is the party whose credential sent the registration; empty for the operator.
+    """
+    if state.of(party) or sender == party:
+        return []
+    return [FirstKeySentByOperator(party=party, keyid=command.name)]
 
 
 # --- fold --------------------------------------------------------------------------------------

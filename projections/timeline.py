@@ -143,6 +143,9 @@ WORDS: dict[type[Event], Words] = {
         f"registered the key {e.name}"
         + (f", which signs only {', '.join(e.delegated)}" if e.delegated else "")
     ),
+    keyring.FirstKeySentByOperator: lambda e: (
+        f"sent the first key {e.keyid} of {e.party}, which {e.party} did not send itself"
+    ),
     keyring.KeyRotated: lambda e: f"replaced the key {e.replaces} with {e.name}",
     keyring.KeyRevoked: lambda e: f"revoked the key {e.keyid}: {e.reason}",
     sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {_shared(e)}",

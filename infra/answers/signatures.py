@@ -5,10 +5,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from domain import keyring
 from domain.kernel import CLOCK_PARTY, Event
-from domain.keyring import Facts, KeyRegistered, KeyRevoked, Keyring, KeyRotated, PartyKey
+from domain.keyring import (
+    Facts,
+    FirstKeySentByOperator,
+    KeyRegistered,
+    KeyRevoked,
+    Keyring,
+    KeyRotated,
+    PartyKey,
+)
 from domain.recorded import Recorded
 from domain.signing import FACTS, MUST_BE_SIGNED, Effect, effect_of
 from domain.values import Exact, Money
@@ -24,6 +33,15 @@ _SHOWN = 6
 """How many events of a kind are named in the text."""
 
 
+class KeySender(StrEnum):
+    """Who sent the registration of a key."""
+
+    PARTY = "party"
+    """The party: with its credential, or signed with another key of its own."""
+    OPERATOR = "operator"
+    """The operator, for the party."""
+
+
 class SigningKey(Item):
     """A key of a party."""
 
@@ -33,6 +51,8 @@ class SigningKey(Item):
     """The fingerprint: the first 16 hexadecimal digits of the key's SHA-256."""
     signs: tuple[Facts, ...]
     """The kinds of facts that a key of a service signs; empty if the key signs everything."""
+    sent_by: KeySender
+    """Who sent its registration. In a simulated store the feed is the party's word."""
     since: datetime
     """When it was recorded."""
     index: int
@@ -93,10 +113,13 @@ class _Keys:
     ring: Keyring = field(default_factory=Keyring)
     added: dict[str, Recorded] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
+    by_operator: set[str] = field(default_factory=set)
 
     def take(self, recorded: Recorded) -> None:
         """Fold an event."""
         event = recorded.event
+        if isinstance(event, FirstKeySentByOperator):
+            self.by_operator.add(event.keyid)
         if not isinstance(event, KeyRegistered | KeyRotated | KeyRevoked):
             return
         self.ring = keyring.evolve(self.ring, event, recorded.act)
@@ -151,6 +174,7 @@ def _key(name: str, key: PartyKey, keys: _Keys) -> SigningKey:
         party=key.party,
         key=name,
         signs=tuple(sorted(key.delegated or ())),
+        sent_by=KeySender.OPERATOR if name in keys.by_operator else KeySender.PARTY,
         since=added.act.recorded_at,
         index=added.index,
         ended=keys.ended.get(name),
@@ -176,12 +200,13 @@ def text(found: Signatures) -> Iterator[Block]:
     if not found.keys:
         yield Line("No party has registered a key, so nothing must be signed.")
     yield Table(
-        ["PARTY", "KEY", "SIGNS", "SINCE", "ENDED"],
+        ["PARTY", "KEY", "SIGNS", "SENT BY", "SINCE", "ENDED"],
         [
             (
                 each.party,
                 each.key,
                 ", ".join(each.signs) or "everything",
+                each.sent_by.value,
                 minute(each.since),
                 f"#{each.ended}" if each.ended is not None else "",
             )

@@ -5,11 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain import aggregates, signing
+from domain import aggregates, keyring, signing
 from domain.bilateral import ProposeBilateral, is_answer_to
 from domain.corrections import correcting
 from domain.deadlines import Deadline, DeadlineKind
 from domain.kernel import CLOCK_PARTY, Act, Awaited, Event, Refused, Stage
+from domain.keyring import Keyring, RegisterKey
 from domain.partnership import PassTime, admit
 from domain.values import instant
 from infra.deciding import admission, intake, pseudonyms
@@ -31,6 +32,9 @@ CLOCK_SOURCE = "accord:clock"
 
 VIEW_SOURCE = "accord:view"
 """The source of the operator's own actions: viewing everything (C14), erasing a name."""
+
+ENROLMENT_SOURCE = "accord:enrolment"
+"""The source of the event that the operator sent a party's first key."""
 
 RUNS_BACKWARDS = "recordedtime-runs-backwards"
 """The rule of an input of a simulated feed that is not in the order of its recording."""
@@ -141,7 +145,10 @@ class Decider:
         )
         self._check_decided(message, decided)
         start = len(self._batch.events)
+        keys = partnership.keyring
         self.recorder.record(message.stream, decided, act, _cause_of(message), names)
+        if decided and isinstance(command, RegisterKey):
+            self._note_enrolment(message, command, keys, act)
         if message.signed and decided:
             self._batch.kept += admission.kept(message.signed)
             self._nonces.add(admission.nonce_key(message.signed.payload))
@@ -263,12 +270,25 @@ class Decider:
         The operator issues a party's statements, because the ledger alone gives what is in them.
         """
         if message.signed is not None:
-            keys = self._states.partnership(message.subject).keyring.of(message.envelope.party)
-            signing.check_delegated(decided, keys.get(message.signed.keyid))
+            own = self._states.partnership(message.subject).keyring.of(message.envelope.party)
+            signing.check_delegated(decided, own.get(message.signed.keyid))
             admission.check_same(message.signed, message.envelope, decided)
         elif not (self._context.own and signing.are_statements(decided)):
-            keyring = self._states.partnership(message.subject).keyring
-            signing.check_signed(decided, message.envelope.party, keyring)
+            keys = self._states.partnership(message.subject).keyring
+            signing.check_signed(decided, message.envelope.party, keys)
+
+    def _note_enrolment(
+        self, message: Input, command: RegisterKey, before: Keyring, act: Act
+    ) -> None:
+        """Record that the operator sent a party's first key. A feed of a simulated store has none.
+
+        `before` are the keys before this one.
+        """
+        if not self._context.simulated:
+            events = keyring.enrolment(command, before, message.party, message.sender)
+            cause = EventCause(ENROLMENT_SOURCE, f"{message.subject}/{command.name}")
+            by_operator = act._replace(party=CLOCK_PARTY, actor="operator")
+            self.recorder.record(message.subject, events, by_operator, cause)
 
     # --- time ---
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from infra.deciding.batch import Outcome
 from infra.deciding.clock import ClockInDoubt
+from infra.deciding.intake import Sent, raw_of
 from infra.deciding.service import Service
 from infra.store.errors import StoreFull
 
@@ -32,12 +33,12 @@ class Busy(Exception):
 class _Messages:
     """The messages of one submission, whose sender waits for the outcomes."""
 
-    raws: Sequence[bytes]
+    sent: Sequence[bytes | Sent]
     future: Future[list[Outcome]] = field(default_factory=Future)
 
     @property
     def size(self) -> int:
-        return sum(map(len, self.raws))
+        return sum(len(raw_of(each)) for each in self.sent)
 
 
 @dataclass(eq=False, slots=True)
@@ -91,13 +92,13 @@ class GroupCommit:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
-    def submit(self, raws: Sequence[bytes]) -> Future[list[Outcome]]:
+    def submit(self, sent: Sequence[bytes | Sent]) -> Future[list[Outcome]]:
         """Decide messages, each a CloudEvent in structured JSON; the outcomes come in order.
 
         Raises `Busy` if too much waits already. If the store fails, the future raises its error;
         then nothing was recorded, and the same messages can be sent again.
         """
-        messages = _Messages(raws)
+        messages = _Messages(sent)
         with self._changed:
             self._check_open()
             # A submission above the limit is accepted only if the queue is empty.
@@ -140,7 +141,7 @@ class GroupCommit:
                 first = self._waiting[0]
                 if isinstance(first, _Call):
                     return group or [self._waiting.popleft()]
-                count += len(first.raws)
+                count += len(first.sent)
                 if group and count > GATHERED:
                     break
                 self._waiting_bytes -= first.size
@@ -152,7 +153,7 @@ class GroupCommit:
         if not group:
             return
         try:
-            outcomes = iter(self._service.handle([raw for each in group for raw in each.raws]))
+            outcomes = iter(self._service.handle([one for each in group for one in each.sent]))
         except ClockInDoubt as doubt:
             # It concerns all of them, and the clock has logged it.
             for each in group:
@@ -176,4 +177,4 @@ class GroupCommit:
             return
         self.full = None
         for each in group:
-            each.future.set_result([next(outcomes) for _ in each.raws])
+            each.future.set_result([next(outcomes) for _ in each.sent])

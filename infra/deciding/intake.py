@@ -8,7 +8,7 @@ not read cannot be misread, so extensions of other systems are ignored.
 
 from codecs import BOM_UTF8
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
@@ -138,6 +138,8 @@ class Input(NamedTuple):
     raw: bytes
     signed: Signed | None = None
     """The signed command that carried the event, if it was signed."""
+    sender: str = ""
+    """The party whose credential sent it; empty for a service of the operator."""
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -177,6 +179,7 @@ class Unreadable:
     subject: str
     type: str
     party: str
+    """The party that it names; if it names none, the party that sent it."""
     time: datetime | None
     """When it was recorded or happened, if it says so."""
     fingerprint: bytes
@@ -273,8 +276,33 @@ def schema(name: str) -> dict[str, Any]:
 # --- reading -----------------------------------------------------------------------------------
 
 
-def read(raw: bytes) -> Input | Unreadable:
-    """Read one CloudEvent in structured JSON, or one in a signed command."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message as it came, with the party that sent it; empty for a service of the operator."""
+
+    raw: bytes
+    party: str
+
+
+def raw_of(message: bytes | Sent) -> bytes:
+    """Return the bytes of a message."""
+    return message if isinstance(message, bytes) else message.raw
+
+
+def read(message: bytes | Sent) -> Input | Unreadable:
+    """Read one CloudEvent in structured JSON, or one in a signed command.
+
+    A message that cannot be read and names no party is of the party that sent it.
+    """
+    found = _read(raw_of(message))
+    if isinstance(message, bytes):
+        return found
+    if isinstance(found, Input):
+        return found._replace(sender=message.party)
+    return found if found.party else replace(found, party=message.party)
+
+
+def _read(raw: bytes) -> Input | Unreadable:
     try:
         value = _object(raw)
     except Refused as refused:

@@ -7,7 +7,7 @@ from infra.access import roles
 from infra.access.roles import Identity
 from infra.deciding import intake
 from infra.deciding.batch import Outcome
-from infra.deciding.intake import Input
+from infra.deciding.intake import Input, Sent
 
 
 def refusals(sender: Identity, raws: Sequence[bytes]) -> dict[int, Outcome]:
@@ -19,9 +19,16 @@ def refusals(sender: Identity, raws: Sequence[bytes]) -> dict[int, Outcome]:
     return {index: outcome for index, outcome in found if outcome is not None}
 
 
-def allowed(raws: Sequence[bytes], refused: Mapping[int, Outcome]) -> list[bytes]:
-    """Return the messages that are not among the refused ones, in order."""
-    return [raw for index, raw in enumerate(raws) if index not in refused]
+def allowed(
+    sender: Identity, raws: Sequence[bytes], refused: Mapping[int, Outcome]
+) -> list[bytes | Sent]:
+    """Return the messages of a sender that are not among the refused ones, in order."""
+    return [sent(sender, raw) for index, raw in enumerate(raws) if index not in refused]
+
+
+def sent(sender: Identity, raw: bytes) -> bytes | Sent:
+    """Return a message with the party of its sender, if that acts for one."""
+    return Sent(raw, sender.party) if sender.party else raw
 
 
 def in_order(refused: Mapping[int, Outcome], decided: Sequence[Outcome]) -> list[Outcome]:
@@ -35,8 +42,7 @@ def in_order(refused: Mapping[int, Outcome], decided: Sequence[Outcome]) -> list
 
 def refusal(sender: Identity, raw: bytes) -> Outcome | None:
     """Return the refusal of a message that a sender may not send; None for another."""
-    message = intake.read(raw)
-    source, source_id = message.identity
+    message = intake.read(sent(sender, raw))
     try:
         if isinstance(message, Input):
             command = type(message.envelope.data).__name__
@@ -46,5 +52,5 @@ def refusal(sender: Identity, raw: bytes) -> Outcome | None:
             roles.check_party(sender, message.party)
     except Refused as refused:
         why = refused.rule, refused.detail, refused.hint, refused.facts.get("pointer")
-        return Outcome("refused", source, source_id, message.subject, None, 0, *why)
+        return Outcome("refused", *message.identity, message.subject, None, 0, *why)
     return None

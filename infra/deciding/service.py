@@ -14,7 +14,7 @@ from domain.kernel import Event
 from infra.deciding import admission, intake, pseudonyms
 from infra.deciding.batch import Batch, Outcome, unsettled
 from infra.deciding.decision import Decider, DecisionContext
-from infra.deciding.intake import Input, Unreadable
+from infra.deciding.intake import Input, Sent, Unreadable
 from infra.deciding.loading import Loader
 from infra.deciding.logs import Logs, RootAt
 from infra.deciding.pseudonyms import SaltSource
@@ -76,16 +76,16 @@ class Service:
             refused=refused,
         )
 
-    def handle(self, raws: Sequence[bytes]) -> list[Outcome]:
+    def handle(self, messages: Sequence[bytes | Sent]) -> list[Outcome]:
         """Decide messages, each a CloudEvent in structured JSON; return their outcomes in order."""
-        return self._commit([intake.read(raw) for raw in raws])
+        return self._commit(list(map(intake.read, messages)))
 
-    def validate(self, raws: Sequence[bytes]) -> list[Outcome]:
+    def validate(self, messages: Sequence[bytes | Sent]) -> list[Outcome]:
         """Return the outcomes that these messages would have, in order, and record nothing.
 
         Each is decided on what the ones before it would have recorded. Any thread may call this.
         """
-        inputs = [intake.read(raw) for raw in raws]
+        inputs = list(map(intake.read, messages))
         for _ in range(ATTEMPTS):
             # What is decided here never happened, so nothing of it may stay in the caches.
             recorder = self._anew()._decided(inputs)  # noqa: SLF001 - of the same class

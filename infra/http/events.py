@@ -28,6 +28,7 @@ from infra.deciding import senders
 from infra.deciding.batch import Outcome
 from infra.deciding.clock import ClockInDoubt
 from infra.deciding.group_commit import GATHERED, Busy
+from infra.deciding.intake import Sent
 from infra.http import openapi
 from infra.http.access import Caller, GuardedRoute, needs
 from infra.http.dependencies import Served, ServedHere, json
@@ -173,7 +174,7 @@ async def post_adoption(request: Request, served: ServedHere, who: Caller) -> Re
 
 def _validated(served: Served, who: Identity, raws: Sequence[bytes]) -> Validation:
     refused = senders.refusals(who, raws)
-    outcomes = served.accord.service.validate(senders.allowed(raws, refused))
+    outcomes = served.accord.service.validate(senders.allowed(who, raws, refused))
     return validation(served.accord, senders.in_order(refused, outcomes))
 
 
@@ -336,14 +337,14 @@ async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[SignedR
 async def _decide(served: Served, who: Identity, raws: Sequence[bytes]) -> list[Outcome]:
     """Return the outcomes of events in order; those that the caller may not send are refused."""
     refused = await asyncio.to_thread(senders.refusals, who, raws) if who.credential else {}
-    asked = senders.allowed(raws, refused)
+    asked = senders.allowed(who, raws, refused)
     return senders.in_order(refused, await _submitted(served, asked) if asked else [])
 
 
-async def _submitted(served: Served, raws: Sequence[bytes]) -> list[Outcome]:
+async def _submitted(served: Served, sent: Sequence[bytes | Sent]) -> list[Outcome]:
     again = "Send the same request again; events that were recorded already become duplicates."
     try:
-        return await asyncio.wrap_future(served.workers.writer.submit(raws))
+        return await asyncio.wrap_future(served.workers.writer.submit(sent))
     except Busy as busy:
         raise Problem(503, str(busy), again, headers=AGAIN_SOON) from busy
     except (ClockInDoubt, StoreFull):

@@ -1642,6 +1642,10 @@ function checkCommands(run) {
   }
   run.checked.push(`keys: ${run.keyring.keys.size}`, `signed commands: ${checker.verified}`);
   if (checker.erased > 0) notChecked.push(`${checker.erased} events whose command was erased`);
+  for (const index of log.shown) {
+    if (log.heads[index].type !== 'FirstKeySentByOperator') continue;
+    notChecked.push(`the operator itself sent the first key of ${log.event(index).data.party}`);
+  }
   const unsigned = new Map();
   for (const index of log.shown) {
     const { type, signed } = log.heads[index];

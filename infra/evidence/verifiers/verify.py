@@ -1242,7 +1242,7 @@ _COMMITMENTS: Final = re.compile(rb'"(person:[0-9a-f]{64})"').findall
 
 KEY_EVENTS: Final = frozenset({"KeyRegistered", "KeyRotated", "KeyRevoked"})
 # The data of other events is checked in no other way than by its hash, and not kept.
-READ: Final = KEY_EVENTS | {"BundleExported", "PersonErased"}
+READ: Final = KEY_EVENTS | {"BundleExported", "FirstKeySentByOperator", "PersonErased"}
 _NO_DATA: Final[Object] = {}
 OTHER_PROPOSALS: Final = frozenset({"AgreementDrafted", "HypothesisRegistered", "TermsCountered"})
 
@@ -1978,6 +1978,10 @@ def _examine(bundle: Path, brought: Brought, report: Report) -> None:
     report.checked.append(f"{len(commands.checked)} signed commands")
     report.skip(len(commands.erased), "commands that were erased")
     report.skip(len(commands.unseen), "acceptances of what was not asked for")
+    for each in log.shown:
+        if each.type == "FirstKeySentByOperator":
+            name = _text(each.data.get("party"))
+            report.not_checked.append(f"the operator itself sent the first key of {name}")
     facts = (FACTS[each.type] for each in log.shown if each.signed is None and each.type in FACTS)
     for kind, number in sorted(Counter(facts).items()):
         report.skip(number, f"facts that move money and that no party signed ({kind})")

@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from domain.keyring import FirstKeySentByOperator
 from infra.access import credentials
 from infra.access.attempts import MOST, WINDOW
 from infra.access.credentials import Grant, NewKey
@@ -148,6 +149,29 @@ def test_a_signed_command_of_another_party_needs_that_partys_key_too(world: Worl
 
     refused(world.post(world.key().key, signed), 403, "not-your-party")
     assert world.post(world.key(party="initech").key, signed).status_code == 200
+
+
+def test_a_first_key_that_the_operator_sends_for_a_party_is_told_to_the_party(world: World) -> None:
+    """The operator has the store, so it can register a key of its own as that of a party."""
+    forged = Signatory("growthos", Signer.new())
+    (outcome,) = world.accord.service.handle([forged.unsigned(forged.register(OURS), subject=OURS)])
+    world.accord.catch_up()
+
+    assert outcome.status == "accepted"
+    sent = FirstKeySentByOperator(party="growthos", keyid=forged.keyid)
+    assert [each.event for each in world.accord.history.of(OURS)][-1] == sent
+    told = world.get(world.key().key, f"/v1/partnerships/{OURS}/signatures").json()
+    assert [each["sent_by"] for each in told["keys"]] == ["operator"]
+
+
+def test_a_first_key_that_a_party_sends_with_its_credential_is_its_own(world: World) -> None:
+    own = Signatory("growthos", Signer.new())
+
+    found = world.post(world.key().key, own.unsigned(own.register(OURS), subject=OURS))
+
+    assert found.status_code == 200
+    told = world.get(world.key().key, f"/v1/partnerships/{OURS}/signatures").json()
+    assert [(each["key"], each["sent_by"]) for each in told["keys"]] == [(own.keyid, "party")]
 
 
 def test_nobody_asks_what_would_come_of_acting_as_another(world: World) -> None:
