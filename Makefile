@@ -110,7 +110,7 @@ LOCK_FLAGS := --quiet --universal --python-version 3.11 --group build \
 # Locks name versions and hashes only; npm also writes addresses of sponsors, which are left out.
 lock-foreign: ## write the lock files of the clients in JavaScript and Go anew
 	@for each in $(FOREIGN)/go $(INTEROP)/go; do (cd $$each && go mod tidy) || exit 1; done
-	@for each in $(FOREIGN)/javascript $(FOREIGN)/specifications $(INTEROP)/javascript; do (cd $$each \
+	@for each in $(FOREIGN)/issuer $(FOREIGN)/javascript $(FOREIGN)/specifications $(INTEROP)/javascript; do (cd $$each \
 		&& npm install --package-lock-only --ignore-scripts --no-audit --no-fund \
 			--omit-lockfile-registry-resolved && node -e "$$NO_ADDRESSES") || exit 1; done
 

@@ -463,6 +463,16 @@ class Settings(BaseModel):
         ),
     ] = Field(default={}, repr=False)
 
+    issuers: Annotated[
+        Path | None,
+        Setting(
+            "ACCORD_ISSUERS",
+            _PATH,
+            "the file with the [issuers](#tokens-of-your-own-issuer) whose tokens `accord up` "
+            "accepts beside API keys",
+        ),
+    ] = None
+
     broker_login: BrokerLogin = BrokerLogin()
     """Who this process is to the broker."""
 

@@ -27,6 +27,9 @@ SECRET_BYTES: Final = 32
 LAST_USE: Final = timedelta(minutes=1)
 """How exactly the last use is known, so that not every request writes."""
 
+PERSON: Final = r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"
+"""The name of a person or a service: 1 to 200 characters without control characters."""
+
 _KEY = re.compile(r"accord_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NO_HASH: Final = bytes(32)
 """Compared with the secret where there is no such id, so that both take the same time."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from domain.kernel import CLOCK_PARTY, Refused
 from domain.values import instant
 from infra.access.credentials import (
+    PERSON,
     Credential,
     Grant,
     NewKey,
@@ -29,10 +30,6 @@ LASTS: Final = timedelta(days=7)
 
 LONGEST: Final = timedelta(days=90)
 """How long an invitation can last. It lies in somebody's mail until then."""
-
-
-PERSON: Final = r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"
-"""What the name of a person is: 1 to 200 characters without control characters."""
 
 
 class Enrolment(BaseModel):

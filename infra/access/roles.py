@@ -6,6 +6,7 @@ whether the identity gets all of it, a part, or nothing. `viewer` is the part th
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Final, assert_never
@@ -115,10 +116,14 @@ class Identity:
     partnerships: frozenset[str] = frozenset()
     """The partnerships to which it is limited; all of its party or role if it names none."""
     credential: str | None = None
-    """The id of its credential."""
+    """The id of its API key; None for a token, and on an open server."""
     invitation: str | None = None
     """The id of the invitation with which a party made the credential itself; None if the operator
     made it."""
+    is_person: bool = False
+    """Whether it is a token, which names a person: the actor of each event that it sends."""
+    expires_at: datetime | None = None
+    """When the token expires; None for an API key, which is read again."""
 
 
 ANYONE: Final = Identity(Role.ANYONE, "anyone", scopes=SCOPES[Role.ANYONE])
@@ -289,6 +294,17 @@ def check_party(identity: Identity, party: str) -> None:
             f"An event is sent with a key of its own party. {_who(identity)}",
             f"Send it with a key of {party}.",
             pointer="/party",
+        )
+
+
+def check_actor(identity: Identity, actor: str) -> None:
+    """Raise `Refused` if a token sends an event in the name of another person than its own."""
+    if identity.is_person and actor != identity.actor:
+        raise Refused(
+            "not-your-name",
+            f"The token is of {identity.actor}, and the event names another actor.",
+            "Leave the actor out: it is the person of the token.",
+            pointer="/actor",
         )
 
 

@@ -1,5 +1,6 @@
 """Who sent an event: what its sender may not send is refused before it is decided."""
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 
 from domain.kernel import Refused
@@ -8,6 +9,25 @@ from infra.access.roles import Identity
 from infra.deciding import intake
 from infra.deciding.batch import Outcome
 from infra.deciding.intake import Input, Sent
+from infra.tlog import codec, dsse
+
+
+def named(sender: Identity, raw: bytes) -> bytes:
+    """Return a message that names its actor: the person of a token, if the message names none.
+
+    A signed command stays as it was signed.
+    """
+    if not sender.is_person:
+        return raw
+    body = raw.removeprefix(BOM_UTF8).lstrip()
+    try:
+        value = codec.parse(body)
+    except codec.OutsideProfile:
+        return raw
+    if not isinstance(value, dict) or not value or "actor" in value or dsse.MARK in value:
+        return raw
+    # The other bytes stay as they were sent.
+    return b'{"actor":%b,%b' % (codec.canonical(sender.actor), body[1:])
 
 
 def refusals(sender: Identity, raws: Sequence[bytes]) -> dict[int, Outcome]:
@@ -47,6 +67,7 @@ def refusal(sender: Identity, raw: bytes) -> Outcome | None:
         if isinstance(message, Input):
             command = type(message.envelope.data).__name__
             roles.check_emits(sender, message.party, command, message.subject)
+            roles.check_actor(sender, message.envelope.actor)
         elif message.party:
             # It is kept and shown to the party that it names, as an input of that party's own.
             roles.check_party(sender, message.party)

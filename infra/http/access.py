@@ -1,6 +1,6 @@
-"""Who asks: each route says what it needs, and nobody gets it without a valid API key.
+"""Who asks: each route says what it needs, and nobody gets it without a valid API key or token.
 
-A key comes in the header ``Authorization: Bearer`` (RFC 6750). It is checked before the body is
+Both come in the header ``Authorization: Bearer`` (RFC 6750). It is checked before the body is
 read. What its identity may do is decided in `infra.access.roles`; what it may see of each answer,
 by the viewer that the identity gives.
 """
@@ -23,9 +23,10 @@ from domain.values import Slug
 from infra.access import credentials, roles
 from infra.access.credentials import Unauthenticated
 from infra.access.roles import ANYONE, Identity, Need, Role
+from infra.access.tokens import IssuerUnreachable, is_token
 from infra.answers.members import check_seen
 from infra.http.dependencies import Served, ServedHere, served
-from infra.http.problems import REFUSED, Problem
+from infra.http.problems import AGAIN_LATER, REFUSED, Problem
 from infra.store.errors import ReadOnlyStore, StoreFull
 from projections.visibility import Viewer
 
@@ -33,6 +34,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 SCHEME: Final = "Bearer"
 _NEED: Final = "__accord_need__"
+_ISSUER_DOWN: Final = "Wait and send the same request again, or use an API key."
 _NO_KEY: Final = "Send an API key: Authorization: Bearer accord_<id>_<secret>."
 
 
@@ -127,6 +129,10 @@ def _admitted(here: Served, request: Request, need: Need) -> Identity:
         if error.error == "invalid_token":
             here.attempts.failed(address, monotonic())
         raise unauthenticated(error) from error
+    except IssuerUnreachable as error:
+        raise Problem(503, str(error), _ISSUER_DOWN, headers=AGAIN_LATER) from error
+    except Refused as refused:
+        raise forbidden(refused) from refused
     here.attempts.succeeded(key)
     with refused_as_problem():
         roles.access(identity, need)
@@ -157,6 +163,8 @@ def _key(request: Request) -> str:
 
 
 def _authenticated(here: Served, key: str) -> Identity:
+    if here.tokens and is_token(key):
+        return here.tokens.identity(key)
     store, now = here.accord.history.credentials, here.accord.clock()
     credential = credentials.authenticate(store, key, now)
     # The last use is a hint for the operator. To refuse a request for it would help nobody.
@@ -168,9 +176,11 @@ def _authenticated(here: Served, key: str) -> Identity:
 def is_still_valid(here: Served, identity: Identity) -> bool:
     """Whether an identity is still let in, for an answer that goes on for long.
 
-    A key can be revoked or expire, and the first key closes an open server.
+    A key can be revoked or expire, a token expires, and the first key closes an open server.
     """
     store = here.accord.history.credentials
+    if identity.expires_at is not None:
+        return here.accord.clock() < identity.expires_at
     if identity.credential is None:
         return not store.exist()
     return credentials.known(store, identity.credential).is_valid(here.accord.clock())

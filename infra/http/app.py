@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.wording import shown
 from infra.access.roles import Need
+from infra.access.tokens import Tokens
 from infra.answers.question import Result
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
@@ -85,18 +86,20 @@ class Readiness(Result):
     """How many partnerships that are."""
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - what is served, to whom, and within which limits
     accord: Accord,
     workers: Workers,
     hosts: Sequence[str] = ("*",),
     limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
     *,
     is_open: bool = False,
+    tokens: Tokens = Tokens(),  # noqa: B008 - without issuers it has no state
 ) -> FastAPI:
     """Return the application of one store; it answers only requests to these `hosts`.
 
     `workers` must run as long as the application does. Unless it `is_open`, each request needs an
-    API key of the store. Raises `TypeError` if a route does not say what it needs.
+    API key of the store or one of the `tokens`. Raises `TypeError` if a route does not say what it
+    needs.
     """
     marks = (_SIMULATED if accord.simulated else "") + (_OPEN if is_open else "")
     app = DescribedApp(
@@ -110,7 +113,7 @@ def create_app(
         dependencies=[Depends(known_parameters)],
     )
     app.router.route_class = GuardedRoute
-    app.state.served = Served(accord, workers, limits, is_open)
+    app.state.served = Served(accord, workers, limits, is_open, tokens=tokens)
     handle_problems(app)
     app.add_middleware(_KnownHosts, hosts=hosts, simulated=accord.simulated)
     headers = SAFETY | (IS_SIMULATED if accord.simulated else {}) | (IS_OPEN if is_open else {})

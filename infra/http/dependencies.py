@@ -7,6 +7,7 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from infra.access.attempts import FailedAttempts
+from infra.access.tokens import Tokens
 from infra.bootstrap import Accord
 from infra.settings import HttpLimits
 from infra.store.signal import Signal
@@ -35,7 +36,9 @@ class Served:
     """Whether anyone may do everything, as long as the store has no API key (`up --open`)."""
     closing: ServerClosing = field(default_factory=ServerClosing)
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
-    """The failed attempts to use an API key, by address."""
+    """The failed attempts to use an API key or a token, by address."""
+    tokens: Tokens = field(default_factory=Tokens)
+    """Reads the tokens of the issuers that count."""
 
     @property
     def mark(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Request, Response
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
-from infra.access.roles import Identity, Need
+from infra.access.roles import Identity, Need, Role
 from infra.answers.adoption_file import event_of
 from infra.answers.outcomes import (
     Caused,
@@ -122,7 +122,7 @@ async def post_events(request: Request, served: ServedHere, who: Caller) -> Resp
     something that is not on record yet waits for it (202). A signed event comes in a DSSE envelope.
     An accepted event has the operator's receipt.
     """
-    sent = await _messages(request, served.limits)
+    sent = await _messages(request, served.limits, who)
     if isinstance(sent, bytes):
         return await _one(served, who, sent)
     return await _many(served, who, sent)
@@ -146,7 +146,7 @@ async def post_validate(request: Request, served: ServedHere, who: Caller) -> Re
     Each event is decided on what the ones before it would have recorded. Nothing is recorded, and
     a refusal is an outcome of this answer, not a problem.
     """
-    sent = await _messages(request, served.limits)
+    sent = await _messages(request, served.limits, who)
     raws = [sent] if isinstance(sent, bytes) else sent
     return json(await asyncio.to_thread(_validated, served, who, raws))
 
@@ -169,7 +169,7 @@ async def post_adoption(request: Request, served: ServedHere, who: Caller) -> Re
     if _media_type(request.headers) not in {JSON, STRUCTURED}:
         raise Problem(415, "An adoption is one JSON object.", f"Send it as {JSON}.")
     body = await _body(request, served.limits.body_bytes)
-    return await _one(served, who, event_of(body, served.accord.clock()))
+    return await _one(served, who, senders.named(who, event_of(body, served.accord.clock())))
 
 
 def _validated(served: Served, who: Identity, raws: Sequence[bytes]) -> Validation:
@@ -178,7 +178,17 @@ def _validated(served: Served, who: Identity, raws: Sequence[bytes]) -> Validati
     return validation(served.accord, senders.in_order(refused, outcomes))
 
 
-async def _messages(request: Request, limits: HttpLimits) -> bytes | list[bytes]:
+async def _messages(request: Request, limits: HttpLimits, who: Identity) -> bytes | list[bytes]:
+    """Return what a request sends, as `_sent` does; each message names its actor."""
+    found = await _sent(request, limits)
+    if not who.is_person:
+        return found
+    if isinstance(found, bytes):
+        return senders.named(who, found)
+    return await asyncio.to_thread(lambda: [senders.named(who, each) for each in found])
+
+
+async def _sent(request: Request, limits: HttpLimits) -> bytes | list[bytes]:
     """Return the message of a request, or its messages if it is a batch or JSON lines.
 
     Raises a problem for a body that is too large, has too many events, or is a batch that cannot be
@@ -336,7 +346,9 @@ async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[SignedR
 
 async def _decide(served: Served, who: Identity, raws: Sequence[bytes]) -> list[Outcome]:
     """Return the outcomes of events in order; those that the caller may not send are refused."""
-    refused = await asyncio.to_thread(senders.refusals, who, raws) if who.credential else {}
+    refused = (
+        await asyncio.to_thread(senders.refusals, who, raws) if who.role is not Role.ANYONE else {}
+    )
     asked = senders.allowed(who, raws, refused)
     return senders.in_order(refused, await _submitted(served, asked) if asked else [])
 

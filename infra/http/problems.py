@@ -55,6 +55,7 @@ _STATUS = {
     "id-conflict": 409,
     "internal-error": 500,
     "not-in-scope": 403,
+    "not-your-name": 403,
     "not-your-party": 403,
     "not-your-partnership": 403,
     QUARANTINED: 503,

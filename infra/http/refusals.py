@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict
 
-from infra.access.roles import Identity, Need
+from infra.access.roles import Identity, Need, Role
 from infra.answers import refusals
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import OutcomeCounts, Report
@@ -93,7 +93,7 @@ def _retry(served: Served, pages: Iterator[Sequence[Refusal]]) -> Response:
 def _dismiss(
     served: Served, who: Identity, pages: Iterator[Sequence[Refusal]], dismissal: Dismissal
 ) -> Response:
-    by = dismissal.by if who.credential is None else who.actor
+    by = dismissal.by if who.role is Role.ANYONE else who.actor
     try:
         return json(refusals.dismiss(served.accord, pages, by))
     except NotFound as error:

@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.applications import Starlette
 
+from infra.access.tokens import Tokens, read_issuers
 from infra.bootstrap import bootstrap
 from infra.deciding.clock import Clock, wall_clock
 from infra.exchange.sink import delivering
@@ -70,16 +71,20 @@ def serve(
 ) -> None:
     """Serve an existing store until SIGINT or SIGTERM; accepted requests are finished first.
 
-    Port 0 means any free one; a line on stderr has the address. Requests need an API key, unless
-    the server `is_open`. Raises `NoSuchStore` if there is no store, `CannotListen` if the address
-    cannot be used, and `WrongSetting` as `check_open` does.
+    Port 0 means any free one; a line on stderr has the address. Requests need an API key or a
+    token, unless the server `is_open`. Raises `NoSuchStore` if there is no store, `CannotListen` if
+    the address cannot be used, and `WrongSetting` as `check_open` and `read_issuers` do.
     """
     with listening(host, port) as sock, bootstrap(settings, clock) as accord:
-        check_open(host, is_open=is_open, has_keys=accord.history.credentials.exist())
+        tokens = Tokens(read_issuers(settings.issuers))
+        has_keys = accord.history.credentials.exist()
+        check_open(host, is_open=is_open, has_keys=has_keys, has_issuers=bool(tokens))
         workers = accord.workers()
         # Before threads run: FastAPI hides warnings while it builds schemas, and what hides them
         # is not safe for threads.
-        app = create_app(accord, workers, names(host), settings.http, is_open=is_open)
+        app = create_app(
+            accord, workers, names(host), settings.http, is_open=is_open, tokens=tokens
+        )
         server = Server(app, settings.http)
         # With a broker, `accord run sinks` delivers.
         sending = delivering(accord.views, sinks(settings.sinks) if accord.folds_views else {})
@@ -106,12 +111,18 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def check_open(host: str, *, is_open: bool, has_keys: bool) -> None:
+def check_open(host: str, *, is_open: bool, has_keys: bool, has_issuers: bool = False) -> None:
     """Raise `WrongSetting` unless a store can be served so.
 
-    A store with API keys is never open, whether they are still valid or not. One without keys is
-    served only if it is open, and then only to this machine.
+    A store with API keys is never open, whether they are still valid or not, and neither is a
+    server with issuers of tokens. Otherwise it is served only to this machine, and only if it is
+    open.
     """
+    if is_open and has_issuers:
+        raise WrongSetting(
+            "ACCORD_ISSUERS names whose tokens are accepted, so this server is not open to anyone. "
+            "Unset it, or leave --open out."
+        )
     if is_open and has_keys:
         raise WrongSetting(
             "This store has API keys, so it is not served to anyone without one. Leave --open out."
@@ -122,7 +133,7 @@ def check_open(host: str, *, is_open: bool, has_keys: bool) -> None:
             "machines. Leave --host out, or make API keys (accord keys create) and leave --open "
             "out."
         )
-    if not is_open and not has_keys:
+    if not is_open and not has_keys and not has_issuers:
         raise WrongSetting(
             "This store has no API key, so nobody could use it. Make one with accord keys create, "
             "or serve this machine alone, without keys: accord up --open."
