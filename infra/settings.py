@@ -463,6 +463,16 @@ class Settings(BaseModel):
         ),
     ] = Field(default={}, repr=False)
 
+    credential: Annotated[
+        Path | None,
+        Setting(
+            "ACCORD_CREDENTIAL",
+            _PATH,
+            "the file with the API key or the token of the person who [acts at the command "
+            "line](#who-acts-at-the-command-line); unset, it is an account of this machine",
+        ),
+    ] = None
+
     issuers: Annotated[
         Path | None,
         Setting(

@@ -15,7 +15,7 @@ from infra.access.roles import Role, Scope
 from infra.answers import api_keys
 from infra.answers.api_keys import ApiKeys, RevokedKey
 from infra.answers.parameters import Operator
-from infra.cli import printing
+from infra.cli import acting, printing
 from infra.cli.options import Json, Store, keys, later_option, opened, reader
 from infra.settings import DEFAULT_STORE
 
@@ -154,7 +154,7 @@ def invite(
         return
     with opened(store, as_json=as_json) as accord:
         stored, now = accord.history.credentials, accord.clock()
-        new = invitations.invite(stored, party, getuser(), now, expires)
+        new = invitations.invite(stored, party, acting.person(accord), now, expires)
         found = api_keys.invited(accord, new)
     if out is None:
         printing.result(found, api_keys.text_of_invited, as_json=as_json)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from getpass import getuser
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 from infra.answers.parameters import Since
 from infra.answers.question import Result
 from infra.answers.text import Block, Line, Remark, Verbatim
-from infra.cli import printing
+from infra.cli import acting, printing
 from infra.cli.options import FAILED, Id, Json, Store, audit, moment_option, opened
 from infra.cli.witness import NotCosigned, not_cosigned, report
 from infra.settings import DEFAULT_STORE
@@ -78,8 +77,9 @@ def bundle(
     """
     from infra.evidence.bundle import BundleRequest, export
 
-    asked = BundleRequest(getuser(), reason, party, statement, alert, start, end)
     with opened(store, as_json=as_json) as accord:
+        by = acting.person(accord)
+        asked = BundleRequest(by, reason, party, statement, alert, start, end)
         accord.catch_up()
         notary = accord.signing()
         made = export(accord, notary, id, asked, out)

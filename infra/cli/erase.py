@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ from infra.answers.logs import NotFound, perhaps, size_of
 from infra.answers.outcomes import OutcomeCounts, Report
 from infra.answers.question import Panel
 from infra.answers.text import Block, Line
-from infra.cli import ingest
+from infra.cli import acting, ingest
 from infra.cli.options import REFUSES, Id, Json, Store, app, opened
 from infra.deciding.pseudonyms import Names, names
 from infra.settings import DEFAULT_STORE
@@ -65,7 +64,8 @@ def erase(
             if party is not None and key is not None:
                 tally.add(accord.service.handle([_signed(accord, id, party, person, reason, key)]))
             elif party is None:
-                accord.service.record_own(id, getuser(), PersonErased(person=person, reason=reason))
+                by = acting.person(accord)
+                accord.service.record_own(id, by, PersonErased(person=person, reason=reason))
             else:
                 data = {"person": person, "reason": reason}
                 tally.add([ingest.ask(accord, "erase", "ErasePerson", id, party, person, **data)])
@@ -105,7 +105,7 @@ def _signed(accord: "Accord", id: str, party: str, person: str, reason: str, key
 
     data = {"person": person, "reason": reason}
     event = ingest.event(accord, "ErasePerson", id, party, f"erase/{person}", **data)
-    event |= {"source": f"//{party}", "actor": getuser()}
+    event |= {"source": f"//{party}", "actor": acting.person(accord, party)}
     expires = times.moment(event["time"]) + timedelta(hours=1)
     return dsse.sign(Signer.load(key), dsse.asked(event, accord.operator, expires))
 

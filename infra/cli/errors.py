@@ -30,7 +30,8 @@ def message(error: Exception) -> str | None:
     from psycopg import Error as DatabaseError
 
     from domain.kernel import Refused
-    from infra.access.credentials import NoCredential
+    from infra.access.credentials import NoCredential, Unauthenticated
+    from infra.access.tokens import IssuerUnreachable
     from infra.answers.logs import NotFound
     from infra.audit.http_client import NotReached
     from infra.audit.log import Altered
@@ -59,6 +60,7 @@ def message(error: Exception) -> str | None:
             | CannotReplay()
             | ClockInDoubt()
             | FoldFailed()
+            | IssuerUnreachable()
             | Malformed()
             | NoAccount()
             | NoCredential()
@@ -72,6 +74,7 @@ def message(error: Exception) -> str | None:
             | Replaced()
             | StoreFull()
             | TopicsDiffer()
+            | Unauthenticated()
             | UnreadableEvent()
             | UnreadableRow()
             | WrongSetting()

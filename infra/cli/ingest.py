@@ -14,7 +14,7 @@ from domain.values import instant
 from infra.answers.outcomes import OutcomeCounts, RefusedEvent, Report
 from infra.answers.question import Panel
 from infra.answers.text import Block, Line
-from infra.cli import printing
+from infra.cli import acting, printing
 from infra.cli.options import REFUSED, REFUSES, Json, Store, app, opened
 from infra.deciding.batch import Outcome
 from infra.settings import DEFAULT_STORE
@@ -88,10 +88,12 @@ def ask(
 ) -> Outcome:
     """Decide an event that `accord <command>` sends for a party; the time makes its `id` unique.
 
+    Its actor is the person who types the command.
+
     The same event, sent again at the same time, has the outcome of the first.
     """
     asked = event(accord, kind, subject, party, id, **data)
-    asked |= {"source": f"accord:{command}", "actor": f"accord {command}"}
+    asked |= {"source": f"accord:{command}", "actor": acting.person(accord, party)}
     return accord.service.ask(orjson.dumps(asked))
 
 

@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import Enum
-from getpass import getuser
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -18,7 +17,7 @@ from infra.answers.logs import AsOf, size_of
 from infra.answers.parameters import LONGEST_PAGE, Name, PageSize
 from infra.answers.question import Asks, Page, Paging, Question, keyword
 from infra.bootstrap import Accord
-from infra.cli import printing
+from infra.cli import acting, printing
 from infra.cli.options import (
     At,
     Full,
@@ -174,7 +173,7 @@ def _when(question: Question, accord: Accord, asked: dict[str, Any]) -> AsOf:
     partnership = asked["id"]
     size_of(accord.history, partnership)
     taken = FullViewTaken(question=question.in_words(asked, when), reason=reason)
-    accord.service.record_own(partnership, getuser(), taken)
+    accord.service.record_own(partnership, acting.person(accord), taken)
     accord.catch_up()
     return replace(when, viewer=Viewer(full=True))
 

@@ -1,19 +1,18 @@
 """`accord retry` and `accord dismiss`: decide refused inputs again, or close their refusals."""
 
 from collections.abc import Iterator
-from getpass import getuser
 from typing import Annotated
 
 import typer
 
 from infra.answers import refusals
 from infra.answers.outcomes import OutcomeCounts
-from infra.answers.parameters import Operator, PositiveWhole
+from infra.answers.parameters import PositiveWhole
 from infra.answers.problems import KnownRule
 from infra.answers.question import Panel
 from infra.answers.refusals import Dismissed
 from infra.answers.text import Block, Line
-from infra.cli import ingest, printing
+from infra.cli import acting, ingest, printing
 from infra.cli.options import REFUSES, Json, Store, app, opened, reader
 from infra.settings import DEFAULT_STORE
 
@@ -66,15 +65,6 @@ def dismiss(
     number: Number = None,
     rule: Rule = None,
     every: All = False,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            "--by",
-            parser=reader("by", Operator),
-            metavar="NAME",
-            help="Who dismisses; your user name by default.",
-        ),
-    ] = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -82,7 +72,7 @@ def dismiss(
     _check(number, rule, every)
     with opened(store, as_json=as_json) as accord:
         pages = refusals.chosen(accord, number, rule)
-        found = refusals.dismiss(accord, pages, by or getuser())
+        found = refusals.dismiss(accord, pages, acting.person(accord))
     printing.result(found, _text, as_json=as_json)
 
 

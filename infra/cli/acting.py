@@ -1,0 +1,41 @@
+"""Who acts at the command line for the operator: a person, or an account of this machine."""
+
+from getpass import getuser
+from typing import TYPE_CHECKING, Final
+
+from infra.access import credentials, roles
+from infra.access.roles import Identity, Need
+from infra.access.tokens import Tokens, is_token, read_issuers
+from infra.cli.options import settings
+
+if TYPE_CHECKING:
+    from infra.bootstrap import Accord
+
+ACCOUNT: Final = "(account of this machine)"
+"""What follows the name of an account. Whoever has the account acts in its name."""
+
+
+def person(accord: "Accord", party: str | None = None) -> str:
+    """Return the name in which a command acts on the record, as the record has it.
+
+    It is the person of the API key or the token in the file of `ACCORD_CREDENTIAL`; it must be the
+    operator's, or one of the `party` for which the command acts. Without that setting it is the
+    account of this machine, and says so.
+
+    Raises `Unauthenticated` for a credential that is not valid, `Refused` for one of another role,
+    `IssuerUnreachable`, `WrongSetting`, and `OSError` for a file that cannot be read.
+    """
+    file = settings().credential
+    if file is None:
+        return f"{getuser()} {ACCOUNT}"
+    identity = _identity(accord, file.read_text(encoding="utf-8").strip())
+    if party is None or identity.party != party:
+        roles.access(identity, Need.OPERATE)
+    return identity.actor
+
+
+def _identity(accord: "Accord", text: str) -> Identity:
+    if is_token(text):
+        return Tokens(read_issuers(settings().issuers)).identity(text)
+    found = credentials.authenticate(accord.history.credentials, text, accord.clock())
+    return found.identity
