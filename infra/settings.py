@@ -241,6 +241,19 @@ class HttpLimits(BaseModel):
         ),
     ] = 10_000
 
+    proxies: Annotated[
+        str,
+        Setting(
+            "ACCORD_HTTP_PROXIES",
+            Text(
+                "addresses, separated by commas, without spaces",
+                r"[0-9a-fA-F.:]+(?:,[0-9a-fA-F.:]+)*",
+                "is not a list of addresses",
+            ),
+            "the [proxies](proxy.md) that say in `X-Forwarded-For` for whom they ask",
+        ),
+    ] = ""
+
 
 class RefusalLimits(BaseModel):
     """How many refused events are kept, until they are accepted or dismissed.

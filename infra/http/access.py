@@ -5,7 +5,7 @@ read. What its identity may do is decided in `infra.access.roles`; what it may s
 by the viewer that the identity gives.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from math import ceil
 from time import monotonic
@@ -120,7 +120,7 @@ async def _has_keys(here: Served) -> bool:
 
 
 def _admitted(here: Served, request: Request, need: Need) -> Identity:
-    address = request.client.host if request.client else ""
+    address = client_address(request, here.limits.proxies.split(","))
     try:
         key = _key(request)
         _check_attempts(here, address, key)
@@ -137,6 +137,18 @@ def _admitted(here: Served, request: Request, need: Need) -> Identity:
     with refused_as_problem():
         roles.access(identity, need)
     return identity
+
+
+def client_address(request: Request, proxies: Collection[str]) -> str:
+    """Return the address of the client that sends a request, through any of these proxies.
+
+    A client can send `X-Forwarded-For` itself; a proxy adds to its end the address that it sees.
+    """
+    address = request.client.host if request.client else ""
+    told = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+    while address in proxies and told:
+        address = told.pop().strip() or address
+    return address
 
 
 def _check_attempts(here: Served, address: str, key: str) -> None:
