@@ -11,8 +11,8 @@ from infra.cli.options import settings
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
 
-ACCOUNT: Final = "(account of this machine)"
-"""What follows the name of an account. Whoever has the account acts in its name."""
+ACCOUNT: Final = "account "
+"""What precedes the name of an account of this machine. Whoever has the account acts in its name."""
 
 
 def person(accord: "Accord", party: str | None = None) -> str:
@@ -27,7 +27,7 @@ def person(accord: "Accord", party: str | None = None) -> str:
     """
     file = settings().credential
     if file is None:
-        return f"{getuser()} {ACCOUNT}"
+        return ACCOUNT + getuser()
     identity = _identity(accord, file.read_text(encoding="utf-8").strip())
     if party is None or identity.party != party:
         roles.access(identity, Need.OPERATE)

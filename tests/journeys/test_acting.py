@@ -15,7 +15,7 @@ from tests.infra.messages import beginning
 from tests.journeys.typed import Accord
 
 ID = "growthos-brightpath"
-ACCOUNT_NAME = f"{getuser()} {ACCOUNT}"
+ACCOUNT_NAME = ACCOUNT + getuser()
 
 Act = Callable[[Accord, Path], None]
 
