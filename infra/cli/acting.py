@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from infra.bootstrap import Accord
 
 ACCOUNT: Final = "account "
-"""What precedes the name of an account of this machine. Whoever has the account acts in its name."""
+"""What precedes the name of an account of this machine, in whose name its user acts."""
 
 
 def person(accord: "Accord", party: str | None = None) -> str:

@@ -56,7 +56,9 @@ def many_files() -> Iterator[None]:
 
 @contextmanager
 def serving(folder: Path, hosts: Sequence[str] = ("*",), /, **limits: int) -> Iterator[Served]:
-    settings = Settings(store=f"sqlite:///{folder}/accord.db", http=HttpLimits(**limits))
+    settings = Settings(
+        store=f"sqlite:///{folder}/accord.db", http=HttpLimits.model_validate(limits)
+    )
     init(settings)
     with (
         bootstrap(settings) as accord,
