@@ -78,6 +78,12 @@ class IssuerUnreachable(Exception):
     """An issuer does not answer, or not as an issuer does: its address, and the reason."""
 
 
+def is_private(url: str) -> bool:
+    """Return whether nobody on the network can read what is sent to an address."""
+    where = urlsplit(url)
+    return where.scheme == "https" or (where.scheme == "http" and where.hostname in _LOOPBACK)
+
+
 # --- issuers -----------------------------------------------------------------------------------
 
 
@@ -105,8 +111,7 @@ class Issuer(BaseModel):
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
-        where = urlsplit(self.url)
-        if where.scheme != "https" and where.hostname not in _LOOPBACK:
+        if not is_private(self.url):
             raise ValueError(f"{self.url} is not an https:// address")
         for name in ("role", "party"):
             if getattr(self, name) and getattr(self, f"{name}_claim"):
@@ -165,7 +170,7 @@ def fetch_keys(url: str) -> dict[str, jwt.PyJWK]:
         if document.get("issuer") != url:
             raise IssuerUnreachable(f"{url} says that it is the issuer {document.get('issuer')}.")
         place = str(document.get("jwks_uri"))
-        if urlsplit(place).scheme != "https" and urlsplit(url).scheme == "https":
+        if not is_private(place):
             raise IssuerUnreachable(f"{url} has its keys at {place}, which is not encrypted.")
         client = jwt.PyJWKClient(place, cache_jwk_set=False, timeout=TIMEOUT)
         return {str(each.key_id): each for each in client.get_signing_keys()}

@@ -1,4 +1,4 @@
-"""HTTP requests to witnesses and timestamp authorities."""
+"""HTTP requests to witnesses, timestamp authorities, and other servers of Accord."""
 
 from http.client import HTTPException
 from urllib.error import HTTPError
@@ -12,15 +12,22 @@ class NotReached(Exception):
     """A server did not answer: its address, and the reason."""
 
 
-def post(url: str, body: bytes, media_type: str, timeout: float) -> tuple[int, bytes]:
+def post(
+    url: str, body: bytes, media_type: str, timeout: float, bearer: str | None = None
+) -> tuple[int, bytes]:
     """Return the status and the body of the answer to a POST; `timeout` in seconds, for each wait.
+
+    `bearer` is the key, the token or the invitation to send.
 
     An answer can have any status. Raises `NotReached` if there is none.
     """
     if not url.startswith(("https://", "http://")):
         raise NotReached(f"{url!r} is not a URL; write https:// and a host.")
+    headers = {"Content-Type": media_type}
+    if bearer is not None:
+        headers["Authorization"] = f"Bearer {bearer}"
     try:
-        return _answer(Request(url, body, {"Content-Type": media_type}), timeout)  # noqa: S310 - checked above
+        return _answer(Request(url, body, headers), timeout)  # noqa: S310 - checked above
     except (OSError, HTTPException, ValueError) as error:
         raise NotReached(f"{url} did not answer: {error}.") from None
 

@@ -1,20 +1,24 @@
-"""API keys: `accord keys create`, `invite`, `list`, `rotate`, `revoke`."""
+"""API keys: `accord keys create`, `invite`, `enrol`, `list`, `rotate`, `revoke`."""
 
 import os
 from datetime import datetime
 from getpass import getuser
+from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
+import orjson
 import typer
 
 from domain.values import Slug
 from infra.access import credentials, invitations
-from infra.access.credentials import Grant
+from infra.access.credentials import Grant, NoCredential
 from infra.access.roles import Role, Scope
+from infra.access.tokens import is_private
 from infra.answers import api_keys
 from infra.answers.api_keys import ApiKeys, RevokedKey
 from infra.answers.parameters import Operator
+from infra.audit import http_client
 from infra.cli import acting, printing
 from infra.cli.options import Json, Store, keys, later_option, opened, reader
 from infra.settings import DEFAULT_STORE
@@ -27,6 +31,9 @@ Expires = Annotated[
         "When it expires: from now on, such as 90d; or a date or a moment. Never unless given.",
     ),
 ]
+PATIENCE: Final = 30.0
+"""Seconds that another server has to answer."""
+
 ROLES = "|".join(each.value for each in Role if each not in {Role.ANYONE, Role.INVITED})
 Out = Annotated[
     Path | None,
@@ -161,6 +168,54 @@ def invite(
         return
     _write(out, found.invitation)
     printing.blocks(api_keys.remarks_of_invited(found))
+
+
+@keys.command()
+def enrol(
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="The address of Accord, such as https://host.")
+    ],
+    invitation: Annotated[
+        Path,
+        typer.Option("--invitation", metavar="FILE", help="The file with your invitation."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", help="The new file for the key, for you alone."),
+    ],
+    actor: Annotated[
+        str | None,
+        typer.Option(
+            "--actor",
+            parser=reader("actor", Operator),
+            metavar="NAME",
+            help="Your name; your user name by default.",
+        ),
+    ] = None,
+) -> None:
+    """Make the first API key of your party, with an invitation of the operator."""
+    if out.exists():
+        raise typer.BadParameter(f"{out} exists already. The invitation was not used.")
+    if not is_private(url):
+        raise typer.BadParameter(f"{url} is not encrypted. Use its https:// address.")
+    body = orjson.dumps({"actor": actor or getuser()})
+    address, secret = f"{url.rstrip('/')}/v1/enrolments", invitation.read_text("utf-8").strip()
+    status, answer = http_client.post(address, body, "application/json", PATIENCE, secret)
+    found = _object(answer)
+    if status != HTTPStatus.OK:
+        detail = found.get("detail", f"{url} answered {status}.")
+        raise NoCredential(detail, found.get("hint", "Check the address."))
+    _write(out, found["key"])
+    about = found["about"]
+    printing.note(f"Made the first API key of {about['party']}, for {about['actor']}: {out}.")
+
+
+def _object(answer: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @keys.command("list")

@@ -106,7 +106,7 @@ AUDIT = (
 )
 """The order of the commands of `accord audit`."""
 
-KEYS = ("create", "invite", "list", "rotate", "revoke", "broker-user")
+KEYS = ("create", "invite", "enrol", "list", "rotate", "revoke", "broker-user")
 """The order of the commands of `accord keys`."""
 
 

@@ -262,17 +262,23 @@ def _describe_access(document: Schema, needs: Mapping[tuple[str, str], Need]) ->
         if operation is not None and need is not Need.NOTHING:
             operation["security"] = [{"apiKey": []}]
             operation["responses"] |= {
-                "401": problem("The request has no valid API key (`WWW-Authenticate`)."),
-                "429": problem("Too many requests had an invalid API key (`Retry-After`)."),
-                "403": problem("The API key does not allow this: `rule` and `hint` say why."),
+                "401": problem("The request has no valid API key or token (`WWW-Authenticate`)."),
+                "429": problem(
+                    "Too many requests had an invalid API key or token (`Retry-After`)."
+                ),
+                "403": problem(
+                    "The API key or the token does not allow this: `rule` and `hint` say why."
+                ),
             }
+            down = problem("The issuer of the token does not answer (`Retry-After`).")
+            operation["responses"].setdefault("503", down)
 
 
 _API_KEY: Final = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "accord_<id>_<secret>",
-    "description": "An API key, bound to a party or a role.",
+    "description": "An API key of a party or a role, or an access token (JWT) of a known issuer.",
 }
 
 

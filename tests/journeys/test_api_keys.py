@@ -1,9 +1,19 @@
 """An operator makes, lists, rotates and revokes API keys at a terminal."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
 import pytest
 
 import consumers.command  # noqa: F401 - it adds commands
+from infra.bootstrap import bootstrap
 from infra.cli import options
+from infra.http import create_app
+from infra.http.server import Server
+from infra.running.listening import listening
+from infra.settings import Settings
 from tests.journeys.typed import Accord
 
 
@@ -79,6 +89,56 @@ def test_an_invitation_to_a_file_warns_of_a_name_that_is_close_to_a_known_one(
 
     assert "The name growth0s is close to growthos" in made.err
     assert made.out == ""
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Serve the store of this folder; yield the server's address."""
+    settings = Settings(store="sqlite:///accord.db")
+    with (
+        bootstrap(settings) as found,
+        found.workers() as workers,
+        listening("127.0.0.1", 0) as sock,
+    ):
+        server = Server(create_app(found, workers))
+        thread = Thread(target=server.run, args=([sock],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+def test_a_party_enrols_at_its_own_terminal_once(accord: Accord, tmp_path: Path) -> None:
+    accord("keys", "invite", "--party", "northwind", "--out", "invitation")
+    enrol = ("--invitation", "invitation", "--actor", "nora", "--out")
+
+    with serving() as url:
+        made = accord("keys", "enrol", url, *enrol, "nora.token")
+        again = accord("keys", "enrol", url, *enrol, "mallory.token")
+
+    assert made.code == 0, made.err
+    assert "Made the first API key of northwind, for nora" in made.err
+    assert (tmp_path / "nora.token").stat().st_mode & 0o777 == 0o600
+    key = (tmp_path / "nora.token").read_text().strip()
+    assert key.startswith("accord_")
+    assert key not in made.out + made.err
+    assert again.code == 1
+    assert "The invitation has been used." in again.err
+    assert not (tmp_path / "mallory.token").exists()
+
+
+def test_an_invitation_is_not_sent_without_encryption_or_for_nothing(accord: Accord) -> None:
+    accord("keys", "invite", "--party", "northwind", "--out", "invitation")
+    enrol = ("--invitation", "invitation", "--out")
+
+    plain = accord("keys", "enrol", "http://accord.example", *enrol, "nora.token")
+    taken = accord("keys", "enrol", "https://accord.example", *enrol, "invitation")
+
+    assert (plain.code, taken.code) == (2, 2)
+    assert "is not encrypted" in plain.err
+    assert "exists already" in taken.err
 
 
 @pytest.mark.parametrize(
