@@ -27,6 +27,9 @@ PARTIES: Final = (OURS, THEIRS)
 WORDS: Final = {OURS: "quillback", THEIRS: "razorbill"}
 """The word in all that a party keeps to itself."""
 
+POSITIONS: Final = {OURS: "mooneye", THEIRS: "lumpfish"}
+"""The word in what a party says of its own position, which nobody else sees."""
+
 NUMBERS: Final = {OURS: "7351927", THEIRS: "8642951"}
 """A figure that a party does not share."""
 
@@ -35,7 +38,7 @@ C = TypeVar("C", bound=Command)
 
 def markers(party: str) -> tuple[bytes, ...]:
     """Return the markers of what a party keeps to itself."""
-    return WORDS[party].encode(), NUMBERS[party].encode()
+    return tuple(each[party].encode() for each in (WORDS, POSITIONS, NUMBERS))
 
 
 def found(party: str, text: bytes) -> list[bytes]:
@@ -44,21 +47,21 @@ def found(party: str, text: bytes) -> list[bytes]:
     return [each for each in markers(party) if each in lower]
 
 
-def marked(command: C, party: str) -> C:
-    """Return a command with the party's marker in each of its texts and names."""
+def marked(command: C, word: str) -> C:
+    """Return a command with a word in each of its texts and names."""
     for name, value in command:
         if isinstance(value, str):
             # A field whose values are listed takes no other word.
             with suppress(ValidationError):
-                command = changed(command, **{name: WORDS[party]})
+                command = changed(command, **{name: word})
     return command
 
 
 def private(party: str) -> list[Command]:
     """Return a declaration of each kind that a party keeps to itself (C7)."""
     return [
-        marked(example(DeclareBestAlternative), party),
-        marked(example(DeclareNonNegotiable), party),
+        marked(example(DeclareBestAlternative), POSITIONS[party]),
+        marked(example(DeclareNonNegotiable), POSITIONS[party]),
     ]
 
 
@@ -67,9 +70,9 @@ def rival() -> Iterator[Command]:
     before = LIFE[: LIFE.index(_step(ChoosePartner))]
     for step in before:
         if getattr(step.command, "candidate", None) == THEIRS:
-            yield marked(step.command, OURS)
+            yield marked(step.command, WORDS[OURS])
     yield _figure(OURS, "followers", "2025-09", segment=WORDS[OURS])
-    yield marked(example(DeclineCandidate), OURS)
+    yield marked(example(DeclineCandidate), WORDS[OURS])
 
 
 def unshared(party: str) -> ReportMetric:

@@ -33,7 +33,7 @@ def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
 
 def refused(party: str) -> bytes:
     """A private statement that comes too late, so that it is refused."""
-    late = planted.marked(example(DeclareBestAlternative), party)
+    late = planted.marked(example(DeclareBestAlternative), WORDS[party])
     return message(f"late-{WORDS[party]}", late, party=party, at="2026-12-05")
 
 

@@ -1,0 +1,306 @@
+"""What a key can reach, over every surface, has nothing that another party keeps to itself.
+
+Random lives have private facts of both parties with markers in them (`tests.planted`). Each key
+asks every route of the application with every parameter, and each question of the command line is
+asked as a party. Routes and parameters are those that the application itself names: a new one is
+asked, too, and a parameter without a value in `VALUES` fails. Bundles have their test in
+`tests/audit/test_bundle_views.py`, the parties' topics in `tests/infra/test_courier.py`.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import product
+from random import Random
+from threading import Timer
+from typing import Any, Final
+
+import orjson
+import pytest
+from starlette.testclient import TestClient
+from typer.testing import CliRunner
+
+from domain.examples import EXAMPLES
+from domain.formation import DeclareBestAlternative
+from domain.payment import ReceivePayment
+from infra.access import credentials
+from infra.access.credentials import Grant
+from infra.access.roles import Need, Role
+from infra.answers.table import QUESTIONS
+from infra.bootstrap import Accord
+from infra.cli.options import app as command_line
+from infra.http import create_app
+from infra.http.access import GuardedRoute, guarded_routes
+from infra.http.alerts import STREAM
+from infra.workers import Workers
+from tests import planted
+from tests.feeds import simulated
+from tests.infra.messages import message
+from tests.life import OURS, THEIRS, example
+from tests.planted import PARTIES, PARTNERSHIP, POSITIONS, WORDS
+
+OUTSIDER = "passer-by"
+
+KEYS: Final = {
+    OURS: Grant(role=Role.PARTY, party=OURS, actor="maya"),
+    THEIRS: Grant(role=Role.PARTY, party=THEIRS, actor="boris"),
+    f"service of {THEIRS}": Grant(role=Role.SERVICE, party=THEIRS, actor="crm"),
+    OUTSIDER: Grant(role=Role.PARTY, party=OUTSIDER, actor="pat"),
+    "auditor of another": Grant(
+        role=Role.AUDITOR, actor="ada", partnerships=frozenset({"aurora-series"})
+    ),
+    "auditor": Grant(role=Role.AUDITOR, actor="ada", partnerships=frozenset({PARTNERSHIP})),
+    "operations": Grant(role=Role.OPERATIONS, actor="pager"),
+    "operator": Grant(role=Role.OPERATOR, actor="ops"),
+    "no key": None,
+}
+
+VALUES: Final[dict[str, list[str]]] = {
+    "id": [PARTNERSHIP],
+    "partnership": [PARTNERSHIP],
+    "party": [OURS, THEIRS],
+    "metric": ["followers", "demo_to_paid", "leads"],
+    "period": ["2026-01", "2025-Q3"],
+    "reference": [
+        *(f"{PARTNERSHIP}/{each}" for each in ("followers/2026-01", "demo_to_paid/2026-Q1")),
+        f"{PARTNERSHIP}/deal/lead-1",
+        f"referral-minimum@1/{PARTNERSHIP}/2026-Q1",
+    ],
+    "rule": ["conversion-floor"],
+    "review": ["review-1"],
+    "since": ["2026-01", "begin"],
+    "at": ["2026-02-01"],
+    "known": ["2026-02-01"],
+    "version": ["60"],
+    "limit": ["1000"],
+    "after": ["none"],
+    "old": ["0", "40"],
+    "index": ["14"],
+    "number": ["1", "99"],
+    "key": ["000000000000"],
+    "policy": ["first-touch"],
+    "state": ["open", "resolved"],
+    "all": ["true"],
+    "type": ["DeclareBestAlternative"],
+}
+"""Values for each parameter, by its name."""
+
+ALWAYS: Final = {"limit": "1000"}
+"""What is asked wherever a route takes it, so that no page hides what the next one has."""
+
+CHANGING: Final = frozenset({"/v1/keys", "/v1/keys/{key}", "/v1/keys/{key}/rotate"})
+"""Routes that make and end keys: they are asked elsewhere (`test_matrix`)."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A served store with a life of two parties, and a key for each role."""
+
+    accord: Accord
+    workers: Workers
+    client: TestClient
+    keys: dict[str, str | None]
+    store: str
+
+    def headers(self, name: str) -> dict[str, str]:
+        key = self.keys[name]
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+    def routes(self) -> list[GuardedRoute]:
+        served: Any = self.client.app
+        return [each for each in guarded_routes(served.routes) if each.path not in CHANGING]
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=lambda seed: f"life {seed}")
+def world(tmp_path_factory: pytest.TempPathFactory, request: Any) -> Iterator[World]:  # noqa: ANN401
+    folder = tmp_path_factory.mktemp("markers")
+    with simulated(folder) as accord:
+        outcomes = accord.service.handle(planted.life(Random(request.param)))  # noqa: S311
+        assert {each.status for each in outcomes} == {"accepted"}
+        sent = [each for party in PARTIES for each in inputs(party)]
+        statuses = {each.status for each in accord.service.handle(sent)}
+        assert statuses == {"refused", "waiting"}
+        accord.catch_up()
+        now = datetime.now(UTC)
+        keys = {
+            name: credentials.create(accord.history.credentials, grant, now).key if grant else None
+            for name, grant in KEYS.items()
+        }
+        with accord.workers() as workers, TestClient(create_app(accord, workers)) as client:
+            yield World(accord, workers, client, keys, f"sqlite:///{folder}/accord.db")
+
+
+def inputs(party: str) -> list[bytes]:
+    """An input of a party that is refused, and one that waits, both with its markers."""
+    late = planted.marked(example(DeclareBestAlternative), POSITIONS[party])
+    payment = example(ReceivePayment, deal=POSITIONS[party], payment=WORDS[party])
+    given = {"party": party, "at": "2026-12-05", "source": f"//{WORDS[party]}.example"}
+    return [
+        message(f"{WORDS[party]}-late", late, **given | {"type": "accord.DeclareNonNegotiable"}),
+        message(f"{WORDS[party]}-waits", payment, **given),
+    ]
+
+
+# --- what a key may not find --------------------------------------------------------------------
+
+
+def hidden(name: str, route: GuardedRoute | None = None) -> list[bytes]:
+    """Return the markers that must not be in what a key gets."""
+    grant = KEYS[name]
+    positions = [each.encode() for each in POSITIONS.values()]
+    if grant and grant.role is Role.OPERATOR and route and route.need is Need.INPUTS:
+        # Who runs Accord sees an input that was refused as it was sent.
+        return []
+    if grant and (
+        grant.role in {Role.OPERATOR, Role.OPERATIONS} or PARTNERSHIP in grant.partnerships
+    ):
+        # They see both parties' figures, and what neither says of its own position.
+        return positions
+    return [each for party in PARTIES for each in planted.markers(party) if party != party_of(name)]
+
+
+def party_of(name: str) -> str | None:
+    grant = KEYS[name]
+    return grant.party if grant else None
+
+
+def leaks(name: str, text: bytes, route: GuardedRoute | None = None) -> list[bytes]:
+    lower = text.lower()
+    return [each for each in hidden(name, route) if each in lower]
+
+
+# --- every route --------------------------------------------------------------------------------
+
+
+def parameters(world: World, route: GuardedRoute) -> dict[str, bool]:
+    """Return the names of a route's parameters in its path and query: whether each is required."""
+    served: Any = world.client.app
+    (method,) = (each.lower() for each in route.methods or ())
+    described = served.openapi()["paths"].get(route.path, {}).get(method, {})
+    found = {
+        each["name"]: each.get("required", False)
+        for each in described.get("parameters", [])
+        if each["in"] in {"path", "query"}
+    }
+    return found | dict.fromkeys(route.param_convertors, True)
+
+
+def asked(world: World, route: GuardedRoute) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each way to ask a route: the path and the query."""
+    named = parameters(world, route)
+    required = [name for name, is_required in named.items() if is_required]
+    always = {name: value for name, value in ALWAYS.items() if name in named}
+    for values in product(*(VALUES[name] for name in required)):
+        given = dict(zip(required, values, strict=True)) | always
+        yield _request(route, given)
+    first = {name: VALUES[name][0] for name in required} | always
+    for name in sorted(named.keys() - set(required)):
+        for value in VALUES[name]:
+            yield _request(route, first | {name: value})
+
+
+def _request(route: GuardedRoute, given: dict[str, str]) -> tuple[str, dict[str, str]]:
+    in_path = set(route.param_convertors)
+    path = route.path.format(**{name: given[name] for name in in_path})
+    return path, {name: value for name, value in given.items() if name not in in_path}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_no_route_gives_a_key_what_another_party_keeps_to_itself(
+    world: World, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    answered = 0
+    for route in world.routes():
+        (method,) = route.methods or {""}
+        if route.path == STREAM and method == "GET":
+            continue
+        for path, query in asked(world, route):
+            found = world.client.request(
+                method, path, params=query, headers=world.headers(name), follow_redirects=False
+            )
+            answered += found.status_code == 200
+            text = found.content + repr(found.headers).encode()
+            assert not leaks(name, text, route), (method, path, query)
+    assert answered > (5 if name == "no key" else 10)
+    logged = "\n".join(each.getMessage() for each in caplog.records).lower().encode()
+    assert [each for party in PARTIES for each in planted.markers(party) if each in logged] == []
+
+
+@pytest.mark.parametrize("party", PARTIES)
+def test_a_party_finds_its_own_private_facts(world: World, party: str) -> None:
+    found = world.client.get(
+        f"/v1/partnerships/{PARTNERSHIP}/history",
+        params={"limit": 1000},
+        headers=world.headers(party),
+    )
+    assert planted.found(party, found.content) == [*planted.markers(party)]
+
+
+@pytest.mark.parametrize("name", [name for name, grant in KEYS.items() if grant])
+def test_the_stream_of_alerts_gives_a_key_nothing_of_another_party(world: World, name: str) -> None:
+    app = create_app(world.accord, world.workers)
+    Timer(0.5, app.state.served.closing.begin).start()
+    with TestClient(app) as client:
+        found = client.get(STREAM, params={"since": "begin"}, headers=world.headers(name))
+    assert found.status_code == 200
+    assert not leaks(name, found.content)
+
+
+@pytest.mark.parametrize("name", [OURS, THEIRS, OUTSIDER])
+def test_no_refusal_tells_a_party_a_name_that_the_other_keeps_to_itself(
+    world: World, name: str
+) -> None:
+    """Each command is tried with names that are nearly the other party's."""
+    refused = 0
+    for kind in EXAMPLES:
+        for near in (each.decode()[:-1] for each in hidden(name) if each.isalpha()):
+            tried = planted.marked(example(kind), near)
+            sent = message(f"near-{near}", tried, party=name, subject=PARTNERSHIP, at="2026-12-06")
+            found = world.client.post(
+                "/v1/validate",
+                content=sent,
+                headers=world.headers(name) | {"Content-Type": "application/cloudevents+json"},
+            )
+            refused += b'"refused"' in found.content
+            assert not leaks(name, found.content), (kind, near)
+    assert refused > len(EXAMPLES) / 2
+
+
+# --- the command line ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("party", PARTIES)
+def test_no_question_of_the_command_line_shows_a_party_what_the_other_keeps_to_itself(
+    world: World, party: str
+) -> None:
+    answered = 0
+    for question in QUESTIONS:
+        if not question.asks_when:
+            continue
+        required = [name for name, each in question.parameters.items() if each.is_required]
+        for values in product(*(VALUES[name] for name in required)):
+            for form in ((), ("--json",)):
+                line = [*question.name.split(), *_typed(question, required, values)]
+                ran = CliRunner().invoke(
+                    command_line, [*line, "--party", party, "--store", world.store, *form]
+                )
+                answered += ran.exit_code == 0
+                assert not leaks(party, ran.output.encode()), line
+    assert answered > 20
+
+
+def _typed(question: Any, required: list[str], values: tuple[str, ...]) -> list[str]:  # noqa: ANN401
+    given = dict(zip(required, values, strict=True))
+    if question.is_paged:
+        return [*given.values(), "--limit", "1000"]
+    return [*given.values()]
+
+
+def test_the_search_finds_a_marker_that_is_there() -> None:
+    text = orjson.dumps({"text": f"We have {POSITIONS[OURS].title()} elsewhere."})
+
+    assert leaks(THEIRS, text)
+    assert leaks("operator", text)
+    assert not leaks(OURS, text)
