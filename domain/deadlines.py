@@ -66,8 +66,8 @@ from domain.exit import (
 )
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.exploration import ExplorationClosed
-from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
-from domain.health import ComplianceAudited, HealthCheckRecorded
+from domain.formation import DRAFT, AgreementDrafted, AgreementSigned, CharterAgreed
+from domain.health import ComplianceAudited, HealthCheckRecorded, TargetAdjusted
 from domain.kernel import Act, Event
 from domain.payouts import Payouts
 from domain.renewal import AnnualReviewHeld, PartnershipRenewed
@@ -113,6 +113,7 @@ class DeadlineKind(StrEnum):
     LAPSE = "lapse"
     SIGNATURE = "signature"
     FIGURE = "figure"
+    OBJECTIVE = "objective"
 
 
 class Deadline(NamedTuple):
@@ -376,6 +377,16 @@ def _escalation(event: IssueRaised, act: Act, _: TermsByDay, __: Around) -> Iter
     if event.change_reason is None:
         due = act.occurred_at + ESCALATE_AFTER
         yield Deadline(due, DeadlineKind.ISSUE, event.issue, act.occurred_at)
+
+
+def _objectives(
+    event: CharterAgreed, act: Act, terms: TermsByDay, _: Deadlines
+) -> Iterator[Deadline]:
+    """Yield the deadline of each objective of a charter that had not passed before it (C8)."""
+    for each in event.charter.objectives:
+        deadline = _end_of_day(DeadlineKind.OBJECTIVE, each.objective, each.deadline, terms)
+        if deadline.due > act.occurred_at:
+            yield deadline
 
 
 def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN401 - made
@@ -1102,6 +1113,28 @@ RULES = (
             lambda e: f"{figure_words(e.ref)} was not reported in time.",
         ),
         reminds_of="{ref} is to be reported by {day}.",
+    ),
+    # Whether an objective is missed, its figures say (`projections.alerts`).
+    DeadlineRule(
+        DeadlineKind.OBJECTIVE,
+        opened_by=(
+            _opens_several(CharterAgreed, _objectives),
+            _opens(
+                TargetAdjusted,
+                lambda e, _, terms: _end_of_day(
+                    DeadlineKind.OBJECTIVE, e.objective, e.deadline, terms
+                ),
+            ),
+        ),
+        passing=_passes(DeadlineKind.OBJECTIVE),
+        closed_by=(
+            _replaces(CharterAgreed, "Both parties signed a new charter."),
+            _closes(
+                TargetAdjusted,
+                lambda e: e.objective,
+                lambda e: f"Both parties agreed another target for {e.objective}.",
+            ),
+        ),
     ),
     # What is paid of a statement says whether it has a deadline (`with_statements`).
     DeadlineRule(DeadlineKind.STATEMENT, opened_by=(), passing=_passes(DeadlineKind.STATEMENT)),

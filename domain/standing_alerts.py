@@ -13,7 +13,15 @@ from typing import Any, Final
 from domain import deadlines
 from domain.bilateral import ProposalDeclined
 from domain.claims import ClaimConfirmed, ClaimObjected
-from domain.deadlines import ALL, Closing, DeadlineAlert, DeadlineKind, DeadlineRule, ReminderGiven
+from domain.deadlines import (
+    ALL,
+    Closing,
+    DeadlineAlert,
+    DeadlineKind,
+    DeadlinePassed,
+    DeadlineRule,
+    ReminderGiven,
+)
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.entry import (
     EntryReversed,
@@ -29,11 +37,13 @@ from domain.exit import (
     ExitNoticeGiven,
     ExitWithdrawn,
 )
+from domain.formation import CharterAgreed
 from domain.health import (
     ComplianceAudited,
     HealthCheckRecorded,
     RiskIdentified,
     RiskMitigated,
+    TargetAdjusted,
 )
 from domain.kernel import Event
 from domain.payment import (
@@ -250,6 +260,9 @@ HEALTH_LOW: Final = "health-low"
 HEALTH_DIVERGES: Final = "health-diverges"
 """Computed from the newest scorecard of each party (`projections.scorecards`)."""
 
+OBJECTIVE_MISSED: Final = "objective-missed"
+"""Judged from figures once the deadline of an objective has passed (`projections.alerts`)."""
+
 COMPUTED: Final = (
     ATTRIBUTION_CONTESTED,
     LEAD_AWAITS,
@@ -327,6 +340,17 @@ STANDING_ALERTS: Final = (
                 lambda e: e.dispute,
                 lambda e: f"Dispute {e.dispute} ended: {e.outcome}.",
             ),
+        ),
+    ),
+    StandingAlert(
+        OBJECTIVE_MISSED,
+        AlertKind.BREACH,
+        "an objective of the charter is reached by its deadline (C8)",
+        Response(Severity.WARNING, "What both wanted to reach is not reached.", Office.SPONSOR),
+        about=(
+            On(CharterAgreed, lambda _: ALL),
+            On(TargetAdjusted, lambda e: e.objective),
+            On(DeadlinePassed, lambda e: e.ref if e.kind is DeadlineKind.OBJECTIVE else None),
         ),
     ),
     StandingAlert(

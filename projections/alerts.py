@@ -20,11 +20,13 @@ from pydantic import Field
 from domain import figures_due
 from domain.arithmetic import exact
 from domain.calendar import bounds
-from domain.deadlines import ALL, DeadlineKind
+from domain.charter import ObjectiveStatus
+from domain.deadlines import ALL, DeadlineKind, DeadlinePassed
 from domain.declarations import Changeable
 from domain.exit import PartnershipExited
 from domain.figures_due import FiguresDue
-from domain.health import ComplianceAudited, HealthCheckRecorded
+from domain.formation import CharterAgreed
+from domain.health import ComplianceAudited, HealthCheckRecorded, TargetAdjusted
 from domain.kernel import Event
 from domain.offices import NAMING, Assignee, People, people_after
 from domain.payouts import Payout
@@ -45,6 +47,7 @@ from domain.standing_alerts import (
     HEALTH_LOW,
     LEAD_AWAITS,
     LEAD_REJECTED,
+    OBJECTIVE_MISSED,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
     STATEMENT_OVERDUE,
@@ -161,6 +164,8 @@ class AlertsState:
     """The newest audits of each subject."""
     figures: FiguresDue = field(default_factory=FiguresDue)
     """The figures that are due."""
+    over: tuple[str, ...] = ()
+    """The objectives of the charter whose deadline has passed."""
     resolved: Mapping[str, Alert] = field(default_factory=dict)
     """Resolved alerts on figures: a correction can still withdraw them."""
     watched: Mapping[str, str] = field(default_factory=dict)
@@ -324,9 +329,13 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
         after = replace(after, audits=with_audit(state.audits, recorded, event))
     if type(event) in figures_due.CONCERNED:
         after = replace(after, figures=figures_due.evolve(state.figures, event, recorded.act))
+    over = _over_after(state.over, event)
+    if over != state.over:
+        after = replace(after, over=over)
+    measured = over != state.over or (bool(over) and judged is not state.judged)
     given = [each.ref for each in state.figures.missing if each not in after.figures.missing]
     quiet = not given and not windows and not turns and not ends and not known.points
-    if quiet and not rated and not audited:
+    if quiet and not rated and not audited and not measured:
         return NOTHING if after is state else Change({STATE: after}, [])
     changes = _Changes(rows, state, after, recorded)
     for subject, points in known.points.items():
@@ -346,9 +355,24 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
         changes.settle(scorecards.findings(after.scorecards), {HEALTH_LOW, HEALTH_DIVERGES})
     if audited:
         changes.settle(audits.findings(after.audits), {AUDIT_FAILED})
+    if measured:
+        changes.judge_objectives()
     if ends:
         changes.end("The partnership has ended.")
     return changes.result()
+
+
+def _over_after(over: tuple[str, ...], event: Event) -> tuple[str, ...]:
+    """Return the objectives whose deadline has passed, after an event."""
+    match event:
+        case DeadlinePassed(kind=DeadlineKind.OBJECTIVE, ref=name):
+            return (*over, name)
+        case TargetAdjusted(objective=name):
+            return tuple(each for each in over if each != name)
+        case CharterAgreed():
+            return ()
+        case _:
+            return over
 
 
 class _Changes:
@@ -472,6 +496,34 @@ class _Changes:
                         evidence=_with(alert.evidence, (index,)),
                     )
                 )
+
+    def judge_objectives(self) -> None:
+        """Open the alerts on objectives that are missed, and close those on the others.
+
+        One that both parties agreed anew resolves its alert. A figure that was late or wrong
+        withdraws it.
+        """
+        over = {name: breaches.outcome(self._judged, name) for name in self._after.over}
+        missed = {
+            name: found.text
+            for name, found in over.items()
+            if found is not None and found.status is ObjectiveStatus.MISSED
+        }
+        for alert in list(self._open.values()):
+            if alert.rule != OBJECTIVE_MISSED or alert.window in missed:
+                continue
+            found = over.get(alert.window)
+            if found is not None:
+                self._close(alert, AlertState.WITHDRAWN, f"It is not missed: {found.text}")
+            else:
+                text = "Both parties agreed its target anew."
+                self._close(alert, AlertState.RESOLVED, text)
+        if self._ended:
+            return
+        parties = self._after.people.parties
+        for name, text in missed.items():
+            says = Finding(name, f"Objective {name} is missed. {text}", parties)
+            self.open_standing(BY_RULE[OBJECTIVE_MISSED], says)
 
     # --- standing alerts ---
 

@@ -11,17 +11,21 @@ and its position, and `take` only the events after it, instead of reading the lo
 """
 
 from collections import ChainMap
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 
+from domain.adoption import PartnershipAdopted
 from domain.agreement import CommercialTermsAgreed
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
-from domain.calendar import bounds, following, period_in_words, preceding, quarter_of
+from domain.calendar import bounds, following, month_of, period_in_words, preceding, quarter_of
+from domain.charter import Objective
 from domain.deadlines import PeriodClosed
-from domain.formation import DecisionRuleAgreed
+from domain.execution import KickoffHeld
+from domain.formation import CharterAgreed, DecisionRuleAgreed
+from domain.health import TargetAdjusted
 from domain.kernel import Event
 from domain.metric_catalogue import Adds, Metric, Unit
 from domain.own_metric import MetricAgreed
@@ -31,11 +35,12 @@ from domain.recorded import Recorded
 from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.values import Exact, plain
-from projections import beliefs, figures, kpis
+from projections import beliefs, figures, kpis, objectives
 from projections.beliefs import Belief
 from projections.counted import NO_CHANGE, DealChange
 from projections.fold import Rows
 from projections.kpis import AGREED, NO_FIGURES, NOTHING_AGREED, AgreedRow, PeriodRow
+from projections.objectives import ObjectiveProgress
 
 CONCERNED: frozenset[type[Event]] = kpis.MEASURED | {
     PeriodClosed,
@@ -43,6 +48,11 @@ CONCERNED: frozenset[type[Event]] = kpis.MEASURED | {
     MetricAgreed,
     PriorAgreed,
     CommercialTermsAgreed,
+    CharterAgreed.proposed,
+    CharterAgreed,
+    TargetAdjusted,
+    KickoffHeld,
+    PartnershipAdopted,
 }
 """The events that `take` looks at."""
 
@@ -100,6 +110,8 @@ class Judged:
     """Each closed window with the index of its `PeriodClosed`."""
     agreed: AgreedRow = NOTHING_AGREED
     periods: Mapping[str, PeriodRow] = field(default_factory=dict)
+    whole_from: Mapping[str, str] = field(default_factory=dict)
+    """The month from which the figures of a metric are whole here, if some may be missing."""
 
     @property
     def rows(self) -> Rows:
@@ -225,19 +237,31 @@ def take(
             return judged, ()
         touched = [each for period in periods for each in _within(period)]
         periods = {**judged.periods, **periods}
-        after = Judged(judged.needed, judged.rules, judged.closed, judged.agreed, periods)
+        after = replace(judged, periods=periods)
         return after, tuple(each for each in dict.fromkeys(touched) if each in judged.closed)
     match event:
         case PeriodClosed(period=period):
             closed = {**judged.closed, period: recorded.index}
-            after = Judged(judged.needed, judged.rules, closed, judged.agreed, judged.periods)
+            after = replace(judged, closed=closed)
             return after, (period,)
         case DecisionRuleAgreed(rule=rule, rule_version=version):
             # It binds from when it was recorded, whatever its authors say: a rule never reaches
             # backwards (C15).
             since = recorded.act.recorded_at
             return with_rule(judged, BindingRule(rule, version, recorded.index, since)), ()
-        case CommercialTermsAgreed() | MetricAgreed() | PriorAgreed():
+        case CharterAgreed.proposed():
+            return with_objectives(judged, recorded, event.charter.objectives), ()
+        case CharterAgreed():
+            judged = with_objectives(judged, recorded, event.charter.objectives)
+            return replace(judged, agreed=kpis.agreed_with(judged.agreed, recorded)), ()
+        case (
+            CommercialTermsAgreed()
+            | MetricAgreed()
+            | PriorAgreed()
+            | TargetAdjusted()
+            | KickoffHeld()
+            | PartnershipAdopted()
+        ):
             return replace(judged, agreed=kpis.agreed_with(judged.agreed, recorded)), ()
         case _:
             return judged, ()
@@ -261,11 +285,48 @@ def _within(period: str) -> tuple[str, ...]:
 
 def with_rule(judged: Judged, rule: BindingRule) -> Judged:
     """Return the state with one more rule, and with the metrics that it needs."""
-    metric = judged.agreed.catalogue[rule.rule.metric]
-    needed = {*judged.needed, metric.name}
-    if metric.counted and metric.adds is Adds.RATIO:
-        needed |= {metric.numerator, metric.denominator}
+    needed = {*judged.needed, *_parts(judged, rule.rule.metric)}
     return replace(judged, rules=(*judged.rules, rule), needed=tuple(sorted(needed)))
+
+
+def with_objectives(judged: Judged, recorded: Recorded, objectives: Iterable[Objective]) -> Judged:
+    """Return the state with the metrics that objectives need.
+
+    Of a metric that a running partnership has not needed before, the month of the event is not
+    whole.
+    """
+    asked = {part for each in objectives for part in _parts(judged, each.metric)}
+    new = asked.difference(judged.needed)
+    if not new:
+        return judged
+    whole = judged.whole_from
+    if judged.closed or judged.periods:
+        month = following(month_of(recorded.act.recorded_at))
+        whole = {**whole, **dict.fromkeys(sorted(new), month)}
+    return replace(judged, needed=tuple(sorted({*judged.needed, *new})), whole_from=whole)
+
+
+def _parts(judged: Judged, name: str) -> set[str]:
+    """Return the metrics whose figures make that of a metric, itself included."""
+    metric = judged.agreed.catalogue[name]
+    parts = {metric.name}
+    if metric.counted and metric.adds is Adds.RATIO:
+        parts |= {metric.numerator, metric.denominator}
+    return parts
+
+
+def outcome(judged: Judged, name: str) -> ObjectiveProgress | None:
+    """Return an objective as it is once its deadline has passed.
+
+    None if there is none, or if the figures here are not whole from its first month on.
+    """
+    found = objectives.outcome(judged.rows, name)
+    since = judged.agreed.since
+    if found is None or since is None:
+        return None
+    parts = _parts(judged, found.objective.metric)
+    is_whole = all(judged.whole_from.get(each, "") <= month_of(since) for each in parts)
+    return found if is_whole else None
 
 
 def windows_from(judged: Judged, window: str) -> Iterator[str]:

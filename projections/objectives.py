@@ -97,6 +97,15 @@ def objectives(rows: Rows, today: date) -> list[ObjectiveProgress]:
     return [_progress(rows, each, agreed, agreed.since, today) for each in agreed.objectives]
 
 
+def outcome(rows: Rows, name: str) -> ObjectiveProgress | None:
+    """Return an objective as it is once its deadline has passed; None if there is none (C8)."""
+    agreed = agreed_row(rows)
+    found = next((each for each in agreed.objectives if each.objective == name), None)
+    if found is None or agreed.since is None:
+        return None
+    return _progress(rows, found, agreed, agreed.since, found.deadline + timedelta(days=1))
+
+
 @exact
 def _progress(
     rows: Rows, objective: Objective, agreed: AgreedRow, since: date, today: date

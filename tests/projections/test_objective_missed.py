@@ -1,0 +1,165 @@
+"""An objective that is missed is alerted once its deadline has passed (C8)."""
+
+from datetime import date
+from decimal import Decimal
+
+from domain.charter import Charter, Objective
+from domain.examples import CHARTER, CO_BRANDED_REVENUE
+from domain.formation import ProposeCharter
+from domain.health import ProposeTarget
+from domain.kernel import Stage
+from tests.life import OURS, at, changed
+from tests.projections.folds import alerts, correct, count, refer_many, report, running, states
+from tests.stories import Story
+
+MISSED = "objective-missed subscribers"
+
+SUBSCRIBERS = changed(
+    CO_BRANDED_REVENUE,
+    objective="subscribers",
+    metric="new_subscribers",
+    unit="count",
+    baseline=Decimal(0),
+    target=Decimal(100),
+    deadline=date(2026, 3, 31),
+)
+LEADS = changed(SUBSCRIBERS, objective="referrals", metric="leads", target=Decimal(3))
+
+
+def charter(story: Story, *objectives: Objective) -> None:
+    """Let both parties sign a charter with these objectives."""
+    named = f"charter-{story.now:%m%d}"
+    signed: Charter = changed(CHARTER, objectives=[*objectives])
+    story.agree(OURS, ProposeCharter(proposal=named, charter=signed))
+
+
+def measured(march: int) -> Story:
+    """Return a story in which subscribers are reported, until the evening of the last day."""
+    story = running()
+    charter(story, SUBSCRIBERS)
+    story.on("2026-03-31T22:00")
+    for month, each in (("2026-01", 10), ("2026-02", 20), ("2026-03", march)):
+        report(story, "new_subscribers", month, count(each))
+    return story
+
+
+def subscribers(march: int) -> Story:
+    """Return the same story on the day after the objective's deadline."""
+    story = measured(march)
+    story.on("2026-04-01")
+    return story
+
+
+def test_an_objective_that_is_missed_is_alerted_when_its_day_has_passed() -> None:
+    story = measured(march=30)
+    story.on("2026-03-31T23:00")
+    assert MISSED not in states(story)
+
+    story.on("2026-04-01")
+
+    alert = alerts(story)[MISSED]
+    assert alert.state == "open"
+    assert alert.text.startswith(
+        "Objective subscribers is missed. new_subscribers: 60 of 100 by 2026-03-31"
+    )
+    assert [each.office for each in alert.who_acts] == ["executive-sponsor"] * 2
+
+
+def test_an_objective_that_is_met_is_not_alerted() -> None:
+    assert MISSED not in states(subscribers(march=70))
+
+
+def test_an_objective_without_its_last_figure_is_alerted_once_the_figure_shows_it() -> None:
+    story = running()
+    charter(story, SUBSCRIBERS)
+    story.on("2026-03-02")
+    report(story, "new_subscribers", "2026-02", count(20))
+    story.on("2026-04-01")
+    assert MISSED not in states(story)
+
+    story.on("2026-04-10")
+    report(story, "new_subscribers", "2026-03", count(30))
+
+    assert states(story)[MISSED] == "open"
+
+
+def test_a_corrected_figure_withdraws_the_alert_and_another_opens_it_again() -> None:
+    story = subscribers(march=30)
+    story.on("2026-04-10")
+
+    correct(story, "new_subscribers", "2026-03", count(75))
+    assert states(story)[MISSED] == "withdrawn"
+
+    story.on("2026-04-11")
+    correct(story, "new_subscribers", "2026-03", count(65))
+    assert states(story)[MISSED] == "open"
+
+
+def test_what_deals_show_is_missed_without_a_report() -> None:
+    story = running()
+    charter(story, LEADS)
+    refer_many(story, range(2))
+    story.on("2026-04-01")
+    assert states(story)["objective-missed referrals"] == "open"
+
+    refer_many(story, range(2, 3), happened="2026-03-30")
+
+    assert states(story)["objective-missed referrals"] == "withdrawn"
+
+
+def test_another_target_moves_the_day_and_resolves_the_alert() -> None:
+    story = subscribers(march=30)
+    target = ProposeTarget(
+        proposal="later",
+        objective="subscribers",
+        target=Decimal(150),
+        deadline=date(2026, 6, 30),
+        reason="The launch was late.",
+    )
+
+    story.agree(OURS, target)
+    assert states(story)[MISSED] == "resolved"
+
+    story.on("2026-07-01")
+    report(story, "new_subscribers", "2026-06", count(10))
+    assert states(story)[MISSED] == "open"
+
+
+def test_a_new_charter_gives_up_the_objectives_of_the_one_before() -> None:
+    story = measured(march=30)
+    charter(story, LEADS)
+
+    story.on("2026-04-01")
+
+    assert MISSED not in states(story)
+    assert states(story)["objective-missed referrals"] == "open"
+
+
+def test_a_metric_that_is_new_in_a_running_partnership_is_judged_from_its_first_whole_month() -> (
+    None
+):
+    """What was reported before the charter in its month is not looked at, so nothing is said."""
+    orders = changed(SUBSCRIBERS, objective="visits", metric="web_visits")
+    story = running()
+    story.on("2026-02-10")
+    report(story, "web_visits", "2026-02", count(95))
+    charter(story, orders)
+    story.on("2026-03-31")
+    report(story, "web_visits", "2026-03", count(2))
+    story.on("2026-04-01")
+    assert "objective-missed visits" not in states(story)
+
+    again = changed(orders, deadline=date(2026, 5, 31))
+    charter(story, again)
+    story.on("2026-06-01")
+    report(story, "web_visits", "2026-05", count(2))
+
+    assert states(story)["objective-missed visits"] == "open"
+
+
+def test_no_objective_is_missed_after_the_end() -> None:
+    story = at(Stage.ENDED)
+
+    story.on("2028-01-01")
+
+    assert not [each for each in states(story) if each.startswith("objective-missed")]
