@@ -12,8 +12,7 @@ from domain.offices import Assignee
 from domain.standing_alerts import AlertKind
 from domain.values import Slug, instant
 from infra.access.roles import Need
-from infra.answers import cursors
-from infra.answers.duplicate_credits import alerts_of
+from infra.answers import cursors, dependency_alerts, duplicate_credits
 from infra.answers.logs import (
     NOW,
     AsOf,
@@ -72,7 +71,7 @@ def ask(
         size_of(accord.history, partnership)
         sight_of(accord.history, partnership, when, figures=False)
     found: list[Alert] = []
-    alone = _of_operator(accord, when) or alerts_of(accord, when)
+    alone = _alone(accord, when)
     for name in _from(accord, start, when.viewer) if partnership is None else [partnership]:
         try:
             alerts = _alerts(accord, name, when)
@@ -131,6 +130,15 @@ def named(accord: Accord, partnership: str, alerts: Iterable[Alert]) -> Iterator
 
 def _order(alert: Alert) -> tuple[str, str]:
     return instant(alert.since), alert.id
+
+
+def _alone(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
+    """Return the open alerts that nobody but the viewer gets, by partnership or program."""
+    return {
+        **_of_operator(accord, when),
+        **duplicate_credits.alerts_of(accord, when),
+        **dependency_alerts.alerts_of(accord, when),
+    }
 
 
 def _of_operator(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
