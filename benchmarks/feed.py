@@ -159,8 +159,6 @@ def _negotiation(theirs: str, began: datetime) -> list[_Step]:
         ]
     governance = {
         "dispute_path": ["managers", "sponsors"],
-        "operational_review": "weekly",
-        "strategic_review": "quarterly",
         "decision_rights": "Each decides on its own means.",
     }
     return [

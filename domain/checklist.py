@@ -57,11 +57,10 @@ def checklist(
         _alignment(exploration, context),
         _answer(
             "governance_agreed",
-            [f"{governed.operational_review} and {governed.strategic_review} reviews"]
-            if governed
-            else [],
+            [f"disputes go to {', then '.join(governed.dispute_path)}"] if governed else [],
             "governance is not agreed",
-            "Agree the path for disputes and the cadence (ProposeGovernance, AgreeGovernance).",
+            "Agree who decides what, and the path for disputes (ProposeGovernance, "
+            "AgreeGovernance).",
         ),
         _answer(
             "economics_fair",

@@ -379,9 +379,7 @@ def _escalation(event: IssueRaised, act: Act, _: TermsByDay, __: Around) -> Iter
         yield Deadline(due, DeadlineKind.ISSUE, event.issue, act.occurred_at)
 
 
-def _objectives(
-    event: CharterAgreed, act: Act, terms: TermsByDay, _: Deadlines
-) -> Iterator[Deadline]:
+def _objectives(event: CharterAgreed, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:
     """Yield the deadline of each objective of a charter that had not passed before it (C8)."""
     for each in event.charter.objectives:
         deadline = _end_of_day(DeadlineKind.OBJECTIVE, each.objective, each.deadline, terms)
@@ -1137,7 +1135,12 @@ RULES = (
         ),
     ),
     # What is paid of a statement says whether it has a deadline (`with_statements`).
-    DeadlineRule(DeadlineKind.STATEMENT, opened_by=(), passing=_passes(DeadlineKind.STATEMENT)),
+    DeadlineRule(
+        DeadlineKind.STATEMENT,
+        opened_by=(),
+        passing=_passes(DeadlineKind.STATEMENT),
+        reminds_of="Statement {ref} is to be paid by {day}.",
+    ),
     # Claims are facts of other streams, so the ledger opens and closes their deadlines.
     DeadlineRule(DeadlineKind.SILENCE, opened_by=(), passing=_passes(DeadlineKind.SILENCE)),
 )
@@ -1205,16 +1208,15 @@ def silence(day: date, terms: TermsByDay) -> Deadline:
     return _on(day, DeadlineKind.SILENCE, day.isoformat(), terms)
 
 
-def figure(ref: str, party: str, period: str, act: Act, terms: TermsByDay) -> Deadline | None:
+def figure(ref: str, party: str, period: str, act: Act, terms: TermsByDay) -> Deadline:
     """Return by when a figure of a period is reported by a party, or by either if it is empty.
 
-    None if the terms agree no days for figures.
+    That is within the agreed days or, if none are agreed, before the period after it ends.
     """
     ended = bounds(period)[1].date()
     days = terms.day_rules(ended).figure_days
-    if days is None:
-        return None
-    last = ended + timedelta(days=days - 1)
+    after = bounds(following(period))[1].date() if days is None else ended + timedelta(days=days)
+    last = after - _DAY
     deadline = _end_of_day(DeadlineKind.FIGURE, ref, last, terms)._replace(party=party)
     return _with_reminder(deadline._replace(since=terms.midnight(ended)), act, terms)
 
@@ -1225,20 +1227,34 @@ def figure_words(ref: str) -> str:
     return f"{metric}{'' if segment == '-' else f' in {segment}'} of {period}"
 
 
-def with_statements(deadlines: Deadlines, payouts: Payouts, terms: TermsByDay) -> Deadlines:
-    """Return deadlines with those of the statements on which something is due."""
+def with_statements(
+    deadlines: Deadlines, before: Deadlines, payouts: Payouts, act: Act, terms: TermsByDay
+) -> Deadlines:
+    """Return deadlines with those of the statements on which something is due.
+
+    `before` are the deadlines before the event: a reminder that was given is not given again.
+    """
     found = {
         key: each for key, each in deadlines.items() if each.kind is not DeadlineKind.STATEMENT
     }
     for name, since in payouts.unpaid.items():
-        if name not in payouts.overdue:
-            due_on = payouts.owed[name].due_on
-            deadline = _end_of_day(DeadlineKind.STATEMENT, name, due_on, terms)
-            if deadline.due < since:
-                # It was paid in time, and came back later.
-                deadline = deadline._replace(due=since, day=None)
-            found[deadline.id] = deadline
+        if name in payouts.overdue:
+            continue
+        owed = payouts.owed[name]
+        deadline = statement(name, owed.payer, owed.due_on, act, terms)
+        if deadline.due < since:
+            # It was paid in time, and came back later.
+            deadline = deadline._replace(due=since, day=None)
+        known = deadlines.get(deadline.id) or before.get(deadline.id)
+        is_known = known is not None and known.due == deadline.due
+        found[deadline.id] = known if known is not None and is_known else deadline
     return found
+
+
+def statement(name: str, payer: str, due_on: date, act: Act, terms: TermsByDay) -> Deadline:
+    """Return by when a statement is paid, with its reminder, as of the event that made it due."""
+    deadline = _end_of_day(DeadlineKind.STATEMENT, name, due_on, terms)
+    return _with_reminder(deadline._replace(party=payer), act, terms)
 
 
 def passed(deadline: Deadline) -> list[Event]:

@@ -394,8 +394,6 @@ ADOPTION = ProposeAdoption(
     rules=[CONVERSION_FLOOR],
     governance=GovernanceFor(
         dispute_path=["managers", "sponsors", "mediation"],
-        operational_review="monthly",
-        strategic_review="quarterly",
         decision_rights="Managers decide within the budget.",
     ),
     figures=[
@@ -588,8 +586,6 @@ _FORMATION = [
         ProposeGovernance(
             proposal="governance-1",
             dispute_path=["managers", "sponsors", "mediation"],
-            operational_review="weekly",
-            strategic_review="quarterly",
             decision_rights="Managers decide within the budget.",
         ),
     ),

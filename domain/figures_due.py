@@ -1,7 +1,8 @@
 """Figures that both agreed to report, and those of them that are missing (C8, C14, C19).
 
 Objectives of the charter and lines of data sharing say how often a metric is reported. The figure
-of a period is due within the agreed days after its end, if the terms agree any. Deals show some
+of a period is due within the agreed days after its end, or else before the next period of its
+frequency ends: a figure that comes later is no news any more. Deals show some
 metrics themselves; nobody reports those. No period is shorter than a month, so a weekly figure is
 due each month.
 """

@@ -1,7 +1,7 @@
 """Governance: contacts, sponsors and resources of each party, and the path for disputes (C12)."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -73,14 +73,13 @@ CommitResources = ResourcesCommitted.asks
 
 
 class GovernanceFor(Value):
-    """How both parties govern the partnership: reviews, decisions, and the path for disputes."""
+    """How both parties govern the partnership: decisions, and the path for disputes.
+
+    How often they meet is a term: `cadence` (C13).
+    """
 
     dispute_path: Annotated[list[Text], Field(min_length=1)]
     """Who decides a dispute, from the first level to the last."""
-    operational_review: Literal["weekly", "biweekly", "monthly"]
-    """How often operational reviews are held."""
-    strategic_review: Literal["monthly", "quarterly"]
-    """How often strategic reviews are held."""
     decision_rights: Text
     """Who may decide what."""
 
@@ -89,7 +88,7 @@ class GovernanceEstablished(
     GovernanceFor,
     BilateralAgreement,
     name="Governance",
-    subject="the governance: reviews, decisions and the path for disputes (C12)",
+    subject="the governance: decisions and the path for disputes (C12)",
     stages=UNTIL_EXIT,
 ):
     """Both parties agreed the governance, which replaces the one before (C12)."""
@@ -112,7 +111,7 @@ def requirements(context: PartnershipContext) -> list[Requirement]:
             "governance-established",
             context.agreements.latest(GovernanceEstablished) is not None,
             "No governance is agreed.",
-            "Agree the path for disputes and the reviews: one party proposes, the other accepts "
+            "Agree who decides what, and the path for disputes: one proposes, the other accepts "
             "(ProposeGovernance, AgreeGovernance).",
         )
     ]

@@ -178,7 +178,7 @@ class ManagerRotated(
     Changeable,
     Declaration,
     command="RotateManager",
-    stages=RUNNING,
+    stages=IN_FORCE,
     identity=("effective_on",),
     by_party=True,
 ):

@@ -369,7 +369,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         return replace(state, keyring=keys, deadlines=deadlines)
     if type(event) in _OF_TIME:
         settled = _settled_by_time(state.settlement, event, context.terms, act)
-        deadlines = _due(deadlines, event, settled, state.settlement, context)
+        deadlines = _due(deadlines, state, settled, act, context.terms)
         # The events of the clock, a few every month, change nothing else.
         return replace(state, settlement=settled, deadlines=deadlines)
     settled = settlement.evolve(state.settlement, event, act, context.terms)
@@ -384,7 +384,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         settled,
         state.breaches,
         state.keyring,
-        _due(deadlines, event, settled, state.settlement, context),
+        _due(deadlines, state, settled, act, context.terms),
     )
 
 
@@ -400,16 +400,12 @@ def _settled_by_time(state: Settlement, event: Event, terms: TermsByDay, act: Ac
 
 
 def _due(
-    deadlines: Deadlines,
-    event: Event,
-    after: Settlement,
-    before: Settlement,
-    context: PartnershipContext,
+    deadlines: Deadlines, before: Partnership, after: Settlement, act: Act, terms: TermsByDay
 ) -> Deadlines:
     """Return the deadlines with those of unpaid statements, which an exit leaves open."""
-    if after.payouts is before.payouts and not isinstance(event, PartnershipExited):
+    if after.payouts is before.settlement.payouts and deadlines:
         return deadlines
-    return time.with_statements(deadlines, after.payouts, context.terms)
+    return time.with_statements(deadlines, before.deadlines, after.payouts, act, terms)
 
 
 def _context_after(context: PartnershipContext, event: Event, act: Act) -> PartnershipContext:

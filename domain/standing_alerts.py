@@ -192,8 +192,18 @@ def _due_soon() -> StandingAlert:
         Response(Severity.INFO, "It is still in time."),
         (On(ReminderGiven, lambda e: f"{e.kind}/{e.ref}", deadlines.reminder_text, asked),),
         tuple(ends),
-        tuple(about),
+        (*about, *(On(*_of_statement(event, name)) for event, name in _STATEMENTS)),
     )
+
+
+_STATEMENTS: Final = ((StatementIssued, "statement"), (FinalSettlementIssued, "settlement"))
+"""The events that issue a statement, and the field that names it."""
+
+
+def _of_statement(
+    event: type[Event], name: str
+) -> tuple[type[Event], Callable[[Event], str | None]]:
+    return event, lambda e: f"{DeadlineKind.STATEMENT}/{getattr(e, name)}"
 
 
 def _planned(rule: DeadlineRule) -> list[On]:
@@ -588,7 +598,11 @@ CREDITED_TWICE: Final = "credited-twice"
 """The rule of the alert that a party gets of what it may pay for twice, in two partnerships. No
 partnership has it alone, so it is no row of the table."""
 
-RESERVED: Final = frozenset({*BY_RULE, CREDITED_TWICE})
+DEPENDENCY_HIGH: Final = "dependency-high"
+"""The rule of the alert that a party gets of revenue that comes from one partner beyond the limit
+of its own program (C28). No partnership has it, so it is no row of the table."""
+
+RESERVED: Final = frozenset({*BY_RULE, CREDITED_TWICE, DEPENDENCY_HIGH})
 """The names that no agreed rule can have."""
 
 
@@ -596,6 +610,24 @@ def kind_of(rule: str) -> AlertKind:
     """Return whether an alert is a breach or a reminder; an agreed rule's is a breach."""
     standing = BY_RULE.get(rule)
     return standing.kind if standing else AlertKind.BREACH
+
+
+def office_of(rule: str, ref: str) -> tuple[Office, str]:
+    """Return the office that acts on an alert, and what the alert is about.
+
+    A reminder is for the office that acts once its day has passed.
+    """
+    if rule != DUE_SOON:
+        return response_of(rule).office, ref
+    kind, _, about = ref.partition("/")
+    return _OFFICES.get(DeadlineKind(kind), Office.MANAGER), about
+
+
+_OFFICES: Final = {
+    **{each.kind: each.alert.response.office for each in deadlines.RULES if each.alert},
+    DeadlineKind.STATEMENT: BY_RULE[STATEMENT_OVERDUE].response.office,
+}
+"""The office that acts once a day of each kind has passed."""
 
 
 def response_of(rule: str) -> Response:

@@ -459,8 +459,8 @@ class DayRules(Value):
     answer_days: Annotated[int, Field(ge=1, le=9999)] = 14
     """Within how many days a proposal is answered."""
     figure_days: Annotated[int, Field(ge=1, le=9999)] | None = None
-    """Within how many days after the end of its period a figure is reported; null if no day was
-    agreed."""
+    """Within how many days after the end of its period a figure is reported. Null: before the next
+    period of its frequency ends."""
 
 
 class Assets(StrEnum):

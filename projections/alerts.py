@@ -55,6 +55,7 @@ from domain.standing_alerts import (
     On,
     StandingAlert,
     kind_of,
+    office_of,
     response_of,
 )
 from domain.values import Exact
@@ -231,9 +232,9 @@ def assigned(parties: Iterable[str], office: Office = Office.MANAGER) -> tuple[A
 
 def in_office(alert: Alert, people: People, day: date) -> Alert:
     """Return an alert with the people who act on it on a day."""
-    office = response_of(alert.rule).office
+    office, about = office_of(alert.rule, alert.window)
     if office is Office.METRIC_OWNER:
-        metric, market, _ = alert.window.split("/")
+        metric, market, _ = about.split("/")
         who = people.owner(metric, market, (each.party for each in alert.who_acts))
         if who:
             return alert if who == alert.who_acts else replace(alert, who_acts=who)
@@ -333,8 +334,10 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
     if over != state.over:
         after = replace(after, over=over)
     measured = over != state.over or (bool(over) and judged is not state.judged)
-    given = [each.ref for each in state.figures.missing if each not in after.figures.missing]
-    quiet = not given and not windows and not turns and not ends and not known.points
+    given = [
+        each.ref for each in state.figures.missing if each not in after.figures.missing and not ends
+    ]
+    quiet = not (given or known.paid or windows or turns or ends or known.points)
     if quiet and not rated and not audited and not measured:
         return NOTHING if after is state else Change({STATE: after}, [])
     changes = _Changes(rows, state, after, recorded)
@@ -351,6 +354,9 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
         changes.close_standing(BY_RULE[FIGURE_OVERDUE], ref, "It was reported.")
         about = f"{DeadlineKind.FIGURE}/{ref}"
         changes.close_standing(BY_RULE[DUE_SOON], about, "It was reported.")
+    for name in known.paid:
+        about = f"{DeadlineKind.STATEMENT}/{name}"
+        changes.close_standing(BY_RULE[DUE_SOON], about, "It was paid.")
     if rated:
         changes.settle(scorecards.findings(after.scorecards), {HEALTH_LOW, HEALTH_DIVERGES})
     if audited:
@@ -757,7 +763,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=41,
+    version=42,
     row_type=_row_type,
     facts_from=FACTS,
 )

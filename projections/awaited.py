@@ -54,6 +54,8 @@ class Taken(NamedTuple):
     """All that awaits a party of each subject that was looked at again."""
     watched: Mapping[str, str]
     """The subjects that can have something that awaits a party (see `AlertsState`)."""
+    paid: tuple[str, ...] = ()
+    """The statements on which nothing is due any more."""
 
 
 def key_of(event: Event) -> str | None:
@@ -82,7 +84,16 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
     if not look or (alone and _is_plain(subjects, look[0], agreed)):
         return Taken(subjects.changed, change, {}, watched)
     points, still = _look(subjects, look, agreed, recorded, watched)
-    return Taken(subjects.changed, change, points, still)
+    return Taken(subjects.changed, change, points, still, tuple(_paid(subjects)))
+
+
+def _paid(subjects: "_Subjects") -> Iterator[str]:
+    """Yield the statements whose last open part is paid by an event."""
+    begin = f"{FACTS}statement/"
+    for key, after in subjects.changed.items():
+        before: Debt | None = subjects.rows.get(key) if key.startswith(begin) else None
+        if before is not None and before.left > 0 >= after.left:
+            yield key.removeprefix(begin)
 
 
 def _agree(subjects: "_Subjects", recorded: Recorded) -> AgreedRow:

@@ -108,7 +108,7 @@ def with_figures(
     """Return the deadlines with those of figures that are missing now, without the others."""
     new = [each for each in after.missing if each not in before.missing]
     added = (time.figure(each.ref, each.party, each.period, act, terms) for each in new)
-    return {**_still_missing(open_, after), **{each.id: each for each in added if each}}
+    return {**_still_missing(open_, after), **{each.id: each for each in added}}
 
 
 def _still_missing(deadlines: Deadlines, due: FiguresDue) -> Deadlines:
@@ -133,6 +133,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED | figures_due.CONCERNED | _PARTIES,
-    version=12,
+    version=13,
     row_type=lambda key: _ROWS[key],
 )

@@ -16,7 +16,15 @@ from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy
 from domain.calendar import month_of
-from domain.deadlines import DeadlineKind, DeadlinePassed, Deadlines, PeriodClosed, silence
+from domain.deadlines import (
+    DeadlineKind,
+    DeadlinePassed,
+    Deadlines,
+    PeriodClosed,
+    ReminderGiven,
+    silence,
+    statement,
+)
 from domain.execution import IncentiveIntroduced
 from domain.exit import ExitAgreed, ExitNoticeGiven, ExitWithdrawn
 from domain.exploration import ExplorationBegun, PartnerChosen
@@ -82,7 +90,7 @@ AGREEMENTS: frozenset[type[Event]] = frozenset(
     }
 )
 _STATEMENTS: frozenset[type[Event]] = frozenset({StatementIssued, FinalSettlementIssued})
-_TIME: frozenset[type[Event]] = frozenset({PeriodClosed, DeadlinePassed})
+_TIME: frozenset[type[Event]] = frozenset({PeriodClosed, DeadlinePassed, ReminderGiven})
 _FACTS: frozenset[type[Event]] = (
     facts.ON_DEALS | facts.ON_ENTRIES | facts.FIGURES | facts.REPLIES | {AdjustmentAgreed}
 )
@@ -142,7 +150,8 @@ def _wake(book: Book) -> None:
     agreed = book.agreed
     if agreed.awaited or agreed.due or agreed.wake:
         days = [*agreed.awaited.values(), *agreed.due.values()]
-        wake = book.terms.midnight(min(days)) if days else None
+        moments = [*agreed.remind.values(), *map(book.terms.midnight, [min(days)] if days else [])]
+        wake = min(moments, default=None)
         if wake != agreed.wake:
             book.put(AGREED, replace(agreed, wake=wake))
 
@@ -289,6 +298,10 @@ def _pass(book: Book, event: Any) -> list[str]:  # noqa: ANN401 - an event of th
             return _close(book, end_of(period))
         case DeadlinePassed(kind=DeadlineKind.EXIT, ref=ref):
             return _close(book, date.fromisoformat(ref))
+        case ReminderGiven(kind=DeadlineKind.STATEMENT, ref=name):
+            remind = {each: at for each, at in book.agreed.remind.items() if each != name}
+            book.put(AGREED, replace(book.agreed, remind=remind))
+            return []
         case DeadlinePassed(kind=DeadlineKind.STATEMENT, ref=name):
             row: StatementRow | None = book.get(f"statement/{name}")
             if row is not None:
@@ -346,15 +359,23 @@ def _issue(  # noqa: PLR0913, PLR0917 - what a statement says
 
 
 def _put_statement(book: Book, row: StatementRow) -> None:
-    """Change a statement's row, and note the day on which it is overdue if something is due."""
+    """Change a statement's row, and note when it is reminded of and overdue if something is due."""
     if row.left <= 0:
         row = replace(row, overdue=False)
     book.put(f"statement/{row.statement}", row)
-    due = {name: day for name, day in book.agreed.due.items() if name != row.statement}
-    if row.left > 0 and not row.overdue:
-        due[row.statement] = row.due_on + timedelta(days=1)
+    name = row.statement
+    due, remind = {**book.agreed.due}, {**book.agreed.remind}
+    if row.left <= 0 or row.overdue:
+        due.pop(name, None)
+        remind.pop(name, None)
+    elif name not in due:
+        due[name] = row.due_on + timedelta(days=1)
+        payer = Balance.model_validate(row.balance).payer or ""
+        remind_at = statement(name, payer, row.due_on, book.recorded.act, book.terms).remind_at
+        if remind_at is not None:
+            remind[name] = remind_at
     if due != book.agreed.due:
-        book.put(AGREED, replace(book.agreed, due=due))
+        book.put(AGREED, replace(book.agreed, due=due, remind=remind))
 
 
 def _sum_key(month: str, currency: str, settles_in: str, rate: Decimal | None) -> str:
@@ -444,6 +465,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=20,
+    version=21,
     row_type=row_type,
 )

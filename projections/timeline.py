@@ -264,11 +264,11 @@ WORDS: dict[type[Event], Words] = {
     governance.SponsorAssigned: lambda e: f"named {e.name}, {e.title}, as executive sponsor",
     governance.ResourcesCommitted: lambda e: f"committed {e.attention} % of a person's time",
     governance.GovernanceEstablished.proposed: lambda e: (
-        f"proposed governance {e.proposal}; {e.operational_review} reviews"
+        f"proposed governance {e.proposal}; disputes go to {', then '.join(e.dispute_path)}"
     ),
     governance.GovernanceEstablished: lambda e: (
         f"and its partner agreed governance, version {e.agreed_version}; "
-        f"{e.operational_review} reviews"
+        f"disputes go to {', then '.join(e.dispute_path)}"
     ),
     bilateral.ProposalDeclined: lambda e: f"declined {e.agreement} {e.proposal}: {e.reason}",
     bilateral.ProposalWithdrawn: lambda e: f"withdrew {e.agreement} {e.proposal}: {e.reason}",

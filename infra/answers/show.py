@@ -393,6 +393,8 @@ _WITHIN_A_DAY: Final = frozenset(
         DeadlineKind.LAPSE,
         DeadlineKind.SIGNATURE,
         DeadlineKind.STATEMENT,
+        DeadlineKind.FIGURE,
+        DeadlineKind.OBJECTIVE,
         DeadlineKind.CADENCE,
     }
 )

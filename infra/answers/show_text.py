@@ -322,7 +322,6 @@ def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
 
 
 def _governance_lines(agreed: GovernanceEstablished) -> Iterator[str]:
-    yield f"reviews: operational {agreed.operational_review}, strategic {agreed.strategic_review}"
     yield f"disputes go to {', then '.join(agreed.dispute_path)}"
     yield f"decisions: {agreed.decision_rights}"
 
@@ -550,6 +549,7 @@ DEADLINES = {
     DeadlineKind.CURE: "the cure period of breach {} ends",
     DeadlineKind.IMPROVEMENT: "improvement plan {} is due",
     DeadlineKind.FIGURE: "figure {} is due",
+    DeadlineKind.OBJECTIVE: "objective {} is to be reached",
     DeadlineKind.ANSWER: "the answer to the proposed {} is due",
     DeadlineKind.LAPSE: "the proposed {} can no longer be accepted",
     DeadlineKind.SIGNATURE: "the signature of the agreement, version {}, is due",

@@ -268,8 +268,11 @@ class AgreedRow:
     """The subjects with claims that silence confirms, and the next day on which it does."""
     due: Mapping[str, date] = field(default_factory=dict)
     """The statements on which something is due, and the first day on which each is overdue."""
+    remind: Mapping[str, datetime] = field(default_factory=dict)
+    """Those of them whose payer is not reminded yet, and when that is due."""
     wake: datetime | None = None
-    """The moment at which the first of these days begins; the scheduler looks for it."""
+    """The first of these moments, and of those at which these days begin; the scheduler looks for
+    it."""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def test_neither_party_rewrites_the_governance_alone(stage: Stage, author: str) 
     agreed = story.facts(GovernanceEstablished)
     other = THEIRS if author == OURS else OURS
 
-    change = example(ProposeGovernance, proposal="governance-2", operational_review="monthly")
+    change = example(ProposeGovernance, proposal="governance-2", decision_rights="Sponsors decide.")
     story.when(author, change)
     assert story.facts(GovernanceEstablished) == agreed
     assert story.refuses(author, AgreeGovernance(proposal="governance-2")).rule == "own-proposal"
@@ -88,7 +88,7 @@ def test_neither_party_rewrites_the_governance_alone(stage: Stage, author: str) 
 
     latest = story.partnership.context.agreements.latest(GovernanceEstablished)
     assert latest is not None
-    assert (latest.agreed_version, latest.operational_review) == (2, "monthly")
+    assert (latest.agreed_version, latest.decision_rights) == (2, "Sponsors decide.")
 
 
 def test_the_channels_are_agreed_and_agreed_again() -> None:

@@ -6,13 +6,15 @@ The table is the page `docs/days.md`. After a change that is meant, write it ane
 `python -m tests.domain.test_days`.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any, Final, NamedTuple, get_args
 
 from pydantic import BaseModel
 
-from domain.aggregates import event_types
+from domain.aggregates import command_types, event_types
+from domain.agreement import ProposeTerms
 from domain.bilateral import BilateralAgreement, BilateralProposed
 from domain.deadlines import RULES, DeadlineKind, DeadlineRule
 from domain.declarations import Declaration
@@ -23,12 +25,15 @@ from domain.standing_alerts import (
     AUDIT_FAILED,
     CLAIM_AWAITS,
     CORRECTION_TAKES,
+    CREDITED_TWICE,
+    DEPENDENCY_HIGH,
     DUE_SOON,
     ENTRY_WITHOUT_TERMS,
     HEALTH_DIVERGES,
     HEALTH_LOW,
     LEAD_AWAITS,
     LEAD_REJECTED,
+    OBJECTIVE_MISSED,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
     STATEMENT_OVERDUE,
@@ -145,7 +150,14 @@ WORDS: Final = {
     DeadlineKind.FIGURE: Words(
         "a figure of an objective, or of a line of data sharing",
         "at the end of its last day",
-        "`days.figure_days` of the terms after its period, if agreed",
+        "`days.figure_days` of the terms after its period; before the next period of its frequency "
+        "ends, if no days are agreed",
+    ),
+    DeadlineKind.OBJECTIVE: Words(
+        "an objective of the charter",
+        "at the end of its deadline",
+        "the objective",
+        ("CharterAgreed/charter/objectives/deadline", "TargetAdjusted/deadline"),
     ),
     DeadlineKind.SILENCE: Words(
         "the answer to a lead or a claim",
@@ -190,15 +202,16 @@ SAID_SHORTER: Final = {
 OF_THE_LEDGER: Final = {
     DeadlineKind.STATEMENT: (STATEMENT_OVERDUE,),
     DeadlineKind.SILENCE: (LEAD_AWAITS, CLAIM_AWAITS),
+    DeadlineKind.OBJECTIVE: (OBJECTIVE_MISSED,),
 }
-"""The alerts on deadlines that the ledger opens."""
+"""The alerts on deadlines that facts of other streams decide."""
 
 NOT_REMINDED: Final = {
     DeadlineKind.PERIOD: "nobody acts",
     DeadlineKind.ISSUE: "its whole time is 48 hours",
     DeadlineKind.NOTICE_WARNING: "it is one",
     DeadlineKind.SILENCE: "its alert opens at once",
-    DeadlineKind.STATEMENT: "—",
+    DeadlineKind.OBJECTIVE: "its status says it all the time",
 }
 """Why nobody is reminded of a kind."""
 
@@ -218,13 +231,18 @@ NOT_DUE: Final = {
         PartnershipAdopted/books/settles_from PartnershipAdopted/terms/effective_from
         PartnershipAdopted/terms/frame/starts_on PartnershipAdopted/terms/until
         PaymentCorrected/covers_from PaymentReceived/covers_from""",
-    "The day of something that passed or is near, which is recorded with it": """
+    "The day of something that another event plans or has planned": """
+        ObjectiveAgreed/objective/deadline PartnershipAdopted/charter/objectives/deadline
         IssueEscalated/raised_at MilestoneMissed/due ReminderGiven/due ReviewMissed/at""",
-    "The deadline of an objective; its status is in `accord kpis`, and no alert opens": """
-        CharterAgreed/charter/objectives/deadline ObjectiveAgreed/objective/deadline
-        PartnershipAdopted/charter/objectives/deadline TargetAdjusted/deadline""",
 }
 """The days that no deadline follows from, by the reason."""
+
+NO_DAY: Final = {
+    "Money accrues over this time, or until then; statements say when it is paid": """
+        Hybrid/every LicenceFee/every Retainer/every RevenueShare/months tail_months""",
+    "It looks back from a fact": "AttributionPolicy/window_days",
+}
+"""The times in the terms from which no day follows, by the reason."""
 
 COLUMNS = (
     "what is due", "when", "set by", "agreed in", "reminder", "alert when it is overdue", "done by",
@@ -250,6 +268,23 @@ def every_day() -> set[str]:
     """Return each field of an event that holds a day; a proposal has those of what it proposes."""
     kinds = [each for each in event_types().values() if not issubclass(each, BilateralProposed)]
     return {f"{each.wire}{path}" for each in kinds for path in days_of(each)}
+
+
+DURATION: Final = "^P("
+"""What the pattern of a duration begins with."""
+
+
+def times_of_terms() -> Iterator[str]:
+    """Yield each duration, and each number of hours, days or months, in what terms are made of."""
+    for model, schema in ProposeTerms.model_json_schema()["$defs"].items():
+        for name, field in schema.get("properties", {}).items():
+            counted = name.endswith(("hours", "days", "months")) and "$ref" not in str(field)
+            if counted or DURATION in str(field):
+                yield name if model in OF_THE_FRAME else f"{model}/{name}"
+
+
+OF_THE_FRAME: Final = {"FrameChange", "DayRules", "ClaimRules"}
+"""The models whose fields the page names without the model."""
 
 
 # --- rows --------------------------------------------------------------------------------------
@@ -309,6 +344,7 @@ WHO: Final = {
 
 WHO_OF_FACTS: Final = {
     REFERRAL_MINIMUM: "the party that falls short",
+    OBJECTIVE_MISSED: "both parties",
     ATTRIBUTION_CONTESTED: "both parties",
     LEAD_AWAITS: "the party that did not submit it",
     LEAD_REJECTED: "the party that submitted it",
@@ -340,6 +376,9 @@ def every_alert() -> Iterator[str]:
         )
 
 
+NOTHING_DUE: Final = "## Days on which nothing falls due"
+
+
 def page() -> str:
     """Return the page."""
     lines = [
@@ -347,8 +386,8 @@ def page() -> str:
         "",
         "Everything that falls due on a day: what sets the day, who is reminded, which alert opens",
         "once it has passed, and how it is moved or given up. The end of the partnership gives up",
-        "all of it, but not what is owed. A test writes this page",
-        "(`python -m tests.domain.test_days`).",
+        "all of it, but not what is owed. A reminder comes `days.remind_hours` before, 48 unless",
+        "the terms say otherwise. A test writes this page (`python -m tests.domain.test_days`).",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{'---|' * len(COLUMNS)}",
@@ -358,21 +397,27 @@ def page() -> str:
         "",
         "An alert names the people who are in office on the day of the answer; a manager who",
         "handed over is out. Where a party has named nobody for an office, its partnership manager",
-        "acts. Money is at stake on an overdue statement (what is open), a dispute (what is",
-        "disputed), and a claim or a correction (what it moves). The breach of an agreed rule is a",
-        "warning to both partnership managers.",
+        "acts. A reminder is for the office that acts once the day has passed. Money is at stake",
+        "on an overdue statement (what is open), a dispute (what is disputed), and a claim or a",
+        "correction (what it moves). The breach of an agreed rule is a warning to both partnership",
+        "managers.",
         "",
         "| alert | kind | what is expected | severity | because | who acts |",
         "|---|---|---|---|---|---|",
         *every_alert(),
         "",
-        "## Days on which nothing falls due",
+        "Two alerts are of one party alone, and its partners do not get them:",
+        f"`{CREDITED_TWICE}`, on what it may pay for twice, and `{DEPENDENCY_HIGH}`, on revenue",
+        "that comes from one partner beyond the limit of its own program",
+        "([portfolio](portfolio.md)).",
+        "",
+        NOTHING_DUE,
         "",
         "| why | fields |",
         "|---|---|",
         *(
             f"| {why} | {', '.join(f'`{each}`' for each in sorted(fields.split()))} |"
-            for why, fields in NOT_DUE.items()
+            for why, fields in (NOT_DUE | NO_DAY).items()
         ),
         "",
     ]
@@ -387,6 +432,24 @@ def test_every_day_of_an_event_falls_due_or_says_why_not() -> None:
     listed += [field for fields in NOT_DUE.values() for field in fields.split()]
 
     assert sorted(listed) == sorted(every_day())
+
+
+def test_every_day_of_a_command_is_a_day_of_an_event() -> None:
+    of_events = {each.partition("/")[2] for each in every_day()}
+
+    for name, command in command_types().items():
+        for path in days_of(command):
+            assert path.removeprefix("/") in of_events, f"{name}{path}"
+
+
+def test_every_time_in_the_terms_sets_a_day_of_the_page_or_says_why_not() -> None:
+    terms = page().partition(NOTHING_DUE)[0]
+    without = [field for fields in NO_DAY.values() for field in fields.split()]
+    found = set(times_of_terms())
+
+    for each in found.difference(without):
+        assert re.search(rf"`([a-z]+\.)?{each}`", terms), each
+    assert found.issuperset(without)
 
 
 def test_every_kind_of_deadline_has_a_row() -> None:

@@ -15,6 +15,7 @@ from domain.deadlines import (
     DeadlinePassed,
     DeadlineRule,
     PeriodClosed,
+    ReminderGiven,
     evolve,
 )
 from domain.execution import (
@@ -161,7 +162,12 @@ def test_months_and_quarters_close_from_the_kickoff_on_until_the_exit() -> None:
     assert closed == [*first_quarter, "2026-04", "2026-05", "2026-06", "2026-Q2"]
     ended = after(AgreeCompletion)
     # What the final settlement states stays due; nothing else does.
-    assert ended.wait(days=400) == [DeadlinePassed(kind=DeadlineKind.STATEMENT, ref="S-1:USD")]
+    passed = DeadlinePassed(kind=DeadlineKind.STATEMENT, ref="S-1:USD", party=OURS)
+    assert [each for each in ended.wait(days=400) if each != passed] == [
+        ReminderGiven(
+            kind=DeadlineKind.STATEMENT, ref="S-1:USD", due=date(2026, 12, 31), party=OURS
+        )
+    ]
 
 
 def test_what_passed_during_a_stop_is_recorded_in_its_order_and_at_its_own_time() -> None:
@@ -295,6 +301,9 @@ def test_a_deadline_is_due_at_the_first_moment_at_which_it_has_passed() -> None:
 
     assert due == {
         "period/2026-01": midnight(date(2026, 2, 1)),
+        "objective/co-branded-revenue": midnight(date(2027, 1, 1)),
+        "objective/new-users": midnight(date(2027, 1, 1)),
+        "objective/subscribers": midnight(date(2027, 1, 1)),
         "notice-warning/2028-11-02": midnight(date(2028, 10, 3)),
         "notice/2028-11-02": midnight(date(2028, 11, 3)),
         "term-end/2029-01-01": midnight(date(2029, 1, 1)),

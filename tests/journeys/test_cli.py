@@ -700,7 +700,7 @@ def test_alerts_are_filtered_by_state(accord: Accord, demo: str) -> None:
 
     assert {state: len(rows) for state, rows in found.items()} == {
         "open": 0,
-        "resolved": 76,
+        "resolved": 103,
         "withdrawn": 5,
     }
     assert (
@@ -726,7 +726,7 @@ def test_the_portfolio_says_which_are_off_track_and_on_which_one_depends(
     told = accord("portfolio", "--at", "2026-06-30", "--store", demo).out
 
     assert "1 of 2 active on track" in told
-    assert "spring-france: off track (1 off track, 2 insufficient evidence)" in told
+    assert "spring-france: off track (1 off track, 2 open)" in told
     assert "off track: new_subscribers: 1240 of 8000 by 2026-06-30, 15.50 % of the target" in told
     assert "All of it comes from one partnership, growthos-consulting." in told
     assert "without a partner: spring-germany" in told
@@ -848,7 +848,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
     again = accord("demo", "--examples", examples, "--json").json
 
     assert told.code == 0
-    assert told.out.startswith("Played 5 feeds: 809 accepted, 11 refused.")
+    assert told.out.startswith("Played 5 feeds: 817 accepted, 11 refused.")
     assert "GrowthOS and Northbridge Advisory (growthos-consulting)" in told.out
     for figure in (
         "5.5556 % (15/270)",
@@ -861,7 +861,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
     assert f"resolved   2026-04-01  referral-minimum@1/{CONSULTING}/2026-Q1" in told.out
     assert "notice-period: The gate to exit is closed" in told.out
     assert SIMULATED in told.err
-    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 809, 11)
+    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 817, 11)
     assert len(again["partnerships"]) == 7
     assert again["simulated"] is True
 

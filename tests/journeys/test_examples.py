@@ -55,6 +55,7 @@ STAGES = {
 }
 ALERTS = {
     "aurora-series": {
+        "due-soon@1 signature/1/aurora-films": "resolved",
         "renewal-open@1 renewal": "resolved",
         "claim-awaits-confirmation@1 entry/aur-cost-1/entry": "resolved",
         "conversion-floor@1 2026-Q2": "withdrawn",
@@ -64,6 +65,12 @@ ALERTS = {
         "renewal-declined@1 aur-renew-a": "resolved",
     },
     "cobalt-docs": {
+        "due-soon@1 figure/new_subscribers/-/2026-Q2": "resolved",
+        "figure-overdue@1 new_subscribers/-/2026-Q2": "resolved",
+        "due-soon@1 figure/new_subscribers/-/2026-Q3": "resolved",
+        "due-soon@1 figure/unique_viewers/-/2026-Q3": "resolved",
+        "figure-overdue@1 new_subscribers/-/2026-Q3": "resolved",
+        "figure-overdue@1 unique_viewers/-/2026-Q3": "resolved",
         "investment-reduced@1 campaign-leads:1:2026-06:docs-week": "resolved",
         "investment-reduced@1 campaign-leads:1:2026-07:docs-week": "resolved",
         "renewal-open@1 renewal": "resolved",
@@ -93,6 +100,12 @@ ALERTS = {
         "review-missed@1 review-2026-q1": "resolved",
     },
     "growthos-harbourlight": {
+        "due-soon@1 statement/2026-08:USD": "resolved",
+        "due-soon@1 figure/co_branded_revenue/-/2026-10": "resolved",
+        "figure-overdue@1 co_branded_revenue/-/2026-10": "resolved",
+        "due-soon@1 figure/co_branded_revenue/-/2026-11": "resolved",
+        "figure-overdue@1 co_branded_revenue/-/2026-11": "resolved",
+        "objective-missed@1 referrals": "resolved",
         "health-low@1 growthos": "resolved",
         "risk-open@1 one-consultant": "resolved",
         "breach-notice@1 exports": "resolved",
@@ -135,6 +148,19 @@ ALERTS = {
     },
     "growthos-program": {},
     "spring-france": {
+        "due-soon@1 figure/new_subscribers/-/2026-02": "resolved",
+        "figure-overdue@1 new_subscribers/-/2026-02": "resolved",
+        "due-soon@1 figure/new_subscribers/-/2026-03": "resolved",
+        "figure-overdue@1 new_subscribers/-/2026-03": "resolved",
+        "due-soon@1 figure/new_users/-/2026-Q1": "resolved",
+        "due-soon@1 figure/web_visits/-/2026-Q1": "resolved",
+        "figure-overdue@1 new_users/-/2026-Q1": "resolved",
+        "figure-overdue@1 web_visits/-/2026-Q1": "resolved",
+        "objective-missed@1 new-subscribers": "resolved",
+        "due-soon@1 figure/new_users/-/2026-Q2": "resolved",
+        "due-soon@1 figure/web_visits/-/2026-Q2": "resolved",
+        "figure-overdue@1 new_users/-/2026-Q2": "resolved",
+        "figure-overdue@1 web_visits/-/2026-Q2": "resolved",
         "due-soon@1 exit/2026-10-01": "resolved",
         "due-soon@1 improvement/fr-plan": "resolved",
         "exit-incomplete@1 2026-10-01": "resolved",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
-from domain.deadlines import DeadlineKind, DeadlinePassed
+from domain.deadlines import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.entry import (
     ConcedePenalty,
     EntryCommand,
@@ -73,7 +73,7 @@ from tests.projections.arrivals import (
     to_them,
     won,
 )
-from tests.projections.folds import alerts, count
+from tests.projections.folds import alerts, count, states
 from tests.projections.money import amend, attribute, lines, pay, refer, share, total, under, win
 from tests.stories import Story, moment
 
@@ -716,6 +716,53 @@ def test_a_statement_is_due_the_agreed_days_after_its_issue_and_overdue_on_the_n
     alert = alert_on(story, "2026-01:USD")
     assert f"{OURS} owes {THEIRS} 180.00 USD on 2026-01:USD, due on 2026-03-03" in alert.text
     assert alert.since == moment("2026-03-04T00:00")
+
+
+SOON = "due-soon statement/2026-01:USD"
+
+
+def reminders(story: Story) -> list[ReminderGiven]:
+    return [each for each in story.facts(ReminderGiven) if each.kind is DeadlineKind.STATEMENT]
+
+
+def test_the_payer_of_a_statement_is_reminded_before_its_due_day() -> None:
+    story = due_in(30)
+    story.on("2026-03-01T23:00")
+    assert SOON not in states(story)
+
+    story.on("2026-03-02")
+
+    alert = alerts(story)[SOON]
+    assert (alert.state, alert.text) == (
+        "open",
+        "Statement 2026-01:USD is to be paid by 2026-03-03.",
+    )
+    assert [each.party for each in alert.who_acts] == [OURS]
+    story.on("2026-03-04")
+    assert states(story)[SOON] == "resolved"
+    assert len(reminders(story)) == 1
+
+
+def test_the_reminder_of_a_statement_ends_when_it_is_paid_and_not_by_a_part_of_it() -> None:
+    story = due_in(30)
+    story.on("2026-03-02")
+    story.when(THEIRS, payment("X-1", "100.00"))
+    assert states(story)[SOON] == "open"
+
+    story.when(THEIRS, payment("X-2", "80.00"))
+
+    assert (alerts(story)[SOON].state, alerts(story)[SOON].ended) == ("resolved", "It was paid.")
+
+
+def test_a_reminder_that_was_given_is_not_given_again_after_a_part_is_paid() -> None:
+    story = due_in(30)
+    story.on("2026-03-02")
+    assert len(reminders(story)) == 1
+
+    story.when(THEIRS, payment("X-1", "100.00"))
+    story.on("2026-03-03T12:00")
+
+    assert len(reminders(story)) == 1
 
 
 def test_without_agreed_days_a_statement_is_due_on_the_day_of_its_issue() -> None:

@@ -85,12 +85,31 @@ def test_a_report_in_time_that_is_recorded_late_withdraws_the_alert() -> None:
     assert overdue(story) == {JANUARY: "withdrawn"}
 
 
-def test_no_figure_is_due_where_both_agreed_no_days() -> None:
+def test_without_agreed_days_a_figure_is_due_before_the_next_period_ends() -> None:
     story = promised(days=None)
-
-    story.on("2026-06-01")
-
+    story.on("2026-02-28T23:00")
     assert overdue(story) == {}
+    story.on("2026-03-01")
+    assert overdue(story) == {JANUARY: "open"}
+
+    story = promised("quarterly", days=None)
+    story.on("2026-06-30T23:00")
+    assert overdue(story) == {}
+    story.on("2026-07-01")
+    assert overdue(story) == {"new_users/-/2026-Q1": "open"}
+
+
+def test_the_end_of_the_partnership_says_that_it_ended_and_not_that_figures_were_reported() -> None:
+    story = at(Stage.ENDED)
+    end = story.history[-1].act.occurred_at
+
+    found = [
+        each.ended
+        for each in alerts(story).values()
+        if each.rule == "figure-overdue" and each.until == end
+    ]
+
+    assert {*found} == {"The partnership has ended."}
 
 
 def test_both_can_agree_other_days_for_figures() -> None:

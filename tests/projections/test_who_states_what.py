@@ -452,6 +452,7 @@ ALONE: dict[type[Event], str] = {
     sale.DealLost: "Either. It moves no money: no bonus and no minimum counts losses.",
     sale.DealReopened: "Either. It moves no money: the deal can be won again.",
     deadlines.PeriodClosed: "The clock. Retainers, windows and reported periods fall due.",
+    deadlines.ReminderGiven: "The clock. It moves no money: a statement is due soon.",
     deadlines.DeadlinePassed: "The clock. An exit takes effect, or silence confirms claims.",
 }
 """The events that one side states without a claim, or that move no money."""

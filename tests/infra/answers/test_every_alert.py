@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import pytest
 from fastapi.testclient import TestClient
@@ -22,6 +23,7 @@ from domain.calendar import bounds, following
 from domain.claims import ObjectToClaim
 from domain.dispute import OpenDispute
 from domain.entry import RecordJointRevenue
+from domain.examples import CHARTER, CO_BRANDED_REVENUE
 from domain.execution import (
     AgreeAction,
     AgreeImprovementPlanOutcome,
@@ -33,15 +35,25 @@ from domain.execution import (
     RaiseIssue,
 )
 from domain.exit import ExitReason, GiveBreachNotice, GiveExitNotice
-from domain.formation import DraftAgreement, SignAgreement
-from domain.health import IdentifyRisk, ProposeTarget, RecordAudit, RecordHealthCheck
+from domain.formation import DraftAgreement, ProposeCharter, SignAgreement
+from domain.governance import AssignContact, AssignSponsor, Function
+from domain.health import (
+    IdentifyRisk,
+    ProposeTarget,
+    RecordAudit,
+    RecordHealthCheck,
+    RotateManager,
+)
 from domain.kernel import Stage
+from domain.markets import ProposeMetricOwner, Role
+from domain.offices import People
 from domain.payment import CorrectPayment, ReceivePayment
 from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import ReportedFigure, ReportMetric
+from domain.response import Office
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, IssueStatement
-from domain.standing_alerts import BY_RULE, COMPUTED, STATEMENT_OVERDUE, AlertKind
+from domain.standing_alerts import BY_RULE, COMPUTED, STATEMENT_OVERDUE, AlertKind, response_of
 from domain.terms import Cadence, ClaimRules, DayRules
 from infra.answers import alerts, explain, partnerships
 from infra.answers.alerts import Alerts
@@ -50,7 +62,8 @@ from infra.answers.explain import AlertExplained, Explanation
 from infra.bootstrap import Accord
 from infra.http import create_app
 from projections import portfolio
-from projections.alerts import AlertState
+from projections.alerts import ALERTS, STATE, AlertState, answered
+from projections.fold import replay
 from tests.feeds import simulated
 from tests.infra.answers.helpers import printed
 from tests.life import OURS, SECTIONS, THEIRS, after, at, before, changed, example, usd
@@ -187,6 +200,23 @@ def figure_overdue() -> Story:
     return story
 
 
+def objective_missed() -> Story:
+    story = running()
+    few = changed(
+        CO_BRANDED_REVENUE,
+        objective="referrals",
+        metric="leads",
+        unit="count",
+        baseline=Decimal(0),
+        target=Decimal(3),
+        deadline=date(2026, 1, 31),
+    )
+    charter = changed(CHARTER, objectives=[few])
+    story.agree(OURS, ProposeCharter(proposal="charter-9", charter=charter))
+    story.on("2026-02-01")
+    return story
+
+
 def onboarding_overdue() -> Story:
     story = before(CompleteOnboardingStep)
     story.on("2026-02-05")
@@ -209,6 +239,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "answer-overdue": lambda: later(after(ProposeTarget), "2026-12-31"),
     "exit-incomplete": lambda: later(after(GiveExitNotice), "2027-12-31"),
     "figure-overdue": figure_overdue,
+    "objective-missed": objective_missed,
     "dispute-opened": lambda: after(OpenDispute),
     "audit-failed": audit_failed,
     "risk-highest": risk_highest,
@@ -354,6 +385,90 @@ def test_an_open_alert_is_printed_explained_counted_and_served(
             assert Alerts.model_validate_json(served.content) == found
             explained = client.get("/v1/explain", params={"reference": alert.id})
             assert Explanation.model_validate_json(explained.content) == explanation
+
+
+OTHER_OFFICE: Final = {
+    "figure-overdue": Office.METRIC_OWNER,
+    "investment-reduced": Office.MARKETING,
+    "breach-notice": Office.LEGAL,
+    "statement-overdue": Office.FINANCE,
+    **dict.fromkeys(
+        (
+            "issue-escalated",
+            "term-ended",
+            "breach-not-cured",
+            "objective-missed",
+            "dispute-opened",
+            "risk-highest",
+            "exit-ahead",
+            "renewal-declined",
+        ),
+        Office.SPONSOR,
+    ),
+}
+"""The office that acts on an alert, if it is not the partnership manager."""
+
+WITH_MONEY: Final = {
+    "statement-overdue",
+    "dispute-opened",
+    "claim-awaits-confirmation",
+    "correction-takes-money",
+}
+"""The alerts on which money hangs."""
+
+
+def staffed(story: Story, *, on: date) -> dict[tuple[str, Office], str]:
+    """Let each party name a person for each function, a sponsor, and a new manager from a day.
+
+    Return the person who holds each office of each party on that day.
+    """
+    people: People = replay(ALERTS, story.history).rows[STATE].people
+    holders: dict[tuple[str, Office], str] = {}
+    for party in people.parties:
+        for function in (Function.MARKETING, Function.FINANCE, Function.LEGAL):
+            name = f"{party} {function.value}"
+            story.when(party, AssignContact(function=function, name=name))
+            holders[party, Office(function.value)] = name
+        story.when(party, AssignSponsor(name=f"{party} sponsor", title="Director"))
+        former = people.in_office(party, Office.MANAGER, story.now.date()).person
+        assert former is not None
+        successor = f"{party} successor"
+        command = RotateManager(effective_on=on, former=former, successor=successor)
+        story.when(party, command)
+        holders |= {
+            (party, Office.SPONSOR): f"{party} sponsor",
+            (party, Office.MANAGER): successor,
+        }
+    return holders
+
+
+@pytest.mark.parametrize(("rule", "told"), STORIES.values(), ids=STORIES.keys())
+def test_an_alert_says_how_severe_it_is_who_is_in_office_and_what_money_hangs_on_it(
+    rule: str, told: Callable[[], Story]
+) -> None:
+    """A manager who handed over is out, from the day on which the successor begins."""
+    story = told()
+    (alert,) = (each for each in open_alerts(story).values() if each.rule == rule)
+    assert alert.severity is response_of(rule).severity
+    assert bool(alert.at_stake) is (rule in WITH_MONEY)
+    tomorrow = story.now + timedelta(days=1)
+    office = OTHER_OFFICE.get(rule, Office.MANAGER)
+    if office is Office.METRIC_OWNER:
+        metric = alert.window.partition("/")[0]
+        owner = ProposeMetricOwner(
+            proposal="owner-9", metric=metric, owner="Olga", local=False, role=Role.ANALYST
+        )
+        story.agree(OURS, owner)
+    holders = staffed(story, on=tomorrow.date())
+    rows = replay(ALERTS, story.history).rows
+
+    acting = answered(rows, rows[alert.id], tomorrow).who_acts
+
+    assert [each.party for each in acting] == [each.party for each in alert.who_acts]
+    assert acting
+    for each in acting:
+        named = "Olga" if office is Office.METRIC_OWNER else holders[each.party, office]
+        assert (each.office, each.person) == (office, named)
 
 
 def test_an_overdue_balance_of_the_final_settlement_is_explained_by_it(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def do(story: Story, item: InboxItem, place: int = 0) -> str:
 
 def test_a_proposal_awaits_the_other_party_until_it_is_answered() -> None:
     story = at(Stage.EXECUTION)
-    story.when(OURS, example(ProposeGovernance, proposal="g-2", operational_review="monthly"))
+    story.when(OURS, example(ProposeGovernance, proposal="g-2", decision_rights="Sponsors decide."))
 
     (item,) = inbox(story)
 
@@ -153,10 +153,10 @@ def test_an_action_is_due_from_its_owner_then_overdue_then_done() -> None:
 
     story.on("2026-02-11")
 
-    (item,) = inbox(story)
-    assert (item.awaiting, item.day) == (Awaiting.OVERDUE, date(2026, 2, 10))
+    (item,) = (each for each in inbox(story) if each.awaiting is Awaiting.OVERDUE)
+    assert item.day == date(2026, 2, 10)
     do(story, item)
-    assert inbox(story) == []
+    assert {each.text.partition(" ")[0] for each in inbox(story)} == {"Report"}
 
 
 def test_a_milestone_that_was_moved_is_due_on_its_new_day() -> None:

@@ -87,7 +87,7 @@ def test_the_next_days_are_in_words(demo: Accord) -> None:
         if isinstance(each, Line)
     ]
 
-    assert "2028-11-03  the last day for notice, 2028-11-02, is over" in lines
+    assert "2026-12-31  objective referrals is to be reached" in lines
 
 
 def test_a_party_sees_only_what_is_shared_with_it(demo: Accord) -> None:

@@ -204,7 +204,7 @@ def test_what_was_countered_is_not_agreed_and_says_by_whom(demo: Accord) -> None
 def test_governance_and_channels_in_force_are_shown(demo: Accord) -> None:
     shown = printed(text(ask(demo, CONSULTING)))
 
-    assert "reviews: operational monthly, strategic quarterly" in shown
+    assert "disputes go to partnership managers, then" in shown
     assert "escalation" in shown.partition("channels")[2]
 
 

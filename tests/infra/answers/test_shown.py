@@ -35,7 +35,7 @@ candidates: BridgingPlanAgreed
 experiments: HypothesisRegistered PilotStarted VariantObserved ObservationCorrected PilotConcluded
     VariantPromoted
 statements: PayoutRecorded PayoutCorrected PayoutReturned
-alerts: ReminderGiven
+alerts: DeadlinePassed ReminderGiven
 review: HealthCheckRecorded PenaltyConceded
 history: DealsMerged MergeProposed
     TermsAccepted ObjectiveAgreed ClaimConfirmed PaymentCorrected RefundCorrected
