@@ -40,7 +40,7 @@ def grant(cluster: Cluster, topics: Topics, passwords: Mapping[str, str]) -> lis
         for service, password in passwords.items()
         if service in _ACTS
     }
-    _apply(cluster, users, [*_grants(topics)])
+    _apply(cluster, users, [*of_services(topics)])
     return sorted(users)
 
 
@@ -50,12 +50,7 @@ def grant_party(cluster: Cluster, topics: Topics, party: str, password: str) -> 
     Returns its name. An existing user gets the password. Raises as `grant` does.
     """
     user = topics.user_of(party)
-    granted = [
-        *_on(ResourceType.TOPIC, topics.commands_of(party), user, _WRITE),
-        *_on(ResourceType.TOPIC, topics.party(party), user, _READ),
-        *_on(ResourceType.GROUP, user, user, _READ),
-    ]
-    _apply(cluster, {user: password}, granted)
+    _apply(cluster, {user: password}, [*of_party(topics, party)])
     return user
 
 
@@ -89,7 +84,16 @@ SERVICES: Final = tuple(_ACTS)
 """The services that log in to the broker; the others do not use it."""
 
 
-def _grants(topics: Topics) -> Iterator[ACL]:
+def of_party(topics: Topics, party: str) -> Iterator[ACL]:
+    """Yield the grants of a party's user."""
+    user = topics.user_of(party)
+    yield from _on(ResourceType.TOPIC, topics.commands_of(party), user, _WRITE)
+    yield from _on(ResourceType.TOPIC, topics.party(party), user, _READ)
+    yield from _on(ResourceType.GROUP, user, user, _READ)
+
+
+def of_services(topics: Topics) -> Iterator[ACL]:
+    """Yield the grants of the services' users."""
     for service, (reads, writes) in _ACTS.items():
         user = topics.user(service)
         for name in reads:

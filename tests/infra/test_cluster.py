@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import aiokafka
 import pytest
@@ -23,7 +24,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.admin import UserScramCredentialUpsertion
+from kafka.admin import (
+    ACL,
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePatternFilter,
+    ResourceType,
+    UserScramCredentialUpsertion,
+)
 from kafka.errors import KafkaError
 
 from consumers.faust_app import application
@@ -400,6 +410,28 @@ def read_from_start(cluster: Cluster, topic: str, group: str) -> list[bytes]:
             return read_values(inbox, 1, seconds=10)
         except KafkaError:
             return []
+
+
+def test_the_broker_has_the_grants_of_the_table_and_no_other(
+    encrypted: Encrypted, granted: Topics
+) -> None:
+    grants.grant_party(encrypted.admin, granted, "acme", WORD)
+    every = ACLFilter(
+        None,
+        None,
+        ACLOperation.ANY,
+        ACLPermissionType.ANY,
+        ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY),
+    )
+    with closing(admin_of(encrypted.admin)) as admin:
+        found = admin.describe_acls(every)
+    there = {each for each in _acls(found) if f"User:{granted.prefix}-" in each.principal}
+
+    assert there == {*grants.of_services(granted), *grants.of_party(granted, "acme")}
+
+
+def _acls(found: Any) -> list[ACL]:  # noqa: ANN401 - as the client has them
+    return list(found[0] if isinstance(found, tuple) else found)
 
 
 def test_grants_that_exist_stay_and_a_password_is_replaced(

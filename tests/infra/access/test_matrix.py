@@ -1,4 +1,4 @@
-"""Who gets what: every route, for every role, of its own partnership and of a foreign one.
+"""Who gets what: every route, topic and command, for everybody.
 
 Each cell is the answer of the real application: two partnerships without a common party are in one
 store, and each role asks with an API key of its own. The table is the page `docs/access.md`. After
@@ -17,19 +17,26 @@ from typing import Any, Final
 
 import orjson
 import pytest
+import typer
 from fastapi.routing import APIRoute
+from kafka.admin import ACL, ACLOperation, ACLResourcePatternType, ResourceType
 from starlette.testclient import TestClient
 
+from consumers.command import ProcessRole
 from domain.payment import ReceivePayment
 from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.invitations import invite
 from infra.access.roles import Need, Role
 from infra.answers.example_events import example
+from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
+from infra.cli.options import app as command_line
 from infra.http import create_app
 from infra.http.access import GuardedRoute, guarded_routes
 from infra.http.alerts import STREAM
+from infra.kafka import grants
+from infra.kafka.topics import KEPT, Topics
 from infra.workers import Workers
 from tests.documents import REPOSITORY
 from tests.feeds import messages, simulated
@@ -197,6 +204,88 @@ class Row:
         return f"{method_of(self.route)} {self.route.path}"
 
 
+# --- topics ------------------------------------------------------------------------------------
+
+
+def topic_names() -> dict[str, str]:
+    """Return every topic, by its name in the table: the shared ones, and those of two parties."""
+    names = Topics()
+    shared = {f"{names.prefix}.{each}": f"{names.prefix}.{each}" for each in KEPT}
+    return shared | {
+        "accord.commands.<party>, its own": names.commands_of("acme"),
+        "accord.commands.<party>, of another": names.commands_of("north"),
+        "accord.party.<party>, its own": names.party("acme"),
+        "accord.party.<party>, of another": names.party("north"),
+    }
+
+
+def users() -> dict[str, str]:
+    """Return every user of the broker, by the name in the table; one has no grants."""
+    names = Topics()
+    services = {each: names.user(each) for each in grants.SERVICES}
+    return services | {"a party": names.user_of("acme"), "anybody else": "stranger"}
+
+
+def topic_cell(acls: list[ACL], user: str, topic: str) -> str:
+    """What a user may do with the messages of a topic."""
+    may = [
+        word
+        for word, operation in (("reads", ACLOperation.READ), ("writes", ACLOperation.WRITE))
+        if any(_lets(each, user, operation, topic) for each in acls)
+    ]
+    return ", ".join(may) or "refused"
+
+
+def _lets(acl: ACL, user: str, operation: ACLOperation, topic: str) -> bool:
+    pattern = acl.resource_pattern
+    if (acl.principal, acl.operation) != (f"User:{user}", operation):
+        return False
+    if pattern.resource_type is not ResourceType.TOPIC:
+        return False
+    below = pattern.pattern_type is ACLResourcePatternType.PREFIXED
+    name: str = pattern.resource_name
+    return topic.startswith(name) if below else topic == name
+
+
+def topic_rows() -> Iterator[str]:
+    acls = [*grants.of_services(Topics()), *grants.of_party(Topics(), "acme")]
+    yield f"| topic | {' | '.join(users())} |"
+    yield f"|{'---|' * (len(users()) + 1)}"
+    for name, topic in topic_names().items():
+        cells = (topic_cell(acls, user, topic) for user in users().values())
+        yield f"| `{name}` | {' | '.join(cells)} |"
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+def commands() -> dict[str, set[str]]:
+    """Return the options of every command of the command line, by its name."""
+    return dict(_commands(typer.main.get_command(command_line), ()))
+
+
+def _commands(found: Any, name: tuple[str, ...]) -> Iterator[tuple[str, set[str]]]:  # noqa: ANN401
+    below = getattr(found, "commands", None)
+    if below is None:
+        yield " ".join(name), {option for each in found.params for option in each.opts}
+        return
+    for word, each in below.items():
+        yield from _commands(each, (*name, word))
+
+
+FILTERED: Final = {each.name for each in QUESTIONS if each.asks_when}
+"""The commands that answer a question as a party sees it. `test_markers` asks all of them."""
+
+
+def command_rows() -> Iterator[str]:
+    yield "| command | without the store | with the store | with `--party` |"
+    yield "|---|---|---|---|"
+    for name, options in sorted(commands().items()):
+        outside = "refused" if "--store" in options else "allowed"
+        as_party = "filtered" if name in FILTERED else "acts" if "--party" in options else "refused"
+        yield f"| `accord {name}` | {outside} | allowed | {as_party} |"
+
+
 @cache
 def matrix() -> list[Row]:
     with TemporaryDirectory() as folder, world(Path(folder)) as found:
@@ -215,6 +304,8 @@ def page() -> str:
     lines = [
         "# Who gets what",
         "",
+        "## Routes",
+        "",
         "Every route, for every role. A cell with one word is the same for a partnership of the",
         "caller and for a foreign one. *Filtered* is a list without what is foreign. A test asks",
         "the real application with a key of each role, and writes this page",
@@ -228,6 +319,23 @@ def page() -> str:
             for row in matrix()
         ),
         "",
+        "## Topics",
+        "",
+        "What each user of the broker may do with the messages of each topic, by the grants that",
+        "`accord migrate` and `accord keys broker-user` make.",
+        "[Production](production.md#topics) tells what is in each topic.",
+        "",
+        *topic_rows(),
+        "",
+        "## Commands",
+        "",
+        "The command line opens the store itself, so who can open the store may do everything.",
+        "In Postgres [the role](production.md#who-may-do-what) of the user limits it. *Filtered*",
+        "is an answer with what the party sees. A command that *acts* does so for the party;",
+        f"*refused* is one without that option. `accord run` runs {', '.join(ProcessRole)}.",
+        "",
+        *command_rows(),
+        "",
     ]
     return "\n".join(lines)
 
@@ -237,6 +345,26 @@ def page() -> str:
 
 def test_the_page_has_every_route_and_what_each_role_gets_of_it() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "see the docstring of this module"
+
+
+def test_every_question_as_a_party_is_a_command_with_that_option() -> None:
+    assert {name for name in FILTERED if "--party" not in commands()[name]} == set()
+
+
+def test_nobody_else_reads_or_writes_a_topic_and_no_party_those_of_another() -> None:
+    acls = [*grants.of_services(Topics()), *grants.of_party(Topics(), "acme")]
+    strangers = {topic_cell(acls, "stranger", topic) for topic in topic_names().values()}
+    party = {
+        name: found
+        for name, topic in topic_names().items()
+        if (found := topic_cell(acls, Topics().user_of("acme"), topic)) != "refused"
+    }
+
+    assert strangers == {"refused"}
+    assert party == {
+        "accord.commands.<party>, its own": "writes",
+        "accord.party.<party>, its own": "reads",
+    }
 
 
 def test_without_a_key_only_public_routes_answer() -> None:
