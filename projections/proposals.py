@@ -22,8 +22,9 @@ from domain.kernel import Event
 from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
 from domain.recorded import Recorded
 from domain.values import personal
+from projections.contents import contents
 from projections.fold import NOTHING, Change, Projection, Rows
-from projections.timeline import in_terms, words
+from projections.timeline import words
 
 OPEN: Final = "open"
 """The key of the one row."""
@@ -124,7 +125,7 @@ def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
 def _text(event: Event) -> str:
     """Return what is proposed in words, without people: rows have no names."""
     unnamed = event.model_copy(update=dict.fromkeys(personal(type(event)), "a person"))
-    return "; ".join((words(unnamed), *in_terms(event)))
+    return "; ".join((words(unnamed), *contents(unnamed)))
 
 
 def _closes(event: Any) -> str:  # noqa: ANN401 - events that are made
@@ -215,5 +216,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=6, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=7, row_type=lambda _: OpenProposals
 )

@@ -4,7 +4,7 @@ An item is a pure function of one recorded event, so it is computed when it is s
 stored.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,7 +50,7 @@ from domain.deadlines import DeadlineKind
 from domain.declarations import Changeable
 from domain.kernel import Event
 from domain.recorded import Recorded
-from domain.terms import Assets, describe
+from domain.terms import Assets
 
 Words = Callable[[Any], str]
 """Returns the rest of a sentence whose subject is the party."""
@@ -66,6 +66,26 @@ def _checklist(event: exploration.DecisionChecklistCompleted) -> str:
 def _disposed(event: Any) -> str:  # noqa: ANN401 - a disposition, or its proposal
     transfers = event.disposition is Assets.TRANSFER
     return f"{event.asset} goes to {event.to}" if transfers else f"{event.to} retains {event.asset}"
+
+
+def _listed(texts: Iterable[str], before: str = ": ") -> str:
+    found = "; ".join(texts)
+    return f"{before}{found}" if found else ""
+
+
+def _audited(event: health.ComplianceAudited) -> str:
+    result = "passed" if event.passed else "not passed"
+    return f"audited {event.subject} by {event.auditor}: {result}{_listed(event.findings)}"
+
+
+def _profile(event: exploration.IdealPartnerProfileDefined) -> str:
+    buyer = "the same buyer" if event.same_buyer else "another buyer"
+    competes = "may compete" if event.competing_product else "no competing product"
+    return (
+        f"described the ideal partner (profile {event.profile_version}): {event.practice}; "
+        f"{event.staff_from} to {event.staff_to} staff; clients in "
+        f"{', '.join(event.client_segments)}; {buyer}; {competes}"
+    )
 
 
 def _waived(event: Any) -> str:  # noqa: ANN401 - any event that names the waivers it rests on
@@ -84,6 +104,10 @@ def _passed(kind: DeadlineKind, ref: str) -> str:
             return f"the due day of statement {ref} passed"
         case _:
             return f"{kind} {ref} passed"
+
+
+def _tail(event: Any) -> str:  # noqa: ANN401 - the end, or its proposal
+    return _listed(event.tail_obligations, "; what remains: ")
 
 
 def _parts(event: Any) -> str:  # noqa: ANN401 - a proposed or an agreed adoption
@@ -105,18 +129,25 @@ def _corrected(event: Any) -> str:  # noqa: ANN401 - any correction
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in given if value)
 
 
+def _channels(event: Any) -> str:  # noqa: ANN401 - the policy, or its proposal
+    return ", ".join(f"{kind} by {channel}" for kind, channel in event.channels.items())
+
+
 def _shared(event: Any) -> str:  # noqa: ANN401 - a protocol, or a proposal of one
     """Return what a protocol shares, line by line: ``leads by acme to north (full, monthly)``."""
     third = event.third_party
     lines = [
-        f"{', '.join(each.metrics)} by {each.by} to {each.to} ({each.form}, {each.frequency}"
-        + (f", until {each.until}" if each.until else "")
-        + ")"
+        f"{', '.join(each.metrics)} by {each.by} to {each.to} ({each.form}, {each.frequency}, "
+        f"through {each.tool}" + (f", until {each.until}" if each.until else "") + ")"
         for each in event.lines
     ] or ["nothing: each party sees what it reports itself"]
     return "; ".join(lines) + (
         f"; {third.name} ({third.party}) is the third party" if third else ""
     )
+
+
+def _document(event: Any) -> str:  # noqa: ANN401 - a step of the onboarding, or its proposal
+    return f" ({event.document})" if event.document else ""
 
 
 def _where(event: Any) -> str:  # noqa: ANN401 - any event of one market, or of all
@@ -127,7 +158,7 @@ def _defined(event: Any) -> str:  # noqa: ANN401 - the proposal and the agreemen
     better = "more is better" if event.better == "up" else "less is better"
     return (
         f"{event.metric} ({event.unit}, {better}): {event.description}, reported {event.frequency} "
-        f"by {event.owner}"
+        f"by {event.owner} from {event.source}"
     )
 
 
@@ -157,18 +188,16 @@ WORDS: dict[type[Event], Words] = {
     ),
     health.RiskIdentified: lambda e: f"identified risk {e.risk}: {e.description}",
     health.RiskMitigated: lambda e: f"mitigated risk {e.risk}: {e.how}",
-    health.ComplianceAudited: lambda e: (
-        f"audited {e.subject}: {'passed' if e.passed else '; '.join(e.findings) or 'not passed'}"
-    ),
+    health.ComplianceAudited: _audited,
     health.ManagerRotated: lambda e: (
         f"handed the partnership over from {e.former} to {e.successor} on {e.effective_on}"
     ),
     health.WinCelebrated: lambda e: f"celebrated: {e.text}",
     health.TargetAdjusted.proposed: lambda e: (
-        f"proposed a target of {e.target} for {e.objective}: {e.reason}"
+        f"proposed a target of {e.target} for {e.objective} by {e.deadline}: {e.reason}"
     ),
     health.TargetAdjusted: lambda e: (
-        f"and its partner set the target of {e.objective} to {e.target} by {e.deadline}"
+        f"and its partner set the target of {e.objective} to {e.target} by {e.deadline}: {e.reason}"
     ),
     execution.ActionAgreed.proposed: lambda e: (
         f"proposed an action of {e.owner} by {e.due}: {e.text}"
@@ -184,7 +213,7 @@ WORDS: dict[type[Event], Words] = {
     ),
     dispute.DisputeOpened: lambda e: f"opened dispute {e.dispute} ({e.cause}): {e.description}",
     dispute.EvidenceSubmitted: lambda e: (
-        f"submitted evidence {e.evidence} in dispute {e.dispute}: {e.title}"
+        f"submitted evidence {e.evidence} in dispute {e.dispute}: {e.title} ({e.reference})"
     ),
     dispute.MediationStarted: lambda e: f"started mediation by {e.mediator} in dispute {e.dispute}",
     dispute.ResolutionProposed: lambda e: (
@@ -204,9 +233,7 @@ WORDS: dict[type[Event], Words] = {
         f"and its partner confirmed the contract {e.reference} of {e.signed_on}"
     ),
     exploration.ExplorationBegun: lambda e: f"began to look for a partner: {e.purpose}",
-    exploration.IdealPartnerProfileDefined: lambda e: (
-        f"described the ideal partner (profile {e.profile_version}): {e.practice}"
-    ),
+    exploration.IdealPartnerProfileDefined: _profile,
     exploration.CandidateIdentified: lambda e: f"put {e.name} on the list ({e.found_through})",
     exploration.CandidateScored: lambda e: (
         f"scored {e.candidate} under profile {e.profile_version}: reach "
@@ -219,14 +246,14 @@ WORDS: dict[type[Event], Words] = {
     exploration.CandidateApproached: lambda e: f"approached {e.candidate}",
     exploration.CandidateDeclined: lambda e: f"declined {e.candidate}: {e.reason}",
     exploration.IntegrationSpendCommitted: lambda e: (
-        f"committed {e.amount} to integrating {e.candidate}"
+        f"committed {e.amount} to integrating {e.candidate}: {e.purpose}"
     ),
     exploration.AlignmentAssessed: lambda e: (
         f"rated {e.candidate}: fit {e.strategic_fit}, capacity {e.operational_capacity},"
         f" culture {e.cultural_compatibility}, vision {e.shared_vision}"
     ),
     exploration.BridgingPlanAgreed: lambda e: (
-        f"agreed how to bridge {e.dimension} with {e.candidate}"
+        f"agreed how to bridge {e.dimension.replace('_', ' ')} with {e.candidate}: {e.plan}"
     ),
     exploration.DecisionChecklistCompleted: _checklist,
     exploration.PartnerChosen: lambda e: (
@@ -235,10 +262,11 @@ WORDS: dict[type[Event], Words] = {
     exploration.ExplorationClosed: lambda e: f"ended the exploration: {e.reason}",
     markets.MarketTargeted: lambda e: f"targeted the market {e.market}",
     markets.LocalFeedbackRecorded: lambda e: (
-        f"recorded feedback from {e.market}: {e.score} of 5, by {e.given_by}"
+        f"recorded feedback from {e.market}: {e.score} of 5, by {e.given_by}: {e.text}"
     ),
     markets.MarketRanked: lambda e: (
         f"ranked {e.market}: viability {e.viability}, cultural fit {e.cultural_fit}"
+        + _listed(e.reasons)
     ),
     markets.RoleAssigned: lambda e: f"named {e.name} as {e.role}{_where(e)}",
     own_metric.MetricAgreed.proposed: lambda e: f"proposed a metric of their own, {_defined(e)}",
@@ -259,10 +287,14 @@ WORDS: dict[type[Event], Words] = {
     gates.WaiverGranted: lambda e: f"agreed to waive {e.rule}: {e.reason}",
     formation.NonNegotiableDeclared: lambda e: f"stated its position on {e.term}: {e.statement}",
     formation.BestAlternativeDeclared: lambda _: "stated its best alternative",
-    formation.EvidenceAttached: lambda e: f"attached evidence {e.evidence}: {e.title}",
+    formation.EvidenceAttached: lambda e: (
+        f"attached evidence {e.evidence} ({e.kind}): {e.title} ({e.reference})"
+    ),
     governance.ContactAssigned: lambda e: f"named {e.name} for {e.function}",
     governance.SponsorAssigned: lambda e: f"named {e.name}, {e.title}, as executive sponsor",
-    governance.ResourcesCommitted: lambda e: f"committed {e.attention} % of a person's time",
+    governance.ResourcesCommitted: lambda e: (
+        f"committed {e.attention} % of a person's time" + "".join(f", {each}" for each in e.costs)
+    ),
     governance.GovernanceEstablished.proposed: lambda e: (
         f"proposed governance {e.proposal}; disputes go to {', then '.join(e.dispute_path)}"
     ),
@@ -284,7 +316,8 @@ WORDS: dict[type[Event], Words] = {
     formation.CharterAgreed: lambda e: f"and its partner signed charter {e.proposal}",
     formation.ObjectiveAgreed: lambda e: (
         f"and its partner agreed: {e.objective.subject} from {e.objective.baseline} to "
-        f"{e.objective.target} {e.objective.unit} by {e.objective.deadline}"
+        f"{e.objective.target} {e.objective.unit} by {e.objective.deadline}: {e.objective.method}, "
+        f"from {e.objective.tool}"
     ),
     formation.DecisionRuleProposed: lambda e: f"proposed decision rule {e.rule.rule}",
     formation.DecisionRuleAgreed: lambda e: (
@@ -295,25 +328,28 @@ WORDS: dict[type[Event], Words] = {
         f"{e.prior.failures} failures ({e.prior.source})"
     ),
     priors.PriorAgreed: lambda e: (
-        f"and its partner agreed the prior for {e.prior.metric}, version {e.prior_version}"
+        f"and its partner agreed the prior for {e.prior.metric}, version {e.prior_version} "
+        f"({e.prior.source})"
     ),
     formation.AgreementDrafted: lambda e: f"drafted the agreement, version {e.agreement_version}",
     formation.AgreementSigned: lambda e: f"signed the agreement, version {e.agreement_version}",
     formation.AgreementAmended: lambda e: f"completed the amendment, version {e.agreement_version}",
-    execution.KickoffHeld: lambda e: "held the kickoff; execution began" + _waived(e),
+    execution.KickoffHeld: lambda e: (
+        f"held the kickoff with {', '.join(e.attendees)}; execution began" + _waived(e)
+    ),
     execution.OnboardingStepAgreed.proposed: lambda e: (
-        f"proposed the onboarding step {e.step} of {e.owner} by {e.due}: {e.text}"
+        f"proposed the onboarding step {e.step} of {e.owner} by {e.due}: {e.text}" + _document(e)
     ),
     execution.OnboardingStepAgreed: lambda e: (
-        f"agreed the onboarding step {e.step} of {e.owner} by {e.due}: {e.text}"
+        f"agreed the onboarding step {e.step} of {e.owner} by {e.due}: {e.text}" + _document(e)
     ),
     execution.OnboardingStepCompleted: lambda e: f"completed {e.step} (day {e.plan_day} plan)",
     execution.TrainingCompleted: lambda e: f"trained {e.attendees} people of {e.department}",
     execution.CommunicationPolicyAgreed.proposed: lambda e: (
-        f"proposed channels for messages: {', '.join(e.channels)}"
+        f"proposed channels for messages: {_channels(e)}"
     ),
     execution.CommunicationPolicyAgreed: lambda e: (
-        f"and its partner agreed the channels for messages: {', '.join(e.channels)}"
+        f"and its partner agreed the channels for messages: {_channels(e)}"
     ),
     execution.LessonRecorded: lambda e: f"recorded a lesson: {e.text}",
     execution.IncentiveIntroduced: lambda e: f"introduced an incentive: {e.description}",
@@ -359,10 +395,10 @@ WORDS: dict[type[Event], Words] = {
         f"issue {e.issue} was open for 48 hours and went to the sponsors"
     ),
     execution.ImprovementPlanProposed: lambda e: (
-        f"proposed improvement plan {e.plan} until {e.deadline}"
+        f"proposed improvement plan {e.plan} until {e.deadline}" + _listed(e.actions)
     ),
     execution.ImprovementPlanAgreed: lambda e: (
-        f"and its partner agreed improvement plan {e.plan} until {e.deadline}"
+        f"and its partner agreed improvement plan {e.plan} until {e.deadline}" + _listed(e.actions)
     ),
     scaling.ScopeProposed: lambda e: f"proposed a wider scope {e.proposal}: {e.scope}",
     scaling.ScopeExpanded: lambda e: (
@@ -375,10 +411,12 @@ WORDS: dict[type[Event], Words] = {
         f"and its partner agreed joint investment {e.proposal}"
     ),
     renewal.AnnualReviewHeld: lambda e: (
-        f"held the annual review of {e.year}: recommends to {e.recommendation}"
+        f"held the annual review of {e.year}, which recommends to {e.recommendation}. Outcomes: "
+        f"{e.outcomes} Relevance: {e.relevance} Untapped: {e.potential}"
     ),
     renewal.RenewalReviewHeld: lambda e: (
-        f"held renewal review {e.review}: recommends to {e.recommendation}"
+        f"held renewal review {e.review}, which recommends to {e.recommendation}. Outcomes: "
+        f"{e.outcomes} Relevance: {e.relevance}"
     ),
     renewal.RenewalProposed: lambda e: f"proposed to renew for {e.duration}",
     renewal.PartnershipRenewed: lambda e: f"and its partner renewed until {e.ends_on}",
@@ -387,18 +425,21 @@ WORDS: dict[type[Event], Words] = {
         f"{e.cure_by}: {e.description}"
     ),
     leaving.CureProposed: lambda e: f"proposed that breach {e.breach} is cured: {e.how}",
-    leaving.BreachCured: lambda e: f"and its partner agreed that breach {e.breach} is cured",
+    leaving.BreachCured: lambda e: (
+        f"and its partner agreed that breach {e.breach} is cured: {e.how}"
+    ),
     leaving.ExitNoticeGiven: lambda e: (
-        f"gave notice {e.exit} ({e.reason}), effective {e.effective_on}" + _waived(e)
+        f"gave notice {e.exit} ({e.reason}), effective {e.effective_on}: {e.explanation}"
+        + _waived(e)
     ),
     leaving.ExitProposed: lambda e: (
         f"proposed to end the partnership on {e.effective_on} ({e.exit}): {e.explanation}"
     ),
     leaving.ExitAgreed: lambda e: (
-        f"and its partner agreed to end the partnership on {e.effective_on}"
+        f"and its partner agreed to end the partnership on {e.effective_on}: {e.explanation}"
     ),
     leaving.ExitWithdrawalProposed: lambda e: f"proposed to withdraw {e.exit}: {e.explanation}",
-    leaving.ExitWithdrawn: lambda e: f"and its partner withdrew {e.exit}",
+    leaving.ExitWithdrawn: lambda e: f"and its partner withdrew {e.exit}: {e.explanation}",
     breach_actions.RuleBreached: lambda e: (
         f"rule {e.rule}, version {e.rule_version}, was breached in {e.window}: {e.finding}"
     ),
@@ -433,18 +474,21 @@ WORDS: dict[type[Event], Words] = {
     ),
     leaving.DispositionProposed: lambda e: f"proposed that {_disposed(e)}",
     leaving.AssetsDispositioned: lambda e: f"and its partner agreed that {_disposed(e)}",
-    leaving.CompletionProposed: lambda _: "proposed that the exit is complete",
+    leaving.CompletionProposed: lambda e: "proposed that the exit is complete" + _tail(e),
     leaving.PartnershipExited: lambda e: (
-        "and its partner completed the exit; the partnership ended" + _waived(e)
+        "and its partner completed the exit; the partnership ended" + _tail(e) + _waived(e)
     ),
     deadlines.PeriodClosed: lambda e: f"{e.period} closed",
     deadlines.ReminderGiven: lambda e: (
         f"reminded {e.party or 'both parties'}: {deadlines.reminder_text(e)}"
     ),
     deadlines.DeadlinePassed: lambda e: _passed(e.kind, e.ref),
-    referral.ReferralSubmitted: lambda e: f"submitted referral {e.deal}",
+    referral.ReferralSubmitted: lambda e: (
+        f"submitted referral {e.deal}: {e.lead}" + (f" ({e.campaign})" if e.campaign else "")
+    ),
     referral.ReferralAttributed: lambda e: (
-        f"attributed referral {e.deal} to {e.to} ({e.method} on {e.touched_at:%Y-%m-%d})"
+        f"attributed referral {e.deal} to {e.to} ({e.method} on {e.touched_at:%Y-%m-%d}): "
+        f"{e.evidence}"
     ),
     referral.AttributionProposed: lambda e: f"proposed to credit {e.deal}: {_shares(e.shares)}",
     referral.AttributionSettled: lambda e: (
@@ -470,6 +514,7 @@ WORDS: dict[type[Event], Words] = {
     ),
     payment.RefundReversed: lambda e: (
         f"recorded that refund {e.refund} on deal {e.deal} was reversed"
+        + (f": {e.reason}" if e.reason else "")
     ),
     payment.PaymentCorrected: lambda e: (
         f"corrected payment {e.payment} of deal {e.deal}: {_corrected(e)}: {e.reason}"
@@ -560,14 +605,3 @@ def words(event: Event) -> str:
     if isinstance(event, Changeable) and event.change_reason is not None:
         return f"{found}; changed, because: {event.change_reason}"
     return found
-
-
-def in_terms(proposed: Event) -> Iterator[str]:
-    """Yield what proposed terms change and from when, in words; nothing for another proposal."""
-    if not isinstance(proposed, agreement.TermsProposed | agreement.TermsCountered):
-        return
-    until = f" until {proposed.until}" if proposed.until else ""
-    yield f"from {proposed.effective_from}{until}"
-    if changed := proposed.frame and proposed.frame.given():
-        yield f"frame: {', '.join(changed)}"
-    yield from map(describe, proposed.items or ())

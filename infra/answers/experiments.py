@@ -48,6 +48,8 @@ def _experiment(each: ExperimentFigures) -> Iterator[Block]:
     yield Line(f"{each.experiment}: {each.state}", "bold")
     yield Line(registered.hypothesis, indent=2)
     yield Line(f"{registered.metric}; {registered.assignment}", indent=2)
+    for variant in registered.variants:
+        yield Line(f"{variant.variant}: {variant.description}", indent=4)
     belief = f"Beta({prior.successes}, {prior.failures})"
     yield Line(f"prior: {belief}, {prior.source}", indent=2)
     # Of more than two variants, the probability of being the best is a lower bound.

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from domain import terms
 from domain.adoption import AdoptionPart
-from domain.agreement import CommercialTermsAgreed, Section
+from domain.agreement import CommercialTermsAgreed, Section, Sections
 from domain.budgets import Budget
 from domain.charter import Charter
 from domain.deadlines import DeadlineKind
@@ -31,6 +31,7 @@ from domain.execution import (
 from domain.exit import AssetsDispositioned, ExitReason
 from domain.exploration import (
     AlignmentAssessed,
+    BridgingPlanAgreed,
     CandidateIdentified,
     CandidateScored,
 )
@@ -138,6 +139,8 @@ class CandidateSummary(Item):
     """The overlap with the candidate's customers; null if it is not measured."""
     alignment: AlignmentAssessed | None
     """The latest assessment of the alignment; null if there is none."""
+    bridging: tuple[BridgingPlanAgreed, ...]
+    """The plans to bridge dimensions with a low rating."""
 
 
 class AgreedTerms(Item):
@@ -175,6 +178,8 @@ class SignedAgreement(Item):
     """The party that drafted it; null for a contract that was adopted."""
     signed_by: tuple[str, ...]
     """The parties that have signed."""
+    sections: Sections
+    """The sections of the draft."""
     missing_sections: tuple[str, ...]
     """The sections that the draft lacks."""
 
@@ -198,6 +203,8 @@ class TaskState(StrEnum):
     """It was not done in time: a milestone or a review was missed, an action or an
     onboarding step is overdue, an issue was escalated."""
     DONE = "done"
+    GIVEN_UP = "given-up"
+    """The partnership ended before it was done."""
 
 
 class TaskSummary(Item, Generic[E, D]):
@@ -399,6 +406,8 @@ class PartnershipState(Answer):
     """The partnership."""
     stage: Stage | None
     """Null where the answer lacks the beginning."""
+    has_ended: bool
+    """Whether an exit has taken effect: what was still open then is given up."""
     purpose: str | None
     """What it is for, in words."""
     adoption: AdoptionSummary | None

@@ -33,6 +33,7 @@ from domain.execution import (
     IssueEscalated,
     IssueRaised,
     IssueResolved,
+    KickoffHeld,
     LessonRecorded,
     MilestoneMissed,
     MilestonePlanned,
@@ -82,7 +83,7 @@ from domain.health import (
     WinCelebrated,
     manager_on,
 )
-from domain.kernel import Act, Event
+from domain.kernel import Act, Event, Stage
 from domain.markets import (
     LocalFeedbackRecorded,
     MarketRanked,
@@ -140,8 +141,9 @@ from infra.answers.show_text import text
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from projections import PROPOSALS
+from projections.contents import contents
 from projections.proposals import OPEN, OpenProposals
-from projections.timeline import in_terms, words
+from projections.timeline import words
 from projections.visibility import Sight
 
 E = TypeVar("E", bound=Event)
@@ -179,11 +181,17 @@ def ask(
     of_disputes = [*map(named, when.of(history.below(f"{id}/dispute")))]
     policy = agreements.latest(CommunicationPolicyAgreed)
     beginning = state.adoption.latest or state.exploration.begun
+    terms = state.context.terms
+    has_ended = state.stage is Stage.ENDED or (
+        terms.exit is not None and terms.exit <= terms.day(moment)
+    )
+    ended = _given_up if has_ended else tuple
     return PartnershipState(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
         stage=state.stage,
+        has_ended=has_ended,
         purpose=beginning.purpose if beginning else None,
         adoption=_adoption(state),
         events=found.events,
@@ -208,11 +216,13 @@ def ask(
         metric_owners=tuple(agreements.of(MetricOwnerAssigned)),
         waivers=tuple(_waivers(folded)),
         budgets=tuple(budgets(agreements)),
-        milestones=_tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks),
-        reviews=tuple(_reviews(state.execution.reviews, tasks)),
-        actions=tuple(_actions(state, tasks)),
-        onboarding=tuple(_onboarding(state, tasks)),
-        issues=_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks),
+        milestones=ended(
+            _tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks)
+        ),
+        reviews=ended(_reviews(state.execution.reviews, tasks)),
+        actions=ended(_actions(state, tasks)),
+        onboarding=ended(_onboarding(state, tasks)),
+        issues=ended(_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks)),
         disputes=tuple(_disputes(of_disputes)),
         proposals=(*_proposals(folded), *_proposals_elsewhere(elsewhere, state)),
         renewal=_renewal(state),
@@ -226,6 +236,7 @@ ON_RECORD: Final[tuple[type[Event], ...]] = (
     IdealPartnerProfileDefined,
     IntegrationSpendCommitted,
     DecisionChecklistCompleted,
+    KickoffHeld,
     OnboardingStepCompleted,
     TrainingCompleted,
     LessonRecorded,
@@ -475,6 +486,7 @@ def _candidates(folded: _Folded) -> Iterator[CandidateSummary]:
             score=_latest(each, CandidateScored),
             overlap=_overlap(each, folded.hidden_overlaps.get(name)),
             alignment=each.alignment(),
+            bridging=tuple(each.bridged.values()),
         )
 
 
@@ -504,6 +516,7 @@ def _agreement(formation: Formation) -> SignedAgreement | None:
         in_force=agreement.in_force or None,
         drafted_by=agreement.drafted_by or None,
         signed_by=tuple(sorted(agreement.signed_by)),
+        sections=agreement.sections,
         missing_sections=tuple(agreement.sections.missing()),
     )
 
@@ -585,6 +598,16 @@ def _task(planned: E, since: datetime, done: D | None, times: _Times) -> TaskSum
     )
 
 
+def _given_up(tasks: Iterable[TaskSummary[E, D]]) -> tuple[TaskSummary[E, D], ...]:
+    """Return tasks after the end: what was open then is given up."""
+    return tuple(
+        each.model_copy(update={"state": TaskState.GIVEN_UP})
+        if each.state is TaskState.OPEN
+        else each
+        for each in tasks
+    )
+
+
 def _disputes(events: Iterable[Recorded]) -> Iterator[DisputeSummary]:
     disputes: dict[str, dispute.Dispute] = {}
     for recorded in events:
@@ -623,7 +646,7 @@ def _proposal(  # noqa: PLR0913 - what differs between the streams
         within=within,
         type=each.proposed.wire,
         content=each.proposed.model_dump(mode="json", exclude_none=True),
-        text="; ".join((words(each.proposed), *_of_terms(each.proposed, state))),
+        text="; ".join((words(each.proposed), *_contents(each.proposed, state))),
         proposed_by=each.party,
         proposed_at=each.made_at,
         state=_state_of(each),
@@ -700,11 +723,11 @@ def _state_of(proposal: Proposal) -> ProposalState:
     return ProposalState.DECLINED if proposal.declined else ProposalState.OPEN
 
 
-def _of_terms(proposed: Event, state: partnership.Partnership) -> Iterator[str]:
-    """Yield what proposed terms change and when, and the counts that start anew, in words."""
+def _contents(proposed: Event, state: partnership.Partnership) -> Iterator[str]:
+    """Yield what a proposal says; of terms, also the counts that start anew."""
+    yield from contents(proposed)
     if not isinstance(proposed, TermsProposed | TermsCountered):
         return
-    yield from in_terms(proposed)
     day_before = proposed.effective_from - timedelta(days=1)
     yield from restarted(state.context.terms.items(day_before), proposed.items or ())
 

@@ -61,6 +61,7 @@ from infra.answers.text import (
     minute,
     number,
 )
+from projections.contents import name_words, value_words
 
 
 def text(state: PartnershipState) -> Iterator[Block]:
@@ -93,7 +94,7 @@ def text(state: PartnershipState) -> Iterator[Block]:
         2,
     )
     yield from _proposal_blocks(state.proposals)
-    yield from _renewal_blocks(state.renewal)
+    yield from _renewal_blocks(state.renewal, has_ended=state.has_ended)
     yield Table(
         ["PARTY", "ABOUT", "STATEMENT"],
         [(each.party, *_stated(each.fact)) for each in state.private],
@@ -167,6 +168,10 @@ def _candidate_blocks(candidates: tuple[CandidateSummary, ...]) -> Iterator[Bloc
         ],
         indent=4,
     )
+    for each in candidates:
+        for plan in each.bridging:
+            dimension = name_words(plan.dimension)
+            yield Line(f"{dimension} with {each.candidate} is bridged: {plan.plan}", indent=4)
 
 
 def _counts(candidates: tuple[CandidateSummary, ...]) -> str:
@@ -298,10 +303,17 @@ def _budgets(budgets: tuple[Budget, ...]) -> Table:
 def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
     objectives = [
         (each.subject, amount(each.baseline, each.unit), amount(each.target, each.unit),
-         each.deadline)
+         each.deadline, f"{each.method}; {each.frequency}, from {each.tool}")
         for each in (state.charter.objectives if state.charter else ())
     ]  # fmt: skip
-    columns = ["METRIC", ">FROM", ">TARGET", "BY"]
+    if charter := state.charter:
+        yield Line(f"charter: {charter.purpose}", "bold", 2)
+        yield from (Line(f"goal of {of}: {goal}", indent=4) for of, goal in charter.goals.items())
+        yield from (
+            Line(f"expected {name}: {expected}", indent=4)
+            for name, expected in charter.expectations
+        )
+    columns = ["METRIC", ">FROM", ">TARGET", "BY", "MEASURED"]
     yield Table(columns, objectives, "objectives of the charter", 2)
     rules = [(each.agreed.rule.rule, each.agreed.rule_version, each.text) for each in state.rules]
     yield Table(["RULE", ">VERSION", "AGREED"], rules, "decision rules", 2)
@@ -314,6 +326,15 @@ def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
         drafted = f", drafted by {agreement.drafted_by}" if agreement.drafted_by else ""
         yield Line(
             f"agreement: version {agreement.version}{drafted}, signed by {signed}", "bold", 2
+        )
+        yield Table(
+            ["SECTION", "WHAT IT SAYS"],
+            [
+                (name_words(name), value_words(section))
+                for name, section in agreement.sections
+                if section is not None
+            ],
+            indent=4,
         )
         if agreement.missing_sections:
             yield Line(f"missing sections: {', '.join(agreement.missing_sections)}", indent=4)
@@ -366,6 +387,12 @@ def _market_blocks(state: PartnershipState) -> Iterator[Block]:
         for each in state.markets
     ]
     yield Table(["MARKET", ">FEEDBACK", "RANKED"], markets, "markets", 2)
+    heard = [
+        (each.market, of.given_by, of.score, of.text)
+        for each in state.markets
+        for of in each.feedback
+    ]
+    yield Table(["MARKET", "BY", ">OF 5", "FEEDBACK"], heard, "feedback from the markets", 2)
     own = [
         (
             each.metric,
@@ -373,11 +400,12 @@ def _market_blocks(state: PartnershipState) -> Iterator[Block]:
             "more" if each.better is Direction.UP else "less",
             each.frequency,
             each.owner,
+            each.source,
             each.description,
         )
         for each in state.own_metrics
     ]
-    columns = ["METRIC", "UNIT", "BETTER", "REPORTED", "BY", "WHAT IT MEASURES"]
+    columns = ["METRIC", "UNIT", "BETTER", "REPORTED", "BY", "FROM", "WHAT IT MEASURES"]
     yield Table(columns, own, "metrics of their own", 2)
     people = [
         *((each.role, each.market or "all", each.name) for each in state.roles),
@@ -395,6 +423,8 @@ def _task_row(
 ) -> tuple[object, ...]:
     if isinstance(task, DisputeSummary):
         what = task.opened.description if task.opened else ""
+        what += f"; {task.mediator} mediates" if task.mediator else ""
+        what += f"; {task.resolved.resolution}" if task.resolved else ""
         state = task.resolved.outcome.value if task.resolved else "open"
         return "dispute", task.dispute, what, "", state
     planned = task.planned
@@ -404,10 +434,16 @@ def _task_row(
             return "milestone", planned.milestone, planned.title, planned.due, state
         case ReviewScheduled():
             state = _state(task, "missed", "held")
-            return "review", planned.review, planned.kind, planned.at.date(), state
+            what = (
+                f"{planned.kind}: {task.done.minutes}"
+                if isinstance(task.done, ReviewHeld)
+                else planned.kind
+            )
+            return "review", planned.review, what, planned.at.date(), state
         case ReviewHeld():
             held = task.done_at.date() if task.done_at else ""
-            return "review", planned.review, planned.kind, held, "held, not scheduled"
+            what = f"{planned.kind}: {planned.minutes}"
+            return "review", planned.review, what, held, "held, not scheduled"
         case ActionAgreed() | OnboardingStepAgreed():
             named = (
                 ("action", planned.action)
@@ -415,6 +451,8 @@ def _task_row(
                 else ("onboarding", planned.step)
             )
             what = f"{planned.owner}: {planned.text}"
+            if isinstance(planned, OnboardingStepAgreed) and planned.document:
+                what += f" ({planned.document})"
             return *named, what, planned.due, _state(task, "overdue", "done")
         case IssueRaised():
             state = _state(task, "escalated", "resolved")
@@ -429,6 +467,8 @@ def _state(task: Task, overdue: str, done: str) -> str:
             return "open"
         case TaskState.OVERDUE:
             return overdue
+        case TaskState.GIVEN_UP:
+            return "given up with the end"
         case TaskState.DONE if task.overdue_at is None:
             return done
         case TaskState.DONE:
@@ -485,31 +525,39 @@ def _stated(fact: NonNegotiableDeclared | BestAlternativeDeclared) -> tuple[str,
             assert_never(fact)
 
 
-def _renewal_blocks(renewed: RenewalSummary) -> Iterator[Block]:
+def _renewal_blocks(renewed: RenewalSummary, *, has_ended: bool) -> Iterator[Block]:
     if renewed.term_ends_on is None:
         return
     if renewed.exit_on is not None:
-        yield Line(f"an exit takes effect on {renewed.exit_on}", "bold", 2)
+        when = "the exit took effect on" if has_ended else "an exit takes effect on"
+        yield Line(f"{when} {renewed.exit_on}", "bold", 2)
     else:
         notice = f"the last day for notice is {renewed.last_day_for_notice}"
         yield Line(f"holds until {renewed.term_ends_on}; {notice}", "bold", 2)
-    yield from (Line(line, indent=4) for line in _renewal_lines(renewed))
+    yield from (Line(line, indent=4) for line in _renewal_lines(renewed, has_ended))
 
 
-def _renewal_lines(renewed: RenewalSummary) -> Iterator[str]:
+def _renewal_lines(renewed: RenewalSummary, has_ended: bool) -> Iterator[str]:  # noqa: FBT001
     for annual in renewed.annual_reviews:
         yield f"annual review of {annual.year} recommends: {annual.recommendation}"
-        yield f"  {annual.relevance} Untapped: {annual.potential}"
+        yield f"  outcomes: {annual.outcomes}"
+        yield f"  relevance: {annual.relevance}"
+        yield f"  untapped: {annual.potential}"
     for review in renewed.reviews:
         yield f"renewal review {review.review} recommends: {review.recommendation}"
+        yield f"  outcomes: {review.outcomes}"
+        yield f"  relevance: {review.relevance}"
     for breach in renewed.breaches:
-        state = "cured" if breach.cured else f"to be cured by {breach.cure_by}"
+        due = "not cured before the end" if has_ended else f"to be cured by {breach.cure_by}"
+        state = "cured" if breach.cured else due
         yield f"{breach.noticed_by} gave notice of breach {breach.breach}, {state}"
+        yield f"  {breach.description}"
     for left in renewed.exits:
         how = f"notice was given ({left.reason})" if left.reason else "both agreed to end it"
         yield f"{left.exit}: {how}, effective {left.effective_on}" + (
             "; withdrawn" if left.withdrawn else ""
         )
+        yield f"  {left.explanation}"
     if settlement := renewed.settlement:
         owed = ", ".join(filter(None, map(_owed, settlement.balances))) or "nothing is owed"
         yield f"final settlement {settlement.settlement}: {owed}"

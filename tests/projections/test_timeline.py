@@ -58,7 +58,10 @@ def test_a_whole_life_reads_in_the_order_in_which_it_was_recorded() -> None:
     )
     assert (read[-1].type, read[-1].text) == (
         "PartnershipExited",
-        "and its partner completed the exit; the partnership ended",
+        (
+            "and its partner completed the exit; the partnership ended; what remains: "
+            "Confidentiality for two years"
+        ),
     )
 
 

@@ -23,6 +23,7 @@ from domain.execution import (
     ProposeAction,
     ProposeMilestone,
 )
+from domain.exit import AgreeExit, ProposeExit
 from domain.exploration import MeasureAudienceOverlap
 from domain.formation import (
     BestAlternativeDeclared,
@@ -143,8 +144,9 @@ def test_an_objective_is_shown_with_the_target_and_the_deadline_in_force(tmp_pat
 
     assert new_users(before) == (Decimal(10_000), date(2026, 12, 31))
     assert new_users(after) == (Decimal(7777), date(2027, 3, 31))
-    (row,) = (each for each in printed(text(after)).splitlines() if each.endswith("2027-03-31"))
-    assert row.split()[0::2] == ["new_users", "7777"]
+    lines = (each.split() for each in printed(text(after)).splitlines())
+    (row,) = (each for each in lines if each[:1] == ["new_users"] and "7777" in each)
+    assert row[:4] == ["new_users", "0", "7777", "2027-03-31"]
 
 
 def test_the_items_of_these_tests_are_of_every_kind() -> None:
@@ -513,4 +515,28 @@ def test_what_is_planned_is_shown_as_open_overdue_moved_or_done(tmp_path: Path) 
     assert [each.state for each in shown.milestones] == [TaskState.OPEN]
     paid = next(each for each in rows if each.startswith("action pay"))
     assert paid.endswith("2026-02-01 overdue")
-    assert "review by-chance operational 2026-02-03 held, not scheduled" in rows
+    assert "review by-chance operational: We met at a fair. 2026-02-03 held, not scheduled" in rows
+
+
+def test_after_the_end_nothing_is_open_any_more(tmp_path: Path) -> None:
+    begun = LIFE[: LIFE.index(EXAMPLES[HoldKickoff]) + 1]
+    milestone = example(
+        ProposeMilestone, proposal="m-1", milestone="launch", due=date(2026, 6, 1), owner=OURS
+    )
+    leave = ProposeExit(exit="exit-9", explanation="We go on alone.", effective_on=date(2026, 3, 1))
+    steps = [
+        *begun,
+        Step("2026-01-20", OURS, milestone),
+        Step("2026-01-21", THEIRS, AgreeMilestone(proposal="m-1")),
+        Step("2026-01-22", OURS, leave),
+        Step("2026-01-23", THEIRS, AgreeExit(exit="exit-9")),
+    ]
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(steps))
+        before = ask(accord, NAME, when=AsOf(at=day("2026-02-28")))
+        after = ask(accord, NAME, when=AsOf(at=day("2026-03-01")))
+
+    (open_,), (given_up,) = before.milestones, after.milestones
+    assert (open_.state, given_up.state) == (TaskState.OPEN, TaskState.GIVEN_UP)
+    assert "given up with the end" in printed(text(after))
+    assert "the exit took effect on 2026-03-01" in printed(text(after))

@@ -3,12 +3,15 @@
 The life of the examples is recorded, each event a millisecond after the one before. The answer is
 asked as of just before the first event of a kind and as of just after it. What says when it was
 asked, or how long the log is, does not count.
+
+What people wrote is shown, too: a mark is planted in each text of each event, and found in what the
+named answer prints.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -21,6 +24,7 @@ from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
 from projections.visibility import OPERATOR, Viewer
 from tests.feeds import simulated
+from tests.infra.answers.helpers import printed
 from tests.life import LIFE
 from tests.stories import Story
 
@@ -45,8 +49,8 @@ history: DealsMerged MergeProposed
 NOT_IN_THE_LIFE: Final = """
 show: AdoptionProposed AdoptionPartAgreed PartnershipAdopted AgreementAdopted AgreementAmended
     CandidateDeclined ExplorationClosed IssueEscalated MilestoneMissed ReviewMissed
-history: BundleExported FullViewTaken KeyRegistered KeyRevoked KeyRotated PersonErased
-    ProposalLapsed
+history: BundleExported FirstKeySentByOperator FullViewTaken KeyRegistered KeyRevoked KeyRotated
+    PersonErased ProposalLapsed
 alerts: RuleBreached RuleBreachWithdrawn
 portfolio: PortfolioDefined
 """
@@ -124,3 +128,132 @@ def test_an_answer_says_more_because_of_an_event(accord: Accord, kind: str) -> N
 def test_every_kind_of_event_is_shown_somewhere() -> None:
     assert _listed(ELSEWHERE).keys() <= FIRST.keys()
     assert event_types().keys() == FIRST.keys() | _listed(NOT_IN_THE_LIFE).keys()
+
+
+# --- what people wrote -------------------------------------------------------------------------
+
+TEXTS_ELSEWHERE: Final = """
+history: ActivityPaused.activity ActivityPaused.reason AdjustmentAgreed.reason BreachCured.how
+    ClaimObjected.reason CommitmentCancelled.reason DealCancelled.reason
+    DealLost.reason DealReopened.reason DealsMerged.reason EntryReversed.reason
+    ExitWithdrawn.explanation ImprovementPlanAgreed.actions ImprovementPlanCompleted.outcome
+    IssueResolved.resolution MetricCorrected.reason ObjectiveAgreed.objective.method
+    ObjectiveAgreed.objective.tool ObservationCorrected.reason
+    PartnerChosen.name
+    PartnershipExited.tail_obligations PaymentCorrected.reason PayoutCorrected.reason
+    PayoutReturned.reason PenaltyConceded.condition PriorAgreed.prior.source
+    ReferralAttributed.evidence ReferralSubmitted.lead RefundCorrected.reason RefundReversed.reason
+    RiskMitigated.how ScopeExpanded.scope SharedCostIncurred.cost SponsorAssigned.title
+    TargetAdjusted.reason WinCorrected.reason
+review: ContributionRecorded.what RiskIdentified.description
+experiments: HypothesisRegistered.assignment HypothesisRegistered.hypothesis
+    HypothesisRegistered.prior.source HypothesisRegistered.variants.description
+    PilotConcluded.conclusion VariantPromoted.into
+markets: MarketRanked.reasons
+"""
+"""The texts that another answer than `show` prints, by the answer."""
+
+
+class Mark(NamedTuple):
+    """A mark in place of a text: the event and the field that it is in."""
+
+    field: str
+    """The wire name of the event and the path of the field: ``RiskIdentified.description``."""
+    mark: str
+
+
+def _texts(schema: Any, value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - JSON
+    """Yield the paths of the texts in an event's data, by its JSON Schema."""
+    root, defs = schema, schema.get("$defs", {})
+    if isinstance(value, dict | list):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(root, each, (*path, key))
+    elif isinstance(value, str) and _is_text(root, path, defs):
+        yield path
+
+
+def _is_text(schema: Any, path: tuple[str | int, ...], defs: Any) -> bool:  # noqa: ANN401 - JSON
+    while "$ref" in schema:
+        schema = defs[schema["$ref"].rsplit("/", 1)[1]]
+    if choices := schema.get("anyOf") or schema.get("oneOf"):
+        return any(_is_text(each, path, defs) for each in choices)
+    if not path:
+        return bool(schema.get("maxLength") == LONGEST_TEXT)
+    first, *rest = path
+    within = (
+        schema.get("items")
+        if isinstance(first, int)
+        else schema.get("properties", {}).get(first, schema.get("additionalProperties"))
+    )
+    return isinstance(within, dict) and _is_text(within, tuple(rest), defs)
+
+
+NAMES: Final = frozenset({"unit", "fact"})
+"""Fields that name something of the metric or the deal, and say nothing in words."""
+
+LONGEST_TEXT: Final = 2000
+"""The length that the schema of a text allows, and of nothing else."""
+
+
+def _planted() -> tuple[list[Recorded], list[Mark]]:
+    """Return the life with a mark in place of each text, and the marks."""
+    history: list[Recorded] = []
+    marks: list[Mark] = []
+    for recorded in HISTORY:
+        kind = type(recorded.event)
+        data = recorded.event.model_dump(mode="json")
+        for path in list(_texts(kind.model_json_schema(mode="serialization"), data)):
+            mark = f"Mark-{len(marks):04d}"
+            *parents, last = path
+            parent = data
+            for key in parents:
+                parent = parent[key]
+            if last not in NAMES:
+                parent[last] = mark
+                field = ".".join(each for each in path if isinstance(each, str))
+                marks.append(Mark(f"{recorded.event.wire}.{_unnamed(field)}", mark))
+        history.append(replace(recorded, event=kind.model_validate(data)))
+    return history, marks
+
+
+def _unnamed(field: str) -> str:
+    """Return a field without the parties that it is by: ``goals`` of each party."""
+    return ".".join(each for each in field.split(".") if each not in STORY.partnership.parties)
+
+
+PLANTED, MARKS = _planted()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return what each named answer prints of the life with the marks, without line breaks."""
+    with simulated(tmp_path_factory.mktemp("planted")) as accord:
+        accord.history.append(PLANTED)
+        accord.runner.catch_up()
+        return {
+            name: " ".join(_page(accord, name).split())
+            for name in {"show", *_listed(TEXTS_ELSEWHERE).values()}
+        }
+
+
+def _page(accord: Accord, name: str) -> str:
+    (question,) = (each for each in QUESTIONS if each.name == name)
+    given: dict[str, Any] = {} if name == "markets" else {"id": STORY.id}
+    if question.is_paged:
+        given["page"] = Paging(limit=LONGEST_PAGE)
+    when = AsOf(viewer=Viewer(full=True)) if question.private else AsOf()
+    return printed(question.text(question.ask(accord, **given, when=when)))
+
+
+@pytest.mark.parametrize("field", sorted({each.field for each in MARKS}))
+def test_what_people_wrote_is_printed_by_the_named_answer(
+    pages: dict[str, str], field: str
+) -> None:
+    named = _listed(TEXTS_ELSEWHERE).get(field, "show")
+    found = [each.mark in pages[named] for each in MARKS if each.field == field]
+
+    assert any(found)
+
+
+def test_every_text_that_another_answer_prints_is_in_the_life() -> None:
+    assert _listed(TEXTS_ELSEWHERE).keys() <= {each.field for each in MARKS}

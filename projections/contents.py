@@ -1,0 +1,118 @@
+"""What a proposal contains beyond its sentence: the terms, the objectives, the sections, in words.
+
+A sentence names what was proposed (`timeline`); whoever answers it has to read all of it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from domain import adoption, agreement, experiment, formation, governance, scaling
+from domain.charter import Charter, Objective
+from domain.kernel import Event
+from domain.terms import describe
+
+
+def contents(event: Event) -> Iterator[str]:
+    """Yield what an event says beyond its sentence, in words; nothing if the sentence has it."""
+    match event:
+        case agreement.TermsProposed() | agreement.TermsCountered():
+            yield from _terms(event)
+        case formation.CharterProposed():
+            yield from _charter(event.charter)
+        case formation.AgreementDrafted():
+            yield from _sections(event.sections)
+        case governance.GovernanceEstablished.proposed():
+            yield from _governance(event)
+        case scaling.JointInvestmentProposed():
+            yield from _investment(event)
+        case adoption.AdoptionProposed():
+            yield from _adoption(event)
+        case experiment.HypothesisRegistered():
+            yield from (f"{each.variant}: {each.description}" for each in event.variants)
+            yield f"variants are assigned by {event.assignment}"
+        case _:
+            return
+
+
+def _terms(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - proposed, countered or adopted
+    until = f" until {proposed.until}" if proposed.until else ""
+    yield f"from {proposed.effective_from}{until}"
+    if changed := proposed.frame and proposed.frame.given():
+        yield "; ".join(
+            f"{name_words(name)}: {value_words(value)}" for name, value in changed.items()
+        )
+    yield from map(describe, proposed.items or ())
+
+
+def _charter(charter: Charter) -> Iterator[str]:
+    yield charter.purpose
+    yield from (f"goal of {party}: {goal}" for party, goal in charter.goals.items())
+    yield from (f"{name} expected: {text}" for name, text in charter.expectations)
+    yield from map(_objective, charter.objectives)
+
+
+def _objective(agreed: Objective) -> str:
+    return (
+        f"{agreed.subject} from {agreed.baseline} to {agreed.target} {agreed.unit} by "
+        f"{agreed.deadline}: {agreed.method}, {agreed.frequency} from {agreed.tool}"
+    )
+
+
+def _sections(sections: agreement.Sections) -> Iterator[str]:
+    yield from (
+        f"{name_words(name)}: {value_words(value)}" for name, value in sections if value is not None
+    )
+
+
+def _governance(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - proposed or adopted
+    yield f"{proposed.strategic_review} strategic reviews"
+    yield f"disputes go to {', then '.join(proposed.dispute_path)}"
+    yield f"decisions: {proposed.decision_rights}"
+
+
+def _investment(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
+    yield from (f"{party} brings {what}" for party, what in proposed.capabilities.items())
+    yield f"judged by {name_words(proposed.success_metric)}"
+    yield f"paid {value_words(proposed.investment_shares)}"
+    yield f"reward {value_words(proposed.reward_shares)}"
+
+
+def _adoption(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
+    yield proposed.purpose
+    for each in proposed.parties:
+        people = [f"{of.name} ({of.function})" for of in each.contacts]
+        people += [f"{each.sponsor.name} (executive sponsor)"] if each.sponsor else []
+        yield f"{each.party}: {'; '.join([each.name, *people])}"
+    for terms in proposed.terms:
+        yield f"terms agreed on {terms.agreed_on}: {'; '.join(_terms(terms))}"
+    yield f"settled here from {proposed.books.settles_from}"
+    for balance in proposed.books.balances:
+        yield f"{balance.by} owes {balance.to} {balance.amount}: {balance.reason}"
+    if contract := proposed.contract:
+        yield f"contract {contract.reference} of {contract.signed_on}"
+        yield from _sections(contract.sections)
+    if proposed.charter:
+        yield from _charter(proposed.charter)
+    yield from (f"decision rule {each.rule}" for each in proposed.rules)
+    if proposed.governance:
+        yield f"{proposed.governance.operational_review} operational reviews"
+        yield from _governance(proposed.governance)
+    yield from (f"{each.metric} of {each.period}: {each.figure}" for each in proposed.figures)
+
+
+def name_words(name: str) -> str:
+    """Return an identifier with underscores as words: `ip ownership`."""
+    return name.replace("_", " ")
+
+
+def value_words(value: object) -> str:
+    """Return a value in words; of an object, what differs from its defaults."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name_words(key)} {value_words(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(value_words, value))
+    return str(value)
