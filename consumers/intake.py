@@ -171,9 +171,9 @@ class Intake:
         """
         decided = [each for outcome in outcomes for each in (outcome, *outcome.settled)]
         notes = self._receipts.of(decided) if self._receipts else {}
-        about = {(each.source, each.id): each.partnership for each in decided}
-        for key, note in notes.items():
-            yield messages.receipt(self._topics.receipts, about[key], *key, note)
+        about = {each.input: each.partnership for each in decided}
+        for each, note in notes.items():
+            yield messages.receipt(self._topics.receipts, about[each], each, note)
 
     def _lag(self) -> Lag:
         behind = sum(
@@ -202,7 +202,7 @@ def decide(writer: GroupCommit, sent: Sequence[bytes | Sent]) -> list[Outcome]:
     except Exception as error:  # noqa: BLE001 - it becomes a dead letter
         if len(sent) > 1:
             return [outcome for each in sent for outcome in decide(writer, [each])]
-        return [Outcome("refused", "", "", rule=UNDECIDABLE, detail=str(error), hint="")]
+        return [Outcome("refused", "", "", "", rule=UNDECIDABLE, detail=str(error), hint="")]
 
 
 UNDECIDABLE = "undecidable"

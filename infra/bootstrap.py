@@ -289,7 +289,10 @@ def bootstrap(settings: Settings, clock: Clock = wall_clock) -> Iterator[Accord]
             views=views,
             refused=settings.refused,
             limits=WaitingLimits(
-                settings.waiting_days, settings.waiting_of_partnership, settings.waiting_of_source
+                settings.waiting_days,
+                settings.waiting_of_partnership,
+                settings.waiting_of_source,
+                settings.waiting_of_party,
             ),
         )
         runner = Runner(history, views, PROJECTIONS, clock=clock)

@@ -258,7 +258,7 @@ class HttpLimits(BaseModel):
 class RefusalLimits(BaseModel):
     """How many refused events are kept, until they are accepted or dismissed.
 
-    A sender can make up any source, so those of all sources are limited too.
+    A party can make up any source, so those of each party are limited too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -268,7 +268,8 @@ class RefusalLimits(BaseModel):
         Setting(
             "ACCORD_REFUSED_OF_SOURCE",
             Whole(1, _MANY, "events"),
-            "the most [refused events](events.md#refused-events) of one source that are kept",
+            "the most [refused events](events.md#refused-events) of one source of a party that are "
+            "kept",
         ),
     ] = 10_000
 
@@ -279,12 +280,28 @@ class RefusalLimits(BaseModel):
         ),
     ] = 64 * 2**20
 
+    of_party: Annotated[
+        int,
+        Setting(
+            "ACCORD_REFUSED_OF_PARTY",
+            Whole(1, _MANY, "events"),
+            "the most refused events of one party that are kept",
+        ),
+    ] = 20_000
+
+    bytes_of_party: Annotated[
+        int,
+        Setting(
+            "ACCORD_REFUSED_BYTES_OF_PARTY", Whole(1, 2**50, "bytes"), "the most bytes of them"
+        ),
+    ] = 128 * 2**20
+
     of_all: Annotated[
         int,
         Setting(
             "ACCORD_REFUSED_OF_ALL",
             Whole(1, _MANY, "events"),
-            "the most refused events of all sources that are kept",
+            "the most refused events of all parties that are kept",
         ),
     ] = 100_000
 
@@ -446,7 +463,7 @@ class Settings(BaseModel):
         Setting(
             "ACCORD_WAITING_OF_PARTNERSHIP",
             Whole(1, _MANY, "events"),
-            "the most events of one partnership that wait",
+            "the most events of one party in a partnership that wait",
         ),
     ] = 1000
 
@@ -455,9 +472,18 @@ class Settings(BaseModel):
         Setting(
             "ACCORD_WAITING_OF_SOURCE",
             Whole(1, _MANY, "events"),
-            "the most events of one source that wait",
+            "the most events of one source of a party that wait",
         ),
     ] = 10_000
+
+    waiting_of_party: Annotated[
+        int,
+        Setting(
+            "ACCORD_WAITING_OF_PARTY",
+            Whole(1, _MANY, "events"),
+            "the most events of one party that wait",
+        ),
+    ] = 20_000
 
     refused: RefusalLimits = RefusalLimits()
     """How many refused events are kept."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from infra.deciding import intake
 from infra.store.history import Refusal, Waiting
 from projections.visibility import Viewer
 
@@ -16,8 +15,8 @@ PAGE: Final = 1000
 def sent_by(viewer: Viewer, read: Callable[[int], Sequence[I]], after: int, limit: int) -> list[I]:
     """Return the first inputs after a number that a viewer sees, at most `limit`.
 
-    `read` returns the next inputs after a number, at most `PAGE`. An input is of the party that it
-    names. One of which the party cannot be read is shown to the operator alone.
+    `read` returns the next inputs after a number, at most `PAGE`. An input is of the party that
+    sent it. One of which the party is not known is shown to the operator alone.
     """
     found: list[I] = []
     while len(found) < limit and (page := read(after)):
@@ -31,4 +30,4 @@ def sees(viewer: Viewer, each: Refusal | Waiting) -> bool:
     about = each.subject if isinstance(each, Refusal) else each.partnership
     if viewer.partnerships is not None and about not in viewer.partnerships:
         return False
-    return viewer.party is None or intake.read(each.raw).party == viewer.party
+    return viewer.party is None or each.party == viewer.party

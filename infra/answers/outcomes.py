@@ -7,7 +7,7 @@ from domain.kernel import Awaited
 from infra.answers.question import Item, Result
 from infra.bootstrap import Accord
 from infra.deciding.batch import Outcome
-from infra.store.history import Key
+from infra.store.history import InputId
 
 
 class RefusedEvent(Item):
@@ -122,7 +122,7 @@ class OutcomeCounts:
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
         self.accepted = 0
         self.duplicates = 0
-        self.waiting: dict[Key, WaitingEvent] = {}
+        self.waiting: dict[InputId, WaitingEvent] = {}
         self.refused: list[RefusedEvent] = []
         self.partnerships: dict[str, list[RefusedEvent]] = {}
         """The partnerships of the events, in the order of their first event, with refusals."""
@@ -133,7 +133,7 @@ class OutcomeCounts:
         for outcome in outcomes:
             self._add(outcome)
             for each in outcome.settled:
-                if self.waiting.pop((each.source, each.id), None):
+                if self.waiting.pop(each.input, None):
                     self._add(each)
 
     def _add(self, outcome: Outcome) -> None:
@@ -145,7 +145,7 @@ class OutcomeCounts:
                 self.duplicates += 1
             case "waiting":
                 waits = waiting_event(outcome)
-                self.waiting[outcome.source, outcome.id] = waits
+                self.waiting[outcome.input] = waits
             case "refused":
                 refused = RefusedEvent.model_validate(outcome.refusal())
                 self.refused.append(refused)

@@ -13,7 +13,7 @@ from typing import Self
 from domain import times
 from domain.values import instant
 from infra.deciding.batch import Outcome
-from infra.store.history import CommandResult, History
+from infra.store.history import CommandResult, History, InputId
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Malformed, Note, read_proof, written_proof
 
@@ -78,30 +78,25 @@ class SignedReceipts:
     operator: str
     signer: Signer
 
-    def of(self, outcomes: Sequence[Outcome]) -> dict[tuple[str, str], Note]:
-        """Return the receipts of the accepted commands, by source and id.
+    def of(self, outcomes: Sequence[Outcome]) -> dict[InputId, Note]:
+        """Return the receipts of the accepted commands.
 
         A command without events has none, because nothing could be dropped.
         """
-        accepted = [(each.source, each.id) for each in outcomes if each.count]
-        return self.again(accepted)
+        return self.again([each.input for each in outcomes if each.count])
 
     def rows(self, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
         """Return the same as JSON objects."""
         return [
-            {"source": source, "id": source_id, "receipt": str(note)}
-            for (source, source_id), note in self.of(outcomes).items()
+            {"source": each.source, "id": each.source_id, "receipt": str(note)}
+            for each, note in self.of(outcomes).items()
         ]
 
-    def again(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Note]:
-        """Return the receipts of commands that were accepted at some time, by source and id."""
-        found = self.history.results(keys) if keys else {}
+    def again(self, inputs: Sequence[InputId]) -> dict[InputId, Note]:
+        """Return the receipts of commands that were accepted at some time."""
+        found = self.history.results(inputs) if inputs else {}
         given = [each for each in found.values() if each.count]
-        return {
-            (each.source, each.source_id): note
-            for run in _runs(given)
-            for each, note in self._signed(run)
-        }
+        return {each.input: note for run in _runs(given) for each, note in self._signed(run)}
 
     def _signed(self, run: list[CommandResult]) -> Iterator[tuple[CommandResult, Note]]:
         partnership, start = run[0].partnership, _first(run[0])

@@ -10,7 +10,7 @@ from domain.recorded import Recorded
 from infra.deciding.intake import Input, Unreadable
 from infra.deciding.refusals import RefusalQuota
 from infra.deciding.waiting import WaitingInputs
-from infra.store.history import CommandResult, Kept, Key, OpenRefusal, Refusal, Writes
+from infra.store.history import CommandResult, InputId, Kept, OpenRefusal, Refusal, Writes
 
 QUARANTINED = "partnership-quarantined"
 """The rule of an input that is not decided, because the events that this needs cannot be folded."""
@@ -32,6 +32,7 @@ class Outcome:
     """
 
     status: Literal["accepted", "duplicate", "waiting", "refused"]
+    party: str
     source: str
     id: str
     partnership: str = ""
@@ -44,6 +45,11 @@ class Outcome:
     waiting_for: Awaited | None = None
     settled: list["Outcome"] = field(default_factory=list)
     """The outcomes of inputs that had waited and were decided because of this one."""
+
+    @property
+    def input(self) -> InputId:
+        """The identity of the input."""
+        return InputId(self.party, self.source, self.id)
 
     def refusal(self) -> dict[str, str | None]:
         """Return the refusal: input, rule, reason, place and hint."""
@@ -66,8 +72,7 @@ def _repeated(before: CommandResult) -> Outcome:
     """Return the outcome of an input that was accepted before."""
     return Outcome(
         "duplicate",
-        before.source,
-        before.source_id,
+        *before.input,
         before.partnership,
         before.first,
         before.count,
@@ -76,11 +81,9 @@ def _repeated(before: CommandResult) -> Outcome:
 
 def unsettled(message: Input | Unreadable) -> Outcome:
     """Return the outcome of an input that was not decided: other writers were always first."""
-    source, source_id = message.identity
     return Outcome(
         "refused",
-        source,
-        source_id,
+        *message.identity,
         rule="conflict",
         detail="Others kept writing to the same partnership at the same time.",
         hint="Send the same again. It was not decided, and nothing was recorded.",
@@ -104,10 +107,10 @@ class Batch:
 
     def __init__(
         self,
-        accepted: Mapping[Key, CommandResult],
+        accepted: Mapping[InputId, CommandResult],
         waiting: WaitingInputs | None = None,
         quota: RefusalQuota | None = None,
-        refused: Callable[[], Mapping[Key, OpenRefusal]] = dict,
+        refused: Callable[[], Mapping[InputId, OpenRefusal]] = dict,
     ) -> None:
         self.events: list[Recorded] = []
         self.kept: list[Kept] = []
@@ -115,12 +118,12 @@ class Batch:
         self._quota = quota or RefusalQuota()
         self._accepted = dict(accepted)
         self._refused = cache(refused)
-        self._results: dict[Key, CommandResult] = {}
-        self._refusals: dict[Key, Refusal] = {}
-        self._starts: dict[Key, int] = {}
+        self._results: dict[InputId, CommandResult] = {}
+        self._refusals: dict[InputId, Refusal] = {}
+        self._starts: dict[InputId, int] = {}
         self._answers: list[_Answer] = []
         # The answers of inputs of this batch that are not final yet.
-        self._pending: dict[Key, list[_Answer]] = {}
+        self._pending: dict[InputId, list[_Answer]] = {}
         # The answers to inputs that had waited in the store.
         self._settled: list[_Answer] = []
 
@@ -145,26 +148,25 @@ class Batch:
 
     def open(self, message: Input | Unreadable) -> None:
         """Begin the answer to the next input of the batch."""
-        source, source_id = message.identity
-        answer = _Answer(Outcome("waiting", source, source_id, message.subject))
+        answer = _Answer(Outcome("waiting", *message.identity, message.subject))
         self._answers.append(answer)
         self._pending.setdefault(message.identity, []).append(answer)
 
     def repeat(self, before: CommandResult) -> None:
         """Answer an input as it was answered when it was accepted."""
-        key = before.source, before.source_id
+        key = before.input
         self._answer(key, _repeated(before), self._starts.get(key))
 
     def accept(self, message: Input, start: int, count: int) -> None:
         """Answer that an input was accepted; its events begin at place `start` of the batch."""
-        key = source, source_id = message.identity
+        key = message.identity
         name = message.envelope.subject
-        result = CommandResult(source, source_id, message.fingerprint, name, None, count)
+        result = CommandResult(*key, message.fingerprint, name, None, count)
         self._results[key] = self._accepted[key] = result
         self._starts[key] = start
         self._refusals.pop(key, None)
         self.waiting.remove(key)
-        self._answer(key, Outcome("accepted", source, source_id, name, None, count), start)
+        self._answer(key, Outcome("accepted", *key, name, None, count), start)
 
     def wait(self, message: Input, awaits: Awaited) -> None:
         """Answer that an input waits; it is among the waiting inputs."""
@@ -176,10 +178,10 @@ class Batch:
     def refuse(self, refusal: Refusal) -> None:
         """Answer that an input was refused, and keep the refusal, so that it can be retried.
 
-        It is not kept if its source has too many. That of an input that had waited always is,
+        It is not kept if its sender has too many. That of an input that had waited always is,
         because its sender still has to learn of it.
         """
-        key = refusal.source, refusal.source_id
+        key = refusal.input
         # The sender of an input of this batch gets its refusal as the answer.
         unsent = self.waiting.remove(key) and key not in self._pending
         hint = refusal.hint
@@ -190,7 +192,7 @@ class Batch:
         why = refusal.rule, refusal.detail, hint, refusal.pointer
         self._answer(key, Outcome("refused", *key, refusal.subject or "", None, 0, *why), None)
 
-    def _kept_size(self, key: Key) -> int | None:
+    def _kept_size(self, key: InputId) -> int | None:
         """Return the bytes of the refused input that a refusal replaces, None if it replaces none.
 
         Its last one is kept: in this batch, or else in the store.
@@ -200,7 +202,7 @@ class Batch:
         stored = self._refused().get(key)
         return stored.size if stored else None
 
-    def _answer(self, key: Key, outcome: Outcome, start: int | None) -> None:
+    def _answer(self, key: InputId, outcome: Outcome, start: int | None) -> None:
         pending = self._pending.pop(key, None)
         if pending is None:
             self._settle(_Answer(outcome, start))
@@ -233,5 +235,4 @@ def _again(first: Outcome) -> Outcome:
         case _:
             assert_never(first.status)
     why = first.rule, first.detail, first.hint, first.pointer
-    about = first.source, first.id, first.partnership
-    return Outcome(status, *about, first.first, first.count, *why)
+    return Outcome(status, *first.input, first.partnership, first.first, first.count, *why)

@@ -20,7 +20,7 @@ from infra.deciding.pseudonyms import Pseudonymizer
 from infra.deciding.recording import EventCause, Recorder
 from infra.deciding.waiting import waited_too_long
 from infra.store.errors import Conflict
-from infra.store.history import Key, Refusal, Waiting
+from infra.store.history import InputId, Refusal, Waiting
 from infra.store.views import UnreadableRow
 from infra.tlog.codec import UnreadableEvent
 from projections.fold import FoldFailed, ReadFailed
@@ -70,7 +70,7 @@ class Decider:
         self._states = recorder.states
         self._batch = recorder.batch
         self._nonces = set(context.nonces)
-        self._taken: Key | None = None
+        self._taken: InputId | None = None
         """The identity of the input that is being decided because it was sent."""
 
     def take(self, message: Input | Unreadable) -> None:
@@ -195,7 +195,7 @@ class Decider:
         while recorded < len(self._batch.events):
             recorded = len(self._batch.events)
             for each in self._batch.waiting.of_stream(stream):
-                if self._batch.waiting.get(each.key) is None:
+                if self._batch.waiting.get(each.input) is None:
                     continue  # It was decided with the proposal that it answers.
                 message = self._decide_again(each)
                 if message is not None:
@@ -242,7 +242,7 @@ class Decider:
         """Refuse the waiting inputs of a partnership whose days are over by `now`."""
         for each in self._batch.waiting.overdue(name, now):
             # One that is sent again just now is decided, not refused.
-            if each.key != self._taken:
+            if each.input != self._taken:
                 self._batch.refuse(waited_too_long(each))
 
     # --- signatures ---
@@ -419,7 +419,7 @@ def _check_ordinary(message: Input) -> None:
 
 
 def _id_conflict(message: Input | Unreadable) -> Refused:
-    source, source_id = message.identity
+    _, source, source_id = message.identity
     return Refused(
         "id-conflict",
         f"{source} sent {source_id} before, with other content. The first event stays recorded.",

@@ -33,6 +33,7 @@ from domain.aggregates import command_types, stream_of
 from domain.kernel import Command, Refused, Value
 from domain.values import Instant, Slug, plain
 from domain.wording import WRONG_VALUE, Worded, detail_of, hint_of
+from infra.store.history import InputId
 from infra.tlog import cloudevents, codec, dsse
 from infra.tlog.cloudevents import PREFIX, Trace
 from infra.tlog.dsse import Signed
@@ -142,9 +143,9 @@ class Input(NamedTuple):
     """The party whose credential sent it; empty for a service of the operator."""
 
     @property
-    def identity(self) -> tuple[str, str]:
-        """The source and its id of this message: the same identity is decided once."""
-        return self.envelope.source, self.envelope.id
+    def identity(self) -> InputId:
+        """The party, the source and the id there: the same identity is decided once."""
+        return InputId(self.envelope.party, self.envelope.source, self.envelope.id)
 
     @property
     def subject(self) -> str:
@@ -186,9 +187,9 @@ class Unreadable:
     raw: bytes
 
     @property
-    def identity(self) -> tuple[str, str]:
-        """The source and its id of this message, as for an `Input`."""
-        return self.source, self.source_id
+    def identity(self) -> InputId:
+        """The party, the source and the id there, as for an `Input`."""
+        return InputId(self.party, self.source, self.source_id)
 
     @property
     def attempt(self) -> bytes:

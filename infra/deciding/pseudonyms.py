@@ -278,7 +278,9 @@ def _refuse_waiting(history: History, partnership: str, says: Callable[[bytes], 
     for each in history.waiting([partnership]):
         if says(each.raw):
             with suppress(Conflict):  # It was decided meanwhile.
-                history.append([], Writes(refusals=[named_erased_person(each)], settled=[each.key]))
+                history.append(
+                    [], Writes(refusals=[named_erased_person(each)], settled=[each.input])
+                )
 
 
 def refusals(history: History) -> Iterator[Refusal]:

@@ -178,7 +178,7 @@ class Recorder:
                 name,
                 stream,
                 version + place + 1,
-                codec.event_id(cause.source, cause.source_id, place),
+                codec.event_id(act.party, cause.source, cause.source_id, place),
                 act,
                 cause.source,
                 cause.source_id,

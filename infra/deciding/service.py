@@ -6,6 +6,7 @@ race: the second one finds a conflict and decides again.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -24,7 +25,7 @@ from infra.deciding.states import States
 from infra.deciding.waiting import DEFAULT_LIMITS, WaitingInputs, WaitingLimits
 from infra.settings import OPERATOR, RefusalLimits
 from infra.store.errors import Conflict
-from infra.store.history import History, Key, Refusal, Waiting
+from infra.store.history import History, InputId, Refusal, Waiting
 from infra.store.views import Views
 
 ATTEMPTS = 8
@@ -122,7 +123,7 @@ class Service:
 
     def retry(self, refusals: Sequence[Refusal]) -> list[Outcome]:
         """Decide refused inputs again; return their outcomes in order."""
-        return self.handle([each.raw for each in refusals])
+        return self._commit(list(map(_read_again, refusals)))
 
     # --- load, decide, append ---
 
@@ -224,9 +225,15 @@ class Service:
         return batch.outcomes(placed)
 
 
+def _read_again(refusal: Refusal) -> Input | Unreadable:
+    """Read a refused input, which stays that of its party; who retries it is not its sender."""
+    found = intake.read(refusal.raw)
+    return replace(found, party=refusal.party) if isinstance(found, Unreadable) else found
+
+
 def _decided_with(sent: Sequence[Input], waiting: Sequence[Waiting]) -> list[Input]:
     """Return the waiting inputs that the sent ones may let be decided."""
-    streams, found = {each.stream for each in sent}, dict[Key, Input]()
+    streams, found = {each.stream for each in sent}, dict[InputId, Input]()
     known = -1
     while known < len(found):
         known = len(found)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from domain.kernel import Refused
 from infra.settings import Settings
-from infra.store.history import Key, Refusal, Waiting
+from infra.store.history import InputId, Refusal, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,35 +19,41 @@ class WaitingLimits:
 
     days: int
     of_partnership: int
-    """The most that wait in one partnership."""
+    """The most of one party that wait in one partnership."""
     of_source: int
-    """The most of one source that wait, in all partnerships."""
+    """The most of one party and source that wait, in all partnerships."""
+    of_party: int
+    """The most of one party that wait, in all partnerships and of all sources."""
 
 
 _SETTINGS = Settings()
 DEFAULT_LIMITS = WaitingLimits(
-    _SETTINGS.waiting_days, _SETTINGS.waiting_of_partnership, _SETTINGS.waiting_of_source
+    _SETTINGS.waiting_days,
+    _SETTINGS.waiting_of_partnership,
+    _SETTINGS.waiting_of_source,
+    _SETTINGS.waiting_of_party,
 )
 
 
 class WaitingInputs:
     """The waiting inputs of a batch's partnerships, as the batch changes them.
 
-    `stored` are those of the store. `stored_of` returns how many of a source the store has.
+    `stored` are those of the store. `stored_of` returns how many of a party the store has, and how
+    many of one of its sources.
     """
 
     def __init__(
         self,
         stored: Iterable[Waiting] = (),
-        stored_of: Callable[[str], int] = lambda _: 0,
+        stored_of: Callable[[str, str | None], int] = lambda *_: 0,
         limits: WaitingLimits = DEFAULT_LIMITS,
     ) -> None:
         self._limits = limits
         self._stored_of = stored_of
-        self._stored = {each.key: each for each in stored}
+        self._stored = {each.input: each for each in stored}
         self._now = dict(self._stored)
 
-    def get(self, key: Key) -> Waiting | None:
+    def get(self, key: InputId) -> Waiting | None:
         """Return the input of this identity, if it waits."""
         return self._now.get(key)
 
@@ -70,24 +76,33 @@ class WaitingInputs:
     def add(self, waiting: Waiting, why: Refused) -> None:
         """Let an input wait; one that waits already is replaced, in its place.
 
-        Raises `Refused` if too many inputs of its partnership or of its source wait.
+        Raises `Refused` if too many inputs of its party wait: in its partnership, of its source, or
+        of all.
         """
-        if waiting.key not in self._now:
+        if waiting.input not in self._now:
             self._check_room(waiting, why)
-        self._now[waiting.key] = waiting
+        self._now[waiting.input] = waiting
 
     def _check_room(self, waiting: Waiting, why: Refused) -> None:
-        name, source = waiting.partnership, waiting.source
-        in_partnership = sum(each.partnership == name for each in self._now.values())
+        name, party, source = waiting.partnership, waiting.party, waiting.source
+        mine = [each for each in self._now.values() if each.party == party]
+        in_partnership = sum(each.partnership == name for each in mine)
         if in_partnership >= self._limits.of_partnership:
-            raise _too_many(f"{in_partnership} events of {name}", waiting, why)
-        # The store's own ones are counted there, because most of them are of other partnerships.
-        added = _of(source, self._now.values()) - _of(source, self._stored.values())
-        of_source = self._stored_of(source) + added
+            raise _too_many(f"{in_partnership} events of {party} in {name}", waiting, why)
+        of_source = self._count(party, source)
         if of_source >= self._limits.of_source:
             raise _too_many(f"{of_source} events of {source}", waiting, why)
+        of_party = self._count(party)
+        if of_party >= self._limits.of_party:
+            raise _too_many(f"{of_party} events of {party}", waiting, why)
 
-    def remove(self, key: Key) -> bool:
+    def _count(self, party: str, source: str | None = None) -> int:
+        """Return how many inputs of a party wait, or of one of its sources."""
+        # The store's own ones are counted there, because most of them are of other partnerships.
+        added = _of(self._now.values(), party, source) - _of(self._stored.values(), party, source)
+        return self._stored_of(party, source) + added
+
+    def remove(self, key: InputId) -> bool:
         """Let an input wait no longer; return whether it waited."""
         return self._now.pop(key, None) is not None
 
@@ -97,7 +112,7 @@ class WaitingInputs:
         return [each for key, each in self._now.items() if self._stored.get(key) is not each]
 
     @property
-    def settled(self) -> list[Key]:
+    def settled(self) -> list[InputId]:
         """The stored inputs that wait no longer, or that wait anew."""
         return [
             key
@@ -106,8 +121,8 @@ class WaitingInputs:
         ]
 
 
-def _of(source: str, inputs: Iterable[Waiting]) -> int:
-    return sum(each.source == source for each in inputs)
+def _of(inputs: Iterable[Waiting], party: str, source: str | None) -> int:
+    return sum(each.party == party and source in {None, each.source} for each in inputs)
 
 
 # --- refusals ----------------------------------------------------------------------------------
@@ -142,7 +157,7 @@ def named_erased_person(waiting: Waiting) -> Refusal:
 
 def _refusal(waiting: Waiting, rule: str, detail: str) -> Refusal:
     return Refusal(
-        *waiting.key,
+        *waiting.input,
         waiting.partnership,
         waiting.type,
         rule,

@@ -18,7 +18,6 @@ from infra.answers.adoption_file import event_of
 from infra.answers.outcomes import (
     Caused,
     MemberResult,
-    SignedReceipt,
     WaitingFor,
     waiting_for,
 )
@@ -35,8 +34,9 @@ from infra.http.dependencies import Served, ServedHere, json
 from infra.http.problems import AGAIN_SOON, Problem, refusal, too_large
 from infra.settings import HttpLimits
 from infra.store.errors import StoreFull
-from infra.store.history import Key
+from infra.store.history import InputId
 from infra.tlog import cloudevents
+from infra.tlog.notes import Note
 
 log = logging.getLogger(__name__)
 
@@ -258,7 +258,7 @@ async def _one(served: Served, who: Identity, raw: bytes) -> Response:
             waiting_for=waiting_for(outcome.waiting_for),
         )
         return json(waits, HTTPStatus.ACCEPTED)
-    receipts = await _receipts(served, [outcome])
+    receipt = (await _receipts(served, [outcome])).get(outcome.input)
     return json(
         Decided(
             simulated=served.accord.simulated,
@@ -267,7 +267,7 @@ async def _one(served: Served, who: Identity, raw: bytes) -> Response:
             id=outcome.id,
             partnership=outcome.partnership,
             events=Caused(first=outcome.first, count=outcome.count),
-            receipt=receipts[0].receipt if receipts else None,
+            receipt=str(receipt) if receipt else None,
         )
     )
 
@@ -291,22 +291,19 @@ async def _many(served: Served, who: Identity, raws: Sequence[bytes]) -> Respons
 
 async def _decisions(served: Served, who: Identity, raws: Sequence[bytes]) -> Decisions:
     results: list[MemberResult] = []
-    waiting: dict[Key, int] = {}
+    waiting: dict[InputId, int] = {}
     # Submit in parts, so that other senders get their turns.
     for start in range(0, len(raws), GATHERED):
         outcomes = await _decide(served, who, raws[start : start + GATHERED])
         settled = [each for outcome in outcomes for each in outcome.settled]
-        notes = {
-            (each.source, each.id): each.receipt
-            for each in await _receipts(served, [*outcomes, *settled])
-        }
+        notes = await _receipts(served, [*outcomes, *settled])
         for index, outcome in enumerate(outcomes, start):
             results.append(_member(index, outcome, notes))
             if outcome.status == "waiting":
-                waiting[outcome.source, outcome.id] = index
+                waiting[outcome.input] = index
             for each in outcome.settled:
                 # An earlier event of this request no longer waits.
-                if (place := waiting.pop((each.source, each.id), None)) is not None:
+                if (place := waiting.pop(each.input, None)) is not None:
                     results[place] = _member(place, each, notes)
     counts = Counter(each.status for each in results)
     return Decisions(
@@ -319,8 +316,9 @@ async def _decisions(served: Served, who: Identity, raws: Sequence[bytes]) -> De
     )
 
 
-def _member(index: int, outcome: Outcome, receipts: Mapping[Key, str]) -> MemberResult:
+def _member(index: int, outcome: Outcome, receipts: Mapping[InputId, Note]) -> MemberResult:
     is_taken = outcome.status in {"accepted", "duplicate"}
+    receipt = receipts.get(outcome.input) if is_taken else None
     return MemberResult(
         index=index,
         status=outcome.status,
@@ -328,7 +326,7 @@ def _member(index: int, outcome: Outcome, receipts: Mapping[Key, str]) -> Member
         id=outcome.id,
         partnership=outcome.partnership,
         events=Caused(first=outcome.first, count=outcome.count) if is_taken else None,
-        receipt=receipts.get((outcome.source, outcome.id)) if is_taken else None,
+        receipt=str(receipt) if receipt else None,
         waiting_for=waiting_for(outcome.waiting_for) if outcome.status == "waiting" else None,
         rule=outcome.rule,
         detail=outcome.detail,
@@ -337,11 +335,10 @@ def _member(index: int, outcome: Outcome, receipts: Mapping[Key, str]) -> Member
     )
 
 
-async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[SignedReceipt]:
+async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> dict[InputId, Note]:
     """Return the receipts of accepted events and duplicates; none in a process without a key."""
     signed = served.accord.receipts
-    rows = [] if signed is None else await asyncio.to_thread(signed.rows, outcomes)
-    return [SignedReceipt.model_validate(row) for row in rows]
+    return {} if signed is None else await asyncio.to_thread(signed.of, outcomes)
 
 
 async def _decide(served: Served, who: Identity, raws: Sequence[bytes]) -> list[Outcome]:

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from domain.kernel import Event
+from infra.store.history import InputId
 from infra.store.mapper import PlacedEvent
 from infra.store.views import Row
 from infra.tlog import cloudevents
@@ -206,7 +207,7 @@ def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
     )
 
 
-def receipt(topic: str, partnership: str, source: str, id: str, note: Note) -> Message:
+def receipt(topic: str, partnership: str, of: InputId, note: Note) -> Message:
     """Return the operator's receipt of a command; its identifier is a hash of the receipt."""
     text = str(note).encode()
     return Message(
@@ -218,8 +219,9 @@ def receipt(topic: str, partnership: str, source: str, id: str, note: Note) -> M
             id=sha256(text).hexdigest()[:EVENT_ID_DIGITS],
             type=f"{cloudevents.PREFIX}CommandReceipt",
             subject=partnership,
-            commandsource=source,
-            commandid=id,
+            commandparty=of.party,
+            commandsource=of.source,
+            commandid=of.source_id,
         ),
     )
 

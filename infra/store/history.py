@@ -9,7 +9,21 @@ from domain.recorded import Recorded
 from infra.store.credentials import Credentials
 
 Key = tuple[str, str]
-"""A pair of names: (source, source id) of a result, (partnership, key) of a row."""
+"""The place of a row: its partnership and its key there."""
+
+
+class InputId(NamedTuple):
+    """The identity of an input: the same identity is decided once.
+
+    The party that sends an input is a part of it, so what one party sends never meets what another
+    one sent. `party` is empty for an input whose party cannot be read, from a service of the
+    operator.
+    """
+
+    party: str
+    source: str
+    source_id: str
+
 
 EPOCH = "epoch"
 """The setting with a store's random identity, which is made with the store and never changes."""
@@ -20,18 +34,24 @@ NOTHING = -1
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The stored outcome of an accepted input, by its source and its id there.
+    """The stored outcome of an accepted input, by its identity.
 
     `first` is the index of its first event in `partnership`, which the store fills in, and `count`
     the number of its events.
     """
 
+    party: str
     source: str
     source_id: str
     fingerprint: bytes
     partnership: str
     first: int | None = None
     count: int = 0
+
+    @property
+    def input(self) -> InputId:
+        """The identity of the input."""
+        return InputId(self.party, self.source, self.source_id)
 
 
 RefusalState = Literal["open", "resolved", "dismissed", "erased"]
@@ -54,6 +74,7 @@ class Refusal:
     assigns `number`. An input has at most one open refusal, the latest.
     """
 
+    party: str
     source: str
     source_id: str
     subject: str | None
@@ -69,6 +90,11 @@ class Refusal:
     state: RefusalState = "open"
     dismissed_by: str | None = None
     dismissed_at: datetime | None = None
+
+    @property
+    def input(self) -> InputId:
+        """The identity of the input."""
+        return InputId(self.party, self.source, self.source_id)
 
     @property
     def words(self) -> dict[str, str | None]:
@@ -93,6 +119,7 @@ class Waiting:
     days are over. The store assigns `number`, the order in which waiting inputs are decided.
     """
 
+    party: str
     source: str
     source_id: str
     partnership: str
@@ -108,9 +135,9 @@ class Waiting:
     number: int = 0
 
     @property
-    def key(self) -> Key:
-        """Return the identity of the input: its source and its id there."""
-        return self.source, self.source_id
+    def input(self) -> InputId:
+        """The identity of the input."""
+        return InputId(self.party, self.source, self.source_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +177,7 @@ class Writes:
     refusals: Sequence[Refusal] = ()
     kept: Sequence[Kept] = ()
     waiting: Sequence[Waiting] = ()
-    settled: Sequence[Key] = ()
+    settled: Sequence[InputId] = ()
 
     @property
     def empty(self) -> bool:
@@ -167,6 +194,11 @@ class Head:
 
     size: int
     recorded_at: datetime
+
+
+def input_of(event: Recorded) -> InputId:
+    """Return the identity of the input that caused an event."""
+    return InputId(event.act.party, event.source, event.source_id)
 
 
 def placed_at(event: Recorded, index: int, position: int) -> Recorded:
@@ -227,8 +259,8 @@ class History(Protocol):
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
         """Return the head of each of these partnerships that has events."""
 
-    def results(self, keys: Iterable[Key]) -> dict[Key, CommandResult]:
-        """Return the results that exist for these pairs of source and source id."""
+    def results(self, inputs: Iterable[InputId]) -> dict[InputId, CommandResult]:
+        """Return the results that these inputs have."""
 
     def after(self, position: int, limit: int) -> list[Recorded]:
         """Return the next events after `position` (`NOTHING` for the first), at most `limit`."""
@@ -301,8 +333,8 @@ class History(Protocol):
     def refusal(self, number: int) -> Refusal | None:
         """Return one refused input; None if the number is unknown."""
 
-    def refused(self, keys: Iterable[Key]) -> dict[Key, OpenRefusal]:
-        """Return the open refusal of each of these pairs of source and source id."""
+    def refused(self, inputs: Iterable[InputId]) -> dict[InputId, OpenRefusal]:
+        """Return the open refusals that these inputs have."""
 
     def dismiss(self, numbers: Sequence[int], by: str, at: datetime) -> list[int]:
         """Dismiss those of these refused inputs that are open; return their numbers."""
@@ -324,11 +356,14 @@ class History(Protocol):
     ) -> list[Waiting]:
         """Return waiting inputs whose number is beyond `after`, of one partnership or of all."""
 
-    def refused_of(self, source: str | None) -> tuple[int, int]:
-        """Return how many open refusals a source has, or all (None), and their inputs' bytes."""
+    def refused_of(self, party: str | None = None, source: str | None = None) -> tuple[int, int]:
+        """Return how many open refusals there are, and the bytes of their inputs.
 
-    def waiting_of(self, source: str | None = None) -> int:
-        """Return how many inputs of a source wait; without one, of all sources."""
+        Only those of a party, and only those of a source, if they are given.
+        """
+
+    def waiting_of(self, party: str | None = None, source: str | None = None) -> int:
+        """Return how many inputs wait: all, or those of a party, of a source."""
 
     def overdue(self, now: datetime) -> list[str]:
         """Return the partnerships with waiting inputs whose days are over by `now`."""

@@ -12,7 +12,7 @@ from infra.store.event_log import EventLog
 from infra.store.history import (
     CommandResult,
     Head,
-    Key,
+    InputId,
     OpenRefusal,
     Refusal,
     RefusalState,
@@ -30,8 +30,13 @@ from infra.store.postgres_recorder import PostgresRecorder
 from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import utc
 
-_REFUSALS = """SELECT source, source_id, subject, type, rule, detail, hint, pointer, received_at,
-    raw, unsent, number, state, dismissed_by, dismissed_at FROM history.refusals"""
+_REFUSALS = """SELECT party, source, source_id, subject, type, rule, detail, hint, pointer,
+    received_at, raw, unsent, number, state, dismissed_by, dismissed_at FROM history.refusals"""
+
+_WANTED = "unnest(%s::text[], %s::text[], %s::text[]) AS wanted (party, source, source_id)"
+_OF = "(%s::text IS NULL OR party = %s) AND (%s::text IS NULL OR source = %s)"
+_WAITING = """SELECT party, source, source_id, partnership, stream, version, type, awaited_kind,
+    awaited_id, awaited, since, until, raw, number FROM history.waiting"""
 
 
 class PostgresStore(EventLog):
@@ -155,13 +160,13 @@ class PostgresStore(EventLog):
         )
         return {name: Head(size, utc(recorded_at)) for name, size, recorded_at in found}
 
-    def results(self, keys: Iterable[Key]) -> dict[Key, CommandResult]:
+    def results(self, inputs: Iterable[InputId]) -> dict[InputId, CommandResult]:
         found = self.datastore.all(
-            """SELECT r.* FROM unnest(%s::text[], %s::text[]) AS wanted (source, source_id)
-            JOIN history.results r USING (source, source_id)""",
-            *columns(set(keys), 2),
+            f"""SELECT party, source, source_id, fingerprint, partnership, first, count
+            FROM {_WANTED} JOIN history.results USING (party, source, source_id)""",  # noqa: S608 - written above
+            *columns(set(inputs), 3),
         )
-        return {(row[0], row[1]): CommandResult(*row) for row in found}
+        return {InputId(*row[:3]): CommandResult(*row) for row in found}
 
     def refusals(
         self,
@@ -182,14 +187,14 @@ class PostgresStore(EventLog):
         )
         return [_refusal(row) for row in found]
 
-    def refused(self, keys: Iterable[Key]) -> dict[Key, OpenRefusal]:
+    def refused(self, inputs: Iterable[InputId]) -> dict[InputId, OpenRefusal]:
         found = self.datastore.all(
-            """SELECT r.source, r.source_id, r.rule, octet_length(r.raw)
-            FROM unnest(%s::text[], %s::text[]) AS wanted (source, source_id)
-            JOIN history.refusals r USING (source, source_id) WHERE r.state = 'open'""",
-            *columns(set(keys), 2),
+            f"""SELECT party, source, source_id, rule, octet_length(raw)
+            FROM {_WANTED} JOIN history.refusals USING (party, source, source_id)
+            WHERE state = 'open'""",  # noqa: S608 - written above
+            *columns(set(inputs), 3),
         )
-        return {(source, source_id): OpenRefusal(*rest) for source, source_id, *rest in found}
+        return {InputId(*row[:3]): OpenRefusal(*row[3:]) for row in found}
 
     def unsent(self, limit: int) -> list[Refusal]:
         found = self.datastore.all(f"{_REFUSALS} WHERE unsent ORDER BY number LIMIT %s", limit)
@@ -197,7 +202,7 @@ class PostgresStore(EventLog):
 
     def waiting(self, partnerships: Iterable[str]) -> list[Waiting]:
         found = self.datastore.all(
-            "SELECT * FROM history.waiting WHERE partnership = ANY(%s) ORDER BY number",
+            f"{_WAITING} WHERE partnership = ANY(%s) ORDER BY number",
             list(partnerships),
         )
         return [_waiting(row) for row in found]
@@ -206,7 +211,7 @@ class PostgresStore(EventLog):
         self, after: int = 0, limit: int = 100, partnership: str | None = None
     ) -> list[Waiting]:
         found = self.datastore.all(
-            """SELECT * FROM history.waiting WHERE number > %s
+            f"""{_WAITING} WHERE number > %s
             AND (%s::text IS NULL OR partnership = %s) ORDER BY number LIMIT %s""",
             after,
             partnership,
@@ -215,20 +220,18 @@ class PostgresStore(EventLog):
         )
         return [_waiting(row) for row in found]
 
-    def refused_of(self, source: str | None) -> tuple[int, int]:
-        only = "" if source is None else "AND source = %s"
+    def refused_of(self, party: str | None = None, source: str | None = None) -> tuple[int, int]:
         found = self.datastore.one(
             f"""SELECT count(*), coalesce(sum(octet_length(raw)), 0) FROM history.refusals
-            WHERE state = 'open' {only}""",  # noqa: S608 - one of two texts above
-            *([] if source is None else [source]),
+            WHERE state = 'open' AND {_OF}""",  # noqa: S608 - written above
+            *(party, party, source, source),
         )
         return (int(found[0]), int(found[1])) if found else (0, 0)
 
-    def waiting_of(self, source: str | None = None) -> int:
+    def waiting_of(self, party: str | None = None, source: str | None = None) -> int:
         found = self.datastore.one(
-            "SELECT count(*) FROM history.waiting WHERE %s::text IS NULL OR source = %s",
-            source,
-            source,
+            f"SELECT count(*) FROM history.waiting WHERE {_OF}",  # noqa: S608 - written above
+            *(party, party, source, source),
         )
         return int(found[0]) if found else 0
 

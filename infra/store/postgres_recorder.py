@@ -7,7 +7,16 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 
-from infra.store.history import NO_WRITES, NOTHING, CommandResult, Key, Refusal, Waiting, Writes
+from infra.store.history import (
+    NO_WRITES,
+    NOTHING,
+    CommandResult,
+    InputId,
+    Refusal,
+    Waiting,
+    Writes,
+    input_of,
+)
 from infra.store.log_reads import LogReads
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
 from infra.store.postgres_datastore import Datastore, arrays, columns
@@ -18,11 +27,11 @@ CHANNEL = "history"
 """The channel on which Postgres notifies that events were appended."""
 
 _EVENT = ("text", "text", "int", "text", "timestamptz", "bytea", "bytea", "int")
-_RESULT = ("text", "text", "bytea", "text", "int", "int")
-_REFUSAL = (*["text"] * 8, "timestamptz", "bytea", "bool")
+_RESULT = ("text", "text", "text", "bytea", "text", "int", "int")
+_REFUSAL = (*["text"] * 9, "timestamptz", "bytea", "bool")
 _KEPT = ("text", "text", "text", "bytea")
-_WAITING = (*["text"] * 4, "int", *["text"] * 4, "timestamptz", "timestamptz", "bytea")
-_SETTLED = ("text", "text")
+_WAITING = (*["text"] * 5, "int", *["text"] * 4, "timestamptz", "timestamptz", "bytea")
+_SETTLED = ("text", "text", "text")
 _ALL = arrays(*_EVENT, *_RESULT, *_REFUSAL, *_KEPT, *_WAITING, *_SETTLED)
 _APPEND = f"SELECT start, indexes FROM history.append({_ALL})"  # noqa: S608 - marks
 
@@ -152,21 +161,20 @@ def _result_values(
     results: Sequence[CommandResult], events: Sequence[NewEvent]
 ) -> Iterator[tuple[object, ...]]:
     # Arrays begin at 1 there.
-    first: dict[Key, int] = {}
+    first: dict[InputId, int] = {}
     for place, event in enumerate(events, 1):
-        first.setdefault((event.recorded.source, event.recorded.source_id), place)
+        first.setdefault(input_of(event.recorded), place)
     for r in results:
-        key = r.source, r.source_id
-        yield (*key, r.fingerprint, r.partnership, first.get(key), r.count)
+        yield (*r.input, r.fingerprint, r.partnership, first.get(r.input), r.count)
 
 
 def _refusal_values(r: Refusal) -> tuple[object, ...]:
-    texts = (r.source, r.source_id, r.subject, r.type, r.rule, r.detail, r.hint, r.pointer)
+    texts = (*r.input, r.subject, r.type, r.rule, r.detail, r.hint, r.pointer)
     # A refused message can contain zero bytes, which text columns cannot; its raw bytes are stored.
     legible = (each and each.replace("\0", "\N{REPLACEMENT CHARACTER}") for each in texts)
     return (*legible, utc(r.received_at), r.raw, r.unsent)
 
 
 def _waiting_values(w: Waiting) -> tuple[object, ...]:
-    of = w.source, w.source_id, w.partnership, w.stream, w.version, w.type
+    of = *w.input, w.partnership, w.stream, w.version, w.type
     return (*of, w.awaited_kind, w.awaited_id, w.awaited, utc(w.since), utc(w.until), w.raw)

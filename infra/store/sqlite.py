@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from domain.values import instant
 from infra.store.credentials import Credentials
@@ -12,7 +12,7 @@ from infra.store.event_log import EventLog
 from infra.store.history import (
     CommandResult,
     Head,
-    Key,
+    InputId,
     OpenRefusal,
     Refusal,
     RefusalState,
@@ -29,6 +29,9 @@ from infra.store.sqlite_recorder import (
     write_heads,
 )
 from infra.tlog.codec import stored_moment, utc
+
+_INPUT: Final = "of_party, of_source, id"
+"""The columns of a table of the inputs that are looked for."""
 
 
 class SqliteStore(EventLog):
@@ -151,16 +154,16 @@ class SqliteStore(EventLog):
         with self.datastore.reading() as c:
             return {name: Head(*head) for name, head in heads_of(c, partnerships).items()}
 
-    def results(self, keys: Iterable[Key]) -> dict[Key, CommandResult]:
-        results: dict[Key, CommandResult] = {}
+    def results(self, inputs: Iterable[InputId]) -> dict[InputId, CommandResult]:
+        results: dict[InputId, CommandResult] = {}
         with self.datastore.reading() as c:
-            for table, pairs in wanted(keys):
+            for table, values in wanted(inputs, _INPUT):
                 found = c.execute(
                     f"""{table} SELECT results.* FROM wanted CROSS JOIN results
-                    ON source = wanted.one AND source_id = wanted.other""",  # noqa: S608 - only marks
-                    pairs,
+                    ON party = of_party AND source = of_source AND source_id = id""",  # noqa: S608 - only marks
+                    values,
                 )
-                results.update({(row[0], row[1]): CommandResult(*row) for row in found})
+                results.update({InputId(*row[:3]): CommandResult(*row) for row in found})
         return results
 
     def refusals(
@@ -180,18 +183,18 @@ class SqliteStore(EventLog):
         )
         return [_refusal(row) for row in found]
 
-    def refused(self, keys: Iterable[Key]) -> dict[Key, OpenRefusal]:
-        refused: dict[Key, OpenRefusal] = {}
+    def refused(self, inputs: Iterable[InputId]) -> dict[InputId, OpenRefusal]:
+        refused: dict[InputId, OpenRefusal] = {}
         with self.datastore.reading() as c:
-            for table, pairs in wanted(keys):
+            for table, values in wanted(inputs, _INPUT):
                 found = c.execute(
-                    f"""{table} SELECT source, source_id, rule, length(raw)
+                    f"""{table} SELECT party, source, source_id, rule, length(raw)
                     FROM wanted CROSS JOIN refusals
-                    ON source = wanted.one AND source_id = wanted.other
+                    ON party = of_party AND source = of_source AND source_id = id
                     WHERE state = 'open'""",  # noqa: S608 - only marks
-                    pairs,
+                    values,
                 )
-                refused.update({tuple(row[:2]): OpenRefusal(*row[2:]) for row in found})
+                refused.update({InputId(*row[:3]): OpenRefusal(*row[3:]) for row in found})
         return refused
 
     def unsent(self, limit: int) -> list[Refusal]:
@@ -220,18 +223,21 @@ class SqliteStore(EventLog):
         )
         return [_waiting(row) for row in found]
 
-    def refused_of(self, source: str | None) -> tuple[int, int]:
-        only = "" if source is None else "AND source = ?"
+    def refused_of(self, party: str | None = None, source: str | None = None) -> tuple[int, int]:
         found = self.datastore.one(
-            f"""SELECT count(*), coalesce(sum(length(raw)), 0) FROM refusals
-            WHERE state = 'open' {only}""",  # noqa: S608 - one of two texts above
-            *([] if source is None else [source]),
+            """SELECT count(*), coalesce(sum(length(raw)), 0) FROM refusals
+            WHERE state = 'open' AND (?1 IS NULL OR party = ?1) AND (?2 IS NULL OR source = ?2)""",
+            party,
+            source,
         )
         return (int(found[0]), int(found[1])) if found else (0, 0)
 
-    def waiting_of(self, source: str | None = None) -> int:
+    def waiting_of(self, party: str | None = None, source: str | None = None) -> int:
         found = self.datastore.one(
-            "SELECT count(*) FROM waiting WHERE ?1 IS NULL OR source = ?1", source
+            """SELECT count(*) FROM waiting
+            WHERE (?1 IS NULL OR party = ?1) AND (?2 IS NULL OR source = ?2)""",
+            party,
+            source,
         )
         return int(found[0]) if found else 0
 

@@ -15,7 +15,16 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor
 
 from domain.values import instant
 from infra.store.errors import Conflict
-from infra.store.history import EPOCH, NO_WRITES, NOTHING, CommandResult, Refusal, Waiting, Writes
+from infra.store.history import (
+    EPOCH,
+    NO_WRITES,
+    NOTHING,
+    CommandResult,
+    Refusal,
+    Waiting,
+    Writes,
+    input_of,
+)
 from infra.store.log_reads import LogReads
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
 from infra.store.sqlite_credentials import CREDENTIALS
@@ -24,7 +33,7 @@ from infra.store.sqlite_trees import TREES
 from infra.tlog.codec import stored_moment, utc
 from infra.tlog.merkle import leaf_hash
 
-SCHEMA = "5"
+SCHEMA = "6"
 """The form of these tables; a file of another form is refused."""
 
 TABLES: Final = [
@@ -36,24 +45,26 @@ TABLES: Final = [
         partnership TEXT PRIMARY KEY, size INTEGER NOT NULL, recorded_at TEXT NOT NULL)
         WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS results (
-        source TEXT, source_id TEXT, fingerprint BLOB NOT NULL,
+        party TEXT, source TEXT, source_id TEXT, fingerprint BLOB NOT NULL,
         partnership TEXT NOT NULL, first INTEGER, count INTEGER NOT NULL,
-        PRIMARY KEY (source, source_id)) WITHOUT ROWID""",
+        PRIMARY KEY (party, source, source_id)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS refusals (
-        source TEXT NOT NULL, source_id TEXT NOT NULL, subject TEXT, type TEXT,
+        party TEXT NOT NULL, source TEXT NOT NULL, source_id TEXT NOT NULL,
+        subject TEXT, type TEXT,
         rule TEXT NOT NULL, detail TEXT NOT NULL, hint TEXT NOT NULL, pointer TEXT,
         received_at TEXT NOT NULL, raw BLOB NOT NULL, unsent INTEGER NOT NULL,
         number INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL,
         dismissed_by TEXT, dismissed_at TEXT)""",
-    """CREATE UNIQUE INDEX IF NOT EXISTS open_refusals ON refusals (source, source_id)
+    """CREATE UNIQUE INDEX IF NOT EXISTS open_refusals ON refusals (party, source, source_id)
         WHERE state = 'open'""",
     "CREATE INDEX IF NOT EXISTS unsent_refusals ON refusals (number) WHERE unsent",
     """CREATE TABLE IF NOT EXISTS waiting (
-        source TEXT NOT NULL, source_id TEXT NOT NULL, partnership TEXT NOT NULL,
+        party TEXT NOT NULL, source TEXT NOT NULL, source_id TEXT NOT NULL,
+        partnership TEXT NOT NULL,
         stream TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL,
         awaited_kind TEXT NOT NULL, awaited_id TEXT NOT NULL, awaited TEXT NOT NULL,
         since TEXT NOT NULL, until TEXT NOT NULL, raw BLOB NOT NULL,
-        number INTEGER PRIMARY KEY AUTOINCREMENT, UNIQUE (source, source_id))""",
+        number INTEGER PRIMARY KEY AUTOINCREMENT, UNIQUE (party, source, source_id))""",
     "CREATE INDEX IF NOT EXISTS waiting_inputs ON waiting (partnership, number)",
     "CREATE INDEX IF NOT EXISTS waiting_streams ON waiting (stream)",
     "CREATE INDEX IF NOT EXISTS waiting_until ON waiting (rtrim(until, 'Z'))",
@@ -71,19 +82,19 @@ _NEXT_POSITION = "SELECT COALESCE(MAX(position), -1) + 1 FROM events"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _UPSERT_HEAD = """INSERT INTO heads VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET size = excluded.size, recorded_at = excluded.recorded_at"""
-_INSERT_RESULT = "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_RESULT = "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_KEPT = "INSERT OR IGNORE INTO kept VALUES (?, ?, ?, ?)"
 _UPSERT_REFUSAL = """INSERT INTO refusals
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, NULL)
-    ON CONFLICT (source, source_id) WHERE state = 'open' DO UPDATE SET subject = excluded.subject,
-    type = excluded.type, rule = excluded.rule, detail = excluded.detail, hint = excluded.hint,
-    pointer = excluded.pointer, received_at = excluded.received_at, raw = excluded.raw,
-    unsent = excluded.unsent"""
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, NULL)
+    ON CONFLICT (party, source, source_id) WHERE state = 'open' DO UPDATE
+    SET subject = excluded.subject, type = excluded.type, rule = excluded.rule,
+    detail = excluded.detail, hint = excluded.hint, pointer = excluded.pointer,
+    received_at = excluded.received_at, raw = excluded.raw, unsent = excluded.unsent"""
 _RESOLVE = """UPDATE refusals SET state = 'resolved', unsent = 0
-    WHERE source = ? AND source_id = ? AND state = 'open'"""
-_SETTLE = "DELETE FROM waiting WHERE source = ? AND source_id = ?"
-_UPSERT_WAITING = """INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)
-    ON CONFLICT (source, source_id) DO UPDATE SET partnership = excluded.partnership,
+    WHERE party = ? AND source = ? AND source_id = ? AND state = 'open'"""
+_SETTLE = "DELETE FROM waiting WHERE party = ? AND source = ? AND source_id = ?"
+_UPSERT_WAITING = """INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)
+    ON CONFLICT (party, source, source_id) DO UPDATE SET partnership = excluded.partnership,
     stream = excluded.stream, version = excluded.version, type = excluded.type,
     awaited_kind = excluded.awaited_kind, awaited_id = excluded.awaited_id,
     awaited = excluded.awaited, raw = excluded.raw"""
@@ -353,18 +364,14 @@ def _place(events: Sequence[NewEvent], heads: Heads) -> None:
 def _write_results(
     c: sqlite3.Cursor, results: Sequence[CommandResult], events: Sequence[NewEvent]
 ) -> None:
-    first = {(e.recorded.source, e.recorded.source_id): e.index for e in reversed(events)}
+    first = {input_of(e.recorded): e.index for e in reversed(events)}
     c.executemany(
         _INSERT_RESULT,
-        [
-            (r.source, r.source_id, r.fingerprint, r.partnership,
-             first.get((r.source, r.source_id)), r.count)
-            for r in results
-        ],
-    )  # fmt: skip
+        [(*r.input, r.fingerprint, r.partnership, first.get(r.input), r.count) for r in results],
+    )
     if results and c.rowcount < len(results):
         raise Conflict("an input of this batch has a result already")
-    c.executemany(_RESOLVE, [(r.source, r.source_id) for r in results])
+    c.executemany(_RESOLVE, [each.input for each in results])
 
 
 def _write_waiting(c: sqlite3.Cursor, writes: Writes, events: Sequence[NewEvent]) -> None:
@@ -372,7 +379,7 @@ def _write_waiting(c: sqlite3.Cursor, writes: Writes, events: Sequence[NewEvent]
     if writes.settled and c.rowcount < len(writes.settled):
         raise Conflict("an input of this batch waits no longer")
     c.executemany(_UPSERT_WAITING, map(_waiting_values, writes.waiting))
-    c.executemany(_RESOLVE, [each.key for each in writes.waiting])
+    c.executemany(_RESOLVE, [each.input for each in writes.waiting])
     streams = {e.recorded.stream for e in events} | {each.stream for each in writes.waiting}
     if streams and c.execute(_DECIDED_BEFORE, (as_json(streams),)).fetchone():
         raise Conflict("an input waits that was decided before the last event of its stream")
@@ -380,14 +387,14 @@ def _write_waiting(c: sqlite3.Cursor, writes: Writes, events: Sequence[NewEvent]
 
 def _waiting_values(w: Waiting) -> tuple[object, ...]:
     return (
-        w.source, w.source_id, w.partnership, w.stream, w.version, w.type, w.awaited_kind,
-        w.awaited_id, w.awaited, instant(utc(w.since)), instant(utc(w.until)), w.raw,
+        *w.input, w.partnership, w.stream, w.version, w.type, w.awaited_kind, w.awaited_id,
+        w.awaited, instant(utc(w.since)), instant(utc(w.until)), w.raw,
     )  # fmt: skip
 
 
 def _refusal_values(refusal: Refusal) -> tuple[object, ...]:
     r = refusal
     return (
-        r.source, r.source_id, r.subject, r.type, r.rule, r.detail, r.hint, r.pointer,
+        *r.input, r.subject, r.type, r.rule, r.detail, r.hint, r.pointer,
         instant(utc(r.received_at)), r.raw, r.unsent, r.state,
     )  # fmt: skip

@@ -213,13 +213,14 @@ def utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def event_id(source: str, source_id: str, ordinal: int) -> str:
+def event_id(party: str, source: str, source_id: str, ordinal: int) -> str:
     """Return the identifier of the event at place `ordinal` among those that one input caused.
 
     It is made from the cause alone, so the same feed gives the same identifiers everywhere.
     """
     # The lengths keep ("ab", "c") and ("a", "bc") apart.
-    cause = f"{len(source)}:{source}{len(source_id)}:{source_id}{ordinal}"
+    named = "".join(f"{len(each)}:{each}" for each in (party, source, source_id))
+    cause = f"{named}{ordinal}"
     return sha256(cause.encode()).hexdigest()[:EVENT_ID_DIGITS]
 
 

@@ -29,7 +29,7 @@ from infra.answers import verify
 from infra.bootstrap import Accord
 from infra.cli.erase import people
 from infra.evidence.bundle import BundleRequest, export
-from infra.store.history import Kept, Writes
+from infra.store.history import Kept, Writes, input_of
 from infra.tlog import codec, dsse
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Checkpoint, Kind, Note, Verifier
@@ -678,8 +678,7 @@ def test_a_dropped_command_is_proved_by_its_receipt(world: World) -> None:
 def receipt_of(accord: Accord, index: int) -> str:
     (event,) = accord.history.of(CONSULTING, index, index + 1)
     assert accord.receipts
-    found = accord.receipts.again([(event.source, event.source_id)])
-    return str(found[event.source, event.source_id])
+    return str(accord.receipts.again([input_of(event)])[input_of(event)])
 
 
 def drop(world: World, index: int) -> None:

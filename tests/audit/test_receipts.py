@@ -11,6 +11,7 @@ import rfc8785
 from infra.audit.receipts import DEADLINE, Promise, SignedReceipts
 from infra.bootstrap import Accord, bootstrap, init
 from infra.settings import OPERATOR, NoSuchStore, Settings
+from infra.store.history import InputId
 from infra.tlog import dsse
 from infra.tlog.merkle import leaf_hash
 from infra.tlog.notes import Kind, Malformed, Note, Verifier
@@ -82,7 +83,7 @@ def test_receipts_of_a_whole_life_name_its_leaves_and_are_made_again_byte_for_by
     assert len(notes) == sum(bool(each.count) for each in outcomes)
     for outcome in outcomes:
         if outcome.count:
-            promise = Promise.read(notes[outcome.source, outcome.id].text)
+            promise = Promise.read(notes[outcome.input].text)
             assert promise.first == outcome.first
             assert list(promise.leaves) == leaves[promise.first :][: outcome.count]
     assert receipts(accord).of(accord.service.handle(raws)) == notes
@@ -105,7 +106,7 @@ def test_what_was_refused_or_decided_nothing_has_no_receipt(accord: Accord) -> N
     outcomes = accord.service.handle(raws)
     assert [each.status for each in outcomes] == ["accepted", "accepted", "accepted", "refused"]
     assert len(receipts(accord).of(outcomes)) == 2
-    assert receipts(accord).again([("//nobody", "nothing")]) == {}
+    assert receipts(accord).again([InputId("growthos", "//nobody", "nothing")]) == {}
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_what_was_refused_or_decided_nothing_has_no_receipt(accord: Accord) -> N
 )
 def test_any_other_text_is_no_receipt(accord: Accord, before: str, after: str) -> None:
     accord.service.handle([beginning(), candidate("brightpath")])
-    key = ("//crm.growthos.example", "identify-brightpath")
+    key = InputId("growthos", "//crm.growthos.example", "identify-brightpath")
     text = receipts(accord).again([key])[key].text
     assert before in text
     with pytest.raises(Malformed):

@@ -223,7 +223,7 @@ class World:
             CONSULTING,
             stream,
             version,
-            codec.event_id(source, source_id, changed.pop("ordinal", 0)),
+            codec.event_id(party, source, source_id, changed.pop("ordinal", 0)),
             act,
             source,
             source_id,

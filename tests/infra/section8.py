@@ -77,8 +77,8 @@ class Section8:
         return None
 
     def of_command(self, index: int, event: Json) -> str | None:
-        mine = (event["source"], event["source_id"])
-        named = {e.get("signed") for e in self.events if (e["source"], e["source_id"]) == mine}
+        mine = _cause(event)
+        named = {e.get("signed") for e in self.events if _cause(e) == mine}
         if len(named) != 1:
             return "command-replayed"
         digest = event.get("signed")
@@ -197,6 +197,10 @@ class Section8:
         ended = {"KeyRotated": data.get("replaces"), "KeyRevoked": data.get("keyid")}
         if event["type"] in ended:
             self.keys[ended[event["type"]]]["active"] = False
+
+
+def _cause(event: Json) -> tuple[str, str, str]:
+    return event["party"], event["source"], event["source_id"]
 
 
 def same(said: Any, recorded: Any) -> bool:  # noqa: ANN401 - any JSON values

@@ -167,11 +167,12 @@ def test_a_stored_moment_is_in_utc_and_in_the_form_that_is_written() -> None:
 
 def test_an_event_is_named_by_its_cause_alone() -> None:
     # Another figure here would give all events of all stores another name.
-    assert event_id("crm", "7", 0) == "d6490e82242912e833d3b140087fbbd7"
+    assert event_id("acme", "crm", "7", 0) == "b15afb9d285ccfbe6262fcea7e316054"
 
 
 def test_different_causes_never_share_a_name() -> None:
-    causes = [("ab", "c", 0), ("a", "bc", 0), ("ab", "c", 1), ("a", "b", 11), ("a", "b1", 1)]
+    sent = [("ab", "c", 0), ("a", "bc", 0), ("ab", "c", 1), ("a", "b", 11), ("a", "b1", 1)]
+    causes = [(party, *each) for party in ("acme", "globex") for each in sent]
     assert len({event_id(*cause) for cause in causes}) == len(causes)
 
 

@@ -24,11 +24,13 @@ from infra.http.openapi import EXAMPLE
 from infra.settings import Settings
 from infra.store import sqlite_datastore
 from infra.store.errors import StoreFull
+from infra.store.history import InputId
 from tests.infra.messages import beginning
 
 WITHIN = 40.0
 """Seconds until a task that failed is tried again at the latest, and some more."""
 
+SENT = EXAMPLE["party"], EXAMPLE["source"]
 FULL = "The disk of the store is full"
 LONG = "a" * 2000
 """A purpose as long as may be, so that a few events need new pages."""
@@ -163,7 +165,7 @@ def test_a_full_disk_is_told_to_all_and_the_service_goes_on_when_there_is_space(
         assert client.get("/v1/partnerships/before").status_code == 200
         before = accord.history.size()
         assert accord.history.heads(refused) == {}
-        assert accord.history.results([(EXAMPLE["source"], name) for name in refused]) == {}
+        assert accord.history.results([InputId(*SENT, name) for name in refused]) == {}
 
         disk.free()
         deadline = time.monotonic() + WITHIN

@@ -38,7 +38,7 @@ def write(event: type[Event]) -> None:
             partnership="acme-globex",
             stream="acme-globex",
             version=1,
-            event_id=event_id("crm", event.wire, 0),
+            event_id=event_id("acme", "crm", event.wire, 0),
             act=Act("acme", "user:jo", NOON, NOON),
             source="crm",
             source_id=event.wire,

@@ -38,6 +38,7 @@ from infra.kafka.messages import Illegible, Message
 from infra.kafka.topics import KEPT, Topics, TopicsDiffer
 from infra.running.worker import WorkerProcess
 from infra.settings import Settings
+from infra.store.history import InputId
 from infra.store.mapper import PlacedEvent
 from infra.tlog.codec import encode
 from tests.infra.messages import SOURCE, attributes, beginning, message
@@ -362,11 +363,11 @@ def test_intake_publishes_receipts_of_accepted_commands(broker: Reachable, tmp_p
             taken += intake.step()
         intake.commit()
         assert accord.receipts
-        ((key, note),) = accord.receipts.again([(SOURCE, "begin-acme")]).items()
+        ((key, note),) = accord.receipts.again([InputId("growthos", SOURCE, "begin-acme")]).items()
 
     (told,) = {(each.key, each.value) for each in all_of(broker.address, names.receipts, 2)}
     assert told == (b"acme", str(note).encode())
-    headers = dict(messages.receipt(names.receipts, "acme", *key, note).headers)
+    headers = dict(messages.receipt(names.receipts, "acme", key, note).headers)
     assert (headers["ce_commandsource"], headers["ce_commandid"]) == (
         SOURCE.encode(),
         b"begin-acme",

@@ -56,7 +56,7 @@ def following(accord: Accord) -> Recorded:
     return replace(
         last,
         version=last.version + 1,
-        event_id=event_id("library", "1", 0),
+        event_id=event_id("accord", "library", "1", 0),
         act=act,
         source="library",
         source_id="1",

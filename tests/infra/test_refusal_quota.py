@@ -13,6 +13,7 @@ from infra.deciding.batch import NOT_KEPT, Outcome
 from infra.http.openapi import EXAMPLE
 from infra.settings import RefusalLimits, Settings
 
+PARTY = EXAMPLE["party"]
 Opening = Callable[..., AbstractContextManager[Accord]]
 
 
@@ -26,9 +27,9 @@ def opened(address: str) -> Opening:
     return open_with
 
 
-def wrong(source: str, id: object, more: str = "") -> bytes:
+def wrong(source: str, id: object, more: str = "", party: str = PARTY) -> bytes:
     """An event of a type that does not exist."""
-    event = EXAMPLE | {"source": source, "id": str(id), "type": "accord.Begin"}
+    event = EXAMPLE | {"source": source, "id": str(id), "type": "accord.Begin", "party": party}
     return orjson.dumps(event | {"data": {"more": more}})
 
 
@@ -52,21 +53,34 @@ def test_refused_events_of_a_source_are_kept_up_to_its_quota_and_the_others_say_
         assert [each.source_id for each in accord.history.refusals()] == ["0", "1", "2", "1"]
 
 
+def test_one_party_uses_up_neither_the_room_of_anothers_source_nor_all_room(
+    opened: Opening,
+) -> None:
+    with opened(of_source=2, of_party=3) as accord:
+        outsider = [wrong("//crm", number, party="mallory") for number in range(3)]
+        more = [wrong("//made-up", number, party="mallory") for number in range(3)]
+
+        assert kept(accord.service.handle(outsider)) == [True, True, False]
+        assert kept(accord.service.handle(more)) == [True, False, False]
+        assert kept(accord.service.handle([wrong("//crm", 1)])) == [True]
+        assert accord.history.refused_of("mallory")[0] == 3
+
+
 def test_the_bytes_of_a_source_are_limited_too(opened: Opening) -> None:
     size = len(wrong("//a", 1, "x" * 1000))
     with opened(bytes_of_source=2 * size + 10) as accord:
         events = [wrong("//a", number, "x" * 1000) for number in range(3)]
 
         assert kept(accord.service.handle(events)) == [True, True, False]
-        assert accord.history.refused_of("//a") == (2, 2 * size)
+        assert accord.history.refused_of(PARTY, "//a") == (2, 2 * size)
 
 
-def test_many_sources_together_have_a_limit(opened: Opening) -> None:
+def test_many_parties_together_have_a_limit(opened: Opening) -> None:
     with opened(of_all=5) as accord:
-        events = [wrong(f"//sender-{number}", 1) for number in range(8)]
+        events = [wrong("//crm", 1, party=f"party-{number}") for number in range(8)]
 
         assert kept(accord.service.handle(events)) == [True] * 5 + [False] * 3
-        assert accord.history.refused_of(None)[0] == 5
+        assert accord.history.refused_of()[0] == 5
 
 
 def test_the_bytes_of_all_sources_together_are_limited(opened: Opening) -> None:
@@ -89,7 +103,7 @@ def test_whatever_a_source_is_called_it_has_one_quota_and_breaks_nothing(
         outcomes = [accord.service.handle([wrong(source, number)])[0] for number in range(4)]
 
         assert kept(outcomes) == [True, True, False, False]
-        assert accord.history.refused_of(None)[0] == 2
+        assert accord.history.refused_of()[0] == 2
 
 
 def test_a_sender_without_a_name_has_a_quota_of_its_own(opened: Opening) -> None:
@@ -106,7 +120,7 @@ def test_a_refused_event_that_grows_takes_no_more_than_the_quota(opened: Opening
         for number in range(6):
             accord.service.handle([wrong("//a", number), wrong("//a", number, "x" * 900)])
 
-        assert accord.history.refused_of("//a")[1] <= limit
+        assert accord.history.refused_of(PARTY, "//a")[1] <= limit
 
 
 def test_a_refused_event_that_is_kept_is_replaced_even_if_nothing_more_is_kept(
@@ -160,10 +174,10 @@ def test_however_events_are_refused_no_limit_is_passed(
             part = sent[start : start + 4]
             events = [wrong(f"//{source}", number) for source, number in part]
             accord.service.handle(events)
-        counts = [accord.history.refused_of(f"//{source}")[0] for source in "ab"]
+        counts = [accord.history.refused_of(PARTY, f"//{source}")[0] for source in "ab"]
 
         assert max(counts) <= of_source
-        assert sum(counts) == accord.history.refused_of(None)[0] <= of_all
+        assert sum(counts) == accord.history.refused_of()[0] <= of_all
         for source, count in zip("ab", counts, strict=True):
             ids = {number for each, number in sent if each == source}
             assert count <= len(ids)

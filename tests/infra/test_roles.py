@@ -116,7 +116,7 @@ def test_the_writer_appends_the_folder_saves_and_the_reader_reads_both(address: 
             [], Writes(kept=[Kept(TRACE, "acme", trace_key(appended), b'{"traceparent":"x"}')])
         )
         assert folder.traces(0, 0) == {0: {"traceparent": "x"}}
-        refused = Refusal("crm", "9", None, None, "r", "d", "m", None, NOON, b"x")
+        refused = Refusal("growthos", "crm", "9", None, None, "r", "d", "m", None, NOON, b"x")
         writer.append([], Writes((), [refused], [Kept("person", "acme", "k", b"x")]))
         writer.redact([replace(each, raw=b"", state="erased") for each in writer.refusals()])
         writer.forget("person", "acme", ["k"])

@@ -52,7 +52,7 @@ from infra.deciding.recording import RULES_SOURCE
 from infra.deciding.service import ATTEMPTS, Service
 from infra.settings import Settings
 from infra.store.errors import Conflict
-from infra.store.history import NO_WRITES, NOTHING, Refusal, Writes
+from infra.store.history import NO_WRITES, NOTHING, InputId, Refusal, Writes
 from infra.store.sqlite import SqliteStore
 from infra.tlog.codec import event_id
 from tests.feeds import simulated
@@ -63,6 +63,14 @@ from tests.life import EXAMPLES, LIFE, THEIRS, example
 from tests.stories import Story
 
 NAME = "growthos-brightpath"
+
+
+def sent(id: str) -> InputId:
+    """The identity of an event of `messages`."""
+    return InputId("growthos", SOURCE, id)
+
+
+IDENTIFIED = sent("identify-brightpath")
 
 
 @pytest.fixture
@@ -108,12 +116,12 @@ def test_what_is_accepted_says_where_its_events_stand(accord: Accord) -> None:
     outcomes = send(accord, beginning(), candidate("brightpath"))
 
     assert outcomes == [
-        Outcome("accepted", SOURCE, f"begin-{NAME}", NAME, 0, 1),
-        Outcome("accepted", SOURCE, "identify-brightpath", NAME, 1, 1),
+        Outcome("accepted", *sent(f"begin-{NAME}"), NAME, 0, 1),
+        Outcome("accepted", *IDENTIFIED, NAME, 1, 1),
     ]
     assert [each.event_id for each in log(accord)] == [
-        event_id(SOURCE, f"begin-{NAME}", 0),
-        event_id(SOURCE, "identify-brightpath", 0),
+        event_id("growthos", SOURCE, f"begin-{NAME}", 0),
+        event_id("growthos", SOURCE, "identify-brightpath", 0),
     ]
 
 
@@ -124,7 +132,7 @@ def test_the_same_input_again_is_a_duplicate_with_its_first_outcome(
     raws = [beginning(), candidate("brightpath"), candidate("brightpath")]
     outcomes = send(accord, *raws) if together else [one(accord, raw) for raw in raws]
 
-    assert outcomes[2] == Outcome("duplicate", SOURCE, "identify-brightpath", NAME, 1, 1)
+    assert outcomes[2] == Outcome("duplicate", *IDENTIFIED, NAME, 1, 1)
     assert facts(accord) == ["ExplorationBegun", "CandidateIdentified"]
 
 
@@ -166,8 +174,8 @@ def test_a_command_with_no_effect_is_accepted_without_events(accord: Accord) -> 
     send(accord, beginning(), candidate("brightpath"))
     again = candidate("brightpath", id="another-id")
 
-    assert one(accord, again) == Outcome("accepted", SOURCE, "another-id", NAME, None, 0)
-    assert one(accord, again) == Outcome("duplicate", SOURCE, "another-id", NAME, None, 0)
+    assert one(accord, again) == Outcome("accepted", *sent("another-id"), NAME, None, 0)
+    assert one(accord, again) == Outcome("duplicate", *sent("another-id"), NAME, None, 0)
     assert len(log(accord)) == 2
 
 
@@ -209,7 +217,7 @@ def test_a_refused_input_that_is_sent_again_is_decided_afresh_and_leaves_the_lis
 
     again = one(accord, candidate("brightpath"))
 
-    assert again == Outcome("accepted", SOURCE, "identify-brightpath", NAME, 1, 1)
+    assert again == Outcome("accepted", *IDENTIFIED, NAME, 1, 1)
     assert [each.state for each in kept(accord)] == ["resolved"]
     assert one(accord, candidate("brightpath")).status == "duplicate"
 
@@ -219,7 +227,7 @@ def test_a_refused_input_is_retried_by_its_number(accord: Accord) -> None:
 
     retried = accord.service.retry(kept(accord))
 
-    assert retried == [Outcome("accepted", SOURCE, "identify-brightpath", NAME, 1, 1)]
+    assert retried == [Outcome("accepted", *IDENTIFIED, NAME, 1, 1)]
     assert [each.state for each in kept(accord)] == ["resolved"]
 
 
@@ -250,7 +258,7 @@ def test_a_corrected_input_under_the_same_id_is_decided_again(
 def test_a_refusal_leaves_the_list_when_its_input_is_corrected_under_the_same_id(
     accord: Accord,
 ) -> None:
-    wrong = orjson.dumps(orjson.loads(candidate("brightpath")) | {"party": "passer-by"})
+    wrong = orjson.dumps(orjson.loads(candidate("brightpath")) | {"time": "today"})
     send(accord, beginning(), wrong)
     send(accord, candidate("brightpath"))
 

@@ -12,7 +12,7 @@ from domain.recorded import Recorded
 from infra.bootstrap import open_store
 from infra.settings import Settings
 from infra.store.errors import Conflict, UnknownSchema
-from infra.store.history import CommandResult, Head, History, Refusal, Waiting, Writes
+from infra.store.history import CommandResult, Head, History, InputId, Refusal, Waiting, Writes
 from infra.store.paging import PAGE
 from infra.tlog.codec import encode
 from tests.infra.noted import NOON, Noted, noted, noted_is_known
@@ -28,12 +28,17 @@ def opened(address: str) -> Iterator[History]:
         yield store
 
 
+def sent(source_id: str) -> InputId:
+    return InputId("acme", "crm", source_id)
+
+
 def result(source_id: str, *, count: int = 1) -> CommandResult:
-    return CommandResult("crm", source_id, b"fingerprint", "acme", None, count)
+    return CommandResult(*sent(source_id), b"fingerprint", "acme", None, count)
 
 
 def refusal(source_id: str) -> Refusal:
     return Refusal(
+        party="acme",
         source="crm",
         source_id=source_id,
         subject="acme",
@@ -97,7 +102,7 @@ def test_an_append_that_fails_leaves_nothing(store: History, events: list[Record
 
     assert all_of(store) == before
     assert store.heads(["acme", "globex"]) == {"acme": Head(1, NOON)}
-    assert store.results([("crm", "1")]) == {}
+    assert store.results([sent("1")]) == {}
     assert store.refusals() == []
 
 
@@ -155,10 +160,10 @@ def test_a_receipt_names_the_first_event_of_its_input(store: History) -> None:
         [noted("acme", 2, cause="a"), noted("acme", 3, cause="b"), noted("acme", 4, cause="b")],
         Writes([result("a"), result("b", count=2), result("idle", count=0)]),
     )
-    assert store.results([("crm", "a"), ("crm", "b"), ("crm", "idle"), ("crm", "never")]) == {
-        ("crm", "a"): replace(result("a"), first=1),
-        ("crm", "b"): replace(result("b", count=2), first=2),
-        ("crm", "idle"): result("idle", count=0),
+    assert store.results(map(sent, ["a", "b", "idle", "never"])) == {
+        sent("a"): replace(result("a"), first=1),
+        sent("b"): replace(result("b", count=2), first=2),
+        sent("idle"): result("idle", count=0),
     }
 
 
@@ -176,15 +181,15 @@ def test_an_input_has_one_open_refusal_until_it_is_accepted(store: History) -> N
     assert store.refusals(None) == [replace(again, number=1)]
 
     store.append([noted(cause="a")], Writes([result("a")]))
-    assert store.results([("crm", "a")]) == {("crm", "a"): replace(result("a"), first=0)}
+    assert store.results([sent("a")]) == {sent("a"): replace(result("a"), first=0)}
     assert store.refusals() == []
     assert store.refusals("resolved") == [replace(again, number=1, state="resolved")]
 
 
 def test_receipts_are_found_among_many(store: History) -> None:
     store.append([], Writes([result(f"{n}", count=0) for n in range(1200)]))
-    found = store.results(("crm", f"{n}") for n in range(0, 2400, 2))
-    assert sorted(int(source_id) for _, source_id in found) == list(range(0, 1200, 2))
+    found = store.results(sent(f"{n}") for n in range(0, 2400, 2))
+    assert sorted(int(source_id) for *_, source_id in found) == list(range(0, 1200, 2))
 
 
 def test_a_refused_input_is_kept_as_it_came_until_it_is_dismissed(store: History) -> None:
@@ -222,6 +227,7 @@ def test_a_refusal_of_an_input_that_waited_is_unsent_until_it_is_sent(store: His
 def waits(source_id: str, version: int = 0, *, days: int = 30, of: str = "acme") -> Waiting:
     since = NOON + timedelta(milliseconds=1)
     return Waiting(
+        party="acme",
         source="crm",
         source_id=source_id,
         partnership=of,
@@ -245,12 +251,14 @@ def test_an_input_waits_in_one_row_until_it_is_settled(store: History) -> None:
     assert store.waiting(["acme", "globex"]) == store.all_waiting() == [first, second]
     assert store.all_waiting(1) == store.all_waiting(0, 9, "acme")[1:] == [second]
     assert store.all_waiting(partnership="globex") == []
-    assert [store.waiting_of("crm"), store.waiting_of("shop"), store.waiting_of()] == [2, 0, 2]
+    assert [store.waiting_of("acme"), store.waiting_of("northbridge")] == [2, 0]
+    assert [store.waiting_of("acme", each) for each in ("crm", "shop")] == [2, 0]
+    assert store.waiting_of() == 2
 
-    store.append([], Writes(settled=[("crm", "b")]))
+    store.append([], Writes(settled=[sent("b")]))
     assert store.waiting(["acme"]) == [second]
     with pytest.raises(Conflict, match="waits no longer"):
-        store.append([], Writes(settled=[("crm", "b")]))
+        store.append([], Writes(settled=[sent("b")]))
 
 
 def test_an_input_that_waits_has_no_open_refusal(store: History) -> None:

@@ -34,6 +34,7 @@ from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.batch import Outcome
 from infra.settings import Settings
+from infra.store.history import input_of
 from tests.documents import REPOSITORY
 from tests.infra.messages import SOURCE, beginning, message
 from tests.infra.told import Told
@@ -114,14 +115,40 @@ def test_a_payment_before_its_deal_waits_and_says_for_what(running: Accord) -> N
 
     assert outcome == Outcome(
         "waiting",
-        SOURCE,
-        "ReceivePayment",
+        *("acme", SOURCE, "ReceivePayment"),
         NAME,
         waiting_for=Awaited(AwaitedKind.REFERRAL, DEAL, "the referral of deal D1"),
     )
     assert waiting(running) == [("ReceivePayment", "the referral of deal D1")]
     assert running.history.refusals(None) == []
     assert of_deals(running) == []
+
+
+def test_a_waiting_event_is_neither_replaced_nor_taken_back_by_another_party(
+    running: Accord,
+) -> None:
+    one(running, PAYMENT)
+
+    again = one(running, PAYMENT, party="north")
+    elsewhere = one(running, PAYMENT, party="mallory", subject="nowhere")
+
+    assert (again.status, elsewhere.status) == ("waiting", "refused")
+    assert [each.party for each in running.history.waiting([NAME])] == ["acme", "north"]
+
+
+def test_one_party_takes_none_of_the_room_in_which_another_partys_events_wait(
+    address: str, clock: Told
+) -> None:
+    settings = Settings(
+        store=address, waiting_of_partnership=2, waiting_of_source=2, waiting_of_party=2
+    )
+    with opened(settings, clock) as accord:
+        send(accord, *FORMED)
+        theirs = [one(accord, PAYMENT, str(number), party="north") for number in range(3)]
+        mine = one(accord, PAYMENT)
+
+    assert [each.rule for each in theirs] == [None, None, "too-many-waiting"]
+    assert mine.status == "waiting"
 
 
 def test_the_case_o2_is_taken_when_the_deal_is_won_and_sent_again_it_waits_in_one_row(
@@ -141,7 +168,7 @@ def test_the_case_o2_is_taken_when_the_deal_is_won_and_sent_again_it_waits_in_on
     payment = list(running.history.of(NAME))[-1]
     assert (payment.event.wire, payment.source_id) == ("PaymentReceived", f"{NAME}-27")
     assert send(running, EARLY)[0] == Outcome(
-        "duplicate", payment.source, payment.source_id, NAME, payment.index, 1
+        "duplicate", *input_of(payment), NAME, payment.index, 1
     )
 
 

@@ -26,6 +26,7 @@ from infra.audit.notary import Notary
 from infra.audit.receipts import SignedReceipts
 from infra.audit.witness import Known, Witness
 from infra.evidence.bundle import BundleRequest, export
+from infra.store.history import input_of
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Kind, Verifier, written_proof
 from infra.tlog.policy import Policy
@@ -228,7 +229,7 @@ def made(folder: Path, policy: Policy, bundle: Path) -> None:
         assert policy.met(notary.checkpoint(CONSULTING))
         signed = SignedReceipts(accord.history, world.seal.operator, world.signer)
         events = accord.history.of(CONSULTING)
-        receipts = signed.again([(each.source, each.source_id) for each in events])
+        receipts = signed.again(list(map(input_of, events)))
     unzipped(folder)
     (bundle / "receipts").mkdir(parents=True)
     for number, receipt in enumerate(receipts.values()):

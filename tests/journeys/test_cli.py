@@ -421,10 +421,10 @@ def test_receipts_are_kept_in_a_file_and_made_again(accord: Accord, tmp_path: Pa
 
     rows = [json.loads(line) for line in (tmp_path / "receipts").read_bytes().splitlines()]
     assert [each["id"] for each in rows] == 2 * ["begin-acme", "identify-north"]
-    again = accord("audit", "receipt", SOURCE, "identify-north").out
+    again = accord("audit", "receipt", "growthos", SOURCE, "identify-north").out
     assert again == rows[1]["receipt"] == rows[3]["receipt"]
     assert Promise.read(Note.read(again).text).origin == "accord.example/acme"
-    answer = accord("audit", "receipt", SOURCE, "identify-north", "--json").json
+    answer = accord("audit", "receipt", "growthos", SOURCE, "identify-north", "--json").json
     assert answer == {"simulated": False, **rows[1]}
 
 
@@ -432,7 +432,7 @@ def test_there_is_no_receipt_of_what_was_not_recorded_or_without_a_key(
     accord: Accord, tmp_path: Path
 ) -> None:
     accord("init")
-    assert accord("audit", "receipt", SOURCE, "nothing").code == 1
+    assert accord("audit", "receipt", "growthos", SOURCE, "nothing").code == 1
 
     (tmp_path / "accord.db.key").unlink()
     ran = accord("ingest", "-", "--receipts", "receipts", stdin=beginning("acme"))

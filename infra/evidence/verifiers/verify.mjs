@@ -1289,16 +1289,17 @@ class EventReader {
     return mayGap;
   }
 
-  /** Section 4, item 5: the id is that of source, source id and ordinal. */
-  checkId(index, { source, source_id: sourceId, event_id: id }) {
-    const stem = `${codePoints(source)}:${source}${codePoints(sourceId)}:${sourceId}`;
+  /** Section 4, item 5: the id is that of party, source, source id and ordinal. */
+  checkId(index, { party, source, source_id: sourceId, event_id: id }) {
+    const names = [party, source, sourceId];
+    const stem = names.map((each) => `${codePoints(each)}:${each}`).join('');
     const group = this.sources.get(stem) ?? { first: index, last: -1, ordinal: -1, shown: 0 };
     const mayGap = this.log.hidden.at(-1) > group.last;
     const lowest = group.ordinal + 1;
     const highest = mayGap ? group.shown + 64 : lowest;
     let ordinal = lowest;
     while (ordinal <= highest && sha256Hex(stem + ordinal).slice(0, 32) !== id) ordinal += 1;
-    refuseUnless(ordinal <= highest, 'The id of the event is not that of its source.');
+    refuseUnless(ordinal <= highest, 'The id of the event is not that of its party and source.');
     group.ordinal = ordinal;
     group.last = index;
     group.shown += 1;

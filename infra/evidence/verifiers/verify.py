@@ -1415,14 +1415,14 @@ class _EventReader:
         if version != last + 1 and (version <= last or then == withheld):
             raise Fault("event", index, "the event is not the next of its stream")
         self._streams[stream] = (version, withheld)
-        name = f"{len(source)}:{source}{len(source_id)}:{source_id}"
+        name = "".join(f"{len(each)}:{each}" for each in (party, source, source_id))
         before = self._names.get(name)
         least, since = (before[0], before[1]) if before else (0, 0)
         ordinal = least
         while hashlib.sha256(f"{name}{ordinal}".encode()).hexdigest()[:32] != event_id:
             ordinal += 1
             if since == withheld or ordinal > least + MAX_ORDINAL_GAP:
-                detail = "the event's id is not that of its source and source id"
+                detail = "the event's id is not that of its party, source and source id"
                 raise Fault("event", index, detail)
         type_ = sys.intern(type_)
         is_read = signed is not None or type_ in READ or is_proposal(type_)

@@ -200,6 +200,50 @@ def test_who_is_no_party_sends_no_event(world: World, role: Role) -> None:
     refused(world.post(world.key(role).key, candidate("x")), 403, "not-in-scope")
 
 
+# --- using another's source and id -------------------------------------------------------------
+
+
+def test_a_refusal_that_is_kept_stays_its_partys_whatever_another_sends(world: World) -> None:
+    mine, theirs = world.key().key, world.key(party="initech").key
+    wrong = orjson.loads(candidate("x")) | {"time": "today"}
+    world.post(mine, orjson.dumps(wrong))
+
+    for change in ({"party": "initech"}, {"party": "initech", "data": {}}, {"party": None}):
+        world.post(theirs, orjson.dumps(wrong | change))
+
+    (kept,) = world.get(mine, "/v1/refusals").json()["items"]
+    assert orjson.loads(kept["message"]) == wrong
+    (other,) = world.get(theirs, "/v1/refusals").json()["items"]
+    assert other["id"] == wrong["id"]
+
+
+def test_an_event_without_a_party_is_of_who_sent_it_also_when_it_is_retried(world: World) -> None:
+    theirs, operator = world.key(party="initech").key, world.key(Role.OPERATOR).key
+    world.post(theirs, b"{}")
+    world.post(theirs, b"not JSON")
+
+    world.post(operator, b"", "/v1/refusals/retry")
+
+    assert len(world.get(theirs, "/v1/refusals").json()["items"]) == 2
+    assert len(world.accord.history.refusals(None)) == 2
+
+
+def test_who_uses_a_source_and_id_first_neither_locks_another_out_nor_learns_of_it(
+    world: World,
+) -> None:
+    first = candidate("hooli-partner", party="initech", subject=THEIRS, id="1")
+    second = candidate("bright", id="1")
+
+    answers = [
+        world.post(world.key(party=party).key, event)
+        for party, event in (("initech", first), ("growthos", second))
+    ]
+
+    assert [each.json()["status"] for each in answers] == ["accepted", "accepted"]
+    ids = [each.event_id for name in (OURS, THEIRS) for each in world.accord.history.of(name)]
+    assert len(set(ids)) == len(ids)
+
+
 # --- beyond the grant --------------------------------------------------------------------------
 
 
