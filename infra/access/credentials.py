@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.kernel import Refused
+from domain.kernel import CLOCK_PARTY, Refused
 from domain.values import Slug, instant
 from infra.access.roles import SCOPES, SENDING, USUAL, Identity, Role, Scope, families
 from infra.store.credentials import Credentials, StoredCredential
@@ -221,6 +221,12 @@ def checked(grant: Grant) -> Grant:
             "key-party",
             f"A key of the role {role} {'is of no' if grant.party else 'needs a'} party.",
             "Leave the party out." if grant.party else "Give the party that it acts for.",
+        )
+    if grant.party == CLOCK_PARTY:
+        raise Refused(
+            "key-party",
+            f"{CLOCK_PARTY} is the party of the operator's own events, and no key sends those.",
+            f"Make a key of the role {Role.OPERATOR}, without a party.",
         )
     if role is Role.AUDITOR and not grant.partnerships:
         raise Refused(

@@ -217,6 +217,12 @@ def _reads(identity: Identity, need: Need) -> Access:
             f"An API key of the role {role} does not give this.",
             "Ask with a key of a role that does: docs/access.md lists them.",
         )
+    if need is Need.PROCESS and identity.partnerships:
+        raise Refused(
+            "not-your-partnership",
+            "The API key is limited to partnerships, and this is about all of them.",
+            "Ask with a key of the role that is not limited.",
+        )
     whole = need is Need.PROCESS or (need is Need.INPUTS and role is Role.OPERATOR)
     return Access.ALLOWED if whole else Access.FILTERED
 

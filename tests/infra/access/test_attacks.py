@@ -279,6 +279,13 @@ def test_a_key_for_one_partnership_neither_writes_nor_reads_another(world: World
     assert [each["id"] for each in world.get(key, "/v1/partnerships").json()["items"]] == [OURS]
 
 
+def test_a_key_of_operations_for_one_partnership_gets_no_counts_of_all(world: World) -> None:
+    limited = world.key(Role.OPERATIONS, partnerships=frozenset({OURS})).key
+
+    refused(world.get(limited, "/metrics"), 403, "not-your-partnership")
+    assert world.get(world.key(Role.OPERATIONS).key, "/metrics").status_code == 200
+
+
 # --- seeing another's --------------------------------------------------------------------------
 
 
@@ -511,6 +518,7 @@ def test_the_operator_makes_lists_rotates_and_revokes_keys(world: World) -> None
     ("grant", "rule"),
     [
         ({"role": "party", "actor": "maya"}, "key-party"),
+        ({"role": "party", "actor": "maya", "party": "accord"}, "key-party"),
         ({"role": "anyone", "actor": "maya"}, "key-of-anyone"),
         ({"role": "operator", "actor": "maya", "scopes": ["emit"]}, "key-scope"),
     ],
