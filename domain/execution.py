@@ -444,7 +444,7 @@ class ReviewScheduled(
     BilateralAgreement,
     name="Review",
     subject="a review, or another time for one (C22)",
-    stages=RUNNING,
+    stages=IN_FORCE,
     identity=("review",),
 ):
     """Both parties scheduled a review, or an agreed rule did (C20, C22)."""

@@ -9,10 +9,12 @@ from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.deadlines import DeadlineKind
 from domain.execution import (
     AgreeImprovementPlan,
+    AgreeReview,
     DiagnoseRootCause,
     HoldKickoff,
     ProposeImprovementPlan,
     ProposeImprovementPlanOutcome,
+    ProposeReview,
 )
 from domain.exit import (
     AgreeCure,
@@ -33,7 +35,8 @@ from domain.exit import (
     ProposeExitWithdrawal,
 )
 from domain.gates import WAIVABLE, AgreeWaiver, ProposeWaiver, Requirement
-from domain.governance import CommitResources
+from domain.governance import CommitResources, ContactAssigned, Function
+from domain.health import ManagerRotated, RotateManager
 from domain.kernel import Stage
 from domain.settlement import IssueFinalSettlement
 from tests.life import OURS, THEIRS, after, at, before, example
@@ -187,6 +190,25 @@ def test_who_gave_notice_cannot_withdraw_it_alone() -> None:
     story.when(THEIRS, stay("stay-3", "exit-2"))
 
     assert story.refuses(THEIRS, AgreeExitWithdrawal(proposal="stay-3")).rule == "own-proposal"
+
+
+def test_a_notice_of_one_party_stops_no_review_and_no_handover_of_the_other() -> None:
+    story = before(GiveExitNotice)
+    story.when(OURS, example(ProposeReview, proposal="asked", review="asked"))
+    story.when(THEIRS, example(GiveExitNotice))
+
+    assert story.when(THEIRS, AgreeReview(proposal="asked"))
+    assert story.agree(OURS, example(ProposeReview, proposal="later", review="later"))
+    manager = next(
+        each.name
+        for each in story.partnership.context.declarations.of(ContactAssigned, OURS)
+        if each.function is Function.PARTNERSHIP_MANAGER
+    )
+    day = story.now.date()
+    handovers = story.partnership.context.declarations.of(ManagerRotated, OURS)
+    former = handovers[-1].successor if handovers else manager
+    handover = RotateManager(effective_on=day, former=former, successor="Mia")
+    assert story.when(OURS, handover)
 
 
 def test_an_exit_that_took_effect_is_not_withdrawn() -> None:
