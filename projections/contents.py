@@ -67,7 +67,6 @@ def _sections(sections: agreement.Sections) -> Iterator[str]:
 
 
 def _governance(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - proposed or adopted
-    yield f"{proposed.strategic_review} strategic reviews"
     yield f"disputes go to {', then '.join(proposed.dispute_path)}"
     yield f"decisions: {proposed.decision_rights}"
 
@@ -97,7 +96,6 @@ def _adoption(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
         yield from _charter(proposed.charter)
     yield from (f"decision rule {each.rule}" for each in proposed.rules)
     if proposed.governance:
-        yield f"{proposed.governance.operational_review} operational reviews"
         yield from _governance(proposed.governance)
     yield from (f"{each.metric} of {each.period}: {each.figure}" for each in proposed.figures)
 
