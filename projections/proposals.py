@@ -1,5 +1,6 @@
 """What awaits consent in each partnership: open proposals, and an agreement that is not signed."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -125,7 +126,11 @@ def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
 def _text(event: Event) -> str:
     """Return what is proposed in words, without people: rows have no names."""
     unnamed = event.model_copy(update=dict.fromkeys(personal(type(event)), "a person"))
-    return "; ".join((words(unnamed), *contents(unnamed)))
+    return _COMMITMENT.sub("a person", "; ".join((words(unnamed), *contents(unnamed))))
+
+
+_COMMITMENT: Final = re.compile("person:[0-9a-f]{64}")
+"""A person within an adoption: the stored event has a commitment to the name."""
 
 
 def _closes(event: Any) -> str:  # noqa: ANN401 - events that are made
@@ -216,5 +221,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=7, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=8, row_type=lambda _: OpenProposals
 )

@@ -55,8 +55,20 @@ from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from projections.visibility import Viewer
 from tests.feeds import played, simulated
-from tests.infra.messages import from_steps
-from tests.life import LIFE, OURS, SECTIONS, THEIRS, after, at, before, changed, example, usd
+from tests.infra.messages import from_steps, message
+from tests.life import (
+    ADOPTION,
+    LIFE,
+    OURS,
+    SECTIONS,
+    THEIRS,
+    after,
+    at,
+    before,
+    changed,
+    example,
+    usd,
+)
 from tests.projections.folds import states
 from tests.projections.money import amend, pay, share, under
 from tests.projections.test_awaited import both_claim, clicks, sold, theirs_paid
@@ -848,3 +860,15 @@ def test_a_proposal_says_what_is_proposed_and_names_no_person(demo: Accord) -> N
     assert consents["owner-leads"] == (
         "harbourlight proposed a person (analyst) as the owner of leads (proposal owner-leads)."
     )
+
+
+def test_an_adoption_that_waits_is_said_in_full_and_without_commitments_to_names(
+    tmp_path: Path,
+) -> None:
+    with simulated(tmp_path) as accord:
+        accord.service.handle([message("adopt", ADOPTION, party=OURS, at="2025-08-28")])
+        accord.runner.catch_up()
+        (found,) = answer.ask(accord).items
+
+    assert ADOPTION.purpose in found.text
+    assert "person:" not in found.text
