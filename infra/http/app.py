@@ -18,7 +18,7 @@ from infra.access.tokens import Tokens
 from infra.answers.question import Result
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
-from infra.http import alerts, api_keys, events, log, problem_pages, questions, refusals
+from infra.http import alerts, api_keys, events, log, pages, problem_pages, questions, refusals
 from infra.http.access import GuardedRoute, needs, needs_of
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
@@ -127,6 +127,7 @@ def create_app(  # noqa: PLR0913 - what is served, to whom, and within which lim
     app.include_router(api_keys.router)
     app.include_router(problem_pages.router)
     app.include_router(questions.router(QUESTIONS))
+    app.include_router(pages.router())
     _add_health(app)
     _add_docs(app)
     needed = needs_of(app)
@@ -197,7 +198,7 @@ def _add_docs(app: DescribedApp) -> None:
     @app.get("/", include_in_schema=False)
     @needs(Need.NOTHING)
     async def root() -> Response:
-        return RedirectResponse("docs")
+        return RedirectResponse("portfolio")
 
     # In a thread, because the document is long in the making.
     @app.get("/openapi.json", include_in_schema=False)

@@ -231,8 +231,12 @@ def _is_routed(request: Request, method: str) -> bool:
 
 
 def _of_parameters(request: Request, error: RequestValidationError) -> Response:
-    wrong = tuple(map(_parameter_error, error.errors()))
-    return _answer(request, wrong_parameters(wrong))
+    return _answer(request, invalid(error))
+
+
+def invalid(error: RequestValidationError) -> Problem:
+    """Return the problem of parameters that FastAPI could not read."""
+    return wrong_parameters(tuple(map(_parameter_error, error.errors())))
 
 
 def _parameter_error(error: Any) -> ParameterError:  # noqa: ANN401 - as pydantic gives it

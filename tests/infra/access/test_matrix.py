@@ -60,6 +60,7 @@ ROLES: Final = {
 }
 
 IN_PATH: Final = {
+    "period": "2026-Q1",
     "rule": "conversion-floor",
     "review": "review-1",
     "index": "0",

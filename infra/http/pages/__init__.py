@@ -1,0 +1,14 @@
+"""The pages: what people see of the answers, in a browser."""
+
+from fastapi import APIRouter
+
+from infra.http.pages import alerts, inbox, partnership, portfolio, statements, timeline
+from infra.http.pages.site import PageRoute
+
+
+def router() -> APIRouter:
+    """Return the routes of all pages."""
+    made = APIRouter(route_class=PageRoute, include_in_schema=False)
+    for each in (portfolio, partnership, timeline, statements, alerts, inbox):
+        made.include_router(each.router)
+    return made

@@ -1,0 +1,145 @@
+"""One partnership: where do we stand, and whose turn is it?"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+from domain.kernel import Stage
+from domain.metric_catalogue import Adds
+from domain.terms import describe
+from infra.access.roles import Need
+from infra.answers.alerts import ALERTS_QUESTION
+from infra.answers.inbox import INBOX
+from infra.answers.kpis import KPIS
+from infra.answers.logs import rows_of
+from infra.answers.parameters import LONGEST_PAGE
+from infra.answers.question import Paging, PartnershipId
+from infra.answers.show import SHOW
+from infra.answers.statements import STATEMENTS
+from infra.http.access import needs
+from infra.http.pages.downloads import as_json
+from infra.http.pages.site import PageRoute, Visited, page
+from projections import OVERVIEW
+from projections.alerts import AlertState
+from projections.figures import FigureLine
+from projections.objectives import ObjectiveProgress
+from projections.overview import OVERVIEW_ROW, Overview, StageEntered
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+TRACK: Final = {
+    "Exploration": (Stage.EXPLORATION,),
+    "Formation": (Stage.FORMATION, Stage.ADOPTION),
+    "Execution": (Stage.EXECUTION,),
+    "Scaling": (Stage.SCALING,),
+    "Renewal or exit": (Stage.RENEWAL, Stage.EXIT, Stage.ENDED),
+}
+"""The five steps of a partnership's life, each with its stages."""
+
+WIDTH: Final = 440
+"""The width of a bullet chart, in pixels."""
+
+_HEADROOM: Final = Decimal("1.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the track."""
+
+    name: str
+    since: datetime | None
+    """When it was first entered; null if it never was."""
+    is_now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bullet:
+    """An objective as a bar against its target, in pixels."""
+
+    progress: ObjectiveProgress
+    actual: int | None
+    target: int
+    pace: int | None
+    """Where an even pace would be by now; only for what adds up over time."""
+
+    @classmethod
+    def of(cls, progress: ObjectiveProgress) -> "Bullet":
+        """Return the bar of an objective."""
+        target, value = progress.objective.target, progress.value
+        most = max(target, value or Decimal(0), progress.objective.baseline) * _HEADROOM
+        even = progress.elapsed_percent if progress.adds is Adds.SUM else None
+        return cls(
+            progress,
+            None if value is None else _pixels(value, most),
+            _pixels(target, most),
+            None if even is None else _pixels(target * even / 100, most),
+        )
+
+
+def _pixels(value: Decimal, most: Decimal) -> int:
+    return max(0, round(WIDTH * value / most)) if most > 0 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """A metric by period."""
+
+    metric: str
+    segment: str | None
+    figures: tuple[FigureLine | None, ...]
+
+
+@router.get("/partnerships/{id}.json")
+@needs(Need.FACTS)
+def partnership_json(visit: Visited, id: PartnershipId) -> Response:
+    """Return the state of a partnership as JSON."""
+    return as_json(SHOW.reply(visit.accord, id=id, when=visit.when(id)))
+
+
+@router.get("/partnerships/{id}")
+@needs(Need.FACTS)
+def partnership_page(visit: Visited, id: PartnershipId) -> Response:
+    """Show one partnership: what is open, the terms in force, targets, statements, people."""
+    when, everything, accord = visit.when(id), Paging(limit=LONGEST_PAGE), visit.accord
+    state = SHOW.reply(accord, id=id, when=when)
+    kpis = KPIS.reply(accord, id=id, when=when)
+    opened = ALERTS_QUESTION.reply(
+        accord, partnership=id, state=AlertState.OPEN, when=when, page=everything
+    )
+    waiting = INBOX.reply(accord, partnership=id, when=when, page=everything)
+    overview = rows_of(OVERVIEW, accord, id, when).get(OVERVIEW_ROW, Overview())
+    periods = sorted({each.period for each in kpis.figures})[-4:]
+    return page(
+        "partnership.html",
+        visit,
+        section="portfolio",
+        answer=state,
+        names={each.party: each.name for each in state.parties},
+        steps=[*_steps(overview.stages)],
+        alerts=opened.items,
+        waiting=waiting.items,
+        statements=STATEMENTS.reply(accord, id=id, when=when).items,
+        bullets=[Bullet.of(each) for each in kpis.objectives],
+        width=WIDTH,
+        periods=periods,
+        figures=[*_by_metric(kpis.figures, periods)],
+        terms=[describe(each) for each in state.terms.items],
+    )
+
+
+def _steps(entered: Iterable[StageEntered]) -> Iterator[Step]:
+    found = list(entered)
+    now = found[-1].stage if found else None
+    for name, stages in TRACK.items():
+        since = [each.since for each in found if each.stage in stages]
+        yield Step(name, since[0] if since else None, now in stages)
+
+
+def _by_metric(figures: Iterable[FigureLine], periods: list[str]) -> Iterator[FigureRow]:
+    found = {(each.metric, each.segment, each.period): each for each in figures}
+    for metric, segment in dict.fromkeys((each[0], each[1]) for each in found):
+        yield FigureRow(metric, segment, tuple(found.get((metric, segment, of)) for of in periods))

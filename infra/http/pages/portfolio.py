@@ -1,0 +1,147 @@
+"""The portfolio: which partnership needs me?
+
+One table of all partnerships, the one in most need of attention first, with the reason in the row.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+from domain.charter import ObjectiveStatus
+from domain.standing_alerts import AlertKind
+from infra.access.roles import Need
+from infra.answers.alerts import ALERTS_QUESTION
+from infra.answers.inbox import INBOX, Awaiting, InboxItem
+from infra.answers.parameters import LONGEST_PAGE
+from infra.answers.portfolio import PORTFOLIO
+from infra.answers.question import Paging
+from infra.http.access import needs
+from infra.http.pages.downloads import as_csv, as_json
+from infra.http.pages.site import PageRoute, Visited, page
+from projections.alerts import Alert, AlertState
+from projections.portfolio import PartnershipLine, Portfolio
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+NOT_RANKED: Final = len(ObjectiveStatus)
+"""The rank of a partnership without a status, after all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A partnership in the table."""
+
+    line: PartnershipLine
+    initiator: str
+    """The name of the party whose portfolio it is in."""
+    to_act_on: tuple[Alert, ...]
+    reminders: tuple[Alert, ...]
+    next: InboxItem | None
+    """What is due next of either party."""
+
+    @property
+    def name(self) -> str:
+        """The two parties, as people name a partnership."""
+        partner = self.line.name or self.line.partner
+        return f"{self.initiator} × {partner}" if partner else self.initiator
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """Where it comes in the table: overdue and broken first, ended last."""
+        ranks = {status: rank for rank, status in enumerate(ObjectiveStatus)}
+        status = ranks[self.line.status] if self.line.status else NOT_RANKED
+        return (status, -len(self.to_act_on), self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures above the table."""
+
+    partnerships: int
+    active: int
+    on_track: int
+    to_act_on: int
+    reminders: int
+    disputed: tuple[tuple[str, Decimal], ...]
+    """What is on hold, by currency."""
+    next: InboxItem | None
+
+    @property
+    def behind(self) -> int:
+        """How many active partnerships are not on track."""
+        return self.active - self.on_track
+
+
+@router.get("/portfolio.json")
+@needs(Need.FACTS)
+def portfolio_json(visit: Visited) -> Response:
+    """Return the portfolio as JSON."""
+    return as_json(PORTFOLIO.reply(visit.accord, when=visit.when()))
+
+
+@router.get("/portfolio.csv")
+@needs(Need.FACTS)
+def portfolio_csv(visit: Visited) -> Response:
+    """Return the partnerships as a table."""
+    answer = PORTFOLIO.reply(visit.accord, when=visit.when())
+    return as_csv("portfolio", (each for of in answer.portfolios for each in of.partners))
+
+
+@router.get("/portfolio")
+@needs(Need.FACTS)
+def portfolio_page(visit: Visited) -> Response:
+    """Show all partnerships that the viewer sees, the one in most need first."""
+    when, everything = visit.when(), Paging(limit=LONGEST_PAGE)
+    answer = PORTFOLIO.reply(visit.accord, when=when)
+    opened = ALERTS_QUESTION.reply(
+        visit.accord, state=AlertState.OPEN, when=when, page=everything
+    ).items
+    waiting = INBOX.reply(visit.accord, when=when, page=everything).items
+    rows = sorted(_rows(answer.portfolios, opened, waiting), key=lambda each: each.rank)
+    return page(
+        "portfolio.html",
+        visit,
+        section="portfolio",
+        answer=answer,
+        rows=rows,
+        summary=_summary(answer.portfolios, rows, waiting),
+        searching=[(each, of.name) for of in answer.portfolios for each in of.searching],
+    )
+
+
+def _rows(
+    portfolios: Iterable[Portfolio], opened: Iterable[Alert], waiting: Iterable[InboxItem]
+) -> Iterator[Row]:
+    alerts, items = list(opened), list(waiting)
+    for of in portfolios:
+        for line in of.partners:
+            mine = [each for each in alerts if each.partnership == line.id]
+            yield Row(
+                line,
+                of.name,
+                tuple(each for each in mine if each.kind is not AlertKind.REMINDER),
+                tuple(each for each in mine if each.kind is AlertKind.REMINDER),
+                next((each for each in items if each.partnership == line.id), None),
+            )
+
+
+def _summary(
+    portfolios: Iterable[Portfolio], rows: list[Row], waiting: Iterable[InboxItem]
+) -> Summary:
+    found = list(portfolios)
+    disputed: dict[str, Decimal] = {}
+    for of in (each for one in found for each in one.money):
+        if of.disputed:
+            disputed[of.currency] = disputed.get(of.currency, Decimal(0)) + of.disputed
+    return Summary(
+        partnerships=len(rows) + sum(len(each.searching) for each in found),
+        active=sum(each.progress.active for each in found),
+        on_track=sum(each.progress.on_track for each in found),
+        to_act_on=sum(len(each.to_act_on) for each in rows),
+        reminders=sum(len(each.reminders) for each in rows),
+        disputed=tuple(sorted(disputed.items())),
+        next=next((each for each in waiting if each.awaiting is not Awaiting.CONSENT), None),
+    )

@@ -1,0 +1,193 @@
+"""How values are written on a page: days, times, money, figures, states.
+
+A state has a mark, a word and a colour, and the mark and the word suffice: nothing is told by
+colour alone.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from re import escape, fullmatch, sub
+from typing import Any, Final, NamedTuple
+
+from markupsafe import Markup
+
+from domain.calendar import PERIOD_PATTERN, period_in_words
+from domain.charter import ObjectiveStatus
+from domain.response import Severity
+from domain.standing_alerts import AlertKind
+from domain.values import MINOR_UNITS, instant
+from infra.answers import text
+from infra.answers.inbox import Awaiting
+from infra.answers.statements import State
+from projections.alerts import Alert, AlertState
+
+_MINUS: Final = "\N{MINUS SIGN}"
+_NARROW: Final = "\N{NO-BREAK SPACE}"
+
+
+def day(value: date | datetime) -> Markup:
+    """Return a day, in UTC if it is that of a moment: ``21 Sep 2026``."""
+    if isinstance(value, datetime):
+        value = value.astimezone(UTC).date()
+    return _time(value.isoformat(), f"{value.day} {value:%b %Y}")
+
+
+def moment(value: datetime) -> Markup:
+    """Return a moment to the minute, in UTC: ``21 Sep 2026, 14:00``."""
+    at = value.astimezone(UTC)
+    return _time(instant(at), f"{at.day} {at:%b %Y, %H:%M}")
+
+
+def _time(machine: str, people: str) -> Markup:
+    words = people.replace(" ", _NARROW)
+    return Markup('<time datetime="{}">{}</time>').format(machine, words)
+
+
+def period(name: str) -> str:
+    """Return a period in words: ``July 2026``, ``Q3 2026``; any other name as it is."""
+    return period_in_words(name) if fullmatch(PERIOD_PATTERN, name) and "-" in name else name
+
+
+def money(value: Decimal, currency: str) -> str:
+    """Return an amount with at least the digits of its currency: ``12,500.00 USD``."""
+    whole, _, rest = f"{value.normalize():,f}".partition(".")
+    digits = rest.ljust(MINOR_UNITS.get(currency, 0), "0")
+    return f"{_signed(f'{whole}.{digits}' if digits else whole)}{_NARROW}{currency}"
+
+
+def figure(value: Decimal | None, unit: str) -> str:
+    """Return a figure with its unit: ``30``, ``15 %``, ``12,500.00 USD``; a dash without one."""
+    if value is None:
+        return "\N{EN DASH}"
+    if unit in MINOR_UNITS:
+        return money(value, unit)
+    number = _signed(f"{Decimal(text.number(value)):,f}")
+    return number if unit == "count" else f"{number}{_NARROW}{'%' if unit == 'percent' else unit}"
+
+
+def basis(value: Decimal | str | None) -> str:
+    """Return what a share or a fee is of: ``12,500.00``; nothing without it."""
+    if value is None:
+        return ""
+    return _signed(f"{value:,f}") if isinstance(value, Decimal) else value
+
+
+def _signed(number: str) -> str:
+    return number.replace("-", _MINUS)
+
+
+def words(name: str) -> str:
+    """Return the name of a metric, an office or a step as words: ``co-branded revenue``."""
+    return name.replace("co_", "co+").replace("_", " ").replace("-", " ").replace("+", "-")
+
+
+def phrase(name: str) -> str:
+    """Return the name of a metric or a state at the beginning of a cell: ``Co-branded revenue``."""
+    return sentence(words(name))
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital letter at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
+def named(text: str, names: Mapping[str, str]) -> str:
+    """Return a text with the names of parties in place of their identifiers."""
+    if not names:
+        return text
+    known = "|".join(map(escape, sorted(names, key=len, reverse=True)))
+    return sub(rf"(?<![\w-])({known})(?![\w-])", lambda found: names[found[0]], text)
+
+
+# --- states ------------------------------------------------------------------------------------
+
+
+class Shape(NamedTuple):
+    """How a state is shown: its mark, its word, and its tone, the name of a colour."""
+
+    mark: str
+    word: str
+    tone: str
+
+
+_OPEN, _DONE, _WITHDRAWN, _BEHIND, _HOLD, _NOT_YET, _UNKNOWN = "●✓↩▼‖○?"
+
+_STATUS: Final = {
+    ObjectiveStatus.MISSED: Shape(_BEHIND, "Missed", "bad"),
+    ObjectiveStatus.OFF_TRACK: Shape(_BEHIND, "Off track", "bad"),
+    ObjectiveStatus.INSUFFICIENT_EVIDENCE: Shape(_UNKNOWN, "Insufficient evidence", "warn"),
+    ObjectiveStatus.AT_RISK: Shape(_BEHIND, "At risk", "warn"),
+    ObjectiveStatus.OPEN: Shape(_NOT_YET, "Open", "quiet"),
+    ObjectiveStatus.ON_TRACK: Shape(_DONE, "On track", "good"),
+    ObjectiveStatus.MET: Shape(_DONE, "Met", "good"),
+}
+
+_ENDED: Final = {
+    AlertState.RESOLVED: Shape(_DONE, "Resolved", "good"),
+    AlertState.WITHDRAWN: Shape(_WITHDRAWN, "Withdrawn", "quiet"),
+}
+
+_SEVERITY: Final = {
+    Severity.INFO: "quiet",
+    Severity.WARNING: "warn",
+    Severity.CRITICAL: "bad",
+}
+
+_AWAITING: Final = {
+    Awaiting.CONSENT: Shape(_OPEN, "Consent", "warn"),
+    Awaiting.DUE: Shape(_NOT_YET, "Due", "quiet"),
+    Awaiting.OVERDUE: Shape(_OPEN, "Overdue", "bad"),
+    Awaiting.CLAIM: Shape(_OPEN, "Claim", "warn"),
+}
+
+
+def status(value: ObjectiveStatus) -> Shape:
+    """Return how the status of an objective or a partnership is shown."""
+    return _STATUS[value]
+
+
+def alert_state(alert: Alert) -> Shape:
+    """Return how an alert's state is shown; an open one says if it is only a reminder."""
+    if ended := _ENDED.get(alert.state):
+        return ended
+    if alert.kind is AlertKind.REMINDER:
+        return Shape(_NOT_YET, "Reminder", "quiet")
+    return Shape(_OPEN, "Open", _SEVERITY[alert.severity] if alert.severity else "bad")
+
+
+def awaiting(value: Awaiting) -> Shape:
+    """Return how an item of the inbox is marked."""
+    return _AWAITING[value]
+
+
+_STATEMENT: Final = {
+    State.OPEN: Shape(_NOT_YET, "Not issued", "quiet"),
+    State.ISSUED: Shape(_OPEN, "Issued", "warn"),
+    State.OVERDUE: Shape(_OPEN, "Overdue", "bad"),
+    State.SETTLED: Shape(_DONE, "Paid", "good"),
+}
+
+
+def statement_state(value: State) -> Shape:
+    """Return how the state of a statement is shown."""
+    return _STATEMENT[value]
+
+
+FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "alert_state": alert_state,
+    "awaiting": awaiting,
+    "basis": basis,
+    "day": day,
+    "figure": figure,
+    "moment": moment,
+    "money": money,
+    "named": named,
+    "period": period,
+    "phrase": phrase,
+    "sentence": sentence,
+    "statement_state": statement_state,
+    "status": status,
+    "words": words,
+}
+"""The filters of the templates, by name."""

@@ -1,0 +1,102 @@
+"""Statements: what is owed, and why this number?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date
+from decimal import Decimal
+from itertools import groupby
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from infra.access.roles import Need
+from infra.answers.logs import times_at
+from infra.answers.parameters import Name
+from infra.answers.question import PartnershipId
+from infra.answers.show import SHOW
+from infra.answers.statement import STATEMENT, PeriodStatements, Statement
+from infra.bootstrap import Accord
+from infra.http.access import needs
+from infra.http.pages.downloads import as_csv, as_json
+from infra.http.pages.site import PageRoute, Visit, Visited, page
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+PeriodOrName = Annotated[Name, Path(description="A period, or the name of a statement.")]
+
+
+def _answer(visit: Visit, id: str, period: str) -> PeriodStatements:
+    answer: PeriodStatements = STATEMENT.reply(
+        visit.accord, id=id, period=period, when=visit.when(id)
+    )
+    return answer
+
+
+@router.get("/partnerships/{id}/statements/{period}.json")
+@needs(Need.FACTS)
+def statement_json(visit: Visited, id: PartnershipId, period: PeriodOrName) -> Response:
+    """Return the statements of a period as JSON."""
+    return as_json(_answer(visit, id, period))
+
+
+@router.get("/partnerships/{id}/statements/{period}.csv")
+@needs(Need.FACTS)
+def statement_csv(visit: Visited, id: PartnershipId, period: PeriodOrName) -> Response:
+    """Return the lines of the statements of a period as a table."""
+    answer = _answer(visit, id, period)
+    lines = (line for each in answer.statements for line in each.lines)
+    return as_csv(f"{id}-{period.replace(':', '-')}", lines)
+
+
+@router.get("/partnerships/{id}/statements/{period}")
+@needs(Need.FACTS)
+def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> Response:
+    """Show the statements of a period with every line, each with its event and its terms."""
+    answer = _answer(visit, id, period)
+    state = SHOW.reply(visit.accord, id=id, when=visit.when(id))
+    return page(
+        "statement.html",
+        visit,
+        section="portfolio",
+        answer=answer,
+        names={each.party: each.name for each in state.parties},
+        known=[[*_known_by(visit.accord, id, each)] for each in answer.statements],
+    )
+
+
+# --- what a statement said on other days -------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBy:
+    """What was known by the end of a day of the lines of a statement."""
+
+    day: date
+    balance: Decimal
+    """What the payer owed by the lines that were recorded by then."""
+    new: int
+    """How many lines were recorded on the day."""
+
+
+def _known_by(accord: Accord, id: str, statement: Statement) -> Iterator[KnownBy]:
+    """Yield each day on which lines of a statement were recorded, with the balance by then.
+
+    Lines are added and never changed, so the lines of earlier events are what was known before.
+    """
+    payee, balance = statement.balance.payee, Decimal(0)
+    recorded = sorted(
+        ((_recorded_on(accord, id, each.index), each) for each in statement.lines),
+        key=lambda each: each[0],
+    )
+    for day, lines in groupby(recorded, key=lambda each: each[0]):
+        found = [line for _, line in lines]
+        for line in found:
+            settled = line.settled or Decimal(0)
+            balance += settled if line.to == payee else -settled
+        yield KnownBy(day, balance, len(found))
+
+
+def _recorded_on(accord: Accord, id: str, index: int) -> date:
+    _, recorded_at = times_at(accord.history, id, index)
+    return recorded_at.astimezone(UTC).date()

@@ -1,0 +1,131 @@
+"""The history: what happened when, and when was it known?
+
+Two rails show every event twice: above when it happened, below when it was recorded. A fact that
+was recorded late is a slanted line, so that lateness is seen before anything is read.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+from infra.access.roles import Need
+from infra.answers.history import HISTORY, HistoryItem
+from infra.answers.parameters import LONGEST_PAGE
+from infra.answers.question import Paging, PartnershipId
+from infra.answers.show import SHOW
+from infra.http.access import needs
+from infra.http.pages.downloads import as_csv
+from infra.http.pages.site import PageRoute, Visited, page
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+WIDTH: Final = 1000
+"""The width of the rails, in pixels."""
+
+MOST_MARKS: Final = 14
+"""How many names of months have room below the rails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """An event on the rails: where it happened above, where it was recorded below."""
+
+    item: HistoryItem
+    happened: int
+    recorded: int
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was recorded a day or more after it happened."""
+        return self.item.late_days > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The beginning of a month on the rails."""
+
+    at: int
+    name: str
+
+
+@router.get("/partnerships/{id}/history.csv")
+@needs(Need.FACTS)
+def timeline_csv(visit: Visited, id: PartnershipId) -> Response:
+    """Return the events of a partnership as a table."""
+    return as_csv(f"{id}-history", _all(visit, id))
+
+
+@router.get("/partnerships/{id}/history")
+@needs(Need.FACTS)
+def timeline_page(visit: Visited, id: PartnershipId) -> Response:
+    """Show every event of a partnership, the latest first, and which were recorded late."""
+    when = visit.when(id)
+    items = [*_all(visit, id)]
+    state = SHOW.reply(visit.accord, id=id, when=when)
+    scale = _Scale.of(items)
+    return page(
+        "timeline.html",
+        visit,
+        section="portfolio",
+        answer=state,
+        names={each.party: each.name for each in state.parties},
+        items=items[::-1],
+        late=[each for each in items if each.late_days],
+        strokes=[*scale.strokes(items)] if scale else [],
+        marks=[*scale.marks()] if scale else [],
+        width=WIDTH,
+    )
+
+
+def _all(visit: Visited, id: str) -> Iterator[HistoryItem]:
+    after: str | None = None
+    while True:
+        found = HISTORY.reply(
+            visit.accord, id=id, when=visit.when(id), page=Paging(after, LONGEST_PAGE)
+        )
+        yield from found.items
+        if (after := found.next) is None:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Where a moment is on the rails."""
+
+    first: datetime
+    last: datetime
+
+    @classmethod
+    def of(cls, items: Iterable[HistoryItem]) -> "_Scale | None":
+        """Return the scale of the events that are shown; None if none is."""
+        seen = [each.event for each in items if each.event]
+        moments = [at for each in seen for at in (each.occurred_at, each.recorded_at)]
+        return cls(min(moments), max(moments)) if moments else None
+
+    def place(self, moment: datetime) -> int:
+        whole = (self.last - self.first).total_seconds() or 1
+        return round(WIDTH * (moment - self.first).total_seconds() / whole)
+
+    def strokes(self, items: Iterable[HistoryItem]) -> Iterator[Stroke]:
+        """Yield the events that the viewer sees; of those on time, one for each pixel."""
+        taken: set[int] = set()
+        for item in items:
+            if item.event is None:
+                continue
+            happened = self.place(item.event.occurred_at)
+            if item.late_days or happened not in taken:
+                taken.add(happened)
+                yield Stroke(item, happened, self.place(item.event.recorded_at))
+
+    def marks(self) -> Iterator[Mark]:
+        """Yield the months that have room for their names."""
+        count = 12 * (self.last.year - self.first.year) + self.last.month - self.first.month
+        step = next((each for each in (1, 3, 12) if count / each <= MOST_MARKS), 12)
+        for number in range(1, count + 1):
+            years, month = divmod(self.first.month - 1 + number, 12)
+            if month % step == 0:
+                day = datetime(self.first.year + years, month + 1, 1, tzinfo=UTC)
+                yield Mark(self.place(day), f"{day:%b %Y}" if month == 0 else f"{day:%b}")

@@ -1,0 +1,269 @@
+"""The pages, in a real browser: what each of the four people came for, seen in the first view.
+
+A server of the demo's store runs in a thread of this process, and Chromium looks at it.
+"""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+
+import httpx2
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from infra.bootstrap import Accord
+from infra.http import create_app
+from infra.http.pages import shown
+from infra.http.server import Server
+from infra.running.listening import listening
+from tests.feeds import played
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+
+ONE = "growthos-consulting"
+PAST = "at=2026-09-21&known=2026-09-21"
+"""One day before a review, with a dispute open."""
+
+PAGES = {
+    "portfolio": f"/portfolio?{PAST}",
+    "partnership": f"/partnerships/{ONE}?{PAST}",
+    "history": f"/partnerships/{ONE}/history",
+    "statement": f"/partnerships/{ONE}/statements/2026-Q3",
+    "alerts": f"/alerts?{PAST}",
+    "inbox": f"/inbox?{PAST}",
+    "refused": "/partnerships/nobody",
+}
+
+WIDE, NARROW = (1400, 900), (390, 844)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of the demo's store."""
+    with played(tmp_path_factory.mktemp("pages")) as accord:
+        accord.catch_up()
+        with served(accord) as address:
+            yield address
+
+
+@contextmanager
+def served(accord: Accord) -> Iterator[str]:
+    with listening("127.0.0.1", 0) as sock, accord.workers() as workers:
+        server = Server(create_app(accord, workers, is_open=True))
+        thread = threading.Thread(target=server.run, args=([sock],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        program = which("chromium")
+        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser,
+    site: str,
+    path: str,
+    size: tuple[int, int] = WIDE,
+    scheme: str = "light",
+    *,
+    scripts: bool = True,
+) -> Iterator[Page]:
+    """Open a page, and check that it asks no other host and breaks no rule of its own policy."""
+    outside: list[str] = []
+    errors: list[str] = []
+
+    def note(request: Request) -> None:
+        if not request.url.startswith((site, "data:")):
+            outside.append(request.url)
+
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if scheme == "dark" else "light",
+        java_script_enabled=scripts,
+    )
+    page = context.new_page()
+    page.on("request", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda line: errors.append(line.text) if "Content Security Policy" in line.text else None,
+    )
+    page.goto(site + path)
+    try:
+        yield page
+        assert outside == []
+        assert errors == []
+    finally:
+        context.close()
+
+
+# --- the four people ---------------------------------------------------------------------------
+
+
+def test_a_lead_sees_which_partnership_needs_her_and_why(browser: Browser, site: str) -> None:
+    with opened(browser, site, PAGES["portfolio"], scripts=False) as page:
+        first = page.locator("tbody tr").first
+
+        assert (
+            "6 of 6 running partnerships are not on track" in page.locator(".verdict").inner_text()
+        )
+        assert "GrowthOS × Harbourlight Services" in first.inner_text()
+        assert "Off track" in first.inner_text()
+        assert "5 of 20" in first.inner_text()
+
+        first.get_by_role("link", name="GrowthOS × Harbourlight Services").click()
+
+        assert page.locator("h1").inner_text() == "GrowthOS × Harbourlight Services"
+        assert "at=2026-09-21" in page.url
+        assert "Past view" in page.locator(".moment").inner_text()
+
+
+def test_an_auditor_sees_late_facts_and_what_a_statement_said_before_them(
+    browser: Browser, site: str
+) -> None:
+    with opened(browser, site, PAGES["history"], scripts=False) as page:
+        assert page.locator("svg .slant").count() == 3
+        late = page.locator("#late").locator("xpath=ancestor::table").inner_text()
+        assert "Received 12500.00 USD on deal ref-0011" in late
+
+    with opened(browser, site, f"/partnerships/{ONE}/statements/2026-Q2") as page:
+        days = page.get_by_role("region", name=re.compile("on other days")).inner_text()
+        assert "18 May 2026 300.00 USD" in plain(days)
+        assert "5 Jul 2026 2,175.00 USD" in plain(days)
+
+
+def test_a_finance_clerk_sees_who_owes_what_and_follows_a_line_to_its_event(
+    browser: Browser, site: str
+) -> None:
+    with opened(browser, site, PAGES["statement"], scripts=False) as page:
+        assert "GrowthOS paid Northbridge Advisory 3,900.00 USD" in plain(
+            page.locator(".verdict").inner_text()
+        )
+        assert "3,900.00 USD" in plain(page.locator("tfoot").inner_text())
+
+        page.get_by_role("link", name="Event 324").first.click()
+
+        assert page.url.endswith("#event-324")
+        assert "Received" in page.locator("#event-324").inner_text()
+
+
+def test_an_operator_on_call_sees_who_acts_on_each_alert(browser: Browser, site: str) -> None:
+    with opened(browser, site, PAGES["alerts"], scripts=False) as page:
+        assert "6 to act on, 13 reminders" in page.locator(".verdict").inner_text()
+        row = page.locator("tbody tr", has_text="8 of 10 referrals in 2026-Q2").first.inner_text()
+        assert "Sam Adeyemi" in row
+
+
+def plain(text: str) -> str:
+    """Text with one space where a page has any."""
+    return " ".join(text.split())
+
+
+# --- as of a moment ----------------------------------------------------------------------------
+
+
+def test_a_page_as_of_a_past_day_has_the_answer_of_that_day(browser: Browser, site: str) -> None:
+    answer = httpx2.get(f"{site}/v1/alerts?state=open&{PAST}&limit=1000").json()
+
+    with opened(browser, site, PAGES["alerts"]) as page:
+        shown_rows = page.locator("#open").locator("xpath=ancestor::table").locator("tbody tr")
+        assert shown_rows.count() == len(answer["items"])
+        ids = {row.get_attribute("id") for row in shown_rows.all()}
+        assert ids == {each["id"] for each in answer["items"]}
+
+
+def test_the_two_moments_are_chosen_in_a_form_without_javascript(
+    browser: Browser, site: str
+) -> None:
+    with opened(browser, site, "/portfolio", scripts=False) as page:
+        page.get_by_label("Known by").fill("2026-03-04")
+        page.get_by_role("button", name="Apply").click()
+
+        assert "known=2026-03-04" in page.url
+        assert "known on 4 Mar 2026" in plain(page.locator(".moment").inner_text())
+
+        page.get_by_role("link", name="Latest").click()
+
+        assert page.url.endswith("/portfolio")
+
+
+def test_what_is_beside_a_page_is_the_same_answer(site: str) -> None:
+    page = f"{site}/partnerships/{ONE}/statements/2026-Q2"
+
+    beside = httpx2.get(f"{page}.json").json()
+    lines = httpx2.get(f"{page}.csv").text.splitlines()
+
+    assert beside == httpx2.get(f"{site}/v1/partnerships/{ONE}/statement?period=2026-Q2").json()
+    assert len(lines) == 1 + len(beside["statements"][0]["lines"])
+    assert "375.00" in lines[1]
+
+
+def test_a_party_sees_its_side_and_every_link_keeps_it(browser: Browser, site: str) -> None:
+    with opened(browser, site, f"/portfolio?party=northbridge&{PAST}") as page:
+        assert "Viewing as northbridge" in page.locator("header").inner_text()
+        assert "Harbourlight" not in page.locator("main").inner_text()
+        links = [each.get_attribute("href") or "" for each in page.locator("main a").all()]
+        assert links
+        assert all("party=northbridge" in each for each in links)
+
+
+def test_a_partnership_that_is_not_there_is_said_in_words(browser: Browser, site: str) -> None:
+    with opened(browser, site, PAGES["refused"]) as page:
+        assert "There is no partnership nobody." in page.locator("main").inner_text()
+
+
+# --- for everyone ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
+    browser: Browser, site: str, size: tuple[int, int], scheme: str
+) -> None:
+    for name, path in PAGES.items():
+        with opened(browser, site, path, size, scheme) as page:
+            found = Axe().run(page).response["violations"]
+            assert [(name, each["id"], each["help"]) for each in found] == []
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+
+
+def test_the_keyboard_alone_reaches_the_content_and_every_link(browser: Browser, site: str) -> None:
+    with opened(browser, site, PAGES["portfolio"]) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_a_statement_prints_on_paper_without_what_only_acts(browser: Browser, site: str) -> None:
+    with opened(browser, site, PAGES["statement"]) as page:
+        page.emulate_media(media="print")
+        assert not page.get_by_role("link", name="CSV").is_visible()
+        assert not page.get_by_role("button", name="Apply").is_visible()
+        assert page.locator("tfoot").is_visible()
+        assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+# --- values ------------------------------------------------------------------------------------
+
+
+def test_the_filters_are_used_by_a_template() -> None:
+    folder = Path(shown.__file__).parent / "templates"
+    texts = "".join(each.read_text(encoding="utf-8") for each in folder.glob("*.html"))
+
+    assert [name for name in shown.FILTERS if not re.search(rf"\|\s*{name}\b", texts)] == []
