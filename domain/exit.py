@@ -388,11 +388,19 @@ class Breach:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice of exit, and the party that gave it."""
+
+    given: ExitNoticeGiven
+    party: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exit:
     """Breaches, notices, and what the exit settled."""
 
     breaches: Mapping[str, Breach] = field(default_factory=dict)
-    notices: Mapping[str, ExitNoticeGiven] = field(default_factory=dict)
+    notices: Mapping[str, Notice] = field(default_factory=dict)
     settlement: FinalSettlementIssued | None = None
 
 
@@ -466,6 +474,10 @@ def give_notice(
 
     Each party can leave sooner than the other one does.
     """
+    existing = state.notices.get(command.exit)
+    if existing and existing.party == act.party and command.exit not in context.terms.withdrawn:
+        event = ExitNoticeGiven.of(command, waived=existing.given.waived)
+        return recorded_once(event, existing.given, f"The notice of exit {command.exit}")
     _check_new(command.exit, context)
     _check_ahead(context, act)
     _check_sooner(command.effective_on, context)
@@ -611,7 +623,7 @@ def evolve(state: Exit, event: Event, act: Act) -> Exit:
     """Fold an event of this stage into its state."""
     match event:
         case ExitNoticeGiven():
-            return replace(state, notices={**state.notices, event.exit: event})
+            return replace(state, notices={**state.notices, event.exit: Notice(event, act.party)})
         case BreachNoticeGiven():
             noticed = Breach(event, act.party)
             return replace(state, breaches={**state.breaches, event.breach: noticed})

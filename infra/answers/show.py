@@ -778,7 +778,7 @@ def _breaches(left: Exit) -> Iterator[BreachSummary]:
 def _exits(state: partnership.Partnership) -> Iterator[ExitSummary]:
     withdrawn = state.context.terms.withdrawn
     found: list[ExitNoticeGiven | ExitAgreed] = [
-        *state.exit.notices.values(),
+        *(each.given for each in state.exit.notices.values()),
         *state.context.agreements.of(ExitAgreed),
     ]
     for each in sorted(found, key=lambda one: one.effective_on):

@@ -587,3 +587,10 @@ def test_a_rule_can_be_waived_only_in_the_stages_of_its_row(stage: Stage) -> Non
 def test_a_requirement_says_whether_it_can_be_waived() -> None:
     assert Requirement("sponsor:acme", met=False, detail="", hint="").waivable
     assert not Requirement("notice-period", met=False, detail="", hint="").waivable
+
+
+def test_the_same_notice_again_decides_nothing() -> None:
+    story = after(GiveExitNotice)
+    by = story.history[-1].act.party
+
+    assert story.when(by, example(GiveExitNotice)) == []

@@ -308,13 +308,16 @@ def test_a_partnership_of_one_binds_nobody(party: str, moves: list[Move]) -> Non
 
 @given(stories())
 def test_each_agreement_was_proposed_by_one_party_and_accepted_by_the_other(story: Story) -> None:
-    authors: dict[str, str] = {}
+    # A proposal of another kind, or within a dispute, can have the same name.
+    authors: dict[tuple[type[Event], str], str] = {}
     accepted = {each.index: proposal for each, proposal in _accepted(story.history)}
     for each in story.history:
+        event = each.event
         if proposal := accepted.get(each.index):
-            assert {each.act.party, authors[proposal]} == {OURS, THEIRS}
-        if proposed := _proposed(each.event):
-            authors.setdefault(proposed, each.act.party)
+            assert {each.act.party, authors[type(event), proposal]} == {OURS, THEIRS}
+        if isinstance(event, BilateralProposed):
+            name = getattr(event, event.agreement.called)
+            authors.setdefault((event.agreement, name), each.act.party)
 
 
 @given(stories())

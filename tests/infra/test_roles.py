@@ -32,7 +32,7 @@ DENIED_TO_ALL = (
 )
 OF_HISTORY = (
     "INSERT INTO history.events VALUES (9, 'acme', 9, 'acme', 9, 'x', now(), '', '')",
-    "INSERT INTO history.results VALUES ('crm', '9', '', 'acme', NULL, 0)",
+    "INSERT INTO history.results VALUES ('crm', '9', '', 'acme', NULL, 0, 'acme')",
     "UPDATE history.refusals SET state = 'dismissed', rule = '', raw = ''",
     "DELETE FROM history.waiting",
     "DELETE FROM history.kept",

@@ -16,6 +16,7 @@ import pytest
 from infra import workers as workers_module
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.group_commit import GATHERED, Busy, GroupCommit
+from infra.deciding.intake import Sent
 from infra.running import periodic_task
 from infra.settings import Settings
 from infra.tlog.codec import stored_moment
@@ -111,7 +112,7 @@ def test_a_fault_reaches_the_one_who_caused_it_and_the_writer_goes_on(accord: Ac
     with accord.workers() as workers:
         held = Held(workers.writer)
         before = workers.writer.submit([beginning("p1")])
-        faulty = workers.writer.submit(cast("list[bytes]", ["text"]))
+        faulty = workers.writer.submit([Sent(cast("bytes", "text"), "")])
         after = workers.writer.submit([beginning("p2")])
         held.evict()
         assert before.result(10)[0].status == "accepted"

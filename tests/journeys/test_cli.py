@@ -395,9 +395,10 @@ def test_a_party_binds_the_log_to_the_checkpoint_that_it_saw(
     with bootstrap(Settings(store="sqlite:///accord.db")) as store:
         leaves = list(store.history.leaves("acme"))
         signer = store.signing().seal.signer
-        origin, root = "accord.local/acme", node_hash(*leaves)
-        seen = Note(Checkpoint(origin, 2, root).text).signed(origin, signer)
-        forked = Note(Checkpoint(origin, 2, bytes(32)).text).signed(origin, signer)
+        first, second, last = leaves  # the last one says that the operator sent the first key
+        origin, root = "accord.local/acme", node_hash(node_hash(first, second), last)
+        seen = Note(Checkpoint(origin, 3, root).text).signed(origin, signer)
+        forked = Note(Checkpoint(origin, 3, bytes(32)).text).signed(origin, signer)
     for name, note in (("seen", seen), ("forked", forked)):
         (tmp_path / name).write_text(str(note), encoding="utf-8")
 

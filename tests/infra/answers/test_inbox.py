@@ -793,7 +793,9 @@ class Life:
 
     def do(self, party: str, place: int) -> None:
         """Let a party do one of the things that it is asked for."""
-        mine = [each for each in inbox(self.story, party) if each.awaiting is not Awaiting.CONSENT]
+        mine = [
+            each for each in asked_of(self.story, party) if each.awaiting is not Awaiting.CONSENT
+        ]
         if mine:
             self.obey(mine[place % len(mine)])
 
