@@ -253,8 +253,9 @@ def _command(raw: bytes) -> Hashable:
 
 
 def _cause(body: bytes) -> Hashable:
+    # An event that a party may keep to itself names no source. None of those is measured.
     event = orjson.loads(body)
-    return event["source"], event["source_id"]
+    return event.get("source"), event.get("source_id")
 
 
 def _alert(body: bytes) -> Hashable:
