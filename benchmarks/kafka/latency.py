@@ -93,11 +93,33 @@ def measure(servers: Servers, name: str, flow: Flow) -> dict[str, Any]:
         "batches": batches,
         "milliseconds": {
             BARE: bare,
-            RELAYED: _summary(_by(_command, commands, sent), events.first(_cause)),
+            RELAYED: _summary(_named(commands, sent), events.first(_cause)),
             SAVED: _summary(expected, saved.first(_alert)),
             ALERTED: _summary(expected, alerts.first(_alert)),
         },
     }
+
+
+_WITHHELD = {
+    "accord.AssessAlignment",
+    "accord.CompleteDecisionChecklist",
+    "accord.CorrectMetric",
+    "accord.IdentifyCandidate",
+    "accord.MeasureAudienceOverlap",
+    "accord.ReportMetric",
+    "accord.ScoreCandidate",
+}
+"""The commands of the feed whose events a party may keep to itself."""
+
+
+def _named(commands: Sequence[bytes], sent: Sequence[float]) -> Moments:
+    """Return when each command was sent, without those whose events the relay withholds.
+
+    Such an event arrives as a hash, which names no command.
+    """
+    withheld = {_command(raw) for raw in commands if orjson.loads(raw)["type"] in _WITHHELD}
+    found = _by(_command, commands, sent)
+    return {name: at for name, at in found.items() if name not in withheld}
 
 
 def _commands(flow: Flow) -> tuple[list[bytes], list[bytes]]:
