@@ -7,30 +7,25 @@ so one courier is active at a time, and what was sent before a stop may be sent 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
 from typing import Final
 
 import orjson
 
+from consumers import outbox
+from consumers.outbox import Outbox
 from consumers.sender import Sender
 from domain.recorded import late_days
 from infra.answers import history
-from infra.kafka import clients, messages, topics
-from infra.kafka.clients import FencedProducer
+from infra.kafka import messages, topics
 from infra.kafka.cluster import Cluster
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
-from infra.running.leader import Leader, Lease
-from infra.running.worker import LEADS, LEADS_HELP, Lag, WorkerProcess
+from infra.running.worker import WorkerProcess
 from infra.settings import Settings
 from infra.store.mapper import PlacedEvent
 from infra.store.postgres import PostgresStore
-from infra.store.postgres_recorder import CHANNEL
-from infra.store.postgres_views import PostgresViews
 from infra.tlog.codec import UnknownEvent, decode
 from projections.visibility import Sight, Viewer
 
@@ -40,79 +35,40 @@ NAME: Final = "courier"
 BATCH: Final = 500
 """Events whose messages are sent before the cursor is saved."""
 
-POLL = 1.0
-"""Seconds between two checks for new events if no notification arrives."""
-
 REMEMBERED: Final = 10_000
 """Partnerships whose parties and protocol are cached."""
 
 
 def run(settings: Settings, process: WorkerProcess) -> None:
-    """Send until the process stops."""
-    with ExitStack() as stack:
-        store = stack.enter_context(closing(PostgresStore.open(settings.store)))
-        names, cluster = Topics(settings.topics), Cluster.of(settings)
-        lease = stack.enter_context(Lease(settings.store, NAME, CHANNEL))
-        producer = FencedProducer(cluster, names.transactional_id(NAME))
-        sender = Sender(lease, stack.enter_context(producer))
-        courier = Courier(store, sender, cluster, names)
-        process.lag = courier.lag
-        process.unready_reasons = partial(clients.unready_reasons, cluster)
-        process.gauges[LEADS] = LEADS_HELP, lambda: float(lease.held)
-        process.repeat(Leader(lease, courier, process.stopping).step)
+    """Send the parties their views until the process stops."""
+    outbox.run(settings, process, NAME, Courier)
 
 
-class Courier:
+class Courier(Outbox):
     """Sends the parties their views of the history."""
+
+    name = NAME
+    batch = BATCH
 
     def __init__(
         self, store: PostgresStore, sender: Sender, cluster: Cluster, names: Topics
     ) -> None:
-        self._store = store
-        self._views = PostgresViews(store.datastore)
-        self._sender = sender
+        super().__init__(store, sender)
         self._cluster = cluster
         self._names = names
-        self._position = 0
         self._sights: OrderedDict[str, Sight] = OrderedDict()
         """What is to be seen of each partnership at the cursor, without a viewer."""
         self._made: set[str] = set()
         """The parties whose topics exist."""
 
-    def take_over(self) -> None:
-        """Go on where the last courier saved its cursor."""
-        self._sender.take_over()
-        self._position = self._views.cursor(NAME)
+    def forget(self) -> None:
+        """Drop what was seen and made: it may be ahead of the cursor."""
         self._sights.clear()
         self._made.clear()
 
-    def step(self) -> int:
-        """Send the views of the next events; return of how many events."""
-        batch = self._store.stored_after(self._position, BATCH)
-        if not batch:
-            return 0
-        try:
-            self._sender.send([message for each in batch for message in self._views_of(each)])
-            self._sender.move_cursor(self._views, NAME, batch[-1].position)
-        except Exception:
-            # They are ahead of the cursor now.
-            self._sights.clear()
-            raise
-        self._position = batch[-1].position
-        return len(batch)
-
-    def pause(self) -> float:
-        """Return the seconds until the next check."""
-        return POLL
-
-    def lag(self) -> Lag:
-        """Return of how many events the views are not sent, and how long the first one waits."""
-        position = self._views.cursor(NAME)
-        waiting = self._store.after(position, 1)
-        if not waiting:
-            return Lag()
-        since = datetime.now(UTC) - waiting[0].act.recorded_at
-        return Lag(self._store.size() - 1 - position, max(0.0, since.total_seconds()))
+    def messages_of(self, events: Sequence[PlacedEvent]) -> list[Message]:
+        """Return the view of each event for each party, and of earlier ones for a new party."""
+        return [message for each in events for message in self._views_of(each)]
 
     def _views_of(self, placed: PlacedEvent) -> Iterator[Message]:
         partnership = orjson.loads(placed.state)["partnership"]

@@ -380,7 +380,7 @@ def _escalation(event: IssueRaised, act: Act, _: TermsByDay, __: Around) -> Iter
 
 
 def _objectives(event: CharterAgreed, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:
-    """Yield the deadline of each objective of a charter that had not passed before it (C8)."""
+    """Yield the deadline of each objective of a new charter, if it is still to come (C8)."""
     for each in event.charter.objectives:
         deadline = _end_of_day(DeadlineKind.OBJECTIVE, each.objective, each.deadline, terms)
         if deadline.due > act.occurred_at:
@@ -522,7 +522,7 @@ def _span(kind: str, day: date, terms: TermsByDay) -> str | None:
 
 
 def _each_kind(parties: tuple[str, ...]) -> Iterator[str]:
-    """Yield the `ref` of the next review of each kind, by party where each does its own."""
+    """Yield the `ref` of each kind of review. A health check has one for each party."""
     for kind in Cadence.model_fields:
         if kind == _HEALTH_CHECK:
             yield from (of_party(kind, each) for each in parties)

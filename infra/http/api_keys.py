@@ -1,5 +1,7 @@
 """API keys over HTTP: the operator makes, rotates and revokes them, and invites parties."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -84,10 +86,8 @@ def create_key(served: ServedHere, who: Caller, asked: AskedKey) -> Response:
     """Make an API key. This answer alone has it; only its hash is stored."""
     _check_not_open(who)
     grant = Grant(**{name: getattr(asked, name) for name in AskedGrant.model_fields})
-    try:
+    with _wrong_as_problem():
         new = credentials.create(_keys(served), grant, served.accord.clock(), asked.expires_at)
-    except Refused as refused:
-        raise Problem(422, refused.detail, refused.hint, rule=refused.rule) from refused
     return _secret(api_keys.made(served.accord, new))
 
 
@@ -104,10 +104,8 @@ def invite(served: ServedHere, who: Caller, asked: AskedInvitation) -> Response:
     """
     _check_not_open(who)
     now = served.accord.clock()
-    try:
+    with _wrong_as_problem():
         new = invitations.invite(_keys(served), asked.party, who.actor, now, asked.expires_at)
-    except Refused as refused:
-        raise Problem(422, refused.detail, refused.hint, rule=refused.rule) from refused
     return _secret(api_keys.invited(served.accord, new))
 
 
@@ -126,10 +124,9 @@ def enrol(served: ServedHere, who: Caller, asked: Enrolment) -> Response:
     _check_not_open(who)
     keys = _keys(served)
     try:
-        invitation = credentials.known(keys, who.credential or "")
-        new = invitations.enrol(keys, invitation, asked, served.accord.clock())
-    except Refused as refused:
-        raise Problem(422, refused.detail, refused.hint, rule=refused.rule) from refused
+        with _wrong_as_problem():
+            invitation = credentials.known(keys, who.credential or "")
+            new = invitations.enrol(keys, invitation, asked, served.accord.clock())
     except Unauthenticated as error:
         raise unauthenticated(error) from error
     return _secret(api_keys.made(served.accord, new))
@@ -158,6 +155,15 @@ def revoke_key(served: ServedHere, key: KeyId) -> Response:
         raise Problem(404, error.detail, error.hint) from error
     found = RevokedKey(simulated=served.accord.simulated, about=api_keys.shown(revoked))
     return json(found)
+
+
+@contextmanager
+def _wrong_as_problem() -> Iterator[None]:
+    """Turn a refusal of what is asked for into a problem of its parameters."""
+    try:
+        yield
+    except Refused as refused:
+        raise Problem(422, refused.detail, refused.hint, rule=refused.rule) from refused
 
 
 def _check_not_open(who: Identity) -> None:

@@ -19,7 +19,7 @@ from kafka import KafkaConsumer
 from kafka.errors import IllegalStateError, KafkaError
 
 from benchmarks.feed import feed
-from consumers import courier, notary, publisher, relay
+from consumers import notary, outbox, publisher
 from consumers.courier import Courier
 from consumers.notary import Sealing
 from consumers.publisher import Publisher
@@ -152,8 +152,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
         (notary, "POLL"),
         (notary, "INTERVAL"),
-        (relay, "POLL"),
-        (courier, "POLL"),
+        (outbox, "POLL"),
         (publisher, "PACE"),
     ):
         monkeypatch.setattr(module, name, 0.05)

@@ -104,7 +104,7 @@ def test_the_scorecard_of_one_party_is_not_that_of_the_other() -> None:
     missed = [each.ref for each in story.facts(DeadlinePassed) if each.kind is DeadlineKind.CADENCE]
     assert missed == [f"health_check/{THEIRS}"] * 2
 
-    # A correction of an earlier scorecard is no new one.
+    # A correction of an earlier scorecard does not count as a new one.
     rated(story, OURS, period="2026-Q2", trust=3, change_reason="It was meant to be 3.")
     story.on("2026-09-16")
     opened = {each for each, state in states(story).items() if state == "open"}

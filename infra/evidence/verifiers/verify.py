@@ -836,7 +836,7 @@ _BLANKS: Final = re.compile(r"[ \t]+")
 
 
 def _lines_of(raw: bytes) -> Iterator[list[str]]:
-    # To C2SP `tlog-policy` a text is octets, of which names need not be UTF-8.
+    # A policy file is a sequence of octets (C2SP tlog-policy): names need not be UTF-8.
     text = raw.decode("latin-1")
     if _FORBIDDEN(text):
         raise ValueError("it has a control character")

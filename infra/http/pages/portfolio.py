@@ -3,6 +3,7 @@
 One table of all partnerships, the one in most need of attention first, with the reason in the row.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,8 +27,7 @@ from projections.portfolio import PartnershipLine, Portfolio
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-NOT_RANKED: Final = len(ObjectiveStatus)
-"""The rank of a partnership without a status, after all others."""
+_RANKS: Final = {status: rank for rank, status in enumerate(ObjectiveStatus)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,7 @@ class Row:
     @property
     def rank(self) -> tuple[int, int, str]:
         """Where it comes in the table: overdue and broken first, ended last."""
-        ranks = {status: rank for rank, status in enumerate(ObjectiveStatus)}
-        status = ranks[self.line.status] if self.line.status else NOT_RANKED
+        status = _RANKS[self.line.status] if self.line.status else len(_RANKS)
         return (status, -len(self.to_act_on), self.name)
 
 
@@ -115,16 +114,21 @@ def portfolio_page(visit: Visited) -> Response:
 def _rows(
     portfolios: Iterable[Portfolio], opened: Iterable[Alert], waiting: Iterable[InboxItem]
 ) -> Iterator[Row]:
-    alerts, items = list(opened), list(waiting)
+    alerts: defaultdict[str, list[Alert]] = defaultdict(list)
+    for each in opened:
+        alerts[each.partnership].append(each)
+    first: dict[str, InboxItem] = {}
+    for item in waiting:
+        first.setdefault(item.partnership, item)
     for of in portfolios:
         for line in of.partners:
-            mine = [each for each in alerts if each.partnership == line.id]
+            mine = alerts[line.id]
             yield Row(
                 line,
                 of.name,
                 tuple(each for each in mine if each.kind is not AlertKind.REMINDER),
                 tuple(each for each in mine if each.kind is AlertKind.REMINDER),
-                next((each for each in items if each.partnership == line.id), None),
+                first.get(line.id),
             )
 
 

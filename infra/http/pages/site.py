@@ -4,7 +4,7 @@ A page shows the answers that the command line and the API give. Each page works
 and keeps the moment that is asked about (`at`, `known`) and the viewer in every link.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from pydantic import BeforeValidator
 
 from domain.values import instant
 from infra.access.roles import Identity
-from infra.answers.logs import AsOf, NotFound
+from infra.answers.logs import AsOf, NotFound, rows_of
 from infra.answers.parameters import When
 from infra.bootstrap import Accord
 from infra.http import access
@@ -28,6 +28,8 @@ from infra.http.dependencies import Served, ServedHere, served
 from infra.http.pages import shown
 from infra.http.problems import Problem, invalid, not_found
 from infra.http.questions import Party
+from projections import OVERVIEW
+from projections.overview import OVERVIEW_ROW, Overview
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -153,6 +155,12 @@ def _problem_page(request: Request, problem: Problem) -> Response:
     page = _ENVIRONMENT.get_template("problem.html")
     body = page.render(problem=problem.document, simulated=served(request).accord.simulated)
     return HTMLResponse(body, problem.status, headers=dict(problem.headers or {}))
+
+
+def names_of(accord: Accord, id: str, when: AsOf) -> Mapping[str, str]:
+    """Return the names of the parties of a partnership, the initiator first."""
+    overview = rows_of(OVERVIEW, accord, id, when).get(OVERVIEW_ROW, Overview())
+    return {party: overview.names.get(party, party) for party in overview.parties}
 
 
 def page(template: str, visit: Visit, **shown: object) -> Response:

@@ -13,12 +13,11 @@ from infra.access.roles import Need
 from infra.answers.logs import times_at
 from infra.answers.parameters import Name
 from infra.answers.question import PartnershipId
-from infra.answers.show import SHOW
 from infra.answers.statement import STATEMENT, PeriodStatements, Statement
 from infra.bootstrap import Accord
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Visit, Visited, page
+from infra.http.pages.site import PageRoute, Visit, Visited, names_of, page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -54,13 +53,12 @@ def statement_csv(visit: Visited, id: PartnershipId, period: PeriodOrName) -> Re
 def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> Response:
     """Show the statements of a period with every line, each with its event and its terms."""
     answer = _answer(visit, id, period)
-    state = SHOW.reply(visit.accord, id=id, when=visit.when(id))
     return page(
         "statement.html",
         visit,
         section="portfolio",
         answer=answer,
-        names={each.party: each.name for each in state.parties},
+        names=names_of(visit.accord, id, visit.when(id)),
         known=[[*_known_by(visit.accord, id, each)] for each in answer.statements],
     )
 
@@ -85,12 +83,10 @@ def _known_by(accord: Accord, id: str, statement: Statement) -> Iterator[KnownBy
     Lines are added and never changed, so the lines of earlier events are what was known before.
     """
     payee, balance = statement.balance.payee, Decimal(0)
-    recorded = sorted(
-        ((_recorded_on(accord, id, each.index), each) for each in statement.lines),
-        key=lambda each: each[0],
-    )
-    for day, lines in groupby(recorded, key=lambda each: each[0]):
-        found = [line for _, line in lines]
+    days = {each: _recorded_on(accord, id, each) for each in {of.index for of in statement.lines}}
+    recorded = sorted(statement.lines, key=lambda each: days[each.index])
+    for day, lines in groupby(recorded, key=lambda each: days[each.index]):
+        found = [*lines]
         for line in found:
             settled = line.settled or Decimal(0)
             balance += settled if line.to == payee else -settled

@@ -12,13 +12,14 @@ from typing import Final
 from fastapi import APIRouter, Response
 
 from infra.access.roles import Need
-from infra.answers.history import HISTORY, HistoryItem
+from infra.answers.history import HISTORY, HistoryItem, PartnershipHistory
+from infra.answers.logs import AsOf
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Paging, PartnershipId
-from infra.answers.show import SHOW
+from infra.bootstrap import Accord
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv
-from infra.http.pages.site import PageRoute, Visited, page
+from infra.http.pages.site import PageRoute, Visited, names_of, page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -55,7 +56,8 @@ class Mark:
 @needs(Need.FACTS)
 def timeline_csv(visit: Visited, id: PartnershipId) -> Response:
     """Return the events of a partnership as a table."""
-    return as_csv(f"{id}-history", _all(visit, id))
+    pages = _pages(visit.accord, id, visit.when(id))
+    return as_csv(f"{id}-history", (item for each in pages for item in each.items))
 
 
 @router.get("/partnerships/{id}/history")
@@ -63,15 +65,15 @@ def timeline_csv(visit: Visited, id: PartnershipId) -> Response:
 def timeline_page(visit: Visited, id: PartnershipId) -> Response:
     """Show every event of a partnership, the latest first, and which were recorded late."""
     when = visit.when(id)
-    items = [*_all(visit, id)]
-    state = SHOW.reply(visit.accord, id=id, when=when)
+    *pages, last = _pages(visit.accord, id, when)
+    items = [item for each in (*pages, last) for item in each.items]
     scale = _Scale.of(items)
     return page(
         "timeline.html",
         visit,
         section="portfolio",
-        answer=state,
-        names={each.party: each.name for each in state.parties},
+        answer=last,
+        names=names_of(visit.accord, id, when),
         items=items[::-1],
         late=[each for each in items if each.late_days],
         strokes=[*scale.strokes(items)] if scale else [],
@@ -80,13 +82,11 @@ def timeline_page(visit: Visited, id: PartnershipId) -> Response:
     )
 
 
-def _all(visit: Visited, id: str) -> Iterator[HistoryItem]:
+def _pages(accord: Accord, id: str, when: AsOf) -> Iterator[PartnershipHistory]:
     after: str | None = None
     while True:
-        found = HISTORY.reply(
-            visit.accord, id=id, when=visit.when(id), page=Paging(after, LONGEST_PAGE)
-        )
-        yield from found.items
+        found = HISTORY.reply(accord, id=id, when=when, page=Paging(after, LONGEST_PAGE))
+        yield found
         if (after := found.next) is None:
             return
 

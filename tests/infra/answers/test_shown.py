@@ -192,7 +192,7 @@ NAMES: Final = frozenset({"unit", "fact"})
 """Fields that name something of the metric or the deal, and say nothing in words."""
 
 LONGEST_TEXT: Final = 2000
-"""The length that the schema of a text allows, and of nothing else."""
+"""The longest string that a field of text takes. Fields of names and numbers take less."""
 
 
 def _planted() -> tuple[list[Recorded], list[Mark]]:

@@ -25,7 +25,7 @@ def ours() -> Signatory:
 
 @pytest.fixture
 def accord(tmp_path: Path, ours: Signatory) -> Iterator[Accord]:
-    """A partnership in formation, in which one party has a key, and one of a service."""
+    """A partnership in formation. One party has a key of its own and a key of a service."""
     service = signatory(OURS, 7)
     key = changed(service.register(), delegated=["payments", "figures"])
     with simulated(tmp_path) as accord:
