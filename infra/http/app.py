@@ -198,7 +198,7 @@ def _add_docs(app: DescribedApp) -> None:
     @app.get("/", include_in_schema=False)
     @needs(Need.NOTHING)
     async def root() -> Response:
-        return RedirectResponse("portfolio")
+        return RedirectResponse("docs")
 
     # In a thread, because the document is long in the making.
     @app.get("/openapi.json", include_in_schema=False)
