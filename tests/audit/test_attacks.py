@@ -417,6 +417,17 @@ def payout() -> PayoutRecorded:
     )
 
 
+@pytest.mark.parametrize("party", ["accord", "growthos"])
+def test_a_person_whom_the_operator_erased_unsigned_is_found(world: World, party: str) -> None:
+    """The operator takes no name from a record in which a party has a key, in nobody's name."""
+    world.forge(world.forged(erasure(), party))
+    assert verdict(world.bundle(), alone(world)) == fault("command-missing", forged_at(world))
+
+
+def erasure() -> PersonErased:
+    return PersonErased.model_validate({"person": f"person:{'0' * 64}", "reason": "On request."})
+
+
 def test_an_event_that_binds_no_party_needs_no_signature(world: World) -> None:
     world.forge(world.forged(lesson(), "growthos"))
     assert verdict(world.bundle(), alone(world)) == VERIFIED

@@ -182,6 +182,8 @@ class Section8:
         return "command-content" if compared and differs else None
 
     def of_need(self, event: Json) -> str | None:
+        if event["type"] == "PersonErased" and event["party"] == "accord" and self.keys:
+            return "command-missing"
         needed = (
             self.held(event["party"])
             and event["type"] in self.binding

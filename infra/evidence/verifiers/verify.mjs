@@ -1552,6 +1552,11 @@ class Keyring {
     return this.since.get(party) < index;
   }
 
+  /** Whether any party has registered a key before this event. */
+  get hasKeys() {
+    return this.since.size > 0;
+  }
+
   /** The key under which a command at this index may be signed, or the fault that there is none. */
   keyFor(index, { type, party }, keyid) {
     const entry = this.keys.get(keyid);
@@ -1571,6 +1576,7 @@ class Keyring {
 // Signed commands (section 8)
 // ---------------------------------------------------------------------------------------------
 
+const OPERATOR = 'accord'; // the party of what the operator itself does
 const STATEMENT_EVENTS = new Set(['StatementIssued', 'FinalSettlementIssued']);
 const MUST_BE_SIGNED = new Set([
   ...`ActionAgreed ActionProposed ActivityPaused AdjustmentAgreed AdjustmentProposed
@@ -1735,8 +1741,10 @@ class CommandChecker {
     if (signed !== null) this.digests.set(signed, source);
   }
 
-  /** Which events must be signed: but for statements that the operator itself settles. */
+  /** Which events must be signed: not the statements that the operator itself settles. */
   checkNeed(index, { type, party }) {
+    const isErasure = type === 'PersonErased' && party === OPERATOR && this.keyring.hasKeys;
+    faultUnless(!isErasure, 'command-missing', index, 'The operator erased a person of a party.');
     if (!MUST_BE_SIGNED.has(type) || !this.keyring.hadKeyAt(index, party)) return;
     const isFree = STATEMENT_EVENTS.has(type) && this.log.event(index).source === 'accord:settle';
     faultUnless(isFree, 'command-missing', index, 'The party has a key and did not sign.');

@@ -1604,6 +1604,7 @@ def accepts(type_: str) -> bool:
 
 # Of these, what the operator itself issues needs no command.
 SETTLED: Final = frozenset({"FinalSettlementIssued", "StatementIssued"})
+OPERATOR: Final = "accord"  # the party of what the operator itself does
 
 
 @dataclass(slots=True)
@@ -1717,6 +1718,8 @@ class Commands:
     def _must_be_signed(self, event: Event) -> bool:
         if event.type in SETTLED and event.source == "accord:settle":
             return False
+        if event.type == "PersonErased" and event.party == OPERATOR:
+            return bool(self.keys.first)
         return event.type in MUST_BE_SIGNED and self.keys.had_key_before(event)
 
     def _check_command(self, event: Event, first: Event, digest: str) -> None:
