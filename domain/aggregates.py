@@ -144,7 +144,8 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
             partnerships.admit(command, partnership, act)
             context = partnership.context
             own = own_metrics(context.agreements)
-            return reported_figure.decide(command, state, act, context.terms, own)
+            seen = reported_figure.seen(state, partnerships.shows(command, partnership, act.party))
+            return reported_figure.decide(command, seen, act, context.terms, own)
         case Program() if isinstance(command, DefinePortfolio):
             return program.decide(command, state, partnership.stage, act)
         case Partnership() | Deal() | Entry() | Dispute() | Experiment() | Reported() | Program():

@@ -42,6 +42,7 @@ from domain.bilateral import (
     WithdrawProposal,
 )
 from domain.breach_actions import Breaches, RuleBreached, RuleBreachWithdrawn, next_action
+from domain.claims import ClaimCommand
 from domain.context import PartnershipContext
 from domain.deadlines import Deadlines
 from domain.declarations import Declaration, DeclarationCommand, Declarations
@@ -75,6 +76,7 @@ from domain.exploration import (
     ExplorationCommand,
     PartnerChosen,
 )
+from domain.facts import Stated
 from domain.formation import DRAFT, DecisionRuleAgreed, Formation, FormationCommand
 from domain.gates import WaiverGranted
 from domain.health import RiskIdentified, RiskMitigated
@@ -211,6 +213,30 @@ def _may_act(command: Command, state: Partnership, party: str) -> bool:
     if protocol is None or third is None or third.party != party:
         return False
     return isinstance(command, MetricCommand) and protocol.gives(party, command.metric)
+
+
+def shows(
+    command: MetricCommand | ClaimCommand, state: Partnership, to: str
+) -> Callable[[Stated], bool]:
+    """Return whether a statement of the figure that a command names is shown to a party (C7, C14).
+
+    A party that could correct or confirm a figure that it does not see would learn that there is
+    one.
+    """
+    named = command if isinstance(command, MetricCommand) else command.figure
+    assert named is not None  # noqa: S101 - the command is about a figure
+    of_another = named.segment in state.exploration.candidates.keys() - {to}
+    protocol = state.context.agreements.latest(DataSharingAgreed)
+
+    def shown(stated: Stated) -> bool:
+        if stated.party == to:
+            return True
+        if of_another:
+            return False
+        by, on = stated.party, stated.at.date()
+        return protocol is None or protocol.shares(to, by, named.metric, on)
+
+    return shown
 
 
 def decide(

@@ -1,5 +1,6 @@
 """Reported figures: what one tool reports for one metric and period, and corrections (C19)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Annotated, assert_never
@@ -195,6 +196,12 @@ def decide(
             return correct(command, state, act)
         case _:
             assert_never(command)  # type: ignore[arg-type] # MetricCommand is closed by this module
+
+
+def seen(state: Reported, shows: Callable[[Stated], bool]) -> Reported:
+    """Return a figure as a party sees it: with those statements that are shown to it."""
+    facts = {name: tuple(filter(shows, each)) for name, each in state.facts.items()}
+    return replace(state, facts={name: each for name, each in facts.items() if each})
 
 
 def report(command: ReportMetric, state: Reported, act: Act) -> list[Event]:

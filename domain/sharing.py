@@ -5,6 +5,7 @@ Partners that compete can name a neutral third party. It sees what the lines giv
 aggregates, which other lines give to one party or to both.
 """
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -81,6 +82,11 @@ class DataSharingAgreed(
         """Return the line that gives a metric of one side to another; of several the last."""
         lines = [each for each in self.lines if (each.by, each.to) == (by, to)]
         return next((each for each in reversed(lines) if metric in each.metrics), None)
+
+    def shares(self, to: str, by: str, metric: str, reported_on: date) -> bool:
+        """Whether a line gives a figure that one side reported on a day to another (C14)."""
+        line = self.given(to, by, metric)
+        return line is not None and (line.until is None or reported_on < line.until)
 
     def gives(self, by: str, metric: str) -> bool:
         """Whether any line gives a metric of this side."""

@@ -237,11 +237,11 @@ class Sight:
 
     def _given(self, recorded: Recorded) -> bool:
         """Whether the other side's figure is shared: all are, where there is no protocol (C14)."""
-        if self.protocol is None:
+        event, to = recorded.event, self.viewer.party
+        if self.protocol is None or to is None or not isinstance(event, FIGURES):
             return True
-        line = self._line(recorded)
         reported_on = recorded.act.occurred_at.date()
-        return line is not None and (line.until is None or reported_on < line.until)
+        return self.protocol.shares(to, recorded.act.party, event.metric, reported_on)
 
     def _withholds(self, reports: Iterable[Recorded]) -> Iterator[tuple[str, Withheld]]:
         for recorded in reports:

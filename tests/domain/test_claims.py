@@ -28,7 +28,7 @@ from domain.sale import CancelDeal, WinDeal
 from tests.life import OURS, THEIRS, after, before, changed, example, usd
 from tests.stories import Story, moment
 
-FIGURE = FigureRef(metric="clicks", period="2026-01", tool="analytics")
+FIGURE = FigureRef(metric="leads", period="2026-01", tool="analytics")
 
 
 def confirm(fact: str, **more: Any) -> ConfirmClaim:  # noqa: ANN401 - fields

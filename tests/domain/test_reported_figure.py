@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from domain.claims import ConfirmClaim, FigureRef
+from domain.examples import EXAMPLES
+from domain.exploration import ChoosePartner, IdentifyCandidate
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, Unit
 from domain.reported_figure import (
     CorrectMetric,
@@ -16,7 +19,7 @@ from domain.reported_figure import (
     ReportMetric,
     Respondents,
 )
-from tests.life import OURS, after, before, example
+from tests.life import LIFE, OURS, THEIRS, after, before, changed, example
 from tests.projections.money import share, under
 
 
@@ -312,3 +315,27 @@ def test_a_denominator_is_nothing_or_at_least_a_thousandth() -> None:
 
     assert story.refuses(OURS, tiny).rule == "denominator-too-small"
     assert story.when(OURS, example(ReportMetric, figure=ratio("0", "0.001")))
+
+
+# --- what a party does not see -----------------------------------------------------------------
+
+
+def test_a_party_neither_corrects_nor_confirms_a_figure_of_another_candidate() -> None:
+    """It would learn who the other candidates were (C7)."""
+    story = before(ChoosePartner)
+    of = {"metric": "followers", "period": "2025-08", "tool": "crm", "segment": "globex"}
+    figure = ReportedFigure(unit="count", value=Decimal(7))
+    story.when(OURS, changed(example(IdentifyCandidate), candidate="globex"))
+    story.when(OURS, ReportMetric(figure=figure, **of))
+    story.given(LIFE[LIFE.index(EXAMPLES[ChoosePartner]) :][:40])
+
+    def asked(segment: str) -> list[tuple[str, str]]:
+        named = of | {"segment": segment}
+        refusals = [
+            story.refuses(THEIRS, CorrectMetric(figure=figure, reason="Counted anew.", **named)),
+            story.refuses(THEIRS, ConfirmClaim(figure=FigureRef(**named), fact="figure")),
+        ]
+        return [(each.rule, each.detail.replace(segment, "")) for each in refusals]
+
+    assert asked("globex") == asked("initrode")
+    assert story.when(OURS, CorrectMetric(figure=figure, reason="Counted anew.", **of))

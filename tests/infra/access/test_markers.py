@@ -21,9 +21,12 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from domain.examples import EXAMPLES
+from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
+from domain.examples import EXAMPLES, changed
 from domain.formation import DeclareBestAlternative
+from domain.kernel import Command
 from domain.payment import ReceivePayment
+from domain.reported_figure import CorrectMetric, ReportMetric
 from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.roles import Need, Role
@@ -266,6 +269,38 @@ def test_no_refusal_tells_a_party_a_name_that_the_other_keeps_to_itself(
             refused += b'"refused"' in found.content
             assert not leaks(name, found.content), (kind, near)
     assert refused > len(EXAMPLES) / 2
+
+
+@pytest.mark.parametrize("party", PARTIES)
+def test_nobody_learns_that_there_is_a_figure_that_it_does_not_see(
+    world: World, party: str
+) -> None:
+    """It could correct the figure of a candidate that was not chosen, and so find who they are."""
+    other = next(each for each in PARTIES if each != party)
+    hidden = [planted.unshared(other)]
+    hidden += [each for each in planted.rival() if isinstance(each, ReportMetric)][: other == OURS]
+
+    def told(figure: ReportMetric, word: str) -> list[bytes]:
+        figure = changed(figure, segment=word, tool=word)
+        named = {name: getattr(figure, name) for name in FigureRef.model_fields}
+        of = FigureRef(**named)
+        commands: list[Command] = [
+            CorrectMetric(**named, figure=figure.figure, reason="It was wrong."),
+            ConfirmClaim(figure=of, fact="figure"),
+            ObjectToClaim(figure=of, fact="figure", reason="Not so."),
+        ]
+        headers = world.headers(party) | {"Content-Type": "application/cloudevents+json"}
+        return [
+            world.client.post(
+                "/v1/validate",
+                content=message(f"tried-{number}", each, party=party, at="2026-12-06"),
+                headers=headers,
+            ).content.replace(word.encode(), b"WORD")
+            for number, each in enumerate(commands)
+        ]
+
+    for figure in hidden:
+        assert told(figure, WORDS[other]) == told(figure, "nobody")
 
 
 # --- the command line ---------------------------------------------------------------------------
