@@ -5,6 +5,9 @@ it (C26). One party registers the hypothesis with its variants and its stop rule
 starts the pilot or declines it. Before a partner is chosen, the initiator does both. A pilot is
 concluded when its stop rule is met, or it is abandoned. Only the winner can be promoted.
 
+A metric that counts successes of trials is compared by its share. A count, such as leads, is
+compared per unit of exposure, which the hypothesis names (C21): one partner manager in one week.
+
 Each experiment has its own stream. It is cited as evidence by `AttachEvidence` with the
 reference ``experiment:`` and the experiment's identifier. That is refused unless the experiment has
 a winner that its corrections have not changed.
@@ -20,7 +23,7 @@ from pydantic import Field
 
 from domain import content as contents
 from domain.bilateral import ProposalAnswer, ProposalEnded, end, with_end
-from domain.comparison import Comparison, FixedSample, StopRule, Tally
+from domain.comparison import Comparison, Counts, FixedSample, Shares, StopRule, Tally
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.content import Consent
 from domain.context import PartnershipContext
@@ -39,9 +42,9 @@ from domain.kernel import (
     Value,
     once,
 )
-from domain.metric_catalogue import proportion
+from domain.metric_catalogue import is_count, known, proportion
 from domain.priors import Prior, agreed_prior
-from domain.proportions import in_percent, rounded
+from domain.proportions import rounded
 from domain.values import Count, Day, Number, Ref, Slug, Text
 
 EVIDENCE = "experiment:"
@@ -84,7 +87,10 @@ class _Hypothesis(Value):
     hypothesis: Text
     """What is tried and what it should change, in words."""
     metric: Slug
-    """The metric that decides which variant is better. It counts successes of trials."""
+    """The metric that decides which variant is better: a share of trials, or a count."""
+    exposure: Text | None = None
+    """The unit of exposure of a count, in words, such as "one partner manager in one week": one
+    trial of this experiment. None for a share of trials."""
     variants: Annotated[list[Variant], Field(min_length=2, max_length=MOST_VARIANTS)]
     """The variants that are compared, exactly one of them as the control."""
     assignment: Text
@@ -102,8 +108,8 @@ class HypothesisRegistered(_Hypothesis, Event):
 
     experiment: Ref
     """The identifier of the experiment."""
-    prior: Prior
-    """The agreed prior of the metric's rate (C21)."""
+    prior: Prior | None = None
+    """The agreed prior of the metric's rate (C21). None for a count, which needs none."""
 
     @property
     def control(self) -> str:
@@ -114,7 +120,9 @@ class HypothesisRegistered(_Hypothesis, Event):
     def comparison(self, tallies: Mapping[str, Tally]) -> Comparison:
         """Return the comparison of the variants with these tallies."""
         each_of = {each.variant: tallies.get(each.variant, Tally()) for each in self.variants}
-        return Comparison(self.metric, each_of, self.prior.belief, self.stop)
+        if self.prior is None:
+            return Counts(self.metric, each_of, self.stop)
+        return Shares(self.metric, each_of, self.stop, self.prior.belief)
 
 
 class StartPilot(ExperimentCommand, Consent):
@@ -132,9 +140,9 @@ class _Outcome(Value):
     observation: Ref
     """The identifier of the observation."""
     trials: Annotated[int, Field(ge=1, le=10**9)]
-    """How many cases were observed."""
+    """How many cases were observed; of a count, how many units of exposure."""
     successes: Count
-    """How many of the trials succeeded."""
+    """How many of the trials succeeded; of a count, how many events were counted."""
 
 
 class _Observation(_Outcome):
@@ -191,20 +199,23 @@ class ConcludePilot(_Conclusion, ExperimentCommand):
 
 
 class VariantResult(Value):
-    """The result of one variant when the pilot was concluded. Rates are in percent."""
+    """The result of one variant when the pilot was concluded.
+
+    Rates are in percent; of a count, they are events per unit of exposure.
+    """
 
     variant: Slug
     """The identifier of the variant."""
     trials: Count
-    """How many cases were observed."""
+    """How many cases were observed; of a count, how many units of exposure."""
     successes: Count
-    """How many of the trials succeeded."""
-    mean: Number
-    """The expected rate, given the prior and the trials."""
+    """How many of the trials succeeded; of a count, how many events were counted."""
+    mean: Number | None = None
+    """The expected rate, given the prior and the trials; null for a count without exposure."""
     low: Number
     """The lower bound of the rate."""
-    high: Number
-    """The upper bound of the rate."""
+    high: Number | None = None
+    """The upper bound of the rate; null for a count without exposure."""
     best: Number
     """The probability, at least, that the variant is the best of all, from 0 to 1."""
 
@@ -311,8 +322,8 @@ def decide(
 def register(
     command: RegisterHypothesis, state: Experiment, context: PartnershipContext, act: Act
 ) -> list[Event]:
-    """Register once a hypothesis on a proportion, with exactly one control (C5)."""
-    proportion(command.metric)
+    """Register once a hypothesis on a share or a count, with exactly one control (C5, C21)."""
+    _check_exposure(command)
     names = [each.variant for each in command.variants]
     controls = [each.variant for each in command.variants if each.control]
     if len(controls) != 1 or len(set(names)) != len(names):
@@ -324,9 +335,30 @@ def register(
             field="variants",
         )
     existing = state.hypothesis()
-    prior = existing.prior if existing else agreed_prior(command.metric, context.agreements)
+    prior = existing.prior if existing else _prior(command, context)
     event = HypothesisRegistered.of(command, prior=prior)
     return propose(command.experiment, event, state.hypotheses, act)
+
+
+def _check_exposure(command: RegisterHypothesis) -> None:
+    """Raise `Refused` unless a count has a unit of exposure, and a share of trials none (C21)."""
+    counts = is_count(known(command.metric, "metric"))
+    if not counts:
+        proportion(command.metric)
+    if counts is not (command.exposure is not None):
+        raise Refused(
+            "exposure-of-a-count",
+            "Only a count is compared per unit of exposure, and it needs one. "
+            f"{command.metric} was given {'one' if command.exposure else 'none'}.",
+            'Name the unit, such as "one partner manager in one week".'
+            if counts
+            else "Leave the exposure out.",
+            field="exposure",
+        )
+
+
+def _prior(command: RegisterHypothesis, context: PartnershipContext) -> Prior | None:
+    return None if command.exposure else agreed_prior(command.metric, context.agreements)
 
 
 def start(
@@ -377,15 +409,14 @@ def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]
             "Report the data after that day.",
             field="day",
         )
-    _check(command.trials, command.successes)
+    _check(command, hypothesis)
     return [event]
 
 
 def correct(command: CorrectObservation, state: Experiment) -> list[Event]:
     """Correct an observation. That is allowed after the conclusion, too (C19)."""
-    _check(command.trials, command.successes)
-    existing = state.observations.get(command.observation)
-    if existing is None:
+    existing, hypothesis = state.observations.get(command.observation), state.hypothesis()
+    if existing is None or hypothesis is None:
         raise Unknown(
             "nothing-to-correct",
             "Only a recorded observation can be corrected. "
@@ -399,6 +430,7 @@ def correct(command: CorrectObservation, state: Experiment) -> list[Event]:
                 f"observation {command.observation} of experiment {command.experiment}",
             ),
         )
+    _check(command, hypothesis)
     event = ObservationCorrected.of(command)
     return [] if state.corrections.get(command.observation) == event else [event]
 
@@ -446,9 +478,9 @@ def _results(comparison: Comparison) -> list[VariantResult]:
             variant=name,
             trials=tally.trials,
             successes=tally.successes,
-            mean=in_percent(comparison.belief(name).mean),
-            low=in_percent(comparison.bounds(name).low),
-            high=in_percent(comparison.bounds(name).high),
+            mean=comparison.shown_mean(name),
+            low=comparison.shown_bounds(name).low,
+            high=comparison.shown_bounds(name).high,
             best=rounded(comparison.best(name)),
         )
         for name, tally in comparison.tallies.items()
@@ -538,11 +570,12 @@ def _known(variant: str, hypothesis: HypothesisRegistered) -> None:
         )
 
 
-def _check(trials: int, successes: int) -> None:
-    if successes > trials:
+def _check(outcome: _Outcome, hypothesis: HypothesisRegistered) -> None:
+    """Raise `Refused` for more successes than trials. A count may exceed its exposure."""
+    if hypothesis.exposure is None and outcome.successes > outcome.trials:
         raise Refused(
             "successes-exceed-trials",
-            f"{successes} of {trials} cannot succeed.",
+            f"{outcome.successes} of {outcome.trials} cannot succeed.",
             "Check which is which; a part is never more than its whole.",
         )
 

@@ -350,6 +350,11 @@ def check_threshold(name: str, currency: str | None, measured: MeasuredBy) -> No
         )
 
 
+def is_count(metric: Metric) -> bool:
+    """Whether a metric counts events, so that it has a rate per unit of exposure (C21)."""
+    return metric.unit is Unit.COUNT and metric.adds is Adds.SUM
+
+
 def proportion(name: str, own: Catalogue = NO_METRICS) -> Metric:
     """Return a metric that counts successes of trials (C21). Raises `Refused` for another."""
     metric = CATALOGUE.get(name) or own.get(name)

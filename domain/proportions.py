@@ -15,18 +15,23 @@ from functools import lru_cache
 from math import comb
 from typing import NamedTuple
 
-_EXACT = Context(prec=38, rounding=ROUND_HALF_EVEN, Emin=-(10**9), Emax=10**9)
+EXACT = Context(prec=38, rounding=ROUND_HALF_EVEN, Emin=-(10**9), Emax=10**9)
+"""Decimals of 38 digits, in which every probability is computed."""
+
 _ONE = Decimal(1)
 _HALF = Decimal("0.5")
-_CONVERGED = Decimal("1e-32")
-_NEAR = Decimal("1e-9")
+CONVERGED = Decimal("1e-32")
+"""A series ends where its next term is a smaller part of it."""
+
+NEAR = Decimal("1e-9")
 """The largest error of a quantile or a bound: a ten-millionth of a percentage point."""
 
 MOST_TRIALS = 10**8
 """The largest number of trials that is computed with. More trials are scaled down to it at the same
 rate, which bounds the time; the interval is then slightly wider than necessary."""
 
-_CACHED = 4096
+CACHED = 4096
+"""The number of quantiles and bounds that are cached, of each kind."""
 
 _DIGITS = Decimal("0.0001")
 """The precision of probabilities, and of rates in percent, as they are shown."""
@@ -58,7 +63,7 @@ _TERMS = 16
 _SHIFTED = 40
 """From this argument on, `_TERMS` terms of Stirling's series are exact to 38 digits."""
 
-with localcontext(_EXACT):
+with localcontext(EXACT):
     _STIRLING = [
         Decimal(each.numerator) / (each.denominator * (2 * k + 1) * (2 * k + 2))
         for k, each in enumerate(_bernoulli(2 * _TERMS)[2::2])
@@ -67,7 +72,8 @@ with localcontext(_EXACT):
     _LN_ROOT_2_PI = (2 * _PI).ln() / 2
 
 
-def _ln_gamma(x: Decimal) -> Decimal:
+def ln_gamma(x: Decimal) -> Decimal:
+    """Return ln Γ(x) for a positive `x`."""
     product = _ONE
     while x < _SHIFTED:
         product *= x
@@ -80,7 +86,7 @@ def _ln_gamma(x: Decimal) -> Decimal:
 
 
 def _ln_beta(a: Decimal, b: Decimal) -> Decimal:
-    return _ln_gamma(a) + _ln_gamma(b) - _ln_gamma(a + b)
+    return ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
 
 
 def regularised_beta(x: Decimal, a: Decimal, b: Decimal) -> Decimal:
@@ -93,7 +99,7 @@ def regularised_beta(x: Decimal, a: Decimal, b: Decimal) -> Decimal:
         return Decimal(0)
     if x >= 1:
         return Decimal(1)
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         return _regularised(x, a, b, _weight(x, a, b, _ln_beta(a, b)))
 
 
@@ -114,7 +120,7 @@ def _fraction(x: Decimal, a: Decimal, b: Decimal) -> Decimal:
     both, above, below = a + b, a + 1, a - 1
     c, d = _ONE, 1 / (1 - both * x / above)
     value, m, change = d, 0, Decimal(0)
-    while abs(change - 1) > _CONVERGED:
+    while abs(change - 1) > CONVERGED:
         m += 1
         even = m * (b - m) * x / ((below + 2 * m) * (a + 2 * m))
         c, d = 1 + even / c, 1 / (1 + even * d)
@@ -154,7 +160,7 @@ class Beta(NamedTuple):
     @property
     def mean(self) -> Decimal:
         """The expected rate."""
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             return Decimal(self.successes) / (self.successes + self.failures)
 
     def probability_below(self, rate: Decimal) -> Decimal:
@@ -201,7 +207,7 @@ class Beta(NamedTuple):
         # The sum is shorter, and converges faster, for the rate that is less likely the higher.
         if self.mean <= other.mean:
             return _exceeds(self, other)
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             return 1 - _exceeds(other, self)
 
 
@@ -209,19 +215,19 @@ UNIFORM = Beta(1, 1)
 """The distribution of a rate without data (C21)."""
 
 
-@lru_cache(_CACHED)
+@lru_cache(CACHED)
 def _below(belief: Beta, rate: Decimal) -> Decimal:
     return regularised_beta(rate, Decimal(belief.successes), Decimal(belief.failures))
 
 
-@lru_cache(_CACHED)
+@lru_cache(CACHED)
 def _quantile(belief: Beta, probability: Decimal) -> Decimal:
     """Return the rate below which the true rate lies with `probability`, by Halley's method."""
     a, b = Decimal(belief.successes), Decimal(belief.failures)
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         scale = _ln_beta(a, b)
         low, high, rate, step = Decimal(0), _ONE, a / (a + b), _ONE
-        while abs(step) > _NEAR and high - low > _NEAR:
+        while abs(step) > NEAR and high - low > NEAR:
             weight = _weight(rate, a, b, scale)
             beyond = _regularised(rate, a, b, weight) - probability
             low, high = (low, rate) if beyond > 0 else (rate, high)
@@ -241,7 +247,7 @@ def _exceeds(one: Beta, other: Beta) -> Decimal:
     The terms are the probabilities of a beta negative binomial distribution. They are summed from
     the last to the first, and decrease in that order if `one` is less likely to be the higher.
     """
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         a, b = Decimal(other.successes), Decimal(other.failures)
         failures = Decimal(one.failures)
         last = Decimal(one.successes - 1)
@@ -255,7 +261,7 @@ def _exceeds(one: Beta, other: Beta) -> Decimal:
         for i in range(one.successes - 1, 0, -1):
             term *= i * (both + i - 1) / ((a + i - 1) * (failures + i - 1))
             total += term
-            if term * i < total * _CONVERGED:
+            if term * i < total * CONVERGED:
                 break
         return total
 
@@ -263,7 +269,7 @@ def _exceeds(one: Beta, other: Beta) -> Decimal:
 # --- bounds for judging at any time ------------------------------------------------------------
 
 
-@lru_cache(_CACHED)
+@lru_cache(CACHED)
 def confidence_sequence(
     successes: int, trials: int, level: Decimal, prior: Beta = UNIFORM
 ) -> Interval:
@@ -277,7 +283,7 @@ def confidence_sequence(
     if trials > MOST_TRIALS:
         successes, trials = successes * MOST_TRIALS // trials, MOST_TRIALS
     failures = trials - successes
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         # For Beta(a, b) the martingale is B(a + s, b + f) / B(a, b) / (p^s (1 - p)^f). It rejects
         # p from 1 / (1 - level) on.
         after = prior.after(successes, trials)
@@ -291,13 +297,14 @@ def confidence_sequence(
             return likelihood <= limit
 
         best = Decimal(successes) / trials if trials else _HALF
-        low = _boundary(is_rejected, Decimal(0), best) if successes else Decimal(0)
-        high = _boundary(is_rejected, Decimal(1), best) if failures else Decimal(1)
+        low = boundary(is_rejected, Decimal(0), best) if successes else Decimal(0)
+        high = boundary(is_rejected, Decimal(1), best) if failures else Decimal(1)
         return Interval(low, high)
 
 
-def _boundary(is_rejected: Callable[[Decimal], bool], outside: Decimal, inside: Decimal) -> Decimal:
-    while abs(inside - outside) > _NEAR:
+def boundary(is_rejected: Callable[[Decimal], bool], outside: Decimal, inside: Decimal) -> Decimal:
+    """Return the last rate that is rejected, between one that is rejected and one that is not."""
+    while abs(inside - outside) > NEAR:
         middle = (inside + outside) / 2
         if is_rejected(middle):
             outside = middle

@@ -7,7 +7,6 @@ what it restates. Probabilities and bounds are computed when the rows are read (
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -21,7 +20,7 @@ from domain.experiment import (
     VariantPromoted,
 )
 from domain.kernel import Event
-from domain.proportions import in_percent, rounded
+from domain.proportions import rounded
 from domain.recorded import Recorded
 from domain.values import Exact
 from projections.fold import NOTHING, Change, Projection, Rows
@@ -161,30 +160,33 @@ class PilotState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VariantResults:
-    """One variant's results. Rates are in percent, probabilities from 0 to 1."""
+    """One variant's results. Probabilities are from 0 to 1.
+
+    Rates are in percent; of a count, they are events per unit of exposure.
+    """
 
     variant: str
     """The identifier of the variant."""
     description: str
     """The variant, in words."""
     trials: int
-    """How many cases were observed."""
+    """How many cases were observed; of a count, how many units of exposure."""
     successes: int
-    """How many of the trials succeeded."""
+    """How many of the trials succeeded; of a count, how many events were counted."""
     rate: Exact | None
-    """Null without trials."""
-    mean: Exact
-    """The expected rate, given the prior and the trials."""
+    """The rate that was observed; null without trials."""
+    mean: Exact | None
+    """The expected rate, given the prior and the trials; null for a count without exposure."""
     low: Exact
-    """The bounds by which the variant is judged: see the stop rule."""
-    high: Exact
-    """The upper bound of the credible interval."""
+    """The lower of the bounds by which the variant is judged: see the stop rule."""
+    high: Exact | None
+    """The upper one; null for a count without exposure."""
     best: Exact
     """The probability, at least, that it is the best variant."""
     better_than_control: Exact | None = None
     """The probability that its rate is better than the control's; null for the control."""
     difference: Exact | None = None
-    """Its rate less the control's, in points."""
+    """Its rate less the control's: in points, or events per unit of exposure."""
     factor: Exact | None = None
     """Its rate over the control's."""
 
@@ -267,17 +269,17 @@ def _state(row: ExperimentRow) -> PilotState:
 
 
 def _variant(name: str, description: str, control: str, comparison: Comparison) -> VariantResults:
-    tally, bounds = comparison.tallies[name], comparison.bounds(name)
-    rate, usual = _rate(tally), _rate(comparison.tallies[control])
+    tally, bounds = comparison.tallies[name], comparison.shown_bounds(name)
+    rate, usual = comparison.rate(name), comparison.rate(control)
     results = VariantResults(
         name,
         description,
         tally.trials,
         tally.successes,
-        None if rate is None else in_percent(rate),
-        in_percent(comparison.belief(name).mean),
-        in_percent(bounds.low),
-        in_percent(bounds.high),
+        None if rate is None else comparison.shown(rate),
+        comparison.shown_mean(name),
+        bounds.low,
+        bounds.high,
         rounded(comparison.best(name)),
     )
     if name == control:
@@ -288,10 +290,6 @@ def _variant(name: str, description: str, control: str, comparison: Comparison) 
     return replace(
         results,
         better_than_control=better,
-        difference=in_percent(rate - usual),
+        difference=comparison.shown(rate - usual),
         factor=rounded(rate / usual) if usual else None,
     )
-
-
-def _rate(tally: Tally) -> Decimal | None:
-    return Decimal(tally.successes) / tally.trials if tally.trials else None

@@ -535,11 +535,11 @@ WORDS: dict[type[Event], Words] = {
     ),
     experiment.PilotStarted: lambda e: f"started the pilot of {e.experiment}",
     experiment.VariantObserved: lambda e: (
-        f"observed {e.successes} of {e.trials} for {e.variant} in {e.experiment}"
+        f"observed {e.successes} in {e.trials} trials of {e.variant} in {e.experiment}"
     ),
     experiment.ObservationCorrected: lambda e: (
-        f"corrected observation {e.observation} in {e.experiment} to {e.successes} of "
-        f"{e.trials}: {e.reason}"
+        f"corrected observation {e.observation} in {e.experiment} to {e.successes} in "
+        f"{e.trials} trials: {e.reason}"
     ),
     experiment.PilotConcluded: lambda e: (
         f"concluded {e.experiment} ({e.ending}), {e.winner or 'no variant'} wins: {e.conclusion}"

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.bilateral import DeclineProposal, ProposalDeclined, WithdrawProposal
-from domain.comparison import Anytime, Comparison, FixedSample, Tally
+from domain.comparison import Anytime, Comparison, FixedSample, Shares, Tally
 from domain.experiment import (
     ConcludePilot,
     CorrectObservation,
@@ -109,7 +109,7 @@ def test_an_agreed_prior_is_that_of_the_experiment_and_stays_it() -> None:
     [registered] = story.when(OURS, command)
 
     assert isinstance(registered, HypothesisRegistered)
-    assert registered.prior.belief == Beta(2, 18)
+    assert registered.prior == changed(BENCHMARK, metric="click_rate")
     other = changed(BENCHMARK, metric="click_rate", failures=98)
     story.when(OURS, ProposePrior(proposal="q", prior=other))
     story.when(THEIRS, AgreePrior(proposal="q"))
@@ -149,10 +149,25 @@ def test_no_two_variants_share_a_name() -> None:
     assert refusal.rule == "one-control"
 
 
-def test_an_experiment_is_decided_by_a_proportion() -> None:
-    refusal = before(RegisterHypothesis).refuses(OURS, example(RegisterHypothesis, metric="leads"))
+@pytest.mark.parametrize("metric", ["won_value", "followers", "time_to_close"])
+def test_an_experiment_is_decided_by_a_share_or_a_count(metric: str) -> None:
+    refusal = before(RegisterHypothesis).refuses(OURS, example(RegisterHypothesis, metric=metric))
 
     assert refusal.rule == "no-proportion"
+
+
+@pytest.mark.parametrize(
+    ("metric", "exposure"), [("leads", None), ("demo_request_rate", "One visitor")]
+)
+def test_a_count_is_compared_per_unit_of_exposure_and_a_share_is_not(
+    metric: str, exposure: str | None
+) -> None:
+    command = example(RegisterHypothesis, metric=metric, exposure=exposure)
+
+    refusal = before(RegisterHypothesis).refuses(OURS, command)
+
+    assert refusal.rule == "exposure-of-a-count"
+    assert refusal.facts["field"] == "exposure"
 
 
 # --- the pilot ---------------------------------------------------------------------------------
@@ -359,6 +374,7 @@ def test_an_anytime_rule_stops_when_the_bounds_separate() -> None:
     assert isinstance(concluded, PilotConcluded)
     assert concluded.winner == FIGURES
     plain, figures = concluded.results
+    assert plain.high is not None
     assert plain.high < figures.low
 
 
@@ -386,6 +402,108 @@ def test_nothing_more_is_observed_once_a_pilot_is_concluded() -> None:
     other = changed(END, ending=Ending.ABANDONED)
     assert story.refuses(OURS, other).rule == "pilot-concluded"
     assert story.when(OURS, example(CorrectObservation, successes=23))
+
+
+# --- counts ------------------------------------------------------------------------------------
+
+BONUS = {
+    "hypothesis": "Twice the bonus brings more referrals",
+    "metric": "leads",
+    "exposure": "one partner manager in one week",
+    "variants": [
+        Variant(variant=PLAIN, description="100 USD for a referral", control=True),
+        Variant(variant=FIGURES, description="200 USD for a referral"),
+    ],
+    "stop": FixedSample(trials=40),
+}
+"""The bonus amounts of the documents against their referrals [001]."""
+
+
+def test_bonus_amounts_are_tried_on_the_referrals_that_each_brings_in_a_week() -> None:
+    [concluded] = with_data((40, 40), (67, 40), **BONUS).when(OURS, END)
+
+    assert isinstance(concluded, PilotConcluded)
+    assert concluded.winner == FIGURES
+    assert [each.model_dump(mode="json") for each in concluded.results] == [
+        {
+            "variant": PLAIN,
+            "trials": 40,
+            "successes": 40,
+            "mean": "1.0000",
+            "low": "0.7144",
+            "high": "1.3617",
+            "best": "0.0045",
+        },
+        {
+            "variant": FIGURES,
+            "trials": 40,
+            "successes": 67,
+            "mean": "1.6750",
+            "low": "1.2981",
+            "high": "2.1272",
+            "best": "0.9955",
+        },
+    ]
+
+
+def test_a_few_referrals_more_show_nothing() -> None:
+    [concluded] = with_data((3, 40), (9, 40), **BONUS).when(OURS, END)
+
+    assert isinstance(concluded, PilotConcluded)
+    assert concluded.winner is None
+
+
+def test_a_count_has_no_prior_and_its_other_party_agrees_to_the_pilot_as_to_any() -> None:
+    story = before(RegisterHypothesis)
+    [registered] = story.when(OURS, example(RegisterHypothesis, **BONUS))
+
+    assert isinstance(registered, HypothesisRegistered)
+    assert registered.prior is None
+    assert story.refuses(OURS, GO).rule == "own-proposal"
+    assert story.when(THEIRS, GO) == [PilotStarted(experiment="offer-trial")]
+
+
+def test_a_count_that_is_observed_at_any_time_stops_when_its_bounds_separate() -> None:
+    story = with_data((40, 40), (67, 40), **{**BONUS, "stop": Anytime()})
+    assert story.refuses(OURS, END).rule == "stop-rule-not-met"
+
+    story.when(OURS, observed(PLAIN, 200, 200, name="O-1"))
+    story.when(OURS, observed(FIGURES, 335, 200, name="O-2"))
+    [concluded] = story.when(OURS, END)
+
+    assert isinstance(concluded, PilotConcluded)
+    assert concluded.winner == FIGURES
+
+
+def test_a_count_without_exposure_has_no_rate_and_no_upper_bound() -> None:
+    story = running(**BONUS)
+    story.when(OURS, observed(FIGURES, 5, 2))
+    [concluded] = story.when(OURS, changed(END, ending=Ending.ABANDONED))
+
+    assert isinstance(concluded, PilotConcluded)
+    plain, figures = concluded.results
+    assert plain.mean is plain.high is None
+    assert plain.low == 0
+    assert plain.best == Decimal("0.5")
+    assert figures.mean == Decimal("2.5")
+
+
+def test_a_count_of_which_less_is_better_is_won_by_the_lowest() -> None:
+    [concluded] = with_data((40, 40), (67, 40), **{**BONUS, "metric": "support_tickets"}).when(
+        OURS, END
+    )
+
+    assert isinstance(concluded, PilotConcluded)
+    assert concluded.winner == PLAIN
+
+
+def test_a_corrected_count_decides_anew() -> None:
+    story = with_data((40, 40), (67, 40), **BONUS)
+    story.when(OURS, END)
+
+    story.when(OURS, example(CorrectObservation, trials=40, successes=47))
+
+    assert story.refuses(OURS, example(PromoteVariant)).rule == "no-longer-wins"
 
 
 # --- what wins ---------------------------------------------------------------------------------
@@ -472,7 +590,7 @@ TALLIES = st.builds(
 
 def three(**tallies: Tally) -> Comparison:
     """Return three variants side by side."""
-    return Comparison("demo_request_rate", tallies, UNIFORM, FixedSample(trials=40))
+    return Shares("demo_request_rate", tallies, FixedSample(trials=40), UNIFORM)
 
 
 def test_the_three_webinars_side_by_side() -> None:
@@ -496,12 +614,10 @@ def test_at_most_one_variant_wins_and_it_has_the_highest_rate(
     one: Tally, two: Tally, third: Tally
 ) -> None:
     for stop in (FixedSample(trials=1), Anytime(level=Decimal(80))):
-        all_of_them = Comparison(
-            "demo_request_rate", {"a": one, "b": two, "c": third}, UNIFORM, stop
-        )
+        all_of_them = Shares("demo_request_rate", {"a": one, "b": two, "c": third}, stop, UNIFORM)
         winner = all_of_them.winner()
         if winner is not None:
-            means = {name: all_of_them.belief(name).mean for name in "abc"}
+            means = {name: all_of_them.mean(name) for name in "abc"}
             assert means[winner] == max(means.values())
         assert sum((all_of_them.best(name) for name in "abc"), Decimal(0)) <= Decimal("1.0000001")
 
@@ -514,7 +630,7 @@ BELIEFS = [UNIFORM, Beta(2, 18), Beta(1, 40), Beta(9, 3)]
 def compared(prior: Beta, trials: int, *successes: int) -> Comparison:
     """Return variants of which each had so many trials, and these successes."""
     tallies = {f"v-{at}": Tally(trials, each) for at, each in enumerate(successes)}
-    return Comparison("demo_request_rate", tallies, prior, FixedSample(trials=trials))
+    return Shares("demo_request_rate", tallies, FixedSample(trials=trials), prior)
 
 
 def most_that_lose(prior: Beta, trials: int) -> list[int]:

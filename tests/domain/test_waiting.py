@@ -93,8 +93,9 @@ candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist c
 contributions-decide-no-rule correction-content cure-answered cure-period currency-of-a-metric
 deadline-has-passed deal-exists deal-merged denominator-too-small dispute-exceeds-earnings
 dispute-exists dispute-names-amount dispute-resolved effective-date entries-decide-no-fee
-exit-exists exit-never-backwards exit-not-sooner exit-took-effect figure-negative figure-not-whole
-figure-shape figures-by-party-decide-no-fee final-settlement first-key-signs-all frame-incomplete
+exit-exists exit-never-backwards exit-not-sooner exit-took-effect exposure-of-a-count
+figure-negative figure-not-whole figure-shape figures-by-party-decide-no-fee final-settlement
+first-key-signs-all frame-incomplete
 given-twice governance-established improvement-deadline incentive-ends-first incentive-exists
 incentive-never-backwards incentive-was-promised issue-resolved item-name-taken items-for-a-time
 key-used-before less-is-better local-to-a-market manager merge-of-a-merged merged-into-a-duplicate

@@ -103,6 +103,7 @@ def test_bounds_for_looking_at_any_time_are_wider() -> None:
     figures = variant(story, "figures")
 
     assert figures.low < Decimal("8.2133")
+    assert figures.high is not None
     assert figures.high > Decimal("17.2437")
 
 

@@ -6,16 +6,21 @@ from decimal import Decimal
 
 import pytest
 
+from domain.experiment import Ending
 from infra.answers import experiments
 from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
-from projections.experiments import PilotState
+from infra.tlog import codec
+from projections import EXPERIMENTS
+from projections.experiments import PilotState, report
+from projections.fold import replay
 from projections.visibility import Viewer
+from tests.domain.test_experiment import BONUS, END, running, with_data
 from tests.feeds import simulated
 from tests.infra.answers.demo import EVERYTHING, day, without_moment
 from tests.infra.answers.helpers import printed
 from tests.infra.messages import from_steps
-from tests.life import LIFE, OURS, THEIRS
+from tests.life import LIFE, OURS, THEIRS, changed
 
 NAME = "growthos-brightpath"
 
@@ -65,3 +70,33 @@ def test_the_probability_of_the_best_of_three_variants_is_shown_as_a_lower_bound
 
     assert "≥" not in printed(experiments.text(found))
     assert "≥ 0 %" in printed(experiments.text(three))
+
+
+def test_a_count_is_shown_per_unit_of_exposure() -> None:
+    story = with_data((40, 40), (67, 40), **BONUS)
+    rows = replay(EXPERIMENTS, story.history).rows
+    found = experiments.Experiments(simulated=False, id=NAME, experiments=tuple(report(rows)))
+
+    text = printed(experiments.text(found))
+
+    assert "leads per one partner manager in one week" in text
+    assert "figures          67 in 40  1.675  1.2981–2.1272  99.6 %  +0.675, ×1.675" in text
+    assert "stop: 40 units of exposure of each variant, level 95 %; met, figures wins" in text
+    assert "prior" not in text
+
+
+def test_a_count_without_exposure_has_no_rate() -> None:
+    rows = replay(EXPERIMENTS, running(**BONUS).history).rows
+    found = experiments.Experiments(simulated=False, id=NAME, experiments=tuple(report(rows)))
+
+    assert "0 in 0  none  0 or more" in printed(experiments.text(found))
+
+
+def test_what_a_count_without_exposure_lacks_is_stored_and_read_again() -> None:
+    story = running(**BONUS)
+    story.when(OURS, changed(END, ending=Ending.ABANDONED))
+
+    stored = [codec.decode(codec.encode(each), index=each.index) for each in story.history]
+
+    rows = replay(EXPERIMENTS, stored).rows
+    assert report(rows) == report(replay(EXPERIMENTS, story.history).rows)
