@@ -64,8 +64,9 @@ _LISTED: Final[Mapping[Effect, str]] = {
         ProposalLapsed RenewalReviewHeld ReviewHeld VariantObserved
     """,
     Effect.OF_NO_PARTY: """
-        BundleExported DeadlinePassed FirstKeySentByOperator FullViewTaken MilestoneMissed
-        PeriodClosed ReminderGiven ReviewMissed RuleBreachWithdrawn RuleBreached
+        BundleExported CosignatureRefused CosignatureResumed DeadlinePassed FirstKeySentByOperator
+        FullViewTaken MilestoneMissed PeriodClosed ReminderGiven ReviewMissed RuleBreachWithdrawn
+        RuleBreached
     """,
 }
 """The effect of each kind of event by its wire name. The mechanisms give that of all others: an

@@ -67,6 +67,7 @@ from domain.response import AGREED_RULE, Office, Response, Severity
 from domain.sale import DealCancelled, DealLost, DealReopened, DealWon, WinCorrected
 from domain.settlement import FinalSettlementIssued, StatementIssued
 from domain.values import Money
+from domain.viewing import CosignatureRefused, CosignatureResumed
 
 
 class AlertKind(StrEnum):
@@ -252,6 +253,7 @@ REFERRAL_MINIMUM: Final = "referral-minimum"
 """Judged from figures when a quarter closes, so its row names no events (`projections.alerts`)."""
 
 RENEWAL_OPEN: Final = "renewal-open"
+WITNESS_REFUSES: Final = "witness-refuses"
 
 ATTRIBUTION_CONTESTED: Final = "attribution-contested"
 LEAD_AWAITS: Final = "lead-awaits-answer"
@@ -587,6 +589,33 @@ STANDING_ALERTS: Final = (
             On(StatementIssued, lambda e: e.statement),
             On(FinalSettlementIssued, lambda e: e.settlement),
             On(PayoutRecorded, lambda e: e.statement),
+        ),
+    ),
+    StandingAlert(
+        WITNESS_REFUSES,
+        AlertKind.OPERATOR,
+        "each witness cosigns each checkpoint of the record (docs/auditor.md)",
+        Response(
+            Severity.CRITICAL,
+            "The record was forked, or restored from an old copy.",
+            Office.LEGAL,
+        ),
+        opened_by=(
+            On(
+                CosignatureRefused,
+                lambda e: e.witness,
+                lambda e: (
+                    f"The witness {e.witness} refused to cosign the record of {e.size} events: "
+                    f"{e.reason}"
+                ),
+            ),
+        ),
+        closed_by=(
+            On(
+                CosignatureResumed,
+                lambda e: e.witness,
+                lambda e: f"It cosigned the record of {e.size} events.",
+            ),
         ),
     ),
 )

@@ -1,7 +1,18 @@
-"""What the operator does with the record: looking at all of it, and exporting it, are recorded."""
+"""What the operator does with the record: it looks at all of it, exports it, asks witnesses.
+
+A witness cosigns a checkpoint only if the log grew from the last one that it cosigned. If it
+refuses, the log was forked or restored from an old copy, and both parties learn of it.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
 
 from domain.kernel import Event
 from domain.values import Slug, Text
+
+Size = Annotated[int, Field(ge=1, le=2**53 - 1)]
+"""A number of events, which JSON keeps exact."""
 
 
 class FullViewTaken(Event):
@@ -20,3 +31,23 @@ class BundleExported(Event):
     """The reason, in words."""
     party: Slug | None = None
     """The party for which it was exported; it does not contain the other's private statements."""
+
+
+class CosignatureRefused(Event):
+    """A witness refused to cosign a checkpoint of this record."""
+
+    witness: Text
+    """Its name in the operator's policy."""
+    size: Size
+    """The events of the checkpoint."""
+    reason: Text
+    """Its answer, in words."""
+
+
+class CosignatureResumed(Event):
+    """A witness that had refused cosigned a checkpoint of this record."""
+
+    witness: Text
+    """Its name in the operator's policy."""
+    size: Size
+    """The events of the checkpoint."""

@@ -6,7 +6,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
+from domain.kernel import Event
 from infra.audit.log import Log
 from infra.audit.notary import ALONE, Notary, Seal
 from infra.audit.receipts import SignedReceipts
@@ -300,7 +302,8 @@ def bootstrap(settings: Settings, clock: Clock = wall_clock) -> Iterator[Accord]
         notary = None
         if signer:
             seal = Seal(operator, signer, recording_clock)
-            notary = Notary(history, trees, seal, _policy(settings))
+            record = partial(_recorded_by_notary, service)
+            notary = Notary(history, trees, seal, _policy(settings), record)
         yield Accord(
             history,
             views,
@@ -327,6 +330,10 @@ def _signer(settings: Settings) -> tuple[Signer | None, NoKey | None]:
     except NoKey as error:
         log.warning("%s Until then nothing can be signed here.", error)
         return None, error
+
+
+def _recorded_by_notary(service: Service, partnership: str, event: Event) -> None:
+    service.record_own(partnership, "notary", event)
 
 
 def _policy(settings: Settings) -> Policy:

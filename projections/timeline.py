@@ -170,6 +170,12 @@ WORDS: dict[type[Event], Words] = {
     viewing.BundleExported: lambda e: (
         f"exported an evidence bundle{f' for {e.party}' if e.party else ''}: {e.reason}"
     ),
+    viewing.CosignatureRefused: lambda e: (
+        f"was refused by the witness {e.witness} at {e.size} events: {e.reason}"
+    ),
+    viewing.CosignatureResumed: lambda e: (
+        f"was cosigned again by the witness {e.witness} at {e.size} events"
+    ),
     keyring.KeyRegistered: lambda e: (
         f"registered the key {e.name}"
         + (f", which signs only {', '.join(e.delegated)}" if e.delegated else "")

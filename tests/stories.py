@@ -19,7 +19,7 @@ from domain.deadlines import DeadlineKind, Deadlines
 from domain.deal_record import Deal
 from domain.examples import Step
 from domain.experiment import Experiment
-from domain.kernel import Act, Command, Event, Refused
+from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import Ledger
@@ -121,6 +121,11 @@ class Story:
         beside = self.states.get(other, initial(other)) if other else None
         events = aggregates.decide(command, state, act, self.partnership, self.ledger, beside)
         return events + self._record(stream, events, act)
+
+    def recorded(self, event: Event) -> list[Event]:
+        """Let the operator record an event of its own."""
+        self._until(self.now)
+        return self._record(self.id, [event], Act(CLOCK_PARTY, "notary", self.now, self.now))
 
     def agree(self, party: str, proposal: Command, *, happened: str | None = None) -> list[Event]:
         """Let a party propose and the other accept; return the events of the acceptance."""

@@ -85,6 +85,11 @@ def _cosignature(asked: PolicyWitness, note: Note, proof_from: Proof, timeout: f
             return _right(asked, note, body)
         if old == size and status in _FORKED:
             raise _Unsigned(f"It cosigned another root for {size} events: this log was forked.")
+        if old and status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise _Unsigned(
+                f"It cosigned {old} events with which this log does not begin: this log was "
+                f"forked. It answered {status}: {body.strip()[:200]}"
+            )
         if status != HTTPStatus.CONFLICT:
             raise _Unsigned(f"It answered {status}: {body.strip()[:200]}")
         cosigned = _size(body)

@@ -13,11 +13,13 @@ from itertools import islice
 from time import monotonic
 from typing import Final
 
+from domain.kernel import Event
 from domain.settlement import FinalSettlementIssued, StatementIssued
+from domain.viewing import CosignatureRefused, CosignatureResumed
 from infra.audit import cosigning
 from infra.audit.cosigning import Collected
 from infra.audit.log import Altered, Log
-from infra.store.history import History, partnerships
+from infra.store.history import History, Kept, Writes, partnerships
 from infra.store.trees import Trees
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Checkpoint, Kind, Note, Verifier
@@ -33,6 +35,12 @@ AT_ONCE: Final = (StatementIssued.wire, FinalSettlementIssued.wire)
 
 REST: Final = 30.0
 """Seconds before an unreachable witness is asked again, so that other logs do not wait."""
+
+REFUSING: Final = "refusing-witness"
+"""The kind under which it is kept, in a partnership, that a witness refuses, by its name."""
+
+_LONGEST: Final = 400
+"""The most characters of a witness's reason that are recorded."""
 
 MANY: Final = 1000
 """Partnerships read together."""
@@ -73,7 +81,16 @@ ALONE = Policy()
 class Notary:
     """Signs the checkpoints of all partnerships' logs."""
 
-    def __init__(self, history: History, trees: Trees, seal: Seal, policy: Policy = ALONE) -> None:
+    def __init__(
+        self,
+        history: History,
+        trees: Trees,
+        seal: Seal,
+        policy: Policy = ALONE,
+        record: Callable[[str, Event], None] | None = None,
+    ) -> None:
+        """Make one that records the refusals of witnesses by `record`, if it is given."""
+        self._record = record
         self._history = history
         self._trees = trees
         self.seal = seal
@@ -148,11 +165,26 @@ class Notary:
         for word, reason in found.lacking.items():
             log.warning("not cosigned", extra={"witness": word, "error": reason})
         self.answers[partnership] = found
+        self._record_refusals(partnership, size, found)
         if (cosigned := found.note) != note:
             self._trees.keep(partnership, size, str(cosigned))
         for callback in self._subscribers:
             callback(partnership, cosigned)
         return cosigned
+
+    def _record_refusals(self, partnership: str, size: int, found: Collected) -> None:
+        """Record which witnesses begin to refuse, and which cosign again; each once."""
+        if self._record is None or not self._policy.witnesses:
+            return
+        refusing = self._history.kept(REFUSING, partnership)
+        for word in found.refused.keys() - refusing.keys():
+            reason = "".join(filter(str.isprintable, found.refused[word]))[:_LONGEST]
+            self._record(partnership, CosignatureRefused(witness=word, size=size, reason=reason))
+            kept = Kept(REFUSING, partnership, word, reason.encode())
+            self._history.append([], Writes(kept=[kept]))
+        for word in refusing.keys() & {*self._policy.signed(found.note)}:
+            self._record(partnership, CosignatureResumed(witness=word, size=size))
+            self._history.forget(REFUSING, partnership, [word])
 
     def _now(self, partnership: str, last: Note | None) -> datetime:
         head = self._history.heads([partnership])[partnership]

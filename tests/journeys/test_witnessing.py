@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,6 +139,10 @@ def test_a_served_witness_cosigns_every_log_of_an_operator_and_remembers_over_a_
     assert len(accord("audit", "forks", "seen.db", "--json").json["items"]) == 2
 
 
+def refusals(found: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - parsed JSON
+    return [each for each in found["items"] if each["rule"] == "witness-refuses"]
+
+
 def test_a_witness_that_refuses_is_named_with_its_reason_and_an_exit_code(
     party: Verifier, accord: Accord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +168,20 @@ def test_a_witness_that_refuses_is_named_with_its_reason_and_an_exit_code(
         (missing,) = forked.json["not_cosigned"]
         assert missing["witness"] == "brightpath"
         assert missing["refused"] is True
-        assert missing["reason"].endswith("this log was forked.")
+        assert "this log was forked" in missing["reason"]
+
+        # Both parties and the operator learn of it once, and of the end of it.
+        (alert,) = refusals(accord("alerts", name, "--json").json)
+        assert (alert["state"], alert["severity"]) == ("open", "critical")
+        assert "The witness brightpath refused to cosign the record" in alert["text"]
+        history = accord("history", name, "--json", "--limit", "1000").json["items"]
+        assert [each["event"]["type"] for each in history].count("CosignatureRefused") == 1
+        Path("seen.db").unlink()
+    with serving(*BRIGHTPATH, "--log", operator) as url:
+        given("policy", f"witness brightpath {party} {url}\nquorum brightpath\n")
+        assert accord("audit", "checkpoint", name).code == 0
+        (alert,) = refusals(accord("alerts", name, "--json").json)
+        assert alert["state"] == "resolved"
     Path("accord.db").write_bytes(whole)
     away = accord("audit", "checkpoint", name)
     assert away.code == 0

@@ -55,6 +55,7 @@ from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, IssueStatement
 from domain.standing_alerts import BY_RULE, COMPUTED, STATEMENT_OVERDUE, AlertKind, response_of
 from domain.terms import Cadence, ClaimRules, DayRules
+from domain.viewing import CosignatureRefused
 from infra.answers import alerts, explain, partnerships
 from infra.answers.alerts import Alerts
 from infra.answers.changes import Since, feed
@@ -177,6 +178,12 @@ def risk_highest() -> Story:
     return story
 
 
+def witness_refuses() -> Story:
+    story = running()
+    story.recorded(CosignatureRefused(witness="w", size=9, reason="This log was forked."))
+    return story
+
+
 def exit_ahead() -> Story:
     story = at(Stage.EXECUTION)
     story.when(OURS, example(GiveExitNotice))
@@ -265,6 +272,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "renewal-declined": renewal_declined,
     "exit-ahead": exit_ahead,
     "breach-notice": lambda: after(GiveBreachNotice),
+    "witness-refuses": witness_refuses,
     "breach-not-cured": lambda: later(after(GiveBreachNotice), "2026-10-08"),
 }
 """A story for each standing alert, at whose end it is open."""
@@ -391,6 +399,7 @@ OTHER_OFFICE: Final = {
     "figure-overdue": Office.METRIC_OWNER,
     "investment-reduced": Office.MARKETING,
     "breach-notice": Office.LEGAL,
+    "witness-refuses": Office.LEGAL,
     "statement-overdue": Office.FINANCE,
     **dict.fromkeys(
         (

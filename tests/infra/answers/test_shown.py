@@ -49,8 +49,8 @@ history: DealsMerged MergeProposed
 NOT_IN_THE_LIFE: Final = """
 show: AdoptionProposed AdoptionPartAgreed PartnershipAdopted AgreementAdopted AgreementAmended
     CandidateDeclined ExplorationClosed IssueEscalated MilestoneMissed ReviewMissed
-history: BundleExported FirstKeySentByOperator FullViewTaken KeyRegistered KeyRevoked KeyRotated
-    PersonErased ProposalLapsed
+history: BundleExported CosignatureRefused CosignatureResumed FirstKeySentByOperator FullViewTaken
+    KeyRegistered KeyRevoked KeyRotated PersonErased ProposalLapsed
 alerts: RuleBreached RuleBreachWithdrawn
 portfolio: PortfolioDefined
 """
