@@ -213,4 +213,4 @@ carry_out = partnerships.carry_out
 follows = adoption.follows
 next_due = deadlines.due
 after_passing = deadlines.after_passing
-passed = deadlines.passed
+passed = partnerships.passed

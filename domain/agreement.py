@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from domain.bilateral import BilateralAgreement
-from domain.kernel import UNTIL_EXIT, Act, Event, Refused, Value
+from domain.kernel import SIGNED_OR_SIGNING, Act, Event, Refused, Value
 from domain.terms import NEEDED, Frame, FrameChange, Item, check_end, check_frame, check_items
 from domain.values import Count, Day, Instant, Ref, Text, instant
 from domain.wording import Worded
@@ -125,7 +125,8 @@ class CommercialTermsAgreed(
     subject="commercial terms, or an amendment of them (C7, C9, C10, C11)",
     accepts="AcceptTerms",
     counters=("CounterTerms", "TermsCountered"),
-    stages=UNTIL_EXIT,
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
     added=("agreed_at",),
     counted="terms_version",
 ):

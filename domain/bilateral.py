@@ -161,6 +161,7 @@ class BilateralAgreement(Event, abstract=True):
     - `counters`: the names of a command and of its event, where a proposal can be answered with
       another one.
     - `stages`: the stages in which the commands are allowed.
+    - `ends_with_exit`: whether it can be proposed and accepted only until an exit takes effect.
     - `base`: the class of the commands of another aggregate, where that aggregate decides them.
     - `added`: the fields that are not part of a proposal but follow from it (see `complete`).
     - `called`: the field that identifies the proposal.
@@ -204,6 +205,7 @@ class BilateralAgreement(Event, abstract=True):
         accepts: str | None = None,
         counters: tuple[str, str] | None = None,
         stages: frozenset[Stage] = NOT_ENDED,
+        ends_with_exit: bool = False,
         base: type[Command] | None = None,
         added: tuple[str, ...] = (),
         called: str = "proposal",
@@ -241,7 +243,7 @@ class BilateralAgreement(Event, abstract=True):
         if base is None:
             for each in (cls.proposes, cls.accepts, cls.counters):
                 if each is not None:
-                    each.stages = stages
+                    each.stages, each.ends_with_exit = stages, ends_with_exit
 
     @classmethod
     def answers(cls) -> tuple[type[Command], ...]:

@@ -24,7 +24,6 @@ from domain.kernel import (
     NEGOTIATING,
     RUNNING,
     SIGNED_OR_SIGNING,
-    UNTIL_EXIT,
     Act,
     Command,
     Event,
@@ -44,7 +43,8 @@ class OnboardingStepAgreed(
     BilateralAgreement,
     name="OnboardingStep",
     subject="a step of the onboarding plan with its day, or another day for one (C16)",
-    stages=UNTIL_EXIT,
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
     identity=("step",),
 ):
     """Both parties agreed a step of the onboarding plan with its day, or changed it (C16)."""
@@ -83,7 +83,7 @@ class OnboardingStepCompleted(
     Changeable,
     Declaration,
     command="CompleteOnboardingStep",
-    stages=RUNNING,
+    stages=IN_FORCE,
     identity=("step",),
     by_party=True,
 ):
@@ -107,7 +107,7 @@ class TrainingCompleted(
     Changeable,
     Declaration,
     command="CompleteTraining",
-    stages=RUNNING,
+    stages=IN_FORCE,
     identity=("department",),
     by_party=True,
 ):
@@ -126,7 +126,8 @@ class CommunicationPolicyAgreed(
     BilateralAgreement,
     name="CommunicationPolicy",
     subject="the channel for each kind of message (C16)",
-    stages=UNTIL_EXIT,
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
 ):
     """Both parties agreed the channel for each kind of message (C16)."""
 
@@ -244,7 +245,8 @@ class InvestmentReduced(
     BilateralAgreement,
     name="Reduction",
     subject="a smaller investment in a campaign (C20)",
-    stages=RUNNING,
+    stages=IN_FORCE,
+    ends_with_exit=True,
     identity=("reduction",),
 ):
     """A party reduced what it invests in a campaign, or both or an agreed rule did (C20).
@@ -316,7 +318,7 @@ class Cause(StrEnum):
 
 
 class RootCauseDiagnosed(
-    Changeable, Declaration, command="DiagnoseRootCause", stages=RUNNING, identity=("diagnosis",)
+    Changeable, Declaration, command="DiagnoseRootCause", stages=IN_FORCE, identity=("diagnosis",)
 ):
     """The cause of underperformance was diagnosed (C23)."""
 
@@ -360,7 +362,8 @@ class MilestonePlanned(
     BilateralAgreement,
     name="Milestone",
     subject="a milestone of a workstream, or another day for one (C17)",
-    stages=UNTIL_EXIT,
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
     identity=("milestone",),
 ):
     """Both parties planned a milestone, or gave it another day (C17)."""
@@ -518,7 +521,8 @@ class ActionAgreed(
     BilateralAgreement,
     name="Action",
     subject="an action: what a party does by a day (C22)",
-    stages=RUNNING,
+    stages=IN_FORCE,
+    ends_with_exit=True,
     identity=("action",),
 ):
     """A party took on an action: what it does by a day (C22)."""
@@ -675,7 +679,8 @@ class ImprovementPlanAgreed(
     BilateralAgreement,
     name="ImprovementPlan",
     subject="an improvement plan with a deadline, or another deadline for one (C23, C27)",
-    stages=RUNNING,
+    stages=IN_FORCE,
+    ends_with_exit=True,
     identity=("plan",),
 ):
     """Both parties agreed an improvement plan with a deadline, or changed it (C23, C27)."""
@@ -804,7 +809,8 @@ class ActivityPaused(
     BilateralAgreement,
     name="Pause",
     subject="that an activity is paused, rather than the partnership ended (C23)",
-    stages=RUNNING,
+    stages=IN_FORCE,
+    ends_with_exit=True,
     identity=("pause",),
 ):
     """Both parties paused an activity, rather than end the partnership (C23)."""

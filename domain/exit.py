@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, assert_never
 
@@ -297,12 +297,18 @@ def _check_sooner(effective_on: date, context: PartnershipContext) -> None:
         )
 
 
+def took_effect(terms: TermsByDay, moment: datetime) -> bool:
+    """Return whether an exit has taken effect at a moment."""
+    return terms.exit is not None and terms.midnight(terms.exit) <= moment
+
+
 def _check_ahead(context: PartnershipContext, act: Act) -> None:
-    ends_on = context.terms.exit
-    if ends_on is not None and context.terms.midnight(ends_on) <= act.recorded_at:
+    terms = context.terms
+    if took_effect(terms, act.recorded_at):
         raise NotNow(
             "exit-took-effect",
-            f"An exit can change only before it takes effect. This one took effect on {ends_on}.",
+            f"An exit can change only before it takes effect. This one took effect on "
+            f"{terms.exit}.",
             "Complete the exit.",
         )
 

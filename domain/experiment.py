@@ -29,7 +29,8 @@ from domain.content import Consent
 from domain.context import PartnershipContext
 from domain.formation import EvidenceAttached
 from domain.kernel import (
-    UNTIL_EXIT,
+    SIGNED_OR_SIGNING,
+    UNTIL_NOTICE,
     Act,
     Awaited,
     AwaitedKind,
@@ -71,10 +72,10 @@ class Variant(Value):
 class ExperimentCommand(Command):
     """A command on one experiment of a partnership.
 
-    Experiments go on during renewal, and stop when notice is given.
+    Once notice is given no experiment begins; one that runs is observed and concluded.
     """
 
-    stages = UNTIL_EXIT | {Stage.EXPLORATION}
+    stages = SIGNED_OR_SIGNING | {Stage.EXPLORATION}
     experiment: Ref
     """The identifier of the experiment."""
 
@@ -102,6 +103,8 @@ class _Hypothesis(Value):
 class RegisterHypothesis(_Hypothesis, ExperimentCommand):
     """Register a hypothesis: what is tried, and what counts as a result (C5)."""
 
+    stages = UNTIL_NOTICE | {Stage.EXPLORATION}
+
 
 class HypothesisRegistered(_Hypothesis, Event):
     """A hypothesis was registered, before there was data (C5)."""
@@ -127,6 +130,8 @@ class HypothesisRegistered(_Hypothesis, Event):
 
 class StartPilot(ExperimentCommand, Consent):
     """Start the pilot of a hypothesis that the other party registered (C5)."""
+
+    stages = UNTIL_NOTICE | {Stage.EXPLORATION}
 
 
 class PilotStarted(Event):
@@ -240,6 +245,8 @@ class _Promotion(Value):
 
 class PromoteVariant(_Promotion, ExperimentCommand):
     """Promote the variant that won: use it from now on (C5, C26)."""
+
+    stages = UNTIL_NOTICE | {Stage.EXPLORATION}
 
 
 class VariantPromoted(_Promotion, Event):

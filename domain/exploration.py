@@ -11,7 +11,7 @@ from domain.kernel import (
     BEFORE_BEGINNING,
     CLOCK_PARTY,
     NEGOTIATING,
-    UNTIL_EXIT,
+    SIGNED_OR_SIGNING,
     Act,
     Command,
     Event,
@@ -220,7 +220,7 @@ class AssessAlignment(_Alignment, Command):
     The chosen partner can be rated again at any time: the matrix is an audit of what runs, too.
     """
 
-    stages = EXPLORING | UNTIL_EXIT
+    stages = EXPLORING | SIGNED_OR_SIGNING
 
 
 class AlignmentAssessed(_Alignment, Event):

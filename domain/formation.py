@@ -27,7 +27,15 @@ from domain.content import Consent, ContentDigest
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
 from domain.gates import Requirement
-from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Refused, Stage, Unknown
+from domain.kernel import (
+    NEGOTIATING,
+    SIGNED_OR_SIGNING,
+    Act,
+    Command,
+    Event,
+    Refused,
+    Unknown,
+)
 from domain.keyring import Keyring, SigningKeys
 from domain.own_metric import own_metrics
 from domain.rules import DecisionRule
@@ -80,7 +88,7 @@ class EvidenceKind(StrEnum):
 
 
 class EvidenceAttached(
-    Declaration, command="AttachEvidence", stages=UNTIL_EXIT, identity=("evidence",)
+    Declaration, command="AttachEvidence", stages=SIGNED_OR_SIGNING, identity=("evidence",)
 ):
     """Evidence was put on record (C7)."""
 
@@ -111,7 +119,8 @@ class CharterAgreed(
     BilateralAgreement,
     name="Charter",
     subject="a charter of SMART objectives (C8)",
-    stages=UNTIL_EXIT,
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
     added=("warnings",),
     counted=None,
     replaces=True,
@@ -163,7 +172,8 @@ class DecisionRuleAgreed(
     BilateralAgreement,
     name="DecisionRule",
     subject="a decision rule (C15)",
-    stages=UNTIL_EXIT,
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
     counted="rule_version",
     replaces=True,
 ):
@@ -217,7 +227,8 @@ class DraftAgreement(Command):
     Its author can withdraw it and the other party can decline it, until both signed it.
     """
 
-    stages = UNTIL_EXIT
+    stages = SIGNED_OR_SIGNING
+    ends_with_exit = True
     sections: Sections
     """The text of each section of the agreement."""
 
@@ -234,7 +245,8 @@ class AgreementDrafted(Event):
 class SignAgreement(Command, Consent):
     """Sign the current version of the agreement. Each party signs for itself (C9)."""
 
-    stages = UNTIL_EXIT
+    stages = SIGNED_OR_SIGNING
+    ends_with_exit = True
     agreement_version: Version
     """The version of the agreement, counted from 1."""
     signing_keys: SigningKeys | None = None
@@ -323,11 +335,8 @@ def end_draft(command: ProposalAnswer, state: Formation, act: Act) -> list[Event
     return end(command, DRAFT, state.drafts, act)
 
 
-def lapsed(state: Formation, stage: Stage | None) -> list[Event]:
-    """Return that an open draft has lapsed, if nobody can sign it in a stage."""
-    if stage is None or stage is Stage.ENDED or stage in SignAgreement.stages:
-        return []
-    reason = f"It cannot be signed in the stage {stage.value}."
+def lapsed(state: Formation, reason: str) -> list[Event]:
+    """Return that an open draft has lapsed: nobody can sign it any more."""
     return [
         ProposalLapsed(agreement=DRAFT, proposal=name, reason=reason)
         for name, each in state.drafts.items()

@@ -9,7 +9,7 @@ from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
 from domain.gates import Requirement
-from domain.kernel import SIGNED_OR_SIGNING, UNTIL_EXIT, Value
+from domain.kernel import SIGNED_OR_SIGNING, Value
 from domain.values import Count, Money, Percent, PersonName, Ref, Text
 
 
@@ -89,7 +89,8 @@ class GovernanceEstablished(
     BilateralAgreement,
     name="Governance",
     subject="the governance: decisions and the path for disputes (C12)",
-    stages=UNTIL_EXIT,
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
 ):
     """Both parties agreed the governance, which replaces the one before (C12)."""
 

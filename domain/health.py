@@ -16,7 +16,7 @@ from domain.context import PartnershipContext
 from domain.declarations import Changeable, Declaration, Declarations
 from domain.formation import CharterAgreed
 from domain.governance import ContactAssigned, Function
-from domain.kernel import IN_FORCE, RUNNING, SIGNED_OR_SIGNING, Act, NotNow, Refused
+from domain.kernel import IN_FORCE, SIGNED_OR_SIGNING, Act, NotNow, Refused
 from domain.own_metric import own_metrics
 from domain.terms import check_parties
 from domain.values import Count, Day, Money, Number, PersonName, Quantity, Rating, Ref, Slug, Text
@@ -244,7 +244,7 @@ def _manager_before(day: date, party: str, stated: Declarations) -> str | None:
 
 
 class WinCelebrated(
-    Changeable, Declaration, command="CelebrateWin", stages=RUNNING, identity=("win",)
+    Changeable, Declaration, command="CelebrateWin", stages=IN_FORCE, identity=("win",)
 ):
     """A small win was celebrated (C17)."""
 
@@ -261,7 +261,8 @@ class TargetAdjusted(
     BilateralAgreement,
     name="Target",
     subject="another target for an objective of the charter, with the reason (C23)",
-    stages=RUNNING,
+    stages=IN_FORCE,
+    ends_with_exit=True,
     identity=("objective",),
 ):
     """Both parties agreed another target for an objective of the charter, with the reason (C23)."""

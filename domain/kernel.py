@@ -34,7 +34,7 @@ BEFORE_BEGINNING: frozenset[Stage] = frozenset()
 NEGOTIATING = frozenset({Stage.FORMATION})
 RUNNING = frozenset({Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL})
 IN_FORCE = RUNNING | {Stage.EXIT}
-UNTIL_EXIT = NEGOTIATING | RUNNING
+UNTIL_NOTICE = NEGOTIATING | RUNNING
 SIGNED_OR_SIGNING = NEGOTIATING | IN_FORCE
 ADOPTING = frozenset({Stage.ADOPTION})
 NOT_ENDED = frozenset(Stage) - {Stage.ADOPTION, Stage.ENDED}
@@ -158,6 +158,8 @@ class Command(Value):
     stages: ClassVar[frozenset[Stage]] = NOT_ENDED
     by_operator: ClassVar[bool] = False
     """Whether the operator can ask for it, too, as the party `accord`."""
+    ends_with_exit: ClassVar[bool] = False
+    """Whether it is refused once an exit has taken effect: only what still runs is planned."""
 
     def substream(self) -> str:
         """Return the stream's name below the partnership; empty for its own stream."""

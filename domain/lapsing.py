@@ -69,6 +69,15 @@ def lapsed(
     ]
 
 
+def at_the_exit(agreements: BilateralAgreements, day: str) -> list[Event]:
+    """Return an event for each open proposal that lapses when an exit takes effect on a day."""
+    return [
+        ProposalLapsed(agreement=kind.name, proposal=name, reason=f"The exit took effect on {day}.")
+        for kind, name, each in agreements.every_proposal()
+        if each.is_open and kind.accepts.ends_with_exit
+    ]
+
+
 def _reason(
     kind: type[BilateralAgreement],
     name: str,

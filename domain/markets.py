@@ -122,6 +122,7 @@ class MetricOwnerAssigned(
     BilateralAgreement,
     name="MetricOwner",
     subject="who owns a metric, in one market or in all (C29)",
+    ends_with_exit=True,
     identity=("metric", "market"),
 ):
     """A metric was given an owner, in one market or in all (C29)."""

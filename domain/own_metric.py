@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from domain.bilateral import BilateralAgreement, BilateralAgreements
 from domain.context import PartnershipContext
-from domain.kernel import UNTIL_EXIT, Event, Refused
+from domain.kernel import SIGNED_OR_SIGNING, Event, Refused
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, Metric, Unit
 from domain.terms import check_parties
 from domain.values import Count, Ref, Slug, Text
@@ -15,7 +15,8 @@ class MetricAgreed(
     BilateralAgreement,
     name="Metric",
     subject="a metric of their own, beyond the catalogue (C8, C19)",
-    stages=UNTIL_EXIT,
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
     identity=("metric",),
 ):
     """Both parties defined a metric of their own. It is used like one of the catalogue (C19)."""

@@ -44,7 +44,7 @@ from domain.bilateral import (
 from domain.breach_actions import Breaches, RuleBreached, RuleBreachWithdrawn, next_action
 from domain.claims import ClaimCommand
 from domain.context import PartnershipContext
-from domain.deadlines import Deadlines
+from domain.deadlines import Deadline, Deadlines
 from domain.declarations import Declaration, DeclarationCommand, Declarations
 from domain.execution import (
     GIVEN_UP,
@@ -194,6 +194,14 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
             stage=state.stage.value,
             stages=stages,
         )
+    if command.ends_with_exit and leaving.took_effect(state.context.terms, act.occurred_at):
+        raise NotNow(
+            "exit-took-effect",
+            f"{type(command).__name__} needs a partnership that runs. This one ended on "
+            f"{state.context.terms.exit}, when its exit took effect.",
+            "Settle what is left, and complete the exit (ProposeDisposition, "
+            "IssueFinalSettlement, ProposeCompletion).",
+        )
     if state.ended_without_partner and Stage.EXPLORATION not in command.stages:
         raise NotNow(
             "wrong-stage",
@@ -250,7 +258,7 @@ def decide(
     if _settles(command):
         return settlement.decide(command, state.settlement, ledger, state.context, act)
     decided = _decision(command)(command, state, act)
-    return [*decided, *_lapsed(state, decided, act), *_lapsed_draft(state, decided, act)]
+    return [*decided, *_lapsed(state, decided, act)]
 
 
 def _lapsed(state: Partnership, decided: list[Event], act: Act) -> list[Event]:
@@ -264,14 +272,16 @@ def _lapsed(state: Partnership, decided: list[Event], act: Act) -> list[Event]:
     return lapsing.lapsed(agreements, state.stage, after.stage, decided)
 
 
-def _lapsed_draft(state: Partnership, decided: list[Event], act: Act) -> list[Event]:
-    """Return that a draft of the agreement has lapsed by what was decided."""
-    if not any(each.is_open for each in state.formation.drafts.values()):
-        return []
-    after = state.context
-    for event in decided:
-        after = _context_after(after, event, act)
-    return formation.lapsed(state.formation, after.stage)
+def passed(deadline: Deadline, state: Partnership) -> list[Event]:
+    """Return the events that record the passing of a deadline.
+
+    When an exit takes effect, what needs a partnership that runs can be accepted no more.
+    """
+    events = time.passed(deadline)
+    if deadline.kind is time.DeadlineKind.EXIT:
+        events += lapsing.at_the_exit(state.context.agreements, deadline.ref)
+        events += formation.lapsed(state.formation, f"The exit took effect on {deadline.ref}.")
+    return events
 
 
 def carry_out(state: Partnership) -> list[Event]:

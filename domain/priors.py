@@ -10,7 +10,7 @@ from pydantic import Field
 
 from domain.bilateral import BilateralAgreement, BilateralAgreements
 from domain.context import PartnershipContext
-from domain.kernel import UNTIL_EXIT, Value
+from domain.kernel import SIGNED_OR_SIGNING, Value
 from domain.metric_catalogue import proportion
 from domain.own_metric import own_metrics
 from domain.proportions import UNIFORM, Beta
@@ -53,7 +53,8 @@ class PriorAgreed(
     BilateralAgreement,
     name="Prior",
     subject="the prior of a rate (C21)",
-    stages=UNTIL_EXIT,
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
     counted="prior_version",
     replaces=True,
 ):

@@ -9,7 +9,7 @@ from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
 from domain.formation import EvidenceAttached, EvidenceKind
 from domain.gates import Requirement, passing
-from domain.kernel import RUNNING, UNTIL_EXIT, Act
+from domain.kernel import RUNNING, UNTIL_NOTICE, Act
 from domain.terms import check_shares
 from domain.values import Count, Money, Percent, Ref, Slug, Text
 
@@ -57,7 +57,7 @@ class JointInvestmentAgreed(
     BilateralAgreement,
     name="JointInvestment",
     subject="a joint investment, with the splits of cost and reward (C26)",
-    stages=UNTIL_EXIT,
+    stages=UNTIL_NOTICE,
     identity=("proposal",),
     counted=None,
 ):

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
-from domain.kernel import CLOCK_PARTY, UNTIL_EXIT, Refused, Value
+from domain.kernel import CLOCK_PARTY, SIGNED_OR_SIGNING, Refused, Value
 from domain.metric_catalogue import known
 from domain.own_metric import own_metrics
 from domain.values import Count, Day, Ref, Slug, Text
@@ -64,7 +64,8 @@ class DataSharingAgreed(
     BilateralAgreement,
     name="DataSharing",
     subject="which figures each side gives to another, line by line (C14)",
-    stages=UNTIL_EXIT,
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
 ):
     """Both parties agreed which figures each side gives to another, line by line (C14)."""
 

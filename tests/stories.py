@@ -155,7 +155,7 @@ class Story:
         others = self._deadlines_of_other_streams()
         while due := aggregates.next_due({**self.partnership.deadlines, **others}, now):
             others = aggregates.after_passing(others, due)
-            events = aggregates.passed(due)
+            events = aggregates.passed(due, self.partnership)
             recorded += events
             recorded += self._record(self.id, events, aggregates.clock_act(due.due, now))
             if due.kind is DeadlineKind.PERIOD:

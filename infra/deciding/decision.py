@@ -352,7 +352,8 @@ class Decider:
     def _pass(self, name: str, deadline: Deadline, recorded_at: datetime) -> None:
         act = aggregates.clock_act(deadline.due, self._states.not_before(name, recorded_at))
         cause = EventCause(CLOCK_SOURCE, f"{name}/{deadline.id}@{instant(deadline.due)}")
-        self.recorder.record(name, aggregates.passed(deadline), act, cause)
+        events = aggregates.passed(deadline, self._states.partnership(name))
+        self.recorder.record(name, events, act, cause)
 
     # --- the operator itself ---
 

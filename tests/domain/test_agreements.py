@@ -11,7 +11,7 @@ import pytest
 from domain.adoption import PartnershipAdopted
 from domain.aggregates import command_types
 from domain.bilateral import BilateralAgreement, BilateralCommand
-from domain.exit import GiveExitNotice
+from domain.exit import ExitAgreed, GiveExitNotice
 from domain.gates import WAIVABLE
 from domain.kernel import Command, Refused, Stage
 from tests.documents import REPOSITORY
@@ -203,6 +203,22 @@ def row(kind: type[BilateralAgreement]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def after_notice() -> list[tuple[str, list[str]]]:
+    """Return until when each agreement on a partnership that runs can be made."""
+    found: dict[str, list[str]] = {"the notice": [], "the exit takes effect": [], "the end": []}
+    for kind in KINDS:
+        stages = kind.accepts.stages
+        if kind.where is None and Stage.EXECUTION in stages:
+            if Stage.EXIT not in stages:
+                until = "the notice"
+            elif kind.accepts.ends_with_exit or kind is ExitAgreed:
+                until = "the exit takes effect"
+            else:
+                until = "the end"
+            found[until].append(kind.__name__)
+    return [*found.items()]
+
+
 def _waiver(rule: str) -> str:
     alone_ = [each for each in Stage if each in WAIVABLE[rule] and each is Stage.EXPLORATION]
     both = [each for each in Stage if each in WAIVABLE[rule] and each is not Stage.EXPLORATION]
@@ -221,6 +237,19 @@ def page() -> str:
         f"| {' | '.join(COLUMNS)} |",
         "|---|---|---|---|---|---|---|",
         *map(row, KINDS),
+        "",
+        "## After a notice of exit",
+        "",
+        "A partnership runs until its exit takes effect. Until then both can still agree most of",
+        "it. When the exit takes effect, an open proposal of the second row lapses; then only what",
+        "is left is settled.",
+        "",
+        "| until when | agreements |",
+        "|---|---|",
+        *(
+            f"| {until} | {', '.join(f'`{each}`' for each in names)} |"
+            for until, names in after_notice()
+        ),
         "",
         "## Who waives what",
         "",

@@ -4,17 +4,21 @@ from datetime import date, timedelta
 
 import pytest
 
-from domain.agreement import Section, Sections
-from domain.bilateral import DeclineProposal, WithdrawProposal
+from domain.agreement import ProposeTerms, Section, Sections
+from domain.bilateral import DeclineProposal, ProposalLapsed, WithdrawProposal
 from domain.deadlines import DeadlineKind
 from domain.execution import (
     AgreeImprovementPlan,
     AgreeReview,
+    CompleteAction,
     DiagnoseRootCause,
     HoldKickoff,
+    ProposeAction,
     ProposeImprovementPlan,
     ProposeImprovementPlanOutcome,
+    ProposeMilestone,
     ProposeReview,
+    ReachMilestone,
 )
 from domain.exit import (
     AgreeCure,
@@ -34,12 +38,23 @@ from domain.exit import (
     ProposeExit,
     ProposeExitWithdrawal,
 )
+from domain.experiment import RegisterHypothesis
+from domain.formation import AgreementDrafted, DraftAgreement, SignAgreement
 from domain.gates import WAIVABLE, AgreeWaiver, ProposeWaiver, Requirement
-from domain.governance import CommitResources, ContactAssigned, Function
+from domain.governance import (
+    AgreeGovernance,
+    CommitResources,
+    ContactAssigned,
+    Function,
+    ProposeGovernance,
+)
 from domain.health import ManagerRotated, RotateManager
-from domain.kernel import Stage
+from domain.kernel import Command, Stage
+from domain.renewal import ProposeRenewal
+from domain.scaling import ProposeJointInvestment, ProposeScope
 from domain.settlement import IssueFinalSettlement
-from tests.life import OURS, THEIRS, after, at, before, example
+from domain.terms import FrameChange
+from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, example
 from tests.projections.folds import alerts, states
 from tests.projections.money import amend
 from tests.stories import Story, moment
@@ -209,6 +224,128 @@ def test_a_notice_of_one_party_stops_no_review_and_no_handover_of_the_other() ->
     former = handovers[-1].successor if handovers else manager
     handover = RotateManager(effective_on=day, former=former, successor="Mia")
     assert story.when(OURS, handover)
+
+
+# --- until it takes effect ---------------------------------------------------------------------
+
+
+def winding_down() -> tuple[Story, date]:
+    """Return a story in which a party gave notice, and the effective day."""
+    story = after(GiveExitNotice)
+    ends_on = story.partnership.context.terms.exit
+    assert ends_on is not None
+    return story, ends_on
+
+
+def test_until_an_exit_takes_effect_both_plan_what_is_left_to_do() -> None:
+    story, ends_on = winding_down()
+    last = ends_on - timedelta(days=1)
+
+    handover = example(
+        ProposeMilestone, proposal="m-9", milestone="handover", due=last, reason=None
+    )
+    assert story.agree(OURS, handover)
+    action = ProposeAction(
+        proposal="a-9", action="return-lists", owner=OURS, text="Return the lists.", due=last
+    )
+    assert story.agree(THEIRS, action)
+    assert story.agree(OURS, example(ProposeGovernance, proposal="g-9"))
+    assert story.when(OURS, ReachMilestone(milestone="handover"))
+    assert story.when(OURS, CompleteAction(action="return-lists"))
+
+    story.on(f"{ends_on}")
+    assert "milestone-missed handover" not in states(story)
+
+
+def test_both_agree_terms_of_the_wind_down_after_a_notice() -> None:
+    story, ends_on = winding_down()
+    terms = ProposeTerms(
+        proposal="wind-down",
+        effective_from=story.now.date() + timedelta(days=5),
+        frame=FrameChange(tail_months=9),
+    )
+
+    assert story.agree(THEIRS, terms)
+
+    agreed = story.partnership.context.terms
+    assert agreed.end == ends_on
+    assert agreed.frame(ends_on).tail_months == 9
+    assert story.partnership.stage is Stage.EXIT
+
+
+def test_both_can_sign_a_last_version_of_the_agreement() -> None:
+    story, _ = winding_down()
+    sections = story.partnership.formation.agreement.sections
+    ending = sections.model_copy(update={"duration_and_exit": "Ends on 30 November."})
+    [drafted] = story.when(OURS, DraftAgreement(sections=ending))
+    version = story.partnership.formation.agreement.version
+    assert isinstance(drafted, AgreementDrafted)
+
+    story.when(OURS, SignAgreement(agreement_version=version))
+    story.when(THEIRS, SignAgreement(agreement_version=version))
+
+    assert story.partnership.formation.in_force.sections == ending
+
+
+def test_nothing_new_begins_after_a_notice() -> None:
+    story, _ = winding_down()
+
+    for command in (ProposeScope, ProposeJointInvestment, RegisterHypothesis, ProposeRenewal):
+        assert story.refuses(OURS, example(command)).rule == "wrong-stage"
+
+
+ENDING = [each for each in EXAMPLES if each.ends_with_exit]
+
+
+@pytest.mark.parametrize("command", ENDING, ids=lambda each: each.__name__)
+def test_once_an_exit_took_effect_only_what_is_left_is_settled(command: type[Command]) -> None:
+    story, ends_on = winding_down()
+    party = EXAMPLES[command].party
+    story.on(f"{ends_on}T00:00")
+
+    assert story.refuses(party, example(command)).rule == "exit-took-effect"
+
+
+def test_what_both_agreed_before_the_exit_counts_though_word_of_it_comes_later() -> None:
+    story, ends_on = winding_down()
+    before_ = f"{ends_on - timedelta(days=1)}T23:59"
+    own = ProposeAction(
+        proposal="a-9", action="keys", owner=OURS, text="Return the keys.", due=ends_on
+    )
+    story.on(f"{ends_on}T00:01")
+
+    assert story.when(OURS, own, happened=before_)
+
+
+def test_a_proposal_that_nobody_accepted_by_then_lapses_when_the_exit_takes_effect() -> None:
+    story, ends_on = winding_down()
+    story.when(OURS, example(ProposeGovernance, proposal="g-9"))
+    story.when(OURS, DraftAgreement(sections=Sections(roles="One manager each.")))
+    review = example(ProposeReview, proposal="r-9", review="last-review")
+    story.when(OURS, review)
+    version = str(story.partnership.formation.drafted)
+
+    story.on(f"{ends_on - timedelta(days=1)}T23:59")
+    assert story.facts(ProposalLapsed) == []
+    story.on(f"{ends_on}T00:00")
+
+    reason = f"The exit took effect on {ends_on}."
+    assert {(each.proposal, each.reason) for each in story.facts(ProposalLapsed)} == {
+        ("g-9", reason),
+        (version, reason),
+    }
+    refusal = story.refuses(THEIRS, AgreeGovernance(proposal="g-9"))
+    assert refusal.rule == "exit-took-effect"
+
+
+def test_a_withdrawn_exit_lets_no_proposal_lapse() -> None:
+    story, ends_on = winding_down()
+    story.when(OURS, example(ProposeGovernance, proposal="g-9"))
+    story.agree(OURS, stay("stay-3", "exit-2"))
+
+    story.on(f"{ends_on + timedelta(days=1)}")
+
+    assert story.when(THEIRS, AgreeGovernance(proposal="g-9"))
 
 
 def test_an_exit_that_took_effect_is_not_withdrawn() -> None:
