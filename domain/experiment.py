@@ -72,7 +72,7 @@ class Variant(Value):
 class ExperimentCommand(Command):
     """A command on one experiment of a partnership.
 
-    Once notice is given no experiment begins; one that runs is observed and concluded.
+    Once notice is given no hypothesis is registered; what was registered before goes on.
     """
 
     stages = SIGNED_OR_SIGNING | {Stage.EXPLORATION}
@@ -131,7 +131,7 @@ class HypothesisRegistered(_Hypothesis, Event):
 class StartPilot(ExperimentCommand, Consent):
     """Start the pilot of a hypothesis that the other party registered (C5)."""
 
-    stages = UNTIL_NOTICE | {Stage.EXPLORATION}
+    ends_with_exit = True
 
 
 class PilotStarted(Event):

@@ -456,7 +456,7 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
         case Declaration():
             declarations = context.declarations.with_declaration(event, act)
             return replace(context, declarations=_declared(declarations, event))
-        case ProposalEnded(agreement=agreement) if agreement == DRAFT:
+        case ProposalEnded(agreement=agreement, within=within) if agreement == DRAFT or within:
             return context
         case BilateralProposed() | BilateralAgreement() | ProposalEnded():
             agreements = _without_given_up(agreements.evolve(event, act), event)

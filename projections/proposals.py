@@ -10,9 +10,10 @@ from domain.bilateral import (
     BilateralCountered,
     BilateralProposed,
     ProposalEnded,
+    ProposalLapsed,
 )
 from domain.content import digest
-from domain.deadlines import DeadlineKind
+from domain.deadlines import DeadlineKind, DeadlinePassed
 from domain.dispute import DisputeResolved
 from domain.execution import ImprovementPlanCompleted, IssueResolved
 from domain.exit import BreachCured, PartnershipExited
@@ -21,6 +22,7 @@ from domain.exploration import ExplorationClosed
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
 from domain.kernel import Event
 from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
+from domain.merge import DealsMerged, MergeProposed
 from domain.recorded import Recorded
 from domain.values import personal
 from projections.contents import contents
@@ -44,6 +46,8 @@ class OpenProposal:
     made_at: datetime
     substream: str = ""
     """The deal, the dispute or the experiment that it belongs to: `dispute/Q-1`."""
+    into: str = ""
+    """The deal that a proposed merge would keep: `deal/D-2`."""
     closes: str = ""
     """The deadline that an acceptance closes, as its id: `issue/I-1`."""
     text: str = ""
@@ -118,9 +122,19 @@ def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
             name, kind = event.experiment, HYPOTHESIS
         case _:
             return ()
-    substream = _substream(recorded)
-    closes, text, content = _closes(event), _text(event), digest(event)
-    return (OpenProposal(kind, name, act.party, act.occurred_at, substream, closes, text, content),)
+    return (
+        OpenProposal(
+            kind,
+            name,
+            act.party,
+            act.occurred_at,
+            _substream(recorded),
+            f"deal/{event.into}" if isinstance(event, MergeProposed) else "",
+            _closes(event),
+            _text(event),
+            digest(event),
+        ),
+    )
 
 
 def _text(event: Event) -> str:
@@ -151,7 +165,9 @@ def _ends(recorded: Recorded, existing: OpenProposal) -> bool:
     event = recorded.event
     if isinstance(event, PartnershipExited | ExplorationClosed):
         return True
-    if existing.substream != _substream(recorded):
+    # What makes a proposal on a deal or an experiment impossible is recorded with the partnership.
+    within = event.within if isinstance(event, ProposalEnded) else None
+    if existing.substream != (within or _substream(recorded)):
         return False
     match event:
         case DisputeResolved():
@@ -167,6 +183,39 @@ def _ends(recorded: Recorded, existing: OpenProposal) -> bool:
         case _:
             return False
     return (existing.agreement, existing.proposal) == named
+
+
+def ends_elsewhere(event: Event) -> bool:
+    """Whether an event can make proposals on other deals or experiments impossible."""
+    is_exit = isinstance(event, DeadlinePassed) and event.kind is DeadlineKind.EXIT
+    return is_exit or isinstance(event, DealsMerged)
+
+
+def lapsed_elsewhere(row: OpenProposals, event: Event) -> list[ProposalLapsed]:
+    """Return that proposals on other deals and experiments lapse: nobody can accept them any more.
+
+    There are no chains of merges, and no pilot is started after an exit.
+    """
+    match event:
+        case DealsMerged(deal=duplicate, into=kept):
+            merges = [each for each in row.open if each.agreement == DealsMerged.name]
+            ended = [
+                each
+                for each in merges
+                if each.into == f"deal/{duplicate}" or each.substream == f"deal/{kept}"
+            ]
+            reason = f"Deal {duplicate} was merged into {kept}."
+        case DeadlinePassed(kind=DeadlineKind.EXIT, ref=day):
+            ended = [each for each in row.open if each.agreement == HYPOTHESIS]
+            reason = f"The exit took effect on {day}."
+        case _:
+            return []
+    return [
+        ProposalLapsed(
+            agreement=each.agreement, proposal=each.proposal, within=each.substream, reason=reason
+        )
+        for each in ended
+    ]
 
 
 def _unsigned(before: Unsigned | None, recorded: Recorded) -> Unsigned | None:
@@ -221,5 +270,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=8, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=9, row_type=lambda _: OpenProposals
 )

@@ -28,6 +28,13 @@ from projections.breaches import Judged, judge
 from projections.counted import DealChange, facts_of
 from projections.deadlines import DEADLINES, of_other_streams
 from projections.fold import Folded, fold, replay
+from projections.proposals import (
+    OPEN,
+    PROPOSALS,
+    OpenProposals,
+    ends_elsewhere,
+    lapsed_elsewhere,
+)
 from projections.settlement import SETTLEMENT, ledger, silences
 
 E = TypeVar("E", bound=Event)
@@ -184,6 +191,10 @@ class Story:
                 beside = f"{self.id}/{substream}" if substream else self.id
                 said += following
                 said += self._record(beside, following, act._replace(party=party))
+            if ends_elsewhere(event):
+                row = replay(PROPOSALS, self.history).rows.get(OPEN) or OpenProposals()
+                lapsed: list[Event] = [*lapsed_elsewhere(row, event)]
+                said += lapsed + self._record(self.id, lapsed, aggregates.rules_act(act))
         for recorded in self.history[start : start + len(events)]:
             on_record = self.partnership.breaches.open
             change = DealChange.by(deal, recorded)

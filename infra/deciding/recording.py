@@ -23,6 +23,7 @@ from infra.store.history import NOTHING, TRACE, Kept, placed_at, trace_key
 from infra.tlog import codec
 from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import UnreadableEvent
+from projections import PROPOSALS, proposals
 from projections.alerts import ALERTS, STATE, AlertsState
 from projections.breaches import CONCERNED, Judged, judge
 from projections.counted import DealChange, facts_of
@@ -205,6 +206,7 @@ class Recorder:
             self._judge(name, recorded, first, before, cause.trace)
         for each in recorded:
             self._follow(each, cause.trace)
+            self._lapse(each, cause.trace)
 
     def _follow(self, recorded: Recorded, trace: Trace | None) -> None:
         """Record what follows from an event for each party, in streams that have no events yet."""
@@ -217,6 +219,16 @@ class Recorder:
             act = recorded.act._replace(party=party, actor=ADOPTION_ACTOR)
             cause = EventCause(ADOPTION_SOURCE, f"{because}/{number}", because, trace=trace)
             self.record(stream, events, act, cause)
+
+    def _lapse(self, recorded: Recorded, trace: Trace | None) -> None:
+        """Record that proposals on other deals and experiments lapse by an event."""
+        if not proposals.ends_elsewhere(recorded.event):
+            return
+        name, because = recorded.partnership, recorded.event_id
+        row = self._logs.rows(PROPOSALS, self._log(name), [proposals.OPEN]).get(proposals.OPEN)
+        if row is not None and (lapsed := proposals.lapsed_elsewhere(row, recorded.event)):
+            cause = EventCause(RULES_SOURCE, f"{because}/lapsed", because, trace=trace)
+            self.record(name, [*lapsed], aggregates.rules_act(recorded.act), cause)
 
     def _depends_on_log(
         self, name: str, decided: list[Event], cause: EventCause, names: Pseudonymizer | None

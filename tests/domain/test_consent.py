@@ -56,6 +56,7 @@ from domain.kernel import (
 from domain.markets import AgreeMetricOwner, MetricOwnerAssigned, ProposeMetricOwner
 from domain.priors import ProposePrior
 from domain.referral import AgreeAttribution, ProposeAttribution
+from domain.scaling import AgreeJointInvestment, ProposeJointInvestment
 from domain.settlement import ProposeRate
 from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, example
 from tests.projections.folds import states
@@ -454,11 +455,11 @@ def test_what_is_done_is_given_up_no_more() -> None:
 
 def test_what_no_stage_takes_any_more_lapses() -> None:
     story = after(AgreeMilestone)
-    story.when(OURS, move("later", "2026-06-01"))
+    story.when(OURS, example(ProposeJointInvestment, proposal="later"))
     story.when(OURS, example(ProposeExit, exit="early", effective_on="2026-12-01"))
 
     lapses(story, THEIRS, AgreeExit(exit="early"), "later")
-    assert story.refuses(THEIRS, AgreeMilestone(proposal="later")).rule == "wrong-stage"
+    assert story.refuses(THEIRS, AgreeJointInvestment(proposal="later")).rule == "wrong-stage"
 
 
 def test_a_proposal_to_end_lapses_with_the_exit_that_is_withdrawn() -> None:

@@ -889,11 +889,13 @@ def test_each_party_is_reminded_of_its_signature_and_the_one_that_does_not_sign_
     assert states(story)[f"signature-overdue 2/{THEIRS}"] == "resolved"
 
 
-def test_a_draft_lapses_when_a_party_leaves() -> None:
+def test_a_draft_lapses_when_an_exit_takes_effect() -> None:
     story = before(GiveExitNotice)
     story.when(OURS, DraftAgreement(sections=changed(SECTIONS, roles="With a deputy.")))
 
     story.when(THEIRS, example(GiveExitNotice))
+    assert story.facts(ProposalLapsed) == []
+    story.on(f"{story.partnership.context.terms.exit}")
 
     assert [(each.agreement, each.proposal) for each in story.facts(ProposalLapsed)] == [
         ("Draft", "2")

@@ -7,10 +7,11 @@ import pytest
 from domain.bilateral import DeclineProposal, ProposalLapsed, WithdrawProposal
 from domain.deadlines import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution, WithdrawDispute
+from domain.exit import GiveExitNotice
 from domain.experiment import RegisterHypothesis, StartPilot
 from domain.kernel import Command, Stage
 from domain.merge import AgreeMerge, ProposeMerge
-from domain.referral import AgreeAttribution, ProposeAttribution
+from domain.referral import AgreeAttribution, ProposeAttribution, SubmitReferral
 from projections import PROPOSALS
 from projections.fold import replay
 from projections.proposals import OPEN, OpenProposals
@@ -150,3 +151,57 @@ def test_the_whole_life_leaves_no_answer_open() -> None:
     story = Story().given(LIFE)
 
     assert [name for name, state in of_answers(story).items() if state == "open"] == []
+
+
+def lead(story: Story, deal: str) -> None:
+    """Let a party submit a referral of a new deal."""
+    story.when(EXAMPLES[SubmitReferral].party, example(SubmitReferral, deal=deal))
+
+
+def merge_of(story: Story, deal: str, into: str) -> None:
+    """Let a party propose that a deal is a duplicate of another."""
+    proposal = example(ProposeMerge, proposal=f"{deal}-is-{into}", deal=deal, into=into)
+    story.when(OURS, proposal)
+
+
+def test_a_merge_ends_the_merges_of_other_deals_that_would_make_a_chain() -> None:
+    story = at(Stage.EXECUTION)
+    for deal in ("A", "B", "C", "D", "E"):
+        lead(story, deal)
+    for deal, into in (("A", "B"), ("B", "C"), ("C", "D"), ("E", "C"), ("A", "E")):
+        merge_of(story, deal, into)
+
+    story.when(THEIRS, AgreeMerge(deal="B", proposal="B-is-C"))
+
+    lapsed = story.facts(ProposalLapsed)
+    assert {(each.proposal, each.within) for each in lapsed} == {
+        ("A-is-B", "deal/A"),
+        ("C-is-D", "deal/C"),
+    }
+    assert {each.reason for each in lapsed} == {"Deal B was merged into C."}
+    assert awaiting(story) == {"E-is-C", "A-is-E"}
+    refusal = story.refuses(THEIRS, AgreeMerge(deal="A", proposal="A-is-B"))
+    assert refusal.rule == "merged-into-a-duplicate"
+    story.wait(days=40)
+    due = {each for each, state in of_answers(story).items() if state == "open"}
+    assert due == {"answer-overdue Merge/E-is-C/deal/E", "answer-overdue Merge/A-is-E/deal/A"}
+
+
+def test_a_pilot_that_nobody_started_lapses_when_an_exit_takes_effect() -> None:
+    story = at(Stage.RENEWAL)
+    hypothesis = example(RegisterHypothesis, experiment="X-9")
+    story.when(OURS, hypothesis)
+    story.when(THEIRS, example(GiveExitNotice, effective_on="2026-12-20"))
+    assert awaiting(story) == {"X-9"}
+    assert story.copy().when(THEIRS, StartPilot(experiment="X-9"))
+
+    story.on("2026-12-20T00:00")
+
+    [lapsed] = [each for each in story.facts(ProposalLapsed) if each.proposal == "X-9"]
+    assert (lapsed.within, lapsed.reason) == (
+        "experiment/X-9",
+        "The exit took effect on 2026-12-20.",
+    )
+    assert awaiting(story) == set()
+    assert story.refuses(THEIRS, StartPilot(experiment="X-9")).rule == "exit-took-effect"
+    assert "open" not in of_answers(story).values()
