@@ -108,6 +108,14 @@ class Issuer(BaseModel):
     """The claim that lists the partnerships to which a token is limited."""
     person_claim: str = "sub"
     """The claim that names the person or the service that acts."""
+    client_id: str | None = None
+    """As what the issuer knows this server, if people sign in to its pages there."""
+    client_secret: str | None = None
+    """The secret of the client; None for a public one."""
+    redirect_uri: str | None = None
+    """The address of `/sign-in/callback` on this server, as the issuer has it registered."""
+    client_scope: str = "openid"
+    """The OAuth scopes that signing in asks for."""
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
@@ -116,6 +124,10 @@ class Issuer(BaseModel):
         for name in ("role", "party"):
             if getattr(self, name) and getattr(self, f"{name}_claim"):
                 raise ValueError(f"{name} and {name}_claim exclude each other")
+        if (self.client_id is None) is not (self.redirect_uri is None):
+            raise ValueError("client_id and redirect_uri need each other")
+        if self.redirect_uri and not is_private(self.redirect_uri):
+            raise ValueError(f"{self.redirect_uri} is not an https:// address")
         return self
 
 
@@ -157,21 +169,43 @@ def _wrong(file: Path, why: str) -> WrongSetting:
 # --- their keys --------------------------------------------------------------------------------
 
 
-def fetch_keys(url: str) -> dict[str, jwt.PyJWK]:
-    """Return the keys of an issuer, as its discovery document names them (OpenID Discovery 1.0).
+def discovered(url: str) -> Mapping[str, Any]:
+    """Return the discovery document of an issuer (OpenID Discovery 1.0).
 
     Raises `IssuerUnreachable`.
     """
     try:
         # It reads any JSON object, follows no redirection and waits for so long at most.
-        document = jwt.PyJWKClient(
+        document: Mapping[str, Any] = jwt.PyJWKClient(
             url.rstrip("/") + DISCOVERY, cache_jwk_set=False, timeout=TIMEOUT
         ).fetch_data()
-        if document.get("issuer") != url:
-            raise IssuerUnreachable(f"{url} says that it is the issuer {document.get('issuer')}.")
-        place = str(document.get("jwks_uri"))
-        if not is_private(place):
-            raise IssuerUnreachable(f"{url} has its keys at {place}, which is not encrypted.")
+    except (OSError, ValueError, jwt.PyJWTError) as error:
+        raise IssuerUnreachable(f"{url} did not give its keys: {error}.") from error
+    if document.get("issuer") != url:
+        raise IssuerUnreachable(f"{url} says that it is the issuer {document.get('issuer')}.")
+    return document
+
+
+def place_of(document: Mapping[str, Any], name: str) -> str:
+    """Return an address that a discovery document names.
+
+    Raises `IssuerUnreachable` for one where others can read what is sent.
+    """
+    place = str(document.get(name))
+    if not is_private(place):
+        raise IssuerUnreachable(
+            f"{document['issuer']} has its {name} at {place}, which is not encrypted."
+        )
+    return place
+
+
+def fetch_keys(url: str) -> dict[str, jwt.PyJWK]:
+    """Return the keys of an issuer, as its discovery document names them.
+
+    Raises `IssuerUnreachable`.
+    """
+    place = place_of(discovered(url), "jwks_uri")
+    try:
         client = jwt.PyJWKClient(place, cache_jwk_set=False, timeout=TIMEOUT)
         return {str(each.key_id): each for each in client.get_signing_keys()}
     except (OSError, ValueError, jwt.PyJWTError) as error:
@@ -234,6 +268,11 @@ class Tokens:
     def __bool__(self) -> bool:
         return bool(self._issuers)
 
+    @property
+    def issuers(self) -> Mapping[str, Issuer]:
+        """The issuers that count, by their address."""
+        return self._issuers
+
     def identity(self, token: str) -> Identity:
         """Return who sends a token, and what that one may do.
 
@@ -248,8 +287,28 @@ class Tokens:
             raise _invalid() from error
         return replace(_granted(issuer, claims), expires_at=ends, is_person=True)
 
-    def _verified(self, token: str) -> tuple[Issuer, Mapping[str, Any]]:
-        """Return the issuer and the claims of a valid token."""
+    def signed_in(self, issuer: Issuer, token: str, nonce: str, scope: object) -> Identity:
+        """Return who signed in, by the ID token that an issuer made for this server's client.
+
+        `nonce` is what was sent to the issuer, and `scope` what it granted. Raises as `identity`
+        does.
+        """
+        try:
+            found, claims = self._verified(token, issuer.client_id)
+            # OpenID Connect Core 1.0, section 3.1.3.7.
+            if found.url != issuer.url or claims.get("nonce") != nonce:
+                raise jwt.InvalidTokenError("it is not of this sign-in")
+            if claims.get("azp", issuer.client_id) != issuer.client_id:
+                raise jwt.InvalidTokenError("it was made for another client")
+        except _INVALID as error:
+            log.info("an ID token was refused: %s: %s", type(error).__name__, error)
+            raise _invalid() from error
+        return replace(_granted(issuer, {**claims, "scope": scope}), is_person=True)
+
+    def _verified(
+        self, token: str, audience: str | None = None
+    ) -> tuple[Issuer, Mapping[str, Any]]:
+        """Return the issuer and the claims of a valid token; `audience` is its issuer's usually."""
         # Read without verification, to know with whose keys to verify.
         unverified = jwt.decode(token, options={"verify_signature": False})
         issuer = self._issuers.get(str(unverified.get("iss")))
@@ -268,7 +327,7 @@ class Tokens:
             token,
             key,
             algorithms=ALGORITHMS,
-            audience=issuer.audience,
+            audience=audience or issuer.audience,
             issuer=issuer.url,
             leeway=LEEWAY,
             options={"require": _REQUIRED, "enforce_minimum_key_length": True},

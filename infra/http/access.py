@@ -1,15 +1,16 @@
 """Who asks: each route says what it needs, and nobody gets it without a valid API key or token.
 
 Both come in the header ``Authorization: Bearer`` (RFC 6750). It is checked before the body is
-read. What its identity may do is decided in `infra.access.roles`; what it may see of each answer,
-by the viewer that the identity gives.
+read. A page also takes the session of a browser, which a route of the API never does: a browser
+sends its cookies along with what other sites ask for. What an identity may do is decided in
+`infra.access.roles`; what it may see of each answer, by the viewer that the identity gives.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from math import ceil
 from time import monotonic
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Path, Request, Response
@@ -20,11 +21,12 @@ from starlette.staticfiles import StaticFiles
 
 from domain.kernel import Refused
 from domain.values import Slug
-from infra.access import credentials, roles
+from infra.access import credentials, roles, sessions
 from infra.access.credentials import Unauthenticated
 from infra.access.roles import ANYONE, Identity, Need, Role
 from infra.access.tokens import IssuerUnreachable, is_token
 from infra.answers.members import check_seen
+from infra.http import cookies
 from infra.http.dependencies import Served, ServedHere, served
 from infra.http.problems import AGAIN_LATER, REFUSED, Problem
 from infra.store.errors import ReadOnlyStore, StoreFull
@@ -51,6 +53,9 @@ def needs(need: Need) -> Callable[[F], F]:
 class GuardedRoute(APIRoute):
     """A route that answers only an identity that gets what the route needs."""
 
+    takes_sessions: ClassVar = False
+    """Whether the session of a browser is enough."""
+
     @property
     def need(self) -> Need:
         """What it needs. Raises `AttributeError` if its function does not say so."""
@@ -60,14 +65,16 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Return the handler, which lets nobody in whom the policy does not allow."""
         handle = super().get_route_handler()
-        need = self.need
+        need, takes_sessions = self.need, self.takes_sessions
 
         async def guarded(request: Request) -> Response:
             here = served(request)
             if need is Need.NOTHING or (here.is_open and not await _has_keys(here)):
                 request.state.identity = ANYONE
             else:
-                request.state.identity = await run_in_threadpool(_admitted, here, request, need)
+                request.state.identity = await run_in_threadpool(
+                    _admitted, here, request, need, takes_sessions=takes_sessions
+                )
             answer: Response = await handle(request)
             return answer
 
@@ -119,23 +126,51 @@ async def _has_keys(here: Served) -> bool:
     return await run_in_threadpool(here.accord.history.credentials.exist)
 
 
-def _admitted(here: Served, request: Request, need: Need) -> Identity:
+def _admitted(here: Served, request: Request, need: Need, *, takes_sessions: bool) -> Identity:
+    secret = cookies.read(request, cookies.SESSION) if takes_sessions else None
+    if secret is None or "authorization" in request.headers:
+        identity = _of_header(here, request)
+    else:
+        try:
+            identity = of_session(here, secret)
+        except Unauthenticated as error:
+            raise unauthenticated(error) from error
+    with refused_as_problem():
+        roles.access(identity, need)
+    return identity
+
+
+def of_session(here: Served, secret: str) -> Identity:
+    """Return who has the session of a browser. Raises `Unauthenticated` if it has ended."""
+    history, now = here.accord.history, here.accord.clock()
+    return sessions.identity(history.sessions, history.credentials, here.tokens, secret, now)
+
+
+def _of_header(here: Served, request: Request) -> Identity:
+    try:
+        return authenticated(here, request, _key(request))
+    except Unauthenticated as error:
+        raise unauthenticated(error) from error
+
+
+def authenticated(here: Served, request: Request, key: str) -> Identity:
+    """Return who has a key or a token, and count it against its address if it is not valid.
+
+    Raises `Unauthenticated` for one that is not valid, and a problem for an address that tried too
+    many, for a token that gives nothing here, and for an issuer that does not answer.
+    """
     address = client_address(request, here.limits.proxies.split(","))
     try:
-        key = _key(request)
         _check_attempts(here, address, key)
-        identity = _authenticated(here, key)
-    except Unauthenticated as error:
-        if error.error == "invalid_token":
-            here.attempts.failed(address, monotonic())
-        raise unauthenticated(error) from error
+        identity = _identity(here, key)
+    except Unauthenticated:
+        here.attempts.failed(address, monotonic())
+        raise
     except IssuerUnreachable as error:
         raise Problem(503, str(error), _ISSUER_DOWN, headers=AGAIN_LATER) from error
     except Refused as refused:
         raise forbidden(refused) from refused
     here.attempts.succeeded(key)
-    with refused_as_problem():
-        roles.access(identity, need)
     return identity
 
 
@@ -174,7 +209,7 @@ def _key(request: Request) -> str:
     return key.strip()
 
 
-def _authenticated(here: Served, key: str) -> Identity:
+def _identity(here: Served, key: str) -> Identity:
     if here.tokens and is_token(key):
         return here.tokens.identity(key)
     store, now = here.accord.history.credentials, here.accord.clock()

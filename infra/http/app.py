@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from fastapi import Depends, FastAPI, Response
-from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
+from fastapi.responses import FileResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.staticfiles import StaticFiles
@@ -194,11 +194,6 @@ def _metrics(served: Served) -> bytes:
 
 def _add_docs(app: DescribedApp) -> None:
     app.mount("/assets", StaticFiles(directory=ASSETS))
-
-    @app.get("/", include_in_schema=False)
-    @needs(Need.NOTHING)
-    async def root() -> Response:
-        return RedirectResponse("docs")
 
     # In a thread, because the document is long in the making.
     @app.get("/openapi.json", include_in_schema=False)

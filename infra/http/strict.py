@@ -1,9 +1,9 @@
 """Requests are read strictly: each parameter is known, and given once where one is meant."""
 
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from difflib import get_close_matches
-from typing import get_args, get_origin
+from typing import Any, Final, TypeVar, get_args, get_origin
 from urllib.parse import unquote
 
 from fastapi import Request
@@ -15,11 +15,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from domain.wording import shown
 from infra.http.problems import ParameterError, wrong_parameters
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+_TAKES_ANY: Final = "__accord_takes_any_parameter__"
+
+
+def takes_any_parameter(endpoint: F) -> F:
+    """Let a route take query parameters that it does not know, because a protocol says so."""
+    setattr(endpoint, _TAKES_ANY, True)
+    return endpoint
+
 
 def known_parameters(request: Request) -> None:
     """Raise a problem for a query parameter that the route does not have, or has twice."""
     route = request.scope.get("route")
-    if not isinstance(route, APIRoute):
+    if not isinstance(route, APIRoute) or hasattr(route.endpoint, _TAKES_ANY):
         return
     known, wrong = _parameters(route), []
     for name in dict.fromkeys(request.query_params):

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from domain.recorded import Recorded
 from infra.store.credentials import Credentials
+from infra.store.sessions import Sessions
 
 Key = tuple[str, str]
 """The place of a row: its partnership and its key there."""
@@ -384,6 +385,10 @@ class History(Protocol):
     @property
     def credentials(self) -> Credentials:
         """The API keys of the store."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions of people who signed in with a browser."""
 
     def close(self) -> None:
         """Close all connections."""

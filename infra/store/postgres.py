@@ -27,6 +27,8 @@ from infra.store.postgres_datastore import (
     columns,
 )
 from infra.store.postgres_recorder import PostgresRecorder
+from infra.store.postgres_sessions import PostgresSessions
+from infra.store.sessions import Sessions
 from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import utc
 
@@ -66,6 +68,11 @@ class PostgresStore(EventLog):
     def credentials(self) -> Credentials:
         """The API keys; only the role that serves can read them."""
         return PostgresCredentials(self.datastore)
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions; only the role that serves can use them."""
+        return PostgresSessions(self.datastore)
 
     def close(self) -> None:
         self.datastore.close()

@@ -18,6 +18,7 @@ from infra.store.history import (
     RefusalState,
     Waiting,
 )
+from infra.store.sessions import Sessions
 from infra.store.sqlite_credentials import SqliteCredentials
 from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
 from infra.store.sqlite_recorder import (
@@ -28,6 +29,7 @@ from infra.store.sqlite_recorder import (
     heads_of,
     write_heads,
 )
+from infra.store.sqlite_sessions import SqliteSessions
 from infra.tlog.codec import stored_moment, utc
 
 _INPUT: Final = "of_party, of_source, id"
@@ -66,6 +68,10 @@ class SqliteStore(EventLog):
     @property
     def credentials(self) -> Credentials:
         return SqliteCredentials(self.datastore)
+
+    @property
+    def sessions(self) -> Sessions:
+        return SqliteSessions(self.datastore)
 
     def close(self) -> None:
         self.datastore.close()

@@ -29,11 +29,12 @@ from infra.store.log_reads import LogReads
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
 from infra.store.sqlite_credentials import CREDENTIALS
 from infra.store.sqlite_datastore import Datastore, as_json, plain
+from infra.store.sqlite_sessions import SESSIONS
 from infra.store.sqlite_trees import TREES
 from infra.tlog.codec import stored_moment, utc
 from infra.tlog.merkle import leaf_hash
 
-SCHEMA = "6"
+SCHEMA = "7"
 """The form of these tables; a file of another form is refused."""
 
 TABLES: Final = [
@@ -73,6 +74,7 @@ TABLES: Final = [
         PRIMARY KEY (kind, partnership, key)) WITHOUT ROWID""",
     *TREES,
     CREDENTIALS,
+    SESSIONS,
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     f"INSERT OR IGNORE INTO meta VALUES ('schema', '{SCHEMA}')",  # noqa: S608 - written above
     f"INSERT OR IGNORE INTO meta VALUES ('{EPOCH}', lower(hex(randomblob(8))))",  # noqa: S608 - as above

@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
+from typing import NamedTuple
 
 import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
+from infra.access import credentials
+from infra.access.credentials import Grant
+from infra.access.roles import Role
 from infra.bootstrap import Accord
 from infra.http import create_app
 from infra.http.pages import shown
@@ -41,6 +45,14 @@ PAGES = {
 WIDE, NARROW = (1400, 900), (390, 844)
 
 
+class Closed(NamedTuple):
+    """The address of a server that asks for keys, and two keys."""
+
+    site: str
+    party: str
+    operator: str
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server of the demo's store."""
@@ -51,9 +63,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def served(accord: Accord) -> Iterator[str]:
+def served(accord: Accord, *, is_open: bool = True) -> Iterator[str]:
     with listening("127.0.0.1", 0) as sock, accord.workers() as workers:
-        server = Server(create_app(accord, workers, is_open=True))
+        server = Server(create_app(accord, workers, is_open=is_open))
         thread = threading.Thread(target=server.run, args=([sock],))
         thread.start()
         try:
@@ -174,6 +186,58 @@ def test_an_operator_on_call_sees_who_acts_on_each_alert(browser: Browser, site:
 def plain(text: str) -> str:
     """Text with one space where a page has any."""
     return " ".join(text.split())
+
+
+# --- signing in --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
+    """A server of the demo's store, and a key of GrowthOS and of the operator."""
+    with played(tmp_path_factory.mktemp("closed")) as accord:
+        accord.catch_up()
+        store, now = accord.history.credentials, accord.clock()
+        party = Grant(role=Role.PARTY, party="growthos", actor="Maya Ortiz")
+        operator = Grant(role=Role.OPERATOR, actor="Olu Ade")
+        keys = [credentials.create(store, each, now).key for each in (party, operator)]
+        with served(accord, is_open=False) as address:
+            yield Closed(address, *keys)
+
+
+def sign_in(page: Page, key: str) -> None:
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_a_person_signs_in_with_the_keyboard_alone_and_out_again(
+    browser: Browser, closed: Closed, size: tuple[int, int], scheme: str
+) -> None:
+    with opened(browser, closed.site, "/", size, scheme, scripts=False) as page:
+        assert page.url.endswith("/sign-in")
+        page.get_by_label("API key").focus()
+        page.keyboard.type(closed.party)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/portfolio")
+        assert "Viewing as growthos, Maya Ortiz" in plain(page.locator("header").inner_text())
+
+        page.get_by_role("button", name="Sign out").click()
+        page.goto(f"{closed.site}/alerts")
+
+        assert page.url.endswith("/sign-in?to=%2Falerts")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_axe_finds_nothing_on_the_sign_in_page(
+    browser: Browser, closed: Closed, size: tuple[int, int], scheme: str
+) -> None:
+    with opened(browser, closed.site, "/sign-in", size, scheme) as page:
+        sign_in(page, "accord_nonsense")
+        assert "This is not an API key." in page.get_by_role("alert").inner_text()
+        assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 # --- as of a moment ----------------------------------------------------------------------------

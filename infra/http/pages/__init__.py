@@ -2,13 +2,21 @@
 
 from fastapi import APIRouter
 
-from infra.http.pages import alerts, inbox, partnership, portfolio, statements, timeline
+from infra.http.pages import (
+    alerts,
+    inbox,
+    partnership,
+    portfolio,
+    sign_in,
+    statements,
+    timeline,
+)
 from infra.http.pages.site import PageRoute
 
 
 def router() -> APIRouter:
     """Return the routes of all pages."""
     made = APIRouter(route_class=PageRoute, include_in_schema=False)
-    for each in (portfolio, partnership, timeline, statements, alerts, inbox):
+    for each in (sign_in, portfolio, partnership, timeline, statements, alerts, inbox):
         made.include_router(each.router)
     return made

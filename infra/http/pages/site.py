@@ -7,22 +7,25 @@ and keeps the moment that is asked about (`at`, `known`) and the viewer in every
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any, Final
-from urllib.parse import urlencode
+from typing import Annotated, Any, Final, NamedTuple
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BeforeValidator
 
+from domain.kernel import Refused
 from domain.values import instant
-from infra.access.roles import Identity
+from infra.access import roles
+from infra.access.roles import Identity, Need, Role
 from infra.answers.logs import AsOf, NotFound, rows_of
 from infra.answers.parameters import When
 from infra.bootstrap import Accord
-from infra.http import access
+from infra.http import access, cookies
 from infra.http.access import Caller, GuardedRoute
 from infra.http.dependencies import Served, ServedHere, served
 from infra.http.pages import shown
@@ -33,12 +36,37 @@ from projections.overview import OVERVIEW_ROW, Overview
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
+
+class Section(NamedTuple):
+    """A page over all partnerships: its name, and what it needs of who asks."""
+
+    name: str
+    need: Need
+
+
 SECTIONS: Final = {
-    "portfolio": "Portfolio",
-    "alerts": "Alerts",
-    "inbox": "Inbox",
+    "portfolio": Section("Portfolio", Need.FACTS),
+    "alerts": Section("Alerts", Need.FIGURES),
+    "inbox": Section("Inbox", Need.FACTS),
 }
-"""The pages over all partnerships, by path: the main navigation."""
+"""The main navigation, by path."""
+
+
+def sections_of(identity: Identity) -> Mapping[str, Section]:
+    """Return the sections that somebody may see, the first page first."""
+    return {path: each for path, each in SECTIONS.items() if _may(identity, each.need)}
+
+
+def _may(identity: Identity, need: Need) -> bool:
+    try:
+        roles.access(identity, need)
+    except Refused:
+        return False
+    return True
+
+
+LARGEST_FORM: Final = 256 * 1024
+"""The most bytes of a form."""
 
 
 def _blank_as_none(value: object) -> object:
@@ -63,8 +91,10 @@ class Visit:
     at: datetime | None
     known: datetime | None
     party: str | None
-    partnership: str | None = None
+    partnership: str | None
     """The partnership to which a list is limited."""
+    form_token: str | None
+    """What each form sends back; None for who asks without a browser, and gets no forms."""
 
     @property
     def accord(self) -> Accord:
@@ -92,7 +122,22 @@ class Visit:
     @property
     def is_open(self) -> bool:
         """Whether the server lets in anyone, which each page says."""
-        return self.served.is_open
+        return self.identity.role is Role.ANYONE
+
+    @property
+    def role(self) -> str:
+        """The role of who asks, in words; that of the operator on an open server."""
+        return Role.OPERATOR if self.is_open else self.identity.role
+
+    @property
+    def has_session(self) -> bool:
+        """Whether who asks can sign out."""
+        return self.form_token is not None and not self.is_open
+
+    @property
+    def sections(self) -> Mapping[str, Section]:
+        """The main navigation of who asks."""
+        return sections_of(self.identity)
 
     @property
     def latest(self) -> str:
@@ -123,7 +168,8 @@ def _visit(  # noqa: PLR0913, PLR0917 - each is a parameter of every page
     party: Party = None,
 ) -> Visit:
     limited = request.query_params.get("partnership")
-    return Visit(served, who, request.url.path, at, known, party, limited)
+    token = None if "authorization" in request.headers else cookies.form_token(request)
+    return Visit(served, who, request.url.path, at, known, party, limited, token)
 
 
 Visited = Annotated[Visit, Depends(_visit)]
@@ -131,7 +177,9 @@ Visited = Annotated[Visit, Depends(_visit)]
 
 
 class PageRoute(GuardedRoute):
-    """A route that answers problems with a page, too."""
+    """A route that takes the session of a browser, and answers problems with a page, too."""
+
+    takes_sessions = True
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Return the handler, which shows what went wrong to people."""
@@ -143,12 +191,55 @@ class PageRoute(GuardedRoute):
             except NotFound as error:
                 return _problem_page(request, not_found(error))
             except Problem as problem:
+                if problem.status == HTTPStatus.UNAUTHORIZED and is_browser(request):
+                    return to_sign_in(request)
                 return _problem_page(request, problem)
             except RequestValidationError as error:
                 return _problem_page(request, invalid(error))
+            cookies.keep_form_secret(request, answer)
             return answer
 
         return answered
+
+
+def is_browser(request: Request) -> bool:
+    """Return whether a person asks for a page."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def to_sign_in(request: Request) -> Response:
+    """Lead a browser to where its person signs in, and back to the page that was asked for."""
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    to = asked if request.method == "GET" else "/"
+    return RedirectResponse(f"/sign-in?to={quote(to, safe='')}", HTTPStatus.SEE_OTHER)
+
+
+Form = Mapping[str, str]
+"""The fields of a form that a browser sent, without those that are not filled in."""
+
+
+async def _form(request: Request) -> Form:
+    """Return the fields of a form. Raises a problem for one that this server did not give out."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_FORM:
+            raise Problem(413, "The form is too large.", "Write less into it.")
+    fields = dict(parse_qsl(body.decode(errors="replace")))
+    # A browser does not send this header by itself.
+    if "authorization" not in request.headers and not cookies.is_own_form(
+        request, fields.pop("form_token", "")
+    ):
+        raise Problem(
+            400,
+            "The form is of an older session, or of another site.",
+            "Open the page again, and send the form from there.",
+        )
+    return fields
+
+
+Posted = Annotated[Form, Depends(_form)]
+"""A page's parameter for the form that was sent."""
 
 
 def _problem_page(request: Request, problem: Problem) -> Response:
@@ -165,8 +256,16 @@ def names_of(accord: Accord, id: str, when: AsOf) -> Mapping[str, str]:
 
 def page(template: str, visit: Visit, **shown: object) -> Response:
     """Return the page that a template makes of answers."""
-    body = _ENVIRONMENT.get_template(template).render(visit=visit, sections=SECTIONS, **shown)
-    return HTMLResponse(body, headers={"Cache-Control": "no-cache"})
+    body = _ENVIRONMENT.get_template(template).render(visit=visit, **shown)
+    return HTMLResponse(
+        body, headers={"Cache-Control": "no-store" if visit.form_token else "no-cache"}
+    )
+
+
+def plain_page(template: str, status: int, **shown: object) -> Response:
+    """Return a page that shows no answer, so that it has no moment and no viewer."""
+    body = _ENVIRONMENT.get_template(template).render(**shown)
+    return HTMLResponse(body, status, headers={"Cache-Control": "no-store"})
 
 
 def _environment() -> Environment:

@@ -1,6 +1,7 @@
 """Tokens of a real OpenID provider: `oidc-provider` of npm, certified by the OpenID Foundation.
 
-It runs on this machine, with a client for Maya and one for a CRM, and issues tokens to both.
+It runs on this machine, with a client for Maya and one for a CRM, and issues tokens to both. Maya
+also signs in to the pages there.
 """
 
 import shutil
@@ -9,9 +10,11 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
+from re import findall
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
 import httpx2
 import orjson
@@ -34,6 +37,8 @@ pytestmark = pytest.mark.needs("node", "npm")
 FOLDER: Final = REPOSITORY / "tests/journeys/foreign/issuer"
 INSTALL_SECONDS = 240
 AUDIENCE: Final = "urn:accord"
+HERE: Final = "http://127.0.0.1:8000"
+REDIRECT: Final = f"{HERE}/sign-in/callback"
 CLIENTS: Final = {
     "maya": {"accord_role": "party", "email": "maya@growthos.example"},
     "crm": {"accord_role": "service", "email": "crm"},
@@ -75,7 +80,7 @@ class Provider:
 
 @contextmanager
 def running(folder: Path, port: int = 0) -> Iterator[Provider]:
-    given = orjson.dumps({"port": port, "clients": CLIENTS}).decode()
+    given = orjson.dumps({"port": port, "clients": CLIENTS, "redirect": REDIRECT}).decode()
     with subprocess.Popen(
         ["node", "issuer.mjs", given],
         cwd=folder,
@@ -102,6 +107,7 @@ def reader(provider: Provider, folder: Path) -> Tokens:
     file.write_text(
         f'[[issuer]]\nurl = "{provider.url}"\naudience = "{AUDIENCE}"\nparty = "growthos"\n'
         'role_claim = "accord_role"\nperson_claim = "email"\n'
+        f'client_id = "pages"\nclient_secret = "secret"\nredirect_uri = "{REDIRECT}"\n'
     )
     return Tokens(read_issuers(file))
 
@@ -113,7 +119,8 @@ def client(provider: Provider, tmp_path: Path) -> Iterator[TestClient]:
     with bootstrap(settings) as accord, accord.workers() as workers:
         accord.service.handle([beginning("growthos-brightpath")])
         accord.catch_up()
-        with TestClient(create_app(accord, workers, tokens=reader(provider, tmp_path))) as found:
+        app = create_app(accord, workers, tokens=reader(provider, tmp_path))
+        with TestClient(app, HERE, headers={"Accept": "text/html"}) as found:
             yield found
 
 
@@ -182,3 +189,87 @@ def test_what_is_no_provider_gives_no_keys(provider: Provider) -> None:
         fetch_keys(provider.url.replace("127.0.0.1", "localhost"))
     with pytest.raises(IssuerUnreachable, match="did not give its keys"):
         fetch_keys("http://127.0.0.1:1")
+
+
+# --- signing in to the pages -------------------------------------------------------------------
+
+
+def at_provider(address: str) -> str:
+    """Follow the provider's pages as a browser does; return where it leads back to."""
+    with httpx2.Client() as browser:
+        while not address.startswith(HERE):
+            found = browser.get(address)
+            assert found.status_code in {302, 303}, found.text
+            address = urljoin(address, found.headers["location"])
+    return address
+
+
+def begun(client: TestClient, to: str = "/") -> str:
+    """Begin to sign in; return the provider's address to which that leads."""
+    page = client.get("/sign-in", params={"to": to}).text
+    (link,) = findall(r'href="(/sign-in/with/[^"]+)"', page)
+    found = client.get(unescape(link), follow_redirects=False)
+    assert found.status_code == 303
+    return str(found.headers["location"])
+
+
+def test_a_person_signs_in_at_a_real_provider_and_sees_their_party(client: TestClient) -> None:
+    asked = begun(client, "/alerts?at=2026-03-01")
+    query = parse_qs(urlsplit(asked).query)
+
+    found = client.get(at_provider(asked), follow_redirects=False)
+    page = client.get("/portfolio")
+
+    assert query["code_challenge_method"] == ["S256"]
+    assert found.headers["location"] == "/alerts?at=2026-03-01"
+    assert "Viewing as <strong>growthos</strong>" in page.text
+    assert "<strong>maya@growthos.example</strong>" in page.text
+
+
+def test_a_sign_in_ends_only_in_the_browser_that_began_it(client: TestClient) -> None:
+    back = at_provider(begun(client))
+    client.cookies.clear()
+
+    found = client.get(back)
+
+    assert found.status_code == 400
+    assert "begun in another browser" in found.text
+    assert "accord_session" not in client.cookies
+
+
+def test_a_code_is_taken_once(client: TestClient) -> None:
+    back = at_provider(begun(client))
+    client.get(back, follow_redirects=False)
+
+    assert client.get(back).status_code == 401
+
+
+def test_the_answer_of_another_issuer_is_refused(client: TestClient, provider: Provider) -> None:
+    back = at_provider(begun(client)).replace(quote(provider.url, safe=""), "https%3A%2F%2Fevil")
+
+    found = client.get(back)
+
+    assert found.status_code == 401
+    assert "Another issuer answered." in found.text
+
+
+def test_a_person_who_declines_at_the_provider_is_told_so(client: TestClient) -> None:
+    state = parse_qs(urlsplit(begun(client)).query)["state"][0]
+
+    found = client.get(
+        "/sign-in/callback", params={"state": state, "error": "access_denied", "any": "thing"}
+    )
+
+    assert found.status_code == 401
+    assert "access_denied" in found.text
+
+
+def test_a_session_ends_when_its_issuer_does_not_count_any_more(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.get(at_provider(begun(client)), follow_redirects=False)
+    assert client.get("/portfolio", follow_redirects=False).status_code == 200
+
+    monkeypatch.setattr(Tokens, "issuers", {})
+
+    assert client.get("/portfolio", follow_redirects=False).status_code == 303
