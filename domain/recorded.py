@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from domain.kernel import Act, Event
+
+UNSALTED: Final = "0" * 32
+"""The salt of an event that protects nothing."""
 
 
 # Treat it as immutable. It is not declared frozen because a frozen dataclass takes five times as
@@ -16,7 +20,8 @@ class Recorded:
     without gaps. These two are stored beside the canonical bytes; everything else is in them.
     `stream` names the aggregate (the partnership's id, or ``id/deal/…``, ``id/metric/…``) and
     `version` is the place in it, from 1. `signed` is the digest of the signed command that caused
-    the event, if the command was signed.
+    the event, if the command was signed. `salt` is by chance, so that
+    nobody can find what a hidden event says by trying what gives its leaf hash (docs/events.md).
     """
 
     partnership: str
@@ -30,6 +35,7 @@ class Recorded:
     causation_id: str | None = None
     correlation_id: str | None = None
     signed: str | None = None
+    salt: str = UNSALTED
     index: int = -1
     position: int = -1
 

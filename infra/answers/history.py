@@ -53,6 +53,8 @@ class StoredEvent(Item):
     """The party that acted; `accord` for the clock and for agreed rules."""
     recorded_at: datetime
     """When it was recorded."""
+    salt: str
+    """32 hex digits by chance, which protect what it says; empty where `data` is."""
     schema_version: int
     """The version of the event's schema."""
     signed: str | None = Field(None, exclude_if=_is_none)
@@ -75,7 +77,8 @@ class HistoryItem(Item):
     index: int
     """Its place in the log of the partnership, from 0."""
     event: StoredEvent | None
-    """The event, with empty `data` if its count is too small to be shown; null if it is hidden."""
+    """The event, with empty `data` and `salt` if its count is too small to be shown; null if it is
+    hidden."""
     withheld: bool
     """Whether the viewer may not see all that the event says."""
     text: str
@@ -190,7 +193,7 @@ def seen_by(
 
     Raises `UnreadableEvent`.
     """
-    without_data = event.model_copy(update={"data": {}})
+    without_data = event.model_copy(update={"data": {}, "salt": ""})
     try:
         recorded = decode(body, index=index)
     except UnknownEvent as error:

@@ -1,8 +1,10 @@
 """Recording decided events in a batch, with what agreed rules do because of them (C20)."""
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import NamedTuple, TypeVar
 
 from domain import aggregates
@@ -52,6 +54,19 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 T = TypeVar("T")
+
+EventSalts = Callable[[str], str]
+"""Returns the salt of a new event, given its identifier: 32 hex digits."""
+
+
+def salt_by_chance(_: str) -> str:
+    """Return a random salt."""
+    return secrets.token_hex(16)
+
+
+def derived_salt(event_id: str) -> str:
+    """Return the salt of an event in every simulated store. It protects nothing."""
+    return sha256(f"accord/simulated-event-salt@v1\n{event_id}".encode()).hexdigest()[:32]
 
 
 class EventCause(NamedTuple):
@@ -119,8 +134,10 @@ class Recorder:
         batch: Batch,
         states: States,
         cached: Cached,
+        salt_of: EventSalts,
     ) -> None:
         self._logs = logs
+        self._salt_of = salt_of
         self.batch = batch
         self.states = states
         self.people = dict(cached.people)
@@ -174,12 +191,16 @@ class Recorder:
         version = self.states.version(stream)
         after = self.states.evolved(stream, decided, act)
         at_index = self._depends_on_log(name, decided, cause, names)
+        ids = (
+            codec.event_id(act.party, cause.source, cause.source_id, place)
+            for place in range(len(decided))
+        )
         recorded = [
             Recorded(
                 name,
                 stream,
                 version + place + 1,
-                codec.event_id(act.party, cause.source, cause.source_id, place),
+                event_id,
                 act,
                 cause.source,
                 cause.source_id,
@@ -187,9 +208,10 @@ class Recorder:
                 cause.causation_id,
                 cause.correlation_id,
                 cause.signed,
+                self._salt_of(event_id),
                 first + place if at_index else NOTHING,
             )
-            for place, event in enumerate(decided)
+            for place, (event_id, event) in enumerate(zip(ids, decided, strict=True))
         ]
         self.batch.events += recorded
         self.states.move(stream, after, name, len(recorded), act)

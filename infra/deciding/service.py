@@ -19,7 +19,7 @@ from infra.deciding.intake import Input, Sent, Unreadable
 from infra.deciding.loading import Loader
 from infra.deciding.logs import Logs, RootAt
 from infra.deciding.pseudonyms import SaltSource
-from infra.deciding.recording import Recorder
+from infra.deciding.recording import Recorder, derived_salt, salt_by_chance
 from infra.deciding.refusals import RefusalQuota
 from infra.deciding.states import States
 from infra.deciding.waiting import DEFAULT_LIMITS, WaitingInputs, WaitingLimits
@@ -198,7 +198,13 @@ class Service:
             RefusalQuota(self._history.refused_of, self._refused),
             lambda: self._history.refused(keys),
         )
-        recorder = Recorder(self._logs, batch, states, self._loader.cached(states))
+        recorder = Recorder(
+            self._logs,
+            batch,
+            states,
+            self._loader.cached(states),
+            derived_salt if self._simulated else salt_by_chance,
+        )
         context = DecisionContext(self._clock(), self._operator, self._simulated, own, nonces)
         return Decider(context, recorder)
 

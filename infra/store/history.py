@@ -217,6 +217,7 @@ def placed_at(event: Recorded, index: int, position: int) -> Recorded:
         event.causation_id,
         event.correlation_id,
         event.signed,
+        event.salt,
         index,
         position,
     )

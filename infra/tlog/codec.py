@@ -238,6 +238,7 @@ def encode(recorded: Recorded) -> bytes:
         "partnership": recorded.partnership,
         "party": act.party,
         "recorded_at": utc(act.recorded_at),
+        "salt": recorded.salt,
         "schema_version": event.version,
         "source": recorded.source,
         "source_id": recorded.source_id,
@@ -303,6 +304,7 @@ def _decoded(envelope: dict[str, Any], index: int, position: int) -> Recorded:
         envelope.get("causation_id"),
         envelope.get("correlation_id"),
         envelope.get("signed"),
+        envelope["salt"],
         index,
         position,
     )

@@ -207,6 +207,7 @@ def test_the_bytes_hold_all_but_the_place() -> None:
         "partnership": "acme",
         "party": "acme",
         "recorded_at": "2026-03-01T12:00:00Z",
+        "salt": "00000000000000000000000000000000",
         "schema_version": 3,
         "source": "crm",
         "source_id": "acme/deal/1-2",

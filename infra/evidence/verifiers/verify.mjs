@@ -247,6 +247,7 @@ const isMoment = (value) => moment(value) !== null;
 const isBase64 = (value) => fromBase64(value) !== null;
 const isHash = (value) => fromBase64(value, 32) !== null;
 const isHex64 = (value) => isString(value) && /^[0-9a-f]{64}$/.test(value);
+const isSalt = (value) => isString(value) && /^[0-9a-f]{32}$/.test(value);
 const isCommitment = (value) => isString(value) && /^person:[0-9a-f]{64}$/.test(value);
 const isOneOf = (...values) => (value) => values.includes(value);
 const orNull = (check) => (value) => value === null || check(value);
@@ -295,6 +296,7 @@ const isEvent = shape(
     partnership: isString,
     party: isString,
     recorded_at: isMoment,
+    salt: isSalt,
     schema_version: isPositive,
     source: isString,
     source_id: isString,

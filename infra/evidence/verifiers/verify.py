@@ -144,6 +144,7 @@ def parse(text: str, levels: int = 0) -> Json:
 _DAY: Final = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _TIME: Final = r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{6})?Z"
 _MOMENT: Final = re.compile(_DAY + _TIME).fullmatch
+_SALT: Final = re.compile(r"[0-9a-f]{32}").fullmatch
 _HEX: Final = re.compile(r"[0-9a-f]{64}").fullmatch
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,15}").fullmatch
 _COMMITMENT: Final = re.compile(r"person:[0-9a-f]{64}").fullmatch
@@ -234,6 +235,7 @@ _FORMS: Final[dict[str, Form]] = {
     "hash": lambda value: unbase64(value, HASH_SIZE) is not None,
     "base64": lambda value: unbase64(value) is not None,
     "digest": _matching(_HEX),
+    "salt": _matching(_SALT),
     "commitment": _matching(_COMMITMENT),
     "why": _matching(re.compile("private|range").fullmatch),
     "format": _matching(re.compile("accord-bundle/1").fullmatch),
@@ -1219,8 +1221,9 @@ def _read_command(line: re.Match[str], origin: str, partnership: str) -> Command
 
 _EVENT: Final = _shape("""
     actor:text causation_id?:text correlation_id?:text data:object event_id:text
-    occurred_at:moment partnership:text party:text recorded_at:moment schema_version:positive
-    signed?:digest source:text source_id:text stream:text stream_version:positive type:text
+    occurred_at:moment partnership:text party:text recorded_at:moment salt:salt
+    schema_version:positive signed?:digest source:text source_id:text stream:text
+    stream_version:positive type:text
 """)
 # A line that matches has the members of an event, of their types, in canonical form, but for
 # its data and its days. That is nearly every line, and saves most of the time to read it.
@@ -1229,7 +1232,8 @@ _EVENT_LINE: Final = re.compile(
     rf'\{{"actor":{_PLAIN},(?:"causation_id":"[^"\\\x00-\x1f]*",)?'
     r'(?:"correlation_id":"[^"\\\x00-\x1f]*",)?"data":(\{.*\}),"event_id":"([0-9a-f]{32})",'
     rf'"occurred_at":"({_DAY}{_TIME})","partnership":{_PLAIN},"party":{_PLAIN},'
-    rf'"recorded_at":"({_DAY}{_TIME})","schema_version":[1-9][0-9]{{0,14}},'
+    rf'"recorded_at":"({_DAY}{_TIME})","salt":"[0-9a-f]{{32}}",'
+    rf'"schema_version":[1-9][0-9]{{0,14}},'
     rf'(?:"signed":"([0-9a-f]{{64}})",)?"source":{_PLAIN},"source_id":{_PLAIN},'
     rf'"stream":{_PLAIN},"stream_version":([1-9][0-9]{{0,14}}),"type":{_PLAIN}\}}'
 ).fullmatch
