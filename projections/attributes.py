@@ -15,11 +15,11 @@ from domain.values import Exact, plain
 from projections import figures
 from projections.portfolio import Member
 from projections.ranking import SCORED, overlap_percent, score_of
-from projections.regression import FEWEST, Fit, fit
+from projections.regression import Fit, fit
 from projections.traits import CandidateTraits
 
 ENOUGH = 10
-"""The number of partners below which a line describes little more than the sample (C21)."""
+"""The fewest partners that a line is fitted to: with fewer, chance alone makes one (C21)."""
 
 _SHOWN = Context(prec=6)
 """Six significant digits are shown for every unit."""
@@ -105,7 +105,7 @@ class Attribute:
     n: int
     """How many partnerships have both the attribute and a figure."""
     line: FittedLine | None
-    """Null if there are too few partnerships, or if all have the same value."""
+    """Null if fewer than ten partnerships have both, or if all have the same value."""
     reading: str
     """What the line shows, or why there is none."""
 
@@ -137,7 +137,7 @@ class AttributeComparison:
 
 
 def against(observed: Iterable[Observed]) -> AttributeComparison:
-    """Regress the figures on each attribute, by ordinary least squares.
+    """Regress the figures on each attribute, by ordinary least squares, where partners are enough.
 
     Figures of several currencies cannot be compared: the most frequent unit is taken.
     """
@@ -163,10 +163,11 @@ def _against(
         if (value := read(each.candidate)) is not None
     ]
     count = len(pairs)
+    if count < ENOUGH:
+        return Attribute(name, count, None, f"fewer than {ENOUGH} partners: no line")
     fitted = fit(pairs)
     if fitted is None:
-        few = f"fewer than {FEWEST} partners: no line"
-        return Attribute(name, count, None, few if count < FEWEST else "all the same: no line")
+        return Attribute(name, count, None, "all the same: no line")
     low, high = fitted.interval
     if low <= 0 <= high:
         reading = "not shown: the interval contains 0"
@@ -194,7 +195,8 @@ def _digits(value: Fraction) -> Decimal:
 def _warnings(observed: Sequence[Observed]) -> Iterator[str]:
     count, ended = len(observed), sum(each.ended for each in observed)
     if count < ENOUGH:
-        yield f"Few partners ({count}): one more may reverse a line (C21)."
+        yield f"Too few partners to compare: {count}, and {ENOUGH} are needed (C21)."
+        return
     yield f"Of {len(ATTRIBUTES)} attributes, one in twenty seems to matter by chance."
     yield "Correlation is not causation."
     yield f"What did well is more likely to be on record; {ended} of these have ended (C21)."

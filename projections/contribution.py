@@ -98,6 +98,18 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcedRevenue:
+    """What customers paid on the deals of a party in one currency, less refunds."""
+
+    currency: str
+    """The currency, as a code of ISO 4217."""
+    sourced: Exact
+    """On the deals that it sourced."""
+    influenced: Exact
+    """On the deals that it influenced."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sourced:
     """The deals that were won which a party sourced, and those that it touched alone (C18)."""
 
@@ -107,12 +119,8 @@ class Sourced:
     """The deals won whose referral it submitted."""
     influenced: Exact
     """The deals won that it touched before the win, and whose referral the other submitted."""
-    currency: str | None
-    """The currency of the revenue, as a code of ISO 4217; null before a payment."""
-    revenue_sourced: Exact
-    """What customers paid on the deals that it sourced, less refunds."""
-    revenue_influenced: Exact
-    """What customers paid on the deals that it influenced, less refunds."""
+    revenue: tuple[SourcedRevenue, ...]
+    """What customers paid on them, by currency; empty before a payment."""
 
 
 class _Line(NamedTuple):
@@ -182,29 +190,25 @@ def hours(kpis: Rows, parties: tuple[str, ...], period: str | None = None) -> li
 def sourced(kpis: Rows, parties: tuple[str, ...], period: str | None = None) -> list[Sourced]:
     """Return which won deals each party sourced and influenced, with their revenue by currency."""
     units = figures.units(kpis, _REVENUE[0]) + figures.units(kpis, _REVENUE[1])
-    currencies = sorted(set(units))
-    return [each for party in parties for each in _sourced_by(kpis, party, currencies, period)]
+    found = [_sourced_by(kpis, party, sorted(set(units)), period) for party in parties]
+    return [each for each in found if each.sourced or each.influenced or each.revenue]
 
 
 _REVENUE: Final = ("revenue_sourced", "revenue_influenced")
 
 
-def _sourced_by(
-    kpis: Rows, party: str, currencies: list[str], period: str | None
-) -> Iterator[Sourced]:
+def _sourced_by(kpis: Rows, party: str, currencies: list[str], period: str | None) -> Sourced:
     def of(metric: str, unit: str) -> Decimal:
         return _of_party(kpis, metric, party, unit, period)
 
     count = Unit.COUNT.value
-    deals = of("deals_sourced", count), of("deals_influenced", count)
-    paid = False
-    for currency in currencies:
-        revenue = of(_REVENUE[0], currency), of(_REVENUE[1], currency)
-        if any(revenue):
-            paid = True
-            yield Sourced(party, *deals, currency, *revenue)
-    if any(deals) and not paid:
-        yield Sourced(party, *deals, None, _ZERO, _ZERO)
+    paid = [SourcedRevenue(unit, *(of(each, unit) for each in _REVENUE)) for unit in currencies]
+    return Sourced(
+        party,
+        of("deals_sourced", count),
+        of("deals_influenced", count),
+        tuple(each for each in paid if each.sourced or each.influenced),
+    )
 
 
 def _of_party(rows: Rows, metric: str, party: str, unit: str, period: str | None) -> Decimal:

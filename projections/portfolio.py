@@ -175,11 +175,11 @@ class PartnershipLine:
     joined: date | None
     """The day of the kickoff."""
     leads: Exact | None
-    """The leads of the period."""
+    """The leads so far; null until the partner joined."""
     conversions: Exact | None
-    """Deals won."""
+    """The deals won so far; null until the partner joined."""
     revenue: tuple[Revenue, ...]
-    """The revenue of the period."""
+    """The revenue so far."""
     average_contract_value: tuple[Revenue, ...]
     """The average annual contract value of the deals that were won."""
     margin: Exact | None
@@ -243,8 +243,8 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
         stage=stage,
         active=active,
         joined=joined,
-        leads=_value(member, "leads"),
-        conversions=_value(member, "deals_won"),
+        leads=_counted(member, "leads", joined),
+        conversions=_counted(member, "deals_won", joined),
         revenue=(*revenue(member), *_fees(mine)),
         average_contract_value=_money(member, "average_contract_value"),
         margin=_value(member, "margin") if margin is None else margin,
@@ -281,6 +281,12 @@ def _joined(overview: Overview) -> date | None:
 
 def _value(member: Member, metric: str) -> Decimal | None:
     return member.value(metric, CATALOGUE[metric].unit.value)
+
+
+def _counted(member: Member, metric: str, joined: date | None) -> Decimal | None:
+    """Return what deals show of a metric: none is zero, once the partner joined."""
+    found = _value(member, metric)
+    return Decimal(0) if found is None and joined else found
 
 
 def _money(member: Member, metric: str) -> tuple[Revenue, ...]:

@@ -86,6 +86,13 @@ class Result:
     objective that falls to the period's days; of a rate or a level the objective's target."""
     reached_percent: Exact | None
     """The figure in percent of the target."""
+    month_sample: Exact | None = None
+    """What the month's ratio divides by, such as the demos of `demo_to_won`: a rate of one demo
+    says little (C21). Null for what is no ratio."""
+    period_sample: Exact | None = None
+    """What the period's ratio divides by."""
+    before_sample: Exact | None = None
+    """What the ratio of the period before divides by."""
     adopted: bool = False
     """Whether one of its figures came in, wholly or in part, by the adoption."""
 
@@ -107,12 +114,27 @@ def results(id: str, rows: Rows, span: Span) -> Iterator[Result]:
             target = _target(rows, metric, unit, span.period, objective)
             if any(each is not None for each in found) or target is not None:
                 in_month, in_period, before = found
-                if target is not None and span.has_begun and _is_counted(rows, metric, objective):
+                if span.has_begun and _is_counted(rows, metric, objective):
                     in_month, in_period = in_month or _ZERO, in_period or _ZERO
-                reached = _percent(in_period, target)
-                of = (id, metric, segment, unit)
-                adopted = _is_adopted(rows, metric, unit, span, segment)
-                yield Result(*of, in_month, in_period, before, target, reached, adopted)
+                known = _figures(rows, metric, unit, span, segment)
+                of_month, of_period, of_before = (
+                    each.denominator if each else None for each in known
+                )
+                yield Result(
+                    id=id,
+                    metric=metric,
+                    segment=segment,
+                    unit=unit,
+                    in_month=in_month,
+                    in_period=in_period,
+                    before=before,
+                    target=target,
+                    reached_percent=_percent(in_period, target),
+                    month_sample=of_month,
+                    period_sample=of_period,
+                    before_sample=of_before,
+                    adopted=any(each.adopted for each in known if each),
+                )
 
 
 def _is_counted(rows: Rows, metric: str, objective: Objective | None) -> bool:
@@ -122,12 +144,11 @@ def _is_counted(rows: Rows, metric: str, objective: Objective | None) -> bool:
     return known.counted and known.adds is Adds.SUM and not is_reported
 
 
-def _is_adopted(rows: Rows, metric: str, unit: str, span: Span, segment: str | None) -> bool:
-    shown = (
-        figures.shown(rows, metric, period, segment or "", unit)
-        for period in (span.month, span.period, span.before)
-    )
-    return any(each.adopted for each in shown if each)
+def _figures(
+    rows: Rows, metric: str, unit: str, span: Span, segment: str | None
+) -> list[figures.Figure | None]:
+    periods = (span.month, span.period, span.before)
+    return [figures.shown(rows, metric, period, segment or "", unit) for period in periods]
 
 
 def _units(rows: Rows, metric: str) -> list[str]:

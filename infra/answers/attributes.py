@@ -11,7 +11,7 @@ from infra.answers.question import Answer, Panel, Parameter, PeriodName, Questio
 from infra.answers.text import Block, Line, Table, amount, number
 from infra.bootstrap import Accord
 from projections import attributes
-from projections.attributes import Attribute, AttributeComparison
+from projections.attributes import ENOUGH, Attribute, AttributeComparison
 
 MetricName = Annotated[Name, Parameter("A metric of the catalogue, such as demo_to_won.", "METRIC")]
 
@@ -52,17 +52,18 @@ def ask(
 
 
 def text(answer: Attributes) -> Iterator[Block]:
-    """Yield the figures, a line for each attribute, and what to beware of."""
+    """Yield the figures, and of partners enough a line for each attribute and what to beware of."""
     found = answer.comparison
     over = answer.period or "all time"
     yield Line(f"{answer.metric}, {over}: {len(found.partnerships)} with a figure", "bold")
     for each in found.partnerships:
         yield Line(f"{each.id}: {amount(each.value, found.unit or '')}", indent=2)
-    yield Table(
-        ["ATTRIBUTE", ">N", ">SLOPE", ">STANDARD ERROR", "95 % INTERVAL", ">R²", "READING"],
-        [_row(each) for each in found.attributes],
-        indent=2,
-    )
+    if len(found.partnerships) >= ENOUGH:
+        yield Table(
+            ["ATTRIBUTE", ">N", ">SLOPE", ">STANDARD ERROR", "95 % INTERVAL", ">R²", "READING"],
+            [_row(each) for each in found.attributes],
+            indent=2,
+        )
     if found.in_other_units:
         yield Line(f"{found.in_other_units} figures in other units are left out.", indent=2)
     for warning in found.warnings:

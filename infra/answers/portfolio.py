@@ -184,9 +184,11 @@ def _results(lines: Iterable[SheetLine], span: Span) -> Table:
             (
                 of.id,
                 _measured(of),
-                *(_figure(each, of.unit) for each in (of.in_month, of.in_period, of.target)),
+                _figure(of.in_month, of.unit, of.month_sample),
+                _figure(of.in_period, of.unit, of.period_sample),
+                _figure(of.target, of.unit),
                 "" if of.reached_percent is None else f"{of.reached_percent} %",
-                _figure(of.before, of.unit),
+                _figure(of.before, of.unit, of.before_sample),
             )
             for each in lines
             for of in each.results
@@ -201,8 +203,11 @@ def _measured(of: Result) -> str:
     return f"{of.metric}{segment}{', adopted' if of.adopted else ''}"
 
 
-def _figure(value: Decimal | None, unit: str) -> str:
-    return "" if value is None else amount(value, unit)
+def _figure(value: Decimal | None, unit: str, sample: Decimal | None = None) -> str:
+    """Return a figure, and of a ratio what it divides by: ``100 % (of 1)``."""
+    if value is None:
+        return ""
+    return amount(value, unit) + (f" (of {number(sample)})" if sample is not None else "")
 
 
 def _money(whole: Portfolio) -> Table:
@@ -287,22 +292,20 @@ def _sourced(found: Iterable[tuple[str, Sourced]], period: str) -> Table:
         ["ID", "PARTY", ">SOURCED", "REVENUE", ">INFLUENCED", "REVENUE"],
         [
             (
-                of,
+                partnership,
                 each.party,
                 number(each.sourced),
-                _paid(each.revenue_sourced, each.currency),
+                ", ".join(amount(of.sourced, of.currency) for of in each.revenue if of.sourced),
                 number(each.influenced),
-                _paid(each.revenue_influenced, each.currency),
+                ", ".join(
+                    amount(of.influenced, of.currency) for of in each.revenue if of.influenced
+                ),
             )
-            for of, each in found
+            for partnership, each in found
         ],
         title=f"deals won{period}, by who sourced and who influenced them",
         indent=2,
     )
-
-
-def _paid(value: Decimal, currency: str | None) -> str:
-    return amount(value, currency) if currency and value else ""
 
 
 def _hours(found: Iterable[tuple[str, Hours]], period: str) -> Table:

@@ -593,16 +593,16 @@ def _net(each: Contribution) -> str:
 
 
 def _sourced(each: Sourced) -> str:
-    by_what = {
-        "sourced": (each.sourced, each.revenue_sourced),
-        "influenced": (each.influenced, each.revenue_influenced),
-    }
-    shown = (
-        f"{how} {number(count)}"
-        + (f" ({amount(paid, each.currency)})" if each.currency and paid else "")
-        for how, (count, paid) in by_what.items()
+    sourced = [amount(of.sourced, of.currency) for of in each.revenue if of.sourced]
+    influenced = [amount(of.influenced, of.currency) for of in each.revenue if of.influenced]
+    return (
+        f"{each.party}: {_with_revenue('sourced', each.sourced, sourced)}, "
+        f"{_with_revenue('influenced', each.influenced, influenced)}"
     )
-    return f"{each.party}: {', '.join(shown)}"
+
+
+def _with_revenue(how: str, deals: Decimal, paid: list[str]) -> str:
+    return f"{how} {number(deals)}" + (f" ({', '.join(paid)})" if paid else "")
 
 
 def _debt(each: Debt) -> str:

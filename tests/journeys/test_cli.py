@@ -743,8 +743,8 @@ def test_candidates_are_ranked_with_their_reasons(accord: Accord, demo: str) -> 
 def test_few_partners_are_no_proof(accord: Accord, demo: str) -> None:
     told = accord("attributes", "new_subscribers", "--period", "2026-Q2", "--store", demo).out
 
-    assert "Few partners (2)" in told
-    assert "fewer than 3 partners: no line" in told
+    assert "Too few partners to compare: 2, and 10 are needed (C21)." in told
+    assert "SLOPE" not in told
 
 
 @pytest.fixture

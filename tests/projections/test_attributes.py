@@ -66,26 +66,34 @@ def test_without_a_partner_nothing_is_observed() -> None:
     assert list(observe(member(after(BeginExploration)), "new_users", None)) == []
 
 
-def test_more_staff_goes_with_more_where_three_partners_lie_on_a_line() -> None:
-    answer = against([seen("a", 50, 110), seen("b", 100, 210), seen("c", 150, 310)])
+def test_more_staff_goes_with_more_where_ten_partners_lie_on_a_line() -> None:
+    answer = against([seen(str(staff), staff, 2 * staff + 10) for staff in range(50, 150, 10)])
 
     staff = attribute(answer, "staff")
     assert staff.line
-    assert staff.n == 3
+    assert staff.n == 10
     assert [staff.line.slope, staff.line.r_squared] == [2, 1]
     assert staff.reading == "more goes with more"
-    assert attribute(answer, "score").reading == "fewer than 3 partners: no line"
+    assert attribute(answer, "score").reading == "fewer than 10 partners: no line"
+
+
+def test_nine_partners_on_a_line_are_too_few_to_speak_of() -> None:
+    answer = against([seen(str(staff), staff, 2 * staff + 10) for staff in range(50, 140, 10)])
+
+    assert attribute(answer, "staff").line is None
+    assert answer.warnings == ("Too few partners to compare: 9, and 10 are needed (C21).",)
+    assert len(answer.partnerships) == 9
 
 
 def test_scatter_leaves_it_open_whether_there_is_a_correlation() -> None:
-    points = [(50, 100), (80, 300), (120, 90), (200, 310)]
+    points = [(50 + 10 * at, (at * at * 37) % 11) for at in range(12)]
     answer = against([seen(str(staff), staff, value) for staff, value in points])
 
     assert attribute(answer, "staff").reading == "not shown: the interval contains 0"
 
 
 def test_attributes_that_do_not_vary_give_no_line() -> None:
-    answer = against([seen(name, 50, place) for place, name in enumerate("abc")])
+    answer = against([seen(name, 50, place) for place, name in enumerate("abcdefghij")])
 
     assert attribute(answer, "staff").reading == "all the same: no line"
 
@@ -99,12 +107,9 @@ def test_figures_in_other_currencies_are_left_out_and_counted() -> None:
     assert [each.id for each in answer.partnerships] == ["a", "b", "c"]
 
 
-def test_few_partners_bring_a_warning_and_correlation_is_never_called_a_cause() -> None:
-    few = against([seen(str(place), place, place) for place in range(9)]).warnings
+def test_correlation_is_never_called_a_cause() -> None:
     enough = against([seen(str(place), place, place) for place in range(10)]).warnings
 
-    assert few[0].startswith("Few partners (9)")
-    assert not enough[0].startswith("Few partners")
     assert any("not causation" in each for each in enough)
     assert any("0 of these have ended" in each for each in enough)
 

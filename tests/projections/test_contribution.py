@@ -14,7 +14,7 @@ from domain.payment import IssueRefund
 from domain.referral import AttributeReferral
 from domain.terms import CostShare, Hybrid, Incentive, Retainer, RevenueSplit, Trigger
 from domain.values import Money
-from projections.contribution import Contribution, Hours, Sourced
+from projections.contribution import Contribution, Hours, Sourced, SourcedRevenue
 from projections.portfolio import FEES, PartnershipLine, line, portfolio
 from projections.results import Span
 from projections.visibility import Viewer
@@ -172,7 +172,9 @@ def test_a_month_has_what_fell_in_it_and_not_what_its_quarter_brought() -> None:
     assert shown(story, "2026-01").hours == (Hours(OURS, Decimal(8)),)
     assert shown(story, "2026-02").hours == (Hours(OURS, Decimal(3)),)
     assert [each.sourced for each in shown(story, "2026-01").sourced] == [1]
-    assert [each.revenue_sourced for each in shown(story, "2026-02").sourced] == [500]
+    assert [each.revenue for each in shown(story, "2026-02").sourced] == [
+        (SourcedRevenue("USD", Decimal(500), Decimal(0)),)
+    ]
     assert {each.sourced for each in shown(story, "2026-02").sourced} == {0}
 
 
@@ -216,7 +218,8 @@ def test_the_party_that_submitted_the_referral_sourced_the_deal() -> None:
 
     found = shown(story).sourced
 
-    assert found == (Sourced(THEIRS, Decimal(1), Decimal(0), "USD", Decimal(1000), Decimal(0)),)
+    paid = SourcedRevenue("USD", Decimal(1000), Decimal(0))
+    assert found == (Sourced(THEIRS, Decimal(1), Decimal(0), (paid,)),)
 
 
 def test_a_party_that_touched_a_deal_of_the_other_influenced_it() -> None:
@@ -229,8 +232,24 @@ def test_a_party_that_touched_a_deal_of_the_other_influenced_it() -> None:
     ours, theirs = shown(story).sourced
 
     assert ours.party == OURS
-    assert [ours.sourced, ours.influenced, ours.revenue_sourced] == [1, 0, 300]
-    assert [theirs.sourced, theirs.influenced, theirs.revenue_influenced] == [0, 1, 300]
+    assert [ours.sourced, ours.influenced] == [1, 0]
+    assert ours.revenue == (SourcedRevenue("USD", Decimal(300), Decimal(0)),)
+    assert [theirs.sourced, theirs.influenced] == [0, 1]
+    assert theirs.revenue == (SourcedRevenue("USD", Decimal(0), Decimal(300)),)
+
+
+def test_deals_paid_in_two_currencies_are_counted_once() -> None:
+    story = under(share("10"))
+    sell(story, "D-1", usd("1000.00"))
+    sell(story, "D-2", Money(amount=Decimal("200.00"), currency="EUR"))
+
+    (theirs,) = shown(story).sourced
+
+    assert theirs.sourced == 2
+    assert theirs.revenue == (
+        SourcedRevenue("EUR", Decimal(200), Decimal(0)),
+        SourcedRevenue("USD", Decimal(1000), Decimal(0)),
+    )
 
 
 def test_a_touch_after_the_win_influenced_nothing() -> None:

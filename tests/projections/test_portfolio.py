@@ -106,6 +106,14 @@ def test_before_the_kickoff_nobody_has_joined() -> None:
     row = line_of(at(Stage.FORMATION))
 
     assert (row.joined, row.active, row.status) == (None, False, None)
+    assert (row.leads, row.conversions) == (None, None)
+
+
+def test_a_partner_that_brought_no_lead_brought_zero() -> None:
+    row = line_of(at(Stage.EXECUTION))
+
+    assert row.leads == 0
+    assert row.conversions == 0
 
 
 def test_a_partnership_that_is_off_track_says_why() -> None:

@@ -21,6 +21,7 @@ from projections.results import Span
 from projections.visibility import Viewer
 from tests.feeds import simulated
 from tests.infra.answers.demo import day
+from tests.infra.answers.helpers import printed
 from tests.infra.messages import beginning, message
 
 
@@ -135,6 +136,17 @@ def test_of_a_period_each_partner_has_its_results_and_the_money_is_added_up(demo
     owed = [each.owe_unstated for line in lumastream.partners for each in line.money]
     assert [each.owe_unstated for each in lumastream.money] == [sum(owed)]
     assert portfolio.ask(demo, when=at).span is None
+
+
+def test_a_rate_of_a_period_says_of_how_many_it_is(demo: Accord) -> None:
+    answer = portfolio.ask(demo, "2026-Q3")
+    consulting = next(
+        each for each in of(answer, "growthos").partners if each.id == "growthos-consulting"
+    )
+    (won,) = (each for each in consulting.results if each.metric == "demo_to_won")
+
+    assert [won.month_sample, won.period_sample, won.before_sample] == [1, 10, 5]
+    assert "100 % (of 1)         20 % (of 10)" in printed(portfolio.text(answer))
 
 
 # --- work --------------------------------------------------------------------------------------
