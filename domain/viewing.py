@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from domain.content import ContentDigest
 from domain.kernel import Event
 from domain.values import Slug, Text
 
@@ -31,6 +32,8 @@ class BundleExported(Event):
     """The reason, in words."""
     party: Slug | None = None
     """The party for which it was exported; it does not contain the other's private statements."""
+    files: ContentDigest | None = None
+    """The digest of the files of the bundle that are not in the log (bundle format, section 3)."""
 
 
 class CosignatureRefused(Event):

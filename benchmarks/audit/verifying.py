@@ -93,7 +93,7 @@ def made(folder: Path, size: int, *, signing: bool) -> Bundle:
         policy.write_text(notary.policy_of(PARTNERSHIP))
         (folder / "pins.txt").write_text("".join(_pins() if signing else ()))
     with ZipFile(path) as archive:
-        for name in _VERIFIERS:
+        for name in (*_VERIFIERS, "rules.json"):
             (folder / name).write_bytes(archive.read(f"data/{name}"))
         events = archive.read("data/events.jsonl").splitlines()
         commands = archive.read("data/commands.jsonl").splitlines()

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain import aggregates, keyring, signing
+from domain import aggregates, keyring, signing, yields
 from domain.bilateral import ProposeBilateral, is_answer_to
 from domain.corrections import correcting
 from domain.deadlines import Deadline, DeadlineKind
@@ -273,6 +273,7 @@ class Decider:
             own = self._states.partnership(message.subject).keyring.of(message.envelope.party)
             signing.check_delegated(decided, own.get(message.signed.keyid))
             admission.check_same(message.signed, message.envelope, decided)
+            yields.check(message.envelope.data, decided)
         elif not (self._context.own and signing.are_statements(decided)):
             keys = self._states.partnership(message.subject).keyring
             signing.check_signed(decided, message.envelope.party, keys)

@@ -4,14 +4,14 @@
 module and both verifiers against that page.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import orjson
@@ -32,21 +32,25 @@ from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import COMMAND, PERSON, name_in
-from infra.store.history import Head
 from infra.tlog import codec
 from infra.tlog.merkle import leaf_hash
-from infra.tlog.notes import Checkpoint, Note, tlog_proof, written_proof
+from infra.tlog.notes import Checkpoint, Note, tlog_proof
 from projections import ALERTS
 from projections.fold import replay
 from projections.visibility import SharedSight, Sight, Viewer
 
 FORMAT: Final = "accord-bundle/1"
 
+BAGIT: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+
 _KEYS = (KeyRegistered, KeyRotated, KeyRevoked)
 """Events that are in every bundle, because signatures are checked with them."""
 
 _UNREADABLE = (ValueError, KeyError, TypeError, ValidationError)
 """The errors of an event that was altered, or that a newer release wrote."""
+
+GUIDES: Final = ("FORMAT.md", "rules.json", "verify.mjs", "verify.py")
+"""The format, the verifiers and what they read: a part of every bundle."""
 
 TIMESTAMP = "timestamp"
 """The kind of an authority's answer; the key is the size of the checkpoint."""
@@ -117,7 +121,6 @@ class _Bag:
     def __init__(self, archive: ZipFile) -> None:
         self._archive = archive
         self.sums: dict[str, str] = {}
-        self.octets = 0
 
     @contextmanager
     def file(self, name: str) -> Iterator[Callable[[bytes], None]]:
@@ -130,7 +133,6 @@ class _Bag:
 
             def write(data: bytes) -> None:
                 digest.update(data)
-                self.octets += len(data)
                 target.write(data)
 
             yield write
@@ -147,13 +149,9 @@ class _Bag:
             for row in rows:
                 write(codec.canonical(row) + b"\n")
 
-    def document(self, name: str, value: object) -> None:
-        """Write a file with one canonical JSON value."""
-        self.put(name, codec.canonical(value) + b"\n")
-
-    def manifest(self, name: str, of: Iterable[str]) -> None:
-        """Write the checksums of these files."""
-        self.put(name, "".join(f"{self.sums[each]}  {each}\n" for each in sorted(of)).encode())
+    def manifest(self, of: Iterable[str]) -> bytes:
+        """Return the checksums of these files, a line each."""
+        return "".join(f"{self.sums[each]}  {each}\n" for each in sorted(of)).encode()
 
 
 @dataclass(slots=True)
@@ -170,23 +168,23 @@ class _Bundle:
 
     def write(self, bag: _Bag) -> None:
         """Write all of it."""
-        notes = self._sealed()
-        self._write_events(bag)
-        self._write_checkpoints(bag, notes)
         self._write_beside(bag)
+        digest = sha256(bag.manifest(bag.sums)).hexdigest()
+        notes = self._sealed(digest)
+        self._write_events(bag)
+        self._write_log(bag, notes)
         if self.custody:
             self._write_proofs(bag, notes[-1])
-        bag.document("data/bundle.json", self._about())
-        for name, data in _guides().items():
-            bag.put(f"data/{name}", data)
-        self._write_tags(bag)
+        manifest = bag.manifest(bag.sums)
+        bag.put("manifest-sha256.txt", manifest)
+        bag.put("bagit.txt", BAGIT)
 
     # --- the request and the events ---
 
-    def _sealed(self) -> list[Note]:
-        """Record the export, and return the checkpoints up to then."""
+    def _sealed(self, digest: str) -> list[Note]:
+        """Record the export and what is beside the log; return the checkpoints up to then."""
         history, asked = self.accord.history, self.asked
-        event = BundleExported(reason=asked.reason, party=asked.party)
+        event = BundleExported(reason=asked.reason, party=asked.party, files=digest)
         try:
             # Do not append to an altered log.
             self._log().grow()
@@ -247,49 +245,37 @@ class _Bundle:
         start, end = self.asked.start, self.asked.end
         return (start is None or start <= moment) and (end is None or moment <= end)
 
-    def _about(self) -> Row:
-        asked, custody = self.asked, self.custody
-        at = custody.act.recorded_at if custody else self._head().recorded_at
+    def _request(self) -> Row:
+        asked = self.asked
         return {
-            "format": FORMAT,
-            "origin": self.notary.seal.origin(self.partnership),
-            "partnership": self.partnership,
-            "size": self.exported.size,
-            "exported_at": instant(at),
-            "exported_by": custody.act.actor if custody else asked.by,
+            "by": asked.by,
             "reason": asked.reason,
             "for": asked.party,
-            "custody": custody.index if custody else None,
-            "about": {
-                "statement": asked.statement,
-                "alert": asked.alert,
-                "from": asked.start and instant(asked.start),
-                "to": asked.end and instant(asked.end),
-            },
+            "statement": asked.statement,
+            "alert": asked.alert,
+            "from": asked.start and instant(asked.start),
+            "to": asked.end and instant(asked.end),
             "simulated": self.accord.simulated,
         }
-
-    def _head(self) -> Head:
-        return self.accord.history.heads([self.partnership])[self.partnership]
 
     # --- proofs ---
 
     def _log(self) -> Log:
         return self.notary.log(self.partnership)
 
-    def _write_checkpoints(self, bag: _Bag, notes: list[Note]) -> None:
-        def rows() -> Iterator[Row]:
-            before = 0
-            for note in notes:
-                size = Checkpoint.read(note.text).size
-                path = written_proof(self._log().consistency(before, size))
-                yield {"consistency": path, "note": str(note)}
-                before = size
-
-        bag.lines("data/checkpoints.jsonl", rows())
-        for key, token in self.accord.history.kept(TIMESTAMP, self.partnership).items():
-            bag.put(f"data/timestamps/{key}.tsr", token)
-        bag.put("data/policy.txt", self.notary.policy_of(self.partnership).encode())
+    def _write_log(self, bag: _Bag, notes: list[Note]) -> None:
+        """Write what goes with the events: checkpoints, signed commands and names."""
+        about = {
+            "format": FORMAT,
+            "origin": self.notary.seal.origin(self.partnership),
+            "partnership": self.partnership,
+            "size": self.exported.size,
+            "custody": self.custody.index if self.custody else None,
+        }
+        bag.lines("data/bundle.json", [about])
+        bag.lines("data/checkpoints.jsonl", ({"note": str(note)} for note in notes))
+        bag.lines("data/commands.jsonl", self._commands())
+        bag.lines("data/people.jsonl", self._people())
 
     def _write_proofs(self, bag: _Bag, last: Note) -> None:
         """Write complete proofs of the requested events."""
@@ -310,11 +296,22 @@ class _Bundle:
     # --- data outside the log ---
 
     def _write_beside(self, bag: _Bag) -> None:
-        bag.lines("data/commands.jsonl", self._commands())
-        bag.lines("data/people.jsonl", self._people())
+        """Write the files whose digest is in the event of the export."""
+        bag.lines("data/request.json", [self._request()])
         bag.lines("data/rejected.jsonl", self._rejected())
-        for kind in sorted({type(each.event) for each in self.shown}, key=lambda each: each.wire):
-            bag.document(f"data/schemas/{kind.wire}.json", _schema(kind))
+        bag.put("data/policy.txt", self.notary.policy_of(self.partnership).encode())
+        for key, token in self.accord.history.kept(TIMESTAMP, self.partnership).items():
+            bag.put(f"data/timestamps/{key}.tsr", token)
+        for kind in sorted(self._kinds(), key=lambda each: each.wire):
+            bag.lines(f"data/schemas/{kind.wire}.json", [_schema(kind)])
+        for name, data in _guides().items():
+            bag.put(f"data/{name}", data)
+
+    def _kinds(self) -> set[type[Event]]:
+        """Return the kinds of event that the bundle shows."""
+        sight = _sight(self.accord, self.partnership, self.asked.party)
+        readable = _readable(self.accord, self.partnership)
+        return {type(each.event) for each in readable if sight.shows(each)} | {BundleExported}
 
     def _commands(self) -> Iterator[Row]:
         kept = self.accord.history.kept(COMMAND, self.partnership)
@@ -363,21 +360,6 @@ class _Bundle:
                     }
             number = page[-1].number
 
-    def _write_tags(self, bag: _Bag) -> None:
-        payload = [each for each in bag.sums if each.startswith("data/")]
-        octets = bag.octets
-        bag.put("bagit.txt", b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")
-        about: Mapping[str, Any] = self._about()
-        info = (
-            f"Bagging-Date: {about['exported_at'][:10]}\n"
-            f"Contact-Name: {about['exported_by']}\n"
-            f"External-Description: Evidence of {about['origin']}\n"
-            f"Payload-Oxum: {octets}.{len(payload)}\n"
-        )
-        bag.put("bag-info.txt", info.encode())
-        bag.manifest("manifest-sha256.txt", payload)
-        bag.manifest("tagmanifest-sha256.txt", ("bagit.txt", "bag-info.txt", "manifest-sha256.txt"))
-
 
 def _sight(accord: Accord, partnership: str, party: str | None) -> Sight | SharedSight:
     """Return what a party sees, or both without one. Raises `NotFound` for no party of it."""
@@ -415,4 +397,4 @@ def _schema(kind: type[Event]) -> Row:
 def _guides() -> dict[str, bytes]:
     """Return the verifiers and the format, which are in every bundle."""
     folder = resources.files("infra.evidence") / "verifiers"
-    return {name: (folder / name).read_bytes() for name in ("FORMAT.md", "verify.py", "verify.mjs")}
+    return {name: (folder / name).read_bytes() for name in GUIDES}

@@ -82,15 +82,13 @@ class Record(Item):
     """The verdict of the verifier on the bundle, before anything is computed from it."""
 
     verdict: str
-    """VERIFIED or FAULT."""
+    """RECORD VERIFIED, CONSISTENT, NOT PINNED, or FAULT."""
     code: str | None
     """The code of the fault."""
     index: int | None
     """The index of the fault."""
     detail: str
     """The verdict in words."""
-    pinned: bool
-    """Whether a policy of the reader's own was given."""
     not_checked: tuple[str, ...]
     """What the verifier did not check."""
 
@@ -142,7 +140,7 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
     about, log = {}, BundleLog()
     if record.code is None:
         files = verify.read_container(path.read_bytes())
-        about = orjson.loads(files["data/bundle.json"])
+        about = orjson.loads(files["data/request.json"])
         log = BundleLog.read(files["data/events.jsonl"])
     return Replay(
         simulated=about.get("simulated", False),
@@ -372,10 +370,10 @@ def text(found: Replay) -> Iterator[Block]:
     if record.code is not None:
         place = "" if record.index is None else f" at {record.index}"
         yield Line(f"FAULT {record.code}{place}", "bold red")
-        yield Line(f"{record.detail}. Nothing was computed from this record.")
+        yield Line(f"{record.detail} Nothing was computed from this record.")
         return
-    if not record.pinned:
-        yield Remark("The log's key was not pinned. Give your policy with --policy.")
+    if record.verdict != "RECORD VERIFIED":
+        yield Remark("Keys were not pinned. Give your own policy (--policy) and pins (--pins).")
     yield Line(f"{found.origin}: {record.verdict}, {counted(found.size or 0, 'event')}", "bold")
     for why, number in found.withheld.items():
         yield Line(f"{counted(number, 'event')} withheld ({why})", indent=2)

@@ -1,8 +1,9 @@
 """A lying operator's statements: a record that is verified, and what follows from it.
 
-Every bundle here is signed by its operator's key, and both verifiers say VERIFIED.
+Every bundle here is signed by its operator's key, and both verifiers find it consistent.
 """
 
+from base64 import b64encode
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, REFUSED, app
 from infra.evidence import replay
 from infra.evidence.replay import Compared, Outcome
 from tests.audit import world as made
-from tests.audit.world import VERIFIED, World, build, play, rewritten, verdict
+from tests.audit.world import CONSISTENT, World, build, play, rewritten, verdict
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.xdist_group("attacks")]
 
@@ -49,7 +50,7 @@ def issue(world: World, balance: Balance, due_on: date = DUE) -> Path:
     event = StatementIssued(statement=GHOST, period="2026-Q4", due_on=due_on, balance=balance)
     world.forge(world.forged(event, "growthos", cause=("accord:settle", "ghost")))
     bundle = world.bundle()
-    assert verdict(bundle, alone(world)) == VERIFIED
+    assert verdict(bundle, alone(world)) == CONSISTENT
     return bundle
 
 
@@ -169,7 +170,7 @@ def final(world: World, *balances: Balance) -> Compared:
     event = FinalSettlementIssued(settlement="end", due_on=DUE, balances=list(balances))
     world.forge(world.forged(event, "growthos", cause=("accord:settle", "final")))
     bundle = world.bundle()
-    assert verdict(bundle, alone(world)) == VERIFIED
+    assert verdict(bundle, alone(world)) == CONSISTENT
     return statements(bundle)["end:USD"]
 
 
@@ -192,6 +193,11 @@ def run(*words: str | Path) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
+def pin(party: str) -> str:
+    """Return the line of pins for a party's key."""
+    return f"party {party} {b64encode(made.SIGNERS[party].public).decode()}"
+
+
 def test_the_command_ends_with_the_code_of_what_it_found(world: World) -> None:
     honest = world.bundle("honest.zip")
     part = world.bundle("part.zip", start=made.moment("2026-02-01T00:00:00Z"))
@@ -199,7 +205,7 @@ def test_the_command_ends_with_the_code_of_what_it_found(world: World) -> None:
     policy.write_text(alone(world))
     lying = issue(world, owed_to_northbridge("77777.00", [ghost_part()]))
 
-    code, text = run(honest, "--policy", policy)
+    code, text = run(honest, "--policy", policy, "--pins", world.pinned(*map(pin, made.PARTIES)))
     assert (code, "as computed" in text, "not pinned" in text) == (DONE, True, False)
     code, text = run(honest)
     assert (code, "not pinned" in text) == (DONE, True)
@@ -215,5 +221,5 @@ def test_the_command_prints_the_same_as_json(world: World) -> None:
     code, text = run(world.bundle(), "--json")
     found = orjson.loads(text)
     assert code == DONE
-    assert found["record"]["verdict"] == "VERIFIED"
+    assert found["record"]["verdict"] == "CONSISTENT, NOT PINNED"
     assert {each["outcome"] for each in found["statements"]} == {"as computed"}

@@ -5,13 +5,10 @@ records. The table is the page `docs/signatures.md`. After a change that is mean
 `python -m tests.domain.test_signing`.
 """
 
-import re
 from functools import cache
 
 import pytest
 
-from domain.bilateral import BilateralAgreement
-from domain.content import Consent
 from domain.examples import Step
 from domain.execution import KickoffHeld
 from domain.exploration import ChoosePartner, CloseExploration, DeclineCandidate
@@ -29,9 +26,8 @@ from domain.keyring import (
 )
 from domain.people import PersonErased
 from domain.program import DefinePortfolio
-from domain.signing import BINDING, EFFECTS, FACTS, MUST_BE_SIGNED, Effect, check_own, effect_of
+from domain.signing import EFFECTS, MUST_BE_SIGNED, Effect, check_own, effect_of
 from domain.signing import check_signed as check
-from infra.evidence.verifiers import verify
 from projections.settlement import SETTLEMENT
 from tests.documents import REPOSITORY
 from tests.domain.test_waiting_table import COMMANDS, STORIES
@@ -50,7 +46,6 @@ from tests.life import (
 from tests.stories import BEGINNING, Story, moment
 
 PAGE = REPOSITORY / "docs/signatures.md"
-FORMAT = REPOSITORY / "infra" / "evidence" / "verifiers" / "FORMAT.md"
 REGISTER, ROTATE, REVOKE = example(RegisterKey), example(RotateKey), example(RevokeKey)
 KEY = KeyRegistered.of(REGISTER)
 
@@ -230,56 +225,6 @@ def test_the_operator_erases_nobody_once_a_party_has_a_key(story: Story) -> None
     with pytest.raises(Refused, match="must-be-signed") as refusal:
         check_own(erased, story.partnership.keyring)
     assert refusal.value.facts["parties"] == [OURS]
-
-
-# --- the verifiers -----------------------------------------------------------------------------
-
-
-def binding_types() -> set[str]:
-    """Return the types that the bundle's format says must be signed."""
-    text = FORMAT.read_text(encoding="utf-8")
-    (listed,) = re.findall(r"\*\*Which events must be signed\.\*\*.* `accord:settle`: (.*)", text)
-    return set(re.findall(r"`(\w+)`", listed))
-
-
-def test_the_types_that_must_be_signed_are_those_of_the_bundles_format() -> None:
-    assert binding_types() == {each.wire for each in BINDING}
-
-
-def test_the_format_and_the_verifiers_name_the_commands_that_accept() -> None:
-    accepting = {each.__name__ for each in COMMANDS if Consent in each.__mro__}
-    proposing = {
-        *(each.proposed.wire for each in BilateralAgreement.__subclasses__()),
-        *("AgreementDrafted", "HypothesisRegistered", "TermsCountered"),
-    }
-
-    assert {each.__name__ for each in COMMANDS if verify.accepts(each.__name__)} == accepting
-    assert {each for each in Event.registry if verify.is_proposal(each)} == proposing
-
-
-def test_the_format_and_the_verifiers_have_the_kinds_of_facts() -> None:
-    text = FORMAT.read_text(encoding="utf-8")
-    (listed,) = re.findall(r"to the key of a service: (.*)", text)
-    kinds = {
-        fact: kind
-        for kind, facts in re.findall(r"`([a-z]+)`: ([^;.]*)", listed)
-        for fact in re.findall(r"`(\w+)`", facts)
-    }
-    script = (FORMAT.parent / "verify.mjs").read_text(encoding="utf-8")
-    (table,) = re.findall(r"const FACTS = new Map\((.*?)\);\n", script, re.DOTALL)
-    rows = re.findall(r"(\w+): [`']([^`']*)[`']", table)
-
-    assert kinds == dict(FACTS) == verify.FACTS
-    assert {fact: kind for kind, facts in rows for fact in facts.split()} == dict(FACTS)
-
-
-def test_both_verifiers_ask_for_a_signature_of_the_same_types() -> None:
-    script = (FORMAT.parent / "verify.mjs").read_text(encoding="utf-8")
-    (listed,) = re.findall(r"MUST_BE_SIGNED = new Set\(\[\s*\.\.\.`([^`]*)`", script)
-    (of_keys,) = re.findall(r"KEY_EVENTS = new Set\(\[([^]]*)\]", script)
-
-    assert binding_types() == verify.MUST_BE_SIGNED
-    assert binding_types() == {*listed.split(), *re.findall(r"\w+", of_keys)}
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from base64 import b64decode, b64encode
 from hashlib import sha256
 from typing import Any
 
+from domain.signing import BINDING
 from infra.bootstrap import Accord
 from infra.settings import OPERATOR
 from infra.tlog.keys import admitted, verified
-from tests.domain.test_signing import binding_types
 
 Json = dict[str, Any]
 
@@ -50,7 +50,7 @@ class Section8:
         self.keys: dict[str, Json] = {}
         self.nonces: dict[tuple[str, str], str] = {}
         self.found: list[tuple[int, str]] = []
-        self.binding = binding_types()
+        self.binding = {each.wire for each in BINDING}
         for index, event in enumerate(self.events):
             for code in (self.of_key(event), self.of_command(index, event), self.of_need(event)):
                 if code:

@@ -50,7 +50,7 @@ def desk(tmp_path: Path) -> Path:
         export(accord, notary, CONSULTING, request, desk / "evidence.zip")
         (desk / "policy").write_text(f"log {notary.seal.verifier(CONSULTING)}\nquorum none\n")
     (desk / "pins").write_text("".join(pins))
-    for name in ("verify.py", "verify.mjs"):
+    for name in ("verify.py", "verify.mjs", "rules.json"):
         shutil.copy(VERIFIERS / name, desk)
     return desk
 

@@ -1,87 +1,80 @@
 #!/usr/bin/env node
 /**
- * Verifies an evidence bundle of a partnership's log: offline, with Node 20 and nothing else.
- *
- * It is written from the page `FORMAT.md` alone, which travels in every bundle beside it, and the
- * sections named below are that page's. The operator who made the bundle is not trusted: this
- * checks the record against the policy of whoever runs it, and says nothing of what it means.
+ * Verifies an Accord evidence bundle offline, with Node 20.15 or later and `rules.json` beside it.
  *
  *     node verify.mjs FILE.zip [--policy FILE] [--pins FILE] [--seen FILE]... [--receipt FILE]...
  *                              [--not-before MOMENT] [--json]
  *
- * Exit code 0: verified. 3: a fault. 2: called wrongly, or the user's own files cannot be read.
+ * `FORMAT.md` says what is checked; "section" below means a section of that page. `rules.json` lists
+ * what each command may record. Whether a statement is right is another question
+ * (`accord audit replay`).
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash, createPublicKey, verify as verifySignature } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { inflateRawSync } from 'node:zlib';
+import { parseArgs } from 'node:util';
+import { crc32, inflateRawSync } from 'node:zlib';
 
-// ---------------------------------------------------------------------------------------------
-// Verdicts
-// ---------------------------------------------------------------------------------------------
+const MOST_ENTRIES = 10000; // section 1
+const MOST_BYTES = 1024 ** 3; // section 1, unpacked
+const LARGEST_ZIP = 2 ** 31 - 1;
+const LONGEST_LINE = 8 * 1024 ** 2; // section 2
+const DEEPEST = 64; // section 2
+const LONGEST_NOTE = 64 * 1024; // section 5
+const MOST_SIGNATURES = 64; // section 5
+const LATEST = 253402300799; // the last second of the year 9999
+const SKEW = 300; // section 5, in seconds
+const OPERATOR = 'accord'; // the party of what the clock, agreed rules and the operator record
 
-/** The bundle does not hold: the code and the index that section 12 has a verifier print. */
+const RULES = JSON.parse(readFileSync(new URL('rules.json', import.meta.url), 'utf8'));
+const BINDING = new Set(['binds', 'erases']);
+const FACTS = new Set(RULES.facts);
+const OWN = new Set(RULES.own);
+const PROPOSALS = new Set(RULES.proposals);
+const STATEMENTS = new Set(RULES.statements);
+const KEY_EVENTS = new Set(['KeyRegistered', 'KeyRotated', 'KeyRevoked']);
+
+/** Why a bundle is refused: a code of section 10, and the index in question. */
 class Fault extends Error {
-  constructor(code, index, detail) {
-    super(detail);
+  constructor(code, index = null) {
+    super(code);
     this.code = code;
     this.index = index;
   }
 }
 
-/** The user's call or the user's own files are not understood: exit code 2, no verdict. */
-class UserError extends Error {}
+/** The verifier was called wrongly, or its user's own files cannot be read: exit code 2. */
+class Misuse extends Error {}
 
-/** A text breaks its form. Whoever asked for the text knows which fault that is. */
+/** A text has another form. Whoever reads it knows which fault that is. */
 class Refused extends Error {}
 
-/**
- * Runs a check, and makes a fault of whatever it trips over (section 12: no input makes a verifier
- * crash; what it cannot understand is a fault of the nearest code).
- */
-function within(code, index, check) {
-  try {
-    return check();
-  } catch (error) {
-    if (error instanceof Fault || error instanceof UserError) throw error;
-    throw new Fault(code, index, explain(error));
-  }
+function need(right, code, index = null) {
+  if (!right) throw new Fault(code, index);
 }
 
-/** As `within`, for what the user gave: it is no fault of the bundle. */
-function withinUserFile(name, read) {
+function refuse(what) {
+  throw new Refused(what);
+}
+
+/** What `read` gives; a fault of this code if the text is refused. */
+function within(code, index, read) {
   try {
     return read();
   } catch (error) {
-    throw new UserError(`${name}: ${explain(error)}`);
+    if (error instanceof Refused || error instanceof RangeError) throw new Fault(code, index);
+    throw error;
   }
 }
 
-function explain(error) {
-  return error instanceof Refused ? error.message : 'It cannot be understood.';
-}
+// --- Section 2: JSON, moments, base64 ----------------------------------------------------------
 
-function refuseUnless(condition, message) {
-  if (!condition) throw new Refused(message);
-}
-
-function faultUnless(condition, code, index, detail) {
-  if (!condition) throw new Fault(code, index, detail);
-}
-
-/** A text of the bundle's in a sentence: short, and without what could steer a terminal. */
-function quote(text) {
-  const short = String(text).slice(0, 80);
-  return JSON.stringify(short).replace(/[^\x20-\x7e]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
-}
-
-// ---------------------------------------------------------------------------------------------
-// Bytes, hashes, moments (section 2)
-// ---------------------------------------------------------------------------------------------
+const isString = (value) => typeof value === 'string';
+const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
+const isWhole = (value) => Number.isSafeInteger(value) && !Object.is(value, -0);
+const hasOwn = Object.hasOwn;
 
 function sha256(...pieces) {
   const hash = createHash('sha256');
@@ -89,952 +82,384 @@ function sha256(...pieces) {
   return hash.digest();
 }
 
-const sha256Hex = (...pieces) => sha256(...pieces).toString('hex');
+const hex = (...pieces) => sha256(...pieces).toString('hex');
 
-/** The text of bytes that are UTF-8 without a byte order mark. */
 function utf8(bytes) {
-  refuseUnless(isUtf8(bytes), 'It is not UTF-8.');
+  if (!isUtf8(bytes)) refuse('not UTF-8');
   const text = bytes.toString('utf8');
-  refuseUnless(!text.startsWith('\ufeff'), 'It begins with a byte order mark.');
-  return text;
+  return text.startsWith('\ufeff') ? refuse('a byte order mark') : text;
 }
 
-/** The bytes of a base64 text, or null. Only the one form that encoding gives back is taken. */
-function fromBase64(text, length = null) {
-  if (typeof text !== 'string') return null;
-  const bytes = Buffer.from(text, 'base64');
-  if (bytes.toString('base64') !== text) return null;
-  return length === null || bytes.length === length ? bytes : null;
-}
-
-const MOMENT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{6}))?Z$/;
-const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-
-/** Days from 1970-01-01 to a date of the Gregorian calendar, or null if there is no such date. */
-function dayNumber(year, month, day) {
-  if (year < 1 || month < 1 || month > 12 || day < 1) return null;
-  const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  if (day > MONTH_DAYS[month - 1] + (leap && month === 2 ? 1 : 0)) return null;
-  const past = year - 1;
-  let days = past * 365 + Math.floor(past / 4) - Math.floor(past / 100) + Math.floor(past / 400);
-  for (let before = 1; before < month; before += 1) days += MONTH_DAYS[before - 1];
-  return days + (leap && month > 2 ? 1 : 0) + day - 719163;
-}
-
-/** Microseconds since 1970 of a moment, or null if the text is none. Never a leap second. */
-function moment(text) {
-  const match = typeof text === 'string' ? MOMENT.exec(text) : null;
-  if (match === null) return null;
-  const days = dayNumber(Number(match[1]), Number(match[2]), Number(match[3]));
-  const [hour, minute, second] = [Number(match[4]), Number(match[5]), Number(match[6])];
-  if (days === null || hour > 23 || minute > 59 || second > 59) return null;
-  const seconds = days * 86400 + hour * 3600 + minute * 60 + second;
-  return BigInt(seconds) * 1000000n + BigInt(match[7] ?? '0');
-}
-
-// ---------------------------------------------------------------------------------------------
-// JSON (section 2)
-// ---------------------------------------------------------------------------------------------
-
-const DEEPEST = 64;
-const LONGEST_LINE = 8 * 1024 ** 2;
-const ASCII = /^[\x00-\x7f]*$/;
-
-const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
-
-/** Puts the canonical form (RFC 8785) of a value; refuses one that section 2 does not admit. */
-function putCanonical(value, put, depth = 1) {
-  if (typeof value === 'string') {
-    refuseUnless(value.isWellFormed(), 'A string has a lone surrogate.');
-    return put(JSON.stringify(value));
-  }
-  if (typeof value === 'number') {
-    const isWhole = Number.isSafeInteger(value) && !Object.is(value, -0);
-    refuseUnless(isWhole, 'A number is not a whole number within the limits.');
-  }
-  if (value === null || typeof value !== 'object') return put(String(value));
-  refuseUnless(depth <= DEEPEST, 'It has too many levels.');
-  let gap = '';
-  if (Array.isArray(value)) {
-    put('[');
-    for (const item of value) {
-      put(gap);
-      putCanonical(item, put, depth + 1);
-      gap = ',';
-    }
-    return put(']');
-  }
-  put('{');
-  for (const key of Object.keys(value).sort()) {
-    refuseUnless(ASCII.test(key), 'A key has a character beyond ASCII.');
-    put(`${gap}${JSON.stringify(key)}:`);
-    putCanonical(value[key], put, depth + 1);
-    gap = ',';
-  }
-  return put('}');
-}
-
-export function canonical(value) {
+/** The canonical form (RFC 8785) of a value; refuses one that section 2 does not admit. */
+export function canonical(value, depth = 1) {
+  if (isString(value)) return value.isWellFormed() ? JSON.stringify(value) : refuse('surrogate');
+  if (typeof value === 'number' && !isWhole(value)) refuse('a number');
+  if (value === null || typeof value !== 'object') return String(value);
+  if (depth > DEEPEST) refuse('too many levels');
+  if (Array.isArray(value)) return `[${value.map((each) => canonical(each, depth + 1)).join(',')}]`;
   let text = '';
-  putCanonical(value, (piece) => {
-    text += piece;
-  });
-  return text;
+  for (const key of Object.keys(value).sort()) {
+    if (!/^[\x00-\x7f]*$/.test(key)) refuse('a key beyond ASCII');
+    text += `${text && ','}${JSON.stringify(key)}:${canonical(value[key], depth + 1)}`;
+  }
+  return `{${text}}`;
 }
 
-/** The value of a text that is its canonical form, and so breaks no other rule of section 2. */
+/** The value of bytes that are its canonical form. */
 export function canonicalJson(bytes) {
   const text = utf8(bytes);
   let value;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new Refused('It is not JSON.');
+    refuse('not JSON');
   }
-  // A key that stands twice is not given back, nor another order, space, number or escape.
-  let at = 0;
-  putCanonical(value, (piece) => {
-    refuseUnless(text.startsWith(piece, at), 'It is not in canonical form.');
-    at += piece.length;
-  });
-  refuseUnless(at === text.length, 'It is not in canonical form.');
-  return value;
+  return canonical(value) === text ? value : refuse('not in canonical form');
 }
 
-/** Where each line starts, where its newline is, and whether it has one. */
-function* lineBounds(bytes) {
-  for (let start = 0; start < bytes.length; ) {
-    const newline = bytes.indexOf(10, start);
-    const end = newline === -1 ? bytes.length : newline;
-    yield { start, end, complete: newline !== -1 };
-    start = end + 1;
+const MOMENT =
+  /^(?!0000)(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{6})?Z$/;
+const days = new Map();
+
+function isDay(day) {
+  if (!days.has(day)) {
+    const time = Date.parse(`${day}T00:00:00Z`);
+    if (days.size > 4096) days.clear();
+    days.set(day, !Number.isNaN(time) && new Date(time).toISOString().startsWith(day));
   }
+  return days.get(day);
 }
 
-/** The object of a line of a `.jsonl` file. */
-function lineObject(bytes, { start, end, complete }) {
-  refuseUnless(complete, 'The last line has no newline behind it.');
-  refuseUnless(end - start <= LONGEST_LINE, 'A line is too long.');
-  const value = canonicalJson(bytes.subarray(start, end));
-  refuseUnless(isObject(value), 'A line is no object.');
-  return value;
+const withoutZone = (moment) => moment.slice(0, -1).replace(/\.000000$/, '');
+
+/** A moment as a text that sorts by time, or null. */
+function instant(value) {
+  const match = isString(value) ? MOMENT.exec(value) : null;
+  return match !== null && isDay(match[1]) ? withoutZone(value) : null;
 }
 
-/** Whether two JSON values are the same, or alike in all that is neither array nor object. */
-function same(one, other, isAlike = (value, stated) => value === stated) {
-  if (Array.isArray(one) && Array.isArray(other)) {
-    return one.length === other.length && one.every((item, at) => same(item, other[at], isAlike));
+function instantOf(seconds) {
+  return new Date(Math.min(Math.max(seconds, 0), LATEST) * 1000).toISOString().slice(0, 19);
+}
+
+/** The bytes of base64 in its only form, and of that size if one is given; or null. */
+function unbase64(value, size = null) {
+  if (!isString(value)) return null;
+  const bytes = Buffer.from(value, 'base64');
+  if (bytes.toString('base64') !== value) return null;
+  return size === null || bytes.length === size ? bytes : null;
+}
+
+function number(text) {
+  return /^(0|[1-9]\d{0,15})$/.test(text) && isWhole(Number(text)) ? Number(text) : null;
+}
+
+const NO_BYTES = Buffer.alloc(0);
+const FORMS = {
+  text: isString,
+  flag: (value) => typeof value === 'boolean',
+  object: isObject,
+  list: Array.isArray,
+  whole: isWhole,
+  count: (value) => isWhole(value) && value >= 0,
+  positive: (value) => isWhole(value) && value > 0,
+  moment: (value) => instant(value) !== null,
+  hash: (value) => unbase64(value, 32) !== null,
+  base64: (value) => unbase64(value) !== null,
+  digest: (value) => isString(value) && /^[0-9a-f]{64}$/.test(value),
+  salt: (value) => isString(value) && /^[0-9a-f]{32}$/.test(value),
+  commitment: (value) => isString(value) && /^person:[0-9a-f]{64}$/.test(value),
+  why: (value) => value === 'private' || value === 'range',
+  nonce: (value) => isString(value) && /^[!-~]{8,128}$/.test(value),
+  keyid: (value) => isString(value) && /^[0-9a-f]{16}$/.test(value),
+  true: (value) => value === true,
+};
+
+/**
+ * A check that a value is an object of exactly these members: words `name:form`, with `?` behind a
+ * name that may be absent, and `|null` behind a form. A form in quotes is the text itself.
+ */
+function shape(words) {
+  const forms = new Map();
+  const needed = [];
+  for (const word of words.trim().split(/\s+/)) {
+    const [, name, optional, form, nullable] = /^(\w+)(\??):(.+?)(\|null)?$/.exec(word);
+    const check = form.startsWith("'") ? (value) => `'${value}'` === form : FORMS[form];
+    forms.set(name, nullable ? (value) => value === null || check(value) : check);
+    if (!optional) needed.push(name);
   }
-  if (!isObject(one) || !isObject(other)) return isAlike(one, other);
-  const names = Object.keys(one);
-  return names.length === Object.keys(other).length && names.every((name) => {
-    return Object.hasOwn(other, name) && same(one[name], other[name], isAlike);
-  });
-}
-
-/** A text that only these values give, as a key of a map. */
-const keyOf = (...values) => JSON.stringify(values);
-
-// ---------------------------------------------------------------------------------------------
-// Shapes: members and types of what JSON holds
-// ---------------------------------------------------------------------------------------------
-
-const isString = (value) => typeof value === 'string';
-const isBoolean = (value) => typeof value === 'boolean';
-const isIndex = (value) => Number.isSafeInteger(value) && value >= 0;
-const isPositive = (value) => isIndex(value) && value > 0;
-const isMoment = (value) => moment(value) !== null;
-const isBase64 = (value) => fromBase64(value) !== null;
-const isHash = (value) => fromBase64(value, 32) !== null;
-const isHex64 = (value) => isString(value) && /^[0-9a-f]{64}$/.test(value);
-const isSalt = (value) => isString(value) && /^[0-9a-f]{32}$/.test(value);
-const isCommitment = (value) => isString(value) && /^person:[0-9a-f]{64}$/.test(value);
-const isOneOf = (...values) => (value) => values.includes(value);
-const orNull = (check) => (value) => value === null || check(value);
-const arrayOf = (check) => (value) => Array.isArray(value) && value.every((item) => check(item));
-/** A check that a value is an object of exactly these members, the optional ones perhaps. */
-function shape(required, optional = {}) {
-  const checks = new Map(Object.entries({ ...required, ...optional }));
-  const names = Object.keys(required);
   return (value) => {
     if (!isObject(value)) return false;
-    const known = Object.keys(value).every((name) => checks.get(name)?.(value[name]) === true);
-    return known && names.every((name) => Object.hasOwn(value, name));
+    for (const name of Object.keys(value)) if (!forms.get(name)?.(value[name])) return false;
+    return needed.every((name) => hasOwn(value, name));
   };
 }
 
-const eitherOf = (one, other) => (value) => one(value) || other(value);
+/** The value of a line, or of a file, that fits one of the forms. */
+function valueOf(bytes, ...forms) {
+  if (bytes.length > LONGEST_LINE) refuse('too long');
+  const value = canonicalJson(bytes);
+  return forms.some((fits) => fits(value)) ? value : refuse('other members or types');
+}
 
-/** Section 3. */
-const isBundle = shape({
-  format: isOneOf('accord-bundle/1'),
-  origin: isString,
-  partnership: isString,
-  size: isIndex,
-  exported_at: isMoment,
-  exported_by: isString,
-  reason: isString,
-  for: orNull(isString),
-  custody: orNull(isIndex),
-  about: shape({
-    statement: orNull(isString),
-    alert: orNull(isString),
-    from: orNull(isMoment),
-    to: orNull(isMoment),
-  }),
-  simulated: isBoolean,
-});
+/** The lines of a file, each with its newline. */
+function linesOf(bytes) {
+  const lines = [];
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(10, start);
+    if (end === -1) refuse('no newline at the end');
+    lines.push(bytes.subarray(start, end));
+    start = end + 1;
+  }
+  return lines;
+}
 
-/** Section 4. */
-const isWithheld = shape({ withheld: isHex64, why: isOneOf('private', 'range') });
-const isEvent = shape(
-  {
-    actor: isString,
-    data: isObject,
-    event_id: isString,
-    occurred_at: isMoment,
-    partnership: isString,
-    party: isString,
-    recorded_at: isMoment,
-    salt: isSalt,
-    schema_version: isPositive,
-    source: isString,
-    source_id: isString,
-    stream: isString,
-    stream_version: isPositive,
-    type: isString,
-  },
-  { causation_id: isString, correlation_id: isString, signed: isHex64 },
-);
+// --- Section 4: the Merkle tree ----------------------------------------------------------------
 
-/** Section 8. What is in the envelope is `command-malformed`, and checked where an event asks. */
-const isCommandLine = eitherOf(
-  shape({ digest: isHex64, envelope: isObject }),
-  shape({ digest: isHex64, erased: isOneOf(true) }),
-);
-const isEnvelope = shape({
-  payload: isBase64,
-  payloadType: isOneOf('application/vnd.accord.command+json'),
-  signatures: arrayOf(shape({ keyid: isString, sig: isBase64 })),
-});
-const isNonce = (value) => isString(value) && /^[\x21-\x7e]{8,128}$/.test(value);
-const isPayload = shape({
-  accord: isOneOf('command/v1'),
-  origin: isString,
-  partnership: isString,
-  party: isString,
-  type: (value) => isString(value) && /^accord\../s.test(value),
-  expected: orNull(Number.isSafeInteger),
-  nonce: isNonce,
-  expires: isMoment,
-  seen: orNull(shape({ root: isHash, size: isIndex })),
-  event: isObject,
-});
+const LEAF = Buffer.from([0]);
+const NODE = Buffer.from([1]);
 
-/** Section 10. */
-const isPersonLine = eitherOf(
-  shape({ commitment: isCommitment, name: isString, salt: isBase64 }),
-  shape({ commitment: isCommitment, erased: isIndex }),
-);
+/** The Merkle tree over leaf hashes, with the root of every size. */
+export class Tree {
+  constructor(leaves) {
+    // Each level has the roots of the perfect subtrees of its height.
+    this.levels = [leaves];
+    this.roots = new Map();
+    for (let level = leaves; level.length > 1; ) {
+      const above = [];
+      for (let at = 1; at < level.length; at += 2) above.push(sha256(NODE, level[at - 1], level[at]));
+      this.levels.push((level = above));
+    }
+  }
 
-// ---------------------------------------------------------------------------------------------
-// Ed25519 (section 9): RFC 8032, strictly
-// ---------------------------------------------------------------------------------------------
+  /** The root of the first so many leaf hashes in base64, null if there are fewer. */
+  root(size) {
+    if (size > this.levels[0].length) return null;
+    if (!this.roots.has(size)) {
+      let root = null;
+      for (let height = 0, rest = size; rest > 0; height += 1, rest = Math.floor(rest / 2)) {
+        if (rest % 2 === 0) continue;
+        const left = this.levels[height][rest - 1];
+        root = root === null ? left : sha256(NODE, left, root);
+      }
+      this.roots.set(size, (root ?? sha256()).toString('base64'));
+    }
+    return this.roots.get(size);
+  }
+}
+
+// --- Section 8: Ed25519 ------------------------------------------------------------------------
 
 const PRIME = 2n ** 255n - 19n;
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
-
-const field = (value) => ((value % PRIME) + PRIME) % PRIME;
+const CURVE_D = (-121665n * power(121666n, PRIME - 2n)) % PRIME;
 
 function power(base, exponent) {
   let result = 1n;
-  for (let square = field(base); exponent > 0n; exponent >>= 1n) {
+  for (let square = base; exponent > 0n; exponent >>= 1n) {
     if (exponent & 1n) result = (result * square) % PRIME;
     square = (square * square) % PRIME;
   }
   return result;
 }
 
-const CURVE_D = field(-121665n * power(121666n, PRIME - 2n));
-
 const littleEndian = (bytes) => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
-
-/** The y that an encoded point has, its sign bit aside. */
 const encodedY = (bytes) => littleEndian(bytes) & (2n ** 255n - 1n);
 
 /** The y of the eight points of small order: the identity, and those of order 2, 4 and 8. */
 const SMALL_ORDER = new Set([
-  1n,
-  PRIME - 1n,
-  0n,
+  ...[0n, 1n, PRIME - 1n],
   encodedY(Buffer.from('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05', 'hex')),
   encodedY(Buffer.from('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a', 'hex')),
 ]);
 
-/** Whether 32 bytes are a point with y below the prime, and not one of small order. */
 function isStrongPoint(bytes) {
+  if (bytes.length !== 32) return false;
   const y = encodedY(bytes);
-  if (y >= PRIME || SMALL_ORDER.has(y)) return false;
   // There is an x where (y^2 - 1) / (d y^2 + 1) is a square (RFC 8032 section 5.1.3), which it is
   // just where the product is one. It is 0 only for points of small order, so the sign is free.
-  const product = (y * y - 1n) * (CURVE_D * y * y + 1n);
-  return power(product, (PRIME - 1n) / 2n) === 1n;
+  const product = (((y * y - 1n) * (CURVE_D * y * y + 1n)) % PRIME + PRIME) % PRIME;
+  return y < PRIME && !SMALL_ORDER.has(y) && power(product, (PRIME - 1n) / 2n) === 1n;
 }
 
-/** Admitting a key takes big numbers, so each key is looked at once. */
+const DER_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const keyObjects = new Map();
 
-const DER_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
-
-/** The library's object of an admitted key, or null. */
+/** The library's object of an admitted key, or null. Admitting takes long, so it is done once. */
 function keyObject(publicKey) {
   const name = publicKey.toString('hex');
   if (!keyObjects.has(name)) {
-    const isAdmitted = publicKey.length === 32 && isStrongPoint(publicKey);
     const der = { key: Buffer.concat([DER_PREFIX, publicKey]), format: 'der', type: 'spki' };
-    keyObjects.set(name, isAdmitted ? createPublicKey(der) : null);
+    keyObjects.set(name, isStrongPoint(publicKey) ? createPublicKey(der) : null);
   }
   return keyObjects.get(name);
 }
 
-/** Whether section 9 admits a public key of 32 bytes. */
-export function admitted(publicKey) {
-  return keyObject(Buffer.from(publicKey)) !== null;
-}
+/** Whether section 8 admits a public key: a point in its only form, and not of small order. */
+export const admitted = (publicKey) => keyObject(Buffer.from(publicKey)) !== null;
 
-/** Whether a signature is right under an admitted key. */
+/** Whether a signature is right by the strict rules of section 8. */
 export function ed25519Verify(publicKey, message, signature) {
   const key = keyObject(Buffer.from(publicKey));
-  const bytes = Buffer.from(signature);
-  if (key === null || bytes.length !== 64) return false;
-  // The library compares R with the bytes that it computes, so only a canonical R can be equal;
-  // both limits are checked here all the same, and do not hang on its version.
-  const [point, scalar] = [bytes.subarray(0, 32), bytes.subarray(32)];
-  if (encodedY(point) >= PRIME || littleEndian(scalar) >= ORDER) return false;
-  return verifySignature(null, Buffer.from(message), key, bytes);
+  if (key === null || signature.length !== 64) return false;
+  // The library compares R with the bytes that it computes, so only a canonical R can be equal.
+  if (littleEndian(signature.subarray(32)) >= ORDER) return false;
+  return verifySignature(null, Buffer.from(message), key, signature);
 }
 
-// ---------------------------------------------------------------------------------------------
-// The Merkle tree (section 5)
-// ---------------------------------------------------------------------------------------------
+// --- Section 5: notes and checkpoints ----------------------------------------------------------
 
-const LEAF = Buffer.from([0]);
-const NODE = Buffer.from([1]);
-const leafHash = (bytes) => sha256(LEAF, bytes);
-const nodeHash = (left, right) => sha256(NODE, left, right);
-const half = (number) => Math.floor(number / 2);
-const isOdd = (number) => number % 2 === 1;
+const isName = (name) => isString(name) && /^[^\s+\x00-\x1f\x7f-\x9f\ufeff]+$/.test(name);
+const keyId = (name, type, key) => hex(`${name}\n`, Buffer.from([type]), key).slice(0, 8);
 
-/**
- * The roots (base64) of the first so many leaves, for each of the sizes asked for.
- *
- * One pass, whatever the number of sizes: a stack holds the roots of the complete subtrees, as the
- * ones in the binary form of the number of leaves, and a root is folded from that.
- */
-function rootsOf(leaves, count, sizes) {
-  const roots = new Map();
-  const stack = [];
-  for (let size = 0; size <= count; size += 1) {
-    if (sizes.has(size)) roots.set(size, fold(stack).toString('base64'));
-    if (size === count) break;
-    let node = leaves.subarray(32 * size, 32 * size + 32);
-    for (let rest = size; isOdd(rest); rest = half(rest)) node = nodeHash(stack.pop(), node);
-    stack.push(node);
-  }
-  return roots;
+/** A verifier key of a type, which section 8 admits: name, key id and public key. */
+function parseKey(text, type) {
+  const [name, id, ...rest] = text.split('+');
+  const bytes = unbase64(rest.join('+'), 33);
+  const key = bytes === null ? NO_BYTES : bytes.subarray(1);
+  const isKey = isName(name) && bytes?.[0] === type && keyId(name, type, key) === id;
+  return isKey && admitted(key) ? { name, id, key } : refuse('not a verifier key of this type');
 }
 
-function fold(stack) {
-  if (stack.length === 0) return sha256();
-  return stack.reduceRight((right, left) => nodeHash(left, right));
-}
-
-/** Shifts both numbers until the first is odd or 0 (RFC 9162 sections 2.1.3.2 and 2.1.4.2). */
-function shiftToOdd(first, second) {
-  while (first > 0 && !isOdd(first)) [first, second] = [half(first), half(second)];
-  return [first, second];
-}
-
-const areHashes = (hashes) => hashes.every((hash) => hash.length === 32);
-
-/** Whether a proof of inclusion (RFC 9162 section 2.1.3.2) leads from a leaf hash to a root. */
-export function verifyInclusion(leaf, index, size, proof, root) {
-  if (!isIndex(index) || !isIndex(size) || index >= size) return false;
-  if (!areHashes([leaf, root, ...proof])) return false;
-  let [first, second, hash] = [index, size - 1, Buffer.from(leaf)];
-  for (const sibling of proof) {
-    if (second === 0) return false;
-    if (isOdd(first) || first === second) {
-      hash = nodeHash(sibling, hash);
-      [first, second] = shiftToOdd(first, second);
-    } else {
-      hash = nodeHash(hash, sibling);
-    }
-    [first, second] = [half(first), half(second)];
-  }
-  return second === 0 && hash.equals(root);
-}
-
-/** Whether a proof of consistency (RFC 9162 section 2.1.4.2) leads from one root to another. */
-export function verifyConsistency(size1, size2, proof, root1, root2) {
-  if (!isPositive(size1) || !isIndex(size2) || size1 > size2) return false;
-  if (size1 === size2) return proof.length === 0 && Buffer.from(root1).equals(root2);
-  if (proof.length === 0 || !areHashes([root1, root2, ...proof])) return false;
-  let [first, second] = [size1 - 1, size2 - 1];
-  while (isOdd(first)) [first, second] = [half(first), half(second)];
-  // A size that is a power of two shifts down to 0: the old root itself is where the proof begins.
-  const [start, ...path] = first === 0 ? [root1, ...proof] : proof;
-  let [old, now] = [Buffer.from(start), Buffer.from(start)];
-  for (const sibling of path) {
-    if (second === 0) return false;
-    if (isOdd(first) || first === second) {
-      [old, now] = [nodeHash(sibling, old), nodeHash(sibling, now)];
-      [first, second] = shiftToOdd(first, second);
-    } else {
-      now = nodeHash(now, sibling);
-    }
-    [first, second] = [half(first), half(second)];
-  }
-  return second === 0 && old.equals(root1) && now.equals(root2);
-}
-
-// ---------------------------------------------------------------------------------------------
-// The container (section 1)
-// ---------------------------------------------------------------------------------------------
-
-const MOST_ENTRIES = 10000;
-const MOST_BYTES = 1024 ** 3;
-
-/** The most that Node reads at once, and far more than what is within the limits takes packed. */
-const LARGEST_ZIP = 2 ** 31 - 1;
-
-const STORED = 0;
-const DEFLATED = 8;
-const ENCRYPTED = 1;
-const DESCRIPTOR_BEHIND = 8;
-
-/** Flags that say nothing of the content: the level of deflate, a descriptor behind, UTF-8. */
-const KNOWN_FLAGS = 0x6 | DESCRIPTOR_BEHIND | 0x800;
-
-/** Extra fields that change what another field says: ZIP64, a second name, encryption. */
-const REFUSED_EXTRAS = new Set([0x0001, 0x7075, 0x9901]);
-
-const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
-  return value;
-});
-
-function crc32(bytes) {
-  let value = -1;
-  for (let at = 0; at < bytes.length; at += 1) {
-    value = CRC_TABLE[(value ^ bytes[at]) & 0xff] ^ (value >>> 8);
-  }
-  return (value ^ -1) >>> 0;
-}
-
-/** The files of a ZIP by name. Every byte of it belongs to one entry or to the directory. */
-function readZip(zip) {
-  refuseUnless(zip.length <= LARGEST_ZIP, 'The file is too large.');
-  const end = zip.length - 22;
-  refuseUnless(end >= 0 && zip.readUInt32LE(end) === 0x06054b50, 'The file is no ZIP, or cut off.');
-  const count = zip.readUInt16LE(end + 10);
-  const directory = zip.readUInt32LE(end + 16);
-  const disks = zip.readUInt32LE(end + 4) === 0 && zip.readUInt16LE(end + 8) === count;
-  refuseUnless(disks && zip.readUInt16LE(end + 20) === 0, 'The end of the ZIP is not as expected.');
-  refuseUnless(directory + zip.readUInt32LE(end + 12) === end, 'The ZIP has a gap at its end.');
-  refuseUnless(count <= MOST_ENTRIES, 'The ZIP has too many entries.');
-  const entries = readDirectory(zip, directory, end, count);
-  checkExtents(zip, entries, directory);
-  return unpackAll(zip, entries);
-}
-
-function readDirectory(zip, start, end, count) {
-  const entries = [];
-  let at = start;
-  for (let number = 0; number < count; number += 1) {
-    refuseUnless(at + 46 <= end, 'The directory of the ZIP is cut off.');
-    refuseUnless(zip.readUInt32LE(at) === 0x02014b50, 'The directory of the ZIP is broken.');
-    const [nameLength, extraLength] = [zip.readUInt16LE(at + 28), zip.readUInt16LE(at + 30)];
-    const next = at + 46 + nameLength + extraLength + zip.readUInt16LE(at + 32);
-    refuseUnless(next <= end, 'The directory of the ZIP is cut off.');
-    refuseUnless(zip.readUInt16LE(at + 34) === 0, 'The ZIP has more than one part.');
-    const extraAt = at + 46 + nameLength;
-    checkExtras(zip.subarray(extraAt, extraAt + extraLength));
-    entries.push({
-      flags: zip.readUInt16LE(at + 8),
-      method: zip.readUInt16LE(at + 10),
-      crc: zip.readUInt32LE(at + 16),
-      packed: zip.readUInt32LE(at + 20),
-      size: zip.readUInt32LE(at + 24),
-      offset: zip.readUInt32LE(at + 42),
-      name: zip.subarray(at + 46, at + 46 + nameLength),
-    });
-    at = next;
-  }
-  refuseUnless(at === end, 'The directory of the ZIP has more than its entries.');
-  return entries;
-}
-
-function checkExtras(extra) {
-  let at = 0;
-  while (at + 4 <= extra.length) {
-    const isRefused = REFUSED_EXTRAS.has(extra.readUInt16LE(at));
-    refuseUnless(!isRefused, 'An entry has an extra field that changes others.');
-    at += 4 + extra.readUInt16LE(at + 2);
-  }
-  refuseUnless(at === extra.length, 'An extra field of an entry is broken.');
-}
-
-/** Entries follow each other from the first byte to the directory: none overlaps, no gap hides. */
-function checkExtents(zip, entries, directory) {
-  let at = 0;
-  let total = 0;
-  for (const entry of [...entries].sort((one, other) => one.offset - other.offset)) {
-    refuseUnless(entry.offset === at, 'Entries of the ZIP overlap or leave a gap.');
-    at = readLocalHeader(zip, entry, directory);
-    total += entry.size;
-  }
-  refuseUnless(at === directory, 'Entries of the ZIP overlap or leave a gap.');
-  refuseUnless(total <= MOST_BYTES, 'The ZIP unpacks to too much.');
-}
-
-/** Checks an entry's own header against the directory, and gives where the entry ends. */
-function readLocalHeader(zip, entry, limit) {
-  const { offset, flags, method, name } = entry;
-  refuseUnless(!(flags & ENCRYPTED), 'An entry is encrypted.');
-  refuseUnless((flags & ~KNOWN_FLAGS) === 0, 'An entry has unknown flags.');
-  refuseUnless(method === STORED || method === DEFLATED, 'An entry has an unknown method.');
-  refuseUnless(method === DEFLATED || entry.packed === entry.size, 'A stored entry is packed.');
-  refuseUnless(offset + 30 <= limit, 'An entry is cut off.');
-  refuseUnless(zip.readUInt32LE(offset) === 0x04034b50, 'An entry has no header.');
-  const agrees =
-    zip.readUInt16LE(offset + 6) === flags &&
-    zip.readUInt16LE(offset + 8) === method &&
-    zip.readUInt16LE(offset + 26) === name.length &&
-    localSizesAgree(zip, entry);
-  refuseUnless(agrees, 'The header of an entry differs from the directory.');
-  const extraAt = offset + 30 + name.length;
-  const start = extraAt + zip.readUInt16LE(offset + 28);
-  const end = start + entry.packed;
-  refuseUnless(end <= limit, 'An entry is cut off.');
-  refuseUnless(zip.subarray(offset + 30, extraAt).equals(name), 'An entry has two names.');
-  checkExtras(zip.subarray(extraAt, start));
-  entry.data = zip.subarray(start, end);
-  return flags & DESCRIPTOR_BEHIND ? readDescriptor(zip, entry, end, limit) : end;
-}
-
-const sizesAt = (zip, at) => [0, 4, 8].map((offset) => zip.readUInt32LE(at + offset));
-
-function localSizesAgree(zip, { flags, offset, crc, packed, size }) {
-  const local = sizesAt(zip, offset + 14);
-  const later = flags & DESCRIPTOR_BEHIND && local.every((value) => value === 0);
-  return later || same(local, [crc, packed, size]);
-}
-
-function readDescriptor(zip, { crc, packed, size }, at, limit) {
-  const start = zip.readUInt32LE(at) === 0x08074b50 ? at + 4 : at;
-  refuseUnless(start + 12 <= limit, 'A descriptor is cut off.');
-  refuseUnless(same(sizesAt(zip, start), [crc, packed, size]), 'A descriptor differs.');
-  return start + 12;
-}
-
-function unpackAll(zip, entries) {
-  const files = new Map();
-  for (const entry of entries) {
-    const name = utf8(entry.name);
-    checkName(name);
-    refuseUnless(!files.has(name), `The entry ${quote(name)} stands twice.`);
-    files.set(name, unpack(entry));
-  }
-  return files;
-}
-
-/** Names that could lead out of a folder (section 1). */
-function checkName(name) {
-  const parts = name.split('/');
-  const isSafe = !name.includes('\\') && !parts.includes('..') && !parts.includes('');
-  refuseUnless(isSafe, `The name ${quote(name)} is not allowed.`);
-}
-
-function unpack({ method, data, size, crc }) {
-  let bytes = data;
-  if (method === DEFLATED) {
-    const unpacked = inflateRawSync(data, {
-      maxOutputLength: Math.max(size, 1),
-      chunkSize: Math.min(Math.max(size, 1024), 2 ** 20),
-      info: true,
-    });
-    bytes = unpacked.buffer;
-    refuseUnless(unpacked.engine.bytesWritten === data.length, 'An entry has bytes to spare.');
-  }
-  refuseUnless(bytes.length === size && crc32(bytes) === crc, 'An entry is damaged.');
-  return bytes;
-}
-
-const REQUIRED_FILES = `bagit.txt bag-info.txt manifest-sha256.txt tagmanifest-sha256.txt
-  data/bundle.json data/events.jsonl data/hashes.txt data/checkpoints.jsonl data/commands.jsonl
-  data/people.jsonl data/rejected.jsonl data/policy.txt data/FORMAT.md data/verify.py
-  data/verify.mjs`.split(/\s+/);
-const NUMBER = '(0|[1-9]\\d{0,15})';
-const OPTIONAL_FILES = [
-  new RegExp(`^data/proofs/${NUMBER}\\.tlog-proof$`),
-  new RegExp(`^data/timestamps/${NUMBER}\\.tsr$`),
-  /^data\/schemas\/[A-Za-z0-9]+\.json$/,
-];
-
-/** Section 12, step 1. */
-function openContainer(run) {
-  within('bag', null, () => {
-    run.files = readZip(run.zip);
-    checkFiles(run.files);
-    checkBag(run.files);
+/** A signed note: its text, and its signatures. */
+function parseNote(raw) {
+  const gap = raw.indexOf('\n\n');
+  const isNote = gap !== -1 && raw.endsWith('\n') && !/[\x00-\x09\x0b-\x1f]/.test(raw);
+  if (!isNote || Buffer.byteLength(raw) > LONGEST_NOTE) refuse('not a note');
+  const lines = raw.slice(gap + 2).split('\n').slice(0, -1);
+  if (lines.length === 0 || lines.length > MOST_SIGNATURES) refuse('too few or many signatures');
+  const signatures = lines.map((line) => {
+    const [dash, name, ...rest] = line.split(' ');
+    const bytes = unbase64(rest.join(' '));
+    const isSignature = dash === '\u2014' && isName(name) && bytes !== null && bytes.length > 4;
+    if (!isSignature) refuse('not a signature line');
+    return { name, id: bytes.toString('hex', 0, 4), bytes: bytes.subarray(4) };
   });
-  run.checked.push(`container: ${run.files.size} files, each with the hash of the manifests`);
+  return { text: raw.slice(0, gap + 1), signatures };
 }
 
-function checkFiles(files) {
-  for (const name of REQUIRED_FILES) refuseUnless(files.has(name), `The file ${name} is missing.`);
-  const known = new Set(REQUIRED_FILES);
-  for (const name of files.keys()) {
-    const isKnown = known.has(name) || OPTIONAL_FILES.some((pattern) => pattern.test(name));
-    refuseUnless(isKnown, `The file ${quote(name)} does not belong in a bundle.`);
-  }
+const signaturesBy = ({ signatures }, { name, id }) => {
+  return signatures.filter((one) => one.name === name && one.id === id).map(({ bytes }) => bytes);
+};
+
+/** Whether exactly one signature stands under the key's name and id, and it is right. */
+function isSignedBy(note, key) {
+  const own = signaturesBy(note, key);
+  return own.length === 1 && ed25519Verify(key.key, note.text, own[0]);
 }
 
-const BAGIT = 'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n';
-const TAG_FILES = ['bagit.txt', 'bag-info.txt', 'manifest-sha256.txt'];
-
-function checkBag(files) {
-  const payload = [...files.keys()].filter((name) => name.startsWith('data/'));
-  refuseUnless(files.get('bagit.txt').equals(Buffer.from(BAGIT)), 'bagit.txt is another.');
-  checkOxum(files, payload);
-  checkManifest(files, 'manifest-sha256.txt', payload);
-  checkManifest(files, 'tagmanifest-sha256.txt', TAG_FILES);
-}
-
-function checkOxum(files, payload) {
-  const bytes = payload.reduce((sum, name) => sum + files.get(name).length, 0);
-  const lines = textLines(files.get('bag-info.txt'), 'bag-info.txt');
-  const isLabelled = (line) => /^[A-Za-z-]+: [^\x00-\x1f\x7f]+$/.test(line);
-  refuseUnless(lines.every(isLabelled), 'bag-info.txt is not as expected.');
-  const oxums = lines.filter((line) => line.toLowerCase().startsWith('payload-oxum:'));
-  const isRight = oxums.length === 1 && oxums[0] === `Payload-Oxum: ${bytes}.${payload.length}`;
-  refuseUnless(isRight, 'The Payload-Oxum of bag-info.txt is not that of the files.');
-}
-
-function checkManifest(files, manifest, names) {
-  const awaited = new Set(names);
-  for (const line of textLines(files.get(manifest), manifest)) {
-    const match = /^([0-9a-f]{64}) {2}(.+)$/.exec(line);
-    refuseUnless(match !== null && awaited.delete(match[2]), `${manifest} has a line too many.`);
-    const isRight = sha256Hex(files.get(match[2])) === match[1];
-    refuseUnless(isRight, `The file ${quote(match[2])} has another hash than ${manifest} says.`);
-  }
-  refuseUnless(awaited.size === 0, `${manifest} does not name every file.`);
-}
-
-/** The lines of a short file of text, each with its newline. */
-function textLines(bytes, name) {
-  refuseUnless(bytes.length <= LONGEST_LINE, `${name} is too long.`);
-  const lines = utf8(bytes).split('\n');
-  refuseUnless(lines.pop() === '', `The last line of ${name} has no newline behind it.`);
-  return lines;
-}
-
-// ---------------------------------------------------------------------------------------------
-// The JSON files (section 12, step 2)
-// ---------------------------------------------------------------------------------------------
-
-function readJsonFiles(run) {
-  const { files } = run;
-  run.bundle = readWholeFile(files, 'bundle.json', isBundle);
-  const ending = `/${run.bundle.partnership}`;
-  const isOrigin = run.bundle.partnership !== '' && run.bundle.origin.endsWith(ending);
-  faultUnless(isOrigin, 'malformed', null, 'The origin does not end in the partnership.');
-  checkLines(files, 'checkpoints.jsonl', shape({ consistency: arrayOf(isHash), note: isString }));
-  run.sizes = new Set();
-  checkSortedLines(files, 'commands.jsonl', isCommandLine, 'digest', (line) => {
-    const size = seenSize(line);
-    if (size <= run.bundle.size) run.sizes.add(size);
-  });
-  checkSortedLines(files, 'people.jsonl', isPersonLine, 'commitment');
-  checkLines(files, 'rejected.jsonl', isObject);
-  run.checked.push('the form of every JSON file');
-}
-
-/** The value of a `.json` file: canonical, with a newline behind it, of the shape asked for. */
-function readWholeFile(files, name, isShape) {
-  return within('malformed', null, () => {
-    const bytes = files.get(`data/${name}`);
-    refuseUnless(bytes.length <= LONGEST_LINE + 1, `${name} is too long.`);
-    refuseUnless(bytes.at(-1) === 10, `${name} has no newline behind its value.`);
-    const value = canonicalJson(bytes.subarray(0, -1));
-    refuseUnless(isShape(value), `${name} has members or types other than the format says.`);
-    return value;
-  });
-}
-
-/** Each line of a `.jsonl` file is checked and let go: such a file may be larger than memory. */
-function checkLines(files, name, isShape, visit = () => {}) {
-  within('malformed', null, () => {
-    const bytes = files.get(`data/${name}`);
-    for (const bounds of lineBounds(bytes)) {
-      const line = lineObject(bytes, bounds);
-      refuseUnless(isShape(line), `${name} has members or types other than the format says.`);
-      visit(line);
-    }
-  });
-}
-
-function checkSortedLines(files, name, isShape, member, visit = () => {}) {
-  let last = '';
-  checkLines(files, name, isShape, (line) => {
-    refuseUnless(last < line[member], `${name} is not sorted by ${member}, or has a line twice.`);
-    last = line[member];
-    visit(line);
-  });
-}
-
-/**
- * The size of the log that a command's signer saw, if it says so in any form that can be read.
- * Roots of all sizes are computed in one pass, before commands are checked (section 8, item 9).
- */
-function seenSize(line) {
-  try {
-    const payload = JSON.parse(Buffer.from(line.envelope.payload, 'base64').toString('utf8'));
-    return isIndex(payload.seen.size) ? payload.seen.size : Infinity;
-  } catch {
-    return Infinity;
-  }
-}
-
-// ---------------------------------------------------------------------------------------------
-// Signed notes (section 6)
-// ---------------------------------------------------------------------------------------------
-
-const LONGEST_NOTE = 64 * 1024;
-const MOST_SIGNATURES = 64;
-const TYPE_ED25519 = 1;
-const TYPE_COSIGNATURE = 4;
-const KEY_NAME = /^[^\s+\p{Cc}]+$/u;
-
-/** A C2SP signed note: its text, and its signatures by name and key id. */
-function parseNote(note) {
-  refuseUnless(Buffer.byteLength(note) <= LONGEST_NOTE, 'The note is too long.');
-  refuseUnless(!/[\x00-\x09\x0b-\x1f]/.test(note), 'The note has a control character.');
-  const gap = note.lastIndexOf('\n\n');
-  refuseUnless(gap > 0 && note.endsWith('\n'), 'The note has no signatures.');
-  const lines = note.slice(gap + 2, -1).split('\n');
-  refuseUnless(lines.length <= MOST_SIGNATURES, 'The note has too many signatures.');
-  return { text: note.slice(0, gap + 1), signatures: lines.map(parseSignature) };
-}
-
-function parseSignature(line) {
-  const [dash, name, encoded, ...rest] = line.split(' ');
-  const bytes = fromBase64(encoded);
-  const isForm = dash === '\u2014' && KEY_NAME.test(name ?? '') && rest.length === 0;
-  refuseUnless(isForm && bytes !== null && bytes.length > 4, 'A signature line is malformed.');
-  return { name, id: bytes.toString('hex', 0, 4), bytes: bytes.subarray(4) };
+/** The time of a cosignature, null if it is wrong. */
+function cosigned({ text }, { key }, bytes) {
+  const time = bytes.length === 72 ? bytes.readBigUInt64BE(0) : 0n;
+  if (time === 0n || time > BigInt(LATEST)) return null;
+  const message = `cosignature/v1\ntime ${time}\n${text}`;
+  return ed25519Verify(key, message, bytes.subarray(8)) ? Number(time) : null;
 }
 
 /** A checkpoint: a note of three lines. The root stays base64. */
-function parseCheckpoint(note) {
-  const { text, signatures } = parseNote(note);
-  const [origin, size, root, end, ...rest] = text.split('\n');
-  refuseUnless(end === '' && rest.length === 0, 'A checkpoint has three lines.');
-  refuseUnless(readSize(size) !== null && isHash(root), 'The size or the root is malformed.');
-  return { note, text, signatures, origin, size: readSize(size), root };
+function parseCheckpoint(raw) {
+  const note = parseNote(raw);
+  const [origin, size, root, end, ...rest] = note.text.split('\n');
+  const isForm = origin !== '' && end === '' && rest.length === 0 && FORMS.hash(root);
+  const count = number(size ?? '');
+  return isForm && count !== null ? { ...note, origin, size: count, root } : refuse('no checkpoint');
 }
 
-const SIZE = new RegExp(`^${NUMBER}$`);
+const RECEIPT =
+  /^accord\/receipt@v1\n([^\n]+)\ncommand [0-9a-f]{64}\nevents (\d{1,16}) (\d{1,16})\n((?:leaf [A-Za-z0-9+/]{43}=\n)+)deadline ([^\n]+)\n$/;
 
-/** A size or an index in decimal, or null. */
-function readSize(text) {
-  return SIZE.test(text ?? '') && isIndex(Number(text)) ? Number(text) : null;
+/** What the operator signed when it accepted a command (section 9). */
+function parseReceipt(raw) {
+  const note = parseNote(raw);
+  const [, origin, from, count, block, until] = RECEIPT.exec(note.text) ?? refuse('no receipt');
+  const leaves = block.trimEnd().split('\n').map((line) => Buffer.from(line.slice(5), 'base64'));
+  const [first, deadline] = [number(from), instant(until)];
+  const isForm = first !== null && deadline !== null && count === String(leaves.length);
+  return isForm ? { ...note, origin, first, leaves, deadline } : refuse('no receipt');
 }
 
-const isSignedBy = ({ name, id }) => (signature) => signature.name === name && signature.id === id;
-
-/** Whether a note has exactly one signature under a name and key id, and it is right. */
-function hasRightSignature({ text, signatures }, signer) {
-  const own = signatures.filter(isSignedBy(signer));
-  return own.length === 1 && ed25519Verify(signer.key, Buffer.from(text), own[0].bytes);
-}
-
-/** The last second of the year 9999. */
-const LATEST = 253402300799n;
-
-/** The time of a cosignature in seconds, or null if it has none. */
-function stampOf({ bytes }) {
-  if (bytes.length !== 72) return null;
-  const time = bytes.readBigUInt64BE(0);
-  return time > 0n && time <= LATEST ? time : null;
-}
-
-/** Whether a cosignature (C2SP tlog-cosignature) is right. */
-function isRightCosignature({ text }, signature, { key }) {
-  const time = stampOf(signature);
-  if (time === null) return false;
-  const message = Buffer.from(`cosignature/v1\ntime ${time}\n${text}`);
-  return ed25519Verify(key, message, signature.bytes.subarray(8));
-}
-
-/** The time by the cosignature of the log's own key, if there is exactly one, and it is right. */
-function ownTime(note, { name, key }) {
-  const material = Buffer.concat([Buffer.from(`${name}\n`), Buffer.from([TYPE_COSIGNATURE]), key]);
-  const own = note.signatures.filter(isSignedBy({ name, id: sha256Hex(material).slice(0, 8) }));
-  const isRight = own.length === 1 && isRightCosignature(note, own[0], { key });
-  return isRight ? stampOf(own[0]) * SECOND : null;
-}
-
-/** A verifier key `<name>+<key id>+<base64>`, whatever its type. */
-function parseVerifierKey(text) {
-  const match = /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text);
-  const bytes = match === null ? null : fromBase64(match[3]);
-  refuseUnless(bytes !== null && KEY_NAME.test(match[1]), 'A verifier key is malformed.');
-  return { name: match[1], id: match[2], bytes, key: bytes.subarray(1) };
-}
-
-/** Whether a verifier key is of this type, has the right key id, and section 9 admits it. */
-function isVerifierKey({ name, id, bytes, key }, type) {
-  if (bytes.length !== 33 || bytes[0] !== type) return false;
-  return sha256Hex(Buffer.from(`${name}\n`), bytes).startsWith(id) && admitted(key);
-}
-
-// ---------------------------------------------------------------------------------------------
-// Policy and pins (section 7)
-// ---------------------------------------------------------------------------------------------
+// --- Section 6: policy and pins ----------------------------------------------------------------
 
 /** The words of each line that has some; of octets, as names need not be UTF-8. */
-function readLines(bytes) {
+function wordsOf(bytes) {
   const text = bytes.toString('latin1');
-  refuseUnless(!/[\x00-\x08\x0b-\x1f\x7f]/.test(text), 'It has a control character.');
+  if (/[\x00-\x08\x0b-\x1f\x7f]/.test(text)) refuse('a control character');
   const lines = text.split('\n').map((line) => line.replace(/^[ \t]+|[ \t]+$/g, ''));
-  const stated = lines.filter((line) => line !== '' && !line.startsWith('#'));
-  return stated.map((line) => line.split(/[ \t]+/));
+  return lines.filter((line) => line && !line.startsWith('#')).map((line) => line.split(/[ \t]+/));
 }
 
-function utf8Word(word) {
-  const bytes = Buffer.from(word, 'latin1');
-  refuseUnless(isUtf8(bytes), 'A key or a name is not UTF-8.');
-  return bytes.toString('utf8');
-}
+const utf8Word = (word) => utf8(Buffer.from(word, 'latin1'));
 
-/** Reads a policy, and refuses what it does not understand: half a policy protects nobody. */
+/** Whom a user trusts for the log. */
 class Policy {
   constructor(bytes) {
     this.logs = [];
-    this.quorum = null;
     this.witnesses = new Map();
-    this.wordOf = new Map();
     this.groups = new Map();
-    this.members = new Set();
-    for (const words of readLines(bytes)) this.readLine(words);
-    refuseUnless(this.logs.length > 0, 'The policy names no log.');
-    refuseUnless(this.quorum !== null, 'The policy names no quorum.');
-  }
-
-  readLine([keyword, ...words]) {
-    const read = {
-      log: this.readLog,
-      witness: this.readWitness,
-      group: this.readGroup,
-      quorum: this.readQuorum,
-    };
-    const isKnown = Object.hasOwn(read, keyword);
-    refuseUnless(isKnown, `The policy has an unknown line ${quote(keyword)}.`);
-    read[keyword].call(this, words);
-  }
-
-  /** A log may have an address, which is passed over. */
-  readLog([text, , ...rest]) {
-    refuseUnless(text !== undefined && rest.length === 0, 'A log has a key.');
-    const log = parseVerifierKey(utf8Word(text));
-    refuseUnless(isVerifierKey(log, TYPE_ED25519), 'The key of a log is no key.');
-    const isNew = this.logs.every(({ key }) => !key.equals(log.key));
-    refuseUnless(isNew, 'Two logs have one key.');
-    this.logs.push(log);
-  }
-
-  /** The log's key of an origin; of several, the one that signed a note. */
-  logOf(origin, note = null) {
-    const own = this.logs.filter(({ name }) => name === origin);
-    const signer = own.find((log) => note !== null && hasRightSignature(note, log));
-    return signer ?? own[0];
-  }
-
-  /** A witness may have an address, which is passed over. */
-  readWitness([word, text, , ...rest]) {
-    refuseUnless(text !== undefined && rest.length === 0, 'A witness has a word and a key.');
-    this.checkNewWord(word);
-    const witness = parseVerifierKey(utf8Word(text));
-    refuseUnless(isVerifierKey(witness, TYPE_COSIGNATURE), `The key of ${quote(word)} is no key.`);
-    // Under two words, one witness would count twice.
-    const isNew = [...this.witnesses.values()].every(({ name, id, key }) => {
-      return !key.equals(witness.key) && (name !== witness.name || id !== witness.id);
-    });
-    refuseUnless(isNew, `The key of ${quote(word)} stands under another word.`);
-    this.wordOf.set(keyOf(witness.name, witness.id), word);
-    this.witnesses.set(word, witness);
-  }
-
-  readGroup([word, threshold, ...members]) {
-    refuseUnless(members.length > 0, 'A group has a word, a number and members.');
-    this.checkNewWord(word);
-    for (const member of members) {
-      refuseUnless(this.isWord(member), `The group ${quote(word)} has a member not named above.`);
-      refuseUnless(!this.members.has(member), `${quote(member)} is a member twice.`);
-      this.members.add(member);
+    this.quorum = null;
+    for (const [keyword, ...words] of wordsOf(bytes)) {
+      const isLine = this.take(keyword, words);
+      if (!isLine) refuse('not a line of a policy, or one that contradicts another');
     }
-    const count = { all: members.length, any: 1 }[threshold] ?? readSize(threshold);
-    const isCount = count !== null && count >= 1 && count <= members.length;
-    refuseUnless(isCount, `The group ${quote(word)} asks for a number it cannot have.`);
-    this.groups.set(word, { count, members });
+    if (this.logs.length === 0 || this.quorum === null) refuse('no log, or no quorum');
   }
 
-  readQuorum([word, ...rest]) {
-    const isKnown = word === 'none' || this.isWord(word);
-    refuseUnless(isKnown && rest.length === 0, 'The quorum is a word named above, or none.');
-    refuseUnless(this.quorum === null, 'The policy names one quorum.');
+  /** Takes a line; whether it is one. An address behind a key is passed over. */
+  take(keyword, [word, ...words]) {
+    if (keyword === 'log' && word !== undefined && words.length <= 1) {
+      const log = parseKey(utf8Word(word), 1);
+      return this.logs.every(({ key }) => !key.equals(log.key)) && this.logs.push(log);
+    }
+    if (keyword === 'witness' && (words.length === 1 || words.length === 2)) {
+      const witness = parseKey(utf8Word(words[0]), 4);
+      // Under two words, a witness would count twice.
+      const isNew = [...this.witnesses.values()].every(({ key }) => !key.equals(witness.key));
+      return isNew && this.isFree(word) && this.witnesses.set(word, witness);
+    }
+    if (keyword === 'group' && words.length > 1) {
+      const [needed, ...members] = words;
+      const named = [...this.groups.values()].flatMap((group) => group.members);
+      const count = { all: members.length, any: 1 }[needed] ?? number(needed) ?? 0;
+      const isOnce = new Set([...named, ...members]).size === named.length + members.length;
+      const isKnown = members.every((member) => this.isKnown(member)) && this.isFree(word);
+      const isGroup = isKnown && isOnce && count >= 1 && count <= members.length;
+      return isGroup && this.groups.set(word, { count, members });
+    }
+    const isQuorum = keyword === 'quorum' && words.length === 0 && this.quorum === null;
+    if (!isQuorum || !(word === 'none' || this.isKnown(word))) return false;
     this.quorum = word;
+    return true;
   }
 
-  isWord(word) {
+  isKnown(word) {
     return this.witnesses.has(word) || this.groups.has(word);
   }
 
-  checkNewWord(word) {
-    refuseUnless(word !== 'none' && !this.isWord(word), `The word ${quote(word)} stands twice.`);
+  isFree(word) {
+    return word !== 'none' && !this.isKnown(word);
   }
 
-  /** The times of each witness's cosignatures of a checkpoint; null if one of them is wrong. */
-  cosigners(checkpoint) {
-    const times = new Map();
-    for (const signature of checkpoint.signatures) {
-      const word = this.wordOf.get(keyOf(signature.name, signature.id));
-      if (word === undefined) continue;
-      if (!isRightCosignature(checkpoint, signature, this.witnesses.get(word))) return null;
-      times.set(word, [...(times.get(word) ?? []), stampOf(signature)]);
-    }
-    return times;
+  /** The log's key of an origin; of several, the one that signed the note. */
+  key(origin, note) {
+    const own = this.logs.filter(({ name }) => name === origin);
+    return own.find((key) => isSignedBy(note, key)) ?? own[0];
   }
 
-  /** The last second since when cosignatures meet the quorum; null if no witness is asked for. */
-  witnessedAt(cosigners) {
-    if (this.quorum === 'none') return null;
-    const times = [...cosigners.values()].flat().sort((one, other) => (one > other ? -1 : 1));
-    const since = (time) => [...cosigners].filter(([, own]) => own.some((at) => at >= time));
-    return times.find((time) => this.isMetBy(since(time).map(([word]) => word))) ?? null;
-  }
-
-  /** Whether these witnesses meet the quorum. Groups name only what stands before them. */
   isMetBy(words) {
-    const met = new Set(words);
+    const met = new Set(['none', ...words]);
     for (const [word, { count, members }] of this.groups) {
       if (members.filter((member) => met.has(member)).length >= count) met.add(word);
     }
-    return this.quorum === 'none' || met.has(this.quorum);
+    return met.has(this.quorum);
+  }
+
+  /** The last second since when cosignatures meet the quorum; null without a witness. */
+  witnessed(times) {
+    if (this.quorum === 'none') return null;
+    const words = [...times.keys()];
+    const sorted = [...times.values()].sort((one, other) => other - one);
+    const since = (time) => words.filter((word) => times.get(word) >= time);
+    return sorted.find((time) => this.isMetBy(since(time))) ?? null;
   }
 }
 
@@ -1042,1069 +467,765 @@ class Policy {
 class Pins {
   constructor(bytes) {
     this.parties = new Map();
-    this.verifiers = [];
-    for (const words of readLines(bytes)) this.readLine(words.map(utf8Word));
-  }
-
-  readLine([keyword, word, value, ...rest]) {
-    const isParty = keyword === 'party' && isHash(value) && !this.parties.has(word);
-    const isVerifier = keyword === 'verifier' && isHex64(word) && value !== undefined;
-    const isKnown = (isParty || isVerifier) && rest.length === 0;
-    refuseUnless(isKnown, `The pins have an unknown line ${quote(keyword)}.`);
-    if (isParty) this.parties.set(word, value);
-    else this.verifiers.push({ hash: word, name: value });
+    this.files = [];
+    for (const words of wordsOf(bytes)) {
+      const [keyword, word, value, ...rest] = words.map(utf8Word);
+      const isParty = keyword === 'party' && FORMS.hash(value) && !this.parties.has(word);
+      const isFile = keyword === 'verifier' && FORMS.digest(word) && value !== undefined;
+      if (!(isParty || isFile) || rest.length > 0) refuse('not a line of pins');
+      if (isParty) this.parties.set(word, value);
+      else this.files.push([word, value]);
+    }
   }
 }
 
-/** Section 12, step 3, and what the user gave: only the operator's key makes it understood. */
-function checkIdentity(run) {
-  const { bundle, files, pins } = run;
-  if (run.policy === null) {
-    run.policy = within('identity', null, () => readBundledPolicy(files.get('data/policy.txt')));
-  }
-  const isNamed = run.policy.logOf(bundle.origin) !== undefined;
-  faultUnless(isNamed, 'identity', null, 'The policy names another log.');
-  for (const { hash, name } of pins.verifiers) {
-    const file = files.get(`data/${name}`);
-    const isRight = file !== undefined && sha256Hex(file) === hash;
-    faultUnless(isRight, 'verifier', null, `${quote(name)} is not the verifier that is pinned.`);
-  }
-  run.checked.push('identity: the origin is that of the policy');
-  if (pins.verifiers.length > 0) run.checked.push('verifiers: as they are pinned');
-  readUserEvidence(run);
-}
+// --- Section 1: the container ------------------------------------------------------------------
 
-/** Of a policy in the bundle: each key in it takes time, and no honest one is near this. */
-const LONGEST_POLICY = 64 * 1024;
-
-function readBundledPolicy(bytes) {
-  refuseUnless(bytes.length <= LONGEST_POLICY, 'The policy is too long.');
-  return new Policy(bytes);
-}
-
-/** Checkpoints seen before (section 7) and receipts (section 11). */
-function readUserEvidence(run) {
-  const { origin } = run.bundle;
-  const signed = (kind, parse) => (bytes, at) => {
-    return withinUserFile(`${kind} ${at + 1}`, () => {
-      const note = parse(utf8(bytes));
-      refuseUnless(note.origin === origin, 'It is of another log.');
-      const isSigned = hasRightSignature(note, run.policy.logOf(origin, note));
-      refuseUnless(isSigned, 'It has no right signature of the operator.');
-      return note;
-    });
-  };
-  run.seen = run.options.seen.map(signed('seen', parseCheckpoint));
-  run.receipts = run.options.receipts.map(signed('receipt', parseReceipt));
-}
-
-const RECEIPT = new RegExp(
-  '^accord/receipt@v1\\n(?<origin>[^\\n]+)\\ncommand [0-9a-f]{64}\\n' +
-    `events (?<first>${NUMBER}) (?<count>${NUMBER})\\n` +
-    '(?<leaves>(?:leaf [A-Za-z0-9+/]{43}=\\n)+)deadline (?<deadline>[^\\n]+)\\n$',
+const inData = (names) => names.split(' ').map((name) => `data/${name}`);
+const OF_LOG = inData(
+  'bundle.json checkpoints.jsonl commands.jsonl events.jsonl hashes.txt people.jsonl',
 );
+const BESIDE = inData(
+  'policy.txt rejected.jsonl request.json FORMAT.md rules.json verify.mjs verify.py',
+);
+const OTHER =
+  /^data\/(?:schemas\/[A-Za-z0-9]+\.json|proofs\/\d{1,16}\.tlog-proof|timestamps\/\d{1,16}\.tsr)$/;
+const BAGIT = 'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n';
 
-/** Section 11. */
-function parseReceipt(note) {
-  const { text, signatures } = parseNote(note);
-  const groups = RECEIPT.exec(text)?.groups;
-  refuseUnless(groups !== undefined, 'It is no receipt.');
-  const { origin } = groups;
-  const [first, count] = [readSize(groups.first), readSize(groups.count)];
-  const leaves = groups.leaves.trimEnd().split('\n').map((line) => fromBase64(line.slice(5), 32));
-  const deadline = moment(groups.deadline);
-  const isForm = first !== null && count === leaves.length && !leaves.includes(null);
-  refuseUnless(isForm && deadline !== null, 'It is no receipt.');
-  return { text, signatures, origin, first, leaves, deadline };
+/** The files of a bundle by name: only what `accord audit bundle` writes is a ZIP here. */
+function readContainer(zip) {
+  const end = zip.length - 22;
+  need(end >= 0 && zip.length <= LARGEST_ZIP && zip.readUInt32LE(end) === 0x06054b50, 'bag');
+  const [count, directory] = [zip.readUInt16LE(end + 10), zip.readUInt32LE(end + 16)];
+  const isSingle = zip.readUInt32LE(end + 4) === 0 && zip.readUInt16LE(end + 8) === count;
+  need(isSingle && zip.readUInt16LE(end + 20) === 0 && count <= MOST_ENTRIES, 'bag');
+  need(directory + zip.readUInt32LE(end + 12) === end, 'bag');
+  const entries = readDirectory(zip, directory, end, count);
+  need(entries.reduce((sum, { size }) => sum + size, 0) <= MOST_BYTES, 'bag');
+  const files = new Map(entries.map((entry) => [entry.name, unpack(entry)]));
+  need(files.size === count, 'bag');
+  return files;
 }
 
-// ---------------------------------------------------------------------------------------------
-// Events (sections 4 and 5)
-// ---------------------------------------------------------------------------------------------
+function readDirectory(zip, directory, end, count) {
+  const entries = [];
+  let [at, start] = [directory, 0];
+  for (let left = count; left > 0; left -= 1) {
+    need(at + 46 <= end && zip.readUInt32LE(at) === 0x02014b50, 'bag');
+    const [method, length] = [zip.readUInt16LE(at + 10), zip.readUInt16LE(at + 28)];
+    const isPlain = zip.readUInt16LE(at + 8) === 0 && (method === 0 || method === 8);
+    const hasNoMore = zip.readUInt32LE(at + 30) === 0 && zip.readUInt16LE(at + 34) === 0;
+    const [crc, packed, size] = [16, 20, 24].map((offset) => zip.readUInt32LE(at + offset));
+    const name = zip.subarray(at + 46, at + 46 + length);
+    // Entries follow each other from the first byte, each with the header of the directory.
+    const local = Buffer.concat([Buffer.from('PK\x03\x04'), zip.subarray(at + 6, at + 32), name]);
+    const isNext = zip.readUInt32LE(at + 42) === start;
+    const isSame = zip.subarray(start, start + local.length).equals(local);
+    need(isPlain && hasNoMore && isNext && isSame && name.every((byte) => byte < 128), 'bag');
+    start += local.length + packed;
+    need(start <= directory && name.length === length, 'bag');
+    const data = zip.subarray(start - packed, start);
+    entries.push({ name: name.toString('latin1'), method, data, size, crc });
+    at += 46 + length;
+  }
+  need(at === end && start === directory, 'bag');
+  return entries;
+}
+
+function unpack({ method, data, size, crc }) {
+  let bytes = data;
+  if (method !== 0) {
+    try {
+      const found = inflateRawSync(data, { maxOutputLength: Math.max(size, 1), info: true });
+      need(found.engine.bytesWritten === data.length, 'bag');
+      bytes = found.buffer;
+    } catch {
+      throw new Fault('bag');
+    }
+  }
+  need(bytes.length === size && crc32(bytes) === crc, 'bag');
+  return bytes;
+}
+
+function checkFiles(files) {
+  const payload = [...files.keys()].filter((name) => !/^(bagit|manifest-sha256)\.txt$/.test(name));
+  const needed = new Set([...OF_LOG, ...BESIDE]);
+  need([...needed].every((name) => files.has(name)) && files.size === payload.length + 2, 'bag');
+  need(payload.every((name) => needed.has(name) || OTHER.test(name)), 'bag');
+  need(files.get('bagit.txt').equals(Buffer.from(BAGIT)), 'bag');
+  need(files.get('manifest-sha256.txt').equals(Buffer.from(manifest(files, payload))), 'bag');
+}
+
+const manifest = (files, names) => {
+  return [...names].sort().map((name) => `${hex(files.get(name))}  ${name}\n`).join('');
+};
+
+// --- Sections 3 and 7: the JSON files ------------------------------------------------------------
+
+const isBundle = shape(
+  "custody:count|null format:'accord-bundle/1' origin:text partnership:text size:count",
+);
+const isRequest = shape(`
+  alert:text|null by:text for:text|null from:moment|null reason:text simulated:flag
+  statement:text|null to:moment|null
+`);
+const isPerson = shape('commitment:commitment name:text salt:base64');
+const isErasedPerson = shape('commitment:commitment erased:count');
+const isCommandLine = shape('digest:digest envelope:object');
+const isErasedLine = shape('digest:digest erased:true');
+const COMMAND_TYPE = 'application/vnd.accord.command+json';
+const isEnvelope = shape(`payload:base64 payloadType:'${COMMAND_TYPE}' signatures:list`);
+const isSignature = shape('keyid:keyid sig:base64');
+const isPayload = shape(`
+  accord:'command/v1' event:object expected:whole|null expires:moment nonce:nonce origin:text
+  partnership:text party:text seen:object|null type:text
+`);
+const isSeen = shape('root:hash size:count');
+const isEvent = shape(`
+  actor:text causation_id?:text correlation_id?:text data:object event_id:text
+  occurred_at:moment partnership:text party:text recorded_at:moment salt:salt
+  schema_version:positive signed?:digest source:text source_id:text stream:text
+  stream_version:positive type:text
+`);
+const isWithheld = shape('why:why withheld:digest');
+
+/** The command of a line; null if it was erased. */
+function readCommand(line) {
+  if (hasOwn(line, 'erased')) return null;
+  const { digest, envelope } = line;
+  const isForm = isEnvelope(envelope) && envelope.signatures.length === 1;
+  const isRight = isForm && isSignature(envelope.signatures[0]);
+  if (!isRight || hex(canonical(envelope)) !== digest) refuse('not an envelope');
+  const bytes = unbase64(envelope.payload);
+  const payload = valueOf(bytes, isPayload);
+  if (payload.seen !== null && !isSeen(payload.seen)) refuse('not what somebody saw');
+  const head = `DSSEv1 ${COMMAND_TYPE.length} ${COMMAND_TYPE} ${bytes.length} `;
+  const [{ keyid, sig }] = envelope.signatures;
+  const message = Buffer.concat([Buffer.from(head), bytes]);
+  return { payload, keyid, message, signature: unbase64(sig) };
+}
+
+// --- The verifier --------------------------------------------------------------------------------
 
 /** Where the first item is that meets a condition, as all behind it do: by halving. */
 function firstWhere(items, isBehind) {
   let [low, high] = [0, items.length];
   while (low < high) {
-    const middle = half(low + high);
+    const middle = (low + high) >>> 1;
     if (isBehind(items[middle])) high = middle;
     else low = middle + 1;
   }
   return low;
 }
 
-/**
- * The events of the bundle. Of each one shown a few members stay in memory; the whole event is
- * parsed again where it is asked for, so that a large log does not exhaust the memory.
- */
-class Log {
-  constructor(bytes, size) {
-    this.bytes = bytes;
-    this.size = size;
-    this.bounds = [];
-    this.heads = [];
-    this.shown = [];
-    this.hidden = [];
-    /** The first that is withheld because of the range. */
-    this.notAsked = undefined;
-    this.withheld = { private: 0, range: 0 };
-    this.leaves = Buffer.alloc(0);
-    this.commitments = new Set();
+const COMMITMENTS = /"(person:[0-9a-f]{64})"/g;
+const commitmentsIn = (text) => [...text.matchAll(COMMITMENTS)].map(([, commitment]) => commitment);
+/** The two are the same in Python and here: a text, also of what is absent. */
+const textOf = (value) => (isString(value) ? value : '');
+
+/** The checks of one bundle, in the order of section 10. */
+class Verifier {
+  constructor(brought) {
+    this.brought = brought;
+    this.phase = 'bag'; // the code for whatever cannot be understood where it is now
+    this.bundle = {};
+    this.checked = [];
+    this.notChecked = [];
+    this.events = []; // null where one is withheld
+    this.leaves = [];
+    this.withheld = new Map();
+    this.notAsked = null; // the first event that is withheld because of the range
+    this.indexes = []; // of the events that are shown
+    this.times = []; // when these were recorded
+    this.known = new Set(); // the commitments in them
+    this.keys = new Map(); // by party, by key id
+    this.erased = new Map(); // the index of each person's erasure
   }
 
-  /** The event at an index, or null where it is withheld or there is none. */
-  event(index) {
-    if (!this.heads[index]) return null;
-    const { start, end } = this.bounds[index];
-    return JSON.parse(this.bytes.toString('utf8', start, end));
-  }
-
-  /** When the event at an index, which is shown, was recorded: in microseconds. */
-  recorded(index) {
-    return moment(this.heads[index].recordedAt);
-  }
-
-  leaf(index) {
-    return this.leaves.subarray(32 * index, 32 * index + 32);
-  }
-
-  /** The first index shown that meets a condition; all behind it must meet it too. */
-  firstShown(isBehind) {
-    return this.shown[firstWhere(this.shown, isBehind)];
-  }
-}
-
-/** Section 12, step 4: each line `malformed`, then `event-altered`; then the rest. */
-function readEvents(run) {
-  const events = run.files.get('data/events.jsonl');
-  const hashes = lineBounds(run.files.get('data/hashes.txt'));
-  run.log = new Log(events, run.bundle.size);
-  const reader = new EventReader(run);
-  let lines = 0;
-  let noted = 0;
-  for (const bounds of lineBounds(events)) {
-    const line = within('malformed', lines, () => lineObject(events, bounds));
-    const isKnownForm = !Object.hasOwn(line, 'withheld') || isWithheld(line);
-    faultUnless(isKnownForm, 'malformed', lines, 'A withheld event is not as the format says.');
-    const { value: hashBounds } = hashes.next();
-    if (hashBounds !== undefined) {
-      reader.compare(noted, line, bounds, hashBounds);
-      noted += 1;
-    }
-    lines += 1;
-  }
-  while (!hashes.next().done) noted += 1;
-  const { size } = run.bundle;
-  const isComplete = lines === size && noted === size;
-  const detail = `There are ${lines} events, ${noted} hashes, and the size is said to be ${size}.`;
-  faultUnless(isComplete, 'events-missing', Math.min(lines, noted, size), detail);
-  if (reader.fault !== null) throw reader.fault;
-  run.checked.push(`events: ${run.log.shown.length} shown, each with its leaf hash and its form`);
-  const { withheld } = run.log;
-  for (const why of Object.keys(withheld).filter((reason) => withheld[reason] > 0)) {
-    run.notChecked.push(`${withheld[why]} events that are withheld (${why})`);
-  }
-}
-
-const COMMITMENT = /"(person:[0-9a-f]{64})"/g;
-
-/** Takes in the events, line by line. */
-class EventReader {
-  constructor({ files, bundle, log }) {
-    this.log = log;
-    this.partnership = bundle.partnership;
-    this.hashes = files.get('data/hashes.txt');
-    this.leaves = Buffer.alloc(32 * Math.ceil(this.hashes.length / 65));
-    this.streams = new Map();
-    this.sources = new Map();
-    this.names = new Map();
-    this.recorded = null;
-    // The first fault of section 4's `event`. Its turn comes when every line was compared, but
-    // the events are parsed once.
-    this.fault = null;
-    log.leaves = this.leaves;
-  }
-
-  /** Section 5: the hash of a line is the one that was noted. */
-  compare(index, line, bounds, { start, end, complete }) {
-    const noted = complete ? this.hashes.latin1Slice(start, end) : '';
-    const bytes = this.log.bytes.subarray(bounds.start, bounds.end);
-    const hash = line.withheld ?? leafHash(bytes).toString('hex');
-    faultUnless(hash === noted, 'event-altered', index, 'The event is not the one recorded.');
-    this.leaves.write(hash, 32 * index, 'hex');
-    if (this.fault === null) this.takeIn(index, line, bounds);
-  }
-
-  takeIn(index, line, { start, end }) {
-    this.log.bounds.push({ start, end });
-    if (line.withheld !== undefined) {
-      this.log.hidden.push(index);
-      if (line.why === 'range') this.log.notAsked ??= index;
-      this.log.withheld[line.why] += 1;
-      this.log.heads.push(null);
-      return;
-    }
-    try {
-      within('event', index, () => this.check(index, line));
-    } catch (fault) {
-      this.fault = fault;
+  verify(zip) {
+    this.files = readContainer(zip);
+    checkFiles(this.files);
+    this.checked.push(`${this.files.size} files, each with the hash of the manifest`);
+    const steps = [
+      ['malformed', this.readFiles],
+      ['identity', this.checkIdentity],
+      ['event', this.readEvents],
+      ['checkpoint-malformed', this.checkCheckpoints],
+      ['command-malformed', this.checkEvents],
+      ['command-malformed', this.checkPins],
+      ['quorum', this.checkAgainstUser],
+      ['person', this.checkPeople],
+      ['custody', this.checkCustody],
+    ];
+    for (const [phase, step] of steps) {
+      this.phase = phase;
+      step.call(this);
     }
   }
 
-  /** Section 4, items 1 to 5. */
-  check(index, event) {
-    refuseUnless(isEvent(event), 'The event has members or types other than the format says.');
-    this.checkPlace(event);
-    const recorded = moment(event.recorded_at);
-    const isLater = this.recorded === null || recorded >= this.recorded;
-    refuseUnless(isLater, 'The event was recorded before the one before it.');
-    this.recorded = recorded;
-    const mayGap = this.checkVersion(index, event);
-    const source = this.checkId(index, event);
-    this.log.shown.push(index);
-    this.log.heads.push({
-      type: this.once(event.type),
-      party: this.once(event.party),
-      version: event.stream_version,
-      mayGap,
-      signed: event.signed ?? null,
-      recordedAt: event.recorded_at,
-      source,
-      ordinal: source.ordinal,
+  readFiles() {
+    const read = (name, ...forms) => {
+      return linesOf(this.files.get(`data/${name}`)).map((line) => valueOf(line, ...forms));
+    };
+    const single = (name, form) => {
+      const values = read(name, form);
+      return values.length === 1 ? values[0] : refuse('one line');
+    };
+    this.bundle = single('bundle.json', isBundle);
+    this.request = single('request.json', isRequest);
+    this.notes = read('checkpoints.jsonl', shape('note:text')).map(({ note }) => note);
+    const lines = read('commands.jsonl', isCommandLine, isErasedLine);
+    this.commands = new Map(lines.map((line) => [line.digest, line]));
+    this.people = read('people.jsonl', isPerson, isErasedPerson);
+    read('rejected.jsonl', isObject);
+    const names = this.people.map(({ commitment }) => commitment);
+    for (const each of [lines.map(({ digest }) => digest), names]) {
+      need(each.every((name, at) => at === 0 || each[at - 1] < name), 'malformed');
+    }
+    need(this.bundle.origin.endsWith(`/${this.bundle.partnership}`), 'malformed');
+    if (this.request.simulated) {
+      this.notChecked.push('whether any of this happened: the log is of a simulation');
+    }
+  }
+
+  /** Log and verifiers against policy and pins, and whose the user's files are. */
+  checkIdentity() {
+    const { policy, pins, seen, receipts } = this.brought;
+    const { origin } = this.bundle;
+    if (policy === null) {
+      this.notChecked.push("log and quorum: not pinned, the policy is the operator's own");
+    }
+    this.policy = policy ?? new Policy(this.files.get('data/policy.txt'));
+    need(this.policy.logs.some(({ name }) => name === origin), 'identity');
+    for (const [digest, name] of pins.files) {
+      const file = this.files.get(`data/${name}`);
+      need(file !== undefined && hex(file) === digest, 'verifier');
+    }
+    for (const thing of [...seen, ...receipts]) {
+      const key = this.policy.key(origin, thing);
+      const isOwn = thing.origin === origin && key !== undefined && isSignedBy(thing, key);
+      if (!isOwn) throw new Misuse('a checkpoint or a receipt was not signed by this operator');
+    }
+  }
+
+  readEvents() {
+    const lines = linesOf(this.files.get('data/events.jsonl'));
+    const noted = linesOf(this.files.get('data/hashes.txt'));
+    const { size } = this.bundle;
+    let before = '';
+    for (let index = 0; index < Math.min(lines.length, noted.length); index += 1) {
+      const event = within('malformed', index, () => valueOf(lines[index], isObject));
+      const isHidden = hasOwn(event, 'withheld');
+      need(!isHidden || isWithheld(event), 'malformed', index);
+      const leaf = isHidden ? Buffer.from(event.withheld, 'hex') : sha256(LEAF, lines[index]);
+      need(leaf.toString('hex') === noted[index].latin1Slice(), 'event-altered', index);
+      this.leaves.push(leaf);
+      if (isHidden) {
+        this.withheld.set(event.why, (this.withheld.get(event.why) ?? 0) + 1);
+        if (event.why === 'range') this.notAsked ??= index;
+        this.events.push(null);
+        continue;
+      }
+      need(isEvent(event) && this.isHere(event), 'event', index);
+      const at = withoutZone(event.recorded_at);
+      need(before <= at, 'event', index);
+      before = at;
+      this.events.push(event);
+      this.indexes.push(index);
+      this.times.push(at);
+      for (const each of commitmentsIn(lines[index].latin1Slice())) this.known.add(each);
+    }
+    const isWhole = lines.length === noted.length && lines.length === size;
+    need(isWhole, 'events-missing', Math.min(lines.length, noted.length, size));
+    this.tree = new Tree(this.leaves);
+    this.checked.push(`${size} events: each as it was recorded, none missing`);
+    for (const [why, count] of [...this.withheld].sort()) {
+      this.notChecked.push(`${count} events withheld (${why})`);
+    }
+  }
+
+  isHere({ partnership, stream, type, party }) {
+    const own = this.bundle.partnership;
+    const isOwn = partnership === own && (stream === own || stream.startsWith(`${own}/`));
+    return isOwn && hasOwn(RULES.kinds, type) && (party !== OPERATOR || OWN.has(type));
+  }
+
+  /** Signatures, roots and times of the chain of checkpoints. */
+  checkCheckpoints() {
+    const { origin, size, custody } = this.bundle;
+    const odd = [];
+    let last = null;
+    this.notes.forEach((raw, line) => {
+      const point = within('checkpoint-malformed', line, () => parseCheckpoint(raw));
+      const grows = last === null || last.size <= point.size;
+      need(point.origin === origin && grows, 'checkpoint-malformed', line);
+      this.checkSignatures(point);
+      need(last === null || last.time <= point.time, 'checkpoint-signature', point.size);
+      need(this.tree.root(point.size) === point.root, 'checkpoint-root', point.size);
+      this.checkTime(point);
+      for (const [word, time] of point.cosigned) {
+        const gap = Math.abs(time - point.time);
+        if (gap > SKEW) odd.push({ gap, word, time, point });
+      }
+      last = point;
     });
-    this.gatherCommitments(index);
+    need(last !== null && (last.size === size || custody === null), 'checkpoint-malformed', size);
+    this.last = last;
+    this.checked.push(`${this.notes.length} checkpoints: signatures, roots and times`);
+    if (last.size < size) this.notChecked.push(`${size - last.size} events behind the last checkpoint`);
+    if (odd.length > 0) this.reportTimes(odd);
   }
 
-  checkPlace({ partnership, stream }) {
-    const isOwn = partnership === this.partnership;
-    const isStream = stream === partnership || stream.startsWith(`${partnership}/`);
-    refuseUnless(isOwn && isStream, 'The event is of another partnership or stream.');
-  }
-
-  /** Section 4, item 4: whether a version may be missing, as something was withheld since. */
-  checkVersion(index, { stream, stream_version: version }) {
-    const last = this.streams.get(stream) ?? { version: 0, index: -1 };
-    const mayGap = this.log.hidden.at(-1) > last.index;
-    const follows = mayGap ? version > last.version : version === last.version + 1;
-    refuseUnless(follows, 'The event is not the next one of its stream.');
-    this.streams.set(stream, { version, index });
-    return mayGap;
-  }
-
-  /** Section 4, item 5: the id is that of party, source, source id and ordinal. */
-  checkId(index, { party, source, source_id: sourceId, event_id: id }) {
-    const names = [party, source, sourceId];
-    const stem = names.map((each) => `${codePoints(each)}:${each}`).join('');
-    const group = this.sources.get(stem) ?? { first: index, last: -1, ordinal: -1, shown: 0 };
-    const mayGap = this.log.hidden.at(-1) > group.last;
-    const lowest = group.ordinal + 1;
-    const highest = mayGap ? group.shown + 64 : lowest;
-    let ordinal = lowest;
-    while (ordinal <= highest && sha256Hex(stem + ordinal).slice(0, 32) !== id) ordinal += 1;
-    refuseUnless(ordinal <= highest, 'The id of the event is not that of its party and source.');
-    group.ordinal = ordinal;
-    group.last = index;
-    group.shown += 1;
-    this.sources.set(stem, group);
-    return group;
-  }
-
-  /** One copy of a text that many events have. */
-  once(text) {
-    if (!this.names.has(text)) this.names.set(text, text);
-    return this.names.get(text);
-  }
-
-  gatherCommitments(index) {
-    const { start, end } = this.log.bounds[index];
-    const text = this.log.bytes.latin1Slice(start, end);
-    if (!text.includes('"person:')) return;
-    for (const [, commitment] of text.matchAll(COMMITMENT)) this.log.commitments.add(commitment);
-  }
-}
-
-function codePoints(text) {
-  let count = text.length;
-  for (let at = 0; at < text.length; at += 1) {
-    if ((text.charCodeAt(at) & 0xfc00) === 0xdc00) count -= 1;
-  }
-  return count;
-}
-
-// ---------------------------------------------------------------------------------------------
-// Checkpoints, proofs and timestamps (section 6)
-// ---------------------------------------------------------------------------------------------
-
-/** How far the time of a checkpoint may be from those of the events about it: 300 s. */
-const SECOND = 1000000n;
-const TOLERANCE = 300n * SECOND;
-
-/** Section 12, step 5. */
-function checkCheckpoints(run) {
-  const { bundle, log } = run;
-  const bytes = run.files.get('data/checkpoints.jsonl');
-  collectSizes(run, bytes);
-  run.roots = rootsOf(log.leaves, bundle.size, run.sizes);
-  run.checkpoints = new Map();
-  run.last = null;
-  run.odd = { sizes: new Set(), gap: 0n };
-  let count = 0;
-  for (const { start, end } of lineBounds(bytes)) {
-    const line = JSON.parse(bytes.toString('utf8', start, end));
-    within('checkpoint-malformed', count, () => checkCheckpoint(run, line));
-    count += 1;
-  }
-  const isWhole = run.last !== null && (bundle.custody === null || run.last.size === bundle.size);
-  const detail = 'The last checkpoint is not that of the whole log.';
-  faultUnless(isWhole, 'checkpoint-malformed', bundle.size, detail);
-  run.checked.push(`checkpoints: ${count}, each with its signature, root, consistency and time`);
-  const behind = bundle.size - run.last.size;
-  if (behind > 0) run.notChecked.push(`${behind} events behind the last checkpoint`);
-  reportTimes(run);
-}
-
-/** The sizes whose roots will be needed, from lines that are not checked yet. */
-function collectSizes(run, bytes) {
-  const add = (size) => {
-    if (size !== null && size <= run.bundle.size) run.sizes.add(size);
-  };
-  for (const { start, end } of lineBounds(bytes)) {
-    add(statedSize(JSON.parse(bytes.toString('utf8', start, end)).note));
-  }
-  for (const { size } of run.seen) add(size);
-}
-
-/** The size that a note says in its second line, however malformed the rest of it is. */
-const statedSize = (note) => readSize(note.split('\n', 2)[1]);
-
-function checkCheckpoint(run, line) {
-  const checkpoint = parseCheckpoint(line.note);
-  const proof = line.consistency.map((hash) => fromBase64(hash, 32));
-  refuseUnless(checkpoint.origin === run.bundle.origin, 'The checkpoint is of another log.');
-  const { last } = run;
-  const grows = last === null || checkpoint.size >= last.size;
-  refuseUnless(grows, 'The checkpoint is smaller than the one before it.');
-  checkSignatures(run, checkpoint);
-  const isLater = last === null || checkpoint.time >= last.time;
-  const older = 'The checkpoint is older than the one before it.';
-  faultUnless(isLater, 'checkpoint-signature', checkpoint.size, older);
-  noteTimes(run, checkpoint);
-  const { size, root } = checkpoint;
-  const isRoot = run.roots.get(size) === root;
-  faultUnless(isRoot, 'checkpoint-root', size, 'The root is not that of the events.');
-  const isConsistent = leadsFrom(last, checkpoint, proof);
-  const detail = 'The proof does not lead here from the checkpoint before.';
-  faultUnless(isConsistent, 'checkpoint-consistency', size, detail);
-  checkTimes(run.log, checkpoint);
-  run.last = checkpoint;
-  run.checkpoints.set(sha256Hex(checkpoint.note), { size, root });
-}
-
-function checkSignatures({ policy }, checkpoint) {
-  const code = 'checkpoint-signature';
-  const log = policy.logOf(checkpoint.origin, checkpoint);
-  checkpoint.time = ownTime(checkpoint, log);
-  const isSigned = checkpoint.time !== null && hasRightSignature(checkpoint, log);
-  faultUnless(isSigned, code, checkpoint.size, 'The signature of the operator is wrong.');
-  checkpoint.cosigners = policy.cosigners(checkpoint);
-  const isRight = checkpoint.cosigners !== null;
-  faultUnless(isRight, code, checkpoint.size, 'The cosignature of a witness is wrong.');
-}
-
-/** Notes the checkpoints whose time is far from their cosignatures, and the farthest of them. */
-function noteTimes(run, { size, time, cosigners }) {
-  for (const [word, times] of cosigners) {
-    for (const at of times) {
-      const gap = at * SECOND > time ? at * SECOND - time : time - at * SECOND;
-      if (gap <= TOLERANCE) continue;
-      run.odd.sizes.add(size);
-      if (gap > run.odd.gap) Object.assign(run.odd, { gap, size, time, word, at });
-    }
-  }
-}
-
-const shownTime = (time) => `${new Date(Number(time) * 1000).toISOString().slice(0, 19)}Z`;
-
-function reportTimes({ odd, notChecked }) {
-  if (odd.sizes.size === 0) return;
-  notChecked.push(
-    `when events were recorded: the times of ${odd.sizes.size} checkpoints differ by more than ` +
-      `300 s from their cosignatures, at most by ${odd.gap / SECOND} s (the checkpoint of ` +
-      `${odd.size} events: ${shownTime(odd.time / SECOND)} by the log, ` +
-      `${shownTime(odd.at)} by ${odd.word})`,
-  );
-}
-
-/** Nothing is to be proved of the first line, from the empty tree, or from the same size. */
-function leadsFrom(last, { size, root }, proof) {
-  if (last === null || last.size === 0 || last.size === size) return proof.length === 0;
-  const [before, after] = [last.root, root].map((hash) => fromBase64(hash));
-  return verifyConsistency(last.size, size, proof, before, after);
-}
-
-/**
- * Item 5. The events shown never go back in time (section 4), so the first that breaks the bound
- * before the size, and the first that breaks the one behind it, are found by halving.
- */
-function checkTimes(log, { size, time }) {
-  const code = 'checkpoint-time';
-  const late = log.firstShown((index) => log.recorded(index) > time + TOLERANCE);
-  const isEarlyEnough = late === undefined || late >= size;
-  faultUnless(isEarlyEnough, code, late, 'The event is in a checkpoint older than itself.');
-  const next = log.firstShown((index) => index >= size);
-  const isLateEnough = next === undefined || log.recorded(next) >= time - TOLERANCE;
-  faultUnless(isLateEnough, code, next, 'The event is missing from a younger checkpoint.');
-}
-
-/** The numbers in the names of files such as `data/proofs/12.tlog-proof`, in order. */
-function numbersOf(files, folder, ending) {
-  return [...files.keys()]
-    .filter((name) => name.startsWith(`data/${folder}/`))
-    .map((name) => Number(name.slice(`data/${folder}/`.length, -ending.length)))
-    .sort((one, other) => one - other);
-}
-
-/** Section 12, step 6. */
-function checkProofs(run) {
-  const indexes = numbersOf(run.files, 'proofs', '.tlog-proof');
-  for (const index of indexes) {
-    within('proof', index, () => {
-      checkProof(run, index, run.files.get(`data/proofs/${index}.tlog-proof`));
-    });
-  }
-  if (indexes.length > 0) run.checked.push(`proofs of inclusion: ${indexes.length}`);
-  const timestamps = numbersOf(run.files, 'timestamps', '.tsr');
-  if (timestamps.length > 0) {
-    run.notChecked.push(`${timestamps.length} timestamps (RFC 3161), for want of a library`);
-  }
-}
-
-function checkProof({ checkpoints, bundle, log }, index, bytes) {
-  refuseUnless(bytes.length <= 2 * LONGEST_NOTE, 'The proof is too long.');
-  const text = utf8(bytes);
-  const gap = text.indexOf('\n\n');
-  const [magic, indexLine, ...encoded] = text.slice(0, Math.max(gap, 0)).split('\n');
-  const hashes = encoded.map((hash) => fromBase64(hash, 32));
-  const isForm = magic === 'c2sp.org/tlog-proof@v1' && !hashes.includes(null);
-  refuseUnless(isForm && indexLine === `index ${index}`, 'The proof is malformed.');
-  const checkpoint = checkpoints.get(sha256Hex(text.slice(gap + 2)));
-  refuseUnless(checkpoint !== undefined, 'The checkpoint of the proof is not in the bundle.');
-  const { size, root } = checkpoint;
-  const isIncluded =
-    index < bundle.size && verifyInclusion(log.leaf(index), index, size, hashes, fromBase64(root));
-  refuseUnless(isIncluded, 'The proof does not lead from the event to the checkpoint.');
-}
-
-// ---------------------------------------------------------------------------------------------
-// Keys of parties (section 8)
-// ---------------------------------------------------------------------------------------------
-
-const KEY_EVENTS = new Set(['KeyRegistered', 'KeyRotated', 'KeyRevoked']);
-
-/** The keys of the parties, as the events before the one at hand made them. */
-class Keyring {
-  constructor({ bundle, pins }) {
-    this.partnership = bundle.partnership;
-    this.pinned = pins.parties;
-    /** Every key by its id. */
-    this.keys = new Map();
-    /** Where each party registered its first key. */
-    this.since = new Map();
-  }
-
-  /** Checks an event that tells of a key, and takes it in. */
-  takeIn(index, { type, party, data }) {
-    if (type === 'KeyRevoked') {
-      this.end(index, party, data.keyid);
-      return;
-    }
-    const key = fromBase64(data.key, 32);
-    const isAdmitted = key !== null && admitted(key);
-    faultUnless(isAdmitted, 'key-weak', index, 'The key is none, or one of small order.');
-    this.checkPossession(index, party, key, data.proof);
-    const kinds = data.delegated ?? null;
-    let delegated = kinds === null ? null : new Set(Array.isArray(kinds) ? kinds : []);
-    if (type === 'KeyRotated') ({ delegated } = this.end(index, party, data.replaces));
-    const isPinned = this.since.has(party) || (this.pinned.get(party) ?? data.key) === data.key;
-    faultUnless(isPinned, 'key-unknown', index, 'Another first key is pinned.');
-    const keyid = sha256Hex(key).slice(0, 16);
-    faultUnless(!this.keys.has(keyid), 'key-unknown', index, 'The key stands in the log already.');
-    this.keys.set(keyid, { party, key: data.key, keyid, delegated, since: index, until: null });
-    if (!this.since.has(party)) this.since.set(party, index);
-  }
-
-  checkPossession(index, party, key, proof) {
-    const text = `accord/key@v1\n${this.partnership}\n${party}\n${key.toString('base64')}\n`;
-    const signature = fromBase64(proof, 64);
-    const isRight = signature !== null && ed25519Verify(key, Buffer.from(text), signature);
-    faultUnless(isRight, 'key-proof', index, "The key has not signed that it is the party's.");
-  }
-
-  /** Ends the key with this id: rotated out, or revoked. */
-  end(index, party, keyid) {
-    const entry = this.keys.get(keyid);
-    const isActive = entry?.party === party && entry.until === null;
-    faultUnless(isActive, 'key-unknown', index, 'The event names no active key of the party.');
-    entry.until = index;
-    return entry;
-  }
-
-  /** Whether the party registered a key before this event. */
-  hadKeyAt(index, party) {
-    return this.since.get(party) < index;
-  }
-
-  /** Whether any party has registered a key before this event. */
-  get hasKeys() {
-    return this.since.size > 0;
-  }
-
-  /** The key under which a command at this index may be signed, or the fault that there is none. */
-  keyFor(index, { type, party }, keyid) {
-    const entry = this.keys.get(keyid);
-    // For a party's very first registration a command may be signed with the key registered.
-    const isFirst = type === 'KeyRegistered' && !this.hadKeyAt(index, party);
-    const isKnown = entry?.party === party && (entry.since < index || isFirst);
-    faultUnless(isKnown, 'command-key', index, 'The key is unknown.');
-    const isActive = entry.until === null || index <= entry.until;
-    faultUnless(isActive, 'command-key', index, 'The key was revoked or rotated out.');
-    const isDelegated = entry.delegated === null || entry.delegated.has(FACTS.get(type));
-    faultUnless(isDelegated, 'command-key', index, 'The party did not delegate this to the key.');
-    return fromBase64(entry.key);
-  }
-}
-
-// ---------------------------------------------------------------------------------------------
-// Signed commands (section 8)
-// ---------------------------------------------------------------------------------------------
-
-const OPERATOR = 'accord'; // the party of what the operator itself does
-const STATEMENT_EVENTS = new Set(['StatementIssued', 'FinalSettlementIssued']);
-const MUST_BE_SIGNED = new Set([
-  ...`ActionAgreed ActionProposed ActivityPaused AdjustmentAgreed AdjustmentProposed
-    AdoptionPartAgreed AdoptionProposed AgreementAdopted AgreementAmended AgreementDrafted
-    AgreementSigned AssetsDispositioned AttributionProposed AttributionSettled BreachCured
-    BreachNoticeGiven CancellationProposed CharterAgreed CharterProposed
-    CommercialTermsAgreed CommitmentCancelled CommunicationPolicyAgreed
-    CommunicationPolicyProposed CompletionProposed CureProposed DataSharingAgreed
-    DataSharingProposed DealsMerged DecisionRuleAgreed DecisionRuleProposed
-    DispositionProposed DisputeOpened DisputeResolved ExitAgreed ExitNoticeGiven
-    ExitProposed ExitWithdrawalProposed ExitWithdrawn ExplorationClosed
-    FinalSettlementIssued GovernanceEstablished GovernanceProposed HypothesisRegistered
-    ImprovementPlanAgreed ImprovementPlanCompleted ImprovementPlanOutcomeProposed
-    ImprovementPlanProposed IncentiveIntroduced IntegrationSpendCommitted InvestmentReduced
-    IssueResolutionProposed IssueResolved JointInvestmentAgreed JointInvestmentProposed
-    MediationStarted MergeProposed MetricAgreed MetricOwnerAssigned MetricOwnerProposed
-    MetricProposed MilestonePlanned MilestoneProposed ObjectiveAgreed OnboardingStepAgreed
-    OnboardingStepProposed PartnershipAdopted PartnershipExited PartnershipRenewed
-    PauseProposed PayoutCorrected PayoutRecorded PayoutReturned PenaltyConceded PersonErased
-    PilotStarted PriorAgreed PriorProposed ProposalDeclined ProposalWithdrawn RateAgreed
-    RateProposed ReductionProposed RenewalProposed ResolutionProposed ReviewProposed
-    ReviewScheduled ScopeExpanded ScopeProposed StatementIssued TargetAdjusted
-    TargetProposed TermsAccepted TermsCountered TermsProposed VariantPromoted WaiverGranted
-    WaiverProposed`.split(/\s+/),
-  ...KEY_EVENTS,
-]);
-
-/** The kind of each fact that moves money. */
-const FACTS = new Map(
-  Object.entries({
-    deals: `DealCancelled DealLost DealReopened DealWon DemoHeld LeadQualified OpportunityCreated
-      ReferralAttributed ReferralSubmitted WinCorrected`,
-    payments: 'PaymentCorrected PaymentReceived',
-    refunds: 'RefundCorrected RefundIssued RefundReversed',
-    costs: 'EntryReversed JointRevenueReceived SharedCostIncurred',
-    figures: 'MetricCorrected MetricReported',
-    rates: 'RateObjected RatePublished',
-    claims: 'ClaimConfirmed ClaimObjected',
-  }).flatMap(([kind, facts]) => facts.split(/\s+/).map((fact) => [fact, kind])),
-);
-
-/** The commands that accept without beginning with `Agree`, and one that accepts nothing. */
-const ACCEPTING = new Set(
-  `AcceptRenewal AcceptResolution AcceptTerms ExpandScope SignAgreement StartPilot`.split(' '),
-);
-const ACCEPTS_NOTHING = 'AgreeBridgingPlan';
-const OF_AN_ADOPTION = new Set(['AgreeAdoption', 'AgreeAdoptionPart']);
-const OTHER_PROPOSALS = new Set(['AgreementDrafted', 'HypothesisRegistered', 'TermsCountered']);
-
-function accepts(command) {
-  return (
-    ACCEPTING.has(command) || (command.startsWith('Agree') && command !== ACCEPTS_NOTHING)
-  );
-}
-
-/** Section 12, step 7. */
-function checkCommands(run) {
-  const { log, notChecked } = run;
-  run.keyring = new Keyring(run);
-  const checker = new CommandChecker(run);
-  for (const index of log.shown) {
-    const head = log.heads[index];
-    if (KEY_EVENTS.has(head.type)) {
-      within('key-unknown', index, () => run.keyring.takeIn(index, log.event(index)));
-    }
-    within('command-malformed', index, () => {
-      checker.check(index, head);
-      checker.takeProposal(index, head);
-    });
-  }
-  run.checked.push(`keys: ${run.keyring.keys.size}`, `signed commands: ${checker.verified}`);
-  if (checker.erased > 0) notChecked.push(`${checker.erased} events whose command was erased`);
-  for (const index of log.shown) {
-    if (log.heads[index].type !== 'FirstKeySentByOperator') continue;
-    notChecked.push(`the operator itself sent the first key of ${log.event(index).data.party}`);
-  }
-  const unsigned = new Map();
-  for (const index of log.shown) {
-    const { type, signed } = log.heads[index];
-    const kind = FACTS.get(type);
-    if (signed === null && kind) unsigned.set(kind, (unsigned.get(kind) ?? 0) + 1);
-  }
-  for (const kind of [...unsigned.keys()].sort()) {
-    notChecked.push(`${unsigned.get(kind)} facts that move money and no party signed (${kind})`);
-  }
-  if (checker.unseen.size > 0) {
-    notChecked.push(`${checker.unseen.size} acceptances of what was not asked for`);
-  }
-  const [registered, pinned] = [run.keyring.since, run.pins.parties];
-  for (const party of pinned.keys()) {
-    const detail = `The log has no key of ${quote(party)}, whose key is pinned.`;
-    faultUnless(registered.has(party), 'key-unknown', null, detail);
-  }
-  const unpinned = [...registered.keys()].filter((party) => !pinned.has(party));
-  if (unpinned.length > 0) {
-    notChecked.push(`the first keys of ${unpinned.length} parties, which are not pinned`);
-  }
-}
-
-class CommandChecker {
-  constructor({ bundle, files, log, keyring, roots }) {
-    this.bundle = bundle;
-    this.log = log;
-    this.keyring = keyring;
-    this.roots = roots;
-    this.bytes = files.get('data/commands.jsonl');
-    this.lines = this.findLines();
-    this.digests = new Map();
-    this.nonces = new Map();
-    /** What can be accepted, by its digest. */
-    this.proposed = new Map();
-    /** The commands that accept what was not asked for. */
-    this.unseen = new Set();
-    this.verified = 0;
-    this.erased = 0;
-  }
-
-  /** Where the line of each command is that an event names. */
-  findLines() {
-    const named = new Set(this.log.shown.map((index) => this.log.heads[index].signed));
-    const lines = new Map();
-    for (const { start, end } of lineBounds(this.bytes)) {
-      // Lines are canonical and begin with the digest, so there is no need to parse them again.
-      const digest = this.bytes.latin1Slice(start + 11, start + 75);
-      if (named.has(digest)) lines.set(digest, { start, end });
-    }
-    return lines;
-  }
-
-  check(index, head) {
-    this.checkSiblings(index, head);
-    if (head.signed === null) {
-      this.checkNeed(index, head);
-      return;
-    }
-    const command = head.source.command ?? this.read(index, head.signed);
-    if (command.isErased) {
-      this.erased += 1;
-      return;
-    }
-    this.checkCommand(index, head, command);
-    this.verified += 1;
-    // Read once for all its events, but for what only the first is compared with.
-    command.payload.event.data = null;
-    if (head.source.shown > 1) head.source.command = command;
-  }
-
-  read(index, digest) {
-    const bounds = this.lines.get(digest);
-    faultUnless(bounds, 'command-missing', index, 'There is no command of that digest.');
-    const line = JSON.parse(this.bytes.toString('utf8', bounds.start, bounds.end));
-    return line.erased ? { isErased: true } : readCommand(line);
-  }
-
-  /** All events of a source and source id name the same command, and no other event does. */
-  checkSiblings(index, { source, signed }) {
-    source.signed = index === source.first ? signed : source.signed;
-    const isShared = source.signed === signed;
-    const owner = this.digests.get(signed) ?? source;
-    const isOwn = isShared && owner === source;
-    faultUnless(isOwn, 'command-replayed', index, 'The command is that of other events.');
-    if (signed !== null) this.digests.set(signed, source);
-  }
-
-  /** Which events must be signed: not the statements that the operator itself settles. */
-  checkNeed(index, { type, party }) {
-    const isErasure = type === 'PersonErased' && party === OPERATOR && this.keyring.hasKeys;
-    faultUnless(!isErasure, 'command-missing', index, 'The operator erased a person of a party.');
-    if (!MUST_BE_SIGNED.has(type) || !this.keyring.hadKeyAt(index, party)) return;
-    const isFree = STATEMENT_EVENTS.has(type) && this.log.event(index).source === 'accord:settle';
-    faultUnless(isFree, 'command-missing', index, 'The party has a key and did not sign.');
-  }
-
-  /** Items 3 to 10. */
-  checkCommand(index, head, command) {
-    const { payload, keyid } = command;
-    const event = this.log.event(index);
-    this.checkElsewhere(index, event, payload);
-    const key = this.keyring.keyFor(index, event, keyid);
-    command.isRight ??= ed25519Verify(key, command.message, command.signature);
-    faultUnless(command.isRight, 'command-signature', index, 'The signature is wrong.');
-    command.message = null;
-    this.checkReplay(index, event, payload);
-    const isInTime = this.log.recorded(index) <= moment(payload.expires);
-    faultUnless(isInTime, 'command-expired', index, 'The command had expired.');
-    this.checkExpected(index, head, payload.expected);
-    this.checkSeen(index, payload.seen);
-    checkSameAsEvent(index, head, event, payload.event);
-    this.checkContent(index, event, command);
-  }
-
-  takeProposal(index, { type }) {
-    if (!type.endsWith('Proposed') && !OTHER_PROPOSALS.has(type)) return;
-    const { data } = this.log.event(index);
-    this.proposed.set(sha256Hex(canonical(data)), data);
-  }
-
-  /** Item 11: the content that is accepted. */
-  checkContent(index, event, command) {
-    const name = command.payload.type.replace(/^accord\./, '');
-    if (!accepts(name)) return;
-    const { data } = command.payload.event;
-    if (data !== null) command.content = isObject(data) ? data.content : undefined;
-    const { content } = command;
-    const accepted = this.proposed.get(content);
-    if (accepted === undefined) {
-      const isUnseen = this.log.notAsked < index && isString(content) && /^[0-9a-f]{64}$/.test(content);
-      faultUnless(isUnseen, 'command-content', index, 'No event has what the party accepted.');
-      this.unseen.add(event.signed);
-      return;
-    }
-    const isCompared = OF_AN_ADOPTION.has(name)
-      ? event.type === 'PartnershipAdopted'
-      : MUST_BE_SIGNED.has(event.type);
-    if (!isCompared) return;
-    const isSame = Object.keys(event.data).every(
-      (key) => !Object.hasOwn(accepted, key) || same(event.data[key], accepted[key]),
+  reportTimes(odd) {
+    const sizes = new Set(odd.map(({ point }) => point.size));
+    const [{ gap, word, time, point }] = odd.sort(
+      (one, other) => other.gap - one.gap || one.point.size - other.point.size,
     );
-    faultUnless(isSame, 'command-content', index, 'It is not what the party accepted.');
+    this.notChecked.push(
+      `when events were recorded: ${sizes.size} checkpoints and their cosignatures are more than ` +
+        `${SKEW} s apart, at most ${gap} s (the checkpoint of ${point.size} events: ` +
+        `${instantOf(point.time)}Z by the log, ${instantOf(time)}Z by ${word})`,
+    );
   }
 
-  checkElsewhere(index, { party }, payload) {
+  /** Adds to a checkpoint its time, and the times of its cosignatures by witness. */
+  checkSignatures(point) {
+    const code = 'checkpoint-signature';
+    const key = this.policy.key(point.origin, point);
+    need(key !== undefined && isSignedBy(point, key), code, point.size);
+    const itself = { ...key, id: keyId(key.name, 4, key.key) };
+    const own = signaturesBy(point, itself);
+    point.time = own.length === 1 ? cosigned(point, itself, own[0]) : null;
+    need(point.time !== null, code, point.size);
+    point.cosigned = new Map();
+    for (const [word, witness] of this.policy.witnesses) {
+      const times = signaturesBy(point, witness).map((bytes) => cosigned(point, witness, bytes));
+      need(!times.includes(null), code, point.size);
+      if (times.length > 0) point.cosigned.set(word, Math.max(...times));
+    }
+  }
+
+  /** Times never fall, so two searches find the first event that is too late or too early. */
+  checkTime({ size, time }) {
+    const latest = instantOf(time + SKEW);
+    const late = firstWhere(this.times, (at) => at > latest);
+    const behind = firstWhere(this.indexes, (index) => index >= size);
+    need(late >= behind, 'checkpoint-time', this.indexes[late]);
+    const isEarly = behind < this.times.length && this.times[behind] < instantOf(time - SKEW);
+    need(!isEarly, 'checkpoint-time', this.indexes[behind]);
+  }
+
+  // --- section 7: who signed what ---
+
+  checkEvents() {
+    this.proposed = new Map(); // what can be accepted, by its digest
+    this.read = new Map(); // the commands that events name
+    this.lastNamed = new Map();
+    this.nonces = new Map();
+    this.ids = new Map();
+    this.unseen = 0;
+    this.unsigned = [];
+    this.facts = new Map();
+    this.others = 0;
+    this.own = 0;
+    const erasing = [];
+    this.indexes.forEach((index, place) => {
+      const event = this.events[index];
+      if (KEY_EVENTS.has(event.type)) this.takeKey(index, event);
+      if (event.type === 'PersonErased') {
+        const person = textOf(event.data.person);
+        if (!this.erased.has(person)) this.erased.set(person, index);
+      }
+      if (!hasOwn(event, 'signed')) this.checkUnsigned(index, event);
+      else if (this.checkSigned(index, place, event) === null) erasing.push(index);
+      if (PROPOSALS.has(event.type)) this.proposed.set(hex(canonical(event.data)), event.data);
+    });
+    for (const index of erasing) {
+      const named = commitmentsIn(canonical(this.events[index]));
+      need(named.some((who) => this.erased.get(who) > index), 'command-erased', index);
+    }
+    need(this.read.size === this.commands.size, 'command-unused');
+    this.reportEvents(erasing.length);
+  }
+
+  reportEvents(erased) {
+    const { notChecked } = this;
+    const signed = [...this.read.values()].filter((command) => command !== null).length;
+    this.checked.push(`${signed} signed commands, and the events that they yield`);
+    if (erased > 0) notChecked.push(`${erased} events whose command was erased with a person`);
+    if (this.unseen > 0) notChecked.push(`${this.unseen} acceptances of what was not asked for`);
+    notChecked.push(...this.unsigned);
+    for (const kind of [...this.facts.keys()].sort()) {
+      const found = this.facts.get(kind);
+      notChecked.push(`${found.length} facts that nobody signed (${kind})${total(found)}`);
+    }
+    if (this.others > 0) notChecked.push(`${this.others} other events that nobody signed; none binds`);
+    if (this.own > 0) notChecked.push(`${this.own} events of the clock, of rules and of the operator`);
+  }
+
+  checkUnsigned(index, { type, party, source, data }) {
+    const kind = RULES.kinds[type];
+    const keys = [...(this.keys.get(party)?.values() ?? [])];
+    const erases = kind === 'erases' && [...this.keys.values()].some((own) => own.size > 0);
+    const isSettled = STATEMENTS.has(type) && source === 'accord:settle';
+    const isBound = BINDING.has(kind) && (erases || keys.some(({ since }) => since < index));
+    need(!isBound || isSettled, 'command-missing', index);
+    if (type === 'FirstKeySentByOperator') {
+      this.unsigned.push(`#${index} the operator itself sent the first key of ${textOf(data.party)}`);
+    } else if (BINDING.has(kind)) {
+      this.unsigned.push(`#${index} ${type} by ${party}: not signed${total([data])}`);
+    } else if (FACTS.has(kind)) {
+      this.facts.set(kind, [...(this.facts.get(kind) ?? []), data]);
+    } else if (party === OPERATOR) {
+      this.own += 1;
+    } else {
+      this.others += 1;
+    }
+  }
+
+  takeKey(index, { type, party, data }) {
+    if (!this.keys.has(party)) this.keys.set(party, new Map());
+    const own = this.keys.get(party);
+    if (type === 'KeyRevoked') {
+      this.close(index, own, data.keyid);
+      return;
+    }
+    const text = textOf(data.key);
+    const key = unbase64(text, 32) ?? NO_BYTES;
+    need(admitted(key), 'key-weak', index);
+    const claim = `accord/key@v1\n${this.bundle.partnership}\n${party}\n${text}\n`;
+    const proof = unbase64(data.proof, 64) ?? NO_BYTES;
+    need(ed25519Verify(key, claim, proof), 'key-proof', index);
+    const keyid = hex(key).slice(0, 16);
+    const isNew = [...this.keys.values()].every((keys) => !keys.has(keyid));
+    const expected = this.brought.pins.parties.get(party) ?? text;
+    need(isNew && (own.size > 0 || expected === text), 'key-unknown', index);
+    const { delegated } = type === 'KeyRotated' ? this.close(index, own, data.replaces) : data;
+    own.set(keyid, { key, since: index, until: null, delegated: delegated ?? null });
+  }
+
+  close(index, keys, keyid) {
+    const key = keys.get(textOf(keyid));
+    need(key?.until === null, 'key-unknown', index);
+    key.until = index;
+    return key;
+  }
+
+  /** The command that an event names, null if it was erased. */
+  checkSigned(index, place, event) {
+    const digest = event.signed;
+    if (!this.read.has(digest)) {
+      need(this.commands.has(digest), 'command-missing', index);
+      const line = this.commands.get(digest);
+      this.read.set(digest, within('command-malformed', index, () => readCommand(line)));
+    }
+    const before = this.lastNamed.get(digest) ?? null;
+    need(before === null || before.place === place - 1, 'command-replayed', index);
+    const types = before?.types ?? [];
+    this.lastNamed.set(digest, { place, types });
+    const command = this.read.get(digest);
+    if (command !== null) {
+      this.checkCommand(index, event, command, before === null);
+      this.checkYield(index, event, command.payload, types);
+    }
+    return command;
+  }
+
+  checkCommand(index, event, { payload, keyid, message, signature }, isFirst) {
+    const { party, signed: digest, source, source_id: id } = event;
     const { origin, partnership } = this.bundle;
-    const isHere =
-      payload.origin === origin &&
-      payload.partnership === partnership &&
-      payload.party === party &&
-      payload.event.subject === partnership &&
-      payload.event.party === party &&
-      payload.event.type === payload.type;
-    faultUnless(isHere, 'command-elsewhere', index, 'The command is for elsewhere.');
+    const asked = payload.event;
+    const said = [payload.origin, payload.partnership, asked.subject, payload.party];
+    said.push(asked.party, asked.type);
+    const here = [origin, partnership, partnership, party, party, payload.type];
+    need(said.every((each, at) => each === here[at]), 'command-elsewhere', index);
+    const own = this.keys.get(party);
+    const key = own?.get(keyid);
+    // A key signs its own registration only where the party has no other.
+    const isActive = key?.since < index || (key?.since === index && own.size === 1);
+    const isOpen = isActive && (key.until === null || key.until === index);
+    const isDelegated = isOpen && (key.delegated?.includes(RULES.kinds[event.type]) ?? true);
+    need(isDelegated, 'command-key', index);
+    if (isFirst) need(ed25519Verify(key.key, message, signature), 'command-signature', index);
+    const isOnly = (map, name) => {
+      if (!map.has(name)) map.set(name, digest);
+      return map.get(name) === digest;
+    };
+    const isUnused = isOnly(this.nonces, JSON.stringify([party, payload.nonce]));
+    const isOnce = isOnly(this.ids, JSON.stringify([party, source, id]));
+    const isOwn = asked.source === source && asked.id === id;
+    need(isUnused && isOnce && isOwn, 'command-replayed', index);
+    need(withoutZone(event.recorded_at) <= instant(payload.expires), 'command-expired', index);
+    if (payload.expected !== null) {
+      const text = [party, source, id].map((each) => `${[...each].length}:${each}`).join('');
+      const isStart = event.event_id === hex(`${text}0`).slice(0, 32);
+      const isExpected = payload.expected === event.stream_version - 1;
+      need(!isStart || isExpected, 'command-version', index);
+    }
+    const { seen } = payload;
+    const isSeenLog = seen === null || (seen.size <= index && this.tree.root(seen.size) === seen.root);
+    need(isSeenLog, 'command-seen', index);
+    const isActor = event.actor === asked.actor || FORMS.commitment(event.actor);
+    const isTime = instant(event.occurred_at) === instant(asked.time);
+    need(isActor && isTime, 'command-differs', index);
   }
 
-  checkReplay(index, event, { party, nonce, event: { source, id } }) {
-    const key = keyOf(party, nonce);
-    const isNew = (this.nonces.get(key) ?? event.signed) === event.signed;
-    const isOwn = event.source === source && event.source_id === id;
-    faultUnless(isNew && isOwn, 'command-replayed', index, 'The command was used before.');
-    this.nonces.set(key, event.signed);
+  /** That the command yields the event, and how each of its members follows. */
+  checkYield(index, { type, data }, payload, types) {
+    const name = payload.type.replace(/^accord\./, '');
+    const rule = hasOwn(RULES.commands, name) ? RULES.commands[name] : { events: {} };
+    need(hasOwn(rule.events, type), 'command-yields', index);
+    types.push(type);
+    const asked = payload.event.data;
+    const signed = isObject(asked) ? asked : {};
+    let [accepted, added] = [{}, rule.events[type]];
+    if (rule.accepts) {
+      const found = this.proposed.get(signed.content);
+      if (found === undefined) {
+        const isHidden = this.notAsked !== null && this.notAsked < index;
+        need(FORMS.digest(signed.content) && isHidden, 'command-content', index);
+        if (types.length === 1) this.unseen += 1;
+        added = null;
+      }
+      accepted = found ?? {};
+    }
+    if (added === null) return;
+    need(types.filter((each) => each === type).length === 1, 'command-yields', index);
+    for (const member of Object.keys(data)) {
+      const value = data[member];
+      if (hasOwn(signed, member)) need(isAlike(value, signed[member]), 'command-differs', index);
+      else if (hasOwn(accepted, member)) {
+        need(isAlike(value, accepted[member]), 'command-content', index);
+      } else need(added.includes(member), 'command-differs', index);
+    }
   }
 
-  checkExpected(index, { source }, expected) {
-    const { version, mayGap } = this.log.heads[source.first];
-    const isExpected = expected === null || mayGap || expected === version - 1;
-    faultUnless(isExpected, 'command-version', index, 'The stream had moved on.');
+  /** That the log has every pinned key, and which first keys are pinned. */
+  checkPins() {
+    const { parties } = this.brought.pins;
+    const first = new Map();
+    for (const [party, keys] of this.keys) {
+      first.set(party, Math.min(...[...keys.values()].map(({ since }) => since)));
+    }
+    need([...parties.keys()].every((party) => first.has(party)), 'key-unknown');
+    this.unpinned = [...first.keys()].filter((party) => !parties.has(party));
+    for (const [party, index] of [...first].sort(([, one], [, other]) => one - other)) {
+      const isFree = this.unpinned.includes(party);
+      const where = isFree ? this.notChecked : this.checked;
+      where.push(`#${index} first key of ${party}: ${isFree ? 'not pinned' : 'as pinned'}`);
+    }
   }
 
-  checkSeen(index, seen) {
-    if (seen === null) return;
-    const isSeen = seen.size <= index && this.roots.get(seen.size) === seen.root;
-    faultUnless(isSeen, 'command-seen', index, 'The signer saw another log.');
+  /** The log against what the user saw before and asks for. */
+  checkAgainstUser() {
+    const { last, policy } = this;
+    const { size } = this.bundle;
+    const { seen, receipts, notBefore } = this.brought;
+    for (const point of seen) {
+      need(point.size > size || this.tree.root(point.size) === point.root, 'fork', point.size);
+    }
+    for (const point of seen) need(point.size <= size, 'stale', point.size);
+    need(policy.isMetBy([...last.cosigned.keys()]), 'quorum', size);
+    const since = instantOf(policy.witnessed(last.cosigned) ?? last.time);
+    need((notBefore ?? '') <= since, 'stale', size);
+    const time = instantOf(last.time);
+    const reached = time > since ? time : since;
+    for (const { first, leaves, deadline } of receipts) {
+      const isDue = reached >= deadline;
+      leaves.forEach((leaf, at) => {
+        const isHere = first + at < (isDue ? last.size : size);
+        const isRight = isHere ? this.leaves[first + at].equals(leaf) : !isDue;
+        need(isRight, 'receipt', first + at);
+      });
+    }
+    if (policy.quorum === 'none') {
+      this.notChecked.push('whether others are shown another history: no witness is asked');
+    } else {
+      const count = last.cosigned.size;
+      this.checked.push(`the quorum: ${count} witnesses cosigned the last checkpoint`);
+    }
+  }
+
+  /** That each name gives its commitment, and that who was erased is on record. */
+  checkPeople() {
+    let named = 0;
+    const untold = new Set(this.known);
+    for (const { commitment, name, salt, erased } of this.people) {
+      untold.delete(commitment);
+      if (name === undefined) {
+        need(this.erased.get(commitment) === erased, 'person');
+        continue;
+      }
+      const text = `accord/person@v1\n${this.bundle.partnership}\n${salt}\n${name}`;
+      need(commitment === `person:${hex(text)}` && this.known.has(commitment), 'person');
+      named += 1;
+    }
+    this.checked.push(`${named} names of people`);
+    const erased = this.people.length - named;
+    if (erased > 0) this.notChecked.push(`${erased} people whose names were erased`);
+    if (untold.size > 0) {
+      this.notChecked.push(`${untold.size} people whose names are not in the bundle`);
+    }
+  }
+
+  /** That the log has this export, with the digest of what is beside the log. */
+  checkCustody() {
+    const { custody } = this.bundle;
+    if (custody === null) {
+      this.notChecked.push('what is beside the log: the log does not have this export');
+    } else {
+      const event = this.events[custody];
+      const isBeside = (name) => /^data\/(?!proofs\/)/.test(name) && !OF_LOG.includes(name);
+      const digest = hex(manifest(this.files, [...this.files.keys()].filter(isBeside)));
+      const isExport = event?.type === 'BundleExported' && event.party === OPERATOR;
+      need(isExport && event.data.files === digest, 'custody', custody);
+      this.checked.push('the export: the log has it, with all that is beside the log');
+    }
+    const stamps = [...this.files.keys()].filter((name) => name.endsWith('.tsr')).length;
+    if (stamps > 0) this.notChecked.push(`${stamps} time stamps (RFC 3161)`);
+    this.notChecked.push(...RULES.never);
   }
 }
 
-/** Item 2: the envelope (DSSE) and its payload. */
-function readCommand({ digest, envelope }) {
-  refuseUnless(isEnvelope(envelope), 'The envelope is not as the format says.');
-  refuseUnless(envelope.signatures.length === 1, 'The envelope has not one signature.');
-  refuseUnless(sha256Hex(canonical(envelope)) === digest, 'The digest is not of the envelope.');
-  const bytes = fromBase64(envelope.payload);
-  const payload = canonicalJson(bytes);
-  refuseUnless(isPayload(payload), 'The payload is not as the format says.');
-  const { payloadType, signatures } = envelope;
-  const head = `DSSEv1 ${Buffer.byteLength(payloadType)} ${payloadType} ${bytes.length} `;
-  const message = Buffer.concat([Buffer.from(head), bytes]);
-  const [{ keyid, sig }] = signatures;
-  const { data, ...members } = payload.event;
-  const event = { data };
-  for (const name of ['source', 'id', 'subject', 'party', 'type', 'actor', 'time']) {
-    event[name] = isString(members[name]) ? members[name] : null;
+/** Whether what was recorded is what was meant, people's names aside. */
+function isAlike(recorded, meant) {
+  if (isString(recorded)) return recorded === meant || (isString(meant) && FORMS.commitment(recorded));
+  if (Array.isArray(recorded) && Array.isArray(meant)) {
+    return recorded.length === meant.length && recorded.every((each, at) => isAlike(each, meant[at]));
   }
-  return { payload: { ...payload, event }, message, keyid, signature: fromBase64(sig) };
+  if (!isObject(recorded) || !isObject(meant)) return recorded === meant;
+  const names = Object.keys(recorded);
+  const isSameSize = names.length === Object.keys(meant).length;
+  return isSameSize && names.every((name) => hasOwn(meant, name) && isAlike(recorded[name], meant[name]));
 }
 
-/** Item 10: the log says what was signed. */
-function checkSameAsEvent(index, { ordinal }, event, signed) {
-  const isSame =
-    (isCommitment(event.actor) || event.actor === signed.actor) &&
-    isMoment(signed.time) &&
-    moment(event.occurred_at) === moment(signed.time) &&
-    (ordinal > 0 || hasSameMembers(event.data, signed.data));
-  faultUnless(isSame, 'command-differs', index, 'The event says other than what was signed.');
-}
+const MONEY = /^(-?)(0|[1-9][0-9]{0,30})(?:\.([0-9]{1,30}))?$/;
 
-/** Whether what was signed stands in the log as it was signed, names of people aside. */
-function hasSameMembers(data, signed) {
-  if (!isObject(signed)) return true;
-  const agree = (value, stated) => isCommitment(value) || value === stated;
-  return Object.keys(data).every((name) => {
-    return !Object.hasOwn(signed, name) || same(data[name], signed[name], agree);
-  });
-}
-
-// ---------------------------------------------------------------------------------------------
-// What the user knows (sections 7 and 11), people (section 10), custody (section 3)
-// ---------------------------------------------------------------------------------------------
-
-/** Section 12, step 8. */
-function checkUserEvidence(run) {
-  const { bundle, last, policy, seen, receipts, notChecked } = run;
-  for (const { size, root } of seen) {
-    const isSame = size > bundle.size || run.roots.get(size) === root;
-    faultUnless(isSame, 'fork', size, 'The log is another than the one seen before.');
+/** The sum of the amounts in these data by currency, as text. */
+function total(found) {
+  const amounts = new Map();
+  for (const money of found.flatMap((data) => Object.values(data).filter(isObject))) {
+    const match = isString(money.amount) ? MONEY.exec(money.amount) : null;
+    if (match === null || !isString(money.currency) || !/^[A-Z]{3}$/.test(money.currency)) continue;
+    if (!amounts.has(money.currency)) amounts.set(money.currency, []);
+    amounts.get(money.currency).push(match);
   }
-  for (const { size } of seen) {
-    faultUnless(size <= bundle.size, 'stale', size, 'The bundle is older than what was seen.');
-  }
-  const isMet = policy.isMetBy([...last.cosigners.keys()]);
-  faultUnless(isMet, 'quorum', bundle.size, 'The last checkpoint lacks cosignatures.');
-  const { notBefore } = run.options;
-  const witnessedAt = policy.witnessedAt(last.cosigners);
-  const time = witnessedAt === null ? last.time : witnessedAt * SECOND;
-  const isFresh = notBefore === null || time >= notBefore;
-  faultUnless(isFresh, 'stale', bundle.size, 'The last checkpoint is too old.');
-  run.reached = time > last.time ? time : last.time;
-  for (const receipt of receipts) checkReceipt(run, receipt);
-  if (seen.length > 0) run.checked.push(`checkpoints seen before: ${seen.length}`);
-  if (receipts.length > 0) run.checked.push(`receipts: ${receipts.length}`);
-  if (policy.quorum === 'none') notChecked.push(NO_WITNESS);
-  else run.checked.push(`quorum: met by ${last.cosigners.size} witnesses`);
+  return [...amounts.keys()].sort().map((currency) => {
+    const matches = amounts.get(currency);
+    const places = Math.max(...matches.map(([, , , part = '']) => part.length));
+    const units = matches
+      .map(([, sign, whole, part = '']) => BigInt(sign + whole + part.padEnd(places, '0')))
+      .reduce((sum, each) => sum + each);
+    const digits = String(units < 0n ? -units : units).padStart(places + 1, '0');
+    const split = digits.length - places;
+    const fraction = places > 0 ? `.${digits.slice(split)}` : '';
+    return `, ${units < 0n ? '-' : ''}${digits.slice(0, split)}${fraction} ${currency}`;
+  }).join('');
 }
 
-/** Section 11: before the deadline, what the receipt promises may still be missing. */
-function checkReceipt({ log, last, reached }, { first, leaves, deadline }) {
-  const isDue = reached >= deadline;
-  const size = isDue ? last.size : log.size;
-  leaves.forEach((leaf, at) => {
-    const index = first + at;
-    const isThere = index < size ? log.leaf(index).equals(leaf) : !isDue;
-    faultUnless(isThere, 'receipt', index, 'The log lacks what its operator gave a receipt for.');
-  });
-}
+// --- Section 10: what a verifier says --------------------------------------------------------------
 
-/** Section 12, step 9. Commitments without a line, and erased ones, are named. */
-function checkPeople(run) {
-  const bytes = run.files.get('data/people.jsonl');
-  const untold = new Set(run.log.commitments);
-  let [named, erased] = [0, 0];
-  for (const { start, end } of lineBounds(bytes)) {
-    const person = JSON.parse(bytes.toString('utf8', start, end));
-    within('person', null, () => checkPerson(run, person));
-    untold.delete(person.commitment);
-    if (person.name === undefined) erased += 1;
-    else named += 1;
-  }
-  run.checked.push(`people: ${named} names with their commitments`);
-  if (erased > 0) run.notChecked.push(`${erased} people whose names were erased`);
-  if (untold.size > 0) run.notChecked.push(`${untold.size} people whose names are not told`);
-}
-
-function checkPerson({ bundle, log }, { commitment, name, salt, erased }) {
-  if (name === undefined) {
-    const event = log.event(erased);
-    const isErasure = event?.type === 'PersonErased' && event.data.person === commitment;
-    refuseUnless(isErasure, 'The log does not say that the person was erased.');
-    return;
-  }
-  const text = `accord/person@v1\n${bundle.partnership}\n${salt}\n${name}`;
-  refuseUnless(commitment === `person:${sha256Hex(text)}`, 'A name is not the one committed to.');
-}
-
-/** Section 3: the log keeps that this was exported. */
-function checkCustody({ bundle, log, checked, notChecked }) {
-  const { custody } = bundle;
-  if (custody === null) {
-    notChecked.push('custody: the log does not keep that this was exported');
-    return;
-  }
-  const event = log.event(custody);
-  const isKept =
-    event?.type === 'BundleExported' &&
-    event.actor === bundle.exported_by &&
-    event.recorded_at === bundle.exported_at &&
-    event.data.reason === bundle.reason &&
-    (bundle.for === null ? !Object.hasOwn(event.data, 'party') : event.data.party === bundle.for);
-  faultUnless(isKept, 'custody', custody, 'The log does not keep that this was exported so.');
-  checked.push('custody: the log keeps that this was exported');
-}
-
-/** What no check of this verifier proves. */
-function nameTheRest({ notChecked }) {
-  notChecked.push("rejected.jsonl: what was refused is the operator's word", MEANING);
-}
-
-// ---------------------------------------------------------------------------------------------
-// What a verifier says (section 12)
-// ---------------------------------------------------------------------------------------------
-
-/** The order of checks, which decides what fault is the first. */
-const STEPS = [
-  ['bag', openContainer],
-  ['malformed', readJsonFiles],
-  ['identity', checkIdentity],
-  ['event', readEvents],
-  ['checkpoint-malformed', checkCheckpoints],
-  ['proof', checkProofs],
-  ['command-malformed', checkCommands],
-  ['quorum', checkUserEvidence],
-  ['person', checkPeople],
-  ['custody', checkCustody],
-  ['custody', nameTheRest],
-];
-
-const MEANING =
-  'what the events mean: no figure, statement or alert was computed; ' +
-  'accord audit replay FILE.zip computes them';
-
-const NO_WITNESS =
-  'whether the operator shows others another history, and its times: the policy asks for no witness';
-
-const NOT_PINNED = "log and quorum were not pinned: the policy is the operator's own";
+const VERDICTS = { 'RECORD VERIFIED': 0, 'CONSISTENT, NOT PINNED': 4, FAULT: 3 };
 
 /**
- * Verifies a bundle.
+ * What a verifier says of a bundle: the object that `--json` prints.
  *
- * `options`: `policy` and `pins` (bytes of the user's own, or null), `seen` and `receipts` (arrays of
- * bytes), `notBefore` (a moment as text, or null). Gives the object that `--json` prints; throws
- * where the user's own files are not understood.
+ * `options`: `policy` and `pins` (bytes, or null), `seen` and `receipts` (arrays of bytes), and
+ * `notBefore` (a moment as text, or null). Throws where the user's own files are not understood.
  */
-export function verify(buffer, options = {}) {
+export function verify(zip, options = {}) {
   const { policy = null, pins = null, seen = [], receipts = [], notBefore = null } = options;
-  if (notBefore !== null && !isMoment(notBefore)) throw new UserError('--not-before: no moment.');
-  const run = {
-    zip: Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength),
-    options: { seen, receipts, notBefore: moment(notBefore) },
-    policy: policy === null ? null : withinUserFile('policy', () => new Policy(policy)),
-    pins: withinUserFile('pins', () => new Pins(pins ?? Buffer.alloc(0))),
-    bundle: null,
-    checked: [],
-    notChecked: policy === null ? [NOT_PINNED] : [],
-  };
-  return report(run, policy !== null, firstFault(run));
-}
-
-function firstFault(run) {
+  const brought = understood(() => ({
+    policy: policy === null ? null : new Policy(policy),
+    pins: new Pins(pins ?? NO_BYTES),
+    seen: seen.map((bytes) => parseCheckpoint(utf8(bytes))),
+    receipts: receipts.map((bytes) => parseReceipt(utf8(bytes))),
+    notBefore: notBefore === null ? null : instant(notBefore) ?? refuse('--not-before: no moment'),
+  }));
+  const verifier = new Verifier(brought);
+  let fault = null;
   try {
-    for (const [code, step] of STEPS) within(code, null, () => step(run));
-    return null;
+    verifier.verify(zip);
   } catch (error) {
-    if (error instanceof Fault) return error;
-    throw error;
+    if (error instanceof Misuse) throw error;
+    // No input makes a verifier crash.
+    fault = error instanceof Fault ? error : new Fault(verifier.phase);
   }
-}
-
-function report({ bundle, checked, notChecked }, pinned, fault) {
-  const holds = pinned ? 'All that was checked holds.' : 'All that was checked holds, unpinned.';
+  const isPinned = policy !== null && verifier.unpinned?.length === 0;
+  const right = isPinned ? 'RECORD VERIFIED' : 'CONSISTENT, NOT PINNED';
   return {
-    verdict: fault === null ? 'VERIFIED' : 'FAULT',
+    verdict: fault === null ? right : 'FAULT',
     code: fault?.code ?? null,
     index: fault?.index ?? null,
-    detail: fault?.message ?? holds,
-    origin: bundle?.origin ?? null,
-    size: bundle?.size ?? null,
-    pinned,
-    checked,
-    not_checked: notChecked,
+    detail: RULES.words[fault?.code ?? right],
+    origin: verifier.bundle.origin ?? null,
+    size: verifier.bundle.size ?? null,
+    checked: verifier.checked,
+    not_checked: verifier.notChecked,
   };
 }
 
-function asText({ code, index, detail, checked, not_checked: notChecked }) {
-  const place = index === null ? '' : ` at ${index}`;
-  const lines = [code === null ? 'VERIFIED' : `FAULT ${code}${place}`, detail];
-  const list = (items) => (items.length === 0 ? ['  nothing'] : items.map((item) => `  ${item}`));
-  lines.push('Checked:', ...list(checked), 'Not checked:', ...list(notChecked));
-  return lines.join('\n');
+function understood(read) {
+  try {
+    return read();
+  } catch (error) {
+    throw new Misuse(error instanceof Refused ? error.message : 'a file cannot be understood');
+  }
 }
 
-const USAGE =
-  'verify.mjs FILE.zip [--policy FILE] [--pins FILE] [--seen FILE]... [--receipt FILE]... ' +
-  '[--not-before MOMENT] [--json]';
-
-function parseArguments(words) {
-  const found = { files: [], policy: [], pins: [], seen: [], receipt: [], 'not-before': [], json: false };
-  for (let at = 0; at < words.length; at += 1) {
-    const option = /^--(policy|pins|seen|receipt|not-before)$/.exec(words[at])?.[1];
-    if (words[at] === '--json') found.json = true;
-    else if (option === undefined) found.files.push(words[at]);
-    else found[option].push(words[(at += 1)]);
-  }
-  const given = [found.policy, found.pins, found['not-before'], found.seen, found.receipt].flat();
-  const isComplete = !given.includes(undefined) && !found.files.some((word) => /^-/.test(word));
-  const single = [found.policy, found.pins, found['not-before']];
-  const isSingle = single.every(({ length }) => length <= 1);
-  if (!isComplete || !isSingle || found.files.length !== 1) throw new UserError(`usage: ${USAGE}`);
-  return found;
+function asText({ verdict, code, index, detail, checked, not_checked: notChecked }) {
+  const where = code === null ? '' : ` ${code}${index === null ? '' : ` at ${index}`}`;
+  const listed = (lines) => lines.map((line) => `  ${line}`);
+  const lines = [`${verdict}${where}`, detail, 'Checked:', ...listed(checked)];
+  lines.push('Not checked:', ...listed(notChecked));
+  // What a bundle says of itself shall not steer the terminal that it is shown on.
+  return lines.map((line) => line.replace(/[^ -~]/gu, '?')).join('\n');
 }
 
 /** The bytes of a file the user names. A bundle beyond the limits is not read, and is none. */
-function readUserFile(path) {
+function contents(path) {
   try {
     const file = openSync(path);
-    const isTooLarge = fstatSync(file).size > LARGEST_ZIP;
-    const bytes = isTooLarge ? Buffer.alloc(0) : readFileSync(file);
+    const bytes = fstatSync(file).size > LARGEST_ZIP ? NO_BYTES : readFileSync(file);
     closeSync(file);
     return bytes;
   } catch (error) {
-    throw new UserError(`${path}: ${error.code ?? 'cannot be read'}`);
+    throw new Misuse(`${path} cannot be read: ${error.code}`);
   }
 }
 
-function main(words) {
-  try {
-    const found = parseArguments(words);
-    const result = verify(readUserFile(found.files[0]), {
-      policy: found.policy.length === 0 ? null : readUserFile(found.policy[0]),
-      pins: found.pins.length === 0 ? null : readUserFile(found.pins[0]),
-      seen: found.seen.map(readUserFile),
-      receipts: found.receipt.map(readUserFile),
-      notBefore: found['not-before'][0] ?? null,
-    });
-    process.stdout.write(`${found.json ? canonical(result) : asText(result)}\n`);
-    process.exitCode = result.code === null ? 0 : 3;
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = 2;
-  }
+function main() {
+  const text = { type: 'string' };
+  const several = { type: 'string', multiple: true, default: [] };
+  const options = { policy: text, pins: text, seen: several, receipt: several, 'not-before': text };
+  const { values, positionals } = understood(() => {
+    return parseArgs({ options: { ...options, json: { type: 'boolean' } }, allowPositionals: true });
+  });
+  if (positionals.length !== 1) throw new Misuse('give one FILE.zip');
+  const result = verify(contents(positionals[0]), {
+    policy: values.policy === undefined ? null : contents(values.policy),
+    pins: values.pins === undefined ? null : contents(values.pins),
+    seen: values.seen.map(contents),
+    receipts: values.receipt.map(contents),
+    notBefore: values['not-before'] ?? null,
+  });
+  process.stdout.write(`${values.json ? canonical(result) : asText(result)}\n`);
+  process.exitCode = VERDICTS[result.verdict];
 }
 
 /** Whether this file is run, and not imported. */
 function isScript() {
   try {
-    return fileURLToPath(import.meta.url) === realpathSync(process.argv[1]);
+    return realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
   } catch {
     return false;
   }
 }
 
-if (isScript()) main(process.argv.slice(2));
+try {
+  if (isScript()) main();
+} catch (error) {
+  if (!(error instanceof Misuse)) throw error;
+  process.stderr.write(`verify: ${error.message}\n`);
+  process.exitCode = 2;
+}

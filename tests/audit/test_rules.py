@@ -1,0 +1,177 @@
+"""`rules.json`, which both verifiers read: what each command records, made from the domain.
+
+After a change that is meant, write it anew: `python -m tests.audit.test_rules`.
+"""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from domain import yields
+from domain.aggregates import command_types
+from domain.bilateral import BilateralAgreement
+from domain.content import Consent
+from domain.kernel import Event, Refused
+from domain.keyring import Facts
+from domain.signing import FACTS, Effect, effect_of
+from infra.store.history import partnerships
+from tests.audit.world import VERIFIERS
+from tests.domain.test_signing import BY_CLOCK, recorded
+from tests.domain.test_waiting_table import COMMANDS
+from tests.feeds import FEEDS, messages, simulated
+from tests.life import example
+
+PATH = VERIFIERS / "rules.json"
+
+KINDS = {
+    Effect.BINDS: "binds",
+    Effect.ERASES: "erases",
+    Effect.OTHER: "other",
+    Effect.OF_NO_PARTY: "other",
+}
+
+WORDS = {
+    "RECORD VERIFIED": "This is the record: whole, in order, and signed where it must be.",
+    "CONSISTENT, NOT PINNED": "Nothing contradicts itself. Whose keys these are was not checked: "
+    "give a policy and the parties' first keys.",
+    "bag": "The file is no bundle, or was damaged.",
+    "malformed": "A file of the bundle has another form than the format says.",
+    "identity": "The bundle is of another log than the policy names.",
+    "verifier": "A verifier in the bundle is not the pinned one.",
+    "event-altered": "The event is not the one that was recorded.",
+    "event": "The event has another form, place or time than an event of this log can have.",
+    "events-missing": "There are fewer or more events than there should be.",
+    "checkpoint-malformed": "A checkpoint has another form, or the last one is not of all events.",
+    "checkpoint-signature": "A checkpoint is not signed by the log, or a cosignature is wrong.",
+    "checkpoint-root": "A checkpoint was signed over other events.",
+    "checkpoint-time": "The event cannot have been recorded when it says.",
+    "command-missing": "The event must be signed, and its signed command is not there.",
+    "command-malformed": "The signed command has another form than the format says.",
+    "command-erased": "The signed command is called erased, and nobody in it was erased.",
+    "command-unused": "A signed command is there that no event names.",
+    "command-elsewhere": "The command was signed for another log, partnership or party.",
+    "command-key": "The key of the command was not active, or does not sign such events.",
+    "command-signature": "The signature of the command is wrong.",
+    "command-replayed": "The command was used for another event.",
+    "command-expired": "The command had expired.",
+    "command-version": "The command was signed for another version of its stream.",
+    "command-seen": "The signer of the command had seen another log.",
+    "command-yields": "The command cannot be the cause of this event.",
+    "command-differs": "The event is not what its party signed.",
+    "command-content": "The event is not what its party accepted.",
+    "key-weak": "The key is no point of the curve's main group.",
+    "key-proof": "The party has not shown that it holds the key.",
+    "key-unknown": "The key is not the pinned one, or not known.",
+    "fork": "The log is not the one that was seen before.",
+    "stale": "The log is older than what was seen before, or than asked for.",
+    "quorum": "The last checkpoint lacks the cosignatures of the quorum.",
+    "receipt": "The log lacks what the operator gave a receipt for.",
+    "person": "A name in the bundle is not the recorded one, or nobody was erased.",
+    "custody": "The log does not have this export as it is here.",
+}
+"""The sentence for each verdict, and for each code of a fault."""
+
+NEVER = [
+    "whether a reported fact happened, and when: a party claims both",
+    (
+        "that each command was decided by the rules, and what follows from the record: figures, "
+        "statements and alerts (accord audit replay FILE.zip)"
+    ),
+]
+"""What no verifier checks."""
+
+
+def rules() -> dict[str, Any]:
+    """Return the rules, from the domain."""
+    registry = Event.registry
+    proposals = {each.proposed.wire for each in BilateralAgreement.__subclasses__()}
+    proposals |= {"AgreementDrafted", "HypothesisRegistered", "TermsCountered"}
+    return {
+        "commands": {
+            name: {
+                "accepts": Consent in kind.__mro__,
+                "events": {
+                    event: None if added is None else sorted(added)
+                    for event, added in sorted(yields.of(kind).items())
+                },
+            }
+            for name, kind in sorted(command_types().items())
+            if name not in BY_CLOCK
+        },
+        "facts": sorted(Facts),
+        "kinds": {
+            name: str(FACTS[name]) if name in FACTS else KINDS[effect_of(kind)]
+            for name, kind in sorted(registry.items())
+        },
+        "never": NEVER,
+        "own": sorted(yields.BY_OPERATOR),
+        "proposals": sorted(proposals),
+        "statements": ["FinalSettlementIssued", "StatementIssued"],
+        "words": WORDS,
+    }
+
+
+def written() -> str:
+    """Return the file: a line for each entry of each table."""
+    tables = []
+    for name, table in rules().items():
+        if isinstance(table, dict):
+            rows = [f'"{key}":{orjson.dumps(each).decode()}' for key, each in table.items()]
+            tables.append(f'"{name}":{{\n' + ",\n".join(rows) + "\n}")
+        else:
+            tables.append(f'"{name}":{orjson.dumps(table).decode()}')
+    return "{\n" + ",\n".join(tables) + "\n}\n"
+
+
+def test_the_rules_are_those_of_the_domain() -> None:
+    assert PATH.read_text(encoding="utf-8") == written(), "see the docstring of this module"
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.__name__ not in BY_CLOCK])
+def test_a_command_records_what_the_table_says(command: type) -> None:
+    # What an adoption states for each party is recorded under a source of its own.
+    stated = {"ContactAssigned", "SponsorAssigned", "ResourcesCommitted"}
+    stated |= {"MetricReported", "ClaimConfirmed"}
+    found = {each.wire for each in recorded(command)}
+    found -= stated if command.__name__ == "AgreeAdoption" else set()
+
+    assert found
+    assert found <= yields.of(command).keys()
+
+
+def test_every_event_of_the_feeds_follows_from_its_command_or_is_the_operators(
+    tmp_path: Path,
+) -> None:
+    sent: dict[tuple[str, ...], str] = {}
+    with simulated(tmp_path) as accord:
+        for feed in FEEDS:
+            accord.service.handle(list(messages(feed)))
+            for raw in messages(feed):
+                event = orjson.loads(raw)
+                if "payload" in event:
+                    event = orjson.loads(base64.b64decode(event["payload"]))["event"]
+                sent[event["party"], event["source"], event["id"]] = event["type"][7:]
+        seen = 0
+        for name in partnerships(accord.history):
+            for each in accord.history.of(name):
+                cause = sent.get((each.act.party, each.source, each.source_id))
+                if cause:
+                    assert each.event.wire in yields.of(command_types()[cause]), cause
+                    seen += 1
+                elif each.source != "accord:adoption":
+                    assert each.event.wire in yields.BY_OPERATOR, each.source
+    assert seen > 100
+
+
+def test_a_signed_command_that_would_record_anything_else_is_refused() -> None:
+    command = example(command_types()["HoldDemo"])
+    with pytest.raises(Refused, match="command-yields"):
+        yields.check(command, [Event.registry["PenaltyConceded"].model_construct()])
+    yields.check(command, [Event.registry["DemoHeld"].model_construct()])
+
+
+if __name__ == "__main__":
+    PATH.write_text(written(), encoding="utf-8")
