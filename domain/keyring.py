@@ -117,7 +117,7 @@ class KeyRevoked(_Revocation, Event):
 
 
 class FirstKeySentByOperator(Event):
-    """The operator sent the registration of a party's first key, not that party itself."""
+    """The operator sent the registration of a party's first key, or made the API key that did."""
 
     party: Slug
     """The party whose key it is."""
@@ -253,7 +253,8 @@ def _check_active(keyid: str, state: Keyring, act: Act) -> None:
 def enrolment(command: RegisterKey, state: Keyring, party: str, sender: str) -> list[Event]:
     """Return the event that a first key was sent by the operator; none for any other key.
 
-    `sender` is the party whose credential sent the registration; empty for the operator.
+    `sender` is the party that sent the registration with a credential which it made itself; empty
+    for the operator, and for a credential that the operator made.
     """
     if state.of(party) or sender == party:
         return []

@@ -176,7 +176,7 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
             "Begin the partnership (BeginExploration), adopt one that runs already "
             "(ProposeAdoption), or check the subject.",
         )
-    if not _may_act(command, state, act.party):
+    if not may_act(command, state, act.party):
         raise NotNow(
             "unknown-party",
             f"Only a party of the partnership can act in it. {act.party} is not one.",
@@ -211,8 +211,8 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
         )
 
 
-def _may_act(command: Command, state: Partnership, party: str) -> bool:
-    """Whether it is a party, or the operator or the third party with what each may ask for."""
+def may_act(command: Command, state: Partnership, party: str) -> bool:
+    """Return whether it is a party, or the operator or the third party with what each may ask."""
     if party in state.parties or (command.by_operator and party == CLOCK_PARTY):
         return True
     # The neutral third party reports the aggregates that the protocol lets it give (C14).

@@ -181,7 +181,7 @@ WORDS: dict[type[Event], Words] = {
         + (f", which signs only {', '.join(e.delegated)}" if e.delegated else "")
     ),
     keyring.FirstKeySentByOperator: lambda e: (
-        f"sent the first key {e.keyid} of {e.party}, which {e.party} did not send itself"
+        f"sent the first key {e.keyid} of {e.party}, or made the API key that sent it"
     ),
     keyring.KeyRotated: lambda e: f"replaced the key {e.replaces} with {e.name}",
     keyring.KeyRevoked: lambda e: f"revoked the key {e.keyid}: {e.reason}",

@@ -2,7 +2,8 @@
 
 A party's declarations of its own position are private to it. What the initiator recorded about
 its candidates, their pilots included, is shown to the one that it chose only as far as it is about
-that one. Figures that the other side reports are shown as far as the lines of the agreed
+that one; so is it to a key of the operator's, and to an auditor's whose mandate does not name the
+candidates. Figures that the other side reports are shown as far as the lines of the agreed
 data-sharing protocol give them; without a protocol all are shown. A neutral third party sees the
 protocol and what its lines give to it, and nothing else.
 """
@@ -30,6 +31,7 @@ from domain.exploration import (
 )
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
 from domain.health import ContributionRecorded
+from domain.kernel import Event
 from domain.metric_catalogue import CATALOGUE, Direction, Unit
 from domain.own_metric import MetricAgreed
 from domain.partnership import parties_after
@@ -69,10 +71,14 @@ class Viewer:
     party: str | None = None
     full: bool = False
     partnerships: frozenset[str] | None = None
+    candidates: bool = True
+    """Whether one who is no party sees what the initiator recorded about other candidates than the
+    chosen one."""
 
 
 OPERATOR = Viewer()
-"""The operator's usual view: both parties' figures, and no private facts."""
+"""The operator's usual view at the command line: both parties' figures and all candidates, and no
+private facts."""
 
 
 FIGURES = (MetricReported, MetricCorrected)
@@ -186,8 +192,10 @@ class Sight:
             return True
         if isinstance(event, PRIVATE):
             return party == viewer.party
-        if viewer.party is None or party == viewer.party:
+        if party == viewer.party:
             return True
+        if viewer.party is None:
+            return viewer.candidates or not self._is_of_another_candidate(event)
         if isinstance(event, FIGURES):
             of_another = event.segment in self.candidates - {viewer.party}
             return not of_another and self._given(recorded)
@@ -196,6 +204,12 @@ class Sight:
         if isinstance(event, ABOUT_A_CANDIDATE):
             return event.candidate == viewer.party
         return True
+
+    def _is_of_another_candidate(self, event: Event) -> bool:
+        """Whether an event is about a candidate that was not chosen, or is not chosen yet."""
+        if isinstance(event, FIGURES):
+            return event.segment in self.candidates - {*self.parties}
+        return isinstance(event, ABOUT_A_CANDIDATE) and event.candidate not in self.parties
 
     def reads(self, recorded: Recorded) -> bool:
         """Whether answers for the viewer are made from an event.

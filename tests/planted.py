@@ -30,6 +30,9 @@ WORDS: Final = {OURS: "quillback", THEIRS: "razorbill"}
 POSITIONS: Final = {OURS: "mooneye", THEIRS: "lumpfish"}
 """The word in what a party says of its own position, which nobody else sees."""
 
+RIVAL: Final = "garganey"
+"""The word in all that the initiator records about a candidate that is not chosen."""
+
 NUMBERS: Final = {OURS: "7351927", THEIRS: "8642951"}
 """A figure that a party does not share."""
 
@@ -38,7 +41,9 @@ C = TypeVar("C", bound=Command)
 
 def markers(party: str) -> tuple[bytes, ...]:
     """Return the markers of what a party keeps to itself."""
-    return tuple(each[party].encode() for each in (WORDS, POSITIONS, NUMBERS))
+    of_rival = [RIVAL] if party == OURS else []
+    of_party = [each[party] for each in (WORDS, POSITIONS, NUMBERS)]
+    return tuple(each.encode() for each in (*of_party, *of_rival))
 
 
 def found(party: str, text: bytes) -> list[bytes]:
@@ -70,9 +75,9 @@ def rival() -> Iterator[Command]:
     before = LIFE[: LIFE.index(_step(ChoosePartner))]
     for step in before:
         if getattr(step.command, "candidate", None) == THEIRS:
-            yield marked(step.command, WORDS[OURS])
-    yield _figure(OURS, "followers", "2025-09", segment=WORDS[OURS])
-    yield marked(example(DeclineCandidate), WORDS[OURS])
+            yield marked(step.command, RIVAL)
+    yield _figure(OURS, "followers", "2025-09", segment=RIVAL)
+    yield marked(example(DeclineCandidate), RIVAL)
 
 
 def unshared(party: str) -> ReportMetric:
@@ -94,6 +99,14 @@ SMALL: Final = ReportMetric(
     figure=ReportedFigure(unit="percent", numerator=Decimal(3), denominator=Decimal(7)),
 )
 """A figure with a count that the protocol does not give: three of seven (C14)."""
+
+
+SHARED: Final = changed(
+    SMALL,
+    period="2025-12",
+    figure=ReportedFigure(unit="percent", numerator=Decimal(30), denominator=Decimal(70)),
+)
+"""A figure that the protocol gives."""
 
 
 def _step(kind: type[Command]) -> Step:

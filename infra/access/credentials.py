@@ -52,6 +52,9 @@ class AskedGrant(BaseModel):
     """The types and families of events that it may send; all unless given."""
     partnerships: frozenset[Slug] = frozenset()
     """The partnerships to which it is limited; all of its party or role unless given."""
+    candidates: bool = False
+    """Whether an auditor's mandate includes what was recorded about candidates that were not
+    chosen."""
 
 
 class Grant(AskedGrant):
@@ -233,6 +236,12 @@ def checked(grant: Grant) -> Grant:
             "key-mandate",
             "An auditor's key names the partnerships of its mandate.",
             "Give each partnership.",
+        )
+    if grant.candidates and role is not Role.AUDITOR:
+        raise Refused(
+            "key-mandate",
+            f"A key of the role {role} has no mandate that could include the candidates.",
+            f"Leave the candidates out, or give the role {Role.AUDITOR}.",
         )
     scopes = grant.scopes or USUAL[role]
     if more := scopes - SCOPES[role]:

@@ -115,6 +115,8 @@ class Identity:
     """The types and families of events that it may send; all if it names none."""
     partnerships: frozenset[str] = frozenset()
     """The partnerships to which it is limited; all of its party or role if it names none."""
+    candidates: bool = False
+    """Whether an auditor sees what is recorded about candidates that were not chosen."""
     credential: str | None = None
     """The id of its API key; None for a token, and on an open server."""
     invitation: str | None = None
@@ -124,6 +126,14 @@ class Identity:
     """Whether it is a token, which names a person: the actor of each event that it sends."""
     expires_at: datetime | None = None
     """When the token expires; None for an API key, which is read again."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the party made the credential itself, so that the operator does not have it.
+
+        It made its key with an invitation; its issuer made the token.
+        """
+        return self.party is not None and (self.invitation is not None or self.is_person)
 
 
 ANYONE: Final = Identity(Role.ANYONE, "anyone", scopes=SCOPES[Role.ANYONE])
@@ -254,7 +264,11 @@ def viewer(identity: Identity, party: str | None = None) -> Viewer:
             f"{party} is another party. {_who(identity)}",
             "Leave the party out: each key has the view of its own party or role.",
         )
-    return Viewer(identity.party, partnerships=identity.partnerships or None)
+    return Viewer(
+        identity.party,
+        partnerships=identity.partnerships or None,
+        candidates=identity.party is not None or identity.candidates,
+    )
 
 
 # --- sending -----------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ class ApiKey(Item):
     """The types and families of events that it may send; all if none is named."""
     partnerships: tuple[Slug, ...]
     """The partnerships to which it is limited; all of its party or role if none is named."""
+    candidates: bool
+    """Whether an auditor's mandate includes the candidates that were not chosen."""
     made_at: datetime
     """When it was made."""
     expires_at: datetime | None
@@ -94,6 +96,7 @@ def shown(credential: Credential) -> ApiKey:
         scopes=tuple(sorted(grant.scopes)),
         events=tuple(sorted(grant.events)),
         partnerships=tuple(sorted(grant.partnerships)),
+        candidates=grant.candidates,
         made_at=credential.made_at,
         expires_at=credential.expires_at,
         revoked_at=credential.revoked_at,
@@ -163,7 +166,7 @@ def text_of_all(found: ApiKeys) -> Iterator[Block]:
             each.party or "",
             each.role,
             each.actor,
-            ", ".join([*each.scopes, *each.events, *each.partnerships]),
+            ", ".join([*each.scopes, *each.events, *each.partnerships, *_mandate(each)]),
             minute(each.used_at) if each.used_at else "never",
             _validity(each),
         )
@@ -182,6 +185,10 @@ def text_of_one(found: ApiKey) -> Iterator[Block]:
 def whose(key: ApiKey) -> str:
     """Return in words whose key it is."""
     return f"{key.actor} ({key.party}, {key.role})" if key.party else f"{key.actor} ({key.role})"
+
+
+def _mandate(key: ApiKey) -> list[str]:
+    return ["candidates"] if key.candidates else []
 
 
 def _validity(key: ApiKey) -> str:

@@ -271,7 +271,9 @@ def sight_of(
     """
     viewer = when.viewer
     if viewer.party is None:
-        return Sight(viewer)
+        # Without candidates it has to be known who they are.
+        known = [] if viewer.candidates else own_stream(history, partnership, when)
+        return Sight.of(viewer, known)
     size_in(history, partnership, when)
     reported = history.below(f"{partnership}/metric") if figures else []
     sight = Sight.of(viewer, chain(own_stream(history, partnership, when), when.of(reported)))

@@ -168,9 +168,9 @@ def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
 
 def _then_one(accord: Accord, name: str, when: AsOf) -> Member | None:
     party, sight = when.viewer.party, Sight(when.viewer)
-    if party is not None:
+    if party is not None or not when.viewer.candidates:
         sight = Sight.of(when.viewer, whole_log(accord.history, name, when))
-        if sight.parties and party not in sight.parties:
+        if party is not None and sight.parties and party not in sight.parties:
             return None
     events = filter(sight.reads, whole_log(accord.history, name, when))
     replayed = replay_all(READ, events).folded

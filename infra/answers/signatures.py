@@ -37,9 +37,9 @@ class KeySender(StrEnum):
     """Who sent the registration of a key."""
 
     PARTY = "party"
-    """The party: with its credential, or signed with another key of its own."""
+    """The party: with a credential that it made itself, or signed with another key of its own."""
     OPERATOR = "operator"
-    """The operator, for the party."""
+    """The operator, for the party or with an API key that the operator made for it."""
 
 
 class SigningKey(Item):

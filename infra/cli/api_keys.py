@@ -103,6 +103,13 @@ def create(
             "repeated.",
         ),
     ] = None,
+    candidates: Annotated[
+        bool,
+        typer.Option(
+            "--candidates",
+            help="Let an auditor see what was recorded about candidates that were not chosen.",
+        ),
+    ] = False,
     expires: Expires = None,
     out: Out = None,
     store: Store = DEFAULT_STORE,
@@ -119,6 +126,7 @@ def create(
         scopes=frozenset(map(Scope, scope or ())),
         events=frozenset(event or ()),
         partnerships=frozenset(partnership or ()),
+        candidates=candidates,
     )
     with opened(store, as_json=as_json) as accord:
         new = credentials.create(accord.history.credentials, grant, accord.clock(), expires)

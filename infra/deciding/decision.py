@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain import aggregates, keyring, signing, yields
+from domain.adoption import ProposeAdoption
 from domain.bilateral import ProposeBilateral, is_answer_to
 from domain.corrections import correcting
 from domain.deadlines import Deadline, DeadlineKind
+from domain.exploration import BeginExploration
 from domain.kernel import CLOCK_PARTY, Act, Awaited, Event, Refused, Stage
 from domain.keyring import Keyring, RegisterKey
-from domain.partnership import PassTime, admit
+from domain.partnership import PassTime, admit, may_act
+from domain.program import DefinePortfolio, Program
 from domain.values import instant
 from infra.deciding import admission, intake, pseudonyms
 from infra.deciding.batch import QUARANTINED
@@ -26,6 +29,12 @@ from infra.tlog.codec import UnreadableEvent
 from projections.fold import FoldFailed, ReadFailed
 
 log = logging.getLogger(__name__)
+
+NAME_TAKEN = "name-taken"
+"""The rule of the beginning of a partnership whose name another party uses."""
+
+NOT_YOUR_PARTNERSHIP = "not-your-partnership"
+"""The rule of an event for a partnership that its sender is no party of, if there is one."""
 
 CLOCK_SOURCE = "accord:clock"
 """The source of events that time itself causes."""
@@ -127,6 +136,7 @@ class Decider:
         if envelope.source.startswith(OPERATORS) and not self._context.own:
             raise _reserved_source(envelope.source)
         name = envelope.subject
+        self._check_outsider(message)
         now = self._recording_time(message)
         self.pass_time(name, now)
         partnership = self._states.partnership(name)
@@ -245,6 +255,26 @@ class Decider:
             if each.input != self._taken:
                 self._batch.refuse(waited_too_long(each))
 
+    # --- who sends ---
+
+    def _check_outsider(self, message: Input) -> None:
+        """Raise `Refused` for a party that acts in no partnership of this name.
+
+        It is refused in the same words whether there is one or not. The operator's own services
+        may know.
+        """
+        name, command, party = message.subject, message.envelope.data, message.party
+        if not message.sender:
+            return
+        partnership = self._states.partnership(name)
+        if isinstance(command, BeginExploration | ProposeAdoption | DefinePortfolio):
+            program = self._states.state(message.stream)
+            is_taken = isinstance(program, Program) and program.party not in {None, party}
+            if is_taken or (partnership.parties and party not in partnership.parties):
+                raise _name_taken(name)
+        elif partnership.stage is None or not may_act(command, partnership, party):
+            raise _not_your_partnership(name, party)
+
     # --- signatures ---
 
     def _check_signature(self, message: Input, act: Act) -> None:
@@ -286,7 +316,8 @@ class Decider:
         `before` are the keys before this one.
         """
         if not self._context.simulated:
-            events = keyring.enrolment(command, before, message.party, message.sender)
+            sender = message.sender if message.is_own else ""
+            events = keyring.enrolment(command, before, message.party, sender)
             cause = EventCause(ENROLMENT_SOURCE, f"{message.subject}/{command.name}")
             by_operator = act._replace(party=CLOCK_PARTY, actor="operator")
             self.recorder.record(message.subject, events, by_operator, cause)
@@ -438,6 +469,25 @@ def _how_to_correct(message: Input | Unreadable) -> str:
     if corrects is None:
         return f"No command corrects a recorded {sent.__name__}."
     return f"To correct what was recorded, send {corrects.__name__} with another id."
+
+
+def _name_taken(name: str) -> Refused:
+    return Refused(
+        NAME_TAKEN,
+        f"The name {name} cannot be used.",
+        "Choose another name, such as one with the names of both parties.",
+        pointer="/subject",
+    )
+
+
+def _not_your_partnership(name: str, party: str) -> Refused:
+    return Refused(
+        NOT_YOUR_PARTNERSHIP,
+        f"There is no partnership {name} in which {party} can act.",
+        "Check the subject and the party. A partnership begins with BeginExploration, or with "
+        "ProposeAdoption if it runs already.",
+        pointer="/subject",
+    )
 
 
 def _reserved_source(source: str) -> Refused:

@@ -140,7 +140,10 @@ class Input(NamedTuple):
     signed: Signed | None = None
     """The signed command that carried the event, if it was signed."""
     sender: str = ""
-    """The party whose credential sent it; empty for a service of the operator."""
+    """The party whose credential sent it, which is told the outcome; empty for a service of the
+    operator."""
+    is_own: bool = False
+    """Whether that party made the credential itself, so that the operator does not have it."""
 
     @property
     def identity(self) -> InputId:
@@ -283,6 +286,8 @@ class Sent:
 
     raw: bytes
     party: str
+    is_own: bool = False
+    """Whether the party made its credential itself, so that the operator does not have it."""
 
 
 def raw_of(message: bytes | Sent) -> bytes:
@@ -299,7 +304,7 @@ def read(message: bytes | Sent) -> Input | Unreadable:
     if isinstance(message, bytes):
         return found
     if isinstance(found, Input):
-        return found._replace(sender=message.party)
+        return found._replace(sender=message.party, is_own=message.is_own)
     return found if found.party else replace(found, party=message.party)
 
 

@@ -48,7 +48,7 @@ def allowed(
 
 def sent(sender: Identity, raw: bytes) -> bytes | Sent:
     """Return a message with the party of its sender, if that acts for one."""
-    return Sent(raw, sender.party) if sender.party else raw
+    return Sent(raw, sender.party, sender.is_own) if sender.party else raw
 
 
 def in_order(refused: Mapping[int, Outcome], decided: Sequence[Outcome]) -> list[Outcome]:

@@ -14,7 +14,12 @@ from domain import aggregates
 from domain.kernel import Event
 from infra.deciding import admission, intake, pseudonyms
 from infra.deciding.batch import Batch, Outcome, unsettled
-from infra.deciding.decision import Decider, DecisionContext
+from infra.deciding.decision import (
+    NAME_TAKEN,
+    NOT_YOUR_PARTNERSHIP,
+    Decider,
+    DecisionContext,
+)
 from infra.deciding.intake import Input, Sent, Unreadable
 from infra.deciding.loading import Loader
 from infra.deciding.logs import Logs, RootAt
@@ -232,9 +237,15 @@ class Service:
 
 
 def _read_again(refusal: Refusal) -> Input | Unreadable:
-    """Read a refused input, which stays that of its party; who retries it is not its sender."""
+    """Read a refused input, which stays that of its party; who retries it is not its sender.
+
+    A party that was no party of the partnership is told no more than before.
+    """
     found = intake.read(refusal.raw)
-    return replace(found, party=refusal.party) if isinstance(found, Unreadable) else found
+    if isinstance(found, Unreadable):
+        return replace(found, party=refusal.party)
+    is_told = refusal.rule in {NOT_YOUR_PARTNERSHIP, NAME_TAKEN}
+    return found._replace(sender=refusal.party) if is_told else found
 
 
 def _decided_with(sent: Sequence[Input], waiting: Sequence[Waiting]) -> list[Input]:

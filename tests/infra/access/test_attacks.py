@@ -15,8 +15,14 @@ from fastapi import APIRouter, FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from domain.adoption import ProposeAdoption
+from domain.examples import EXAMPLES
+from domain.exploration import BeginExploration
+from domain.kernel import Command
 from domain.keyring import FirstKeySentByOperator
-from infra.access import credentials
+from domain.partnership import PassTime
+from domain.program import DefinePortfolio
+from infra.access import credentials, invitations
 from infra.access.attempts import MOST, WINDOW
 from infra.access.credentials import Grant, NewKey
 from infra.access.roles import Need, Role, Scope
@@ -27,10 +33,11 @@ from infra.http.alerts import STREAM
 from infra.http.server import check_open
 from infra.settings import Settings, WrongSetting
 from infra.tlog.keys import Signer
-from tests.infra.messages import beginning, candidate
+from tests.infra.messages import beginning, candidate, message
 from tests.infra.signing import Signatory
 from tests.journeys.typed import PROGRAM
 
+BEGINNINGS = (BeginExploration, ProposeAdoption, DefinePortfolio)
 EVENT = "application/cloudevents+json"
 LINES = "application/x-ndjson"
 OURS, THEIRS = "growthos-brightpath", "initech-hooli"
@@ -164,10 +171,26 @@ def test_a_first_key_that_the_operator_sends_for_a_party_is_told_to_the_party(wo
     assert [each["sent_by"] for each in told["keys"]] == ["operator"]
 
 
+def test_a_first_key_that_the_operator_sends_with_an_api_key_of_its_making_is_told_to_the_party(
+    world: World,
+) -> None:
+    """The operator can make an API key of a party, and would send a signing key with it unseen."""
+    forged = Signatory("growthos", Signer.new())
+
+    world.post(world.key().key, forged.unsigned(forged.register(OURS), subject=OURS))
+
+    told = world.get(world.key().key, f"/v1/partnerships/{OURS}/signatures").json()
+    assert [each["sent_by"] for each in told["keys"]] == ["operator"]
+
+
 def test_a_first_key_that_a_party_sends_with_its_credential_is_its_own(world: World) -> None:
     own = Signatory("growthos", Signer.new())
+    keys, now = world.accord.history.credentials, datetime.now(UTC)
+    invitation = invitations.invite(keys, "growthos", "ops", now)
+    enrolment = invitations.Enrolment(actor="maya")
+    made = invitations.enrol(keys, invitation.credential, enrolment, now)
 
-    found = world.post(world.key().key, own.unsigned(own.register(OURS), subject=OURS))
+    found = world.post(made.key, own.unsigned(own.register(OURS), subject=OURS))
 
     assert found.status_code == 200
     told = world.get(world.key().key, f"/v1/partnerships/{OURS}/signatures").json()
@@ -351,12 +374,51 @@ def test_a_party_sees_its_own_refused_inputs_alone(world: World) -> None:
     assert [each["subject"] for each in all_] == [OURS, THEIRS]
 
 
-def test_the_refusal_of_an_outsider_names_no_party(world: World) -> None:
-    found = world.post(world.key().key, candidate("x", subject=THEIRS))
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/validate"])
+def test_an_outsider_learns_of_no_event_whether_a_partnership_exists(
+    world: World, path: str
+) -> None:
+    key = world.key().key
 
-    told = refused(found, 422, "unknown-party")
+    def told(command: Command, subject: str) -> str:
+        sent = message("try", command, subject=subject, at="2026-01-12")
+        return str(world.post(key, sent, path).text).replace(subject, "")
+
+    for kind, step in EXAMPLES.items():
+        if issubclass(kind, BEGINNINGS):
+            assert "initech" not in told(step.command, THEIRS)
+            assert 'name-taken"' in told(step.command, THEIRS)
+        elif kind is not PassTime:
+            assert told(step.command, THEIRS) == told(step.command, "nowhere-nobody")
+            assert 'not-your-partnership"' in told(step.command, THEIRS)
+
+
+def test_nobody_learns_whose_a_program_is(world: World) -> None:
+    command = EXAMPLES[DefinePortfolio].command
+    world.accord.service.handle([message("theirs", command, party="initech", subject="limits")])
+
+    told = refused(
+        world.post(world.key().key, message("ours", command, subject="limits")), 422, "name-taken"
+    )
 
     assert "initech" not in f"{told['detail']} {told['hint']}"
+
+
+def test_an_outsider_learns_nothing_from_a_retry_of_the_operator(world: World) -> None:
+    key, operator = world.key().key, world.key(Role.OPERATOR).key
+    for subject in (THEIRS, "nowhere-nobody"):
+        world.post(key, candidate("x", subject=subject, id=subject))
+
+    world.post(operator, b"", "/v1/refusals/retry")
+
+    rules = [each["rule"] for each in world.get(key, "/v1/refusals").json()["items"]]
+    assert rules == ["not-your-partnership"] * 2
+
+
+def test_a_party_of_the_partnership_is_told_that_it_began_already(world: World) -> None:
+    again = beginning(OURS, id="again", data={"party_name": "Acme", "purpose": "Another."})
+
+    refused(world.post(world.key().key, again), 422, "partnership-exists")
 
 
 # --- keys that are none ------------------------------------------------------------------------

@@ -162,6 +162,7 @@ def test_the_last_use_is_saved_once_a_minute(keys: Credentials) -> None:
         (Grant(role=Role.PARTY, actor="maya"), "key-party"),
         (Grant(role=Role.OPERATOR, actor="maya", party="growthos"), "key-party"),
         (Grant(role=Role.AUDITOR, actor="ada"), "key-mandate"),
+        (Grant(role=Role.OPERATIONS, actor="pager", candidates=True), "key-mandate"),
         (Grant(role=Role.ANYONE, actor="ada"), "key-of-anyone"),
         (
             Grant(role=Role.OPERATIONS, actor="ada", scopes=frozenset({Scope.EMIT})),

@@ -54,6 +54,9 @@ KEYS: Final = {
         role=Role.AUDITOR, actor="ada", partnerships=frozenset({"aurora-series"})
     ),
     "auditor": Grant(role=Role.AUDITOR, actor="ada", partnerships=frozenset({PARTNERSHIP})),
+    "auditor of candidates": Grant(
+        role=Role.AUDITOR, actor="ada", partnerships=frozenset({PARTNERSHIP}), candidates=True
+    ),
     "operations": Grant(role=Role.OPERATIONS, actor="pager"),
     "operator": Grant(role=Role.OPERATOR, actor="ops"),
     "no key": None,
@@ -158,8 +161,9 @@ def hidden(name: str, route: GuardedRoute | None = None) -> list[bytes]:
     if grant and (
         grant.role in {Role.OPERATOR, Role.OPERATIONS} or PARTNERSHIP in grant.partnerships
     ):
-        # They see both parties' figures, and what neither says of its own position.
-        return positions
+        # They see both parties' figures, and not what either says of its own position. Only a
+        # mandate that says so includes the candidates that were not chosen.
+        return positions if grant.candidates else [*positions, planted.RIVAL.encode()]
     return [each for party in PARTIES for each in planted.markers(party) if party != party_of(name)]
 
 
@@ -281,7 +285,7 @@ def test_nobody_learns_that_there_is_a_figure_that_it_does_not_see(
     hidden += [each for each in planted.rival() if isinstance(each, ReportMetric)][: other == OURS]
 
     def told(figure: ReportMetric, word: str) -> list[bytes]:
-        figure = changed(figure, segment=word, tool=word)
+        figure = changed(figure, segment=word)
         named = {name: getattr(figure, name) for name in FigureRef.model_fields}
         of = FigureRef(**named)
         commands: list[Command] = [
@@ -300,7 +304,14 @@ def test_nobody_learns_that_there_is_a_figure_that_it_does_not_see(
         ]
 
     for figure in hidden:
-        assert told(figure, WORDS[other]) == told(figure, "nobody")
+        assert told(figure, str(figure.segment)) == told(figure, "nobody")
+
+
+def test_a_mandate_that_names_the_candidates_shows_them(world: World) -> None:
+    path = f"/v1/partnerships/{PARTNERSHIP}/candidates"
+    found = world.client.get(path, headers=world.headers("auditor of candidates"))
+
+    assert planted.RIVAL.encode() in found.content
 
 
 # --- the command line ---------------------------------------------------------------------------

@@ -23,11 +23,17 @@ from kafka.admin import ACL, ACLOperation, ACLResourcePatternType, ResourceType
 from starlette.testclient import TestClient
 
 from consumers.command import ProcessRole
+from domain.examples import EXAMPLES
+from domain.exploration import ChoosePartner, IdentifyCandidate
+from domain.kernel import Command
 from domain.payment import ReceivePayment
+from domain.recorded import Recorded
+from domain.reported_figure import ReportMetric
+from domain.sharing import AgreeDataSharing
 from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.invitations import invite
-from infra.access.roles import Need, Role
+from infra.access.roles import Identity, Need, Role, viewer
 from infra.answers.example_events import example
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
@@ -38,8 +44,12 @@ from infra.http.alerts import STREAM
 from infra.kafka import grants
 from infra.kafka.topics import KEPT, Topics
 from infra.workers import Workers
+from projections.visibility import FIGURES, Sight, Viewer
+from tests import planted
 from tests.documents import REPOSITORY
 from tests.feeds import messages, simulated
+from tests.life import LIFE, OURS, THEIRS
+from tests.stories import Story
 
 PAGE = REPOSITORY / "docs/access.md"
 
@@ -205,6 +215,66 @@ class Row:
         return f"{method_of(self.route)} {self.route.path}"
 
 
+# --- facts -------------------------------------------------------------------------------------
+
+
+def facts() -> tuple[dict[str, Recorded], list[Recorded]]:
+    """Return a fact of each kind that a party may keep to itself by name, and the history."""
+    story, chosen = Story(), LIFE.index(EXAMPLES[ChoosePartner])
+    end = LIFE.index(EXAMPLES[AgreeDataSharing]) + 1
+    story.given(LIFE[:chosen])
+    found: dict[str, Recorded] = {}
+
+    def tell(name: str, command: Command) -> None:
+        story.when(OURS, command)
+        found[name] = story.history[-1]
+
+    about = [each for each in planted.rival() if isinstance(each, IdentifyCandidate | ReportMetric)]
+    names = ("a candidate that is not chosen", "a figure of a candidate that is not chosen")
+    for name, command in zip(names, about, strict=True):
+        tell(name, command)
+    story.given(LIFE[chosen : chosen + 1])
+    tell("its walk-away point and its must-haves", planted.private(OURS)[0])
+    story.given(LIFE[chosen + 1 : end]).on("2026-02-02")
+    tell("a figure that the protocol does not share", planted.unshared(OURS))
+    tell("a figure with a count below the smallest cell", planted.SMALL)
+    tell("a figure that the protocol shares", planted.SHARED)
+    return found, story.history
+
+
+def viewers() -> dict[str, Viewer]:
+    """Return the viewer of each key and option, by its name in the table."""
+    roles = {
+        "its party": Identity(Role.PARTY, "maya", OURS),
+        "the other party": Identity(Role.PARTY, "boris", THEIRS),
+        "operator": Identity(Role.OPERATOR, "ops"),
+        "auditor": Identity(Role.AUDITOR, "ada"),
+        "auditor, `--candidates`": Identity(Role.AUDITOR, "ada", candidates=True),
+        "operations": Identity(Role.OPERATIONS, "pager"),
+    }
+    options = {"command line": Viewer(), "`--full`": Viewer(full=True)}
+    return {name: viewer(each) for name, each in roles.items()} | options
+
+
+def fact_cell(name: str, seen: Viewer, fact: Recorded, history: list[Recorded]) -> str:
+    """What a viewer is shown of a fact."""
+    if name == "operations" and not isinstance(fact.event, FIGURES):
+        return "hidden"
+    sight = Sight.of(seen, history)
+    if not sight.shows(fact):
+        return "hidden"
+    return "without the count" if sight.fewer_than(fact) else "shown"
+
+
+def fact_rows() -> Iterator[str]:
+    found, history = facts()
+    yield f"| fact of a party | {' | '.join(viewers())} |"
+    yield f"|{'---|' * (len(viewers()) + 1)}"
+    for name, fact in found.items():
+        cells = (fact_cell(each, seen, fact, history) for each, seen in viewers().items())
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
 # --- topics ------------------------------------------------------------------------------------
 
 
@@ -319,6 +389,17 @@ def page() -> str:
             f"| `{row.name}` | {row.route.need} | {' | '.join(row.cells.values())} |"
             for row in matrix()
         ),
+        "",
+        "## Private facts",
+        "",
+        "What each one is shown of a fact that one of the two parties recorded. Where it is",
+        "hidden, the history keeps its place and says whose it is, and no answer is made from it.",
+        "An auditor sees the candidates that were not chosen only with a mandate for them",
+        "(`accord keys create --candidates`). Operations get figures and alerts, and no other",
+        "facts. Who can open the store has the view of the command line; a look at all of it",
+        "(`--full`) is recorded.",
+        "",
+        *fact_rows(),
         "",
         "## Topics",
         "",

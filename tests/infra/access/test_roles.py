@@ -19,7 +19,7 @@ from infra.access.roles import (
     scope_of,
     viewer,
 )
-from projections.visibility import OPERATOR, Viewer
+from projections.visibility import Viewer
 
 MAYA = Identity(Role.PARTY, "maya", "growthos", SCOPES[Role.PARTY])
 CRM = Identity(Role.SERVICE, "crm", "growthos", frozenset({Scope.EMIT}))
@@ -76,13 +76,15 @@ def test_a_partys_key_sees_as_that_party_and_as_no_other() -> None:
 def test_the_operators_key_has_the_operators_view_and_no_partys() -> None:
     operator = Identity(Role.OPERATOR, "ops", scopes=SCOPES[Role.OPERATOR])
 
-    assert viewer(operator) == OPERATOR
+    assert viewer(operator) == Viewer(candidates=False)
     with pytest.raises(Refused, match="not-your-party"):
         viewer(operator, "growthos")
 
 
 def test_an_auditor_sees_the_partnerships_of_the_mandate() -> None:
-    assert viewer(ADA) == Viewer(partnerships=frozenset({"a-b"}))
+    mandate = frozenset({"a-b"})
+    assert viewer(ADA) == Viewer(partnerships=mandate, candidates=False)
+    assert viewer(replace(ADA, candidates=True)) == Viewer(partnerships=mandate)
 
 
 def emits(identity: Identity, *event: str) -> str:
