@@ -68,8 +68,8 @@ class Objective(Value):
     """How the metric is measured."""
     frequency: Literal["weekly", "monthly", "quarterly"]
     """How often the metric is reported."""
-    tool: Text
-    """The system that the figures come from."""
+    tool: Slug
+    """The tool that reports the figures, as each report names it. Its figures alone decide."""
     measured: MeasuredBy = "count"
     """What decides a metric that deals show: the count of deals, or the reported figure."""
     segment: Slug | None = None

@@ -270,7 +270,7 @@ CO_BRANDED_REVENUE = Objective(
     deadline=date(2026, 12, 31),
     method="Invoices with the joint product on them",
     frequency="monthly",
-    tool="billing",
+    tool="crm",
 )
 CHARTER = Charter(
     purpose="Clients get software and the advice to use it from one hand.",
@@ -400,7 +400,7 @@ ADOPTION = ProposeAdoption(
         MetricReported(
             metric="co_branded_revenue",
             period="2025-Q2",
-            tool="billing",
+            tool="crm",
             figure=ReportedFigure(unit="USD", value=Decimal("104000.00")),
         )
     ],

@@ -249,13 +249,17 @@ def over(  # noqa: PLR0913, PLR0917 - as above
     segment: str = "",
     unit: str | None = None,
     measured: MeasuredBy = "count",
+    tool: str | None = None,
 ) -> Figure | None:
-    """Return a metric's figure of consecutive months; None if there is none."""
+    """Return a metric's figure of consecutive months; None if there is none.
+
+    Of a reported metric, it is that of a `tool`, or else that of the tool that counts.
+    """
     metric = catalogue(rows)[name]
     unit = unit or metric.unit.value
     if metric.counted and measured == "count" and segment != OTHER_CHANNELS:
         return _counted(rows, metric, months, segment, unit)
-    return _reported(rows, metric, months, segment, unit)
+    return _reported(rows, metric, months, segment, unit, tool)
 
 
 def shown(
@@ -320,11 +324,17 @@ def _years(rows: Rows) -> list[str]:
 # --- what tools report -------------------------------------------------------------------------
 
 
-def _reported(
-    rows: Rows, metric: Metric, months: tuple[str, ...], segment: str, unit: str
+def _reported(  # noqa: PLR0913, PLR0917 - as above
+    rows: Rows,
+    metric: Metric,
+    months: tuple[str, ...],
+    segment: str,
+    unit: str,
+    tool: str | None = None,
 ) -> Figure | None:
-    """Return the figure of the tool that counts."""
-    return next(iter(_of_each_tool(rows, metric, months, segment, unit)), None)
+    """Return the figure of a tool, or of the tool that counts."""
+    found = _of_each_tool(rows, metric, months, segment, unit)
+    return next((each for each in found if tool in {None, each.source}), None)
 
 
 def _of_each_tool(

@@ -89,7 +89,8 @@ def objectives(rows: Rows, today: date) -> list[ObjectiveProgress]:
     """Return each agreed objective with its figure so far and its status on a day (C8).
 
     The figure is of the time from the month of the charter to that of the deadline, put together
-    from years, quarters and months as the metric adds up.
+    from years, quarters and months as the metric adds up. Where it is reported, it is that of the
+    tool that both agreed: another tool, which one party chose, decides nothing.
     """
     agreed = agreed_row(rows)
     if agreed.since is None:
@@ -157,7 +158,8 @@ def _actual(
 ) -> Figure | None:
     """Return the figure of an objective. What deals show is complete: no lead is zero leads."""
     name, segment = objective.metric, objective.segment or ""
-    known = figures.over(rows, name, months, segment, objective.unit, objective.measured)
+    unit, measured = objective.unit, objective.measured
+    known = figures.over(rows, name, months, segment, unit, measured, objective.tool)
     if known is None and has_begun and _is_counted(objective, metric):
         return Figure(_ZERO, objective.unit, COUNTED) if metric.adds is Adds.SUM else None
     return known
@@ -169,7 +171,8 @@ def _last_day(rows: Rows, objective: Objective, months: tuple[str, ...]) -> date
     ends = (
         bounds(period)[1].date()
         for period in periods_within(months)
-        if period in rows and figures.over(rows, name, months_of(period), segment, unit, "report")
+        if period in rows
+        and figures.over(rows, name, months_of(period), segment, unit, "report", objective.tool)
     )
     return max(ends, default=None)
 

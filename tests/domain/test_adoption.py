@@ -146,7 +146,7 @@ def test_past_figures_are_reported_by_one_party_and_confirmed_by_the_other() -> 
         ReportMetric(
             metric="co_branded_revenue",
             period="2025-Q2",
-            tool="billing",
+            tool="crm",
             figure=ReportedFigure(unit="USD", value=Decimal(1)),
         ),
     )
@@ -156,7 +156,7 @@ def test_past_figures_are_reported_by_one_party_and_confirmed_by_the_other() -> 
         CorrectMetric(
             metric="co_branded_revenue",
             period="2025-Q2",
-            tool="billing",
+            tool="crm",
             figure=ReportedFigure(unit="USD", value=Decimal(103000)),
             reason="A credit note was missing.",
         ),

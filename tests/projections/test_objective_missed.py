@@ -8,7 +8,8 @@ from domain.examples import CHARTER, CO_BRANDED_REVENUE
 from domain.formation import ProposeCharter
 from domain.health import ProposeTarget
 from domain.kernel import Stage
-from tests.life import OURS, at, changed
+from domain.reported_figure import ReportMetric
+from tests.life import OURS, THEIRS, at, changed
 from tests.projections.folds import alerts, correct, count, refer_many, report, running, states
 from tests.stories import Story
 
@@ -63,6 +64,18 @@ def test_an_objective_that_is_missed_is_alerted_when_its_day_has_passed() -> Non
         "Objective subscribers is missed. new_subscribers: 60 of 100 by 2026-03-31"
     )
     assert [each.office for each in alert.who_acts] == ["executive-sponsor"] * 2
+
+
+def test_one_party_takes_back_no_missed_objective_with_a_tool_of_its_own() -> None:
+    story = subscribers(march=30)
+
+    for month in ("2026-01", "2026-02", "2026-03"):
+        command = ReportMetric(
+            metric="new_subscribers", period=month, tool="their-own", figure=count(500)
+        )
+        story.when(THEIRS, command)
+
+    assert alerts(story)[MISSED].state == "open"
 
 
 def test_an_objective_that_is_met_is_not_alerted() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from domain.charter import Objective, ObjectiveStatus
 from domain.formation import AgreeCharter, ProposeCharter
 from domain.kernel import Stage
-from domain.reported_figure import ReportedFigure
+from domain.reported_figure import ReportedFigure, ReportMetric
 from projections.fold import Rows
 from projections.kpis import AGREED, AgreedRow, PeriodRow, Said, ToolReport
 from projections.objectives import ObjectiveProgress, objectives
@@ -54,6 +54,34 @@ def progress(story: Story, on: str | None = None) -> ObjectiveProgress:
 
 def status(story: Story, on: str | None = None) -> ObjectiveStatus:
     return progress(story, on).status
+
+
+# --- by the tool that both agreed ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theirs", ["aaa", "zzz"])
+def test_a_tool_that_nobody_agreed_meets_no_objective(theirs: str) -> None:
+    story = users(deadline=date(2026, 3, 31))
+    story.on("2026-04-02")
+    for month in ("2026-01", "2026-02", "2026-03"):
+        report(story, "new_users", month, count(90))
+    assert status(story) is MISSED
+
+    for month in ("2026-01", "2026-02", "2026-03"):
+        command = ReportMetric(metric="new_users", period=month, tool=theirs, figure=count(5000))
+        story.when(THEIRS, command)
+
+    assert status(story) is MISSED
+    assert progress(story).value == 270
+
+
+def test_an_objective_whose_tool_reported_nothing_has_no_evidence() -> None:
+    story = users(deadline=date(2026, 1, 31))
+    story.on("2026-02-02")
+
+    report(story, "new_users", "2026-01", count(5000), tool="guess")
+
+    assert (progress(story).value, status(story)) == (None, UNKNOWN)
 
 
 # --- of a part of the whole --------------------------------------------------------------------

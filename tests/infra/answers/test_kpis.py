@@ -149,7 +149,7 @@ def test_an_objectives_small_figure_is_not_shown_to_the_other_party(tmp_path: Pa
         few = ReportMetric(
             metric=objective.metric,
             period="2026-10",
-            tool="crm",
+            tool=objective.tool,
             figure=ReportedFigure(unit="count", value=Decimal(3)),
         )
         proposed = ProposeCharter(proposal="charter-2", charter=reported)
