@@ -85,7 +85,7 @@ faults: $(VENV)/.dev ## kill, restart and pause everything while events flow (ab
 	@ACCORD_FAULTS=full $(BIN)/python -m pytest --capture=no tests/faults
 
 audit-faults: $(VENV)/.dev ## change ten thousand evidence bundles; both verifiers must agree on each
-	@ACCORD_FAULTS=full $(BIN)/python -m pytest --capture=no tests/audit/test_mutations.py
+	@ACCORD_FAULTS=full $(BIN)/python -m pytest --capture=no tests/audit/test_lies.py tests/audit/test_mutations.py
 
 bench: $(VENV)/.runtime ## measure ingest, replay and rebuild beside the plain limits
 	@$(BIN)/python -m benchmarks

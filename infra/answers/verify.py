@@ -12,11 +12,14 @@ from domain import keyring
 from domain.kernel import Event, Refused
 from domain.keyring import KeyRegistered, Keyring
 from domain.recorded import Recorded
+from infra.answers.issued import Outcome, VisibleLog, compare
 from infra.answers.question import Item, Result
 from infra.answers.text import Block, Line, counted
 from infra.audit.log import Log
 from infra.bootstrap import Accord
-from infra.deciding.pseudonyms import COMMAND, PERSON, name_in
+from infra.deciding import again
+from infra.deciding.again import decided_again
+from infra.deciding.pseudonyms import COMMAND, PERSON, name_in, names
 from infra.projecting.replay import Replayed, replay_all, replay_until
 from infra.store.history import NOTHING, partnerships
 from infra.store.views import OtherFold, UnreadableRow, read_row, sortable, typed_row
@@ -34,6 +37,10 @@ NAMES = "names"
 
 REBUILD = "Run accord rebuild, which makes it again from the log."
 RESTORE = "Restore the store from a backup, because nothing else has what was there."
+ISSUED = (
+    "The event does not follow from the record before it. Another release recorded it, or somebody "
+    "who wrote to the store."
+)
 UPGRADE = "Use a release that can fold this event."
 
 _ATTEMPTS = 5
@@ -174,7 +181,11 @@ def _check(accord: Accord, partnership: str, size: int, memory: Memory) -> Check
         stored = failed.detail
         difference = _difference(partnership, failed.projection, key, stored, expected, UPGRADE)
     if difference is None:
-        found = chain(_differences(accord, partnership, replayed), _names(accord, partnership))
+        found = chain(
+            _differences(accord, partnership, replayed),
+            _names(accord, partnership),
+            _consequences(accord, partnership, record.index if record else size),
+        )
         difference = next(found, None)
     rows = sum(len(folded.rows) for _, folded in replayed.folded)
     if not difference:
@@ -396,6 +407,22 @@ def _names(accord: Accord, partnership: str) -> Iterator[Difference]:
         if name_in(partnership, key, body) is None:
             expected = "a name and its salt that have this commitment"
             yield _difference(partnership, NAMES, key, _bytes(body), expected, RESTORE)
+
+
+def _consequences(accord: Accord, partnership: str, size: int) -> Iterator[Difference]:
+    """Decide the signed commands again, and compute the issued statements again."""
+    events = list(accord.history.of(partnership, 0, size))
+    commands = accord.history.kept(COMMAND, partnership)
+    for decided in decided_again(events, commands, names(accord.history, partnership)):
+        if decided.outcome is again.Outcome.DIFFERS:
+            key = f"{partnership}#{decided.index}"
+            yield _difference(partnership, HISTORY, key, decided.command, decided.why, ISSUED)
+    for each in compare(VisibleLog(events)):
+        if each.outcome is Outcome.DIFFERS:
+            key, first = f"{partnership}#{each.index}", each.differences[:1]
+            stored = ", ".join(f"{of.where} {of.stated}" for of in first) or each.statement
+            computed = ", ".join(f"{of.where} {of.computed}" for of in first) or each.why
+            yield _difference(partnership, HISTORY, key, stored, computed, ISSUED)
 
 
 def _stored_outputs(

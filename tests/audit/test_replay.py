@@ -6,16 +6,24 @@ Every bundle here is signed by its operator's key, and both verifiers find it co
 from base64 import b64encode
 from datetime import date, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from typer.testing import CliRunner
 
+from domain.aggregates import command_types
+from domain.kernel import Event
 from domain.settlement import Balance, FinalSettlementIssued, Part, StatementIssued
+from domain.values import instant
+from infra.answers import verify
+from infra.answers.issued import Compared, Outcome
 from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, REFUSED, app
 from infra.evidence import replay
-from infra.evidence.replay import Compared, Outcome
+from infra.store.history import Kept, Writes
+from infra.tlog import dsse
 from tests.audit import world as made
 from tests.audit.world import CONSISTENT, World, build, play, rewritten, verdict
 
@@ -131,6 +139,82 @@ def computed_in(world: World) -> tuple[Balance, date]:
     (due_on,) = (each.computed for each in found.differences if each.where == "due_on")
     assert due_on
     return found.computed, date.fromisoformat(due_on)
+
+
+def test_every_signed_command_gives_the_same_events_when_it_is_decided_again(world: World) -> None:
+    found = replay.replay(world.bundle(party="northbridge"))
+    assert found.commands.keys() == {"same"}
+    assert found.commands["same"] > 200
+    assert not found.differs
+
+
+@pytest.mark.parametrize("lie", ["payer", "statement", "stream"])
+def test_what_the_decision_adds_to_a_signed_command_is_decided_again(
+    world: World, lie: str
+) -> None:
+    """Both verifiers find it consistent: the party signed it, and it yields such events."""
+    event, command = PAYOUT, "RecordPayout"
+    if lie == "payer":
+        # The payer follows from the statement, and nobody signs it.
+        event = {**event, "payer": "northbridge", "payee": "growthos"}
+    elif lie == "statement":
+        # There is no such statement, so the command is refused.
+        event = {**event, "statement": "2031-Q1:USD", "payer": "growthos", "payee": "northbridge"}
+    else:
+        # The penalty is of an entry, and this one is on the partnership's own stream.
+        command = "ConcedePenalty"
+        event = {"entry": "none", "condition": "late", "on": "2026-10"}
+    wire = "PayoutRecorded" if command == "RecordPayout" else "PenaltyConceded"
+    bundle = signed_event(world, wire, command, event)
+    assert verdict(bundle, alone(world)) == CONSISTENT
+
+    found = replay.replay(bundle)
+
+    (decided,) = (each for each in found.decided if each.outcome == "differs")
+    assert (decided.command, found.differs) == (command, True)
+    assert live(world) == f"{made.CONSULTING}#{decided.index}"
+
+
+PAYOUT: dict[str, Any] = {
+    "payout": "forged",
+    "statement": "2026-Q2:USD",
+    "amount": {"amount": "1.00", "currency": "USD"},
+}
+
+
+def signed_event(world: World, wire: str, command: str, data: dict[str, Any]) -> Path:
+    """Record an event that its party signed and no rule gives; return the bundle."""
+    at = world.now + timedelta(hours=1)
+    event = Event.registry[wire].model_validate(
+        data | ({"on": at.date()} if "breach" in data else {})
+    )
+    told = made.registration("growthos", instant(at)) | {"id": "lie", "type": f"accord.{command}"}
+    fields = command_types()[command].model_fields
+    told["data"] = {name: each for name, each in data.items() if name in fields}
+    payload = dsse.asked(told, made.OPERATOR, at + timedelta(days=1))
+    body = dsse.sign(made.SIGNERS["growthos"], payload)
+    digest = sha256(body).hexdigest()
+    cause = (told["source"], told["id"])
+    forged = world.forged(event, "growthos", cause=cause, signed=digest, at=at)
+    with world.opened() as (accord, _):
+        kept = [Kept("command", made.CONSULTING, digest, body)]
+        accord.history.append([forged], Writes(kept=kept))
+    return world.bundle()
+
+
+def live(world: World) -> str | None:
+    """Return what `accord audit verify` finds in the store itself."""
+    with world.opened() as (accord, _):
+        difference = list(verify.check(accord))[-1].difference
+        return difference.key if difference else None
+
+
+def test_a_forged_statement_is_found_in_the_live_store(world: World) -> None:
+    assert live(world) is None
+    lying = issue(world, owed_to_northbridge("77777.00", [ghost_part()]))
+    index = max(each.index for each in statements(lying).values())
+
+    assert live(world) == f"{made.CONSULTING}#{index}"
 
 
 def test_a_statement_after_withheld_events_is_not_computed(world: World) -> None:

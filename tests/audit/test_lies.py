@@ -1,0 +1,525 @@
+"""What a lying operator with its key records, and what a stranger without one changes.
+
+Each lie is told in a bundle that is honest but for that: the events are hashed and signed again by
+the operator's key. Both verifiers must refuse it for the same reason, and say the same words.
+Beside the lies is the control: the same with nothing wrong. What only a replay refuses is in
+`test_replay.py`.
+"""
+
+import hashlib
+import json
+import os
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from zipfile import ZipFile
+
+import orjson
+import pytest
+
+from domain.keyring import key_id
+from infra.audit.notary import Seal
+from infra.tlog import codec, dsse, keys
+from infra.tlog.keys import Signer
+from infra.tlog.merkle import Tree, leaf_hash
+from infra.tlog.notes import Checkpoint, Note
+from tests.audit import world as made
+from tests.audit.test_mutations import scripted
+from tests.audit.world import CONSISTENT, CONSULTING, SIGNERS, Verdict, build, imported, play
+
+pytestmark = pytest.mark.needs("node")
+
+RULES = json.loads((made.VERIFIERS / "rules.json").read_text())
+OURS, THEIRS = made.PARTIES
+MILLION = {"amount": "1000000.00", "currency": "USD"}
+LESSON = {"lesson": "L-9", "text": "Ask earlier."}
+STRANGER = Signer(b"x" * 32)
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Liar:
+    """An operator that writes what it likes into a bundle and signs it."""
+
+    files: dict[str, bytes]
+    signer: Signer
+    events: list[Row] = field(default_factory=list)
+    commands: dict[str, Row] = field(default_factory=dict)
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        self.events = self.rows("events")
+        self.commands = {each["digest"]: each for each in self.rows("commands")}
+
+    def rows(self, name: str) -> list[Row]:
+        return [orjson.loads(each) for each in self.files[f"data/{name}.jsonl"].splitlines()]
+
+    def copy(self) -> "Liar":
+        return Liar(dict(self.files), self.signer)
+
+    def find(self, wire: str, *, signed: bool = True) -> int:
+        """Return the index of the first event of a type that is signed, or not."""
+        return next(
+            index
+            for index, each in enumerate(self.events)
+            if each.get("type") == wire and ("signed" in each) is signed
+        )
+
+    def event(self, wire: str, data: Row, party: str = OURS, **changed: Any) -> Row:  # noqa: ANN401 - any member
+        """Return an event that seems to come next."""
+        self.number += 1
+        last = self.events[-1]
+        source, source_id = f"//{party}.example", f"lie-{self.number}"
+        event = {
+            "actor": last["actor"],
+            "data": data,
+            "occurred_at": last["recorded_at"],
+            "partnership": CONSULTING,
+            "party": party,
+            "recorded_at": last["recorded_at"],
+            "salt": "0" * 32,
+            "schema_version": 1,
+            "source": source,
+            "source_id": source_id,
+            "stream": f"{CONSULTING}/lie/{self.number}",
+            "stream_version": 1,
+            "type": wire,
+            **changed,
+        }
+        named = (event["party"], event["source"], event["source_id"])
+        return event | {"event_id": codec.event_id(*named, 0)}
+
+    def sign(self, event: Row, command: str, data: Row, **changed: Any) -> Row:  # noqa: ANN401 - any member
+        """Return the event with a command of its party that asks for it."""
+        asked = {
+            "specversion": "1.0",
+            "id": event["source_id"],
+            "source": event["source"],
+            "type": f"accord.{command}",
+            "subject": CONSULTING,
+            "time": event["occurred_at"],
+            "party": event["party"],
+            "actor": "somebody",
+            "data": data,
+        } | changed.pop("asked", {})
+        by = changed.pop("by", SIGNERS[event["party"]])
+        payload = dsse.asked(asked, made.OPERATOR, made.moment("2090-01-01T00:00:00Z"))
+        body = dsse.sign(by, payload.model_copy(update=changed))
+        digest = hashlib.sha256(body).hexdigest()
+        self.commands[digest] = {"digest": digest, "envelope": orjson.loads(body)}
+        return event | {"signed": digest}
+
+    def lesson(self, data: Row | None = None, **changed: Any) -> Row:  # noqa: ANN401 - any member
+        """Return a harmless event that its party signed, with other data if they are given."""
+        event = self.event("LessonRecorded", data or LESSON)
+        return self.sign(event, "RecordLesson", LESSON, **changed)
+
+    def bundle(self) -> bytes:
+        """Return the bundle, signed by the operator."""
+        bodies = [codec.canonical(each) for each in self.events]
+        leaves = [
+            bytes.fromhex(each["withheld"]) if "withheld" in each else leaf_hash(body)
+            for each, body in zip(self.events, bodies, strict=True)
+        ]
+        about = orjson.loads(self.files["data/bundle.json"]) | {"size": len(leaves)}
+        seal, notes = Seal("", self.signer, None), []
+        rows = self.rows("checkpoints")
+        for place, row in enumerate(rows):
+            note = Note.read(row["note"])
+            old, at = Checkpoint.read(note.text), seal.time(note)
+            assert at
+            size = len(leaves) if place == len(rows) - 1 else old.size
+            again = seal.sign(Checkpoint(old.origin, size, Tree.over(leaves[:size]).root()), at)
+            notes.append({"note": str(again)})
+        commands = [self.commands[each] for each in sorted(self.commands)]
+        return made.zipped(
+            self.files
+            | {
+                "data/bundle.json": codec.canonical(about) + b"\n",
+                "data/events.jsonl": b"".join(each + b"\n" for each in bodies),
+                "data/hashes.txt": "".join(f"{each.hex()}\n" for each in leaves).encode(),
+                "data/checkpoints.jsonl": b"".join(codec.canonical(n) + b"\n" for n in notes),
+                "data/commands.jsonl": b"".join(codec.canonical(c) + b"\n" for c in commands),
+            }
+        )
+
+
+@dataclass
+class Desk:
+    """A reader with both verifiers, who pins the log and asks for no witness."""
+
+    python: ModuleType
+    script: Callable[[Path], Verdict]
+    policy: Path
+    path: Path
+
+    def verdict(self, raw: bytes) -> Verdict:
+        """Return what both say; they must agree."""
+        self.path.write_bytes(raw)
+        found = self.python.verify(self.path, policy=self.policy)
+        one = Verdict(found["verdict"], found["code"], found["index"])
+        assert one == self.script(self.path)
+        return one
+
+    def not_checked(self) -> list[str]:
+        """Return what was not checked of the last bundle."""
+        found: list[str] = self.python.verify(self.path, policy=self.policy)["not_checked"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Liar:
+    """An honest bundle, and the operator's key."""
+    world = build(tmp_path_factory.mktemp("honest"))
+    play(world)
+    with ZipFile(world.bundle(party=THEIRS)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    files["policy"] = world.policy(quorum="none").encode()
+    return Liar(files, world.signer)
+
+
+@pytest.fixture(scope="module")
+def desk(honest: Liar, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("desk")
+    policy = folder / "policy"
+    policy.write_bytes(honest.files.pop("policy"))
+    with scripted(policy) as script:
+        yield Desk(imported(), script, policy, folder / "bundle.zip")
+
+
+@pytest.fixture
+def liar(honest: Liar, desk: Desk) -> Liar:  # noqa: ARG001 - it takes the policy out of the files
+    return honest.copy()
+
+
+# --- controls -------------------------------------------------------------------------------------
+
+
+def test_the_honest_bundle_is_consistent_before_and_after_it_is_signed_again(
+    liar: Liar, desk: Desk
+) -> None:
+    assert desk.verdict(made.zipped(liar.files)) == CONSISTENT
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+
+
+def test_a_harmless_signed_event_is_consistent(liar: Liar, desk: Desk) -> None:
+    liar.events.append(liar.lesson())
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+
+
+# --- what is hung on a signature -----------------------------------------------------------------
+
+NOT_OF_A_LESSON = sorted(set(RULES["kinds"]) - set(RULES["commands"]["RecordLesson"]["events"]))
+FULL = os.environ.get("ACCORD_FAULTS") == "full"
+if not FULL:
+    NOT_OF_A_LESSON = ["PenaltyConceded", "KeyRegistered", "KeyRevoked", *NOT_OF_A_LESSON[::8]]
+"""All kinds of event in `make audit-faults`, and some of them in all tests."""
+
+
+def test_no_other_event_can_be_hung_on_a_harmless_signature(liar: Liar, desk: Desk) -> None:
+    """A conceded penalty of a million, and every other kind of event."""
+    refused = set()
+    for wire in NOT_OF_A_LESSON:
+        copy = liar.copy()
+        copy.events.append(first := copy.lesson())
+        second = deepcopy(first) | {"type": wire, "data": {"amount": MILLION}}
+        copy.events.append(second | {"stream_version": 2})
+        found = desk.verdict(copy.bundle())
+        assert (found.verdict, found.at) == ("FAULT", len(copy.events) - 1), wire
+        refused.add(found.code)
+    assert refused == {"command-yields", "key-weak", "key-unknown"}
+
+
+Lie = Callable[[Liar], Row]
+
+
+def _second(liar: Liar) -> Row:
+    liar.events.append(first := liar.lesson())
+    return first | {"stream_version": 2}
+
+
+def _later(liar: Liar) -> Row:
+    liar.events += [first := liar.lesson(), liar.event("TrainingCompleted", {})]
+    return first | {"stream_version": 2}
+
+
+def _registration(liar: Liar, signer: Signer, **changed: Any) -> Row:  # noqa: ANN401 - any member
+    proof = signer.sign(keys.possession(CONSULTING, OURS, signer.public))
+    data = {"key": b64encode(signer.public).decode(), "proof": b64encode(proof).decode()}
+    return liar.event("KeyRegistered", data | changed)
+
+
+def _by_service(liar: Liar) -> Row:
+    """A binding act by a key to which its party delegated payments only."""
+    key = _registration(liar, STRANGER, delegated=["payments"])
+    liar.events.append(liar.sign(key, "RegisterKey", key["data"]))
+    penalty = liar.event("PenaltyConceded", {"amount": MILLION})
+    return liar.sign(penalty, "ConcedePenalty", penalty["data"], by=STRANGER)
+
+
+def _another_proposal(liar: Liar) -> Row:
+    """What was agreed is not what was accepted."""
+    proposed = liar.event("WaiverProposed", {"proposal": "w", "reason": "x"}, THEIRS)
+    liar.events.append(liar.sign(proposed, "ProposeWaiver", proposed["data"]))
+    content = hashlib.sha256(codec.canonical(proposed["data"])).hexdigest()
+    agreed = liar.event("WaiverGranted", {"proposal": "w", "reason": "All of it."})
+    return liar.sign(agreed, "AgreeWaiver", {"proposal": "w", "content": content})
+
+
+def _of_nothing(liar: Liar) -> Row:
+    agreed = liar.event("WaiverGranted", {"proposal": "w"})
+    return liar.sign(agreed, "AgreeWaiver", {"proposal": "w", "content": "0" * 64})
+
+
+def _without_content(liar: Liar) -> Row:
+    agreed = liar.event("WaiverGranted", {"proposal": "w"})
+    return liar.sign(agreed, "AgreeWaiver", {"proposal": "w"})
+
+
+def _same_nonce(liar: Liar) -> Row:
+    liar.events.append(liar.lesson(nonce="12345678"))
+    return liar.lesson(nonce="12345678")
+
+
+def _same_id(liar: Liar) -> Row:
+    liar.events.append(first := liar.lesson())
+    again = liar.event("LessonRecorded", LESSON, source_id=first["source_id"])
+    return liar.sign(again, "RecordLesson", LESSON)
+
+
+def _unsigned_key(liar: Liar) -> Row:
+    return _registration(liar, STRANGER)
+
+
+def _foreign_proof(liar: Liar) -> Row:
+    return _registration(liar, STRANGER, proof=b64encode(bytes(64)).decode())
+
+
+LIES: dict[str, tuple[Lie, str]] = {
+    "the same event twice": (_second, "command-yields"),
+    "the same event again, later": (_later, "command-replayed"),
+    "another text": (lambda of: of.lesson({**LESSON, "text": "No."}), "command-differs"),
+    "another identifier": (lambda of: of.lesson({**LESSON, "lesson": "L-1"}), "command-differs"),
+    "one member more": (lambda of: of.lesson({**LESSON, "amount": MILLION}), "command-differs"),
+    "a text that is an object": (
+        lambda of: of.lesson({**LESSON, "text": {"x": "Ask earlier."}}),
+        "command-differs",
+    ),
+    "another time": (
+        lambda of: of.lesson() | {"occurred_at": "2026-01-01T00:00:00Z"},
+        "command-differs",
+    ),
+    "another actor": (lambda of: of.lesson() | {"actor": "sam"}, "command-differs"),
+    "another party": (lambda of: of.lesson() | {"party": THEIRS}, "command-elsewhere"),
+    "another source": (lambda of: of.lesson() | {"source": "//x.example"}, "command-replayed"),
+    "another id": (lambda of: of.lesson() | {"source_id": "x"}, "command-replayed"),
+    "another type": (lambda of: of.lesson() | {"type": "TrainingCompleted"}, "command-yields"),
+    "no such command": (lambda of: of.lesson() | {"signed": "0" * 64}, "command-missing"),
+    "a type of no release": (lambda of: of.event("Ghost", {}), "event"),
+    "another partnership": (lambda of: of.lesson() | {"partnership": "other"}, "event"),
+    "another stream": (lambda of: of.lesson() | {"stream": "other/deal/1"}, "event"),
+    "a time before the last": (
+        lambda of: of.lesson() | {"recorded_at": "2020-01-01T00:00:00Z"},
+        "event",
+    ),
+    "a day that is none": (
+        lambda of: of.lesson() | {"occurred_at": "2026-02-30T00:00:00Z"},
+        "event",
+    ),
+    "a key of nobody's": (lambda of: of.lesson(by=STRANGER), "command-key"),
+    "the key of the other": (lambda of: of.lesson(by=SIGNERS[THEIRS]), "command-key"),
+    "for another log": (
+        lambda of: of.lesson(origin=f"x.example/{CONSULTING}"),
+        "command-elsewhere",
+    ),
+    "for another partnership": (lambda of: of.lesson(partnership="x"), "command-elsewhere"),
+    "for another party": (lambda of: of.lesson(party=THEIRS), "command-elsewhere"),
+    "of another command": (lambda of: of.lesson(type="accord.ConcedePenalty"), "command-elsewhere"),
+    "of no command": (
+        lambda of: of.lesson(type="accord.Ghost", asked={"type": "accord.Ghost"}),
+        "command-yields",
+    ),
+    "about another subject": (lambda of: of.lesson(asked={"subject": "x"}), "command-elsewhere"),
+    "expired": (lambda of: of.lesson(expires="2020-01-01T00:00:00Z"), "command-expired"),
+    "at another version": (lambda of: of.lesson(expected=7), "command-version"),
+    "over another log": (
+        lambda of: of.lesson(seen=dsse.SeenLog(root=b64encode(bytes(32)).decode(), size=9)),
+        "command-seen",
+    ),
+    "a nonce twice": (_same_nonce, "command-replayed"),
+    "an id twice": (_same_id, "command-replayed"),
+    "a penalty that nobody signed": (
+        lambda of: of.event("PenaltyConceded", {"amount": MILLION}),
+        "command-missing",
+    ),
+    "a payout that nobody signed": (lambda of: of.event("PayoutRecorded", {}), "command-missing"),
+    "an agreement that nobody signed": (
+        lambda of: of.event("AgreementSigned", {}, THEIRS),
+        "command-missing",
+    ),
+    "a statement of a party that nobody signed": (
+        lambda of: of.event("StatementIssued", {}),
+        "command-missing",
+    ),
+    "a penalty by the operator": (
+        lambda of: of.event("PenaltyConceded", {"amount": MILLION}, "accord"),
+        "event",
+    ),
+    "terms by the operator": (lambda of: of.event("CommercialTermsAgreed", {}, "accord"), "event"),
+    "a payment by the operator": (lambda of: of.event("PaymentReceived", {}, "accord"), "event"),
+    "an erasure by the operator": (
+        lambda of: of.event("PersonErased", {}, "accord"),
+        "command-missing",
+    ),
+    "an erasure that nobody signed": (lambda of: of.event("PersonErased", {}), "command-missing"),
+    "an erasure in the name of a stranger": (
+        lambda of: of.event("PersonErased", {}, "stranger"),
+        "command-missing",
+    ),
+    "a second key that nobody signed": (_unsigned_key, "command-missing"),
+    "a key whose proof is wrong": (_foreign_proof, "key-proof"),
+    "a rotation of no key": (
+        lambda of: _registration(of, STRANGER, replaces="0" * 16) | {"type": "KeyRotated"},
+        "key-unknown",
+    ),
+    "a revocation that nobody signed": (
+        lambda of: of.event("KeyRevoked", {"keyid": key_id(SIGNERS[OURS].public)}),
+        "command-missing",
+    ),
+    "a binding act by the key of a service": (_by_service, "command-key"),
+    "another agreement than was accepted": (_another_proposal, "command-content"),
+    "an acceptance of nothing": (_of_nothing, "command-content"),
+    "an acceptance of anything": (_without_content, "command-content"),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_lying_operator_is_refused(liar: Liar, desk: Desk, name: str) -> None:
+    lie, code = LIES[name]
+    liar.events.append(lie(liar))
+    assert desk.verdict(liar.bundle()) == made.fault(code, len(liar.events) - 1)
+
+
+def test_what_a_party_without_a_key_is_said_to_bind_is_listed_with_its_amount(
+    liar: Liar, desk: Desk
+) -> None:
+    liar.events.append(liar.event("PenaltyConceded", {"amount": MILLION}, "stranger"))
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    index = len(liar.events) - 1
+    line = f"#{index} PenaltyConceded by stranger: not signed, 1000000.00 USD"
+    assert line in desk.not_checked()
+
+
+def test_facts_that_nobody_signed_are_counted_with_their_amounts(liar: Liar, desk: Desk) -> None:
+    liar.events.append(liar.event("PaymentReceived", {"amount": MILLION}))
+    liar.events.append(
+        liar.event("PaymentReceived", {"amount": {"amount": "0.125", "currency": "USD"}})
+    )
+    before = {line for line in desk.not_checked() if "(payments)" in line}
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    (line,) = (line for line in desk.not_checked() if "(payments)" in line)
+    assert before != {line}
+    assert ".125 USD" in line
+
+
+# --- what is erased, and who is named ------------------------------------------------------------
+
+
+def test_no_act_is_erased_unless_somebody_in_it_was(liar: Liar, desk: Desk) -> None:
+    signed = [each for each in liar.events if "signed" in each]
+    kinds = {each["type"]: each for each in signed}
+    for event in [*kinds.values()][:: 1 if FULL else 5]:
+        copy = liar.copy()
+        copy.commands[event["signed"]] = {"digest": event["signed"], "erased": True}
+        index = next(
+            at for at, each in enumerate(copy.events) if each.get("signed") == event["signed"]
+        )
+        found = desk.verdict(copy.bundle())
+        # A key's own registration is looked at before its command.
+        assert found == made.fault("command-erased", index), event["type"]
+    assert len(kinds) > 20
+
+
+def test_a_command_of_an_erased_person_is_counted(liar: Liar, desk: Desk) -> None:
+    """The control: a party erased the person by a signed act, behind the erased one."""
+    index = liar.find("PayoutRecorded")
+    event = liar.events[index]
+    liar.commands[event["signed"]] = {"digest": event["signed"], "erased": True}
+    person = {"person": event["actor"], "reason": "They asked for it."}
+    erased = liar.event("PersonErased", person, THEIRS)
+    liar.events.append(liar.sign(erased, "ErasePerson", person))
+    people = [each for each in liar.rows("people") if each["commitment"] != event["actor"]]
+    liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
+
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    assert any("erased with a person" in line for line in desk.not_checked())
+
+
+@pytest.mark.parametrize("change", ["another name", "a stranger", "erased"])
+def test_only_the_recorded_people_are_named(liar: Liar, desk: Desk, change: str) -> None:
+    people = liar.rows("people")
+    if change == "another name":
+        people[0]["name"] = "Nobody"
+    elif change == "erased":
+        people[0] = {"commitment": people[0]["commitment"], "erased": 7}
+    else:
+        people.insert(0, {"commitment": f"person:{'0' * 64}", "name": "Nobody", "salt": "AA=="})
+    liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
+    assert desk.verdict(liar.bundle()) == made.fault("person")
+
+
+def test_a_command_that_no_event_names_is_refused(liar: Liar, desk: Desk) -> None:
+    liar.lesson()
+    assert desk.verdict(liar.bundle()) == made.fault("command-unused")
+
+
+# --- a stranger, who has no key -------------------------------------------------------------------
+
+CHANGED: dict[str, tuple[bytes, bytes, set[str]]] = {
+    "events.jsonl": (b"10000.00", b"19000.00", {"event-altered"}),
+    "hashes.txt": (b"a", b"b", {"event-altered"}),
+    "checkpoints.jsonl": (b"growthos-consulting", b"growthos-other", {"checkpoint-malformed"}),
+    "commands.jsonl": (b'"payload":"e', b'"payload":"f', {"command-malformed"}),
+    "people.jsonl": (b'"name":"', b'"name":"x', {"person"}),
+    "request.json": (b"A dispute.", b"A gift.", {"custody"}),
+    "policy.txt": (b"quorum none", b"quorum all", {"custody"}),
+    "FORMAT.md": (b"fault", b"joke", {"custody"}),
+    "rules.json": (b"binds", b"other", {"custody"}),
+    "verify.py": (b"FAULT", b"RIGHT", {"custody"}),
+    "verify.mjs": (b"FAULT", b"RIGHT", {"custody"}),
+    "bundle.json": (b'"size":', b'"size":1', {"events-missing"}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_stranger_changes_no_file(liar: Liar, desk: Desk, name: str) -> None:
+    old, new, codes = CHANGED[name]
+    path = f"data/{name}"
+    assert old in liar.files[path]
+    liar.files[path] = liar.files[path].replace(old, new)
+    assert desk.verdict(made.zipped(liar.files)).code in codes
+
+
+def test_a_stranger_moves_no_line_to_a_deal_that_does_not_exist(liar: Liar, desk: Desk) -> None:
+    index = liar.find("PaymentReceived")
+    lines = liar.files["data/events.jsonl"].splitlines(keepends=True)
+    lines[index] = lines[index].replace(b'"deal":"', b'"deal":"Ghost-')
+    liar.files["data/events.jsonl"] = b"".join(lines)
+    assert desk.verdict(made.zipped(liar.files)) == made.fault("event-altered", index)
+
+
+def test_a_stranger_removes_and_adds_no_file(liar: Liar, desk: Desk) -> None:
+    schemas = [name for name in liar.files if "schemas" in name]
+    for name in sorted(liar.files.keys() - set(schemas[1:])):
+        left = {each: data for each, data in liar.files.items() if each != name}
+        code = "custody" if name.startswith("data/schemas/") else "bag"
+        # The manifest is written anew, and a proof is to be used without the bundle.
+        if name != "manifest-sha256.txt" and not name.startswith("data/proofs/"):
+            assert desk.verdict(made.zipped(left)).code == code, name
+    for name in ("data/extra", "extra.txt", "data/../x", "data/schemas/a/b.json"):
+        assert desk.verdict(made.zipped(liar.files | {name: b"x"})).code == "bag"
