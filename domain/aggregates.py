@@ -19,10 +19,12 @@ from domain import (
     merge,
     program,
     reported_figure,
+    second_person,
 )
 from domain import (
     partnership as partnerships,
 )
+from domain.amounts import exceeds
 from domain.arithmetic import exact
 from domain.bilateral import ProposalAnswer
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
@@ -37,11 +39,15 @@ from domain.partnership import Partnership
 from domain.program import DefinePortfolio, Program
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCommand, Reported
+from domain.second_person import ActConfirmed, ConfirmAct, WithdrawAct
 from domain.settlement import Ledger
 from domain.signing import BINDING
 from domain.values import instant
 
 State = Partnership | Deal | Entry | Dispute | Experiment | Reported | Program
+
+_WITH_ACTS = Partnership | Dispute | Entry
+"""The states in which an act can await a second person."""
 
 RESTING_ON_THE_LOG: frozenset[type[Event]] = BINDING | {
     RuleBreached,
@@ -121,6 +127,46 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
     `cited` is the state of the other stream that it depends on (see `rests_on`).
     """
     check_time(act)
+    if isinstance(command, ConfirmAct | WithdrawAct):
+        return _on_act(command, state, act, partnership, ledger)
+    decided = _decided(command, state, act, partnership, ledger, cited)
+    if isinstance(state, _WITH_ACTS) and exceeds(decided, state, partnership, act):
+        return second_person.ask(command, state.held, act, partnership.context.terms)
+    return decided
+
+
+def _on_act(
+    command: ConfirmAct | WithdrawAct,
+    state: State,
+    act: Act,
+    partnership: Partnership,
+    ledger: Callable[[], Ledger],
+) -> list[Event]:
+    """Decide that an act is confirmed, with what it does, or that it is taken back."""
+    partnerships.admit(command, partnership, act)
+    if not isinstance(state, _WITH_ACTS):
+        msg = f"{type(command).__name__} was routed to {type(state).__name__}"
+        raise TypeError(msg)
+    if isinstance(command, WithdrawAct):
+        return second_person.withdraw(command, state.held, act)
+    today = partnership.context.terms.day(act.recorded_at)
+    asked = second_person.confirm(command, state.held, act, today)
+    if asked is None:
+        return []
+    done = command_types()[asked.command].model_validate(asked.data)
+    confirmed = ActConfirmed(within=asked.within, act=asked.act)
+    return [confirmed, *_decided(done, state, act, partnership, ledger)]
+
+
+def _decided(  # noqa: PLR0913, PLR0917 - as `decide`
+    command: Command,
+    state: State,
+    act: Act,
+    partnership: Partnership,
+    ledger: Callable[[], Ledger],
+    cited: State | None = None,
+) -> list[Event]:
+    """Return what a command does if nobody has to confirm it."""
     match state:
         case Partnership() if partnerships.decides(command):
             events = partnerships.decide(command, state, act, ledger)

@@ -7,7 +7,7 @@ SHA-256 of the `data` of the event that proposed it, in the canonical form of th
 
 import json
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
@@ -34,8 +34,12 @@ class Consent(Value):
 
 def digest(event: Event) -> str:
     """Return the digest of what an event proposed."""
-    data = event.model_dump(mode="json", exclude_none=True)
-    canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return digest_of(event.model_dump(mode="json", exclude_none=True))
+
+
+def digest_of(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return the digest of a value of JSON in its canonical form."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(canonical.encode()).hexdigest()
 
 

@@ -72,6 +72,7 @@ from domain.kernel import Act, Event
 from domain.payouts import Payouts
 from domain.renewal import AnnualReviewHeld, PartnershipRenewed
 from domain.response import Office, Response, Severity
+from domain.second_person import ActConfirmed, ActWithdrawn, SecondPersonAsked
 from domain.terms import Cadence
 from domain.terms_by_day import TermsByDay
 from domain.values import Day, Slug
@@ -112,6 +113,7 @@ class DeadlineKind(StrEnum):
     ANSWER = "answer"
     LAPSE = "lapse"
     SIGNATURE = "signature"
+    CONFIRMATION = "confirmation"
     FIGURE = "figure"
     OBJECTIVE = "objective"
 
@@ -407,6 +409,24 @@ def _signatures(
         yield deadline._replace(since=act.recorded_at, party=party)
 
 
+def _confirmation(event: SecondPersonAsked, act: Act, terms: TermsByDay) -> Deadline:
+    """Return by when a second person of the party confirms an act."""
+    ref = act_ref(event)
+    deadline = _end_of_day(DeadlineKind.CONFIRMATION, ref, event.confirm_by, terms)
+    return deadline._replace(since=act.recorded_at, party=act.party)
+
+
+def act_ref(event: SecondPersonAsked | ActConfirmed | ActWithdrawn) -> str:
+    """Return the `ref` of the confirmation of an act: `ACT`, or `ACT/dispute/Q-1`."""
+    return f"{event.act}/{event.within}" if event.within else event.act
+
+
+def act_words(ref: str) -> str:
+    """Return the act that a confirmation is of, as words: `ACT on dispute Q-1`."""
+    name, _, within = ref.partition("/")
+    return f"{name} on {within.replace('/', ' ')}" if within else name
+
+
 def _version(ref: str) -> str:
     """Return the version of the agreement that a signature is of."""
     return ref.partition("/")[0]
@@ -459,12 +479,14 @@ def answer_ref(agreement: str, proposal: str, within: str | None = None) -> str:
 
 
 def is_of_another_stream(deadline: Deadline) -> bool:
-    """Whether it is a figure, or the answer to a proposal on a deal, a dispute or an experiment.
+    """Whether it is a figure, or of something on a deal, a dispute, an entry or an experiment.
 
     The partnership's own stream does not show whether it is open.
     """
     if deadline.kind is DeadlineKind.FIGURE:
         return True
+    if deadline.kind is DeadlineKind.CONFIRMATION:
+        return "/" in deadline.ref
     return deadline.kind is DeadlineKind.ANSWER and deadline.ref.count("/") > 1
 
 
@@ -1081,6 +1103,25 @@ RULES = (
         reminds_of="Version {ref} of the agreement is to be signed by {day}.",
     ),
     DeadlineRule(
+        DeadlineKind.CONFIRMATION,
+        opened_by=(_opens(SecondPersonAsked, _confirmation),),
+        passing=_passes(DeadlineKind.CONFIRMATION),
+        closed_by=(
+            _closes(ActConfirmed, act_ref, lambda e: f"Act {e.act} was confirmed."),
+            _closes(ActWithdrawn, act_ref, lambda e: f"Act {e.act} was taken back: {e.reason}"),
+            _closes(SecondPersonAsked, act_ref, lambda e: f"Act {e.act} was done again."),
+        ),
+        alert=DeadlineAlert(
+            "confirmation-missed",
+            "a second person of the party confirms in the agreed time what exceeds the agreed "
+            "amount",
+            Response(Severity.WARNING, "The act has lapsed, so it binds nobody."),
+            lambda e: f"Nobody of {e.party} confirmed act {act_words(e.ref)} in time.",
+            about="act",
+        ),
+        reminds_of="Act {ref} is to be confirmed by a second person by {day}.",
+    ),
+    DeadlineRule(
         DeadlineKind.LAPSE,
         opened_by=(
             *(_opens_several(each.proposed, _lapse) for each in _OF_A_DAY),
@@ -1282,6 +1323,8 @@ def reminder_text(event: ReminderGiven) -> str:
         ref = proposal_words(ref)
     elif event.kind is DeadlineKind.SIGNATURE:
         ref = _version(ref)
+    elif event.kind is DeadlineKind.CONFIRMATION:
+        ref = act_words(ref)
     elif event.kind is DeadlineKind.FIGURE:
         ref = figure_words(ref)
     return (_RULES[event.kind].reminds_of or "{ref} is due on {day}.").format(

@@ -12,6 +12,7 @@ from typing import Annotated, Any, assert_never
 
 from pydantic import StringConstraints
 
+from domain import second_person
 from domain.bilateral import (
     BilateralAgreement,
     BilateralAgreements,
@@ -34,6 +35,7 @@ from domain.kernel import (
     Value,
     recorded_once,
 )
+from domain.second_person import ActConfirmed, ActWithdrawn, HeldActs, SecondPersonAsked
 from domain.settlement import Ledger
 from domain.values import Money, PersonName, PositiveMoney, Ref, Text
 from domain.wording import Worded
@@ -210,6 +212,8 @@ class Dispute:
     mediation: MediationStarted | None = None
     agreements: BilateralAgreements = field(default_factory=BilateralAgreements)
     resolved: DisputeResolved | None = None
+    held: HeldActs = field(default_factory=dict)
+    """What a second person confirms."""
 
 
 def decide(
@@ -438,5 +442,7 @@ def evolve(state: Dispute, event: Event, act: Act) -> Dispute:
             return replace(state, agreements=agreements, resolved=event)
         case BilateralProposed() | ProposalEnded():
             return replace(state, agreements=state.agreements.evolve(event, act))
+        case SecondPersonAsked() | ActConfirmed() | ActWithdrawn():
+            return replace(state, held=second_person.evolve(state.held, event, act))
         case _:
             return state

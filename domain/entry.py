@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, assert_never
 
-from domain import claims
+from domain import claims, second_person
 from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
 from domain.facts import Facts, Stated, already_recorded, own, with_fact
 from domain.kernel import (
@@ -20,6 +20,7 @@ from domain.kernel import (
     Event,
     Refused,
 )
+from domain.second_person import ActConfirmed, ActWithdrawn, HeldActs, SecondPersonAsked
 from domain.terms import Penalty, check_parties
 from domain.terms_by_day import Agreed
 from domain.values import Money, PositiveMoney, Ref, Slug, Text, plain
@@ -142,6 +143,8 @@ class Entry:
     """The fact `entry`, and a fact `reversal/X` for each reversal, as each party stated them."""
     answers: tuple[Answered, ...] = ()
     """Confirmations and objections."""
+    held: HeldActs = field(default_factory=dict)
+    """What a second person confirms."""
 
 
 ENTRY = "entry"
@@ -300,5 +303,7 @@ def evolve(state: Entry, event: Event, act: Act) -> Entry:
         case ClaimConfirmed() | ClaimObjected():
             answer = Answered(event, act.party, act.occurred_at)
             return replace(state, answers=(*state.answers, answer))
+        case SecondPersonAsked() | ActConfirmed() | ActWithdrawn():
+            return replace(state, held=second_person.evolve(state.held, event, act))
         case _:
             return state

@@ -199,6 +199,7 @@ from domain.scaling import (
     ProposeJointInvestment,
     ProposeScope,
 )
+from domain.second_person import ConfirmAct, WithdrawAct, act_id
 from domain.settlement import (
     AgreeAdjustment,
     AgreeRate,
@@ -406,6 +407,8 @@ ADOPTION = ProposeAdoption(
     ],
 )
 """A partnership that already runs, as one party proposes to adopt it."""
+
+PAYOUT = RecordPayout(payout="out-1", statement="2026-Q1:USD", amount=usd("1000.00"))
 
 _EXPLORATION = [
     Step(
@@ -1038,11 +1041,7 @@ _EXECUTION = [
     ),
     Step("2026-04-01", THEIRS, AgreeTarget(proposal="target-1")),
     Step("2026-04-02", OURS, IssueStatement(period="2026-Q1")),
-    Step(
-        "2026-04-03",
-        OURS,
-        RecordPayout(payout="out-1", statement="2026-Q1:USD", amount=usd("1000.00")),
-    ),
+    Step("2026-04-03", OURS, PAYOUT),
     Step(
         "2026-04-03",
         OURS,
@@ -1315,6 +1314,21 @@ ADOPTED = (
 )
 """The beginning of a partnership that already ran."""
 
+HELD = (
+    Step(
+        "2026-04-03",
+        OURS,
+        ProposeTerms(
+            proposal="two-people",
+            effective_from=date(2026, 4, 3),
+            frame=FrameChange(second_person_above=[usd("500.00")]),
+        ),
+    ),
+    Step("2026-04-03", THEIRS, AcceptTerms(proposal="two-people")),
+    Step("2026-04-03", OURS, PAYOUT),
+)
+"""A payout that a second person confirms, since the terms ask for one."""
+
 ELSEWHERE = (
     Step(
         "2025-10-21",
@@ -1337,9 +1351,12 @@ ELSEWHERE = (
     ),
     Step("2026-01-06", OURS, RevokeKey(keyid=FIRST_ID, reason="A laptop was lost.")),
     Step("2026-03-02", THEIRS, ErasePerson(person=BORIS, reason="Boris asked.")),
+    Step("2026-04-03", OURS, ConfirmAct(act=act_id(OURS, PAYOUT))),
+    Step("2026-04-03", OURS, WithdrawAct(act=act_id(OURS, PAYOUT), reason="A wrong amount.")),
 )
 """The commands for which such a life has no place: another end, what is no partnership's, keys,
-since what follows a key is signed, and what names a person as only the door knows them."""
+since what follows a key is signed, what names a person as only the door knows them, and what a
+second person does (after `HELD`)."""
 
 _ALL = (*LIFE, *ADOPTED, *ELSEWHERE)
 _FIRST = {type(step.command): step for step in reversed(_ALL)}

@@ -50,6 +50,8 @@ class Act(NamedTuple):
     actor: str
     occurred_at: datetime
     recorded_at: datetime
+    key: str = ""
+    """The identifier of the key that signed the command; empty if none did, and for an event."""
 
 
 class AwaitedKind(StrEnum):
@@ -73,6 +75,7 @@ class AwaitedKind(StrEnum):
     PROPOSAL = "proposal"
     RATE = "rate"
     PAYOUT = "payout"
+    ACT = "act"
 
 
 class Awaited(NamedTuple):

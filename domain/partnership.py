@@ -20,6 +20,7 @@ from domain import (
     people,  # noqa: F401 - as markets
     priors,  # noqa: F401 - as markets
     renewal,
+    second_person,
     settlement,
     viewing,  # noqa: F401 - as markets
 )
@@ -94,6 +95,7 @@ from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRo
 from domain.renewal import HoldRenewalReview, PartnershipRenewed, Renewal, RenewalReviewHeld
 from domain.reported_figure import MetricCommand
 from domain.scaling import ScopeExpanded
+from domain.second_person import OF_ACTS, HeldActs
 from domain.settlement import Ledger, Settlement, SettlementCommand
 from domain.sharing import DataSharingAgreed
 from domain.terms_by_day import Agreed, TermsByDay
@@ -135,6 +137,8 @@ class Partnership:
     settlement: Settlement = field(default_factory=Settlement)
     breaches: Breaches = field(default_factory=Breaches)
     keyring: Keyring = field(default_factory=Keyring)
+    held: HeldActs = field(default_factory=dict)
+    """What a second person confirms."""
     deadlines: Deadlines = field(default_factory=dict)
 
     @property
@@ -403,6 +407,9 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     if type(event) in _OF_KEYS:
         keys = keyring.evolve(state.keyring, event, act)
         return replace(state, keyring=keys, deadlines=deadlines)
+    if isinstance(event, OF_ACTS):
+        held = second_person.evolve(state.held, event, act)
+        return replace(state, held=held, deadlines=deadlines)
     if type(event) in _OF_TIME:
         settled = _settled_by_time(state.settlement, event, context.terms, act)
         deadlines = _due(deadlines, state, settled, act, context.terms)
@@ -420,6 +427,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         settled,
         state.breaches,
         state.keyring,
+        state.held,
         _due(deadlines, state, settled, act, context.terms),
     )
 

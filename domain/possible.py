@@ -22,6 +22,7 @@ from domain.experiment import Experiment, StartPilot
 from domain.gates import GateClosed, Requirement
 from domain.kernel import Act, AlreadyRecorded, Command, Event, NotNow, Refused, Unknown
 from domain.partnership import Partnership, admit
+from domain.second_person import ActCommand
 from domain.settlement import Ledger
 
 FEW = ("dispute", "experiment")
@@ -136,8 +137,9 @@ class _Attempts:
         names = self._situation.names(stream) if stream in FEW else []
         tried = [self._records(command)]
         tried += [self._records(_with(command, {stream: name})) for name in names[-LATEST:]]
-        if isinstance(command, ProposalAnswer):
-            places = [f"{kind}/{name}" for kind in FEW for name in self._situation.names(kind)]
+        if isinstance(command, ProposalAnswer | ActCommand):
+            kinds = FEW if isinstance(command, ProposalAnswer) else ("dispute",)
+            places = [f"{kind}/{name}" for kind in kinds for name in self._situation.names(kind)]
             within = [_with(command, {"within": each}) for each in places[-LATEST:]]
             tried += [self._records(each) for each in within]
         return any(tried)

@@ -48,11 +48,12 @@ class Effect(StrEnum):
 
 _LISTED: Final[Mapping[Effect, str]] = {
     Effect.BINDS: """
-        AdoptionPartAgreed AgreementAdopted AgreementAmended AgreementDrafted AgreementSigned
-        BreachNoticeGiven DisputeOpened ExitNoticeGiven ExplorationClosed FinalSettlementIssued
+        ActConfirmed ActWithdrawn AdoptionPartAgreed AgreementAdopted AgreementAmended
+        AgreementDrafted AgreementSigned BreachNoticeGiven DisputeOpened ExitNoticeGiven
+        ExplorationClosed FinalSettlementIssued
         HypothesisRegistered IncentiveIntroduced IntegrationSpendCommitted KeyRegistered KeyRevoked
         KeyRotated MediationStarted ObjectiveAgreed PayoutCorrected PayoutRecorded PayoutReturned
-        PenaltyConceded PilotStarted ProposalDeclined ProposalWithdrawn
+        PenaltyConceded PilotStarted ProposalDeclined ProposalWithdrawn SecondPersonAsked
         StatementIssued TermsAccepted VariantPromoted
     """,
     Effect.ERASES: "PersonErased",

@@ -27,6 +27,7 @@ from domain.values import (
     Day,
     Money,
     Percent,
+    PositiveMoney,
     PositiveNumber,
     Slug,
     Text,
@@ -566,6 +567,10 @@ class Frame(Value):
     """Where the rates of statements come from."""
     days: DayRules = DayRules()
     """When people are reminded, and how long an answer may take (C22)."""
+    second_person_above: list[PositiveMoney] = []
+    """Above which amounts a second person of a party confirms what binds it, at most one for each
+    currency. An amount in a currency without one always needs the second person. With an empty
+    list nothing needs it."""
     minimum_referrals_per_quarter: dict[Slug, Count] = {}
     """By party, how many referrals it brings in each quarter at least. A quarter with fewer raises
     an alert."""
@@ -613,6 +618,7 @@ def check_frame(frame: Frame, parties: tuple[str, ...]) -> None:
     """Raise `Refused` if a frame names others than the parties, or is inconsistent."""
     _check_attribution(frame.attribution, parties)
     check_parties([*frame.minimum_referrals_per_quarter], parties)
+    _check_limits(frame.second_person_above)
     end = add(frame.starts_on, frame.duration)
     check_end(end)
     if subtract(end, frame.notice) < frame.starts_on:
@@ -621,6 +627,19 @@ def check_frame(frame: Frame, parties: tuple[str, ...]) -> None:
             "The notice cannot be longer than the term. The notice is "
             f"{in_words(frame.notice)}, the term {in_words(frame.duration)}.",
             "Propose a longer duration or a shorter notice.",
+        )
+
+
+def _check_limits(limits: Iterable[Money]) -> None:
+    """Raise `Refused` if two limits for the second person are in one currency."""
+    twice = [name for name, times in Counter(each.currency for each in limits).items() if times > 1]
+    if twice:
+        raise Refused(
+            "limits-of-one-currency",
+            "Each currency has at most one amount above which a second person confirms. "
+            f"Several are in {twice[0]}.",
+            "Give one amount for each currency.",
+            field="second_person_above",
         )
 
 

@@ -16,6 +16,7 @@ from domain.bilateral import (
 )
 from domain.declarations import DeclarationCommand
 from domain.kernel import Command, Event, Refused
+from domain.second_person import ActCommand, ConfirmAct, SecondPersonAsked
 
 Added = frozenset[str] | None
 """The fields that the decision adds to what was signed or accepted; None for an event that follows
@@ -27,6 +28,8 @@ _RECORDED: Final[Mapping[str, str]] = {
         line.strip().partition(" ")
         for line in """
         AgreeBridgingPlan BridgingPlanAgreed
+        ConfirmAct ActConfirmed
+        WithdrawAct ActWithdrawn
         ApproachCandidate CandidateApproached
         AssessAlignment AlignmentAssessed
         AttributeReferral ReferralAttributed
@@ -124,6 +127,9 @@ BY_OPERATOR: Final = frozenset(_OF_OPERATOR.split())
 def of(command: type[Command]) -> Mapping[str, Added]:
     """Return the events that a command may record, by wire name, each with its added fields."""
     once = {each: _added(command, Event.registry[each]) for each in _once(command)}
+    if not issubclass(command, ActCommand):
+        # It may await a second person.
+        once[SecondPersonAsked.wire] = frozenset({"act", "confirm_by", "signed_with", "within"})
     following = [*_FOLLOWING.get(command.__name__, "").split(), ProposalLapsed.wire]
     if issubclass(command, ProposeBilateral):
         # A proposal that the other party made before is accepted by it.
@@ -133,6 +139,8 @@ def of(command: type[Command]) -> Mapping[str, Added]:
 
 def check(command: Command, decided: Iterable[Event]) -> None:
     """Raise `Refused` if a signed command would record an event that no verifier takes from it."""
+    if isinstance(command, ConfirmAct):
+        return  # It yields what the command that it confirms does.
     known = of(type(command))
     other = [each.wire for each in decided if each.wire not in known]
     if other:

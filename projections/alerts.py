@@ -763,7 +763,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=42,
+    version=43,
     row_type=_row_type,
     facts_from=FACTS,
 )

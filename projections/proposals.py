@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from domain.bilateral import (
@@ -24,6 +24,7 @@ from domain.kernel import Event
 from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
 from domain.merge import DealsMerged, MergeProposed
 from domain.recorded import Recorded
+from domain.second_person import OF_ACTS, ActConfirmed, ActWithdrawn, SecondPersonAsked
 from domain.values import personal
 from projections.contents import contents
 from projections.fold import NOTHING, Change, Projection, Rows
@@ -69,6 +70,23 @@ class Unsigned:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenAct:
+    """An act that awaits a second person of its party."""
+
+    act: str
+    """Its identifier."""
+    party: str
+    confirm_by: date
+    """The last day on which it can be confirmed."""
+    within: str = ""
+    """The dispute or the entry that it is on: `dispute/Q-1`."""
+    text: str = ""
+    """What the first person did, as a sentence without its subject."""
+    content: str = ""
+    """The digest of the act."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenProposals:
     """What awaits consent in one partnership."""
 
@@ -79,6 +97,8 @@ class OpenProposals:
     """The deals and disputes on which anything was ever proposed."""
     keys: tuple[tuple[str, str], ...] = ()
     """The active keys that sign what binds: each party and the key's identifier, sorted."""
+    acts: tuple[OpenAct, ...] = ()
+    """What a second person confirms, in the order in which it was done."""
 
 
 def keys(_: Recorded) -> tuple[str, ...]:
@@ -96,6 +116,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
         unsigned=_unsigned(row.unsigned, recorded),
         substreams=_with_substreams(row.substreams, made),
         keys=_keys(row.keys, recorded),
+        acts=_acts(row.acts, recorded),
     )
     if after == row:
         return NOTHING
@@ -248,6 +269,27 @@ def _keys(before: tuple[tuple[str, str], ...], recorded: Recorded) -> tuple[tupl
             return before
 
 
+def _acts(before: tuple[OpenAct, ...], recorded: Recorded) -> tuple[OpenAct, ...]:
+    event = recorded.event
+    match event:
+        case SecondPersonAsked():
+            by, within = recorded.act.party, event.within or ""
+            made = OpenAct(event.act, by, event.confirm_by, within, _text(event), digest(event))
+            return (*_without(before, event.act), made)
+        case ActConfirmed() | ActWithdrawn():
+            return _without(before, event.act)
+        case DeadlinePassed(kind=DeadlineKind.CONFIRMATION):
+            return _without(before, event.ref.partition("/")[0])
+        case PartnershipExited():
+            return ()
+        case _:
+            return before
+
+
+def _without(acts: tuple[OpenAct, ...], name: str) -> tuple[OpenAct, ...]:
+    return tuple(each for each in acts if each.act != name)
+
+
 def _concerned() -> frozenset[type[Event]]:
     found: set[type[Event]] = {
         HypothesisRegistered,
@@ -260,6 +302,8 @@ def _concerned() -> frozenset[type[Event]]:
         KeyRegistered,
         KeyRotated,
         KeyRevoked,
+        *OF_ACTS,
+        DeadlinePassed,
         *ProposalEnded.__subclasses__(),
     }
     kinds: list[Any] = BilateralAgreement.__subclasses__()
@@ -270,5 +314,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=9, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=10, row_type=lambda _: OpenProposals
 )

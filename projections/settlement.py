@@ -465,6 +465,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=21,
+    version=22,
     row_type=row_type,
 )

@@ -4,6 +4,7 @@ An item is a pure function of one recorded event, so it is computed when it is s
 stored.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +42,7 @@ from domain import (
     reported_figure,
     sale,
     scaling,
+    second_person,
     settlement,
     sharing,
     viewing,
@@ -133,6 +135,22 @@ def _channels(event: Any) -> str:  # noqa: ANN401 - the policy, or its proposal
     return ", ".join(f"{kind} by {channel}" for kind, channel in event.channels.items())
 
 
+def _act(event: second_person.SecondPersonAsked) -> str:
+    """Return an act with all its data, as the second person has to read it."""
+    data = [f"{name} {_datum(each)}" for name, each in event.data.items() if name != "content"]
+    return f"act {event.act}, {event.command} ({', '.join(data)}),"
+
+
+def _datum(value: object) -> str:
+    match value:
+        case str() | int():
+            return str(value)
+        case {"amount": amount, "currency": currency}:
+            return f"{amount} {currency}"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
 def _shared(event: Any) -> str:  # noqa: ANN401 - a protocol, or a proposal of one
     """Return what a protocol shares, line by line: ``leads by acme to north (full, monthly)``."""
     third = event.third_party
@@ -185,6 +203,11 @@ WORDS: dict[type[Event], Words] = {
     ),
     keyring.KeyRotated: lambda e: f"replaced the key {e.replaces} with {e.name}",
     keyring.KeyRevoked: lambda e: f"revoked the key {e.keyid}: {e.reason}",
+    second_person.SecondPersonAsked: lambda e: (
+        f"asked a second person to confirm {_act(e)} until {e.confirm_by}"
+    ),
+    second_person.ActConfirmed: lambda e: f"confirmed act {e.act} as a second person",
+    second_person.ActWithdrawn: lambda e: f"took back act {e.act}: {e.reason}",
     sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {_shared(e)}",
     sharing.DataSharingAgreed: lambda e: f"and its partner agreed to share {_shared(e)}",
     health.ContributionRecorded: lambda e: f"contributed {e.kind} in {e.period}: {e.what}",

@@ -22,6 +22,7 @@ from domain.experiment import Experiment
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.partnership import Partnership
 from domain.recorded import Recorded
+from domain.second_person import ConfirmAct
 from domain.settlement import Ledger
 from infra.answers.problems import catalogue
 from projections.breaches import Judged, judge
@@ -117,11 +118,23 @@ class Story:
         """Let time pass (`hours=48`), and give what the clock recorded by then."""
         return self._until(self.now + timedelta(**duration))
 
-    def when(self, party: str, command: Command, *, happened: str | None = None) -> list[Event]:
-        """Return the events that the command decides, once they are recorded."""
+    def when(
+        self,
+        party: str,
+        command: Command,
+        *,
+        happened: str | None = None,
+        by: str = "",
+        key: str = "",
+    ) -> list[Event]:
+        """Return the events that the command decides, once they are recorded.
+
+        The party's manager sends it, but its director confirms what the manager did.
+        """
         self._until(self.now)
         occurred = moment(happened) if happened else self.now
-        act = Act(party, f"{party}-manager", occurred, self.now)
+        who = by or ("director" if isinstance(command, ConfirmAct) else "manager")
+        act = Act(party, f"{party}-{who}", occurred, self.now, key)
         stream = stream_of(self.id, command)
         state = self.states.get(stream, initial(stream))
         other = aggregates.rests_on(self.id, command)
@@ -143,12 +156,20 @@ class Story:
         other = self.partnership.context.other(party)
         return self.when(other, accept, happened=happened)
 
-    def refuses(self, party: str, command: Command, *, happened: str | None = None) -> Refused:
+    def refuses(
+        self,
+        party: str,
+        command: Command,
+        *,
+        happened: str | None = None,
+        by: str = "",
+        key: str = "",
+    ) -> Refused:
         """Return the refusal of a command that must be refused, and that leaves no trace."""
         self._until(self.now)
         before = len(self.history)
         with pytest.raises(Refused) as refusal:
-            self.when(party, command, happened=happened)
+            self.when(party, command, happened=happened, by=by, key=key)
         assert len(self.history) == before
         assert refusal.value.rule.partition(":")[0] in catalogue()
         assert refusal.value.detail

@@ -34,6 +34,7 @@ from domain.referral import ProposeAttribution
 from domain.renewal import HoldAnnualReview, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import ReportMetric
 from domain.sale import LoseDeal
+from domain.second_person import ConfirmAct, WithdrawAct
 from domain.settlement import Balance
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
@@ -65,7 +66,7 @@ from projections.ledger.book import terms_of
 from projections.ledger.rows import AGREED, AgreedRow, StatementRow, SubjectRow
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.proposals import OPEN as OPEN_PROPOSALS
-from projections.proposals import OpenProposal, OpenProposals, Unsigned
+from projections.proposals import OpenAct, OpenProposal, OpenProposals, Unsigned
 
 STATED: Final = "statement/"
 """The beginning of the keys of statements among the rows of the settlement."""
@@ -82,6 +83,8 @@ class Awaiting(StrEnum):
 
     CONSENT = "consent"
     """Its answer to a proposal of the other party, or its signature."""
+    SECOND_PERSON = "second-person"
+    """The confirmation of an act by a second person of the party, due on the day."""
     DUE = "due"
     """Something that was agreed and falls due on the day."""
     OVERDUE = "overdue"
@@ -109,7 +112,8 @@ class InboxItem(Item):
     """Something that awaits a party."""
 
     day: date
-    """The last day in time of what is due or overdue; else the day since which it waits."""
+    """The last day in time of what is due, overdue or to be confirmed; else the day since which it
+    waits."""
     awaiting: Awaiting
     """What awaits the party."""
     partnership: str
@@ -303,6 +307,8 @@ def items(rows: _Rows) -> Iterator[InboxItem]:
     """Yield what awaits each party of a partnership."""
     for proposal in rows.proposals.open:
         yield from _of_proposal(rows, proposal)
+    for act in rows.proposals.acts:
+        yield _of_act(rows, act)
     if rows.proposals.unsigned:
         yield from _of_draft(rows, rows.proposals.unsigned)
     for awaiting, deadlines in ((Awaiting.DUE, rows.due), (Awaiting.OVERDUE, rows.overdue)):
@@ -373,6 +379,22 @@ def _answers(rows: _Rows, party: str, proposal: OpenProposal) -> Iterator[EventT
         else:
             data = {**where, agreement.called: proposal.proposal, "content": proposal.content}
         yield _event(rows, party, command, data)
+
+
+def _of_act(rows: _Rows, act: OpenAct) -> InboxItem:
+    data = {"within": act.within or None, "act": act.act}
+    return InboxItem(
+        day=act.confirm_by,
+        awaiting=Awaiting.SECOND_PERSON,
+        partnership=rows.id,
+        party=act.party,
+        ref=act.act,
+        text=f"{act.party} {act.text}.",
+        events=(
+            _event(rows, act.party, ConfirmAct, {**data, "content": act.content}),
+            _event(rows, act.party, WithdrawAct, data),
+        ),
+    )
 
 
 def _of_draft(rows: _Rows, draft: Unsigned) -> Iterator[InboxItem]:
@@ -673,6 +695,7 @@ _STYLES = {
     Awaiting.OVERDUE: "bold red",
     Awaiting.DUE: "",
     Awaiting.CONSENT: "bold",
+    Awaiting.SECOND_PERSON: "bold",
     Awaiting.CLAIM: "",
 }
 

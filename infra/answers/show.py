@@ -403,6 +403,7 @@ _WITHIN_A_DAY: Final = frozenset(
         DeadlineKind.ANSWER,
         DeadlineKind.LAPSE,
         DeadlineKind.SIGNATURE,
+        DeadlineKind.CONFIRMATION,
         DeadlineKind.STATEMENT,
         DeadlineKind.FIGURE,
         DeadlineKind.OBJECTIVE,

@@ -251,6 +251,9 @@ def _frame_lines(frame: Frame) -> Iterator[str]:
         yield f"competing touches: {frame.attribution.kind}{window}"
     if frame.due_days:
         yield f"statements are due {counted(frame.due_days, 'day')} after their issue"
+    if frame.second_person_above:
+        limits = " or ".join(map(str, frame.second_person_above))
+        yield f"a second person confirms what binds a party above {limits}"
     if frame.tail_months:
         yield f"clients who were won earn for {counted(frame.tail_months, 'month')} after the end"
     yield from _claim_lines(frame)
@@ -601,6 +604,7 @@ DEADLINES = {
     DeadlineKind.ANSWER: "the answer to the proposed {} is due",
     DeadlineKind.LAPSE: "the proposed {} can no longer be accepted",
     DeadlineKind.SIGNATURE: "the signature of the agreement, version {}, is due",
+    DeadlineKind.CONFIRMATION: "a second person is to confirm act {}",
     DeadlineKind.REMINDER: "a reminder of {}",
     DeadlineKind.CADENCE: "the next {} is due",
     DeadlineKind.ACTION: "action {} is due",

@@ -13,6 +13,7 @@ from typing import Any
 from domain import times
 from domain.kernel import Event, Refused
 from domain.keyring import Key, Keyring, RegisterKey
+from domain.second_person import SecondPersonAsked
 from domain.values import instant
 from infra.deciding.intake import Envelope
 from infra.deciding.pseudonyms import COMMAND
@@ -157,7 +158,10 @@ def check_same(signed: Signed, event: Envelope, decided: Sequence[Event]) -> Non
     if not decided:
         return
     recorded = decided[0].model_dump(mode="json", exclude_none=True)
-    for name, each in asked["data"].items():
+    data = asked["data"]
+    if isinstance(decided[0], SecondPersonAsked):
+        data = {"data": data}
+    for name, each in data.items():
         if name in recorded and not _same(each, recorded[name]):
             raise Refused(
                 "command-differs",

@@ -142,7 +142,9 @@ class Decider:
         partnership = self._states.partnership(name)
         names = Pseudonymizer(self.recorder.people[name])
         actor, command = names(envelope.actor), pseudonyms.renamed(envelope.data, names)
-        act = Act(envelope.party, actor, envelope.time, self._states.not_before(name, now))
+        at = self._states.not_before(name, now)
+        key = message.signed.keyid if message.signed else ""
+        act = Act(envelope.party, actor, envelope.time, at, key)
         self._check_signature(message, act)
         cited = aggregates.rests_on(name, envelope.data)
         decided = aggregates.decide(

@@ -32,8 +32,8 @@ DefinePortfolio IdentifyCandidate MeasureAudienceOverlap ScoreCandidate
 OF_ITS_AUTHOR = """
 AssignContact AssignRole AssignSponsor AttachEvidence CommitResources CompleteAction
 CompleteOnboardingStep CompleteTraining ConcedePenalty DeclareBestAlternative DeclareNonNegotiable
-ErasePerson IntroduceIncentive RankMarket RecordContribution RecordHealthCheck RegisterKey RevokeKey
-RotateKey RotateManager
+ConfirmAct ErasePerson IntroduceIncentive RankMarket RecordContribution RecordHealthCheck
+RegisterKey RevokeKey RotateKey RotateManager WithdrawAct
 """
 A_FACT = """
 CelebrateWin CorrectMetric CorrectObservation DiagnoseRootCause HoldAnnualReview HoldKickoff

@@ -14,6 +14,7 @@ from domain.experiment import HypothesisRegistered, StartPilot
 from domain.formation import AgreementDrafted, AgreementSigned, DraftAgreement, SignAgreement
 from domain.kernel import Command
 from domain.keyring import RegisterKey, RotateKey
+from domain.second_person import ConfirmAct
 from infra.tlog import codec
 from tests.domain.test_waiting_table import STORIES
 from tests.life import EXAMPLES, LIFE, OURS, THEIRS, after, before, changed, example
@@ -33,7 +34,8 @@ def test_the_digest_is_that_of_the_data_as_it_is_recorded() -> None:
 def test_every_command_that_accepts_or_signs_can_say_what() -> None:
     accepting = {each for each in command_types().values() if issubclass(each, AcceptBilateral)}
 
-    assert accepting | {AgreeAdoptionPart, SignAgreement, StartPilot} == {*ACCEPTING}
+    others = {AgreeAdoptionPart, ConfirmAct, SignAgreement, StartPilot}
+    assert accepting | others == {*ACCEPTING}
 
 
 @pytest.mark.parametrize("kind", LIVED, ids=lambda each: each.__name__)

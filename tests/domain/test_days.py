@@ -89,6 +89,12 @@ WORDS: Final = {
         "at the end of its last day",
         "`days.answer_days` of the terms, 14 unless agreed otherwise",
     ),
+    DeadlineKind.CONFIRMATION: Words(
+        "the confirmation of an act by a second person of its party",
+        "at the end of its last day; the act then lapses",
+        "`second_person_above` and `days.answer_days` of the terms",
+        ("SecondPersonAsked/confirm_by",),
+    ),
     DeadlineKind.CADENCE: Words(
         "the next review, health check or audit of each kind",
         "one interval after the last one; a health check of each party after its own",
@@ -190,6 +196,11 @@ SAID_SHORTER: Final = {
         "`AgreementDrafted`",
         "`AgreementSigned`, another draft, `DeclineProposal`",
         "`WithdrawProposal`",
+    ),
+    DeadlineKind.CONFIRMATION: (
+        "an act above the agreed amount",
+        "`ConfirmAct`, the same act again after it lapsed",
+        "`WithdrawAct`",
     ),
     DeadlineKind.ANSWER: (
         "every proposal",

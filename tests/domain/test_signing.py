@@ -24,8 +24,10 @@ from domain.keyring import (
     RotateKey,
     evolve,
 )
+from domain.payouts import RecordPayout
 from domain.people import PersonErased
 from domain.program import DefinePortfolio
+from domain.second_person import ConfirmAct, WithdrawAct
 from domain.signing import EFFECTS, MUST_BE_SIGNED, Effect, check_own, effect_of
 from domain.signing import check_signed as check
 from projections.settlement import SETTLEMENT
@@ -34,6 +36,7 @@ from tests.domain.test_waiting_table import COMMANDS, STORIES
 from tests.life import (
     ADOPTED,
     EXAMPLES,
+    HELD,
     LIFE,
     OURS,
     SECOND_KEY,
@@ -66,15 +69,39 @@ def story() -> Story:
 HEAD = """\
 # What must be signed
 
-Once a party has registered a key (`RegisterKey`), the commands that bind it and those that erase a
-person are refused unless they are signed (`must-be-signed`). So nobody else can send them in that
-party's name, not even the operator. `accord sign FILE --key KEYFILE` signs an event.
+A party that registers a key signs with it what binds it and what erases a person. From then on,
+nobody else can do these things in its name, not even the operator: an event without the signature
+is refused (`must-be-signed`). A fact that moves money is recorded unsigned too, because machines
+report many of them, and is then listed. Everything else needs no signature.
 
-A fact that moves money is recorded unsigned, too, because machines report many of them. Everything
-else needs no signature. A party without a key signs nothing.
+- `accord register-key` prints the event that registers a key.
+- `accord sign FILE --key KEYFILE` signs events.
+- `accord signatures` lists the keys of both parties, and what each party did not sign.
 
-A test plays each command and writes this page (`python -m tests.domain.test_signing`). Why the rule
-is like this: [signed commands](decisions/0016-signed-commands.md).
+Why the rules are like this: [signed commands](decisions/0016-signed-commands.md).
+
+## A second person
+
+Terms can say above which amounts two people of a party bind it: `second_person_above`, an amount
+for each currency. What one person does above it is recorded and has no effect. It waits in the
+party's inbox, with its last day. Both parties see that it is not confirmed.
+
+- Another person of the party confirms it with `ConfirmAct`. Then it has its effect.
+- Without that it lapses after `days.answer_days` of the terms. An alert says so.
+- Any person of the party can take it back with `WithdrawAct`.
+
+It concerns every act of the first table below with an amount: payouts and their corrections,
+conceded penalties, resolutions, adjustments, investments and terms, and the proposals of these. A
+penalty has the amount of its fee, a resolution the disputed amount. Terms need the second person if
+an item has an amount above the limit, if an item is a share, or if they change the limits. An
+amount in a currency without a limit always needs the second person.
+
+Two people are two names: the `actor` of the two events. A token gives the name of the person who
+signed in. With an API key the sender writes the name, so register a signing key for each person:
+one key cannot sign for both. More: [a second person](decisions/0039-a-second-person.md).
+
+The tables list every command. A test plays each command and writes this page
+(`python -m tests.domain.test_signing`).
 """
 SECTIONS = {
     Effect.BINDS: "Binds its party, and must be signed",
@@ -117,13 +144,16 @@ def _before(step: Step) -> Story:
         return Story(now=moment(ADOPTED[0].at)).given(ADOPTED[: ADOPTED.index(step)])
     match step.command:
         case DefinePortfolio():
-            return Story()
+            story = Story()
         case DeclineCandidate() | CloseExploration():
-            return before(ChoosePartner)
+            story = before(ChoosePartner)
         case RotateKey() | RevokeKey():
-            return at(Stage.EXECUTION).given([EXAMPLES[RegisterKey]])
+            story = at(Stage.EXECUTION).given([EXAMPLES[RegisterKey]])
+        case ConfirmAct() | WithdrawAct():
+            story = before(RecordPayout).given(HELD)
         case _:
-            return at(Stage.EXECUTION)
+            story = at(Stage.EXECUTION)
+    return story
 
 
 def effect(events: tuple[type[Event], ...]) -> Effect:

@@ -16,10 +16,10 @@ from infra.tlog.keys import admitted, verified
 Json = dict[str, Any]
 
 ACCEPTING = {
-    *("AcceptRenewal", "AcceptResolution", "AcceptTerms"),
+    *("AcceptRenewal", "AcceptResolution", "AcceptTerms", "ConfirmAct"),
     *("ExpandScope", "SignAgreement", "StartPilot"),
 }
-PROPOSING = {"AgreementDrafted", "HypothesisRegistered", "TermsCountered"}
+PROPOSING = {"AgreementDrafted", "HypothesisRegistered", "SecondPersonAsked", "TermsCountered"}
 
 
 def canonical(value: object) -> bytes:
@@ -149,13 +149,14 @@ class Section8:
             or b64encode(root(self.leaves[: seen["size"]])).decode() != seen["root"]
         ):
             return "command-seen"
+        data = asked["data"]
+        if event["type"] == "SecondPersonAsked":
+            data = {"command": asked["type"].removeprefix("accord."), "data": data}
         if event is first and not (
             event["occurred_at"] == asked["time"]
             and same(asked["actor"], event["actor"])
             and all(
-                same(asked["data"][name], value)
-                for name, value in event["data"].items()
-                if name in asked["data"]
+                same(data[name], value) for name, value in event["data"].items() if name in data
             )
         ):
             return "command-differs"
@@ -177,8 +178,11 @@ class Section8:
         compared = (
             event["type"] == "PartnershipAdopted" if adopts else event["type"] in self.binding
         )
-        both = event["data"].keys() & found[-1].keys()
-        differs = any(event["data"][each] != found[-1][each] for each in both)
+        accepted = found[-1]
+        if name == "ConfirmAct" and event["type"] != "ActConfirmed":
+            accepted = accepted["data"]
+        both = event["data"].keys() & accepted.keys()
+        differs = any(event["data"][each] != accepted[each] for each in both)
         return "command-content" if compared and differs else None
 
     def of_need(self, event: Json) -> str | None:

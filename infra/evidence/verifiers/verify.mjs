@@ -973,12 +973,25 @@ class Verifier {
   /** That the command yields the event, and how each of its members follows. */
   checkYield(index, { type, data }, payload, types) {
     const name = payload.type.replace(/^accord\./, '');
-    const rule = hasOwn(RULES.commands, name) ? RULES.commands[name] : { events: {} };
+    const ruleOf = (of) => (hasOwn(RULES.commands, of) ? RULES.commands[of] : { events: {} });
+    const asked = payload.event.data;
+    let signed = isObject(asked) ? asked : {};
+    let [rule, accepted] = [ruleOf(name), {}];
+    if (name === 'ConfirmAct' && type !== 'ActConfirmed') {
+      // A second person does what the first one did, and accepts what that one accepted.
+      const held = this.proposed.get(signed.content);
+      if (held === undefined) {
+        const isHidden = this.notAsked !== null && this.notAsked < index;
+        need(FORMS.digest(signed.content) && isHidden, 'command-content', index);
+        return;
+      }
+      signed = isObject(held.data) ? held.data : {};
+      rule = { accepts: false, events: ruleOf(held.command).events };
+      accepted = this.proposed.get(signed.content) ?? {};
+    }
     need(hasOwn(rule.events, type), 'command-yields', index);
     types.push(type);
-    const asked = payload.event.data;
-    const signed = isObject(asked) ? asked : {};
-    let [accepted, added] = [{}, rule.events[type]];
+    let added = rule.events[type];
     if (rule.accepts) {
       const found = this.proposed.get(signed.content);
       if (found === undefined) {
@@ -989,6 +1002,7 @@ class Verifier {
       }
       accepted = found ?? {};
     }
+    if (type === 'SecondPersonAsked') signed = { command: name, data: signed };
     if (added === null) return;
     need(types.filter((each) => each === type).length === 1, 'command-yields', index);
     for (const member of Object.keys(data)) {

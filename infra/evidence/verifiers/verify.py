@@ -1089,12 +1089,24 @@ class Verifier:
     ) -> None:
         """Check that the command yields the event, and how each of its members follows."""
         type_, name = event["type"], payload["type"].removeprefix("accord.")
-        rule = COMMANDS.get(name, {})
-        require(type_ in rule.get("events", {}), "command-yields", index)
-        types[type_] += 1
         asked = payload["event"].get("data")
         signed = asked if isinstance(asked, dict) else {}
+        rule = COMMANDS.get(name, {})
         accepted: dict[str, Any] = {}
+        if name == "ConfirmAct" and type_ != "ActConfirmed":
+            # A second person does what the first one did, and accepts what that one accepted.
+            named = _text(signed.get("content"))
+            held = self.proposed.get(named)
+            if held is None:
+                hidden = self.not_asked is not None and self.not_asked < index
+                require(_HEX(named) and hidden, "command-content", index)
+                return
+            signed = held["data"] if isinstance(held.get("data"), dict) else {}
+            rule = COMMANDS.get(_text(held.get("command")), {})
+            accepted = self.proposed.get(str(signed.get("content")), {})
+            rule = {"accepts": False, "events": rule.get("events", {})}
+        require(type_ in rule.get("events", {}), "command-yields", index)
+        types[type_] += 1
         if rule["accepts"]:
             content = signed.get("content")
             found = self.proposed.get(content) if isinstance(content, str) else None
@@ -1105,6 +1117,8 @@ class Verifier:
                 self.unseen += types.total() == 1
                 rule = {"events": dict.fromkeys(rule["events"])}
             accepted = found or {}
+        if type_ == "SecondPersonAsked":
+            signed = {"command": name, "data": signed}
         added = rule["events"][type_]
         if added is None:
             return

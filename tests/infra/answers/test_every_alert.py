@@ -48,6 +48,7 @@ from domain.kernel import Stage
 from domain.markets import ProposeMetricOwner, Role
 from domain.offices import People
 from domain.payment import CorrectPayment, ReceivePayment
+from domain.payouts import RecordPayout
 from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import ReportedFigure, ReportMetric
 from domain.response import Office
@@ -67,7 +68,7 @@ from projections.alerts import ALERTS, STATE, AlertState, answered
 from projections.fold import replay
 from tests.feeds import simulated
 from tests.infra.answers.helpers import printed
-from tests.life import OURS, SECTIONS, THEIRS, after, at, before, changed, example, usd
+from tests.life import HELD, OURS, SECTIONS, THEIRS, after, at, before, changed, example, usd
 from tests.projections.folds import agree, count, member, percent, report, running
 from tests.projections.folds import alerts as open_alerts
 from tests.projections.money import amend, attribute, pay, refer, share, under, win
@@ -243,6 +244,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "review-missed": lambda: review("2026-01-31"),
     "due-soon": lambda: review("2026-01-29"),
     "signature-overdue": signature_overdue,
+    "confirmation-missed": lambda: later(before(RecordPayout).given(HELD), "2026-05-31"),
     "answer-overdue": lambda: later(after(ProposeTarget), "2026-12-31"),
     "exit-incomplete": lambda: later(after(GiveExitNotice), "2027-12-31"),
     "figure-overdue": figure_overdue,
