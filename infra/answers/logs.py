@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from itertools import chain
@@ -68,6 +68,11 @@ class AsOf:
         if self.version is not None and index >= self.version:
             return True
         return self.known is not None and recorded_at > self.known
+
+    @property
+    def recorded(self) -> "AsOf":
+        """The same without `at`: what was on record, whenever it happened."""
+        return replace(self, at=None)
 
     @property
     def is_now(self) -> bool:
@@ -272,11 +277,12 @@ def sight_of(
     viewer = when.viewer
     if viewer.party is None:
         # Without candidates it has to be known who they are.
-        known = [] if viewer.candidates else own_stream(history, partnership, when)
-        return Sight.of(viewer, known)
+        own = [] if viewer.candidates else own_stream(history, partnership, when.recorded)
+        return sight_among(own, when)
     size_in(history, partnership, when)
+    known = when.recorded
     reported = history.below(f"{partnership}/metric") if figures else []
-    sight = Sight.of(viewer, chain(own_stream(history, partnership, when), when.of(reported)))
+    sight = sight_among(chain(own_stream(history, partnership, known), known.of(reported)), when)
     if third_party and sight.is_third_party:
         return sight
     if viewer.party not in sight.parties:
@@ -289,6 +295,23 @@ def sight_of(
         hint = f"Ask as {' or '.join(sight.parties)}." if sight.parties else "Ask without a party."
         raise NotFound(f"{viewer.party} is not a party of {partnership}.", hint)
     return sight
+
+
+def sight_among(recorded: Iterable[Recorded], when: AsOf) -> Sight:
+    """Return what the viewer sees, by all that was on record, whenever it happened (C14).
+
+    A protocol is an agreement about who may look, so an earlier `at` opens nothing that the last
+    protocol on record withholds. Only the parties are those of then, and a note stands only for
+    figures that had been reported.
+    """
+    events = list(recorded)
+    sight = Sight.of(when.viewer, events)
+    if when.at is None:
+        return sight
+    happened = list(when.of(events))
+    streams = {each.stream for each in happened}
+    withheld = {name: each for name, each in sight.withheld.items() if name in streams}
+    return replace(sight, parties=Sight.of(when.viewer, happened).parties, withheld=withheld)
 
 
 # --- views and hints ---------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from infra.answers.logs import (
     of_each,
     own_stream,
     row_of_each,
+    sight_among,
     sight_of,
     size_of,
     undamaged,
@@ -169,7 +170,7 @@ def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
 def _then_one(accord: Accord, name: str, when: AsOf) -> Member | None:
     party, sight = when.viewer.party, Sight(when.viewer)
     if party is not None or not when.viewer.candidates:
-        sight = Sight.of(when.viewer, whole_log(accord.history, name, when))
+        sight = sight_among(whole_log(accord.history, name, when.recorded), when)
         if party is not None and sight.parties and party not in sight.parties:
             return None
     events = filter(sight.reads, whole_log(accord.history, name, when))

@@ -32,7 +32,7 @@ from projections import OVERVIEW
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.visibility import Viewer
 from tests.feeds import PROGRAM, simulated
-from tests.infra.answers.demo import played_only
+from tests.infra.answers.demo import day, played_only
 from tests.infra.messages import from_steps, message
 from tests.life import LIFE, OURS, THEIRS, example
 
@@ -109,10 +109,12 @@ def withheld(number: int) -> list[Step]:
         *LIFE[chosen : kickoff + 1],
         *(
             Step(
-                "2026-02-01",
+                reported,
                 OURS,
-                ReportMetric(metric=metric, period="2026-01", tool="crm", figure=figure),
+                ReportMetric(metric=metric, period=period, tool="crm", figure=figure),
             )
+            # The first ones happened before the protocol, and are recorded under it.
+            for reported, period in (("2025-11-15", "2025-10"), ("2026-02-01", "2026-01"))
             for metric, figure in (
                 ("followers" if number > 2 else "web_visits", unshared),
                 ("demo_to_paid", small),
@@ -133,8 +135,15 @@ LIMITS = DefinePortfolio(
 )
 
 
+MOMENTS = (None, day("2025-11-10"), day("2025-11-20"), day("2025-12-20"))
+"""Now; and before and after a late report, and after the protocol that withholds it."""
+
+
 def answered(folder: Path, number: int, party: str) -> dict[str, str]:
-    """Return what a party is answered in a life with some number that our side withholds."""
+    """Return what a party is answered in a life with some number that our side withholds.
+
+    It asks as of now, and as of each of the moments.
+    """
     folder.mkdir()
     limits = LIMITS.model_copy(update={"most_active": number})
     with simulated(folder) as accord:
@@ -147,7 +156,6 @@ def answered(folder: Path, number: int, party: str) -> dict[str, str]:
         outcomes = accord.service.handle(sent)
         assert {each.status for each in outcomes} == {"accepted"}
         accord.runner.catch_up()
-        seen = AsOf(viewer=Viewer(party))
         (name,) = partnerships_of(accord)
         asked = ACROSS | {each.name: partial(each.ask, id=name) for each in OF_ONE}
         asked |= {
@@ -158,13 +166,19 @@ def answered(folder: Path, number: int, party: str) -> dict[str, str]:
                 accord, "demo_to_paid", when=when
             ),
         }
-        return {each: ask(accord, when=seen).model_dump_json() for each, ask in asked.items()}
+        return {
+            f"{each} at {moment.date()}" if moment else each: ask(
+                accord, when=AsOf(at=moment, viewer=Viewer(party))
+            ).model_dump_json()
+            for moment in MOMENTS
+            for each, ask in asked.items()
+        }
 
 
 def test_what_the_other_party_withholds_changes_no_answer(tmp_path: Path) -> None:
     one, other = (answered(tmp_path / f"theirs-{n}", n, THEIRS) for n in (2, 4))
 
-    assert {"show", "history", "kpis", "candidates", "alerts"} <= {*one}
+    assert {"show", "history", "kpis", "candidates", "alerts", "kpis at 2025-11-20"} <= {*one}
     assert {name for name in one if one[name] != other[name]} == set()
     assert not any("rival" in each.lower() for each in one.values())
 
@@ -173,4 +187,6 @@ def test_the_party_that_withholds_it_sees_it(tmp_path: Path) -> None:
     one, other = (answered(tmp_path / f"ours-{n}", n, OURS) for n in (2, 4))
 
     differ = {name for name in one if one[name] != other[name]}
+    assert "kpis at 2025-11-20" in differ
+    assert "kpis at 2025-11-10" not in differ
     assert differ >= {"history", "show", "candidates", "kpis", "portfolio", "attributes of demos"}
