@@ -3,21 +3,22 @@
 This is the one mechanism for all of them. A declaration has an identity: some of its fields, and
 its party where each party makes its own. Recorded again it decides nothing. Recorded with other
 content it is refused, unless its kind may be restated, or unless it is `Changeable` and its author
-gives the reason. Its command is made from its fields.
+gives the reason. What was stated last counts, in any order of arrival: nothing replaces what was
+stated after it. Its command is made from its fields.
 """
 
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import create_model
 
 from domain.bilateral import BilateralAgreements
 from domain.facts import already_recorded
-from domain.kernel import NOT_ENDED, Act, Command, Event, NotNow, Stage, Unknown, Value
-from domain.values import Text
+from domain.kernel import NOT_ENDED, Act, Command, Event, NotNow, Refused, Stage, Unknown, Value
+from domain.values import Text, instant
 
 F = TypeVar("F", bound="Declaration")
 
@@ -154,6 +155,8 @@ class Declarations:
     stated: Mapping[str, Declaration] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)
     """The party that recorded each of them first, by the same keys."""
+    times: Mapping[str, datetime] = field(default_factory=dict)
+    """When the latest of each was stated, by the same keys."""
 
     def of(self, kind: type[F], party: str | None = None) -> list[F]:
         """Return the declarations of one kind in order; with `party`, only those of that party."""
@@ -185,7 +188,7 @@ class Declarations:
         fact.check(parties)
         fact.check_preceding(self)
         if fact.restated:
-            return [] if known == fact else [fact]
+            return [] if known == fact else self._replacing(fact, key, act)
         if changes:
             fact.check_agreed(agreements, act)
             return self._change(fact, known, key, act)
@@ -212,7 +215,20 @@ class Declarations:
         if not fact.joint and author != act.party:
             raise not_the_author(key, author)
         fact.check_change(known, self, act)
-        return [] if fact == known else [fact]
+        return [] if fact == known else self._replacing(fact, key, act)
+
+    def _replacing(self, fact: Declaration, key: str, act: Act) -> list[Event]:
+        """Return what replaces a declaration, unless that was stated after it."""
+        since = self.times.get(key)
+        if since is not None and since > act.occurred_at:
+            raise Refused(
+                "stated-since",
+                "Nothing replaces what was stated after it. "
+                f"{key} was stated at {instant(since)}, and this at {instant(act.occurred_at)}.",
+                "What was stated last counts. If this is newer, send it with the time at which it "
+                "was stated.",
+            )
+        return [fact]
 
     def author(self, kind: type[Declaration], name: str) -> str | None:
         """Return the party that first recorded a declaration of a kind; None if there is none."""
@@ -253,7 +269,8 @@ class Declarations:
         """Return these declarations and one more."""
         key = fact.key(act)
         authors = self.authors if key in self.authors else {**self.authors, key: act.party}
-        return Declarations({**self.stated, key: fact}, authors)
+        times = {**self.times, key: act.occurred_at}
+        return Declarations({**self.stated, key: fact}, authors, times)
 
     def without(self, kind: type[Declaration], name: str) -> "Declarations":
         """Return these declarations without those of one kind that have this identity."""
@@ -264,7 +281,9 @@ class Declarations:
         }
         if len(left) == len(self.stated):
             return self
-        return Declarations(left, {key: each for key, each in self.authors.items() if key in left})
+        authors = {key: each for key, each in self.authors.items() if key in left}
+        times = {key: each for key, each in self.times.items() if key in left}
+        return Declarations(left, authors, times)
 
 
 def nothing_to_change(what: str) -> NotNow:

@@ -89,7 +89,8 @@ accepted-before-proposed active-range adjustment-of-two after-exit agreement-sec
 alignment-assessed already-recorded already-reported amended-before-agreed amount-without-subject
 assets-dispositioned award-exceeds-dispute award-of-a-settlement breach-exists breach-not-cured
 budget-without-reduction candidate-exists candidate-is-chosen candidate-not-declined
-candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist content-missing
+candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist command-yields
+content-missing
 contributions-decide-no-rule correction-content cure-answered cure-period currency-of-a-metric
 deadline-has-passed deal-exists deal-merged denominator-too-small dispute-exceeds-earnings
 dispute-exists dispute-names-amount dispute-resolved effective-date entries-decide-no-fee
@@ -110,7 +111,8 @@ proposal-answered proposal-countered proposal-declined proposal-exists proposal-
 proposal-replaced proposal-withdrawn regional-needs-market reserved-party resources
 review-of-another-kind risk-mitigated risk-of-another rule-name-taken sample-complete
 score-beyond-100 segment-not-counted settlement-issued shared-with-oneself sharing-with-a-stranger
-splits-add-up sponsor staff-range statement-out-of-order stop-rule-not-met successes-exceed-trials
+splits-add-up sponsor staff-range stated-since statement-out-of-order stop-rule-not-met
+successes-exceed-trials
 target-behind-baseline term-has-begun term-is-over term-too-long terms-agreed terms-end-first
 terms-in-order terms-never-backwards terms-not-signed third-party-not-neutral tiers-in-order
 touch-not-yet-happened two-parties weights-of-a-split which-proposal winner-found wrong-stage
