@@ -421,7 +421,8 @@ def look_at(judged: Judged, rule: BindingRule, window: str, segment: str) -> Loo
     """Return the evidence of a rule in a window."""
     name = rule.rule.metric
     unit, measured = rule.rule.currency, rule.rule.measured
-    found = figures.figure(judged.rows, name, window, segment, unit, measured)
+    tool = _tool(judged, rule, segment)
+    found = figures.figure(judged.rows, name, window, segment, unit, measured, tool)
     known = None
     # A belief is slow to compute, and only a figure beyond the threshold needs one.
     if rule.rule.credibility is not None and found and rule.passed_by(found):
@@ -429,6 +430,16 @@ def look_at(judged: Judged, rule: BindingRule, window: str, segment: str) -> Loo
             judged.agreed.catalogue[name], window, found.numerator, found.denominator, judged.agreed
         )
     return Look(rule, found, known)
+
+
+def _tool(judged: Judged, rule: BindingRule, segment: str) -> str | None:
+    """Return the tool that both agreed for a rule: its own, or that of the objective beside it."""
+    beside = (
+        each.tool
+        for each in judged.agreed.objectives
+        if (each.metric, each.segment or "") == (rule.rule.metric, segment)
+    )
+    return rule.rule.tool or next(beside, None)
 
 
 def _verdict(judged: Judged, rule: BindingRule, window: str, segment: str) -> Verdict:

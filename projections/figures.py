@@ -226,20 +226,22 @@ def figure(  # noqa: PLR0913, PLR0917 - what a figure is
     segment: str = "",
     unit: str | None = None,
     measured: MeasuredBy = "count",
+    tool: str | None = None,
 ) -> Figure | None:
     """Return a metric's figure of a period; None if there is none. Money needs its `unit`.
 
     A metric that deals show is counted, unless `measured` says that the report decides. Customers
-    from other channels are in no deal, so their figures are always reported.
+    from other channels are in no deal, so their figures are always reported. A reported figure is
+    that of a `tool`, or else that of the tool that counts.
     """
     if isinstance(rows, Read):
         if period not in rows.known:
             return None
-        asked = (name, period, segment, unit, measured)
+        asked = (name, period, segment, unit, measured, tool)
         if asked not in rows.cached:
-            rows.cached[asked] = over(rows, name, months_of(period), segment, unit, measured)
+            rows.cached[asked] = over(rows, name, months_of(period), segment, unit, measured, tool)
         return rows.cached[asked]
-    return over(rows, name, months_of(period), segment, unit, measured)
+    return over(rows, name, months_of(period), segment, unit, measured, tool)
 
 
 def over(  # noqa: PLR0913, PLR0917 - as above

@@ -136,6 +136,7 @@ def rule_in_words(rule: DecisionRule, own: Catalogue = NO_METRICS) -> str:
     of = " of any one campaign" if rule.each_campaign else ""
     of += f" in {rule.segment}" if rule.segment else ""
     of += " as reported" if metric.counted and rule.measured == "report" else ""
+    of += f" by {rule.tool}" if rule.tool else ""
     limit = f"{rule.comparison} {in_unit(rule.threshold, unit)}"
     asked = _evidence_asked(rule, metric)
     return f"{metric.name.replace('_', ' ')}{of} {limit} in {windows}{asked}: {_action_asked(rule)}"

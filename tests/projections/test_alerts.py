@@ -27,6 +27,7 @@ from domain.reported_figure import OTHER_CHANNELS, CorrectMetric, MetricCorrecte
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.sale import CancelDeal
 from domain.settlement import IssueFinalSettlement
+from domain.sharing import ProposeDataSharing, SharingLine
 from domain.standing_alerts import AlertKind
 from projections import ALERTS
 from projections.alerts import Alert
@@ -338,9 +339,50 @@ def test_a_party_cannot_withdraw_its_breach_by_reporting_against_the_count() -> 
     assert not story.facts(RuleBreachWithdrawn)
 
 
+@pytest.mark.parametrize(
+    ("metric", "tool"), [("web_visits", "crm"), ("new_users", None)], ids=["rule", "objective"]
+)
+def test_a_party_cannot_withdraw_its_breach_with_a_tool_that_nobody_agreed(
+    metric: str, tool: str | None
+) -> None:
+    """The rule names the tool, or the objective on the same metric does."""
+    story = running()
+    rule = changed(
+        CONVERSION_FLOOR,
+        rule="floor",
+        metric=metric,
+        window="month",
+        threshold=Decimal(100),
+        consecutive=1,
+        action=Action.NOTIFY,
+        tool=tool,
+    )
+    agree(story, rule)
+    story.on("2026-03-03")
+    report(story, metric, "2026-02", count(50))
+    story.on("2026-04-02")
+    name = "floor 2026-02"
+    assert states(story)[name] == "open"
+
+    for month in ("2026-01", "2026-02", "2026-03"):
+        story.when(
+            THEIRS, ReportMetric(metric=metric, period=month, tool="aaa", figure=count(5000))
+        )
+
+    assert states(story)[name] == "open"
+    assert not story.facts(RuleBreachWithdrawn)
+
+
 def test_a_party_cannot_correct_what_the_other_reported_to_withdraw_its_breach() -> None:
     story = two_quarters(49, 49)
     story.on("2026-07-21")
+    lines = [
+        SharingLine(
+            metrics=["lead_to_opportunity"], by=by, to=to, frequency="quarterly", tool="crm"
+        )
+        for by, to in ((OURS, THEIRS), (THEIRS, OURS))
+    ]
+    story.agree(OURS, ProposeDataSharing(proposal="sharing-2", lines=lines))
     wrong = CorrectMetric(
         metric="lead_to_opportunity",
         period="2026-Q1",

@@ -85,7 +85,9 @@ def test_a_rule_is_tried_on_the_figures_that_the_party_sees(tmp_path: Path) -> N
         tool="crm",
         figure=ReportedFigure(unit="count", value=Decimal(3)),
     )
-    rule = changed(CONVERSION_FLOOR, rule="few", metric="leads", window="month", consecutive=1)
+    rule = changed(
+        CONVERSION_FLOOR, rule="few", metric="leads", window="month", consecutive=1, tool="crm"
+    )
     reported = rule.model_dump_json(exclude_none=True)
     counted = changed(rule, measured="count").model_dump_json(exclude_none=True)
     with played(tmp_path) as accord:
