@@ -66,8 +66,8 @@ _LISTED: Final[Mapping[Effect, str]] = {
     """,
     Effect.OF_NO_PARTY: """
         BundleExported CosignatureRefused CosignatureResumed DeadlinePassed FirstKeySentByOperator
-        FullViewTaken MilestoneMissed PeriodClosed ReminderGiven ReviewMissed RuleBreachWithdrawn
-        RuleBreached
+        FullViewTaken MilestoneMissed PartyKeyMade PeriodClosed ReminderGiven ReviewMissed
+        RuleBreachWithdrawn RuleBreached
     """,
 }
 """The effect of each kind of event by its wire name. The mechanisms give that of all others: an

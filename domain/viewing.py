@@ -1,12 +1,14 @@
-"""What the operator does with the record: it looks at all of it, exports it, asks witnesses.
+"""What the operator does that the parties must know: it is recorded before it is done.
 
-A witness cosigns a checkpoint only if the log grew from the last one that it cosigned. If it
-refuses, the log was forked or restored from an old copy, and both parties learn of it.
+The operator looks at all of the record, exports it, asks witnesses, or makes a credential with
+which it could act as a party. A witness cosigns a checkpoint only if the log grew from the last one
+that it cosigned. If it refuses, the log was forked or restored from an old copy, and both parties
+learn of it.
 """
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from domain.content import ContentDigest
 from domain.kernel import Event
@@ -54,3 +56,14 @@ class CosignatureResumed(Event):
     """Its name in the operator's policy."""
     size: Size
     """The events of the checkpoint."""
+
+
+class PartyKeyMade(Event):
+    """The operator made an API key or an invitation of a party, so it could act as that party."""
+
+    party: Slug
+    """The party."""
+    credential: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+    """The public id of the key or the invitation, as the list of keys has it."""
+    invites: bool
+    """Whether it is an invitation, with which the party makes a key itself, once."""

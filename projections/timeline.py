@@ -194,6 +194,9 @@ WORDS: dict[type[Event], Words] = {
     viewing.CosignatureResumed: lambda e: (
         f"was cosigned again by the witness {e.witness} at {e.size} events"
     ),
+    viewing.PartyKeyMade: lambda e: (
+        f"made the {'invitation' if e.invites else 'API key'} {e.credential} of {e.party}"
+    ),
     keyring.KeyRegistered: lambda e: (
         f"registered the key {e.name}"
         + (f", which signs only {', '.join(e.delegated)}" if e.delegated else "")

@@ -74,6 +74,8 @@ class Viewer:
     candidates: bool = True
     """Whether one who is no party sees what the initiator recorded about other candidates than the
     chosen one."""
+    inputs: bool = True
+    """Whether one who is no party sees what refused and waiting inputs say."""
 
 
 OPERATOR = Viewer()

@@ -150,7 +150,8 @@ def up() -> None:
         _start(server)
     _make_database(postgres)
     _run(postgres, broker, OWNER, MIGRATE)
-    _run(postgres, broker, "api", (*KEYS, str(API_KEY)))
+    if not API_KEY.exists():
+        _run(postgres, broker, "api", (*KEYS, str(API_KEY)))
     _say("API key", str(API_KEY))
     for instance in _instances():
         instance.start(postgres, broker)

@@ -7,7 +7,7 @@ can try 2^256 secrets.
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -125,16 +125,40 @@ class Unauthenticated(Exception):
 # --- making and changing -----------------------------------------------------------------------
 
 
+Announce = Callable[[Credential], None]
+"""Records that a credential is made, before it is saved."""
+
+
+def silently(_: Credential) -> None:
+    """Record nothing, for a credential that its holder makes itself."""
+
+
 def create(
-    store: Credentials, grant: Grant, now: datetime, expires_at: datetime | None = None
+    store: Credentials,
+    grant: Grant,
+    now: datetime,
+    expires_at: datetime | None = None,
+    announce: Announce = silently,
 ) -> NewKey:
-    """Make a key and save its hash. Raises `Refused` for a grant that its role cannot have."""
+    """Make a key and save its hash.
+
+    Raises `Refused` for a grant that its role cannot have, and for an end that is over.
+    """
+    if expires_at is not None and expires_at <= now:
+        raise Refused(
+            "key-end",
+            f"A key that is made now cannot have expired at {instant(expires_at)}.",
+            "Give an end that is to come, such as 90d.",
+        )
     made, stored = new_key(checked(grant), now, expires_at)
+    announce(made.credential)
     store.add(stored)
     return made
 
 
-def rotate(store: Credentials, id: str, now: datetime, until: datetime) -> NewKey:
+def rotate(
+    store: Credentials, id: str, now: datetime, until: datetime, announce: Announce = silently
+) -> NewKey:
     """Make a key with the same grant; the old one stays valid until a moment.
 
     The new one expires as long after its making as the old one did. Raises `NoCredential` for a key
@@ -150,6 +174,7 @@ def rotate(store: Credentials, id: str, now: datetime, until: datetime) -> NewKe
     grant = old.grant.model_copy(update={"invitation": None})
     made, stored = new_key(grant, now, now + lasts if lasts else None)
     ends = min(filter(None, (until, old.expires_at)))
+    announce(made.credential)
     if not store.replace(id, stored, ends):
         raise NoCredential(
             f"The API key {id} was replaced or revoked before.", "List the keys: accord keys list."

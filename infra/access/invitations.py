@@ -14,12 +14,14 @@ from domain.kernel import CLOCK_PARTY, Refused
 from domain.values import instant
 from infra.access.credentials import (
     PERSON,
+    Announce,
     Credential,
     Grant,
     NewKey,
     checked,
     listed,
     new_key,
+    silently,
     used_up,
 )
 from infra.access.roles import Role, Scope
@@ -43,8 +45,13 @@ class Enrolment(BaseModel):
     """What it may do; everything that a party's key may do unless given."""
 
 
-def invite(
-    store: Credentials, party: str, actor: str, now: datetime, expires_at: datetime | None = None
+def invite(  # noqa: PLR0913, PLR0917 - whom, by whom, and until when
+    store: Credentials,
+    party: str,
+    actor: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+    announce: Announce = silently,
 ) -> NewKey:
     """Make an invitation for a party and save its hash; `actor` is the operator's person.
 
@@ -67,6 +74,7 @@ def invite(
         )
     _check_new(listed(store), party, now)
     made, stored = new_key(Grant(role=Role.INVITED, party=party, actor=actor), now, ends)
+    announce(made.credential)
     store.add(stored)
     return made
 

@@ -12,6 +12,8 @@ from functools import cache
 from typing import Final, assert_never
 
 from domain.aggregates import command_types
+from domain.bilateral import BilateralCommand, ProposalAnswer
+from domain.content import Consent
 from domain.kernel import Refused
 from projections.visibility import Viewer
 
@@ -41,11 +43,11 @@ class Scope(StrEnum):
     READ = "read"
     """Ask every question that the role may ask."""
     EMIT = "emit"
-    """Send events, but for those of the two scopes that follow."""
+    """Send facts and plans: every event but those of the two scopes that follow."""
     SETTLE = "settle"
     """Send the events that settle: statements, rates, adjustments and payouts."""
     SIGN = "sign"
-    """Send the events that register, rotate and revoke signing keys."""
+    """Send the events that bind the party or erase a person, and those of its signing keys."""
     OPERATE = "operate"
     """Retry and dismiss refused events, and manage API keys."""
 
@@ -71,6 +73,8 @@ class Need(StrEnum):
     """To make the first key of a party, with an invitation."""
     OPERATE = "operate"
     """To act as the operator."""
+    KEYS = "keys"
+    """The list of API keys."""
 
 
 class Access(StrEnum):
@@ -98,7 +102,30 @@ SENDING: Final = frozenset({Scope.EMIT, Scope.SETTLE, Scope.SIGN})
 """The scopes that let events be sent."""
 
 _SETTLING: Final = frozenset({"settlement", "payouts"})
-_SIGNING: Final = frozenset({"keyring"})
+_MECHANISMS: Final = (BilateralCommand, Consent, ProposalAnswer)
+"""Proposals, what accepts or signs, and what ends a proposal: each of them binds."""
+
+_SIGNING: Final = frozenset(
+    {
+        "CloseExploration",
+        "CommitIntegrationSpend",
+        "ConcedePenalty",
+        "DraftAgreement",
+        "ErasePerson",
+        "GiveBreachNotice",
+        "GiveExitNotice",
+        "IntroduceIncentive",
+        "OpenDispute",
+        "PromoteVariant",
+        "RegisterHypothesis",
+        "RegisterKey",
+        "RevokeKey",
+        "RotateKey",
+        "StartMediation",
+        "WithdrawDispute",
+    }
+)
+"""The other commands that must be signed once the party has a key (docs/signatures.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +181,10 @@ def families() -> dict[str, str]:
 
 def scope_of(command: str) -> Scope:
     """Return the scope that a credential needs to send a type of event."""
-    family = families()[command]
-    if family in _SETTLING:
+    if families()[command] in _SETTLING:
         return Scope.SETTLE
-    return Scope.SIGN if family in _SIGNING else Scope.EMIT
+    signs = issubclass(command_types()[command], _MECHANISMS) or command in _SIGNING
+    return Scope.SIGN if signs else Scope.EMIT
 
 
 # --- routes ------------------------------------------------------------------------------------
@@ -179,7 +206,10 @@ def access(identity: Identity, need: Need) -> Access:
         case Need.EMIT:
             _check_scope(identity, SENDING)
             return Access.FILTERED if identity.party else Access.ALLOWED
-        case Need.OPERATE:
+        case Need.KEYS if identity.party:
+            _check_scope(identity, frozenset({Scope.READ}))
+            return Access.FILTERED
+        case Need.OPERATE | Need.KEYS:
             _check_scope(identity, frozenset({Scope.OPERATE}))
             return Access.ALLOWED
         case _:
@@ -199,7 +229,7 @@ def _check_invited(identity: Identity, need: Need) -> None:
         )
     raise Refused(
         "not-your-role",
-        f"This needs an invitation. The API key has the role {identity.role}.",
+        f"This needs an invitation. The credential has the role {identity.role}.",
         "Send the invitation that the operator made: Authorization: Bearer accord_<id>_<secret>.",
     )
 
@@ -224,13 +254,13 @@ def _reads(identity: Identity, need: Need) -> Access:
     if need not in given:
         raise Refused(
             "not-your-role",
-            f"An API key of the role {role} does not give this.",
+            f"A credential of the role {role} does not give this.",
             "Ask with a key of a role that does: docs/access.md lists them.",
         )
     if need is Need.PROCESS and identity.partnerships:
         raise Refused(
             "not-your-partnership",
-            "The API key is limited to partnerships, and this is about all of them.",
+            "The credential is limited to partnerships, and this is about all of them.",
             "Ask with a key of the role that is not limited.",
         )
     whole = need is Need.PROCESS or (need is Need.INPUTS and role is Role.OPERATOR)
@@ -243,7 +273,7 @@ def _check_scope(identity: Identity, scopes: frozenset[Scope]) -> None:
         needed = " or ".join(sorted(scopes))
         raise Refused(
             "not-in-scope",
-            f"This needs the scope {needed}. The API key has {_listed(identity.scopes)}.",
+            f"This needs the scope {needed}. The credential has {_listed(identity.scopes)}.",
             "Use a key with that scope, or ask the operator for one.",
         )
 
@@ -268,6 +298,7 @@ def viewer(identity: Identity, party: str | None = None) -> Viewer:
         identity.party,
         partnerships=identity.partnerships or None,
         candidates=identity.party is not None or identity.candidates,
+        inputs=identity.party is not None,
     )
 
 
@@ -285,7 +316,7 @@ def check_emits(identity: Identity, party: str, command: str, partnership: str) 
     if identity.partnerships and partnership not in identity.partnerships:
         raise Refused(
             "not-your-partnership",
-            f"The API key is limited to other partnerships than {partnership}.",
+            f"The credential is limited to other partnerships than {partnership}.",
             f"Send events of {_listed(identity.partnerships)}, or use another key.",
             pointer="/subject",
         )
@@ -293,14 +324,14 @@ def check_emits(identity: Identity, party: str, command: str, partnership: str) 
     if scope not in identity.scopes:
         raise Refused(
             "not-in-scope",
-            f"{command} needs the scope {scope}. The API key has {_listed(identity.scopes)}.",
+            f"{command} needs the scope {scope}. The credential has {_listed(identity.scopes)}.",
             "Use a key with that scope, or ask the operator for one.",
             pointer="/type",
         )
     if identity.events and not {command, families()[command]} & identity.events:
         raise Refused(
             "not-in-scope",
-            f"The API key does not send {command}. It sends {_listed(identity.events)}.",
+            f"The credential does not send {command}. It sends {_listed(identity.events)}.",
             "Use a key for this type or its family, or ask the operator for one.",
             pointer="/type",
         )
@@ -330,8 +361,8 @@ def check_actor(identity: Identity, actor: str) -> None:
 
 def _who(identity: Identity) -> str:
     if identity.party:
-        return f"The API key is of {identity.party}."
-    return f"The API key has the role {identity.role}, and is of no party."
+        return f"The credential is of {identity.party}."
+    return f"The credential has the role {identity.role}, and is of no party."
 
 
 def _listed(names: frozenset[str] | frozenset[Scope]) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from domain.lookalikes import lookalikes
 from domain.values import Slug
+from infra.access import credentials
 from infra.access.credentials import Credential, NewKey
 from infra.access.roles import Role, Scope
 from infra.answers.parties import known_parties
@@ -64,6 +65,8 @@ class MadeKey(Result):
     """The key, as a list shows it."""
     replaces: ApiKey | None = None
     """The key that it replaces, which stays valid until its `expires_at`."""
+    unknown: tuple[Slug, ...] = ()
+    """The partnerships of its grant that do not exist, so that a slip is seen."""
 
 
 class MadeInvitation(Result):
@@ -106,11 +109,24 @@ def shown(credential: Credential) -> ApiKey:
     )
 
 
+def of(accord: Accord, party: str | None) -> ApiKeys:
+    """Return every key; of a party, those that act for it, whoever made them."""
+    found = credentials.listed(accord.history.credentials)
+    items = (shown(each) for each in found if party in {None, each.grant.party})
+    return ApiKeys(simulated=accord.simulated, items=tuple(items))
+
+
 def made(accord: Accord, new: NewKey, replaces: Credential | None = None) -> MadeKey:
     """Return a new key for the one who asked for it."""
     old = None if replaces is None else shown(replaces)
+    about = shown(new.credential)
+    known = accord.history.heads(about.partnerships)
     return MadeKey(
-        simulated=accord.simulated, key=new.key, about=shown(new.credential), replaces=old
+        simulated=accord.simulated,
+        key=new.key,
+        about=about,
+        replaces=old,
+        unknown=tuple(each for each in about.partnerships if each not in known),
     )
 
 
@@ -130,14 +146,19 @@ def invited(accord: Accord, new: NewKey) -> MadeInvitation:
 
 def text_of_made(found: MadeKey) -> Iterator[Block]:
     """Yield the key alone on stdout; what is said of it goes to stderr."""
-    yield Remark(
-        f"Made an API key for {whose(found.about)}. It is not shown again: keep it in a secret "
-        "store."
-    )
+    yield from remarks_of_made(found)
+    yield Remark("It is not shown again: keep it in a secret store.")
+    yield Verbatim(f"{found.key}\n")
+
+
+def remarks_of_made(found: MadeKey) -> Iterator[Remark]:
+    """Yield what is said of a new key."""
+    yield Remark(f"Made an API key for {whose(found.about)}.")
     old = found.replaces
     if old is not None and old.expires_at is not None:
         yield Remark(f"The old key {old.id} is valid until {minute(old.expires_at)}.")
-    yield Verbatim(f"{found.key}\n")
+    for each in found.unknown:
+        yield Remark(f"There is no partnership {each} yet. The key sees it once it begins.")
 
 
 def text_of_invited(found: MadeInvitation) -> Iterator[Block]:

@@ -10,6 +10,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from pydantic import BaseModel
 
 from infra.answers import alerts, cursors
@@ -134,7 +136,7 @@ def feed(
     reset never begins at `now`, because open alerts could be missed. An alert can come twice at the
     start, and the later message is the newer one. Raises `OtherFold` while views are rebuilt.
     """
-    ids = _Ids(accord)
+    ids = Ids(accord)
     number, reset = ids.number_of(seen) if seen else (None, None)
     if reset is not None:
         # An empty id makes the reader forget its own, if it reconnects before `ready`.
@@ -153,7 +155,7 @@ def feed(
 
 
 def _changes(
-    accord: Accord, ids: "_Ids", number: int, partnership: str | None, viewer: Viewer
+    accord: Accord, ids: "Ids", number: int, partnership: str | None, viewer: Viewer
 ) -> Iterator[Batch]:
     after = ids.of(number)
     while True:
@@ -200,42 +202,51 @@ def _message(event: EventName, body: BaseModel, id: str) -> Message:
 # --- ids ---------------------------------------------------------------------------------------
 
 
-class _Ids:
+class Ids:
     """The ids of one store's changes.
 
-    An id has the epoch of its store, the number of an output, and a mark of that output. The
-    epoch is random and made with the store, so another store has another one. The mark differs
-    if a store was restored from an earlier copy and has made other outputs since.
+    An id has the number of an output, and a mark of that output. The mark differs if a store was
+    restored from an earlier copy and has made other outputs since. Both are encrypted, because the
+    number counts the changes of all partnerships. The key follows from the epoch, which is random,
+    made with the store and shown to nobody. An id begins with the name of its epoch, so that one of
+    another store is known.
     """
 
     def __init__(self, accord: Accord) -> None:
         self._views = accord.views
-        self._epoch = accord.history.meta(EPOCH) or ""
+        epoch = (accord.history.meta(EPOCH) or "").encode()
+        self._name = sha256(b"name " + epoch).hexdigest()[:12]
+        self._cipher = AESSIV(sha256(b"key " + epoch).digest())
 
     def of(self, number: int) -> str:
         """Return the id of an output by its number; 0 is the place before the first."""
-        return self._written(number, self._mark(number) or "")
+        return self.written(number, self._mark(number) or "")
 
     def after(self, output: StoredOutput) -> str:
         """Return the id of an output."""
-        return self._written(output.number, _mark(output))
+        return self.written(output.number, _mark(output))
 
     def number_of(self, id: str) -> tuple[int | None, Reset | None]:
         """Return the number of the output that an id names, or why there is none."""
         try:
             # What is cut off a longer text leaves no cursor.
-            epoch, number, mark = cursors.read(CHANGES, id[:LONGEST_ID], str, int, str)
-        except NotFound:
-            reason, detail = ResetReason.NOT_AN_ID, "The id is not one of this stream."
-        else:
-            if epoch != self._epoch:
-                reason, detail = ResetReason.OTHER_STORE, "The id comes from another store."
-            elif self._mark(number) == mark:
-                return number, None
-            else:
-                reason = ResetReason.UNKNOWN_CHANGE
-                detail = "This store does not have the change. It was restored from a copy."
-        return None, Reset(reason=reason, detail=detail)
+            name, sealed = cursors.read(CHANGES, id[:LONGEST_ID], str, str)
+            if name != self._name:
+                detail = "The id comes from another store."
+                return None, Reset(reason=ResetReason.OTHER_STORE, detail=detail)
+            number, mark = self._opened(sealed)
+        except (NotFound, ValueError, InvalidTag):
+            detail = "The id is not one of this stream."
+            return None, Reset(reason=ResetReason.NOT_AN_ID, detail=detail)
+        if self._mark(number) == mark:
+            return number, None
+        detail = "This store does not have the change. It was restored from a copy."
+        return None, Reset(reason=ResetReason.UNKNOWN_CHANGE, detail=detail)
+
+    def _opened(self, sealed: str) -> tuple[int, str]:
+        """Return the number and the mark in an id. Raises `InvalidTag` or `ValueError`."""
+        plain = self._cipher.decrypt(bytes.fromhex(sealed), None)
+        return int.from_bytes(plain[:8]), plain[8:].decode()
 
     def _mark(self, number: int) -> str | None:
         """Return the mark of an output by its number; None if there is none of this number."""
@@ -247,8 +258,10 @@ class _Ids:
         found = self._views.stored_outputs(number - 1, 1)
         return _mark(found[0]) if found and found[0].number == number else None
 
-    def _written(self, number: int, mark: str) -> str:
-        return cursors.written(CHANGES, self._epoch, number, mark)
+    def written(self, number: int, mark: str) -> str:
+        """Return the id with a number and a mark."""
+        sealed = self._cipher.encrypt(number.to_bytes(8) + mark.encode(), None)
+        return cursors.written(CHANGES, self._name, sealed.hex())
 
 
 def _mark(output: StoredOutput) -> str:

@@ -79,7 +79,7 @@ def check_seen(accord: Accord, viewer: Viewer, partnership: str) -> None:
         return
     raise Refused(
         "not-your-partnership",
-        f"There is no partnership {partnership} that this API key may see.",
+        f"There is no partnership {partnership} that this credential may see.",
         "List those that it sees: GET /v1/partnerships.",
     )
 

@@ -8,12 +8,13 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated
 
+from domain.aggregates import command_types
 from infra.access.roles import Need
 from infra.answers import cursors
 from infra.answers.inputs import PAGE, sent_by
 from infra.answers.logs import NotFound
 from infra.answers.parameters import LONGEST_PAGE, Flag
-from infra.answers.problems import KnownRule
+from infra.answers.problems import KnownRule, catalogue
 from infra.answers.question import (
     Item,
     Page,
@@ -27,7 +28,11 @@ from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
 from infra.store import history
 from infra.store.history import RefusalState
+from infra.tlog.cloudevents import PREFIX
 from projections.visibility import OPERATOR, Viewer
+
+TYPES = frozenset(f"{PREFIX}{name}" for name in command_types())
+"""The types of events that can be sent. Another one can be any text of its sender."""
 
 
 class RefusedInput(Item):
@@ -45,19 +50,20 @@ class RefusedInput(Item):
     subject: str | None
     """The partnership, if the input names one."""
     type: str | None
-    """The event's `type`."""
+    """The event's `type`; null if it has none, for a key of the operator also if it is unknown."""
     rule: str
     """The rule that refused it."""
     detail: str
-    """What is wrong, with the facts of this case."""
-    hint: str
-    """What to do about it."""
+    """What is wrong, with the facts of this case; for a key of the operator the rule's meaning."""
+    hint: str | None
+    """What to do about it; null for a key of the operator, because it can name private facts."""
     pointer: str | None
-    """Where in the input the trouble is (RFC 6901), if it is at one place."""
+    """Where in the input the trouble is (RFC 6901), if it is at one place; null for a key of the
+    operator."""
     received_at: datetime
     """When it arrived."""
-    message: str
-    """The input as it came."""
+    message: str | None
+    """The input as it came; null for a key of the operator, because it can have private facts."""
     dismissed_by: str | None
     """Who dismissed it."""
     dismissed_at: datetime | None
@@ -80,6 +86,7 @@ def ask(
 ) -> Refusals:
     """Return a page of refused inputs; a party is shown its own alone.
 
+    A key of the operator shows what was refused and by which rule, and not what the input says.
     Raises `NotFound` for a cursor of another question.
     """
     question = cursors.asked("refusals", all, rule)
@@ -89,28 +96,34 @@ def ask(
     shown = found[: page.limit]
     return Refusals(
         simulated=accord.simulated,
-        items=tuple(map(_refusal, shown)),
+        items=tuple(_refusal(each, viewer) for each in shown),
         next=cursors.written(question, shown[-1].number) if found[page.limit :] else None,
     )
 
 
-def _refusal(each: history.Refusal) -> RefusedInput:
+def _refusal(each: history.Refusal, viewer: Viewer) -> RefusedInput:
     return RefusedInput(
         number=each.number,
         state=each.state,
         source=each.source,
         id=each.source_id,
         subject=each.subject,
-        type=each.type,
+        type=each.type if viewer.inputs or each.type in TYPES else None,
         rule=each.rule,
-        detail=each.detail,
-        hint=each.hint,
-        pointer=each.pointer,
+        detail=each.detail if viewer.inputs else _meaning(each.rule),
+        hint=each.hint if viewer.inputs else None,
+        pointer=each.pointer if viewer.inputs else None,
         received_at=each.received_at,
-        message=each.raw.decode(errors="replace"),
+        message=each.raw.decode(errors="replace") if viewer.inputs else None,
         dismissed_by=each.dismissed_by,
         dismissed_at=each.dismissed_at,
     )
+
+
+def _meaning(rule: str) -> str:
+    """Return what a rule means in every case, without the facts of one."""
+    known = catalogue().get(rule.partition(":")[0])
+    return known.meaning if known else rule
 
 
 def text(found: Refusals) -> Iterator[Block]:
@@ -122,7 +135,8 @@ def text(found: Refusals) -> Iterator[Block]:
         what = f"{each.type or 'no type'} on {each.subject or 'no partnership'}"
         yield Line(f"{each.number}  {what}: {each.id} ({each.source or 'no source'}){state}")
         yield Line(f"{each.rule}{at}: {each.detail}", indent=4)
-        yield Line(f"Hint: {each.hint}", indent=4)
+        if each.hint:
+            yield Line(f"Hint: {each.hint}", indent=4)
     if not found.items:
         yield Remark("There are no refused inputs.")
     elif found.next is None:

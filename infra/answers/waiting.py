@@ -51,6 +51,7 @@ def ask(
 ) -> WaitingInputs:
     """Return the events that wait, a page at a time; a party is shown its own alone.
 
+    A key of the operator shows the kind of what they wait for, and not its name.
     Raises `NotFound` if there is no such partnership, and for a cursor of another question.
     """
     if partnership is not None:
@@ -62,18 +63,21 @@ def ask(
     shown = found[: page.limit]
     return WaitingInputs(
         simulated=accord.simulated,
-        items=tuple(map(_waiting, shown)),
+        items=tuple(_waiting(each, viewer) for each in shown),
         next=cursors.written(question, shown[-1].number) if found[page.limit :] else None,
     )
 
 
-def _waiting(each: history.Waiting) -> WaitingInput:
+def _waiting(each: history.Waiting, viewer: Viewer) -> WaitingInput:
+    awaited = WaitingFor(kind=each.awaited_kind, id=each.awaited_id, detail=each.awaited)
+    if not viewer.inputs:
+        awaited = WaitingFor(kind=each.awaited_kind, id="", detail=f"a {each.awaited_kind}")
     return WaitingInput(
         source=each.source,
         id=each.source_id,
         partnership=each.partnership,
         type=each.type,
-        waiting_for=WaitingFor(kind=each.awaited_kind, id=each.awaited_id, detail=each.awaited),
+        waiting_for=awaited,
         since=each.since,
         until=each.until,
     )

@@ -5,23 +5,27 @@ from datetime import datetime
 from getpass import getuser
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
 import typer
 
 from domain.values import Slug
 from infra.access import credentials, invitations
-from infra.access.credentials import Grant, NoCredential
+from infra.access.credentials import Announce, Grant, NoCredential
 from infra.access.roles import Role, Scope
 from infra.access.tokens import is_private
 from infra.answers import api_keys
-from infra.answers.api_keys import ApiKeys, RevokedKey
+from infra.answers.api_keys import MadeKey, RevokedKey
 from infra.answers.parameters import Operator
+from infra.answers.parties import announcing
 from infra.audit import http_client
 from infra.cli import acting, printing
 from infra.cli.options import Json, Store, keys, later_option, opened, reader
 from infra.settings import DEFAULT_STORE
+
+if TYPE_CHECKING:
+    from infra.bootstrap import Accord
 
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="The id of the API key, as in the list.")]
 Expires = Annotated[
@@ -40,8 +44,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="FILE",
-        help="Write it to a file that only its owner may read, instead of printing it. Does "
-        "nothing if the file exists.",
+        help="Write it to a new file that only its owner may read, instead of printing it.",
     ),
 ]
 
@@ -116,9 +119,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make an API key, and print it once. Only its hash is stored."""
-    if out is not None and out.exists():
-        printing.note(f"{out} exists already, so no API key was made.")
-        return
+    _check_new(out)
     grant = Grant(
         role=Role(role),
         party=party,
@@ -129,13 +130,33 @@ def create(
         candidates=candidates,
     )
     with opened(store, as_json=as_json) as accord:
-        new = credentials.create(accord.history.credentials, grant, accord.clock(), expires)
+        stored, now = accord.history.credentials, accord.clock()
+        new = credentials.create(stored, grant, now, expires, _announce(accord))
         found = api_keys.made(accord, new)
+        accord.catch_up()
+    _hand_over(found, out, as_json=as_json)
+
+
+def _announce(accord: "Accord") -> Announce:
+    """Return what records that the operator makes a credential of a party."""
+    # A partnership that was recorded just now is known once it is folded.
+    accord.catch_up()
+    return announcing(accord, acting.person(accord), accord.service.record_own)
+
+
+def _check_new(out: Path | None) -> None:
+    if out is not None and out.exists():
+        raise typer.BadParameter(f"{out} exists already, so nothing was made.")
+
+
+def _hand_over(found: MadeKey, out: Path | None, *, as_json: bool) -> None:
+    """Print a new key, or write it to a file."""
     if out is None:
         printing.result(found, api_keys.text_of_made, as_json=as_json)
         return
     _write(out, found.key)
-    printing.note(f"Made an API key for {api_keys.whose(found.about)}: {out}.")
+    printing.blocks(api_keys.remarks_of_made(found))
+    printing.note(f"The key is in {out}.")
 
 
 def _write(out: Path, secret: str) -> None:
@@ -164,13 +185,13 @@ def invite(
     as_json: Json = False,
 ) -> None:
     """Make an invitation, with which a new party makes its first API key itself, once."""
-    if out is not None and out.exists():
-        printing.note(f"{out} exists already, so no invitation was made.")
-        return
+    _check_new(out)
     with opened(store, as_json=as_json) as accord:
         stored, now = accord.history.credentials, accord.clock()
-        new = invitations.invite(stored, party, acting.person(accord), now, expires)
+        announce, person = _announce(accord), acting.person(accord)
+        new = invitations.invite(stored, party, person, now, expires, announce)
         found = api_keys.invited(accord, new)
+        accord.catch_up()
     if out is None:
         printing.result(found, api_keys.text_of_invited, as_json=as_json)
         return
@@ -227,11 +248,22 @@ def _object(answer: bytes) -> dict[str, Any]:
 
 
 @keys.command("list")
-def list_keys(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+def list_keys(
+    party: Annotated[
+        str | None,
+        typer.Option(
+            "--party",
+            parser=reader("party", Slug),
+            metavar="PARTY",
+            help="Only those that act for this party, as it sees them itself.",
+        ),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
     """List the API keys, without their secrets."""
     with opened(store, as_json=as_json) as accord:
-        items = map(api_keys.shown, credentials.listed(accord.history.credentials))
-        found = ApiKeys(simulated=accord.simulated, items=tuple(items))
+        found = api_keys.of(accord, party)
     printing.result(found, api_keys.text_of_all, as_json=as_json)
 
 
@@ -245,15 +277,18 @@ def rotate(
             "How long the old key stays valid: from now on, such as 24h; or a date or a moment.",
         ),
     ] = "24h",  # type: ignore[assignment] # typer reads it as if it were typed
+    out: Out = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
     """Make an API key that replaces another one, with the same grant, and print it once."""
+    _check_new(out)
     with opened(store, as_json=as_json) as accord:
         stored = accord.history.credentials
-        new = credentials.rotate(stored, key, accord.clock(), until)
+        new = credentials.rotate(stored, key, accord.clock(), until, _announce(accord))
         found = api_keys.made(accord, new, credentials.known(stored, key))
-    printing.result(found, api_keys.text_of_made, as_json=as_json)
+        accord.catch_up()
+    _hand_over(found, out, as_json=as_json)
 
 
 @keys.command()

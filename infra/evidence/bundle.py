@@ -348,6 +348,7 @@ class _Bundle:
             for each in page:
                 if sees(viewer, each):
                     yield {
+                        "party": each.party,
                         "source": each.source,
                         "source_id": each.source_id,
                         "type": each.type,

@@ -61,7 +61,10 @@ def _asked(
 
 @router.head(STREAM, include_in_schema=False)
 @needs(Need.FIGURES)
-async def stream_head() -> Response:
+async def stream_head(
+    asked: Annotated[_Asked, Depends(_asked)],  # noqa: ARG001 - a problem is answered as for GET
+    since: Annotated[Since, Query()] = Since.STATE,  # noqa: ARG001 - as above
+) -> Response:
     """Answer with the headers of the stream."""
     return Response(media_type="text/event-stream")
 

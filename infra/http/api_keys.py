@@ -1,8 +1,12 @@
-"""API keys over HTTP: the operator makes, rotates and revokes them, and invites parties."""
+"""API keys over HTTP: the operator makes, rotates and revokes them, and invites parties.
+
+A party lists those that act for it.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
@@ -10,16 +14,26 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from domain.kernel import Refused
 from domain.values import Instant, Slug
+from domain.viewing import PartyKeyMade
+from domain.wording import Worded
 from infra.access import credentials, invitations
-from infra.access.credentials import AskedGrant, Grant, NoCredential, Unauthenticated
+from infra.access.credentials import (
+    Announce,
+    AskedGrant,
+    Grant,
+    NoCredential,
+    Unauthenticated,
+)
 from infra.access.invitations import Enrolment
 from infra.access.roles import Identity, Need, Role
 from infra.answers import api_keys
 from infra.answers.api_keys import ApiKeys, MadeInvitation, MadeKey, RevokedKey
+from infra.answers.parties import announcing
+from infra.deciding.group_commit import Busy
 from infra.http.access import Caller, GuardedRoute, needs, unauthenticated
-from infra.http.dependencies import ServedHere, json
+from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import Schema, problem
-from infra.http.problems import Problem
+from infra.http.problems import AGAIN_SOON, Problem
 from infra.store.credentials import Credentials
 
 router = APIRouter(route_class=GuardedRoute, tags=["Run"])
@@ -30,6 +44,7 @@ OVERLAP: Final = timedelta(hours=24)
 KeyId = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9a-f]{12}$"),
+    Worded("is not the id of an API key", "Use one of the list: GET /v1/keys."),
     Path(description="The id of the API key, as the list has it."),
 ]
 
@@ -69,11 +84,13 @@ class Rotation(BaseModel):
 
 
 @router.get("/v1/keys", response_model=ApiKeys)
-@needs(Need.OPERATE)
-def list_keys(served: ServedHere) -> Response:
-    """List the API keys, without their secrets."""
-    found = map(api_keys.shown, credentials.listed(served.accord.history.credentials))
-    return json(ApiKeys(simulated=served.accord.simulated, items=tuple(found)))
+@needs(Need.KEYS)
+def list_keys(served: ServedHere, who: Caller) -> Response:
+    """List the API keys, without their secrets: for the operator all, for a party its own.
+
+    The keys of a party are those that act for it. `invitation` says whether the party made it.
+    """
+    return json(api_keys.of(served.accord, who.party))
 
 
 @router.post(
@@ -87,7 +104,8 @@ def create_key(served: ServedHere, who: Caller, asked: AskedKey) -> Response:
     _check_not_open(who)
     grant = Grant(**{name: getattr(asked, name) for name in AskedGrant.model_fields})
     with _wrong_as_problem():
-        new = credentials.create(_keys(served), grant, served.accord.clock(), asked.expires_at)
+        now, announce = served.accord.clock(), _announce(served, who)
+        new = credentials.create(_keys(served), grant, now, asked.expires_at, announce)
     return _secret(api_keys.made(served.accord, new))
 
 
@@ -105,7 +123,9 @@ def invite(served: ServedHere, who: Caller, asked: AskedInvitation) -> Response:
     _check_not_open(who)
     now = served.accord.clock()
     with _wrong_as_problem():
-        new = invitations.invite(_keys(served), asked.party, who.actor, now, asked.expires_at)
+        new = invitations.invite(
+            _keys(served), asked.party, who.actor, now, asked.expires_at, _announce(served, who)
+        )
     return _secret(api_keys.invited(served.accord, new))
 
 
@@ -134,11 +154,12 @@ def enrol(served: ServedHere, who: Caller, asked: Enrolment) -> Response:
 
 @router.post("/v1/keys/{key}/rotate", response_model=MadeKey, responses=_PROBLEMS)
 @needs(Need.OPERATE)
-def rotate_key(served: ServedHere, key: KeyId, rotation: Rotation) -> Response:
+def rotate_key(served: ServedHere, who: Caller, key: KeyId, rotation: Rotation) -> Response:
     """Make an API key with the same grant, which replaces another one."""
     now = served.accord.clock()
     try:
-        new = credentials.rotate(_keys(served), key, now, rotation.until or now + OVERLAP)
+        until = rotation.until or now + OVERLAP
+        new = credentials.rotate(_keys(served), key, now, until, _announce(served, who))
         old = credentials.known(_keys(served), key)
     except NoCredential as error:
         raise Problem(404, error.detail, error.hint) from error
@@ -173,6 +194,20 @@ def _check_not_open(who: Identity) -> None:
             "On an open server anyone could make keys, so it makes none.",
             "Make the first key on the command line: accord keys create.",
         )
+
+
+def _announce(served: Served, who: Identity) -> Announce:
+    """Return what records that the operator makes a credential of a party."""
+
+    def record(partnership: str, person: str, event: PartyKeyMade) -> None:
+        work = partial(served.accord.service.record_own, partnership, person, event)
+        try:
+            served.workers.writer.call(work).result()
+        except Busy as busy:
+            again = "Send the same request again. No key was made."
+            raise Problem(503, str(busy), again, headers=AGAIN_SOON) from busy
+
+    return announcing(served.accord, who.actor, record)
 
 
 def _keys(served: ServedHere) -> Credentials:

@@ -1,13 +1,14 @@
 """The application: its routes, its document, and the headers of every answer."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
 from fastapi import Depends, FastAPI, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -116,8 +117,9 @@ def create_app(  # noqa: PLR0913 - what is served, to whom, and within which lim
     app.state.served = Served(accord, workers, limits, is_open, tokens=tokens)
     handle_problems(app)
     app.add_middleware(_KnownHosts, hosts=hosts, simulated=accord.simulated)
-    headers = SAFETY | (IS_SIMULATED if accord.simulated else {}) | (IS_OPEN if is_open else {})
-    app.add_middleware(_WithHeaders, headers=headers)
+    app.add_middleware(_WithHeaders, headers=SAFETY | (IS_SIMULATED if accord.simulated else {}))
+    if is_open:
+        app.add_middleware(_WhileOpen, has_keys=accord.history.credentials.exist)
     app.add_middleware(HeadAsGet, but={alerts.STREAM})
     app.add_middleware(AbsoluteForm)
     app.include_router(events.router)
@@ -247,3 +249,20 @@ class _WithHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class _WhileOpen:
+    """Says on every answer that the server is open, until the first key closes it."""
+
+    def __init__(self, app: ASGIApp, has_keys: Callable[[], bool]) -> None:
+        self._app = app
+        self._has_keys = has_keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_header(message: Message) -> None:
+            is_start = message["type"] == "http.response.start"
+            if is_start and not await run_in_threadpool(self._has_keys):
+                MutableHeaders(scope=message).update(IS_OPEN)
+            await send(message)
+
+        await self._app(scope, receive, send_with_header)

@@ -1,6 +1,7 @@
 """What went wrong, as problem details for HTTP (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
@@ -231,22 +232,39 @@ def _is_routed(request: Request, method: str) -> bool:
 
 
 def _of_parameters(request: Request, error: RequestValidationError) -> Response:
-    return _answer(request, invalid(error))
+    return _answer(request, invalid(error, _members(request)))
 
 
-def invalid(error: RequestValidationError) -> Problem:
-    """Return the problem of parameters that FastAPI could not read."""
-    return wrong_parameters(tuple(map(_parameter_error, error.errors())))
+def _members(request: Request) -> list[str]:
+    """Return the names of the members of the body that a route takes, if it takes a JSON object."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    model = body.field_info.annotation if body else None
+    return [*getattr(model, "model_fields", ())]
 
 
-def _parameter_error(error: Any) -> ParameterError:  # noqa: ANN401 - as pydantic gives it
+def invalid(error: RequestValidationError, members: Sequence[str] = ()) -> Problem:
+    """Return the problem of parameters that FastAPI could not read.
+
+    `members` are the names that the body can have.
+    """
+    return wrong_parameters([_parameter_error(each, members) for each in error.errors()])
+
+
+def _parameter_error(
+    error: Any,  # noqa: ANN401 - as pydantic gives it
+    members: Sequence[str],
+) -> ParameterError:
     # The first step says where it is (in the path, the query), the second names it. A body that is
     # missing, or not an object, has no name.
     where, *names = error["loc"]
     unread = not names or error["type"] == "json_invalid"
     name = str(where if unread else names[0])
     found = error_of(name, error)
-    return ParameterError(parameter=name, detail=found.detail, hint=found.hint or _HINTS[422])
+    hint = found.hint or _HINTS[422]
+    if error["type"] == "extra_forbidden" and members:
+        near = get_close_matches(name, members, 1)
+        hint = f"Perhaps {near[0]}?" if near else f"The members are {', '.join(members)}."
+    return ParameterError(parameter=name, detail=found.detail, hint=hint)
 
 
 def wrong_parameters(wrong: Sequence[ParameterError]) -> Problem:

@@ -61,6 +61,53 @@ def test_a_rotated_key_has_a_successor_and_an_end(accord: Accord) -> None:
     assert new["replaces"]["expires_at"] is not None
 
 
+def test_a_key_goes_to_a_new_file_for_its_owner_alone(accord: Accord, tmp_path: Path) -> None:
+    accord("keys", "create", "--role", "operator", "--out", "first.token")
+    (old,) = accord("keys", "list", "--json").json["items"]
+
+    rotated = accord("keys", "rotate", old["id"], "--out", "second.token")
+    taken = [
+        accord("keys", "create", "--role", "operator", "--out", "first.token"),
+        accord("keys", "rotate", old["id"], "--out", "first.token"),
+        accord("keys", "invite", "--party", "northwind", "--out", "first.token"),
+    ]
+
+    assert rotated.out == ""
+    assert "The old key" in rotated.err
+    assert {
+        (tmp_path / each).stat().st_mode & 0o777 for each in ("first.token", "second.token")
+    } == {0o600}
+    assert [each.code for each in taken] == [2, 2, 2]
+    assert all("first.token exists already, so nothing was made." in each.err for each in taken)
+    assert len(accord("keys", "list", "--json").json["items"]) == 2
+
+
+def test_a_key_that_has_expired_already_is_not_made(accord: Accord) -> None:
+    made = accord("keys", "create", "--role", "operator", "--expires", "2020-01-01")
+
+    assert made.code == 1
+    assert "A key that is made now cannot have expired at 2020-01-01" in made.err
+    assert accord("keys", "list", "--json").json["items"] == []
+
+
+def test_a_partnership_that_does_not_exist_is_warned_of(accord: Accord) -> None:
+    accord("keys", "create", "--party", "acme", "--partnership", "acme-nroth", "--out", "a.token")
+
+    assert (
+        "There is no partnership acme-nroth yet."
+        in accord(*("keys", "create", "--party", "acme", "--partnership", "acme-nroth")).err
+    )
+
+
+def test_a_party_is_listed_the_keys_that_act_for_it(accord: Accord) -> None:
+    for party in ("acme", "north"):
+        accord("keys", "create", "--party", party, "--actor", f"{party}-boss")
+
+    shown = accord("keys", "list", "--party", "acme", "--json").json["items"]
+
+    assert [each["actor"] for each in shown] == ["acme-boss"]
+
+
 def test_a_revoked_key_is_listed_as_such(accord: Accord) -> None:
     accord("keys", "create", "--role", "operator")
     (key,) = accord("keys", "list", "--json").json["items"]

@@ -22,6 +22,7 @@ from domain.kernel import Command
 from domain.keyring import FirstKeySentByOperator
 from domain.partnership import PassTime
 from domain.program import DefinePortfolio
+from domain.viewing import PartyKeyMade
 from infra.access import credentials, invitations
 from infra.access.attempts import MOST, WINDOW
 from infra.access.credentials import Grant, NewKey
@@ -55,7 +56,7 @@ class World:
         given = {"party": "growthos"} if role in {Role.PARTY, Role.SERVICE} else {}
         expires = more.pop("expires_at", None)
         grant = Grant(role=role, actor="maya", **given | more)
-        now = datetime.now(UTC)
+        now = expires - timedelta(hours=1) if expires else datetime.now(UTC)
         return credentials.create(self.accord.history.credentials, grant, now, expires)
 
     def get(self, key: str | None, path: str, **query: str) -> Response:
@@ -223,6 +224,42 @@ def test_who_is_no_party_sends_no_event(world: World, role: Role) -> None:
     refused(world.post(world.key(role).key, candidate("x")), 403, "not-in-scope")
 
 
+@pytest.mark.parametrize("path", ["/v1/keys", "/v1/invitations", "/v1/keys/{key}/rotate"])
+def test_the_operator_makes_no_key_of_a_party_unseen(world: World, path: str) -> None:
+    """With it the operator can act as that party, and read what it keeps to itself."""
+    key, operator = world.key().key, world.key(Role.OPERATOR).key
+    party = "growthos"
+    if path == "/v1/invitations":
+        # A party with a key is not invited, so this one has none.
+        party = "initech"
+    first = world.key(party="growthos").credential.id
+    body = {
+        "/v1/keys": {"role": "service", "party": party, "actor": "crm"},
+        "/v1/invitations": {"party": party},
+    }
+    sent = orjson.dumps(body.get(path, {}))
+
+    made = world.post(operator, sent, path.format(key=first), "application/json").json()["about"]
+
+    name = OURS if party == "growthos" else THEIRS
+    last = [*world.accord.history.of(name)][-1]
+    assert last.event == PartyKeyMade(
+        party=party, credential=made["id"], invites=path == "/v1/invitations"
+    )
+    assert (last.act.party, last.source) == ("accord", "accord:view")
+    listed = world.get(key, "/v1/keys").json()["items"]
+    assert {each["party"] for each in listed} == {"growthos"}
+    assert (made["id"] in {each["id"] for each in listed}) is (party == "growthos")
+
+
+def test_a_key_of_no_party_is_on_nobodys_record(world: World) -> None:
+    before, operator = size(world), world.key(Role.OPERATOR).key
+
+    world.post(operator, b'{"role":"operations","actor":"x"}', "/v1/keys", "application/json")
+
+    assert size(world) == before
+
+
 # --- using another's source and id -------------------------------------------------------------
 
 
@@ -356,6 +393,21 @@ def test_a_cursor_of_another_viewer_opens_nothing(world: World) -> None:
 
     assert page["next"]
     assert world.get(world.key().key, "/v1/partnerships", after=page["next"]).status_code == 404
+
+
+def test_the_operators_key_shows_what_was_refused_and_not_what_it_says(world: World) -> None:
+    private = "We sell to nobody else."
+    event = orjson.loads(candidate("x")) | {"type": "accord.DeclareBestAlternative"}
+    sent = event | {"data": {"statement": private, private: private}}
+    world.post(world.key().key, orjson.dumps(sent))
+
+    found = world.get(world.key(Role.OPERATOR).key, "/v1/refusals")
+
+    (shown,) = found.json()["items"]
+    assert (shown["rule"], shown["type"]) == ("unknown-field", "accord.DeclareBestAlternative")
+    assert (shown["message"], shown["hint"], shown["pointer"]) == (None, None, None)
+    assert private not in found.text
+    assert private in world.get(world.key().key, "/v1/refusals").text
 
 
 def test_a_party_sees_its_own_refused_inputs_alone(world: World) -> None:
@@ -665,7 +717,10 @@ def test_the_first_key_closes_an_open_server(anyones: World) -> None:
     assert anyones.client.get("/v1/partnerships").status_code == 200
     anyones.key()
 
-    assert anyones.client.get("/v1/partnerships").status_code == 401
+    found = anyones.client.get("/v1/partnerships")
+    assert found.status_code == 401
+    assert "accord-open" not in found.headers
+    assert "accord-open" not in anyones.client.get("/healthz").headers
 
 
 def test_the_document_says_which_routes_need_a_key(world: World) -> None:

@@ -33,7 +33,8 @@ from domain.sharing import AgreeDataSharing
 from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.invitations import invite
-from infra.access.roles import Identity, Need, Role, viewer
+from infra.access.roles import SENDING, Identity, Need, Role, families, scope_of, viewer
+from infra.access.tokens import Tokens
 from infra.answers.example_events import example
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
@@ -48,6 +49,7 @@ from projections.visibility import FIGURES, Sight, Viewer
 from tests import planted
 from tests.documents import REPOSITORY
 from tests.feeds import messages, simulated
+from tests.infra.access.test_tokens import GROWTHOS, Made, claims
 from tests.life import LIFE, OURS, THEIRS
 from tests.stories import Story
 
@@ -66,6 +68,10 @@ ROLES: Final = {
     "operator": Grant(role=Role.OPERATOR, actor="ops"),
     "auditor": Grant(role=Role.AUDITOR, actor="ada", partnerships=frozenset({OWN})),
     "operations": Grant(role=Role.OPERATIONS, actor="pager"),
+    "operations, limited": Grant(
+        role=Role.OPERATIONS, actor="pager", partnerships=frozenset({OWN})
+    ),
+    "token": None,
     "invited": None,
 }
 
@@ -96,6 +102,7 @@ class World:
     workers: Workers
     client: TestClient
     keys: dict[str, str | None]
+    tokens: Tokens
 
     def headers(self, role: str) -> dict[str, str]:
         key = self.keys[role]
@@ -115,8 +122,14 @@ def world(folder: Path) -> Iterator[World]:
             for name, grant in ROLES.items()
         }
         keys["invited"] = invite(accord.history.credentials, "northwind", "ops", now).key
-        with accord.workers() as workers, TestClient(create_app(accord, workers)) as client:
-            yield World(accord, workers, client, keys)
+        issuer = Made()
+        keys["token"] = issuer.sign(claims())
+        tokens = Tokens([GROWTHOS.model_copy(update={"party": "helio-plus"})], issuer.fetch)
+        with (
+            accord.workers() as workers,
+            TestClient(create_app(accord, workers, tokens=tokens)) as client,
+        ):
+            yield World(accord, workers, client, keys, tokens)
 
 
 def inputs(partnership: str) -> list[bytes]:
@@ -178,7 +191,7 @@ def ask(world: World, role: str, route: GuardedRoute, partnership: str) -> tuple
 
 def streamed(world: World, role: str) -> tuple[int, bytes]:
     """What the stream of alerts sends at its start, from an application that then closes."""
-    app = create_app(world.accord, world.workers)
+    app = create_app(world.accord, world.workers, tokens=world.tokens)
     Timer(1.5, app.state.served.closing.begin).start()
     with TestClient(app) as client:
         found = client.get(STREAM, params={"since": "begin"}, headers=world.headers(role))
@@ -273,6 +286,17 @@ def fact_rows() -> Iterator[str]:
     for name, fact in found.items():
         cells = (fact_cell(each, seen, fact, history) for each, seen in viewers().items())
         yield f"| {name} | {' | '.join(cells)} |"
+
+
+# --- scopes ------------------------------------------------------------------------------------
+
+
+def scope_rows() -> Iterator[str]:
+    yield "| scope | types of event |"
+    yield "|---|---|"
+    for scope in sorted(SENDING):
+        types = (f"`{each}`" for each in sorted(families()) if scope_of(each) is scope)
+        yield f"| `{scope}` | {', '.join(types)} |"
 
 
 # --- topics ------------------------------------------------------------------------------------
@@ -378,8 +402,9 @@ def page() -> str:
         "## Routes",
         "",
         "Every route, for every role. A cell with one word is the same for a partnership of the",
-        "caller and for a foreign one. *Filtered* is a list without what is foreign. A test asks",
-        "the real application with a key of each role, and writes this page",
+        "caller and for a foreign one. *Filtered* is a list without what is foreign. The token is",
+        "of a person of the party, and the limited key of operations is for the caller's own",
+        "partnership. A test asks the real application as each of them, and writes this page",
         "(`python -m tests.infra.access.test_matrix`). The auditor's mandate names the first",
         "partnership alone. [API keys](production.md#api-keys) tells how keys are made.",
         "",
@@ -389,6 +414,13 @@ def page() -> str:
             f"| `{row.name}` | {row.route.need} | {' | '.join(row.cells.values())} |"
             for row in matrix()
         ),
+        "",
+        "## Scopes",
+        "",
+        "The types of event that each scope covers. A key of a service has `emit` and `read`",
+        "unless it is given more, so it does not bind its party.",
+        "",
+        *scope_rows(),
         "",
         "## Private facts",
         "",

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from domain.kernel import Refused
+from domain.signing import MUST_BE_SIGNED
 from infra.access.roles import (
     ANYONE,
     SCOPES,
+    USUAL,
     Access,
     Identity,
     Need,
@@ -20,6 +22,8 @@ from infra.access.roles import (
     viewer,
 )
 from projections.visibility import Viewer
+from tests.domain.test_signing import BY_CLOCK, effect, recorded
+from tests.domain.test_waiting_table import COMMANDS
 
 MAYA = Identity(Role.PARTY, "maya", "growthos", SCOPES[Role.PARTY])
 CRM = Identity(Role.SERVICE, "crm", "growthos", frozenset({Scope.EMIT}))
@@ -33,11 +37,11 @@ IDENTITIES = [
     ),
 ]
 NEEDS = {
-    Role.PARTY: "allowed allowed filtered filtered filtered - filtered - -",
-    Role.AUDITOR: "allowed allowed filtered filtered - - - - -",
-    Role.OPERATOR: "allowed allowed filtered filtered allowed allowed - - allowed",
-    Role.OPERATIONS: "allowed allowed - filtered - allowed - - -",
-    Role.INVITED: "allowed - - - - - - allowed -",
+    Role.PARTY: "allowed allowed filtered filtered filtered - filtered - - filtered",
+    Role.AUDITOR: "allowed allowed filtered filtered - - - - - -",
+    Role.OPERATOR: "allowed allowed filtered filtered allowed allowed - - allowed allowed",
+    Role.OPERATIONS: "allowed allowed - filtered - allowed - - - -",
+    Role.INVITED: "allowed - - - - - - allowed - -",
 }
 """What each role gets of each need, in the order of `Need`."""
 
@@ -76,15 +80,15 @@ def test_a_partys_key_sees_as_that_party_and_as_no_other() -> None:
 def test_the_operators_key_has_the_operators_view_and_no_partys() -> None:
     operator = Identity(Role.OPERATOR, "ops", scopes=SCOPES[Role.OPERATOR])
 
-    assert viewer(operator) == Viewer(candidates=False)
+    assert viewer(operator) == Viewer(candidates=False, inputs=False)
     with pytest.raises(Refused, match="not-your-party"):
         viewer(operator, "growthos")
 
 
 def test_an_auditor_sees_the_partnerships_of_the_mandate() -> None:
     mandate = frozenset({"a-b"})
-    assert viewer(ADA) == Viewer(partnerships=mandate, candidates=False)
-    assert viewer(replace(ADA, candidates=True)) == Viewer(partnerships=mandate)
+    assert viewer(ADA) == Viewer(partnerships=mandate, candidates=False, inputs=False)
+    assert viewer(replace(ADA, candidates=True)) == Viewer(partnerships=mandate, inputs=False)
 
 
 def emits(identity: Identity, *event: str) -> str:
@@ -120,6 +124,20 @@ def test_settling_and_signing_keys_have_scopes_of_their_own() -> None:
     assert emits(CRM, "growthos", "ReceivePayment", "a-b") == ""
     for command in ("IssueStatement", "RecordPayout", "RegisterKey", "RevokeKey"):
         assert emits(CRM, "growthos", command, "a-b") == "not-in-scope"
+        assert emits(MAYA, "growthos", command, "a-b") == ""
+
+
+def test_what_must_be_signed_needs_the_scope_of_what_binds_or_settles() -> None:
+    for command in (each for each in COMMANDS if each.__name__ not in BY_CLOCK):
+        binds = effect(recorded(command)) in MUST_BE_SIGNED
+        scope = scope_of(command.__name__)
+        assert binds is (scope is not Scope.EMIT) or scope is Scope.SETTLE, command
+
+
+def test_a_machine_does_not_bind_its_party_unless_it_is_given_that() -> None:
+    crm = replace(CRM, scopes=USUAL[Role.SERVICE])
+    for command in ("AcceptTerms", "SignAgreement", "ProposeTerms", "RegisterKey", "ErasePerson"):
+        assert emits(crm, "growthos", command, "a-b") == "not-in-scope"
         assert emits(MAYA, "growthos", command, "a-b") == ""
 
 

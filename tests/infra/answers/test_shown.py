@@ -50,7 +50,7 @@ NOT_IN_THE_LIFE: Final = """
 show: AdoptionProposed AdoptionPartAgreed PartnershipAdopted AgreementAdopted AgreementAmended
     CandidateDeclined ExplorationClosed IssueEscalated MilestoneMissed ReviewMissed
 history: BundleExported CosignatureRefused CosignatureResumed FirstKeySentByOperator FullViewTaken
-    KeyRegistered KeyRevoked KeyRotated PersonErased ProposalLapsed
+    KeyRegistered KeyRevoked KeyRotated PartyKeyMade PersonErased ProposalLapsed
 alerts: RuleBreached RuleBreachWithdrawn
 portfolio: PortfolioDefined
 """
