@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from domain.kernel import CLOCK_PARTY, Refused
 from domain.values import Slug, instant
+from domain.wording import Worded
 from infra.access.roles import SCOPES, SENDING, USUAL, Identity, Role, Scope, families
 from infra.store.credentials import Credentials, StoredCredential
 
@@ -29,6 +30,16 @@ LAST_USE: Final = timedelta(minutes=1)
 
 PERSON: Final = r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"
 """The name of a person or a service: 1 to 200 characters without control characters."""
+
+PersonName = Annotated[
+    str,
+    StringConstraints(pattern=PERSON),
+    Worded(
+        "is not 1 to 200 characters without control characters",
+        "Write a shorter name, and leave control characters out.",
+    ),
+]
+"""The name of a person or a service, where somebody gives it."""
 
 _KEY = re.compile(r"accord_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NO_HASH: Final = bytes(32)
@@ -42,7 +53,7 @@ class AskedGrant(BaseModel):
 
     role: Role
     """For whom it acts."""
-    actor: str
+    actor: PersonName
     """The person or the service that uses it."""
     party: Slug | None = None
     """The party of the roles `party` and `service`; null for others."""

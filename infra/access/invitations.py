@@ -6,18 +6,18 @@ enrols one party, once, and expires. The operator never sees the key that comes 
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
 from domain.kernel import CLOCK_PARTY, Refused
 from domain.values import instant
 from infra.access.credentials import (
-    PERSON,
     Announce,
     Credential,
     Grant,
     NewKey,
+    PersonName,
     checked,
     listed,
     new_key,
@@ -39,7 +39,7 @@ class Enrolment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    actor: Annotated[str, StringConstraints(pattern=PERSON)]
+    actor: PersonName
     """The person who uses it."""
     scopes: frozenset[Scope] = frozenset()
     """What it may do; everything that a party's key may do unless given."""
@@ -65,7 +65,13 @@ def invite(  # noqa: PLR0913, PLR0917 - whom, by whom, and until when
             "Give the party another name.",
         )
     ends = expires_at or now + LASTS
-    if not now < ends <= now + LONGEST:
+    if ends <= now:
+        raise Refused(
+            "invitation-end",
+            f"An invitation that is made now cannot have expired at {instant(ends)}.",
+            "Give an end that is to come, such as 7d.",
+        )
+    if ends > now + LONGEST:
         raise Refused(
             "invitation-end",
             f"An invitation lasts at most {LONGEST.days} days. This one would end at "

@@ -67,6 +67,8 @@ class MadeKey(Result):
     """The key that it replaces, which stays valid until its `expires_at`."""
     unknown: tuple[Slug, ...] = ()
     """The partnerships of its grant that do not exist, so that a slip is seen."""
+    lookalikes: tuple[str, ...] = ()
+    """Known parties whose names people can take for that of its party, if that is a new one."""
 
 
 class MadeInvitation(Result):
@@ -127,7 +129,13 @@ def made(accord: Accord, new: NewKey, replaces: Credential | None = None) -> Mad
         about=about,
         replaces=old,
         unknown=tuple(each for each in about.partnerships if each not in known),
+        lookalikes=_lookalikes(accord, about),
     )
+
+
+def _lookalikes(accord: Accord, about: ApiKey) -> tuple[str, ...]:
+    """Return the known parties whose names people can take for that of a key."""
+    return tuple(lookalikes(about.party, known_parties(accord))) if about.party else ()
 
 
 def invited(accord: Accord, new: NewKey) -> MadeInvitation:
@@ -137,7 +145,7 @@ def invited(accord: Accord, new: NewKey) -> MadeInvitation:
         simulated=accord.simulated,
         invitation=new.key,
         about=about,
-        lookalikes=tuple(lookalikes(about.party or "", known_parties(accord))),
+        lookalikes=_lookalikes(accord, about),
     )
 
 
@@ -159,6 +167,7 @@ def remarks_of_made(found: MadeKey) -> Iterator[Remark]:
         yield Remark(f"The old key {old.id} is valid until {minute(old.expires_at)}.")
     for each in found.unknown:
         yield Remark(f"There is no partnership {each} yet. The key sees it once it begins.")
+    yield from _close_names(found.about, found.lookalikes, "key")
 
 
 def text_of_invited(found: MadeInvitation) -> Iterator[Block]:
@@ -172,10 +181,15 @@ def remarks_of_invited(found: MadeInvitation) -> Iterator[Remark]:
     ends = found.about.expires_at
     until = f" until {minute(ends)}" if ends else ""
     yield Remark(f"Invited {found.about.party}. The invitation is valid once{until}.")
-    if found.lookalikes:
+    yield from _close_names(found.about, found.lookalikes, "invitation")
+
+
+def _close_names(about: ApiKey, close: tuple[str, ...], what: str) -> Iterator[Remark]:
+    """Yield the warning of a name that people can take for that of another party."""
+    if close:
         yield Remark(
-            f"The name {found.about.party} is close to {', '.join(found.lookalikes)}. If it is the "
-            f"same party, revoke the invitation: accord keys revoke {found.about.id}."
+            f"The name {about.party} is close to {', '.join(close)}. If it is the same party, "
+            f"revoke the {what}: accord keys revoke {about.id}."
         )
 
 

@@ -252,6 +252,47 @@ def test_the_operator_makes_no_key_of_a_party_unseen(world: World, path: str) ->
     assert (made["id"] in {each["id"] for each in listed}) is (party == "growthos")
 
 
+def test_a_key_of_a_party_whose_name_is_close_to_a_known_one_is_warned_of(world: World) -> None:
+    operator = world.key(Role.OPERATOR).key
+
+    def made(party: str) -> dict[str, Any]:
+        sent = orjson.dumps({"role": "party", "party": party, "actor": "x"})
+        found: dict[str, Any] = world.post(operator, sent, "/v1/keys", "application/json").json()
+        return found
+
+    assert made("gr0wthos")["lookalikes"] == ["growthos"]
+    assert made("acme")["lookalikes"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"expires": "2030-01-01T00:00:00Z"}, "Perhaps expires_at?"),
+        ({"actor": "x\u001b[31m\nroot"}, "leave control characters out"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "Give an end that is to come"),
+    ],
+)
+def test_a_wrong_body_of_a_key_is_refused_with_what_is_right(
+    world: World, changes: dict[str, str], told: str
+) -> None:
+    body = {"role": "operations", "actor": "pager"} | changes
+
+    found = world.post(
+        world.key(Role.OPERATOR).key, orjson.dumps(body), "/v1/keys", "application/json"
+    )
+
+    assert found.status_code == 422
+    assert told in found.json()["hint"]
+
+
+def test_a_head_of_the_stream_takes_what_a_get_takes(world: World) -> None:
+    for name, status in ((OURS, 200), (THEIRS, 403)):
+        found = world.client.head(
+            STREAM, params={"partnership": name}, headers=bearer(world.key().key)
+        )
+        assert found.status_code == status
+
+
 def test_a_key_of_no_party_is_on_nobodys_record(world: World) -> None:
     before, operator = size(world), world.key(Role.OPERATOR).key
 
