@@ -122,6 +122,7 @@ _SIGNING: Final = frozenset(
         "RevokeKey",
         "RotateKey",
         "StartMediation",
+        "WithdrawAct",
         "WithdrawDispute",
     }
 )
