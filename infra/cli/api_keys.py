@@ -1,6 +1,5 @@
 """API keys: `accord keys create`, `invite`, `enrol`, `list`, `rotate`, `revoke`."""
 
-import os
 from datetime import datetime
 from getpass import getuser
 from http import HTTPStatus
@@ -22,6 +21,7 @@ from infra.answers.parties import announcing
 from infra.audit import http_client
 from infra.cli import acting, printing
 from infra.cli.options import Json, Store, keys, later_option, opened, reader
+from infra.files import opened_for_owner
 from infra.settings import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -160,8 +160,8 @@ def _hand_over(found: MadeKey, out: Path | None, *, as_json: bool) -> None:
 
 
 def _write(out: Path, secret: str) -> None:
-    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f"{secret}\n")
+    with opened_for_owner(out, "xb") as file:
+        file.write(f"{secret}\n".encode())
 
 
 @keys.command()

@@ -17,6 +17,7 @@ from infra.answers.text import Block, Line
 from infra.cli import acting, printing
 from infra.cli.options import REFUSED, REFUSES, Json, Store, app, opened
 from infra.deciding.batch import Outcome
+from infra.files import opened_for_owner
 from infra.settings import DEFAULT_STORE
 from infra.tlog import cloudevents
 
@@ -69,7 +70,7 @@ def play(accord: "Accord", files: list[str], receipts: Path | None = None) -> Ou
     tally = OutcomeCounts()
     signed = accord.signed_receipts() if receipts else None
     with ExitStack() as stack:
-        written = stack.enter_context(receipts.open("ab")) if receipts else None
+        written = stack.enter_context(opened_for_owner(receipts, "ab")) if receipts else None
         feeds = [(name, stack.enter_context(opened_feed(name))) for name in files]
         bar = stack.enter_context(printing.progress())
         for name, feed in feeds:

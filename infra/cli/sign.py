@@ -1,20 +1,26 @@
 """`accord sign`: sign events with a party's key. It needs no store."""
 
+import sys
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from infra.answers.question import Panel
 from infra.cli.options import REFUSED, app, later_option
 from infra.cli.signing_keys import KeyFile
+from infra.files import opened_for_owner
 from infra.settings import OPERATOR
 
 if TYPE_CHECKING:
     from infra.tlog.dsse import SeenLog
+
+
+STANDARD_OUTPUT = "-"
 
 
 @app.command(rich_help_panel=Panel.EVIDENCE.value)
@@ -44,9 +50,8 @@ def sign(
         str, typer.Option("--operator", metavar="NAME", help="The operator of the log.")
     ] = OPERATOR,
     out: Annotated[
-        typer.FileBinaryWrite,
-        typer.Option("--out", "-o", metavar="FILE", help="- is standard output."),
-    ] = "-",  # type: ignore[assignment] # as above
+        Path, typer.Option("--out", "-o", metavar="FILE", help="- is standard output.")
+    ] = Path(STANDARD_OUTPUT),
 ) -> None:
     """Sign events. Each becomes a line with a DSSE envelope, to be sent instead of the event.
 
@@ -56,11 +61,18 @@ def sign(
     from infra.tlog.keys import Signer
 
     signer = Signer.load(key)
-    for event in _events(file.read()):
-        payload = dsse.asked(event, operator, expires)
-        if seen is not None:
-            payload = payload.model_copy(update={"seen": _seen(seen, payload.origin)})
-        out.write(dsse.sign(signer, payload) + b"\n")
+    with _opened(out) as written:
+        for event in _events(file.read()):
+            payload = dsse.asked(event, operator, expires)
+            if seen is not None:
+                payload = payload.model_copy(update={"seen": _seen(seen, payload.origin)})
+            written.write(dsse.sign(signer, payload) + b"\n")
+
+
+def _opened(out: Path) -> AbstractContextManager[IO[bytes]]:
+    if str(out) == STANDARD_OUTPUT:
+        return nullcontext(sys.stdout.buffer)
+    return opened_for_owner(out, "wb")
 
 
 def _events(feed: bytes) -> Iterator[dict[str, Any]]:

@@ -32,6 +32,7 @@ from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import COMMAND, PERSON, name_in
+from infra.files import opened_for_owner
 from infra.tlog import codec
 from infra.tlog.merkle import leaf_hash
 from infra.tlog.notes import Checkpoint, Note, tlog_proof
@@ -85,7 +86,7 @@ class Exported:
 def export(
     accord: Accord, notary: Notary, partnership: str, asked: BundleRequest, path: Path
 ) -> Exported:
-    """Write the evidence bundle of a partnership to a new file.
+    """Write the evidence bundle of a partnership to a new file that only its owner can read.
 
     The export itself is recorded first. If the store was altered after it was signed, the altered
     events are exported with the last checkpoints, a warning says what is wrong, and a verifier will
@@ -104,7 +105,7 @@ def export(
     if asked.alert:
         explain.ask(accord, asked.alert)
     bundle = _Bundle(accord, notary, partnership, asked)
-    with path.open("xb") as file:
+    with opened_for_owner(path, "xb") as file:
         try:
             with ZipFile(file, "w", ZIP_DEFLATED) as archive:
                 bundle.write(_Bag(archive))

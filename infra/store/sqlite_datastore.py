@@ -20,6 +20,7 @@ from eventsourcing.sqlite import (
     SQLiteTransaction,
 )
 
+from infra.files import OWNER_ALONE
 from infra.settings import NoSuchStore
 from infra.store.errors import ReadOnlyStore, StoreFull
 
@@ -88,7 +89,7 @@ class Datastore(SQLiteDatastore):
             self.pool.is_journal_mode_wal = True
         else:
             # Names of people are in it. SQLite gives the files of its log the same rights.
-            path.touch(mode=0o600)
+            path.touch(mode=OWNER_ALONE)
             _use_write_ahead_log(path)
 
     @contextmanager

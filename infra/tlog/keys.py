@@ -9,6 +9,8 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.signing import SigningKey, VerifyKey
 
+from infra.files import opened_for_owner
+
 PUBLIC, SIGNATURE = 32, 64
 """Bytes of a public key and of a signature."""
 
@@ -55,8 +57,8 @@ class Signer:
 
     def save(self, path: Path) -> None:
         """Write the key to a new file that only its owner can read. Raises `FileExistsError`."""
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(f"{_WRITTEN}{b64encode(bytes(self._key)).decode()}\n")
+        with opened_for_owner(path, "xb") as file:
+            file.write(f"{_WRITTEN}{b64encode(bytes(self._key)).decode()}\n".encode())
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature over a message, 64 bytes."""

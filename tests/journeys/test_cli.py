@@ -342,6 +342,25 @@ def test_what_is_signed_is_written_as_it_will_be_recorded(
     assert len({each.nonce for each in payloads}) == 2
 
 
+def test_what_has_names_or_secrets_is_written_for_its_owner_alone(
+    accord: Accord, key: str, tmp_path: Path
+) -> None:
+    mask = os.umask(0)
+    try:
+        accord("sign", "-", "--key", key, "-o", "signed.jsonl", stdin=WAIVER)
+        accord("ingest", "signed.jsonl", "--receipts", "receipts.jsonl")
+        accord("audit", "bundle", "acme", "--for", "growthos", "--reason", "R", "-o", "for.zip")
+        accord("keygen", "another.key")
+        accord("keys", "create", "--party", "growthos", "--out", "growthos.token")
+    finally:
+        os.umask(mask)
+
+    made = ("signed.jsonl", "receipts.jsonl", "for.zip", "another.key", "growthos.token")
+    assert {name: oct((tmp_path / name).stat().st_mode & 0o777) for name in made} == dict.fromkeys(
+        made, "0o600"
+    )
+
+
 def test_a_key_takes_the_place_of_another_by_a_signed_event(
     accord: Accord, key: str, tmp_path: Path
 ) -> None:
