@@ -563,13 +563,31 @@ def _first_reviews(
 def _amended_cadence(
     event: CommercialTermsAgreed, act: Act, terms: TermsByDay, around: Around
 ) -> Iterator[Deadline]:
-    """Yield the next reviews again, each counted from the last of its kind."""
+    """Yield the next review of each kind whose cadence changes, counted from the last one."""
     is_running = any(each.kind is DeadlineKind.PERIOD for each in around.open.values())
     if not is_running or not _speaks_of(event, ["cadence"]):
         return
     for ref in _each_kind(around.parties):
         existing = around.open.get(f"{DeadlineKind.CADENCE}/{ref}")
-        yield from _next_review(ref, existing.since if existing else act.occurred_at, terms)
+        if existing is None or _has_other_cadence(event, existing):
+            yield from _next_review(ref, existing.since if existing else act.occurred_at, terms)
+
+
+def _has_other_cadence(event: CommercialTermsAgreed, deadline: Deadline) -> bool:
+    """Whether new terms change the cadence that a deadline follows from."""
+    cadence = event.frame.given().get("cadence") if event.frame is not None else None
+    kind = deadline.ref.partition("/")[0]
+    if deadline.kind is not DeadlineKind.CADENCE or getattr(cadence, kind, None) is None:
+        return False
+    assert isinstance(cadence, Cadence)  # noqa: S101 - the field of the frame
+    return cadence.spans().get(kind) != deadline.span
+
+
+def changed_cadences(before: TermsByDay, after: TermsByDay, day: date) -> Iterator[str]:
+    """Yield the kinds of reviews, health checks and audits whose cadence differs from a day on."""
+    for kind in Cadence.model_fields:
+        if _span(kind, day, before) != _span(kind, day, after):
+            yield kind
 
 
 def _review_after(event: Event, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:
@@ -868,7 +886,6 @@ RULES = (
                 _closes(each, _counted, _held, by_author=each is HealthCheckRecorded)
                 for each in _HELD
             ),
-            _amends("cadence"),
         ),
         alert=DeadlineAlert(
             "cadence-missed",
@@ -1263,9 +1280,10 @@ def figure(ref: str, party: str, period: str, act: Act, terms: TermsByDay) -> De
 
 
 def figure_words(ref: str) -> str:
-    """Return a figure in words: ``new_users in spain of 2026-03``."""
-    metric, segment, period = ref.split("/")
-    return f"{metric}{'' if segment == '-' else f' in {segment}'} of {period}"
+    """Return a figure in words: ``new_users in spain of 2026-03 (acme)``."""
+    metric, segment, period, *by = ref.split("/")
+    part = "" if segment == "-" else f" in {segment}"
+    return f"{metric}{part} of {period}{''.join(f' ({each})' for each in by)}"
 
 
 def with_statements(
@@ -1405,6 +1423,8 @@ def _in_zone(deadline: Deadline, terms: TermsByDay) -> Deadline:
 
 
 def _closed_by(event: Event, act: Act, deadlines: Deadlines) -> Iterator[str]:
+    if isinstance(event, CommercialTermsAgreed):
+        yield from (key for key, each in deadlines.items() if _has_other_cadence(event, each))
     for kind, ref, by_author in _CLOSES.get(type(event), ()):
         name = ref(event)
         if by_author and name is not None:

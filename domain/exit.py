@@ -253,6 +253,11 @@ class ExitWithdrawn(
             )
 
     @classmethod
+    def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401, ARG003 - made
+        """Raise `Refused` if an exit took effect."""
+        _check_ahead(context, act)
+
+    @classmethod
     def acceptable_until(cls, proposed: Any, exit_on: date | None) -> date | None:  # noqa: ANN401, ARG003 - made
         """Return the last day before the exit that is ahead takes effect."""
         return exit_on - timedelta(days=1) if exit_on else None

@@ -48,8 +48,9 @@ class Figure(NamedTuple):
 
     @property
     def ref(self) -> str:
-        """The identifier of what is due: ``new_users/-/2026-03``."""
-        return f"{self.metric}/{self.segment or '-'}/{self.period}"
+        """The identifier of what is due: ``new_users/-/2026-03``, then the party that gives it."""
+        by = [self.party] if self.party else []
+        return "/".join([self.metric, self.segment or "-", self.period, *by])
 
     def is_given(self, reported: "Figure") -> bool:
         """Whether a report is this figure, or one of another period of it."""
@@ -69,7 +70,6 @@ class FiguresDue:
 
     objectives: tuple[Objective, ...] = ()
     lines: tuple[SharingLine, ...] = ()
-    third_party: str = ""
     reported: tuple[Figure, ...] = ()
     """The reports that can still fill a period: of this quarter, and of what is missing."""
     missing: tuple[Figure, ...] = ()
@@ -82,18 +82,36 @@ class FiguresDue:
         return frozenset({*(each.metric for each in self.objectives), *shared})
 
     def promised(self, period: str) -> Iterator[Figure]:
-        """Yield the figures that were agreed for a period; a line says which party reports one."""
+        """Yield the figures that were agreed for a period.
+
+        A line says who gives one. Then the objective on it needs no other report.
+        """
         lines = [each for each in self.lines if _is_of(each, period)]
-        by = {metric: each.by for each in lines for metric in each.metrics}
-        by |= {metric: "" for metric, party in by.items() if party == self.third_party}
+        given = dict.fromkeys(
+            Figure(metric, "", period, each.by)
+            for each in lines
+            for metric in each.metrics
+            if not _deals_show(metric)
+        )
+        shared = {each.metric for each in given}
         for each in self.objectives:
             in_time = bounds(period)[0].date() <= each.deadline
-            if in_time and _falls(each.frequency, period) and not _is_counted(each):
-                whole = by.pop(each.metric, "") if each.segment is None else ""
-                yield Figure(each.metric, each.segment or "", period, whole)
-        for metric, party in by.items():
-            if not _deals_show(metric):
-                yield Figure(metric, "", period, party)
+            by_a_line = each.segment is None and each.metric in shared
+            if in_time and _falls(each.frequency, period) and not (_is_counted(each) or by_a_line):
+                yield Figure(each.metric, each.segment or "", period)
+        yield from given
+
+    def agreed_again(self) -> "FiguresDue":
+        """Return what is due after another agreement: what it no longer asks for is not missing."""
+        return replace(self, missing=tuple(each for each in self.missing if self._asks(each)))
+
+    def _asks(self, figure: Figure) -> bool:
+        """Whether a figure of a period that is over is still promised by the same party."""
+        of = (figure.metric, figure.segment)
+        return any(
+            (each.metric, each.segment) == of and each.party in {"", figure.party or each.party}
+            for each in self.promised(figure.period)
+        )
 
     def has(self, figure: Figure) -> bool:
         """Whether a figure was reported, or those of each of its months."""
@@ -108,8 +126,9 @@ def _falls(frequency: str, period: str) -> bool:
 
 
 def _is_of(line: SharingLine, period: str) -> bool:
-    begun = line.until is None or bounds(period)[0].date() < line.until
-    return begun and _falls(line.frequency, period)
+    """Whether a line gives the figure of a period: reports of the day after it are still shared."""
+    is_shared = line.until is None or bounds(period)[1].date() < line.until
+    return is_shared and _falls(line.frequency, period)
 
 
 def _is_counted(objective: Objective) -> bool:
@@ -126,12 +145,11 @@ def evolve(due: FiguresDue, event: Event, act: Act) -> FiguresDue:
     """Fold an event of any stream of the partnership."""
     match event:
         case CharterAgreed():
-            return replace(due, objectives=tuple(event.charter.objectives))
+            return replace(due, objectives=tuple(event.charter.objectives)).agreed_again()
         case TargetAdjusted():
-            return replace(due, objectives=event.adjusts(due.objectives))
+            return replace(due, objectives=event.adjusts(due.objectives)).agreed_again()
         case DataSharingAgreed():
-            third = event.third_party.party if event.third_party else ""
-            return replace(due, lines=tuple(event.lines), third_party=third)
+            return replace(due, lines=tuple(event.lines)).agreed_again()
         case MetricReported():
             return _reported(due, event, act)
         case PeriodClosed(period=period):

@@ -20,7 +20,7 @@ from domain.execution import (
 from domain.exit import BreachCured, ExitAgreed, ExitNoticeGiven, ExitWithdrawn
 from domain.formation import CharterAgreed
 from domain.gates import WaiverGranted, stages_of
-from domain.health import TargetAdjusted
+from domain.health import RiskMitigated, TargetAdjusted
 from domain.kernel import Event, Stage
 
 Subject = tuple[str, ...]
@@ -34,6 +34,7 @@ _SETTLED: Final[Mapping[type[Event], tuple[str, str]]] = {
     IssueResolved: ("issue", "was resolved"),
     ImprovementPlanCompleted: ("plan", "was closed"),
     BreachCured: ("breach", "was cured"),
+    RiskMitigated: ("risk", "was mitigated"),
 }
 """What an event settles, by the field that names it, and how it is said."""
 

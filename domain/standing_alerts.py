@@ -235,6 +235,9 @@ def is_highest(risk: RiskIdentified) -> bool:
 
 
 DUE_SOON: Final = "due-soon"
+CADENCE_MISSED: Final = "cadence-missed"
+"""Its row is that of the deadline. Another cadence ends it as well (`projections.alerts`)."""
+
 FIGURE_OVERDUE: Final = "figure-overdue"
 """Its row is that of the deadline. A report ends it (`domain.figures_due`)."""
 DISPUTE_OPENED: Final = "dispute-opened"

@@ -7,7 +7,7 @@ events that are its evidence. It says how severe it is, who acts and what money 
 alerts that need no agreed rule: `domain.standing_alerts`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,10 +18,17 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from domain import figures_due
+from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.calendar import bounds
 from domain.charter import ObjectiveStatus
-from domain.deadlines import ALL, DeadlineKind, DeadlinePassed
+from domain.deadlines import (
+    ALL,
+    DeadlineKind,
+    DeadlinePassed,
+    cadence_words,
+    changed_cadences,
+)
 from domain.declarations import Changeable
 from domain.exit import PartnershipExited
 from domain.figures_due import FiguresDue
@@ -31,11 +38,13 @@ from domain.kernel import Event
 from domain.offices import NAMING, Assignee, People, people_after
 from domain.payouts import Payout
 from domain.recorded import Recorded
+from domain.reported_figure import MetricReported
 from domain.response import Office, Severity
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     AUDIT_FAILED,
     BY_RULE,
+    CADENCE_MISSED,
     CLAIM_AWAITS,
     COMPUTED,
     CORRECTION_TAKES,
@@ -61,11 +70,12 @@ from domain.standing_alerts import (
 from domain.values import Exact
 from projections import audits, awaited, breaches, scorecards
 from projections.audits import Audits, with_audit
-from projections.awaited import Taken
+from projections.awaited import NOTHING_AGREED, Taken
 from projections.breaches import Judged, RuleFacts, Shortfall, Verdict
 from projections.counted import FACTS
 from projections.figures import LEADS
 from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Rows
+from projections.ledger.book import terms_of
 from projections.ledger.claims import Point
 from projections.ledger.rows import AgreedRow, Debt, SubjectRow
 from projections.scorecards import Scorecards, with_scorecard
@@ -234,7 +244,7 @@ def in_office(alert: Alert, people: People, day: date) -> Alert:
     """Return an alert with the people who act on it on a day."""
     office, about = office_of(alert.rule, alert.window)
     if office is Office.METRIC_OWNER:
-        metric, market, _ = about.split("/")
+        metric, market, *_ = about.split("/")
         who = people.owner(metric, market, (each.party for each in alert.who_acts))
         if who:
             return alert if who == alert.who_acts else replace(alert, who_acts=who)
@@ -337,7 +347,8 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
     given = [
         each.ref for each in state.figures.missing if each not in after.figures.missing and not ends
     ]
-    quiet = not (given or known.paid or windows or turns or ends or known.points)
+    cadences = [*_changed_cadences(rows, known, event)]
+    quiet = not (given or known.paid or windows or turns or ends or known.points or cadences)
     if quiet and not rated and not audited and not measured:
         return NOTHING if after is state else Change({STATE: after}, [])
     changes = _Changes(rows, state, after, recorded)
@@ -350,10 +361,13 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
             changes.open_standing(turn.standing, changes.finding(turn.on, ref))
         else:
             changes.close_standing(turn.standing, ref, turn.on.text(event))
+    for kind in cadences:
+        changes.end_cadence(kind)
+    is_report = isinstance(event, MetricReported)
+    why = "It was reported." if is_report else "Both parties agreed other figures."
     for ref in given:
-        changes.close_standing(BY_RULE[FIGURE_OVERDUE], ref, "It was reported.")
-        about = f"{DeadlineKind.FIGURE}/{ref}"
-        changes.close_standing(BY_RULE[DUE_SOON], about, "It was reported.")
+        changes.close_standing(BY_RULE[FIGURE_OVERDUE], ref, why)
+        changes.close_standing(BY_RULE[DUE_SOON], f"{DeadlineKind.FIGURE}/{ref}", why)
     for name in known.paid:
         about = f"{DeadlineKind.STATEMENT}/{name}"
         changes.close_standing(BY_RULE[DUE_SOON], about, "It was paid.")
@@ -366,6 +380,14 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
     if ends:
         changes.end("The partnership has ended.")
     return changes.result()
+
+
+def _changed_cadences(rows: Rows, known: Taken, event: Event) -> Iterator[str]:
+    """Yield the kinds of reviews, health checks and audits whose cadence new terms change."""
+    if isinstance(event, CommercialTermsAgreed):
+        before: AgreedRow = rows.get(awaited.AGREED, NOTHING_AGREED)
+        after: AgreedRow = (known.rows or {}).get(awaited.AGREED, before)
+        yield from changed_cadences(terms_of(before), terms_of(after), event.effective_from)
 
 
 def _over_after(over: tuple[str, ...], event: Event) -> tuple[str, ...]:
@@ -610,6 +632,12 @@ class _Changes:
             if resolved is not None and resolved.state is AlertState.RESOLVED:
                 self._withdraw_late(resolved, text)
 
+    def end_cadence(self, kind: str) -> None:
+        """Close the alerts on a kind of review, health check or audit that got another cadence."""
+        text = f"Another cadence was agreed for the {cadence_words(kind)}."
+        self.close_standing(BY_RULE[CADENCE_MISSED], f"{kind}{ALL}", text)
+        self.close_standing(BY_RULE[DUE_SOON], f"{DeadlineKind.CADENCE}/{kind}{ALL}", text)
+
     def _end(self, alert: Alert, text: str) -> None:
         if self._corrects and alert.rule in _OF_THE_NEWEST:
             self._close(alert, AlertState.WITHDRAWN, f"{text} The record was corrected.")
@@ -763,7 +791,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=43,
+    version=44,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -40,7 +40,7 @@ CONCERNED: Final[frozenset[type[Event]]] = (
 
 _NOTHING: Final = SubjectRow()
 _NO_CHANGE: Final = DealChange(_NOTHING, _NOTHING)
-_NOTHING_AGREED: Final = AgreedRow()
+NOTHING_AGREED: Final = AgreedRow()
 
 
 class Taken(NamedTuple):
@@ -98,7 +98,7 @@ def _paid(subjects: "_Subjects") -> Iterator[str]:
 
 def _agree(subjects: "_Subjects", recorded: Recorded) -> AgreedRow:
     """Take what both parties agreed into its row; return the row."""
-    before: AgreedRow = subjects.rows.get(AGREED, _NOTHING_AGREED)
+    before: AgreedRow = subjects.rows.get(AGREED, NOTHING_AGREED)
     if type(recorded.event) not in AGREEMENTS:
         return before
     after = agreed_with(before, recorded)

@@ -133,6 +133,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED | figures_due.CONCERNED | _PARTIES,
-    version=13,
+    version=14,
     row_type=lambda key: _ROWS[key],
 )

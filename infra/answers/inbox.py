@@ -23,7 +23,13 @@ from domain.execution import (
     ProposeReview,
     ReachMilestone,
 )
-from domain.exit import GiveExitNotice, PartnershipExited, ProposeCompletion, ProposeCure
+from domain.exit import (
+    GiveExitNotice,
+    PartnershipExited,
+    ProposeCompletion,
+    ProposeCure,
+    ProposeDisposition,
+)
 from domain.experiment import HYPOTHESIS, StartPilot
 from domain.formation import DRAFT, SignAgreement
 from domain.health import RecordAudit, RecordHealthCheck
@@ -35,7 +41,7 @@ from domain.renewal import HoldAnnualReview, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import ReportMetric
 from domain.sale import LoseDeal
 from domain.second_person import ConfirmAct, WithdrawAct
-from domain.settlement import Balance
+from domain.settlement import Balance, IssueFinalSettlement
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     COMPUTED,
@@ -490,6 +496,8 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
     if deadline.kind is DeadlineKind.NOTICE_WARNING:
         # What passed is the day of the reminder; the notice is in time until its own last day.
         awaiting, day = Awaiting.DUE, date.fromisoformat(deadline.ref)
+    if deadline.kind is DeadlineKind.EXIT:
+        day = date.fromisoformat(deadline.ref)
     if command is ProposeRenewal and rows.overview.stage is not Stage.RENEWAL:
         command = HoldRenewalReview
     words = deadline.ref
@@ -511,7 +519,7 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
 
 def _of_figure(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     """Yield that a figure is to be reported, by its party or by either."""
-    metric, segment, period = deadline.ref.split("/")
+    metric, segment, period, *_ = deadline.ref.split("/")
     data = {"metric": metric, "period": period, "segment": None if segment == "-" else segment}
     for party in (deadline.party,) if deadline.party else rows.overview.parties:
         yield InboxItem(
@@ -531,8 +539,12 @@ def _does(
     """Yield the events that do what is due.
 
     A meeting is scheduled, or was held without that; at the end of a term one renews, or leaves.
+    An exit is settled before it is completed.
     """
     data = {name: each for name, each in data.items() if name}
+    if deadline.kind is DeadlineKind.EXIT:
+        yield _event(rows, party, IssueFinalSettlement, {})
+        yield _event(rows, party, ProposeDisposition, {})
     if rows.overview.stage in command.stages:
         yield _event(rows, party, command, data)
     if deadline.kind is DeadlineKind.CADENCE and command is ProposeReview:

@@ -49,6 +49,7 @@ from domain.execution import (
 from domain.exit import AgreeExit, AgreeExitWithdrawal, ProposeExit, ProposeExitWithdrawal
 from domain.formation import AgreeCharter, ProposeCharter, ProposeDecisionRule
 from domain.governance import AgreeGovernance, GovernanceEstablished, ProposeGovernance
+from domain.health import IdentifyRisk, MitigateRisk
 from domain.kernel import (
     Command,
     Stage,
@@ -451,6 +452,14 @@ def test_what_is_done_is_given_up_no_more() -> None:
     story.when(EXAMPLES[ProposeAction].party, give_up("action", action.action))
 
     lapses(story, action.owner, CompleteAction(action=action.action), "give-up")
+
+
+def test_a_risk_that_is_mitigated_is_given_up_no_more() -> None:
+    story = after(IdentifyRisk)
+    risk = example(IdentifyRisk).risk
+    story.when(OURS, example(ProposeCancellation, proposal="drop", kind="risk", ref=risk))
+
+    lapses(story, THEIRS, example(MitigateRisk, risk=risk), "drop")
 
 
 def test_what_no_stage_takes_any_more_lapses() -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, get_args
 from pydantic import BaseModel
 
 from domain.aggregates import command_types, event_types
-from domain.agreement import ProposeTerms
+from domain.agreement import CommercialTermsAgreed, ProposeTerms
 from domain.bilateral import BilateralAgreement, BilateralProposed
 from domain.deadlines import RULES, DeadlineKind, DeadlineRule
 from domain.declarations import Declaration
@@ -182,7 +182,7 @@ SAID_SHORTER: Final = {
     DeadlineKind.FIGURE: (
         "`ProposeCharter`, `ProposeDataSharing`, for each period of their frequency",
         "`ReportMetric`",
-        "—",
+        "`ProposeCharter`, `ProposeTarget` or `ProposeDataSharing` without it",
     ),
     DeadlineKind.LAPSE: (
         (
@@ -339,6 +339,8 @@ def row(rule: DeadlineRule) -> str:
         _listed(moves),
         _listed(ends),
     ]
+    if rule.kind is DeadlineKind.CADENCE:
+        cells[7] = _listed([CommercialTermsAgreed])
     if rule.kind in SAID_SHORTER:
         cells[2], cells[6], cells[8] = SAID_SHORTER[rule.kind]
     return f"| {' | '.join(cells)} |"

@@ -358,6 +358,7 @@ def test_an_exit_that_took_effect_is_not_withdrawn() -> None:
     assert refusal.rule == "proposal-lapsed"
     sooner = example(GiveExitNotice, exit="exit-3")
     assert story.refuses(OURS, sooner).rule == "exit-took-effect"
+    assert story.refuses(OURS, stay("stay-4", "exit-2")).rule == "exit-took-effect"
 
 
 def test_only_an_exit_that_is_ahead_is_withdrawn() -> None:

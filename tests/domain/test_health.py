@@ -33,6 +33,8 @@ from domain.kernel import Event, Stage
 from domain.reported_figure import ReportedFigure
 from domain.sharing import AgreeDataSharing, DataSharingAgreed, ProposeDataSharing
 from domain.terms import Cadence
+from projections.deadlines import DEADLINES, OVERDUE
+from projections.fold import replay
 from projections.objectives import objectives
 from tests.life import CHARTER, OURS, STRANGER, THEIRS, after, at, before, changed, example
 from tests.projections import folds
@@ -235,6 +237,44 @@ def test_an_amendment_that_ends_a_cadence_expects_no_more_reviews() -> None:
     amend(story, share("9"), since=date(2026, 1, 9))
 
     assert passed(story.on("2026-03-01"), DeadlineKind.CADENCE) == []
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        Cadence(operational="weekly", health_check="quarterly"),
+        Cadence(strategic="quarterly"),
+    ],
+)
+def test_terms_that_repeat_a_cadence_or_change_another_do_not_make_up_for_what_was_missed(
+    later: Cadence,
+) -> None:
+    story = with_cadence(operational="weekly", health_check="quarterly")
+    story.on("2026-04-20")
+    missed = {name for name, state in states(story).items() if state == "open"}
+    assert "cadence-missed operational" in missed
+    assert f"cadence-missed health_check/{OURS}" in missed
+    due = replay(DEADLINES, story.history).rows[OVERDUE]
+
+    amend(story, since=date(2026, 4, 21), cadence=later)
+
+    still = {name for name, state in states(story).items() if state == "open"}
+    assert still == missed
+    assert replay(DEADLINES, story.history).rows[OVERDUE] == due
+
+
+def test_another_cadence_closes_the_alert_on_the_reviews_that_it_is_of() -> None:
+    story = with_cadence(operational="weekly", strategic="monthly")
+    story.on("2026-03-20")
+    assert states(story)["cadence-missed operational"] == "open"
+    assert states(story)["cadence-missed strategic"] == "open"
+
+    amend(story, since=date(2026, 3, 21), cadence=Cadence(operational="monthly"))
+
+    assert states(story)["cadence-missed operational"] == "resolved"
+    assert states(story)["cadence-missed strategic"] == "open"
+    passed_ = replay(DEADLINES, story.history).rows[OVERDUE].passed
+    assert [each.ref for each in passed_ if each.kind is DeadlineKind.CADENCE] == ["strategic"]
 
 
 def test_both_are_reminded_of_a_review_48_hours_before_it() -> None:

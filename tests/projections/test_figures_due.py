@@ -149,7 +149,7 @@ def test_the_owner_of_the_metric_is_told() -> None:
 
 def test_the_party_that_gives_a_figure_by_a_line_reports_it_and_nobody_else_does() -> None:
     story = promised(by=THEIRS)
-    ref = "web_visits/-/2026-01"
+    ref = f"web_visits/-/2026-01/{THEIRS}"
     story.on("2026-02-11")
     assert overdue(story)[ref] == "open"
     assert [each.party for each in alerts(story)[f"figure-overdue {ref}"].who_acts] == [THEIRS]
@@ -163,12 +163,90 @@ def test_the_party_that_gives_a_figure_by_a_line_reports_it_and_nobody_else_does
 
 
 def test_a_line_that_is_over_asks_for_no_more_figures() -> None:
-    story = promised(by=THEIRS, until="2026-02-01")
+    story = promised(by=THEIRS, until="2026-03-01")
 
     story.on("2026-04-20")
 
+    # Reports from 1 March on are not shared, so the line asks for no figure of February.
     found = [name for name in overdue(story) if name.startswith("web_visits")]
-    assert found == ["web_visits/-/2026-01"]
+    assert found == [f"web_visits/-/2026-01/{THEIRS}"]
+
+
+VISITS = {"metrics": ["web_visits"], "frequency": "monthly", "tool": "ga"}
+
+
+def shared(story: Story, name: str, *lines: dict[str, object], third: str | None = None) -> None:
+    """Let both parties agree these lines of data sharing, and nothing else."""
+    party = {"party": third, "name": "A trustee"} if third else None
+    command = {"proposal": name, "lines": [{**VISITS, **each} for each in lines]}
+    story.agree(OURS, ProposeDataSharing.model_validate({**command, "third_party": party}))
+
+
+def test_each_giver_of_a_metric_owes_its_own_figure() -> None:
+    story = promised()
+    shared(story, "both", {"by": OURS, "to": THEIRS}, {"by": THEIRS, "to": OURS})
+    story.on("2026-02-01")
+    report(story, "web_visits", "2026-01", count(7))
+
+    story.on("2026-02-11")
+
+    visits = {name: state for name, state in overdue(story).items() if "visits" in name}
+    assert visits == {f"web_visits/-/2026-01/{THEIRS}": "open"}
+    asked = {
+        (each.party, each.text)
+        for rows in inbox.of_events(story.id, story.history)
+        for each in inbox.items(rows)
+        if "web_visits" in each.ref and "2026-01" in each.ref
+    }
+    assert asked == {(THEIRS, f"Report web_visits of 2026-01 ({THEIRS}).")}
+
+
+def test_the_third_party_owes_its_aggregates_and_nobody_else_reports_them() -> None:
+    story = promised()
+    lines = {"by": THEIRS, "to": "trust"}, {"by": "trust", "to": OURS}
+    shared(story, "third", *lines, third="trust")
+
+    story.on("2026-02-11")
+    visits = {name for name in overdue(story) if "visits" in name}
+    assert visits == {f"web_visits/-/2026-01/{each}" for each in (THEIRS, "trust")}
+    story.when(
+        "trust", ReportMetric(metric="web_visits", period="2026-01", tool="ga", figure=count(9))
+    )
+
+    states_ = {name.rpartition("/")[2]: state for name, state in overdue(story).items()}
+    assert states_[THEIRS] == "open"
+    assert states_["trust"] == "resolved"
+
+
+def test_what_both_agree_to_report_no_more_is_not_overdue_any_more() -> None:
+    story = promised(by=THEIRS)
+    story.on("2026-02-20")
+    assert overdue(story) == {JANUARY: "open", f"web_visits/-/2026-01/{THEIRS}": "open"}
+
+    shared(story, "nothing")
+    charter = changed(CHARTER, objectives=[changed(NEW_USERS, metric="new_subscribers")])
+    story.agree(OURS, ProposeCharter(proposal="charter-10", charter=charter))
+
+    assert {*overdue(story).values()} == {"resolved"}
+    alert = alerts(story)[f"figure-overdue {JANUARY}"]
+    assert alert.ended == "Both parties agreed other figures."
+    missing = [
+        each.ref
+        for rows in inbox.of_events(story.id, story.history)
+        for each in inbox.items(rows)
+        if "2026-01" in each.ref
+    ]
+    assert missing == []
+
+
+def test_an_objective_that_stays_in_a_new_charter_leaves_its_figure_overdue() -> None:
+    story = promised()
+    story.on("2026-02-20")
+    charter = changed(CHARTER, objectives=[changed(NEW_USERS, frequency="monthly")])
+
+    story.agree(OURS, ProposeCharter(proposal="charter-10", charter=charter))
+
+    assert overdue(story) == {JANUARY: "open"}
 
 
 def test_a_figure_is_due_in_the_inbox_then_overdue_then_gone() -> None:

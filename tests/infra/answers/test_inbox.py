@@ -213,6 +213,21 @@ def test_while_an_exit_is_ahead_the_inbox_offers_only_what_its_stage_takes() -> 
     assert [each for each in kinds if stage not in each.stages] == []
 
 
+def test_an_exit_that_took_effect_is_settled_and_completed_from_the_inbox() -> None:
+    story = after(GiveExitNotice)
+    ends_on = story.partnership.context.terms.exit
+    story.on(f"{ends_on}")
+
+    found = [each for each in inbox(story, OURS) if "exit" in each.text.lower()]
+
+    assert [(each.awaiting, each.day) for each in found] == [(Awaiting.OVERDUE, ends_on)]
+    assert [each.type.removeprefix("accord.") for each in found[0].events] == [
+        "IssueFinalSettlement",
+        "ProposeDisposition",
+        "ProposeCompletion",
+    ]
+
+
 def test_the_decision_on_a_renewal_is_due_by_the_last_day_for_notice_and_never_overdue() -> None:
     story = at(Stage.EXECUTION)
     story.on("2028-10-02")
