@@ -203,7 +203,10 @@ def test_each_giver_of_a_metric_owes_its_own_figure() -> None:
 
 def test_the_third_party_owes_its_aggregates_and_nobody_else_reports_them() -> None:
     story = promised()
-    lines = {"by": THEIRS, "to": "trust"}, {"by": "trust", "to": OURS}
+    lines: list[dict[str, object]] = [
+        {"by": THEIRS, "to": "trust"},
+        {"by": "trust", "to": OURS},
+    ]
     shared(story, "third", *lines, third="trust")
 
     story.on("2026-02-11")
