@@ -156,7 +156,13 @@ from domain.health import (
     RotateManager,
 )
 from domain.kernel import Command, Stage, Value
-from domain.keyring import RegisterKey, RevokeKey, RotateKey
+from domain.keyring import (
+    AgreeKeyRecovery,
+    ProposeKeyRecovery,
+    RegisterKey,
+    RevokeKey,
+    RotateKey,
+)
 from domain.markets import (
     AgreeMetricOwner,
     AssignRole,
@@ -1301,6 +1307,9 @@ SECOND_PROOF = (
 )
 """The same for the seed of bytes that are all 2."""
 
+THIRD_KEY = "7UkoxijRwsbq6QM4kFmVYSlZJzpcY/k2NsFGFKyHN9E="
+"""The key for the seed of bytes that are all 3."""
+
 FIRST_ID = "34750f98bd59fcfc"
 """The identifier of the first key."""
 
@@ -1313,6 +1322,23 @@ ADOPTED = (
     Step("2025-08-30", THEIRS, AgreeAdoption(proposal="adoption-1")),
 )
 """The beginning of a partnership that already ran."""
+
+LOST = (
+    Step("2026-01-06", OURS, RegisterKey(key=FIRST_KEY, proof=PROOF)),
+    Step("2026-01-06", THEIRS, RegisterKey(key=THIRD_KEY, proof=PROOF)),
+    Step(
+        "2026-01-06",
+        OURS,
+        ProposeKeyRecovery(
+            proposal="new-key",
+            party=OURS,
+            key=SECOND_KEY,
+            proof=SECOND_PROOF,
+            lost_since=datetime(2026, 1, 5, 18, tzinfo=UTC),
+        ),
+    ),
+)
+"""A party that lost its key proposes a new one to the other, which has a key."""
 
 HELD = (
     Step(
@@ -1350,6 +1376,8 @@ ELSEWHERE = (
         RotateKey(key=SECOND_KEY, proof=SECOND_PROOF, replaces=FIRST_ID),
     ),
     Step("2026-01-06", OURS, RevokeKey(keyid=FIRST_ID, reason="A laptop was lost.")),
+    LOST[-1],
+    Step("2026-01-06", THEIRS, AgreeKeyRecovery(proposal="new-key")),
     Step("2026-03-02", THEIRS, ErasePerson(person=BORIS, reason="Boris asked.")),
     Step("2026-04-03", OURS, ConfirmAct(act=act_id(OURS, PAYOUT))),
     Step("2026-04-03", OURS, WithdrawAct(act=act_id(OURS, PAYOUT), reason="A wrong amount.")),

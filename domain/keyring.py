@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
-from typing import Annotated, assert_never
+from typing import Annotated, Any, assert_never
 
 from pydantic import Field, StringConstraints
 
-from domain.kernel import ALWAYS, Act, Command, Event, Refused, Unknown, Value
-from domain.values import Slug, Text
+from domain.bilateral import BilateralAgreement
+from domain.kernel import ALWAYS, Act, Command, Event, NotNow, Refused, Unknown, Value
+from domain.values import Instant, Ref, Slug, Text, instant
 
 PublicKey = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$", strict=True)
@@ -104,6 +105,8 @@ class _Revocation(Value):
     """The identifier of the key: the first 16 hexadecimal digits of its SHA-256 hash."""
     reason: Text
     """The reason, in words."""
+    lost_since: Instant | None = None
+    """Since when somebody else may have had the key; null if it was not lost."""
 
 
 class RevokeKey(_Revocation, Command):
@@ -128,6 +131,60 @@ class FirstKeySentByOperator(Event):
 KeyCommand = RegisterKey | RotateKey | RevokeKey
 
 
+class KeyRecovered(
+    BilateralAgreement,
+    name="KeyRecovery",
+    subject="a new key for a party that lost its own",
+    stages=ALWAYS,
+    counted=None,
+):
+    """Both parties agreed a new key of the party that proposed it. Its other keys ended."""
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    party: Slug
+    """The party that lost its keys. It proposes the new one."""
+    key: PublicKey
+    """The new public key: 32 bytes of Ed25519, in Base64. It signs everything."""
+    proof: Proof
+    """The new key's signature over the partnership, the party and the key."""
+    lost_since: Instant
+    """Since when somebody else may have had a key of the party."""
+
+    @classmethod
+    def check_new(cls, proposed: Any, context: object, act: Act) -> None:  # noqa: ANN401, ARG003 - made
+        """Raise `Refused` unless a party proposes a key of its own, and lost one before now."""
+        if proposed.party != act.party:
+            raise Refused(
+                "not-ones-own-key",
+                "A party proposes a new key for itself. The proposal of "
+                f"{act.party} is for {proposed.party}.",
+                f"Let {proposed.party} propose it.",
+                field="party",
+            )
+        if proposed.lost_since > act.recorded_at:
+            raise Refused(
+                "lost-in-the-future",
+                "A key is lost before its party says so. This one would be lost at "
+                f"{instant(proposed.lost_since)}.",
+                "Give the time since which somebody else may have had it.",
+                field="lost_since",
+            )
+
+
+ProposeKeyRecovery = KeyRecovered.proposes
+KeyRecoveryProposed = KeyRecovered.proposed
+AgreeKeyRecovery = KeyRecovered.accepts
+
+Added = KeyRegistered | KeyRotated | KeyRecovered
+"""The events that add a key."""
+
+
+def public_of(added: Any) -> bytes:  # noqa: ANN401 - `Added`, or a proposal
+    """Return the 32 bytes of the key that an event adds or a proposal would add."""
+    return b64decode(added.key)
+
+
 # --- state -------------------------------------------------------------------------------------
 
 
@@ -136,10 +193,10 @@ class PartyKey:
     """A key of a party: the event that added it, and the event that ended it."""
 
     party: str
-    added: KeyRegistered | KeyRotated
+    added: Added
     delegated: frozenset[Facts] | None = None
     """The kinds of facts that it signs; None if it signs everything."""
-    ended: KeyRotated | KeyRevoked | None = None
+    ended: KeyRotated | KeyRevoked | KeyRecovered | None = None
 
     @property
     def active(self) -> bool:
@@ -226,12 +283,16 @@ def _add(event: KeyRegistered | KeyRotated, state: Keyring, act: Act) -> list[Ev
         return [event]
     if existing.active and (existing.party, existing.added) == (act.party, event):
         return []
-    raise Refused(
+    raise _used_before(event.name, state)
+
+
+def _used_before(name: str, state: Keyring) -> Refused:
+    return Refused(
         "key-used-before",
         "A key can be registered only once, by one party. "
-        f"{existing.party} registered the key {event.name} before.",
+        f"{state.keys[name].party} registered the key {name} before.",
         "Generate a new key, and register that.",
-        keyid=event.name,
+        keyid=name,
     )
 
 
@@ -248,6 +309,36 @@ def _check_active(keyid: str, state: Keyring, act: Act) -> None:
             named=keyid,
             known=[name for name, each in keys.items() if each.active],
         )
+
+
+def check_recoverable(party: str, state: Keyring, act: Act) -> None:
+    """Raise `Refused` if a party lost no key, or if the other party cannot sign its consent.
+
+    The party that lost its keys can sign nothing. So the other one must sign its consent, or the
+    operator alone could replace a party's key.
+    """
+    if not state.of(party):
+        raise NotNow(
+            "nothing-lost",
+            f"Only a party that has registered a key can recover one. {party} has none.",
+            "Register a key (RegisterKey).",
+        )
+    others = {each.party for each in state.keys.values() if each.binds} - {party}
+    if not others or (act.party != party and act.party not in others):
+        raise NotNow(
+            "recovery-not-signed",
+            "The other party signs its consent to a recovered key. It has no key that signs "
+            "everything.",
+            "Let the other party register a key first (RegisterKey).",
+        )
+
+
+def check_recovered(event: Any, state: Keyring, act: Act) -> None:  # noqa: ANN401 - made
+    """Raise `Refused` if a key that is proposed or agreed is not new, or as `check_recoverable`."""
+    check_recoverable(event.party, state, act)
+    name = key_id(public_of(event))
+    if name in state.keys:
+        raise _used_before(name, state)
 
 
 def enrolment(command: RegisterKey, state: Keyring, party: str, sender: str) -> list[Event]:
@@ -276,20 +367,21 @@ def evolve(state: Keyring, event: Event, act: Act) -> Keyring:
             return _with(_without(state, event.replaces, event), event, delegated, act)
         case KeyRevoked():
             return _without(state, event.keyid, event)
+        case KeyRecovered():
+            for name, each in state.of(event.party).items():
+                if each.active:
+                    state = _without(state, name, event)
+            return _with(state, event, None, act._replace(party=event.party))
         case _:
             return state
 
 
-def _with(
-    state: Keyring,
-    event: KeyRegistered | KeyRotated,
-    delegated: frozenset[Facts] | None,
-    act: Act,
-) -> Keyring:
-    return Keyring({**state.keys, event.name: PartyKey(act.party, event, delegated)})
+def _with(state: Keyring, event: Added, delegated: frozenset[Facts] | None, act: Act) -> Keyring:
+    name = key_id(public_of(event))
+    return Keyring({**state.keys, name: PartyKey(act.party, event, delegated)})
 
 
-def _without(state: Keyring, keyid: str, event: KeyRotated | KeyRevoked) -> Keyring:
+def _without(state: Keyring, keyid: str, event: KeyRotated | KeyRevoked | KeyRecovered) -> Keyring:
     key = state.keys.get(keyid)
     if key is None:  # A replay as of a moment may have the end alone.
         return state

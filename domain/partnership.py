@@ -91,7 +91,17 @@ from domain.kernel import (
     NotNow,
     Stage,
 )
-from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRotated
+from domain.keyring import (
+    AgreeKeyRecovery,
+    KeyCommand,
+    KeyRecovered,
+    KeyRecoveryProposed,
+    KeyRegistered,
+    KeyRevoked,
+    Keyring,
+    KeyRotated,
+    ProposeKeyRecovery,
+)
 from domain.renewal import HoldRenewalReview, PartnershipRenewed, Renewal, RenewalReviewHeld
 from domain.reported_figure import MetricCommand
 from domain.scaling import ScopeExpanded
@@ -358,6 +368,16 @@ def _change_keys(command: KeyCommand, state: Partnership, act: Act) -> list[Even
     return keyring.decide(command, state.keyring, act)
 
 
+def _recover_key(command: BilateralCommand, state: Partnership, act: Act) -> list[Event]:
+    if isinstance(command, ProposeKeyRecovery):
+        keyring.check_recoverable(act.party, state.keyring, act)
+    decided = _by_mechanism(command, state, act)
+    for event in decided:
+        if isinstance(event, KeyRecovered | KeyRecoveryProposed):
+            keyring.check_recovered(event, state.keyring, act)
+    return decided
+
+
 def _answer(command: ProposalAnswer, state: Partnership, act: Act) -> list[Event]:
     if command.agreement == DRAFT:
         return formation.end_draft(command, state.formation, act)
@@ -377,6 +397,7 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
     HoldRenewalReview: _renew,
     **dict.fromkeys(ExitCommands, _leave),
     **dict.fromkeys(get_args(KeyCommand), _change_keys),
+    **dict.fromkeys((ProposeKeyRecovery, AgreeKeyRecovery), _recover_key),
     **dict.fromkeys((DeclineProposal, WithdrawProposal), _answer),
     PassTime: _pass_time,
 }
@@ -399,6 +420,9 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     if isinstance(event, ProposalEnded) and event.agreement == DRAFT:
         form = formation.evolve(state.formation, event, act)
         return replace(state, deadlines=deadlines, formation=form)
+    if isinstance(event, KeyRecovered):
+        keys = keyring.evolve(state.keyring, event, act)
+        return replace(state, context=context, keyring=keys, deadlines=deadlines)
     if event.context_only:
         return replace(state, context=context, deadlines=deadlines)
     if type(event) in _OF_RULES:

@@ -60,9 +60,9 @@ _LISTED: Final[Mapping[Effect, str]] = {
     Effect.OTHER: """
         AlignmentAssessed AudienceOverlapMeasured BridgingPlanAgreed CandidateApproached
         CandidateDeclined CandidateIdentified CandidateScored DecisionChecklistCompleted
-        EvidenceSubmitted ExplorationBegun IdealPartnerProfileDefined IssueEscalated KickoffHeld
-        MilestoneReached ObservationCorrected PartnerChosen PilotConcluded PortfolioDefined
-        ProposalLapsed RenewalReviewHeld ReviewHeld VariantObserved
+        EvidenceSubmitted ExplorationBegun IdealPartnerProfileDefined IssueEscalated
+        KeyRecoveryProposed KickoffHeld MilestoneReached ObservationCorrected PartnerChosen
+        PilotConcluded PortfolioDefined ProposalLapsed RenewalReviewHeld ReviewHeld VariantObserved
     """,
     Effect.OF_NO_PARTY: """
         BundleExported CosignatureRefused CosignatureResumed DeadlinePassed FirstKeySentByOperator
@@ -120,20 +120,23 @@ def are_statements(decided: Iterable[Event]) -> bool:
 
 def check_signed(decided: Iterable[Event], party: str, keyring: Keyring) -> None:
     """Raise `Refused` if one of these events, which are not signed, must be signed by `party`."""
-    binding = next((each.wire for each in decided if type(each) in BINDING), None)
+    binding = next((each for each in decided if type(each) in BINDING), None)
     keys = keyring.of(party)
-    if binding is None or not keys:
+    if binding is None:
+        return
+    if not keys:
+        check_own(binding, keyring)
         return
     active = [name for name, each in keys.items() if each.binds]
     raise Refused(
         "must-be-signed",
         "A party that has registered a key must sign what binds it and what erases a person. "
-        f"{binding} of {party} is not signed."
+        f"{binding.wire} of {party} is not signed."
         + ("" if active else f" {party} has no key left that signs it."),
         f"Sign the event with the key {' or '.join(active)}, and send the signed command instead."
         if active
-        else "The party can no longer bind itself in this partnership. To avoid this, register "
-        "a second key before you revoke the first.",
+        else "Propose a new key, which the other party agrees (ProposeKeyRecovery). With a second "
+        "key registered, a party needs nobody for this.",
         active=active,
     )
 
@@ -173,14 +176,18 @@ def check_covers(command: Command) -> None:
 
 
 def check_own(event: Event, keyring: Keyring) -> None:
-    """Raise `Refused` if the operator may not record this event in its own name."""
+    """Raise `Refused` if an event erases a person and a party has a key, but not who records it.
+
+    The operator and a party without a key can sign nothing, and an unsigned erasure in the name of
+    such a party could be the operator's.
+    """
     if effect_of(type(event)) is not Effect.ERASES or not keyring.keys:
         return
     parties = sorted({each.party for each in keyring.keys.values()})
     raise Refused(
         "must-be-signed",
-        "Once a party has registered a key, a person is erased by a party and not by the operator. "
+        "Once a party has registered a key, each erasure of a person is signed. "
         f"{' and '.join(parties)} registered a key.",
-        "Let a party erase the person, and sign that with its key.",
+        "Let a party that has a key erase the person and sign that, or register a key first.",
         parties=parties,
     )

@@ -21,7 +21,14 @@ from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.exploration import ExplorationClosed
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
 from domain.kernel import Event
-from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
+from domain.keyring import (
+    KeyRecovered,
+    KeyRegistered,
+    KeyRevoked,
+    KeyRotated,
+    key_id,
+    public_of,
+)
 from domain.merge import DealsMerged, MergeProposed
 from domain.recorded import Recorded
 from domain.second_person import OF_ACTS, ActConfirmed, ActWithdrawn, SecondPersonAsked
@@ -263,6 +270,9 @@ def _keys(before: tuple[tuple[str, str], ...], recorded: Recorded) -> tuple[tupl
         case KeyRotated() if (party, event.replaces) in before:
             rest = (each for each in before if each[1] != event.replaces)
             return tuple(sorted((*rest, (party, event.name))))
+        case KeyRecovered():
+            rest = (each for each in before if each[0] != event.party)
+            return tuple(sorted((*rest, (event.party, key_id(public_of(event))))))
         case KeyRevoked():
             return tuple(each for each in before if each[1] != event.keyid)
         case _:

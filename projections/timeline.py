@@ -53,6 +53,7 @@ from domain.declarations import Changeable
 from domain.kernel import Event
 from domain.recorded import Recorded
 from domain.terms import Assets
+from domain.values import instant
 
 Words = Callable[[Any], str]
 """Returns the rest of a sentence whose subject is the party."""
@@ -151,6 +152,10 @@ def _datum(value: object) -> str:
             return json.dumps(value, ensure_ascii=False)
 
 
+def _new_key(event: Any) -> str:  # noqa: ANN401 - a recovery, or its proposal
+    return f"the key {keyring.key_id(keyring.public_of(event))} of {event.party}"
+
+
 def _shared(event: Any) -> str:  # noqa: ANN401 - a protocol, or a proposal of one
     """Return what a protocol shares, line by line: ``leads by acme to north (full, monthly)``."""
     third = event.third_party
@@ -205,6 +210,13 @@ WORDS: dict[type[Event], Words] = {
         f"sent the first key {e.keyid} of {e.party}, or made the API key that sent it"
     ),
     keyring.KeyRotated: lambda e: f"replaced the key {e.replaces} with {e.name}",
+    keyring.KeyRecovered.proposed: lambda e: (
+        f"proposed {_new_key(e)}, since it lost its keys at {instant(e.lost_since)}"
+    ),
+    keyring.KeyRecovered: lambda e: (
+        f"and its partner agreed {_new_key(e)}, whose other keys ended; "
+        f"they were lost at {instant(e.lost_since)}"
+    ),
     keyring.KeyRevoked: lambda e: f"revoked the key {e.keyid}: {e.reason}",
     second_person.SecondPersonAsked: lambda e: (
         f"asked a second person to confirm {_act(e)} until {e.confirm_by}"

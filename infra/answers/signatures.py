@@ -1,17 +1,21 @@
 """The keys with which each party signs, and what it recorded without a signature."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
+
+import orjson
 
 from domain import keyring
 from domain.kernel import CLOCK_PARTY, Event
 from domain.keyring import (
     Facts,
     FirstKeySentByOperator,
+    KeyRecovered,
     KeyRegistered,
     KeyRevoked,
     Keyring,
@@ -25,6 +29,8 @@ from infra.answers.logs import NOW, AsOf, log
 from infra.answers.question import Answer, Item, Panel, PartnershipId, Question
 from infra.answers.text import Block, Line, Table, minute
 from infra.bootstrap import Accord
+from infra.deciding.pseudonyms import COMMAND
+from infra.tlog import dsse
 
 _OWN_SOURCES = "accord:"
 """The prefix of the sources of the operator, whose events follow from others."""
@@ -87,6 +93,22 @@ class UnsignedKind(Item):
     """The indexes of events that bind or erase; empty for facts."""
 
 
+class LostKey(Item):
+    """A key that its party lost, and what was signed in its party's name since then."""
+
+    party: str
+    """The party that lost it."""
+    keys: tuple[str, ...]
+    """The fingerprints of the keys that ended for it."""
+    lost_since: datetime
+    """Since when somebody else may have had it, as its party says."""
+    ended: int
+    """The index of the event that ended it: its revocation, or the recovery."""
+    signed: tuple[int, ...]
+    """The indexes of the events that were signed with it between the two. An event whose command
+    was erased is among them, because its key is not known."""
+
+
 class Signatures(Answer):
     """The keys of a partnership, and what was not signed."""
 
@@ -98,12 +120,21 @@ class Signatures(Answer):
     """How many events of parties were signed."""
     unsigned: tuple[UnsignedKind, ...]
     """What was not signed and binds, erases or moves money, by party."""
+    lost: tuple[LostKey, ...]
+    """The keys that were lost, in the order in which they ended."""
 
 
 @dataclass(slots=True)
 class _Unsigned:
     events: list[int] = field(default_factory=list)
     amounts: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+
+
+class _Loss(NamedTuple):
+    party: str
+    keys: tuple[str, ...]
+    since: datetime
+    ended: int
 
 
 @dataclass(slots=True)
@@ -114,20 +145,27 @@ class _Keys:
     added: dict[str, Recorded] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     by_operator: set[str] = field(default_factory=set)
+    lost: list[_Loss] = field(default_factory=list)
 
     def take(self, recorded: Recorded) -> None:
         """Fold an event."""
         event = recorded.event
         if isinstance(event, FirstKeySentByOperator):
             self.by_operator.add(event.keyid)
-        if not isinstance(event, KeyRegistered | KeyRotated | KeyRevoked):
+        if not isinstance(event, KeyRegistered | KeyRotated | KeyRevoked | KeyRecovered):
             return
+        before = self.ring
         self.ring = keyring.evolve(self.ring, event, recorded.act)
-        if not isinstance(event, KeyRevoked):
-            self.added[event.name] = recorded
-        if not isinstance(event, KeyRegistered):
-            ended = event.replaces if isinstance(event, KeyRotated) else event.keyid
-            self.ended[ended] = recorded.index
+        self.added |= {name: recorded for name in self.ring.keys if name not in before.keys}
+        ended = [
+            name
+            for name, each in before.keys.items()
+            if each.active and not self.ring.keys[name].active
+        ]
+        self.ended |= dict.fromkeys(ended, recorded.index)
+        if isinstance(event, KeyRevoked | KeyRecovered) and event.lost_since and ended:
+            party = before.keys[ended[0]].party
+            self.lost.append(_Loss(party, tuple(ended), event.lost_since, recorded.index))
 
 
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Signatures:
@@ -135,12 +173,13 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Signatures:
 
     Events that follow from others, such as statements that the operator issues, are not listed.
     """
-    keys, signed = _Keys(), 0
+    keys = _Keys()
+    signed: list[Recorded] = []
     found: defaultdict[tuple[str, Effect, str], _Unsigned] = defaultdict(_Unsigned)
     for recorded in log(accord.history, id, when):
         keys.take(recorded)
         if recorded.signed is not None:
-            signed += 1
+            signed.append(recorded)
         elif recorded.act.party != CLOCK_PARTY and not recorded.source.startswith(_OWN_SOURCES):
             _count(found, recorded)
     return Signatures(
@@ -148,9 +187,35 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Signatures:
         as_of=when.asked,
         id=id,
         keys=tuple(_key(name, each, keys) for name, each in keys.ring.keys.items()),
-        signed=signed,
+        signed=len(signed),
         unsigned=tuple(_kind(*of, each) for of, each in sorted(found.items())),
+        lost=tuple(_lost(accord, id, keys.lost, signed)),
     )
+
+
+def _lost(
+    accord: Accord, id: str, losses: Sequence[_Loss], signed: Sequence[Recorded]
+) -> Iterator[LostKey]:
+    """Yield each loss of keys, with what was signed with them since."""
+    if not losses:
+        return
+    commands = accord.history.kept(COMMAND, id)
+    keys = {digest: dsse.read(orjson.loads(raw)).keyid for digest, raw in commands.items()}
+    for loss in losses:
+        yield LostKey(
+            party=loss.party,
+            keys=loss.keys,
+            lost_since=loss.since,
+            ended=loss.ended,
+            signed=tuple(
+                each.index
+                for each in signed
+                if each.act.party == loss.party
+                and each.act.recorded_at >= loss.since
+                and each.index < loss.ended
+                and keys.get(each.signed or "", loss.keys[0]) in loss.keys
+            ),
+        )
 
 
 def _count(found: defaultdict[tuple[str, Effect, str], _Unsigned], recorded: Recorded) -> None:
@@ -224,12 +289,21 @@ def text(found: Signatures) -> Iterator[Block]:
                 each.kind,
                 each.count,
                 ", ".join(f"{one.amount} {one.currency}" for one in each.amounts),
-                " ".join(f"#{index}" for index in each.events[:_SHOWN])
-                + (" ..." if len(each.events) > _SHOWN else ""),
+                _indexes(each.events),
             )
             for each in found.unsigned
         ],
     )
+    for lost in found.lost:
+        yield Line(
+            f"{lost.party} lost {' and '.join(lost.keys)} at {minute(lost.lost_since)}. "
+            f"Signed with it until #{lost.ended}: {_indexes(lost.signed) or 'nothing'}"
+        )
+
+
+def _indexes(events: Sequence[int]) -> str:
+    shown = " ".join(f"#{index}" for index in events[:_SHOWN])
+    return shown + (" ..." if len(events) > _SHOWN else "")
 
 
 SIGNATURES = Question(

@@ -10,7 +10,7 @@ import orjson
 
 from domain import keyring
 from domain.kernel import Event, Refused
-from domain.keyring import KeyRegistered, Keyring
+from domain.keyring import KeyRegistered, Keyring, public_of
 from domain.recorded import Recorded
 from infra.answers.issued import Outcome, VisibleLog, compare
 from infra.answers.question import Item, Result
@@ -266,7 +266,7 @@ class _Signatures:
         known = self._keyring.of(recorded.act.party).get(signed.keyid)
         first = recorded.event if isinstance(recorded.event, KeyRegistered) else None
         active = known.added if known and known.active else None if known else first
-        if signed.digest != recorded.signed or active is None or not signed.by(active.public):
+        if signed.digest != recorded.signed or active is None or not signed.by(public_of(active)):
             return f"a command that {recorded.act.party} signed with a key that was active"
         return None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from domain import times
 from domain.kernel import Event, Refused
-from domain.keyring import Key, Keyring, RegisterKey
+from domain.keyring import Key, Keyring, ProposeKeyRecovery, RegisterKey, public_of
 from domain.second_person import SecondPersonAsked
 from domain.values import instant
 from infra.deciding.intake import Envelope
@@ -49,9 +49,9 @@ class Place:
 def check_key(event: Envelope) -> None:
     """Raise `Refused` for a weak key, or for one without a proof that its party holds it."""
     command = event.data
-    if not isinstance(command, Key):
+    if not isinstance(command, Key | ProposeKeyRecovery):
         return
-    public = command.public
+    public = public_of(command)
     if not keys.admitted(public):
         raise Refused(
             "key-weak",
@@ -137,7 +137,7 @@ def _key(signed: Signed, event: Envelope, keyring: Keyring) -> bytes:
             else f"{event.party} has no active key left, so it cannot sign.",
             active=active,
         )
-    return found.added.public
+    return public_of(found.added)
 
 
 def _check_seen(seen: SeenLog, place: Place) -> None:

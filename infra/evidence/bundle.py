@@ -18,7 +18,7 @@ import orjson
 from pydantic import ValidationError
 
 from domain.kernel import Event
-from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
+from domain.keyring import KeyRecovered, KeyRegistered, KeyRevoked, KeyRotated
 from domain.people import PersonErased
 from domain.recorded import Recorded
 from domain.settlement import FinalSettlementIssued, StatementIssued
@@ -44,7 +44,7 @@ FORMAT: Final = "accord-bundle/1"
 
 BAGIT: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
-_KEYS = (KeyRegistered, KeyRotated, KeyRevoked)
+_KEYS = (KeyRecovered, KeyRegistered, KeyRotated, KeyRevoked)
 """Events that are in every bundle, because signatures are checked with them."""
 
 _UNREADABLE = (ValueError, KeyError, TypeError, ValidationError)

@@ -14,8 +14,9 @@ from domain.bilateral import BilateralAgreement, BilateralCommand
 from domain.exit import ExitAgreed, GiveExitNotice
 from domain.gates import WAIVABLE
 from domain.kernel import Command, Refused, Stage
+from domain.keyring import KeyRecovered
 from tests.documents import REPOSITORY
-from tests.life import ADOPTED, EXAMPLES, LIFE, OURS, THEIRS, after, changed
+from tests.life import ADOPTED, EXAMPLES, LIFE, LOST, OURS, THEIRS, after, at, changed
 from tests.projections.folds import states
 from tests.stories import Story, moment
 
@@ -103,6 +104,7 @@ FINAL = {
     "ExitWithdrawal",
     "ImprovementPlanOutcome",
     "IssueResolution",
+    "KeyRecovery",
     "Merge",
     "Resolution",
     "Renewal",
@@ -140,6 +142,9 @@ def alone(kind: type[BilateralAgreement]) -> str:
 
 def _before(kind: type[BilateralAgreement]) -> tuple[Story, Command, str]:
     """Return the story before a proposal of a kind that was accepted, the proposal, its party."""
+    if kind is KeyRecovered:
+        *before, step = LOST
+        return at(Stage.EXECUTION).given(before), step.command, step.party
     life = ADOPTED if kind is PartnershipAdopted else LIFE
     accepted = {
         getattr(step.command, kind.called)
@@ -168,6 +173,8 @@ def makers(kind: type[BilateralAgreement]) -> list[str]:
     found = []
     for author, other in ((OURS, THEIRS), (THEIRS, OURS)):
         story, proposal, _ = _before(kind)
+        if kind is KeyRecovered:
+            proposal = changed(proposal, party=author)
         accept = acceptance(kind, proposal)
         try:
             story.when(author, proposal)

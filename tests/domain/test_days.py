@@ -229,6 +229,7 @@ NOT_REMINDED: Final = {
 NOT_DUE: Final = {
     "The day on which something happened": """
         AgreementAdopted/signed_on ClaimConfirmed/fact_at ClaimObjected/fact_at
+        KeyRecovered/lost_since KeyRevoked/lost_since
         CommercialTermsAgreed/agreed_at ExitAgreed/agreed_at ExitWithdrawn/agreed_at
         PartnershipAdopted/contract/signed_on
         PartnershipAdopted/since PartnershipAdopted/terms/agreed_on PartnershipRenewed/agreed_at

@@ -9,13 +9,19 @@ from hypothesis import strategies as st
 from domain.aggregates import State, command_types
 from domain.agreement import ProposeTerms
 from domain.dispute import Dispute
-from domain.examples import ELSEWHERE, EXAMPLES, HELD, LIFE, OURS, THEIRS, Step
+from domain.examples import ELSEWHERE, EXAMPLES, HELD, LIFE, LOST, OURS, THEIRS, Step
 from domain.exit import ProposeCompletion
 from domain.experiment import Experiment
 from domain.exploration import ChoosePartner, CloseExploration, ScoreCandidate
 from domain.formation import DraftAgreement, SignAgreement
 from domain.kernel import Command, NotNow, Refused, Stage
-from domain.keyring import RegisterKey, RevokeKey, RotateKey
+from domain.keyring import (
+    AgreeKeyRecovery,
+    ProposeKeyRecovery,
+    RegisterKey,
+    RevokeKey,
+    RotateKey,
+)
 from domain.payouts import RecordPayout
 from domain.people import ErasePerson
 from domain.possible import Possible, Situation, possible
@@ -43,6 +49,10 @@ def alone(step: Step) -> tuple[Step, ...]:
     before_it = [each for each in LIFE if moment(each.at) < moment(step.at)]
     if isinstance(step.command, RotateKey | RevokeKey):
         before_it.append(EXAMPLES[RegisterKey])
+    if isinstance(step.command, ProposeKeyRecovery):
+        before_it += LOST[:-1]
+    if isinstance(step.command, AgreeKeyRecovery):
+        before_it += LOST
     if isinstance(step.command, ConfirmAct | WithdrawAct):
         before_it += HELD
     return (*before_it, step)

@@ -15,10 +15,12 @@ from domain.exploration import ChoosePartner, CloseExploration, DeclineCandidate
 from domain.formation import AgreementSigned, SignAgreement
 from domain.kernel import Act, Command, Event, Refused, Stage
 from domain.keyring import (
+    AgreeKeyRecovery,
     KeyRegistered,
     KeyRevoked,
     Keyring,
     KeyRotated,
+    ProposeKeyRecovery,
     RegisterKey,
     RevokeKey,
     RotateKey,
@@ -38,6 +40,7 @@ from tests.life import (
     EXAMPLES,
     HELD,
     LIFE,
+    LOST,
     OURS,
     SECOND_KEY,
     THEIRS,
@@ -79,6 +82,22 @@ report many of them, and is then listed. Everything else needs no signature.
 - `accord signatures` lists the keys of both parties, and what each party did not sign.
 
 Why the rules are like this: [signed commands](decisions/0016-signed-commands.md).
+
+## A lost key
+
+Register a second key now, for another person. If a key is lost, that one signs `RotateKey` (a new
+key takes its place) or `RevokeKey`. Say in `lost_since` since when somebody else may have had it.
+
+A party that has no other key recovers by the consent of both:
+
+1. It makes a new key, and sends `ProposeKeyRecovery` with it. This needs no signature.
+2. The other party makes sure of it, by telephone for example: the fingerprint in its inbox is that
+   of the new key.
+3. The other party signs `AgreeKeyRecovery`. All old keys of the first party end.
+
+The operator cannot do this alone, because the other party must sign. Whoever makes the proposal in
+the name of a party needs only its consent, so step 2 counts. Verifiers name each recovered key, and
+`accord signatures` lists what was signed between the loss and the recovery or the revocation.
 
 ## A second person
 
@@ -147,6 +166,10 @@ def _before(step: Step) -> Story:
             story = Story()
         case DeclineCandidate() | CloseExploration():
             story = before(ChoosePartner)
+        case AgreeKeyRecovery():
+            story = at(Stage.EXECUTION).given(LOST)
+        case ProposeKeyRecovery():
+            story = at(Stage.EXECUTION).given(LOST[:-1])
         case RotateKey() | RevokeKey():
             story = at(Stage.EXECUTION).given([EXAMPLES[RegisterKey]])
         case ConfirmAct() | WithdrawAct():
@@ -245,7 +268,7 @@ def test_a_party_whose_every_key_is_revoked_binds_itself_to_nothing_more(story: 
     refusal = needed(story, OURS, AgreementSigned)
 
     assert refusal
-    assert "second key" in refusal.hint
+    assert "ProposeKeyRecovery" in refusal.hint
 
 
 def test_the_operator_erases_nobody_once_a_party_has_a_key(story: Story) -> None:

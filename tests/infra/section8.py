@@ -62,7 +62,11 @@ class Section8:
 
     def of_key(self, event: Json) -> str | None:
         data, party = event["data"], event["party"]
-        if event["type"] in {"KeyRegistered", "KeyRotated"}:
+        if event["type"] == "KeyRecovered":
+            party = data["party"]
+            if party == event["party"] or not self.held(party):
+                return "key-unknown"
+        if event["type"] in {"KeyRecovered", "KeyRegistered", "KeyRotated"}:
             public = b64decode(data["key"])
             said = f"accord/key@v1\n{self.partnership}\n{party}\n{data['key']}\n"
             if not admitted(public):
@@ -197,7 +201,11 @@ class Section8:
 
     def move(self, event: Json) -> None:
         data = event["data"]
-        if event["type"] in {"KeyRegistered", "KeyRotated"}:
+        if event["type"] == "KeyRecovered":
+            for each in self.held(data["party"]).values():
+                each["active"] = False
+            event = event | {"party": data["party"]}
+        if event["type"] in {"KeyRecovered", "KeyRegistered", "KeyRotated"}:
             name = sha256(b64decode(data["key"])).hexdigest()[:16]
             self.keys[name] = {"party": event["party"], "key": data["key"], "active": True}
         ended = {"KeyRotated": data.get("replaces"), "KeyRevoked": data.get("keyid")}

@@ -34,7 +34,7 @@ const FACTS = new Set(RULES.facts);
 const OWN = new Set(RULES.own);
 const PROPOSALS = new Set(RULES.proposals);
 const STATEMENTS = new Set(RULES.statements);
-const KEY_EVENTS = new Set(['KeyRegistered', 'KeyRotated', 'KeyRevoked']);
+const KEY_EVENTS = new Set(['KeyRecovered', 'KeyRegistered', 'KeyRotated', 'KeyRevoked']);
 
 /** Why a bundle is refused: a code of section 10, and the index in question. */
 class Fault extends Error {
@@ -883,7 +883,9 @@ class Verifier {
     }
   }
 
-  takeKey(index, { type, party, data }) {
+  takeKey(index, event) {
+    const { type, data } = event;
+    const party = type === 'KeyRecovered' ? this.recover(index, event) : event.party;
     if (!this.keys.has(party)) this.keys.set(party, new Map());
     const own = this.keys.get(party);
     if (type === 'KeyRevoked') {
@@ -902,6 +904,17 @@ class Verifier {
     need(isNew && (own.size > 0 || expected === text), 'key-unknown', index);
     const { delegated } = type === 'KeyRotated' ? this.close(index, own, data.replaces) : data;
     own.set(keyid, { key, since: index, until: null, delegated: delegated ?? null });
+  }
+
+  /** Ends every key of the party whose new key the event's own party agrees; returns it. */
+  recover(index, event) {
+    const [party, author] = [textOf(event.data.party), event.party];
+    const lost = this.keys.get(party) ?? new Map();
+    need(lost.size > 0 && party !== author, 'key-unknown', index);
+    need(hasOwn(event, 'signed'), 'command-missing', index);
+    for (const key of lost.values()) key.until ??= index;
+    this.unsigned.push(`#${index} the new key of ${party}: ${author} agreed it in its place`);
+    return party;
   }
 
   close(index, keys, keyid) {

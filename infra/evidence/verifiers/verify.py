@@ -49,7 +49,7 @@ COMMANDS: Final[dict[str, dict[str, Any]]] = RULES["commands"]
 KINDS: Final[dict[str, str]] = RULES["kinds"]
 FACTS: Final = frozenset(RULES["facts"])
 PROPOSALS: Final = frozenset(RULES["proposals"])
-KEY_EVENTS: Final = frozenset({"KeyRegistered", "KeyRotated", "KeyRevoked"})
+KEY_EVENTS: Final = frozenset({"KeyRecovered", "KeyRegistered", "KeyRotated", "KeyRevoked"})
 
 
 class Fault(Exception):
@@ -998,6 +998,8 @@ class Verifier:
 
     def _take_key(self, index: int, event: dict[str, Any]) -> None:
         data, party, type_ = event["data"], event["party"], event["type"]
+        if type_ == "KeyRecovered":
+            party = self._recover(index, event)
         own = self.keys.setdefault(party, {})
         if type_ == "KeyRevoked":
             self._close(index, own, data.get("keyid"))
@@ -1016,6 +1018,17 @@ class Verifier:
         if type_ == "KeyRotated":
             delegated = self._close(index, own, data.get("replaces")).delegated
         own[keyid] = PartyKey(public, index, delegated)
+
+    def _recover(self, index: int, event: dict[str, Any]) -> str:
+        """End every key of the party whose new key the event's own party agrees; return it."""
+        party, author = _text(event["data"].get("party")), event["party"]
+        lost = self.keys.get(party, {})
+        require(lost and party != author, "key-unknown", index)
+        require("signed" in event, "command-missing", index)
+        for key in lost.values():
+            key.until = index if key.until is None else key.until
+        self.unsigned.append(f"#{index} the new key of {party}: {author} agreed it in its place")
+        return party
 
     @staticmethod
     def _close(index: int, keys: dict[str, PartyKey], keyid: object) -> PartyKey:
