@@ -119,11 +119,11 @@ class Decider:
         except Conflict:
             raise
         except (FoldFailed, UnreadableEvent) as failed:
-            self._refuse(message, _not_foldable(failed))
+            self._refuse(message, _not_foldable(failed, message))
         except ReadFailed as failed:
             if not isinstance(failed.error, UnreadableRow):
                 raise failed.error from failed
-            self._refuse(message, _not_foldable(failed.error))
+            self._refuse(message, _not_foldable(failed.error, message))
         except Exception:
             # A bug must neither stop the other inputs nor lose this one.
             log.exception("deciding %s failed", message.identity)
@@ -501,10 +501,15 @@ def _reserved_source(source: str) -> Refused:
     )
 
 
-def _not_foldable(failed: FoldFailed | UnreadableEvent | UnreadableRow) -> Refused:
+def _not_foldable(
+    failed: FoldFailed | UnreadableEvent | UnreadableRow, message: Input | Unreadable
+) -> Refused:
+    # Who sent it may be no party of the partnership, which cannot be read.
+    is_of_operator = isinstance(message, Input) and not message.sender
+    which = f" {failed.detail}" if is_of_operator else " The operator knows what it is."
     return Refused(
         QUARANTINED,
-        f"The decision needs what cannot be read: {failed.detail}",
+        f"The decision needs what cannot be read.{which}",
         "Send the same again when the operator has upgraded or restored Accord. "
         "Nothing was recorded.",
     )

@@ -1,7 +1,9 @@
 """Attacks on who acts and who sees, each on the real application: none of them gets anything."""
 
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -484,6 +486,20 @@ def test_an_outsider_learns_of_no_event_whether_a_partnership_exists(
         elif kind is not PassTime:
             assert told(step.command, THEIRS) == told(step.command, "nowhere-nobody")
             assert 'not-your-partnership"' in told(step.command, THEIRS)
+
+
+def test_an_outsider_is_not_told_what_is_damaged(world: World) -> None:
+    damage = "UPDATE events SET body = x'7b' WHERE partnership = ? AND idx = 0"
+    with closing(sqlite3.connect(world.store.removeprefix("sqlite:///"))) as file, file:
+        assert file.execute(damage, [THEIRS]).rowcount == 1
+
+    found = world.post(world.key().key, candidate("x", subject=THEIRS), "/v1/validate")
+
+    (told,) = found.json()["items"]
+    assert told["rule"] == "partnership-quarantined"
+    assert (
+        told["detail"] == "The decision needs what cannot be read. The operator knows what it is."
+    )
 
 
 def test_nobody_learns_whose_a_program_is(world: World) -> None:
