@@ -529,7 +529,7 @@ class _Changes:
         """Open the alerts on objectives that are missed, and close those on the others.
 
         One that both parties agreed anew resolves its alert. A figure that was late or wrong
-        withdraws it.
+        withdraws it. A figure that the parties contest, or that was taken back, changes nothing.
         """
         over = {name: breaches.outcome(self._judged, name) for name in self._after.over}
         missed = {
@@ -542,7 +542,8 @@ class _Changes:
                 continue
             found = over.get(alert.window)
             if found is not None:
-                self._close(alert, AlertState.WITHDRAWN, f"It is not missed: {found.text}")
+                if found.status is not ObjectiveStatus.INSUFFICIENT_EVIDENCE:
+                    self._close(alert, AlertState.WITHDRAWN, f"It is not missed: {found.text}")
             else:
                 text = "Both parties agreed its target anew."
                 self._close(alert, AlertState.RESOLVED, text)

@@ -35,6 +35,7 @@ from projections.kpis import (
     AGREED,
     AgreedMinimum,
     PeriodRow,
+    Said,
     Series,
     agreed_row,
     catalogue,
@@ -395,7 +396,17 @@ def _said(
         said = report.standing
         if said is not None and said.figure.unit == unit:
             found[tool] = _as_figure(metric, said.figure, tool, said.index), said.at
+        elif report.contested and any(each.figure.unit == unit for each in report.contested):
+            found[tool] = _contested(report.contested, tool, unit)
     return found
+
+
+def _contested(said: tuple[Said, ...], tool: str, unit: str) -> tuple[Figure, datetime]:
+    """Return a figure of which the parties say different things: both, and no value."""
+    both = " and ".join(f"{each.by} reported {each.figure}" for each in said)
+    note = f"{both}: insufficient evidence until one corrects its own"
+    reports = tuple(each.index for each in said)
+    return Figure(None, unit, tool, note=note, reports=reports), max(each.at for each in said)
 
 
 def _as_figure(
@@ -421,6 +432,9 @@ def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure:
 def _combined(metric: Metric, parts: list[Figure], unit: str) -> Figure:
     source = parts[-1].source
     reports = tuple(index for part in parts for index in part.reports)
+    unclear = (part for part in parts if part.value is None and part.denominator is None)
+    if contested := next(unclear, None):
+        return replace(contested, source=source, reports=reports)
     if metric.adds is Adds.SUM:
         total = sum((part.value or _ZERO for part in parts), _ZERO)
         return Figure(total, unit, source, reports=reports)
@@ -486,8 +500,8 @@ def _series(rows: Rows, period: str) -> Iterator[Series]:
         yield from row.sums
         for (metric, segment), by_tool in row.reports.items():
             for report in by_tool.values():
-                if report.standing is not None:
-                    yield metric, segment, report.standing.figure.unit
+                for said in filter(None, (report.standing, *report.contested)):
+                    yield metric, segment, said.figure.unit
 
 
 def segments(rows: Rows, name: str, period: str) -> list[str]:

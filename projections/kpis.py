@@ -94,8 +94,8 @@ class ToolReport:
 
     A report that the other party objects to does not count until that party confirms it. Nor does
     a correction by the other party until it is confirmed. Of corrections that count, the one that
-    was made last does. Of two parties that report one figure, the first report counts; if it does
-    not count, the other one does.
+    was made last does. If both parties report one figure and differ, neither report counts until
+    one corrects its own, unless the other had confirmed it: no party replaces the other's alone.
     """
 
     reports: tuple[Said, ...] = ()
@@ -107,7 +107,23 @@ class ToolReport:
     @property
     def standing(self) -> Said | None:
         """The report or the correction that counts; None if none does."""
-        return next(filter(None, map(self._corrected, self.reports)), None)
+        counting = self._counting()
+        return None if self.contested else next(iter(counting), None)
+
+    @property
+    def contested(self) -> tuple[Said, ...]:
+        """What each party says, if both report the figure and differ; else nothing."""
+        counting = self._counting()
+        return counting if len({str(each.figure) for each in counting}) > 1 else ()
+
+    def _counting(self) -> tuple[Said, ...]:
+        """Return what each party's report comes to; one that the other confirmed stands alone."""
+        found = [(each, said) for each in self.reports if (said := self._corrected(each))]
+        confirmed = [said for each, said in found if self._is_confirmed(each)]
+        return tuple(confirmed if len(confirmed) == 1 else (said for _, said in found))
+
+    def _is_confirmed(self, report: Said) -> bool:
+        return any(r.confirms and not r.correction and r.by != report.by for r in self.replies)
 
     def _corrected(self, report: Said) -> Said | None:
         found = report if self._unopposed(report) else None

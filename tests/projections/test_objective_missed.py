@@ -10,7 +10,16 @@ from domain.health import ProposeTarget
 from domain.kernel import Stage
 from domain.reported_figure import ReportMetric
 from tests.life import OURS, THEIRS, at, changed
-from tests.projections.folds import alerts, correct, count, refer_many, report, running, states
+from tests.projections.folds import (
+    alerts,
+    correct,
+    count,
+    lines,
+    refer_many,
+    report,
+    running,
+    states,
+)
 from tests.stories import Story
 
 MISSED = "objective-missed subscribers"
@@ -76,6 +85,24 @@ def test_one_party_takes_back_no_missed_objective_with_a_tool_of_its_own() -> No
         story.when(THEIRS, command)
 
     assert alerts(story)[MISSED].state == "open"
+
+
+def test_one_party_takes_back_no_missed_objective_with_an_earlier_figure_of_the_same_tool() -> None:
+    story = subscribers(march=30)
+    given = {"metric": "new_subscribers", "period": "2026-03", "tool": "crm"}
+    earlier = ReportMetric(figure=count(500), **given)
+
+    story.when(THEIRS, earlier, happened="2026-03-31T20:00")
+
+    assert alerts(story)[MISSED].state == "open"
+    (line,) = lines(story, "new_subscribers", "2026-03").values()
+    assert line.value is None
+    assert line.note is not None
+    assert f"{OURS} reported 30 count" in line.note
+    assert f"{THEIRS} reported 500 count" in line.note
+    correct(story, "new_subscribers", "2026-03", count(500))
+    assert alerts(story)[MISSED].state == "withdrawn"
+    assert lines(story, "new_subscribers", "2026-03")["", "count"].value == 500
 
 
 def test_an_objective_that_is_met_is_not_alerted() -> None:

@@ -22,6 +22,7 @@ from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePa
 from domain.referral import AttributeReferral
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.sale import CancelDeal, CorrectWin, WinDeal
+from domain.sharing import AgreeDataSharing, ProposeDataSharing, SharingLine
 from domain.standing_alerts import CLAIM_AWAITS
 from domain.terms import ClaimRules, CostShare, Item, ReferralFee, RevenueSplit, Trigger
 from projections.alerts import AlertState
@@ -66,6 +67,21 @@ _REPORT = ReportMetric(figure=count(1000), **FIGURE)
 _TOUCH = AttributeReferral(
     deal="D-1", touch="T-1", method=Method.REFERRAL_CODE, evidence="B15", to=THEIRS
 )
+
+SHARED = [
+    ours(
+        "2026-03-01",
+        ProposeDataSharing(
+            proposal="clicks",
+            lines=[
+                SharingLine(metrics=["clicks"], by=by, to=to, frequency="monthly", tool="ads")
+                for by, to in ((OURS, THEIRS), (THEIRS, OURS))
+            ],
+        ),
+    ),
+    theirs("2026-03-01", AgreeDataSharing(proposal="clicks")),
+]
+"""Each side sees the other's clicks, so it can confirm and correct them."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +215,7 @@ KINDS = (
     Kind(
         "figure",
         [CLICKS],
-        [],
+        SHARED,
         _REPORT,
         changed(_REPORT, figure=count(900)),
         "figure",
