@@ -43,6 +43,7 @@ from domain.bilateral import (
     WithdrawProposal,
 )
 from domain.breach_actions import Breaches, RuleBreached, RuleBreachWithdrawn, next_action
+from domain.calendar import bounds
 from domain.claims import ClaimCommand
 from domain.context import PartnershipContext
 from domain.deadlines import Deadline, Deadlines
@@ -108,6 +109,7 @@ from domain.scaling import ScopeExpanded
 from domain.second_person import OF_ACTS, HeldActs
 from domain.settlement import Ledger, Settlement, SettlementCommand
 from domain.sharing import DataSharingAgreed
+from domain.terms import pays_by
 from domain.terms_by_day import Agreed, TermsByDay
 
 
@@ -243,12 +245,13 @@ def shows(
     """Return whether a statement of the figure that a command names is shown to a party (C7, C14).
 
     A party that could correct or confirm a figure that it does not see would learn that there is
-    one.
+    one. What a party pays by is shown to it: its claims and statements tell of that anyway.
     """
     named = command if isinstance(command, MetricCommand) else command.figure
     assert named is not None  # noqa: S101 - the command is about a figure
     of_another = named.segment in state.exploration.candidates.keys() - {to}
     protocol = state.context.agreements.latest(DataSharingAgreed)
+    terms = state.context.terms
 
     def shown(stated: Stated) -> bool:
         if stated.party == to:
@@ -256,6 +259,9 @@ def shows(
         if of_another:
             return False
         by, on = stated.party, stated.at.date()
+        days = (bounds(named.period)[0].date(), on)
+        if any(pays_by(item, named.metric) for day in days for item in terms.items(day)):
+            return True
         return protocol is None or protocol.shares(to, by, named.metric, on)
 
     return shown

@@ -746,3 +746,13 @@ def check_parties(named: list[str] | dict[str, Decimal], parties: tuple[str, ...
             f"Only the parties of the partnership can be named, not {', '.join(strangers)}.",
             f"Use {' or '.join(parties)}.",
         )
+
+
+_REPORTED = {Trigger.CLICK: "clicks", Trigger.POST: "posts"}
+
+
+def pays_by(item: Item, metric: str) -> bool:
+    """Whether an item pays by the figure of a metric: clicks, posts, a bonus, a minimum."""
+    if isinstance(item, ReferralFee):
+        return _REPORTED.get(item.trigger) == metric
+    return metric in {getattr(item, "bonus_metric", None), getattr(item, "metric", None)}
