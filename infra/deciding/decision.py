@@ -11,7 +11,7 @@ from domain.bilateral import ProposeBilateral, is_answer_to
 from domain.corrections import correcting
 from domain.deadlines import Deadline, DeadlineKind
 from domain.exploration import BeginExploration
-from domain.kernel import CLOCK_PARTY, Act, Awaited, Event, Refused, Stage
+from domain.kernel import CLOCK_PARTY, Act, Awaited, Command, Event, Refused, Stage
 from domain.keyring import Keyring, RegisterKey
 from domain.partnership import PassTime, admit, may_act
 from domain.program import DefinePortfolio, Program
@@ -268,14 +268,19 @@ class Decider:
         name, command, party = message.subject, message.envelope.data, message.party
         if not message.sender:
             return
-        partnership = self._states.partnership(name)
+        parties, is_damaged = self._states.parties(name), name in self._states.unreadable
         if isinstance(command, BeginExploration | ProposeAdoption | DefinePortfolio):
-            program = self._states.state(message.stream)
-            is_taken = isinstance(program, Program) and program.party not in {None, party}
-            if is_taken or (partnership.parties and party not in partnership.parties):
+            if party not in parties and (parties or is_damaged):
                 raise _name_taken(name)
-        elif partnership.stage is None or not may_act(command, partnership, party):
+            program = self._states.state(message.stream)
+            if isinstance(program, Program) and program.party not in {None, party}:
+                raise _name_taken(name)
+        elif not (party in parties if is_damaged else self._may_act(command, name, party)):
             raise _not_your_partnership(name, party)
+
+    def _may_act(self, command: Command, name: str, party: str) -> bool:
+        partnership = self._states.partnership(name)
+        return partnership.stage is not None and may_act(command, partnership, party)
 
     # --- signatures ---
 

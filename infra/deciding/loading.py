@@ -1,19 +1,21 @@
 """Loads the state that a batch is decided on, and caches it while nobody else writes."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from domain import aggregates
 from domain.aggregates import State
+from domain.partnership import parties_after
 from domain.recorded import Recorded
 from infra.deciding.pseudonyms import Pseudonyms, SaltSource
 from infra.deciding.recording import Cached, Recorder
 from infra.deciding.states import LogEnd, States, partnership_of
 from infra.running.cache import evict
 from infra.store.history import Head, History
-from infra.tlog.codec import UnreadableEvent
+from infra.tlog.codec import UnreadableEvent, decode
 from projections.breaches import Judged
 
 T = TypeVar("T")
@@ -71,7 +73,20 @@ class Loader:
             ends[name] = LogEnd(known.size, known.size, known.recorded_at)
         unreadable: dict[str, UnreadableEvent] = {}
         loaded = self._loaded(dict.fromkeys([*partnerships, *streams]), unreadable)
-        return States(loaded, ends, unreadable)
+        damaged = [each for each in partnerships if each in unreadable]
+        parties = {each: self._readable_parties(each) for each in damaged}
+        return States(loaded, ends, unreadable, parties)
+
+    def _readable_parties(self, name: str) -> tuple[str, ...]:
+        """Return the parties that the events of a partnership name, without the unreadable ones."""
+        parties: tuple[str, ...] = ()
+        for index, body, _ in self._history.entries(name, 0, self._known[name].size):
+            with suppress(UnreadableEvent):
+                recorded = decode(body, index=index)
+                parties = parties_after(recorded.event, recorded.act, parties)
+            if len(parties) > 1:
+                break
+        return parties
 
     def _check(self, name: str, head: Head | None) -> None:
         """Evict a partnership from the cache if another writer appended to it."""

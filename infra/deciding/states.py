@@ -40,7 +40,8 @@ class Mark(NamedTuple):
 class States:
     """The states of the streams that a batch changes, and the ends of their partnerships' logs.
 
-    A stream with an event that cannot be read has an error instead of a state.
+    A stream with an event that cannot be read has an error instead of a state; `parties` has the
+    parties of the partnerships with such a stream of their own.
     """
 
     def __init__(
@@ -48,10 +49,12 @@ class States:
         streams: dict[str, tuple[int, State]],
         ends: dict[str, LogEnd],
         unreadable: Mapping[str, UnreadableEvent] = MappingProxyType({}),
+        parties: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     ) -> None:
         self.streams = streams
         self.ends = ends
         self.unreadable = unreadable
+        self._parties = parties
 
     def state(self, stream: str) -> State:
         """Return the state of a stream. Raises `UnreadableEvent`."""
@@ -77,6 +80,12 @@ class States:
         if not isinstance(state, Partnership):
             raise TypeError(name)
         return state
+
+    def parties(self, name: str) -> tuple[str, ...]:
+        """Return the parties of a partnership; as far as it can be read, if an event cannot."""
+        if name in self.unreadable:
+            return self._parties.get(name, ())
+        return self.partnership(name).parties
 
     def erased(self, name: str) -> list[str]:
         """Return the commitments to people whose erasure a partnership has on record.

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from infra.access.roles import Identity
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import MemberResult
 from infra.answers.parameters import error_of
@@ -186,7 +187,7 @@ def handle_problems(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_of_parameters)
     app.exception_handler(UnreadableEvent)(_of_damage)
     app.exception_handler(UnreadableRow)(_of_damaged_row)
-    app.exception_handler(FoldFailed)(_of_fold)
+    app.exception_handler(FoldFailed)(_of_damage)
     app.exception_handler(OtherFold)(_of_other_fold)
     app.exception_handler(ClockInDoubt)(_of_clock)
     app.exception_handler(StoreFull)(_of_full_store)
@@ -287,16 +288,26 @@ def _of_full_store(request: Request, error: StoreFull) -> Response:
     return _answer(request, Problem(503, error.detail, hint=error.hint, headers=AGAIN_LATER))
 
 
-def _of_fold(request: Request, error: FoldFailed) -> Response:
-    return _answer(request, Problem(503, error.detail, hint=error.hint))
-
-
 def _of_damaged_row(request: Request, error: UnreadableRow) -> Response:
-    return _answer(request, Problem(503, error.detail, hint=error.hint, headers=AGAIN_SOON))
+    return _of_store(request, error, AGAIN_SOON)
 
 
-def _of_damage(request: Request, error: UnreadableEvent) -> Response:
-    return _answer(request, Problem(500, error.detail, hint=error.hint))
+def _of_damage(request: Request, error: FoldFailed | UnreadableEvent) -> Response:
+    return _of_store(request, error, AGAIN_LATER)
+
+
+def _of_store(
+    request: Request,
+    error: FoldFailed | UnreadableEvent | UnreadableRow,
+    again: Mapping[str, str],
+) -> Response:
+    """Answer that something in the store cannot be read; only the operator reads what it is."""
+    who: Identity = request.state.identity
+    if who.party is None:
+        return _answer(request, Problem(503, error.detail, hint=error.hint, headers=again))
+    detail = "The answer needs what cannot be read of the partnership."
+    hint = "Ask again when the operator has upgraded or restored Accord."
+    return _answer(request, Problem(503, detail, hint, headers=again))
 
 
 def _of_fault(request: Request, _: Exception) -> Response:

@@ -20,6 +20,9 @@ from domain.renewal import ProposeRenewal
 from domain.reported_figure import ReportedFigure, ReportMetric
 from domain.terms import Hybrid
 from domain.values import instant
+from infra.access import credentials
+from infra.access.credentials import Grant
+from infra.access.roles import Role
 from infra.answers.alerts import ALERTS_QUESTION
 from infra.answers.kpis import KPIS as KPIS_QUESTION
 from infra.answers.logs import AsOf
@@ -29,6 +32,7 @@ from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding import recording
 from infra.deciding.clock import RecordingClock
 from infra.deciding.group_commit import GroupCommit
+from infra.deciding.intake import Sent
 from infra.deciding.scheduler import Scheduler
 from infra.http.app import create_app
 from infra.projecting import rebuild as rebuilding
@@ -511,6 +515,61 @@ def test_an_event_that_cannot_be_read_stops_only_the_commands_that_need_it(
         assert outcomes[1].rule == "partnership-quarantined"
         # They name a party that is none of theirs, which their events show.
         assert {outcomes[0].rule, outcomes[2].rule} == {"unknown-party"}
+
+
+@contextmanager
+def damaged(settings: Settings) -> Iterator[Accord]:
+    """A store in which an event of a partnership's own stream cannot be read any more."""
+    with opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+        own = f"partnership = '{ID}' AND stream = '{ID}' AND version = 9"
+        tamper(settings, f"UPDATE history.events SET body = {JUNK} WHERE {own}")
+    with opened(settings) as accord:
+        yield accord
+
+
+def test_a_command_tells_only_parties_that_their_partnership_cannot_be_read(
+    settings: Settings,
+) -> None:
+    def refused(accord: Accord, party: str, subject: str) -> str:
+        command = RecordLesson(lesson="told", text="Tell the operator.")
+        sent = message("told", command, party=party, subject=subject)
+        (outcome,) = accord.service.validate([Sent(sent, party)])
+        return f"{outcome.rule}: {outcome.detail}"
+
+    with damaged(settings) as accord:
+        of_nothing = refused(accord, "helio-plus", "nothing")
+        assert refused(accord, "helio-plus", ID) == of_nothing.replace("nothing", ID)
+        for party in ("growthos", "northbridge"):
+            words = "The decision needs what cannot be read. The operator knows what it is."
+            assert refused(accord, party, ID) == f"partnership-quarantined: {words}"
+
+
+def test_an_answer_tells_only_the_operator_what_cannot_be_read(settings: Settings) -> None:
+    with (
+        damaged(settings) as accord,
+        accord.workers() as workers,
+        TestClient(create_app(accord, workers, ["testserver"])) as client,
+    ):
+        party, operator = (
+            credentials.create(accord.history.credentials, grant, accord.clock()).key
+            for grant in (
+                Grant(role=Role.PARTY, actor="nora", party="northbridge"),
+                Grant(role=Role.OPERATOR, actor="olga"),
+            )
+        )
+
+        def asked(question: str, key: str) -> tuple[int, str]:
+            headers = {"Authorization": f"Bearer {key}"}
+            found = client.get(f"/v1/partnerships/{ID}/{question}", headers=headers)
+            return found.status_code, found.json().get("detail", "")
+
+        for question in ("history", "kpis", "funnel"):
+            words = "The answer needs what cannot be read of the partnership."
+            assert asked(question, party) == (503, words)
+        status, detail = asked("history", operator)
+        assert (status, "index 8 cannot be read" in detail) == (503, True)
 
 
 def test_the_deadlines_of_the_others_pass(settings: Settings) -> None:
