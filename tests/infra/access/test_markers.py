@@ -282,7 +282,8 @@ def test_nobody_learns_that_there_is_a_figure_that_it_does_not_see(
     hidden += [each for each in planted.rival() if isinstance(each, ReportMetric)][: other == OURS]
 
     def told(figure: ReportMetric, word: str) -> list[bytes]:
-        figure = changed(figure, segment=word)
+        tool = word if figure.tool == figure.segment else figure.tool
+        figure = changed(figure, segment=word, tool=tool)
         named = {name: getattr(figure, name) for name in FigureRef.model_fields}
         of = FigureRef(**named)
         commands: list[Command] = [
