@@ -50,47 +50,47 @@ def fields(schema: Schema) -> Iterator[EventField]:
 
 def _fields(schema: Schema, named: Schema, prefix: str) -> Iterator[EventField]:
     for name, described in schema.get("properties", {}).items():
-        resolved = _resolved(described, named)
+        one = resolved(described, named)
         yield EventField(
             field=prefix + name,
-            type=_type(resolved, named),
-            format=_format(resolved, named),
+            type=_type(one, named),
+            format=_format(one, named),
             required=name in schema.get("required", ()),
-            default=None if "const" in resolved else described.get("default"),
+            default=None if "const" in one else described.get("default"),
             meaning=" ".join(described.get("description", "").split()),
         )
-        yield from _within(resolved, named, prefix + name)
+        yield from _within(one, named, prefix + name)
 
 
 def _within(schema: Schema, named: Schema, path: str) -> Iterator[EventField]:
     """Yield the fields of the objects within a field."""
     match schema:
         case {"items": items}:
-            yield from _within(_resolved(items, named), named, f"{path}[]")
+            yield from _within(resolved(items, named), named, f"{path}[]")
         case {"oneOf": choices, "discriminator": {"propertyName": kind}}:
             for each in choices:
-                chosen = _resolved(each, named)
+                chosen = resolved(each, named)
                 value = chosen["properties"][kind]["const"]
                 tagged = {**chosen, "required": [*chosen.get("required", ()), kind]}
                 yield from _fields(tagged, named, f"{path}({value}).")
         case {"properties": _}:
             yield from _fields(schema, named, f"{path}.")
         case _ if (values := _values(schema)) is not None:
-            yield from _within(_resolved(values, named), named, f"{path}.*")
+            yield from _within(resolved(values, named), named, f"{path}.*")
         case _:
             pass
 
 
-def _resolved(schema: Schema, named: Schema) -> Schema:
+def resolved(schema: Schema, named: Schema) -> Schema:
     """Return the schema that a reference names; for a field that may be null, its other type."""
     match schema:
         case {"$ref": str(ref)}:
-            return _narrowed(_resolved(named[ref.rpartition("/")[2]], named), schema)
+            return _narrowed(resolved(named[ref.rpartition("/")[2]], named), schema)
         case {"anyOf": choices}:
             some = [each for each in choices if each.get("type") != "null"]
-            return _resolved(some[0], named) if len(some) == 1 else schema
+            return resolved(some[0], named) if len(some) == 1 else schema
         case {"allOf": [one]}:
-            return _resolved(one, named)
+            return resolved(one, named)
         case _:
             return schema
 
@@ -116,13 +116,13 @@ def _values(schema: Schema) -> Schema | None:
 def _type(schema: Schema, named: Schema) -> str:
     match schema:
         case {"items": items}:
-            return f"array of {_type(_resolved(items, named), named)}"
+            return f"array of {_type(resolved(items, named), named)}"
         case {"oneOf": _}:
             return "object"
         case {"anyOf": choices}:
-            return " or ".join(_type(_resolved(each, named), named) for each in choices)
+            return " or ".join(_type(resolved(each, named), named) for each in choices)
         case _ if (values := _values(schema)) is not None:
-            return f"map of {_type(_resolved(values, named), named)}"
+            return f"map of {_type(resolved(values, named), named)}"
         case _:
             kind: str = schema.get("type", "any")
             return kind
@@ -131,7 +131,7 @@ def _type(schema: Schema, named: Schema) -> str:
 def _format(schema: Schema, named: Schema) -> str | None:  # noqa: PLR0911 - a line for each kind
     inner = schema.get("items") or _values(schema)
     if inner is not None:
-        return _format(_resolved(inner, named), named)
+        return _format(resolved(inner, named), named)
     if "const" in schema:
         return f"always {schema['const']}"
     if values := schema.get("enum"):

@@ -245,7 +245,7 @@ def agree_to_deliveries(
 
 
 async def _one(served: Served, who: Identity, raw: bytes) -> Response:
-    (outcome,) = await _decide(served, who, [raw])
+    (outcome,) = await decide(served, who, [raw])
     if outcome.status == "refused":
         raise refusal(outcome)
     if outcome.status == "waiting":
@@ -294,7 +294,7 @@ async def _decisions(served: Served, who: Identity, raws: Sequence[bytes]) -> De
     waiting: dict[InputId, int] = {}
     # Submit in parts, so that other senders get their turns.
     for start in range(0, len(raws), GATHERED):
-        outcomes = await _decide(served, who, raws[start : start + GATHERED])
+        outcomes = await decide(served, who, raws[start : start + GATHERED])
         settled = [each for outcome in outcomes for each in outcome.settled]
         notes = await _receipts(served, [*outcomes, *settled])
         for index, outcome in enumerate(outcomes, start):
@@ -341,7 +341,7 @@ async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> dict[InputId
     return {} if signed is None else await asyncio.to_thread(signed.of, outcomes)
 
 
-async def _decide(served: Served, who: Identity, raws: Sequence[bytes]) -> list[Outcome]:
+async def decide(served: Served, who: Identity, raws: Sequence[bytes]) -> list[Outcome]:
     """Return the outcomes of events in order; those that the caller may not send are refused."""
     refused = (
         await asyncio.to_thread(senders.refusals, who, raws) if who.role is not Role.ANYONE else {}

@@ -49,14 +49,14 @@ class Dismissal(BaseModel):
 @needs(Need.OPERATE)
 def retry_refusals(served: ServedHere, rule: Rule = None) -> Response:
     """Decide all open refused events again, as they were sent, or those of one rule."""
-    return _retry(served, refusals.chosen(served.accord, rule=rule))
+    return json(retry(served, refusals.chosen(served.accord, rule=rule)))
 
 
 @router.post("/v1/refusals/{number}/retry", response_model=Report, responses=_ONE)
 @needs(Need.OPERATE)
 def retry_refusal(served: ServedHere, number: Number) -> Response:
     """Decide a refused event again, as it was sent."""
-    return _retry(served, refusals.chosen(served.accord, number))
+    return json(retry(served, refusals.chosen(served.accord, number)))
 
 
 @router.post("/v1/refusals/dismiss", response_model=Dismissed, responses=_BUSY)
@@ -65,7 +65,7 @@ def dismiss_refusals(
     served: ServedHere, who: Caller, dismissal: Dismissal, rule: Rule = None
 ) -> Response:
     """Close all open refusals for good, or those of one rule."""
-    return _dismiss(served, who, refusals.chosen(served.accord, rule=rule), dismissal)
+    return json(dismiss(served, who, refusals.chosen(served.accord, rule=rule), dismissal.by))
 
 
 @router.post("/v1/refusals/{number}/dismiss", response_model=Dismissed, responses=_ONE)
@@ -74,10 +74,11 @@ def dismiss_refusal(
     served: ServedHere, who: Caller, number: Number, dismissal: Dismissal
 ) -> Response:
     """Close a refusal for good. Its event is kept, and can still be sent again."""
-    return _dismiss(served, who, refusals.chosen(served.accord, number), dismissal)
+    return json(dismiss(served, who, refusals.chosen(served.accord, number), dismissal.by))
 
 
-def _retry(served: Served, pages: Iterator[Sequence[Refusal]]) -> Response:
+def retry(served: Served, pages: Iterator[Sequence[Refusal]]) -> Report:
+    """Decide refused events again, as they were sent. Raises a problem."""
     tally, writer = OutcomeCounts(), served.workers.writer
     try:
         for page in pages:
@@ -87,14 +88,17 @@ def _retry(served: Served, pages: Iterator[Sequence[Refusal]]) -> Response:
     except Busy as busy:
         again = "Send the same request again. Refusals whose events were accepted are not open."
         raise Problem(503, str(busy), again, headers=AGAIN_SOON) from busy
-    return json(tally.report(served.accord))
+    return tally.report(served.accord)
 
 
-def _dismiss(
-    served: Served, who: Identity, pages: Iterator[Sequence[Refusal]], dismissal: Dismissal
-) -> Response:
-    by = dismissal.by if who.role is Role.ANYONE else who.actor
+def dismiss(
+    served: Served, who: Identity, pages: Iterator[Sequence[Refusal]], by: str
+) -> Dismissed:
+    """Dismiss refusals in the name of who asks; `by` says it on an open server alone.
+
+    Raises a problem.
+    """
     try:
-        return json(refusals.dismiss(served.accord, pages, by))
+        return refusals.dismiss(served.accord, pages, by if who.role is Role.ANYONE else who.actor)
     except NotFound as error:
         raise not_found(error) from error

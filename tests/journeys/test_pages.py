@@ -39,6 +39,9 @@ PAGES = {
     "statement": f"/partnerships/{ONE}/statements/2026-Q3",
     "alerts": f"/alerts?{PAST}",
     "inbox": f"/inbox?{PAST}",
+    "inputs": "/inputs",
+    "next": f"/partnerships/{ONE}/next",
+    "send": f"/partnerships/{ONE}/send/OpenDispute?party=growthos",
     "refused": "/partnerships/nobody",
 }
 
@@ -186,6 +189,21 @@ def test_an_operator_on_call_sees_who_acts_on_each_alert(browser: Browser, site:
 def plain(text: str) -> str:
     """Text with one space where a page has any."""
     return " ".join(text.split())
+
+
+def test_a_finance_clerk_disputes_a_line_where_it_stands(browser: Browser, site: str) -> None:
+    with opened(browser, site, PAGES["statement"], scripts=False) as page:
+        page.get_by_role("link", name=re.compile("^Dispute line")).first.click()
+
+        assert "/ref-" in page.get_by_label("Subject").input_value()
+        assert page.get_by_label("Cause").input_value() == "money"
+
+        page.get_by_label("Dispute", exact=True).fill("no such thing as spaces in a name")
+        page.get_by_label("Description").fill("We paid this before.")
+        page.get_by_role("button", name="Open dispute").click()
+
+        assert "Not recorded." in page.get_by_role("alert").inner_text()
+        assert page.get_by_label("Description").input_value() == "We paid this before."
 
 
 # --- signing in --------------------------------------------------------------------------------

@@ -3,8 +3,10 @@
 from fastapi import APIRouter
 
 from infra.http.pages import (
+    act,
     alerts,
     inbox,
+    inputs,
     partnership,
     portfolio,
     sign_in,
@@ -17,6 +19,6 @@ from infra.http.pages.site import PageRoute
 def router() -> APIRouter:
     """Return the routes of all pages."""
     made = APIRouter(route_class=PageRoute, include_in_schema=False)
-    for each in (sign_in, portfolio, partnership, timeline, statements, alerts, inbox):
+    for each in (sign_in, act, portfolio, partnership, timeline, statements, alerts, inbox, inputs):
         made.include_router(each.router)
     return made

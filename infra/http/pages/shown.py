@@ -19,7 +19,9 @@ from domain.standing_alerts import AlertKind
 from domain.values import MINOR_UNITS, instant
 from infra.answers import text
 from infra.answers.inbox import Awaiting
+from infra.answers.next import Met
 from infra.answers.statements import State
+from infra.tlog import cloudevents
 from projections.alerts import Alert, AlertState
 
 _MINUS: Final = "\N{MINUS SIGN}"
@@ -100,6 +102,12 @@ def named(text: str, names: Mapping[str, str]) -> str:
     return sub(rf"(?<![\w-])({known})(?![\w-])", lambda found: names[found[0]], text)
 
 
+def command(type: str) -> str:
+    """Return the type of an event as words: ``Accept terms`` for ``accord.AcceptTerms``."""
+    name = type.removeprefix(cloudevents.PREFIX)
+    return sentence(sub(r"(?<!^)([A-Z])", r" \1", name).lower())
+
+
 # --- states ------------------------------------------------------------------------------------
 
 
@@ -174,12 +182,26 @@ def statement_state(value: State) -> Shape:
     return _STATEMENT[value]
 
 
+_MET: Final = {
+    Met.YES: Shape(_DONE, "Met", "good"),
+    Met.NO: Shape(_OPEN, "Not met", "warn"),
+    Met.WAIVED: Shape(_DONE, "Waived", "quiet"),
+}
+
+
+def met(value: Met) -> Shape:
+    """Return how a condition of a gate is shown."""
+    return _MET[value]
+
+
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "alert_state": alert_state,
     "awaiting": awaiting,
     "basis": basis,
+    "command": command,
     "day": day,
     "figure": figure,
+    "met": met,
     "moment": moment,
     "money": money,
     "named": named,

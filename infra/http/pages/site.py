@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
+import orjson
 from fastapi import Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -21,7 +22,7 @@ from pydantic import BeforeValidator
 from domain.kernel import Refused
 from domain.values import instant
 from infra.access import roles
-from infra.access.roles import Identity, Need, Role
+from infra.access.roles import SENDING, Identity, Need, Role
 from infra.answers.logs import AsOf, NotFound, rows_of
 from infra.answers.parameters import When
 from infra.bootstrap import Accord
@@ -31,8 +32,10 @@ from infra.http.dependencies import Served, ServedHere, served
 from infra.http.pages import shown
 from infra.http.problems import Problem, invalid, not_found
 from infra.http.questions import Party
+from infra.tlog import cloudevents
 from projections import OVERVIEW
 from projections.overview import OVERVIEW_ROW, Overview
+from projections.visibility import Viewer
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -48,6 +51,7 @@ SECTIONS: Final = {
     "portfolio": Section("Portfolio", Need.FACTS),
     "alerts": Section("Alerts", Need.FIGURES),
     "inbox": Section("Inbox", Need.FACTS),
+    "inputs": Section("Inputs", Need.INPUTS),
 }
 """The main navigation, by path."""
 
@@ -115,9 +119,14 @@ class Visit:
         return AsOf(self.at, self.known, viewer=seen)
 
     @property
+    def sees(self) -> Viewer:
+        """What the page shows: the view of a party, or one without either's private facts."""
+        return access.viewer(self.served, self.identity, (), self.party)
+
+    @property
     def viewer(self) -> str | None:
         """The party whose view the page is; None for a view without either's private facts."""
-        return access.viewer(self.served, self.identity, (), self.party).party
+        return self.sees.party
 
     @property
     def is_open(self) -> bool:
@@ -147,6 +156,22 @@ class Visit:
     def beside(self, kind: str) -> str:
         """Return a link to the same answer in another form: `json` or `csv`."""
         return self.link(f"{self.path}.{kind}", partnership=self.partnership)
+
+    def acts_for(self, party: str) -> bool:
+        """Return whether an event of a party can be sent from this page."""
+        if self.is_past or self.form_token is None or not self.identity.scopes & SENDING:
+            return False
+        return party == (self.identity.party or self.party or (party if self.is_open else None))
+
+    def to_send(
+        self, partnership: str, type: str, party: str, given: Mapping[str, Any] | None = None
+    ) -> str:
+        """Return a link to the form of a type of event, with the data that is known."""
+        return self.link(
+            f"/partnerships/{partnership}/send/{type.removeprefix(cloudevents.PREFIX)}",
+            party=party if self.is_open else None,
+            given=orjson.dumps(given).decode() if given else None,
+        )
 
     def link(self, path: str, **query: str | None) -> str:
         """Return a link to a page of the same moment and the same viewer."""
@@ -254,12 +279,12 @@ def names_of(accord: Accord, id: str, when: AsOf) -> Mapping[str, str]:
     return {party: overview.names.get(party, party) for party in overview.parties}
 
 
-def page(template: str, visit: Visit, **shown: object) -> Response:
+def page(template: str, visit: Visit, status: int = HTTPStatus.OK, /, **shown: object) -> Response:
     """Return the page that a template makes of answers."""
+    # A page with forms is of one session.
+    kept = "no-store" if visit.form_token else "no-cache"
     body = _ENVIRONMENT.get_template(template).render(visit=visit, **shown)
-    return HTMLResponse(
-        body, headers={"Cache-Control": "no-store" if visit.form_token else "no-cache"}
-    )
+    return HTMLResponse(body, status, headers={"Cache-Control": kept})
 
 
 def plain_page(template: str, status: int, **shown: object) -> Response:

@@ -82,6 +82,7 @@ IN_PATH: Final = {
     "index": "0",
     "number": "99999",
     "key": "000000000000",
+    "type": "RaiseIssue",
 }
 GIVEN: Final = {
     "explain": {"reference": "{id}/leads/2026-Q1"},

@@ -1,0 +1,91 @@
+"""Inputs: which events wait, and which were refused?"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from infra.access.roles import Need, Scope
+from infra.answers import refusals
+from infra.answers.parameters import LONGEST_PAGE, PositiveWhole
+from infra.answers.question import Paging
+from infra.answers.refusals import REFUSALS, Refusals
+from infra.answers.waiting import WAITING, WaitingInputs
+from infra.http.access import needs
+from infra.http.pages.downloads import as_csv, as_json
+from infra.http.pages.site import PageRoute, Posted, Visit, Visited, page
+from infra.http.problems import Problem
+from infra.http.refusals import dismiss, retry
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+Number = Annotated[PositiveWhole, Path(description="The refusal's number.")]
+
+
+def _refused(visit: Visit) -> Refusals:
+    answer: Refusals = REFUSALS.reply(
+        visit.accord, viewer=visit.sees, page=Paging(limit=LONGEST_PAGE)
+    )
+    return answer
+
+
+def _waiting(visit: Visit) -> WaitingInputs:
+    answer: WaitingInputs = WAITING.reply(
+        visit.accord, viewer=visit.sees, page=Paging(limit=LONGEST_PAGE)
+    )
+    return answer
+
+
+@router.get("/inputs.json")
+@needs(Need.INPUTS)
+def inputs_json(visit: Visited) -> Response:
+    """Return the refused inputs as JSON."""
+    return as_json(_refused(visit))
+
+
+@router.get("/inputs.csv")
+@needs(Need.INPUTS)
+def inputs_csv(visit: Visited) -> Response:
+    """Return the refused inputs as a table."""
+    return as_csv("refused-inputs", _refused(visit).items)
+
+
+@router.get("/inputs")
+@needs(Need.INPUTS)
+def inputs_page(visit: Visited) -> Response:
+    """Show the events that wait and those that were refused."""
+    return _shown(visit)
+
+
+@router.post("/inputs/{number}/retry")
+@needs(Need.OPERATE)
+def retry_input(visit: Visited, number: Number, form: Posted) -> Response:  # noqa: ARG001 - read for its token
+    """Decide a refused event again, as it was sent."""
+    report = retry(visit.served, refusals.chosen(visit.accord, number))
+    if report.refused:
+        return _shown(visit, f"Refusal {number} was decided again, and refused again.")
+    return _shown(visit, f"The event of refusal {number} is recorded, or waits.")
+
+
+@router.post("/inputs/{number}/dismiss")
+@needs(Need.OPERATE)
+def dismiss_input(visit: Visited, number: Number, form: Posted) -> Response:
+    """Close a refusal for good, in the name of the person who is signed in."""
+    by = form.get("by", "").strip()
+    if visit.is_open and not (by and by.isprintable()):
+        raise Problem(422, "A dismissal names its person.", "Fill in who dismisses it.")
+    dismiss(visit.served, visit.identity, refusals.chosen(visit.accord, number), by)
+    return _shown(visit, f"Refusal {number} is dismissed.")
+
+
+def _shown(visit: Visit, done: str | None = None) -> Response:
+    refused = _refused(visit)
+    return page(
+        "inputs.html",
+        visit,
+        section="inputs",
+        answer=refused,
+        refused=refused.items,
+        waiting=_waiting(visit).items,
+        can_act=Scope.OPERATE in visit.identity.scopes and visit.form_token is not None,
+        done=done,
+    )

@@ -1,0 +1,343 @@
+"""Acting from a page: the same commands, through the same intake, without JavaScript.
+
+The story: growthos proposed commercial terms to Brightpath. Boris of Brightpath finds them in the
+inbox, opens the form, and accepts. Later Brightpath has a signing key: then the page prepares what
+he signs, with the command line that signs it.
+"""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from domain.agreement import ProposeTerms
+from domain.execution import RaiseIssue
+from infra.access import credentials
+from infra.access.credentials import Grant
+from infra.access.roles import Role, Scope
+from infra.bootstrap import Accord
+from infra.http import create_app
+from infra.tlog.keys import Signer
+from tests.feeds import simulated
+from tests.infra.messages import beginning, from_steps
+from tests.infra.signing import NAME, Signatory
+from tests.journeys import typed
+from tests.life import EXAMPLES, LIFE, OURS, THEIRS
+
+BORIS = Grant(role=Role.PARTY, party=THEIRS, actor="Boris Brandt")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Accord]:
+    """A partnership in which growthos proposed terms."""
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(LIFE[: LIFE.index(EXAMPLES[ProposeTerms]) + 1]))
+        accord.catch_up()
+        yield accord
+
+
+@pytest.fixture
+def open_browser(store: Accord) -> Iterator[TestClient]:
+    with store.workers() as workers:
+        app = create_app(store, workers, is_open=True)
+        with TestClient(app, headers={"Accept": "text/html"}) as browser:
+            yield browser
+
+
+@pytest.fixture
+def browser(store: Accord) -> Iterator[TestClient]:
+    """The browser of Boris, who is signed in."""
+    with signed_in(store, BORIS) as found:
+        yield found
+
+
+class signed_in:  # noqa: N801 - read as a sentence
+    """The browser of somebody who signed in with a key of a grant."""
+
+    def __init__(self, store: Accord, grant: Grant) -> None:
+        self.workers = store.workers()
+        self.key = credentials.create(store.history.credentials, grant, store.clock()).key
+        self.store = store
+
+    def __enter__(self) -> TestClient:
+        app = create_app(self.store, self.workers.__enter__())
+        browser = TestClient(app, headers={"Accept": "text/html"})
+        form = Form.of(browser.get("/sign-in"))
+        assert form.send(browser, key=self.key).status_code == 200
+        return browser
+
+    def __exit__(self, *error: object) -> None:
+        self.workers.__exit__(*error)  # type: ignore[arg-type]
+
+
+class Form(HTMLParser):
+    """The last form of a page with fields to fill in: where it goes, and what is filled in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action = ""
+        self.fields: dict[str, str] = {}
+        self.needed: set[str] = set()
+        self._in = ""
+
+    @classmethod
+    def of(cls, page: Response) -> "Form":
+        """The form of a page that was answered."""
+        found = cls()
+        found.feed(page.text)
+        return found
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name = given.get("name") or ""
+        if tag == "form" and given.get("method") == "post":
+            self.action, self.fields = given["action"] or "", {}
+        elif tag in {"input", "textarea", "select"} and name:
+            self.fields[name] = given.get("value") or ""
+            self._in = name if tag != "input" else ""
+            if "required" in given:
+                self.needed.add(name)
+        elif tag == "option" and "selected" in given:
+            self.fields[self._in] = given.get("value") or "?"
+
+    def handle_data(self, data: str) -> None:
+        if self._in and self.lasttag == "textarea":
+            self.fields[self._in] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"textarea", "select"}:
+            self._in = ""
+
+    def send(self, browser: TestClient, **filled: str) -> Response:
+        """Send it, with some fields filled in."""
+        answer: Response = browser.post(self.action, data=self.fields | filled)
+        return answer
+
+
+def link(page: Response, words: str) -> str:
+    """The address of a link with these words."""
+    found = re.search(rf'href="([^"]+)"[^>]*>{re.escape(words)}<', page.text)
+    assert found, f"no link {words}"
+    return unescape(found[1])
+
+
+def events(store: Accord) -> list[dict[str, str]]:
+    size = store.history.heads([NAME])[NAME].size
+    return [orjson.loads(body) for body in store.history.bodies(NAME, 0, size)]
+
+
+# --- a consent ---------------------------------------------------------------------------------
+
+
+def test_a_person_accepts_terms_from_the_inbox(browser: TestClient, store: Accord) -> None:
+    before = len(events(store))
+    form = Form.of(browser.get(link(browser.get("/inbox"), "Accept terms")))
+
+    answer = form.send(browser)
+
+    assert "Recorded" in answer.text
+    (index,) = (at for at, each in enumerate(events(store)) if each["type"] == "TermsAccepted")
+    assert index >= before
+    assert events(store)[index]["party"] == THEIRS
+    assert f"#event-{index}" in answer.text
+
+
+def test_a_form_that_is_sent_twice_acts_once(browser: TestClient, store: Accord) -> None:
+    form = Form.of(browser.get(link(browser.get("/inbox"), "Accept terms")))
+    form.send(browser)
+    recorded = len(events(store))
+
+    again = form.send(browser)
+
+    assert "It was recorded before" in again.text
+    assert len(events(store)) == recorded
+
+
+def test_a_refusal_is_shown_in_place_with_its_rule_and_keeps_what_was_filled_in(
+    browser: TestClient, store: Accord
+) -> None:
+    form = Form.of(browser.get(link(browser.get("/inbox"), "Decline proposal")))
+
+    answer = form.send(browser, **{"data.proposal": "terms-99", "data.reason": "Too little."})
+    again = Form.of(answer)
+
+    assert answer.status_code == 422
+    assert "Not recorded." in answer.text
+    assert 'href="/problems/' in answer.text
+    assert again.fields["data.reason"] == "Too little."
+    assert "ProposalDeclined" not in {each["type"] for each in events(store)}
+    assert "Recorded" in again.send(browser, **{"data.proposal": form.fields["data.proposal"]}).text
+
+
+def test_what_is_no_json_is_refused_before_it_is_sent(browser: TestClient) -> None:
+    form = Form.of(browser.get(f"/partnerships/{NAME}/send/CounterTerms"))
+    nested = next(name for name in form.fields if name.startswith("data.items"))
+
+    answer = form.send(browser, **{nested: "[{"})
+
+    assert answer.status_code == 422
+    assert "is not JSON" in answer.text
+
+
+def test_a_form_has_a_field_for_each_that_its_command_needs(browser: TestClient) -> None:
+    form = Form.of(browser.get(f"/partnerships/{NAME}/send/RaiseIssue"))
+
+    fields = RaiseIssue.model_fields
+    assert {f"data.{name}" for name in fields} <= form.fields.keys()
+    assert form.needed - {"time"} == {
+        f"data.{name}" for name, each in fields.items() if each.is_required()
+    }
+
+
+# --- who may -----------------------------------------------------------------------------------
+
+
+def test_a_form_of_another_site_is_refused(browser: TestClient, store: Accord) -> None:
+    before = len(events(store))
+    form = Form.of(browser.get(link(browser.get("/inbox"), "Accept terms")))
+
+    form.fields["form_token"] += "x"
+    answer = form.send(browser)
+
+    assert answer.status_code == 400
+    assert len(events(store)) == before
+
+
+def test_who_cannot_send_sees_what_is_awaited_and_no_form(store: Accord) -> None:
+    reading = BORIS.model_copy(update={"scopes": frozenset({Scope.READ})})
+    for grant in (Grant(role=Role.OPERATOR, actor="Olu Ade"), reading):
+        with signed_in(store, grant) as browser:
+            inbox = browser.get("/inbox")
+
+            assert "Accept terms" in inbox.text
+            assert "/send/" not in inbox.text
+            assert browser.get(f"/partnerships/{NAME}/send/AcceptTerms").status_code == 403
+
+
+def test_nobody_acts_for_another_party(browser: TestClient, store: Accord) -> None:
+    before = len(events(store))
+    form = Form.of(browser.get(link(browser.get("/inbox"), "Accept terms")))
+
+    form.action = f"{form.action}?party={OURS}"
+
+    assert form.send(browser).status_code == 403
+    assert len(events(store)) == before
+
+
+def test_a_past_view_has_nothing_that_acts(browser: TestClient) -> None:
+    assert "/send/" in browser.get("/inbox").text
+    assert "/send/" not in browser.get("/inbox?known=2030-01-01").text
+
+
+def test_on_an_open_server_a_link_says_for_whom_it_acts(
+    open_browser: TestClient,
+) -> None:
+    address = link(open_browser.get("/inbox"), "Accept terms")
+
+    answer = Form.of(open_browser.get(address)).send(open_browser)
+
+    assert f"party={THEIRS}" in urlsplit(address).query
+    assert "Recorded" in answer.text
+
+
+# --- what must be signed -----------------------------------------------------------------------
+
+
+def test_what_must_be_signed_is_prepared_with_the_command_that_signs_it(
+    browser: TestClient,
+    store: Accord,
+    accord: typed.Accord,
+    tmp_path: Path,
+) -> None:
+    signer, file = Signer.new(), tmp_path / "brightpath.key"
+    signer.save(file)
+    party = Signatory(THEIRS, signer, at="2026-06-01")
+    store.service.handle([party.unsigned(party.register(), at="2026-06-01")])
+    store.catch_up()
+    before = len(events(store))
+    form = Form.of(browser.get(link(browser.get("/inbox"), "Accept terms")))
+
+    refused = form.send(browser)
+    prepared = re.search(
+        r"<code>(accord sign - --key) KEYFILE &lt;&lt;'EVENT'\n(.*)\nEVENT</code>", refused.text
+    )
+    assert prepared
+    _, *command = prepared[1].split()
+    signed = accord(*command, str(file), stdin=unescape(prepared[2]).encode())
+    answer = Form.of(refused).send(browser, signed=signed.out)
+
+    assert signed.code == 0, signed.err
+    assert "has a signing key" in refused.text
+    assert "Recorded" in answer.text
+    accepted = [each for each in events(store)[before:] if each["type"] == "TermsAccepted"]
+    assert ["signed" in each for each in accepted] == [True]
+
+
+# --- what waits and what was refused -----------------------------------------------------------
+
+
+@pytest.fixture
+def refused(store: Accord) -> int:
+    """The number of a refusal: the partnership is begun again."""
+    store.service.handle([beginning(NAME, id="again", party=OURS)])
+    (found,) = store.history.refusals("open", limit=10)
+    return found.number
+
+
+def test_the_operator_dismisses_a_refusal_and_the_record_names_the_person(
+    store: Accord, refused: int
+) -> None:
+    with signed_in(store, Grant(role=Role.OPERATOR, actor="Olu Ade")) as browser:
+        shown = browser.get("/inputs")
+        form = Form.of(shown)
+
+        answer = form.send(browser)
+
+    assert "already" in shown.text or "begun" in shown.text
+    assert form.action == f"/inputs/{refused}/dismiss"
+    assert f"Refusal {refused} is dismissed." in answer.text
+    found = store.history.refusal(refused)
+    assert found
+    assert (found.state, found.dismissed_by) == ("dismissed", "Olu Ade")
+
+
+def test_the_operator_decides_a_refusal_again(store: Accord, refused: int) -> None:
+    with signed_in(store, Grant(role=Role.OPERATOR, actor="Olu Ade")) as browser:
+        form = Form.of(browser.get("/inputs"))
+        form.action = f"/inputs/{refused}/retry"
+
+        assert "refused again" in form.send(browser).text
+
+
+def test_a_party_sees_its_own_refusals_and_closes_none(store: Accord, refused: int) -> None:
+    maya = Grant(role=Role.PARTY, party=OURS, actor="Maya Ortiz")
+    with signed_in(store, maya) as browser:
+        shown = browser.get("/inputs")
+        form = Form.of(shown)
+        form.action = f"/inputs/{refused}/dismiss"
+
+        assert f'id="refusal-{refused}"' in shown.text
+        assert "Dismiss" not in shown.text
+        assert form.send(browser).status_code == 403
+    with signed_in(store, BORIS) as browser:
+        assert f'id="refusal-{refused}"' not in browser.get("/inputs").text
+
+
+def test_on_an_open_server_a_dismissal_still_names_its_person(
+    open_browser: TestClient, store: Accord, refused: int
+) -> None:
+    form = Form.of(open_browser.get("/inputs"))
+
+    assert form.send(open_browser).status_code == 422
+    form.send(open_browser, by="Olu Ade")
+
+    found = store.history.refusal(refused)
+    assert found
+    assert found.dismissed_by == "Olu Ade"
