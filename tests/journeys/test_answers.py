@@ -41,6 +41,7 @@ EXAMPLES: dict[str, str] = {
     "review": "review-2026-q2",
     "rule": "conversion-floor",
     "since": "2026-Q1",
+    "against": "2026-07-01",
 }
 """A value for each parameter, by its name, or by its question's name and its own."""
 

@@ -484,6 +484,7 @@ def test_a_list_is_one_document_whole_or_page_by_page(accord: Accord, demo: str)
 READERS = [
     ("list",),
     ("show", CONSULTING),
+    ("compare", CONSULTING, "--against", "2026-07-01"),
     ("history", CONSULTING),
     ("kpis", CONSULTING),
     ("funnel", CONSULTING),

@@ -1,8 +1,11 @@
 """Inputs: which events wait, and which were refused?"""
 
-from typing import Annotated
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
+from fastapi.responses import RedirectResponse
 
 from infra.access.roles import Need, Scope
 from infra.answers import refusals
@@ -17,6 +20,21 @@ from infra.http.problems import Problem
 from infra.http.refusals import dismiss, retry
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+class Done(StrEnum):
+    """What was done about a refusal."""
+
+    RETRIED = "retried"
+    REFUSED = "refused"
+    DISMISSED = "dismissed"
+
+
+_DONE: Final = {
+    Done.RETRIED: "The event of refusal {} is recorded, or waits.",
+    Done.REFUSED: "Refusal {} was decided again, and refused again.",
+    Done.DISMISSED: "Refusal {} is dismissed.",
+}
 
 Number = Annotated[PositiveWhole, Path(description="The refusal's number.")]
 
@@ -51,9 +69,21 @@ def inputs_csv(visit: Visited) -> Response:
 
 @router.get("/inputs")
 @needs(Need.INPUTS)
-def inputs_page(visit: Visited) -> Response:
-    """Show the events that wait and those that were refused."""
-    return _shown(visit)
+def inputs_page(
+    visit: Visited, done: Done | None = None, number: PositiveWhole | None = None
+) -> Response:
+    """Show the events that wait and those that were refused; `done` is what was just done."""
+    refused = _refused(visit)
+    return page(
+        "inputs.html",
+        visit,
+        section="inputs",
+        answer=refused,
+        refused=refused.items,
+        waiting=_waiting(visit).items,
+        can_act=Scope.OPERATE in visit.identity.scopes and visit.form_token is not None,
+        done=_DONE[done].format(number) if done else None,
+    )
 
 
 @router.post("/inputs/{number}/retry")
@@ -61,9 +91,7 @@ def inputs_page(visit: Visited) -> Response:
 def retry_input(visit: Visited, number: Number, form: Posted) -> Response:  # noqa: ARG001 - read for its token
     """Decide a refused event again, as it was sent."""
     report = retry(visit.served, refusals.chosen(visit.accord, number))
-    if report.refused:
-        return _shown(visit, f"Refusal {number} was decided again, and refused again.")
-    return _shown(visit, f"The event of refusal {number} is recorded, or waits.")
+    return _to_list(visit, Done.REFUSED if report.refused else Done.RETRIED, number)
 
 
 @router.post("/inputs/{number}/dismiss")
@@ -74,18 +102,9 @@ def dismiss_input(visit: Visited, number: Number, form: Posted) -> Response:
     if visit.is_open and not (by and by.isprintable()):
         raise Problem(422, "A dismissal names its person.", "Fill in who dismisses it.")
     dismiss(visit.served, visit.identity, refusals.chosen(visit.accord, number), by)
-    return _shown(visit, f"Refusal {number} is dismissed.")
+    return _to_list(visit, Done.DISMISSED, number)
 
 
-def _shown(visit: Visit, done: str | None = None) -> Response:
-    refused = _refused(visit)
-    return page(
-        "inputs.html",
-        visit,
-        section="inputs",
-        answer=refused,
-        refused=refused.items,
-        waiting=_waiting(visit).items,
-        can_act=Scope.OPERATE in visit.identity.scopes and visit.form_token is not None,
-        done=done,
-    )
+def _to_list(visit: Visit, done: Done, number: int) -> Response:
+    to = visit.link("/inputs", done=done, number=f"{number}")
+    return RedirectResponse(to, HTTPStatus.SEE_OTHER)

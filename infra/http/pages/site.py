@@ -73,13 +73,14 @@ LARGEST_FORM: Final = 256 * 1024
 """The most bytes of a form."""
 
 
-def _blank_as_none(value: object) -> object:
+def blank_as_none(value: object) -> object:
+    """Return None for a field of a form that is not filled in."""
     return None if value == "" else value
 
 
 Chosen = Annotated[
     When | None,
-    BeforeValidator(_blank_as_none),
+    BeforeValidator(blank_as_none),
     Query(description="A day or a moment. A form sends a field that is not filled in, too."),
 ]
 """One of the two moments."""

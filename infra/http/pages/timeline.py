@@ -7,19 +7,22 @@ was recorded late is a slanted line, so that lateness is seen before anything is
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
+from pydantic import BeforeValidator
 
 from infra.access.roles import Need
+from infra.answers.compare import COMPARE, Comparison
 from infra.answers.history import HISTORY, HistoryItem, PartnershipHistory
 from infra.answers.logs import AsOf
-from infra.answers.parameters import LONGEST_PAGE
+from infra.answers.parameters import LONGEST_PAGE, When
 from infra.answers.question import Paging, PartnershipId
 from infra.bootstrap import Accord
 from infra.http.access import needs
-from infra.http.pages.downloads import as_csv
-from infra.http.pages.site import PageRoute, Visited, names_of, page
+from infra.http.pages.downloads import as_csv, as_json
+from infra.http.pages.site import PageRoute, Visit, Visited, blank_as_none, names_of, page
+from infra.http.problems import Problem
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -52,6 +55,35 @@ class Mark:
     name: str
 
 
+Against = Annotated[
+    When | None,
+    BeforeValidator(blank_as_none),
+    Query(description="Compare with what was known by this day or moment."),
+]
+
+
+@router.get("/partnerships/{id}/compare.json")
+@needs(Need.FACTS)
+def compare_json(visit: Visited, id: PartnershipId, against: Against = None) -> Response:
+    """Return what differs from what was known by a day as JSON."""
+    return as_json(_compared(visit, id, against))
+
+
+@router.get("/partnerships/{id}/compare.csv")
+@needs(Need.FACTS)
+def compare_csv(visit: Visited, id: PartnershipId, against: Against = None) -> Response:
+    """Return what differs from what was known by a day as a table."""
+    return as_csv(f"{id}-compared", _compared(visit, id, against).differences)
+
+
+def _compared(visit: Visit, id: str, against: datetime | None) -> Comparison:
+    when = visit.when(id)
+    if against is None:
+        raise Problem(422, "A comparison needs a day to compare with.", "Give it as against=DAY.")
+    answer: Comparison = COMPARE.reply(visit.accord, id=id, against=against, when=when)
+    return answer
+
+
 @router.get("/partnerships/{id}/history.csv")
 @needs(Need.FACTS)
 def timeline_csv(visit: Visited, id: PartnershipId) -> Response:
@@ -62,8 +94,11 @@ def timeline_csv(visit: Visited, id: PartnershipId) -> Response:
 
 @router.get("/partnerships/{id}/history")
 @needs(Need.FACTS)
-def timeline_page(visit: Visited, id: PartnershipId) -> Response:
-    """Show every event of a partnership, the latest first, and which were recorded late."""
+def timeline_page(visit: Visited, id: PartnershipId, against: Against = None) -> Response:
+    """Show every event of a partnership, the latest first, and which were recorded late.
+
+    With `against`, show also what differs from what was known by that day.
+    """
     when = visit.when(id)
     *pages, last = _pages(visit.accord, id, when)
     items = [item for each in (*pages, last) for item in each.items]
@@ -79,6 +114,8 @@ def timeline_page(visit: Visited, id: PartnershipId) -> Response:
         strokes=[*scale.strokes(items)] if scale else [],
         marks=[*scale.marks()] if scale else [],
         width=WIDTH,
+        against=against,
+        compared=_compared(visit, id, against) if against else None,
     )
 
 

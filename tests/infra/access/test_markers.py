@@ -76,6 +76,7 @@ VALUES: Final[dict[str, list[str]]] = {
     "rule": ["conversion-floor"],
     "review": ["review-1"],
     "since": ["2026-01", "begin"],
+    "against": ["2026-02-01"],
     "at": ["2026-02-01"],
     "known": ["2026-02-01"],
     "version": ["60"],

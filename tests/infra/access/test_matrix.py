@@ -87,6 +87,7 @@ IN_PATH: Final = {
 GIVEN: Final = {
     "explain": {"reference": "{id}/leads/2026-Q1"},
     "attributes": {"metric": "subscription_conversion"},
+    "compare": {"against": "2026-01-15"},
     "consistency": {"old": "0"},
     "inbox": {"at": "2026-03-01"},
     "statement": {"period": "2026-Q1"},

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -23,12 +24,13 @@ from projections.visibility import ABOUT_A_CANDIDATE, OPERATOR, Sight, Viewer
 from tests.infra.answers.demo import CONSULTING, OURS, PARTNER
 from tests.infra.answers.test_what_a_party_sees import partnerships_of
 
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "id": CONSULTING,
     "period": "2026-Q2",
     "review": "review-2026-q2",
     "rule": "conversion-floor",
     "since": "2026-Q1",
+    "against": datetime(2026, 9, 20, tzinfo=UTC),
     "metric": "new_users",
     "reference": f"{CONSULTING}/leads/2026-Q1",
 }
@@ -40,9 +42,9 @@ OF_ONE = [each for each in ASKED if "id" in each.parameters]
 
 def answered(question: Question, demo: Accord, viewer: Viewer, **given: str) -> str:
     asked = question.parameters.items()
-    given = {name: (GIVEN | given)[name] for name, each in asked if each.is_required}
+    chosen = {name: (GIVEN | given)[name] for name, each in asked if each.is_required}
     page = {"page": Paging(limit=1000)} if question.is_paged else {}
-    return question.ask(demo, **given, **page, when=AsOf(viewer=viewer)).model_dump_json()
+    return question.ask(demo, **chosen, **page, when=AsOf(viewer=viewer)).model_dump_json()
 
 
 @pytest.mark.parametrize("viewer", [OPERATOR, Viewer(OURS), Viewer(PARTNER)], ids=str)

@@ -1,0 +1,294 @@
+"""Two moments of a partnership compared: what differs, and which event set it.
+
+The state, the figures and the statements are asked for twice: as they were known by the earlier
+moment, and as they are asked about. What happened before the earlier moment and was recorded after
+it is late; it is what changes an answer that somebody relied on.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import JsonValue
+
+from domain.terms import describe
+from infra.answers import history, show, statements
+from infra.answers.logs import NOW, AsOf, NotFound, extent, rows_of, sight_of
+from infra.answers.parameters import When
+from infra.answers.partnership_state import PartnershipState, Task
+from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
+from infra.answers.text import Block, Line, Remark, Table, late, minute
+from infra.bootstrap import Accord
+from projections import KPIS, figures
+from projections.given import given
+
+
+class Section(StrEnum):
+    """Which answer has a field."""
+
+    STATE = "state"
+    FIGURES = "figures"
+    STATEMENTS = "statements"
+
+
+class Difference(Item):
+    """A field that differs between the two moments."""
+
+    section: Section
+    """The answer that has it: of `show`, `kpis` or `statements`."""
+    field: str
+    """What it is about, in words."""
+    before: JsonValue
+    """Its value by the earlier moment; null if it had none."""
+    after: JsonValue
+    """Its value by the later moment; null if it has none."""
+    event: int
+    """The index of the event that set it to what it is."""
+
+
+class LateFact(Item):
+    """A fact that happened before the earlier moment and was recorded after it."""
+
+    event: int
+    """The index of its event."""
+    text: str
+    """What the party did, as a sentence without its subject."""
+    party: str
+    """The party that acted."""
+    occurred_at: datetime
+    """When it happened."""
+    recorded_at: datetime
+    """When it was recorded."""
+    late_days: int
+    """How many whole days later that was."""
+
+
+class Comparison(Answer):
+    """What differs between two moments."""
+
+    id: str
+    """The partnership."""
+    against: datetime
+    """The earlier moment: what had been recorded by then."""
+    events: int
+    """How many events were recorded between both moments."""
+    late: tuple[LateFact, ...]
+    """The facts that had happened by the earlier moment and were recorded later."""
+    differences: tuple[Difference, ...]
+    """The fields that differ, in the order of the answers."""
+
+
+def ask(
+    accord: Accord,
+    id: PartnershipId,
+    against: Annotated[
+        When,
+        Parameter("What had been recorded by then: a date or a moment.", "WHEN", positional=False),
+    ],
+    when: AsOf = NOW,
+) -> Comparison:
+    """Return what differs from what had been recorded by an earlier moment.
+
+    For each field it names the event with which the field became what it is. If it became that
+    more than once in between, it is one of those events. Raises `NotFound`.
+    """
+    known = _Known(accord, id, when)
+    first, last = known.size(against), known.size(when.known)
+    if not first:
+        raise NotFound(
+            f"Nothing of {id} had been recorded by then.", "Compare with a later moment."
+        )
+    return Comparison(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        id=id,
+        against=against,
+        events=max(0, last - first),
+        late=tuple(_late(accord, id, replace(when, version=last), first, against)),
+        differences=tuple(known.differences(first, last)) if last > first else (),
+    )
+
+
+Fields = Mapping[str, JsonValue]
+"""The value of each field, by its name."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The answers about a partnership by the events that had been recorded."""
+
+    accord: Accord
+    id: str
+    when: AsOf
+    found: dict[tuple[Section, int], Fields] = field(default_factory=dict)
+
+    def size(self, known: datetime | None) -> int:
+        """Return how many events had been recorded by a moment."""
+        found = extent(self.accord.history, self.id, replace(self.when, at=None, known=known))
+        return found.last + 1 if found else 0
+
+    def differences(self, first: int, last: int) -> Iterator[Difference]:
+        """Yield the fields that differ between two sizes of the log, each with its event."""
+        for section in Section:
+            before, after = self.fields(section, first), self.fields(section, last)
+            for place in dict.fromkeys([*before, *after]):
+                if before.get(place) != after.get(place):
+                    yield Difference(
+                        section=section,
+                        field=place,
+                        before=before.get(place),
+                        after=after.get(place),
+                        event=self._set_by(section, place, first, last),
+                    )
+
+    def _set_by(self, section: Section, place: str, first: int, last: int) -> int:
+        """Return the index of the event between two sizes with which a field became what it is."""
+        value = self.fields(section, last).get(place)
+        while last - first > 1:
+            middle = (first + last) // 2
+            if self.fields(section, middle).get(place) == value:
+                last = middle
+            else:
+                first = middle
+        return last - 1
+
+    def fields(self, section: Section, size: int) -> Fields:
+        """Return every field of an answer by the first events of the log."""
+        if (section, size) not in self.found:
+            read = _READ[section]
+            when = replace(self.when, known=None, version=size)
+            self.found[section, size] = dict(read(self.accord, self.id, when))
+        return self.found[section, size]
+
+
+def _state(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[str, JsonValue]]:
+    """Yield what `show` says, as far as somebody relies on it, each as a word or a sentence."""
+    with suppress(NotFound):  # Nothing had happened by then.
+        yield from _stated(show.ask(accord, id, when.version, when))
+
+
+def _stated(state: PartnershipState) -> Iterator[tuple[str, JsonValue]]:
+    yield "stage", state.stage
+    yield from _agreed(state)
+    for party in state.parties:
+        for contact in party.contacts:
+            yield f"{party.party}, {contact.function}", contact.name
+    for kind, tasks in _tasks(state):
+        for task in tasks:
+            yield f"{kind} {getattr(task.planned, kind)}", task.state
+    for dispute in state.disputes:
+        ended = dispute.resolved
+        yield f"dispute {dispute.dispute}", ended.outcome if ended else "open"
+    for proposal in state.proposals:
+        where = f"{proposal.within}, " if proposal.within else ""
+        yield f"{where}proposal {proposal.proposal} ({proposal.type})", proposal.state
+    yield "the term ends on", _day(state.renewal.term_ends_on)
+    yield "last day for notice", _day(state.renewal.last_day_for_notice)
+    yield "exit on", _day(state.renewal.exit_on)
+
+
+def _agreed(state: PartnershipState) -> Iterator[tuple[str, JsonValue]]:
+    """Yield what both agreed: the terms in force, the objectives, the rules, the agreement."""
+    yield "terms, version in force", state.terms.version
+    for term in state.terms.items:
+        yield f"terms, {term.name}", describe(term)
+    for objective in state.charter.objectives if state.charter else ():
+        target = f"{objective.target:f} {objective.unit} by {objective.deadline}"
+        yield f"objective {objective.objective}", target
+    for rule in state.rules:
+        yield f"rule {rule.agreed.rule.rule}", rule.text
+    if state.agreement:
+        yield "agreement, version in force", state.agreement.in_force
+
+
+def _tasks(state: PartnershipState) -> Iterator[tuple[str, Sequence[Task]]]:
+    """Yield what is planned, by the field that names it."""
+    yield "milestone", state.milestones
+    yield "review", state.reviews
+    yield "action", state.actions
+    yield "step", state.onboarding
+    yield "issue", state.issues
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _figures(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[str, JsonValue]]:
+    rows = rows_of(KPIS, accord, id, when, third_party=True)
+    sight = sight_of(accord.history, id, when, third_party=True)
+    withheld = [each.period for each in sight.withheld.values()]
+    for period in figures.periods(rows, closed=withheld):
+        for line in given(rows, sight, period):
+            value = None if line.value is None else f"{line.value:f}"
+            if value is not None:
+                of = f" of {line.segment}" if line.segment else ""
+                yield f"{line.metric}{of}, {period}", f"{value} {line.unit}"
+
+
+def _statements(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[str, JsonValue]]:
+    for each in statements.ask(accord, id, when).items:
+        yield each.statement, f"{each.state}: {statements.owed(each.balance, each.payouts)}"
+
+
+_READ: Final[Mapping[Section, Callable[[Accord, str, AsOf], Iterator[tuple[str, JsonValue]]]]] = {
+    Section.STATE: _state,
+    Section.FIGURES: _figures,
+    Section.STATEMENTS: _statements,
+}
+
+
+def _late(accord: Accord, id: str, when: AsOf, start: int, against: datetime) -> Iterator[LateFact]:
+    for item in history.items(accord, id, when, start):
+        if item.event and item.event.occurred_at <= against:
+            yield LateFact(
+                event=item.index,
+                text=item.text,
+                party=item.event.party,
+                occurred_at=item.event.occurred_at,
+                recorded_at=item.event.recorded_at,
+                late_days=item.late_days,
+            )
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(found: Comparison) -> Iterator[Block]:
+    """Yield the late facts, then a table of the differences for each answer."""
+    yield Line(f"{found.id}: {found.events} events were recorded since {minute(found.against)}.")
+    for each in found.late:
+        yield Line(
+            f"#{each.event}  {minute(each.occurred_at)}  {each.party}: {each.text} "
+            f"[{late(each.late_days)}]",
+            indent=2,
+        )
+    for section in Section:
+        rows = [
+            (each.field, _word(each.before), _word(each.after), f"#{each.event}")
+            for each in found.differences
+            if each.section is section
+        ]
+        if rows:
+            yield Line()
+            yield Table(["FIELD", "BEFORE", "AFTER", "SET BY"], rows, title=section.value)
+    if not found.differences:
+        yield Remark("Nothing else differs.")
+
+
+def _word(value: JsonValue) -> str:
+    return "none" if value is None else str(value)
+
+
+COMPARE = Question(
+    "compare",
+    ask,
+    text,
+    path="/v1/partnerships/{id}/compare",
+    help="Compare a partnership with what had been recorded by an earlier moment.",
+    panel=Panel.COMPARE,
+    reads_views=False,
+)

@@ -1,0 +1,83 @@
+"""`accord compare`: what differs from what was known before, and the event that set each field.
+
+The story: on 1 July the partners of the demo's consulting partnership believed that ref-0011 was
+open. It had been won and paid on 30 June, and that was told on 5 July. A lawyer asks what this
+changed, and by which event.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from infra.answers import compare, kpis
+from infra.answers.compare import Comparison, Section
+from infra.answers.logs import AsOf, NotFound
+from infra.bootstrap import Accord
+from projections.visibility import Viewer
+from tests.infra.answers.demo import CONSULTING, PARTNER, day
+from tests.infra.answers.helpers import printed
+
+BEFORE, AFTER = day("2026-07-01"), AsOf(known=day("2026-07-06"))
+
+
+@pytest.fixture(scope="module")
+def found(demo: Accord) -> Comparison:
+    return compare.ask(demo, CONSULTING, BEFORE, AFTER)
+
+
+def test_facts_that_had_happened_and_were_told_later_come_first(found: Comparison) -> None:
+    assert [each.event for each in found.late] == [263, 264]
+    assert all(each.occurred_at <= BEFORE < each.recorded_at for each in found.late)
+    assert {each.late_days for each in found.late} == {4}
+    assert "ref-0011" in printed(compare.text(found))
+
+
+def test_a_figure_that_a_late_fact_changed_names_its_event(demo: Accord, found: Comparison) -> None:
+    (paid,) = (each for each in found.differences if each.field == "payments, 2026-Q2")
+
+    assert (paid.before, paid.after, paid.event) == ("2500.00 USD", "15000.00 USD", 264)
+    for known, value in ((BEFORE, "2500.00"), (AFTER.known, "15000.00")):
+        asked = kpis.ask(demo, CONSULTING, "2026-Q2", AsOf(known=known)).figures
+        (figure,) = (each for each in asked if each.metric == "payments" and not each.segment)
+        assert str(figure.value) == value
+
+
+def test_each_event_is_the_one_after_which_its_field_is_as_it_is(
+    demo: Accord, found: Comparison
+) -> None:
+    for each in found.differences:
+        known = compare._Known(demo, CONSULTING, AsOf())
+        assert known.fields(each.section, each.event + 1).get(each.field) == each.after
+        assert known.fields(each.section, each.event).get(each.field) != each.after
+
+
+def test_a_state_and_a_statement_name_the_event_that_set_them(demo: Accord) -> None:
+    found = compare.ask(demo, CONSULTING, day("2026-09-21"))
+    by_field = {(each.section, each.field): each for each in found.differences}
+
+    stage = by_field[Section.STATE, "stage"]
+    assert (stage.before, stage.after) == ("execution", "scaling")
+    events = {each.event for each in found.differences}
+    assert stage.event in events
+    (statement,) = (each for each in found.differences if each.section is Section.STATEMENTS)
+    assert statement.before is None
+    assert "3900.00 USD" in str(statement.after)
+
+
+def test_the_same_moment_differs_in_nothing(demo: Accord) -> None:
+    found = compare.ask(demo, CONSULTING, BEFORE, AsOf(known=BEFORE))
+
+    assert (found.events, found.late, found.differences) == (0, (), ())
+
+
+def test_a_moment_before_the_beginning_is_refused(demo: Accord) -> None:
+    with pytest.raises(NotFound, match="Nothing of growthos-consulting had been recorded"):
+        compare.ask(demo, CONSULTING, day("2020-01-01"))
+
+
+def test_a_party_is_shown_no_field_that_it_does_not_see(demo: Accord, found: Comparison) -> None:
+    theirs = compare.ask(demo, CONSULTING, BEFORE, AsOf(known=AFTER.known, viewer=Viewer(PARTNER)))
+
+    assert {each.event for each in theirs.late} == {263, 264}
+    assert theirs.as_of.party == PARTNER
+    assert found.against + timedelta(days=5) == AFTER.known
