@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test browser test-api fuzz test-foreign interop digests money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
+.PHONY: help run up-local down-local test browser test-api fuzz test-foreign interop digests money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-pages bench-show lock lock-foreign clean
 .DEFAULT_GOAL := help
 
 # The users of docker-compose.yml.
@@ -95,6 +95,9 @@ bench-audit: $(VENV)/.runtime ## measure what the verifiable log costs, and how 
 
 bench-kafka: $(VENV)/.dev ## measure the processes on Kafka beside bare loops of the same clients
 	@$(BIN)/python -m benchmarks.kafka
+
+bench-pages: $(VENV)/.runtime ## measure the first pages at a hundred and at a thousand partnerships
+	@$(BIN)/python -m benchmarks.pages
 
 bench-show: $(VENV)/.runtime ## measure show and history on logs of ten thousand to a million events
 	@$(BIN)/python -m benchmarks.show

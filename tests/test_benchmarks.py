@@ -5,7 +5,7 @@ import json
 import orjson
 import pytest
 
-from benchmarks import amendment
+from benchmarks import amendment, pages
 from benchmarks import show as growth
 from benchmarks.__main__ import INGEST, INSERT, main
 from benchmarks.audit import __main__ as beside_audit
@@ -47,6 +47,18 @@ def test_a_quick_run_on_the_log_hands_out_what_is_verified(
     assert {each["of"] for each in found["ratios"]} >= {APPEND_ON, INCLUSION_BUILT}
     assert all(each["bytes"] < LONGEST for each in found["lengths"])
     assert "verify.py" in beside_audit.show(found)
+
+
+def test_a_quick_run_asks_for_the_first_pages_of_each_size(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pages.main(["--quick", "--json"])
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["sizes"] == [2, 4]
+    assert found["milliseconds"].keys() == {*pages.PAGES}
+    assert all(each > 0 for times in found["milliseconds"].values() for each in times)
+    assert "portfolio" in pages.shown(found)
 
 
 def test_a_quick_run_of_amendments_touches_few_deals_and_all(
