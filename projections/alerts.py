@@ -530,10 +530,11 @@ class _Changes:
 
         One that both parties agreed anew resolves its alert. A figure that was late or wrong
         withdraws it. A figure that the parties contest, or that was taken back, changes nothing.
+        Both parties see the alert, so it has the target and no figure that one may not see.
         """
         over = {name: breaches.outcome(self._judged, name) for name in self._after.over}
         missed = {
-            name: found.text
+            name: found.target_text
             for name, found in over.items()
             if found is not None and found.status is ObjectiveStatus.MISSED
         }
@@ -543,7 +544,8 @@ class _Changes:
             found = over.get(alert.window)
             if found is not None:
                 if found.status is not ObjectiveStatus.INSUFFICIENT_EVIDENCE:
-                    self._close(alert, AlertState.WITHDRAWN, f"It is not missed: {found.text}")
+                    text = "The figures on record show that it is not missed."
+                    self._close(alert, AlertState.WITHDRAWN, text)
             else:
                 text = "Both parties agreed its target anew."
                 self._close(alert, AlertState.RESOLVED, text)
@@ -792,7 +794,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=44,
+    version=45,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -56,11 +56,20 @@ class ObjectiveProgress:
         return self.actual.value if self.actual else None
 
     @property
+    def _target(self) -> str:
+        agreed = self.objective
+        return f"{_in_unit(agreed.target, agreed.unit)} by {agreed.deadline}"
+
+    @property
+    def target_text(self) -> str:
+        """Return the target in words, without the figure."""
+        return f"{self.objective.subject}: the target was {self._target}."
+
+    @property
     def text(self) -> str:
         """Return the figure against its target, and the pace before the deadline, in words."""
-        agreed = self.objective
+        agreed, target = self.objective, self._target
         name = agreed.subject
-        target = f"{_in_unit(agreed.target, agreed.unit)} by {agreed.deadline}"
         if self.value is None:
             note = self.actual.note if self.actual else None
             return f"{name}: {note or 'no figure'}; the target is {target}."

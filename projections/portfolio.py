@@ -17,7 +17,7 @@ from domain.charter import ObjectiveStatus
 from domain.exploration import IdealPartnerProfileDefined
 from domain.kernel import IN_FORCE, Stage
 from domain.metric_catalogue import CATALOGUE
-from domain.standing_alerts import AlertKind
+from domain.standing_alerts import FIGURE_OVERDUE, AlertKind
 from domain.terms import ItemKind, Payment, payment
 from domain.values import MINOR_UNITS, Exact, plain
 from projections import figures
@@ -329,14 +329,11 @@ def _status(
 ) -> tuple[ObjectiveStatus, tuple[str, ...]]:
     """Return the status of an active partnership, and the reasons if it is not on track.
 
-    It is the worst one of its objectives. A missed objective and a breach put it off track.
+    It is the worst one of its objectives. A missed objective and a breach put it off track. A
+    figure that is overdue leaves too little evidence: nobody knows whether it is on or off track.
     """
     found = [(each.status, f"{each.status.words}: {each.text}") for each in objectives]
-    found += [
-        (ObjectiveStatus.OFF_TRACK, f"breach: {each.text}")
-        for each in member.alerts
-        if _is_breach(each)
-    ]
+    found += [_said(each) for each in member.alerts if _is_breach(each)]
     worst = min([status for status, _ in found] or [ObjectiveStatus.OPEN], key=_RANK.__getitem__)
     reasons = tuple(text for status, text in found if status in _CONCERNS)
     match worst:
@@ -346,6 +343,14 @@ def _status(
             return ObjectiveStatus.ON_TRACK, reasons
         case _:
             return worst, reasons
+
+
+def _said(breach: Alert) -> tuple[ObjectiveStatus, str]:
+    """Return the status in which a breach puts a partnership, and the reason."""
+    if breach.rule == FIGURE_OVERDUE:
+        unknown = ObjectiveStatus.INSUFFICIENT_EVIDENCE
+        return unknown, f"{unknown.words}: {breach.text}"
+    return ObjectiveStatus.OFF_TRACK, f"breach: {breach.text}"
 
 
 def _is_breach(alert: Alert) -> bool:

@@ -116,6 +116,16 @@ def test_a_partner_that_brought_no_lead_brought_zero() -> None:
     assert row.conversions == 0
 
 
+def test_a_figure_that_is_overdue_leaves_too_little_evidence_and_puts_nothing_off_track() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-03-02")
+
+    row = line_of(story)
+
+    assert row.status is ObjectiveStatus.INSUFFICIENT_EVIDENCE
+    assert "insufficient evidence: new_users of 2026-01 was not reported in time." in row.reasons
+
+
 def test_a_partnership_that_is_off_track_says_why() -> None:
     story = at(Stage.EXECUTION)
     begun = line_of(story)
@@ -127,7 +137,7 @@ def test_a_partnership_that_is_off_track_says_why() -> None:
     late = {each for each in row.reasons if each.endswith("was not reported in time.")}
 
     assert late == {
-        f"breach: {metric} of {month} was not reported in time."
+        f"insufficient evidence: {metric} of {month} was not reported in time."
         for metric in ("co_branded_revenue", "new_subscribers", "new_users")
         for month in ("2026-01", "2026-02")
         if (metric, month) != ("new_users", "2026-01")
