@@ -1308,7 +1308,10 @@ SECOND_PROOF = (
 """The same for the seed of bytes that are all 2."""
 
 THIRD_KEY = "7UkoxijRwsbq6QM4kFmVYSlZJzpcY/k2NsFGFKyHN9E="
-"""The key for the seed of bytes that are all 3."""
+THIRD_PROOF = (
+    "2rJB6fh8gRG6JNZaDSZXe0Ka38dj7nH0SLKD8hO79a2XUYdEaS/oT5sbtC/U8FjvyytQA9emAHxpn4xsa9qQDw=="
+)
+"""A key of the other party: the same for the seed of bytes that are all 3."""
 
 FIRST_ID = "34750f98bd59fcfc"
 """The identifier of the first key."""
@@ -1325,7 +1328,7 @@ ADOPTED = (
 
 LOST = (
     Step("2026-01-06", OURS, RegisterKey(key=FIRST_KEY, proof=PROOF)),
-    Step("2026-01-06", THEIRS, RegisterKey(key=THIRD_KEY, proof=PROOF)),
+    Step("2026-01-06", THEIRS, RegisterKey(key=THIRD_KEY, proof=THIRD_PROOF)),
     Step(
         "2026-01-06",
         OURS,

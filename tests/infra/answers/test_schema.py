@@ -9,9 +9,18 @@ import orjson
 import pytest
 
 from domain.aggregates import command_types
-from domain.examples import ELSEWHERE, EXAMPLES, FIRST_KEY, LIFE, PROOF, Step
+from domain.content import digest
+from domain.examples import ELSEWHERE, EXAMPLES, FIRST_KEY, HELD, LIFE, LOST, PROOF, Step
 from domain.kernel import Command, Stage
-from domain.keyring import RegisterKey, RevokeKey, RotateKey
+from domain.keyring import (
+    AgreeKeyRecovery,
+    KeyRecoveryProposed,
+    ProposeKeyRecovery,
+    RegisterKey,
+    RevokeKey,
+    RotateKey,
+)
+from domain.second_person import ConfirmAct, WithdrawAct
 from infra.answers import schema
 from infra.answers.example_events import event, events, example
 from infra.answers.field_table import EventField, fields
@@ -45,28 +54,42 @@ def test_the_examples_of_the_life_are_accepted_in_its_order(tmp_path: Path) -> N
     assert [each for each in map(example, of_life) if each not in sent] == []
 
 
-SIGNED = (RotateKey, RevokeKey)
-"""The commands that a party can send only once it has a key, and so signs."""
+SIGNED = {RotateKey: 1, RevokeKey: 1, AgreeKeyRecovery: 3}
+"""The commands that a party can send only once it has a key, and so signs, with its seed."""
+
+NEEDED = {
+    RotateKey: LOST[:1],
+    RevokeKey: LOST[:1],
+    ProposeKeyRecovery: LOST[:-1],
+    AgreeKeyRecovery: LOST,
+    ConfirmAct: HELD,
+    WithdrawAct: HELD,
+}
+"""What an example needs that is in no life."""
 
 
 @pytest.mark.parametrize("step", ELSEWHERE, ids=lambda each: type(each.command).__name__)
 def test_every_other_example_is_accepted_after_what_it_needs(tmp_path: Path, step: Step) -> None:
     before = [each for each in LIFE if each.at < step.at]
-    if isinstance(step.command, SIGNED):
-        before.append(EXAMPLES[RegisterKey])
-    sent = example(type(step.command))
+    kind = type(step.command)
+    before += NEEDED.get(kind, ())
+    sent = example(kind)
+    if kind is ConfirmAct:
+        sent["actor"] = "growthos-director"
+    if kind is AgreeKeyRecovery:
+        sent["data"]["content"] = digest(KeyRecoveryProposed.of(LOST[-1].command))
 
     with simulated(tmp_path) as accord:
         assert refused(accord.service.handle([orjson.dumps(each) for each in events(before)])) == []
-        raw = signed(sent) if isinstance(step.command, SIGNED) else orjson.dumps(sent)
+        raw = signed(sent, SIGNED[kind]) if kind in SIGNED else orjson.dumps(sent)
         (outcome,) = accord.service.handle([raw])
 
     assert (outcome.status, outcome.detail) == ("accepted", None)
 
 
-def signed(sent: dict[str, object]) -> bytes:
-    """Sign an event with the key of the examples."""
-    signer = Signer(bytes([1]) * 32)
+def signed(sent: dict[str, object], seed: int) -> bytes:
+    """Sign an event with a key of the examples."""
+    signer = Signer(bytes([seed]) * 32)
     asked = dsse.asked(sent, OPERATOR, datetime(2030, 1, 1, tzinfo=UTC))
     return dsse.sign(signer, asked)
 
