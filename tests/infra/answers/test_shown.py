@@ -49,8 +49,9 @@ history: DealsMerged MergeProposed
 NOT_IN_THE_LIFE: Final = """
 show: AdoptionProposed AdoptionPartAgreed PartnershipAdopted AgreementAdopted AgreementAmended
     CandidateDeclined ExplorationClosed IssueEscalated MilestoneMissed ReviewMissed
-history: BundleExported CosignatureRefused CosignatureResumed FirstKeySentByOperator FullViewTaken
-    KeyRegistered KeyRevoked KeyRotated PartyKeyMade PersonErased ProposalLapsed
+history: ActConfirmed ActWithdrawn BundleExported CosignatureRefused CosignatureResumed
+    FirstKeySentByOperator FullViewTaken KeyRecovered KeyRecoveryProposed KeyRegistered KeyRevoked
+    KeyRotated PartyKeyMade PersonErased ProposalLapsed SecondPersonAsked
 alerts: RuleBreached RuleBreachWithdrawn
 portfolio: PortfolioDefined
 """
