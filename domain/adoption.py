@@ -195,6 +195,12 @@ class PartnershipAdopted(
         check_term(proposed, act)
         return {}
 
+    @classmethod
+    def answers(cls) -> tuple[type[Command], ...]:
+        """Return the commands with which the other party answers: all of it, a part, or no."""
+        whole, *others = super().answers()
+        return whole, AgreeAdoptionPart, *others
+
     def recorded(self) -> list[Event]:
         """Return the adoption, then what both parties agree by it."""
         events: list[Event] = [self]
