@@ -55,6 +55,7 @@ from domain.referral import (
 from domain.renewal import HoldRenewalReview
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.sale import CancelDeal, CorrectWin, LoseDeal, ReopenDeal, WinDeal
+from domain.second_person import ConfirmAct, WithdrawAct
 from domain.settlement import (
     IssueFinalSettlement,
     IssueStatement,
@@ -102,6 +103,9 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     SubmitEvidence: None,
     StartMediation: None,
     WithdrawDispute: None,
+    # What a second person confirms.
+    ConfirmAct: None,
+    WithdrawAct: None,
     # The partnership's own life.
     BeginExploration: None,
     DefineIdealPartnerProfile: DefineIdealPartnerProfile,

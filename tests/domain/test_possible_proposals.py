@@ -22,7 +22,7 @@ from projections import PROPOSALS
 from projections.fold import replay
 from projections.proposals import OPEN, OpenProposals
 from tests.domain.test_agreements import KINDS, acceptance
-from tests.life import ADOPTED, LIFE, OURS, THEIRS, before, changed, example
+from tests.life import ADOPTED, LIFE, LOST, OURS, THEIRS, before, changed, example
 from tests.projections.folds import states
 from tests.stories import Story, moment
 
@@ -33,6 +33,8 @@ def is_open(story: Story, kind: type[BilateralAgreement], proposal: str) -> bool
 
 
 def life_of(kind: type[BilateralAgreement]) -> Sequence[Step]:
+    if kind.name == "KeyRecovery":
+        return sorted((*LIFE, *LOST), key=lambda step: step.at)
     return ADOPTED if kind.name == "Adoption" else LIFE
 
 

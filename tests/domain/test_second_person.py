@@ -125,6 +125,7 @@ def test_the_same_act_by_the_same_person_decides_nothing_and_another_one_confirm
 def test_a_confirmation_that_comes_first_waits_for_the_act(story: Story) -> None:
     refusal = story.refuses(OURS, CONFIRM)
 
+    assert refusal.rule == "no-such-act"
     assert refusal.awaits == Awaited(AwaitedKind.ACT, NAME, f"the act {NAME}")
 
 
