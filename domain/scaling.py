@@ -43,6 +43,14 @@ class ScopeExpanded(
     """The rules that were waived."""
 
     @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if nothing that it names shows a result, so that nobody could accept it.
+
+        The terms that cover it may still be agreed while the proposal is open (C26).
+        """
+        passing("scaling", [_evidence_first(proposed, context)], context)
+
+    @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
         """Pass the gate to scaling: evidence first, and amended terms where they change (C26)."""
         return {"waived": passing("scaling", requirements(proposed, context), context)}
@@ -92,18 +100,9 @@ AgreeJointInvestment = JointInvestmentAgreed.accepts
 
 def requirements(proposed: Any, context: PartnershipContext) -> list[Requirement]:  # noqa: ANN401 - made
     """Return what the gate to scaling requires of a proposed scope (C26)."""
-    attached = {each.evidence: each.kind for each in context.declarations.of(EvidenceAttached)}
     amended = [each.terms_version for each in context.terms.agreed if each.until is None][1:]
     return [
-        Requirement(
-            "evidence-first",
-            any(attached.get(each) in _SHOWS_A_RESULT for each in proposed.evidence),
-            f"None of {', '.join(proposed.evidence)} is an experiment or an outcome.",
-            "Attach the experiment or the outcome that shows that it works (AttachEvidence).",
-            fitting={
-                "evidence": [each for each, kind in attached.items() if kind in _SHOWS_A_RESULT]
-            },
-        ),
+        _evidence_first(proposed, context),
         Requirement(
             "amended-terms-first",
             proposed.terms_version is None or proposed.terms_version in amended[-1:],
@@ -113,3 +112,15 @@ def requirements(proposed: Any, context: PartnershipContext) -> list[Requirement
             fitting={"terms_version": amended[-1] if amended else None},
         ),
     ]
+
+
+def _evidence_first(proposed: Any, context: PartnershipContext) -> Requirement:  # noqa: ANN401 - made
+    attached = {each.evidence: each.kind for each in context.declarations.of(EvidenceAttached)}
+    shows = [each for each, kind in attached.items() if kind in _SHOWS_A_RESULT]
+    return Requirement(
+        "evidence-first",
+        any(each in shows for each in proposed.evidence),
+        f"None of {', '.join(proposed.evidence)} is an experiment or an outcome.",
+        "Attach the experiment or the outcome that shows that it works (AttachEvidence).",
+        fitting={"evidence": shows} if shows else {},
+    )

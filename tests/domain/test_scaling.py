@@ -69,19 +69,30 @@ def test_the_outcome_of_something_tried_comes_before_a_wider_scope(
 ) -> None:
     story = before(ProposeScope)
     story.when(OURS, example(AttachEvidence, evidence="grounds", kind=kind))
-    story.when(THEIRS, example(ProposeScope, evidence=["grounds"]))
+    proposed = example(ProposeScope, evidence=["grounds"])
 
     if shows_a_result:
+        story.when(THEIRS, proposed)
         assert story.when(OURS, example(ExpandScope))
     else:
-        assert story.refuses(OURS, example(ExpandScope)).rule == "evidence-first"
+        assert story.refuses(THEIRS, proposed).rule == "evidence-first"
 
 
-def test_evidence_must_be_attached() -> None:
+def test_a_scope_is_proposed_only_with_evidence_that_is_attached() -> None:
     story = before(ProposeScope)
-    story.when(THEIRS, example(ProposeScope, evidence=["hearsay"]))
 
-    assert story.refuses(OURS, example(ExpandScope)).rule == "evidence-first"
+    refusal = story.refuses(THEIRS, example(ProposeScope, evidence=["hearsay"]))
+
+    assert (refusal.rule, refusal.facts["unmet"]) == ("evidence-first", ["evidence-first"])
+    story.when(OURS, example(AttachEvidence, evidence="hearsay", kind=EvidenceKind.OUTCOME))
+    assert story.agree(THEIRS, example(ProposeScope, evidence=["hearsay"]))
+
+
+def test_a_scope_is_proposed_before_both_agreed_the_terms_that_cover_it() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(AttachEvidence, evidence="pilot", kind=EvidenceKind.EXPERIMENT))
+
+    assert story.when(THEIRS, example(ProposeScope, evidence=["pilot"], terms_version=2))
 
 
 @pytest.mark.parametrize("version", [1, 3])
@@ -104,15 +115,6 @@ def test_a_wider_scope_under_the_same_terms_needs_no_amendment() -> None:
     assert story.partnership.stage is Stage.SCALING
 
 
-def test_without_evidence_the_same_terms_do_not_open_the_gate() -> None:
-    story = at(Stage.EXECUTION)
-    story.when(THEIRS, example(ProposeScope, evidence=["hearsay"], terms_version=None))
-
-    refusal = story.refuses(OURS, example(ExpandScope))
-
-    assert refusal.facts["unmet"] == ["evidence-first"]
-
-
 def test_the_first_terms_are_no_amendment() -> None:
     story = at(Stage.EXECUTION)
     story.when(OURS, example(AttachEvidence, evidence="pilot", kind=EvidenceKind.EXPERIMENT))
@@ -123,12 +125,12 @@ def test_the_first_terms_are_no_amendment() -> None:
 
 def test_a_waived_gate_to_scaling_names_what_was_waived() -> None:
     story = at(Stage.EXECUTION)
-    story.when(THEIRS, example(ProposeScope, terms_version=1))
-
     for rule in ("evidence-first", "amended-terms-first"):
         story.agree(
             THEIRS, ProposeWaiver(proposal=rule, rule=rule, reason="The window is two weeks.")
         )
+
+    story.when(THEIRS, example(ProposeScope, terms_version=1))
     [expanded] = story.when(OURS, example(ExpandScope))
 
     assert isinstance(expanded, ScopeExpanded)
