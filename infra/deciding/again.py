@@ -1,10 +1,12 @@
-"""Signed commands, decided again: each must give the events that the log has of it.
+"""A log decided again: what its signed commands and its agreed rules record must be what it has.
 
 A verifier checks that an event can follow from what its party signed. Here the command is decided
-by the rules on the states that the events before it give, so all that the decision adds is checked,
-too. The clock and agreed rules sign nothing and are not decided again.
+on the states that the events before it give, so all that the decision adds is checked, too. Agreed
+rules are judged again (C20): each breach, and each review or reduction that a breach asks for. What
+the clock records, and unsigned commands, are not decided again.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,13 +15,18 @@ from typing import Final, NamedTuple
 
 from domain import aggregates
 from domain.aggregates import State
-from domain.kernel import Event, Refused
+from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
+from domain.execution import InvestmentReduced, ReviewScheduled
+from domain.kernel import CLOCK_PARTY, Event, Refused
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import Ledger
 from infra.deciding import intake, pseudonyms
 from infra.deciding.intake import Input
+from infra.deciding.recording import ADOPTION_SOURCE, RULES_SOURCE
 from projections import SETTLEMENT
+from projections.breaches import Judged, judge
+from projections.counted import DealChange, facts_of
 from projections.fold import Folded, fold
 from projections.settlement import ledger
 
@@ -34,11 +41,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A signed command, and what deciding it again gives."""
+    """A signed command, or an event of a rule, and what deciding it again gives."""
 
     index: int
     """The index of its first event."""
     command: str
+    """The command, or the type of the event."""
     outcome: Outcome
     why: str | None = None
     """What the rules give instead, or why it was not decided."""
@@ -64,13 +72,14 @@ def decided_again(
     names: Mapping[str, str],
     hidden: Hidden = NOTHING_HIDDEN,
 ) -> Iterator[Decided]:
-    """Yield each signed command of a log, decided again.
+    """Yield each signed command and each event of an agreed rule, decided again.
 
     `commands` are the signed commands by digest, and `names` the people's names by commitment. A
     command behind an event that was not asked for is not decided. Of one behind a private event, a
-    difference says so; a party's own bundle settles it.
+    difference says so; a party's own bundle settles it. Rules are judged on the whole log alone.
     """
     again = _Again(events, {name: commitment for commitment, name in names.items()})
+    rules = _Rules(again) if hidden == NOTHING_HIDDEN else None
     for digest, group in groupby(events, lambda each: each.signed):
         found = list(group)
         first = found[0].index
@@ -80,7 +89,64 @@ def decided_again(
         elif digest:
             private = hidden.private is not None and hidden.private < first
             yield again.decide(found, commands.get(digest), private=private)
-        again.move(found)
+        for each in found:
+            if rules and (judged := rules.judge(each)):
+                yield judged
+            again.move(each)
+
+
+class _Rules:
+    """The agreed rules, judged again on one event after the other."""
+
+    def __init__(self, again: "_Again") -> None:
+        self._again = again
+        self._judged = Judged()
+        self._waiting: deque[tuple[Recorded, DealChange]] = deque()
+        """The events that are not judged yet: all that are recorded together come before."""
+        self._due: list[Event] = []
+        """The events that the rules ask for, and that come next."""
+
+    def judge(self, recorded: Recorded) -> Decided | None:
+        """Return what the rules give for an event of theirs, or instead of another that comes."""
+        event, rules = recorded.event, recorded.act.party == CLOCK_PARTY
+        found = None
+        if isinstance(event, RuleBreached | RuleBreachWithdrawn):
+            found = self._decided(recorded, self._next(recorded))
+        elif rules and isinstance(event, ReviewScheduled | InvestmentReduced):
+            actions = aggregates.carry_out(self._again.partnership(recorded.partnership))
+            found = self._decided(recorded, actions[0] if actions else None)
+        elif not self._belongs(recorded) and (due := self._next(recorded)):
+            self._due.clear()
+            found = Decided(
+                recorded.index, due.wire, Outcome.DIFFERS, f"The rules give {_text([due])} before."
+            )
+        deal = facts_of(self._again.state(recorded.stream))
+        self._waiting.append((recorded, DealChange.by(deal, recorded)))
+        return found
+
+    def _belongs(self, recorded: Recorded) -> bool:
+        """Whether an event is recorded together with the one before it."""
+        last = self._waiting[-1][0] if self._waiting else None
+        same = last is not None and (last.source, last.source_id) == (
+            recorded.source,
+            recorded.source_id,
+        )
+        return same or recorded.source in {ADOPTION_SOURCE, RULES_SOURCE}
+
+    def _next(self, recorded: Recorded) -> Event | None:
+        while self._waiting and not self._due:
+            each, change = self._waiting.popleft()
+            on_record = self._again.partnership(recorded.partnership).breaches.open
+            self._judged, self._due = judge(self._judged, each, on_record, change)
+        return self._due.pop(0) if self._due else None
+
+    @staticmethod
+    def _decided(recorded: Recorded, due: Event | None) -> Decided:
+        wire = recorded.event.wire
+        if due == recorded.event:
+            return Decided(recorded.index, wire, Outcome.SAME)
+        given = _text([due] if due else [])
+        return Decided(recorded.index, wire, Outcome.DIFFERS, f"The rules give {given}.")
 
 
 class _Again:
@@ -90,13 +156,11 @@ class _Again:
         self._states: dict[str, State] = {}
         self._settled, self._folded, self._seen = Folded(), 0, 0
 
-    def move(self, events: Sequence[Recorded]) -> None:
-        """Go behind these events."""
-        for each in events:
-            self._states[each.stream] = aggregates.evolve(
-                self._state(each.stream), each.event, each.act
-            )
-        self._seen += len(events)
+    def move(self, each: Recorded) -> None:
+        """Go behind an event."""
+        state = self.state(each.stream)
+        self._states[each.stream] = aggregates.evolve(state, each.event, each.act)
+        self._seen += 1
 
     def decide(self, events: Sequence[Recorded], body: bytes | None, *, private: bool) -> Decided:
         """Decide the command of these events, which come next."""
@@ -126,17 +190,15 @@ class _Again:
     def _decided(self, message: Input, first: Recorded) -> list[Event]:
         name, envelope = first.partnership, message.envelope
         command = pseudonyms.renamed(envelope.data, self._commitment)
-        partnership = self._state(name)
-        if not isinstance(partnership, Partnership):
-            raise TypeError(name)
+        partnership = self.partnership(name)
         cited = aggregates.rests_on(name, envelope.data)
         return aggregates.decide(
             command,
-            self._state(first.stream),
+            self.state(first.stream),
             first.act,
             partnership,
             self._ledger,
-            self._state(cited) if cited else None,
+            self.state(cited) if cited else None,
         )
 
     def _commitment(self, name: str) -> str:
@@ -146,8 +208,16 @@ class _Again:
             raise UnknownPerson(name)
         return self._commitments[name]
 
-    def _state(self, stream: str) -> State:
+    def state(self, stream: str) -> State:
+        """Return the state of a stream."""
         return self._states.get(stream) or aggregates.initial(stream)
+
+    def partnership(self, name: str) -> Partnership:
+        """Return the state of a partnership's own stream."""
+        state = self.state(name)
+        if not isinstance(state, Partnership):
+            raise TypeError(name)
+        return state
 
     def _ledger(self) -> Ledger:
         fold(SETTLEMENT, self._settled, self._events[self._folded : self._seen])

@@ -4,6 +4,7 @@ Every bundle here is signed by its operator's key, and both verifiers find it co
 """
 
 from base64 import b64encode
+from dataclasses import replace as replace_in
 from datetime import date, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -15,20 +16,25 @@ import pytest
 from typer.testing import CliRunner
 
 from domain.aggregates import command_types
+from domain.breach_actions import RuleBreached
 from domain.kernel import Event
+from domain.recorded import Recorded
 from domain.settlement import Balance, FinalSettlementIssued, Part, StatementIssued
 from domain.values import instant
 from infra.answers import verify
 from infra.answers.issued import Compared, Outcome
 from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, REFUSED, app
+from infra.deciding.again import decided_again
 from infra.evidence import replay
 from infra.store.history import Kept, Writes
 from infra.tlog import dsse
 from tests.audit import world as made
 from tests.audit.world import CONSISTENT, World, build, play, rewritten, verdict
+from tests.feeds import FEEDS, messages, simulated
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.xdist_group("attacks")]
 
+COBALT = next(each for each in FEEDS if "exit" in each.name)
 GHOST = "2026-Q4:USD"
 DUE = date(2027, 1, 31)
 
@@ -207,6 +213,37 @@ def live(world: World) -> str | None:
     with world.opened() as (accord, _):
         difference = list(verify.check(accord))[-1].difference
         return difference.key if difference else None
+
+
+@pytest.mark.parametrize("lie", ["a breach", "a reduction", "left out"])
+def test_what_an_agreed_rule_records_is_judged_again(tmp_path: Path, lie: str) -> None:
+    """The operator records these itself, so nobody signs them."""
+    with simulated(tmp_path) as accord:
+        accord.service.handle(list(messages(COBALT)))
+        events = list(accord.history.of("cobalt-docs"))
+    assert outcomes(events) == {"same"}
+    breach = next(each for each in events if isinstance(each.event, RuleBreached))
+    place = breach.index
+    match lie:
+        case "a breach":
+            event = breach.event.model_copy(update={"rule_version": 7})
+            events[place] = replace_in(breach, event=event)
+        case "a reduction":
+            reduction = next(each for each in events if each.event.wire == "InvestmentReduced")
+            event = reduction.event.model_copy(update={"by": Decimal(90)})
+            place = reduction.index
+            events[place] = replace_in(reduction, event=event)
+        case _:
+            del events[place : place + 2]
+
+    differing = [each for each in decided_again(events, {}, {}) if each.outcome == "differs"]
+
+    assert differing
+    assert differing[0].index in {place, place + 1, place + 2}
+
+
+def outcomes(events: list[Recorded]) -> set[str]:
+    return {str(each.outcome) for each in decided_again(events, {}, {})}
 
 
 def test_a_forged_statement_is_found_in_the_live_store(world: World) -> None:
