@@ -97,7 +97,7 @@ class OnboardingStepCompleted(
     def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:
         """Raise `Refused` if both agreed that the other party completes this step."""
         owners = {each.step: each.owner for each in agreements.of(OnboardingStepAgreed)}
-        _check_owner("onboarding step", self.step, owners.get(self.step, act.party), act)
+        _check_owner("an onboarding step", self.step, owners.get(self.step, act.party), act)
 
 
 CompleteOnboardingStep = OnboardingStepCompleted.asks
@@ -573,7 +573,7 @@ class ActionCompleted(Declaration, command="CompleteAction", stages=IN_FORCE, id
         """Raise `Refused` unless the action was agreed, and its owner says that it is done."""
         owners = {each.action: each.owner for each in agreements.of(ActionAgreed)}
         _check_known("action", self.action, [*owners], ActionAgreed.proposes)
-        _check_owner("action", self.action, owners[self.action], act)
+        _check_owner("an action", self.action, owners[self.action], act)
 
     def check_again(self, known: Declarations, agreements: BilateralAgreements, act: Act) -> None:  # noqa: ARG002 - as declared
         """Raise `Refused` unless the owner says it again."""
@@ -588,7 +588,7 @@ def _check_owner(what: str, name: str, owner: str, act: Act) -> None:
     if owner != act.party:
         raise NotNow(
             "not-the-owner",
-            f"Only its owner completes an {what}. {owner} owns {name}.",
+            f"Only its owner completes {what}. {owner} owns {name}.",
             f"Let {owner} complete it.",
             owner=owner,
         )
@@ -940,29 +940,37 @@ def decide(
             waived = passing("execution", gate, context)
             return [KickoffHeld.of(command, waived=waived)]
         case ReachMilestone():
-            return _do(command.milestone, MilestoneReached.of(command), state.milestones)
+            return reach(command, state.milestones, act)
         case HoldReview():
-            return hold_review(command, state, act)
+            return hold_review(command, state, context, act)
         case _:
             assert_never(command)
 
 
-def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
-    existing = tasks.get(name)
+def reach(command: ReachMilestone, milestones: Tasks, act: Act) -> list[Event]:
+    """Record that a milestone was reached, by its owner if it has one (C17)."""
+    name = command.milestone
+    existing = milestones.get(name)
     if existing is None:
         raise Unknown(
             "nothing-planned",
             f"Only something that was recorded before can be completed. There is no {name}.",
-            f"Use one of these: {', '.join(sorted(tasks))}."
-            if tasks
+            f"Use one of these: {', '.join(sorted(milestones))}."
+            if milestones
             else "Plan, schedule or raise it first.",
             named=name,
-            known=[each for each, task in sorted(tasks.items()) if task.done is None],
+            known=[each for each, task in sorted(milestones.items()) if task.done is None],
         )
-    return recorded_once(done, existing.done, f"The completion of {name}")
+    planned = existing.planned
+    if isinstance(planned, MilestonePlanned) and planned.owner is not None:
+        _check_owner("a milestone", name, planned.owner, act)
+    reached = MilestoneReached.of(command)
+    return recorded_once(reached, existing.done, f"The completion of {name}")
 
 
-def hold_review(command: HoldReview, state: Execution, act: Act) -> list[Event]:
+def hold_review(
+    command: HoldReview, state: Execution, context: PartnershipContext, act: Act
+) -> list[Event]:
     """Record that a review was held, once (C22). Its author corrects the minutes."""
     task = state.reviews.get(command.review)
     if command.change_reason is not None:
@@ -970,6 +978,8 @@ def hold_review(command: HoldReview, state: Execution, act: Act) -> list[Event]:
         held = existing.model_copy(update={**dict(command), "kind": existing.kind})
         return [] if existing == held else [held]
     kind = _kind(command, state.reviews)
+    if task is not None and task.done is None:
+        _check_its_day(command.review, task.planned, context, act)
     event = ReviewHeld(**{**dict(command), "kind": kind})
     return recorded_once(event, task.done if task else None, f"The completion of {command.review}")
 
@@ -1003,6 +1013,26 @@ def _kind(command: HoldReview, reviews: Tasks) -> ReviewKind:
             field="kind",
         )
     return planned.kind
+
+
+def _check_its_day(name: str, planned: Event, context: PartnershipContext, act: Act) -> None:
+    """Raise `Refused` if one side records a review before the day that both agreed for it.
+
+    One that an agreed rule asked for has a last day, and can be held sooner.
+    """
+    if not isinstance(planned, ReviewScheduled) or planned.proposal is None:
+        return
+    day = context.terms.day(planned.at)
+    if context.terms.day(act.occurred_at) < day:
+        raise Refused(
+            "before-its-day",
+            f"A review is held on the day that both agreed for it, or later. {name} is agreed for "
+            f"{day}.",
+            "Propose another day for it (ProposeReview), or record an earlier review under a new "
+            "identifier, with its kind.",
+            field="review",
+            agreed_for=day.isoformat(),
+        )
 
 
 def _corrected(name: str, task: Task | None, act: Act) -> ReviewHeld:

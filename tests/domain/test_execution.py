@@ -1,6 +1,6 @@
 """Execution: milestones, reviews, issues and improvement (C16, C17, C20 to C24)."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -21,6 +21,7 @@ from domain.execution import (
     ProposeImprovementPlan,
     ProposeIssueResolution,
     ProposeMilestone,
+    ProposeReview,
     RaiseIssue,
     ReachMilestone,
     RecordLesson,
@@ -103,6 +104,57 @@ def test_a_scheduled_review_has_its_kind_already() -> None:
 
     assert refusal.rule == "review-of-another-kind"
     assert story.when(OURS, example(HoldReview, kind="operational")) != []
+
+
+def test_one_side_cannot_record_a_review_as_held_before_the_day_that_both_agreed() -> None:
+    story = at(Stage.EXECUTION)
+    agreed = example(ProposeReview, at=datetime(2026, 3, 30, 10, tzinfo=UTC))
+    story.agree(OURS, agreed)
+    held = example(HoldReview, review=agreed.review)
+
+    for side in (OURS, THEIRS):
+        assert story.refuses(side, held).rule == "before-its-day"
+    sooner = changed(held, review="sooner", kind=agreed.kind)
+    assert story.when(OURS, sooner)
+    story.on("2026-03-30T00:00")
+    assert story.when(OURS, held)
+
+
+def test_a_review_that_both_moved_is_held_on_its_new_day() -> None:
+    story = at(Stage.EXECUTION)
+    agreed = example(ProposeReview, at=datetime(2026, 3, 30, 10, tzinfo=UTC))
+    story.agree(OURS, agreed)
+    day = datetime(2026, 3, 20, 10, tzinfo=UTC)
+    story.agree(THEIRS, changed(agreed, proposal="moved", at=day, reason="Easter."))
+    held = example(HoldReview, review=agreed.review)
+    story.on("2026-03-19T12:00")
+    assert story.refuses(OURS, held).facts["agreed_for"] == "2026-03-20"
+
+    story.on("2026-03-20T00:00")
+
+    assert story.when(OURS, held)
+
+
+def test_a_milestone_is_reached_by_its_owner_alone_as_both_agreed_it() -> None:
+    story = at(Stage.EXECUTION)
+    planned = example(ProposeMilestone, owner=THEIRS)
+    story.agree(OURS, planned)
+    reach = ReachMilestone(milestone=planned.milestone)
+
+    refusal = story.refuses(OURS, reach)
+
+    assert (refusal.rule, refusal.facts["owner"]) == ("not-the-owner", THEIRS)
+    moved = changed(planned, proposal="to-us", owner=OURS, reason="We do it now.")
+    story.agree(THEIRS, moved)
+    assert story.refuses(THEIRS, reach).rule == "not-the-owner"
+    assert story.when(OURS, reach)
+    assert story.refuses(THEIRS, reach).rule == "not-the-owner"
+
+
+def test_a_milestone_of_both_is_reached_by_either() -> None:
+    for side in (OURS, THEIRS):
+        story = after(AgreeMilestone)
+        assert story.when(side, example(ReachMilestone))
 
 
 def test_the_minutes_of_a_review_that_was_not_scheduled_are_corrected_by_their_author() -> None:

@@ -89,12 +89,12 @@ _OTHERS = """
 accepted-before-proposed act-awaits-confirmation act-ended act-lapsed act-of-the-other-party
 active-range adjustment-of-two after-exit agreement-sections alignment alignment-assessed
 already-recorded already-reported amended-before-agreed amount-without-subject
-assets-dispositioned award-exceeds-dispute award-of-a-settlement breach-exists breach-not-cured
-budget-without-reduction candidate-exists candidate-is-chosen candidate-not-declined
-candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist command-yields
-confirmed-before-done content-missing contributions-decide-no-rule correction-content
-cure-answered cure-period currency-of-a-metric deadline-has-passed deal-exists deal-merged
-denominator-too-small dispute-exceeds-earnings dispute-exists dispute-names-amount
+assets-dispositioned award-exceeds-dispute award-of-a-settlement before-its-day breach-exists
+breach-not-cured budget-without-reduction candidate-exists candidate-is-chosen
+candidate-not-declined candidate-scored cannot-be-waived change-needs-reason charter-agreed
+checklist command-yields confirmed-before-done content-missing contributions-decide-no-rule
+correction-content cure-answered cure-period currency-of-a-metric deadline-has-passed deal-exists
+deal-merged denominator-too-small dispute-exceeds-earnings dispute-exists dispute-names-amount
 dispute-resolved effective-date entries-decide-no-fee exit-exists exit-never-backwards
 exit-not-sooner exit-took-effect exposure-of-a-count figure-negative figure-not-whole figure-shape
 figures-by-party-decide-no-fee final-settlement first-key-signs-all frame-incomplete given-twice
@@ -104,11 +104,11 @@ key-used-before less-is-better limits-of-one-currency local-to-a-market lost-in-
 merge-of-a-merged merged-into-a-duplicate merged-into-itself metric-changes-meaning
 metric-of-the-catalogue metric-parts months-of-a-share must-be-signed name-taken no-longer-wins
 no-proportion no-such-budget no-such-objective not-a-program not-delegated not-ones-own-dispute
-not-ones-own-key not-past not-the-author not-the-manager not-the-owner not-the-payer
-not-the-winner not-yet-happened not-your-program not-your-proposal nothing-changed nothing-lost
-nothing-to-adjust nothing-to-change nothing-to-state notice-exceeds-duration notice-period
-one-control one-segment-or-each other-content other-keys overlap-exceeds-list overlap-known
-own-proposal partnership-exists period-not-begun period-not-over pilot-concluded proposal-answered
+not-ones-own-key not-past not-the-author not-the-manager not-the-owner not-the-payer not-the-winner
+not-yet-happened not-your-program not-your-proposal nothing-changed nothing-lost nothing-to-adjust
+nothing-to-change nothing-to-state notice-exceeds-duration notice-period one-control
+one-segment-or-each other-content other-keys overlap-exceeds-list overlap-known own-proposal
+partnership-exists period-not-begun period-not-over pilot-concluded proposal-answered
 proposal-countered proposal-declined proposal-exists proposal-lapsed proposal-replaced
 proposal-withdrawn recovery-not-signed regional-needs-market reserved-party resources
 review-of-another-kind risk-mitigated risk-of-another rule-name-taken same-person sample-complete
