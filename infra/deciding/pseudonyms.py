@@ -258,12 +258,34 @@ def _forget(history: History, partnership: str, commitment: str) -> None:
         history.forget(PERSON, partnership, [commitment])
         return
     says = spoken(name)
+    spared = _not_naming(history, partnership, commitment)
     commands = history.kept(COMMAND, partnership).items()
-    history.forget(COMMAND, partnership, [key for key, body in commands if says(body)])
+    gone = [key for key, body in commands if says(body) and key not in spared]
+    history.forget(COMMAND, partnership, gone)
     _refuse_waiting(history, partnership, says)
     history.redact([_redacted(each) for each in refusals(history) if says(each.raw)])
     # Last, because an interrupted run finds the name by it.
     history.forget(PERSON, partnership, [commitment])
+
+
+def _not_naming(history: History, partnership: str, commitment: str) -> set[str]:
+    """Return the signed commands whose events do not name a person in a field for people.
+
+    Their free text can contain the name, as the event's does, which cannot be deleted. Without its
+    command, such an event would be a fault: nothing in it shows that a person was erased.
+    """
+    naming: set[str] = set()
+    others: set[str] = set()
+    for body in history.bodies(partnership):
+        try:
+            event = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            continue  # A command is not spared for an event that cannot be read.
+        # The event of an erasure names whom it erases by the commitment, as its command does.
+        is_erasure = event["type"] == "PersonErased" and event["actor"] != commitment
+        names_them = commitment.encode() in body and not is_erasure
+        (naming if names_them else others).add(event.get("signed", ""))
+    return others - naming
 
 
 def spoken(name: str) -> Callable[[bytes], bool]:

@@ -745,12 +745,34 @@ def test_who_was_erased_is_in_no_new_bundle_and_all_of_it_holds(world: World) ->
     assert found_live(world) is None
 
 
-def erasing(accord: Accord, person: str) -> bytes:
+def test_a_name_in_the_free_text_of_a_signed_command_does_not_delete_the_command(
+    world: World,
+) -> None:
+    """The name stays in the event's text, so only a field for people deletes a command."""
+    with world.opened() as (accord, _):
+        (maya,) = people(accord, CONSULTING, "maya.ortiz")
+        (sam,) = people(accord, CONSULTING, "sam.adeyemi")
+        said = {"id": "erase-maya", "reason": "Asked for by sam.adeyemi."}
+        own = {"id": "erase-sam", "reason": "sam.adeyemi asked for it."}
+        for person, words in ((maya, said), (sam, own)):
+            (outcome,) = accord.service.handle([erasing(accord, person, **words)])
+            assert outcome.status == "accepted"
+    bundle = world.bundle("after.zip")
+    assert verdict(bundle, alone(world)) == CONSISTENT
+    assert found_live(world) is None
+    left = everything(bundle)
+    assert b'"actor":"sam.adeyemi"' not in left
+    assert all(left.count(words["reason"].encode()) == 2 for words in (said, own))
+
+
+def erasing(
+    accord: Accord, person: str, id: str = "erase", reason: str = "They asked for it."
+) -> bytes:
     """Return the signed command by which a party erases a person now."""
     now = accord.history.heads([CONSULTING])[CONSULTING].recorded_at
-    data = {"person": person, "reason": "They asked for it."}
+    data = {"person": person, "reason": reason}
     event = registration("northbridge", instant(now))
-    return signed(event | {"id": "erase", "type": "accord.ErasePerson", "data": data})
+    return signed(event | {"id": id, "type": "accord.ErasePerson", "data": data})
 
 
 def everything(bundle: Path) -> bytes:
