@@ -45,6 +45,8 @@ class Figure(NamedTuple):
     period: str
     party: str = ""
     """The party that reports it; empty if either may."""
+    tool: str = ""
+    """The tool that an objective is measured by; empty if any will do."""
 
     @property
     def ref(self) -> str:
@@ -55,7 +57,8 @@ class Figure(NamedTuple):
     def is_given(self, reported: "Figure") -> bool:
         """Whether a report is this figure, or one of another period of it."""
         of = (reported.metric, reported.segment) == (self.metric, self.segment)
-        return of and self.party in {"", reported.party}
+        of_all = self.party in {"", reported.party} and self.tool in {"", reported.tool}
+        return of and of_all
 
 
 def promises(agreements: BilateralAgreements) -> bool:
@@ -98,20 +101,28 @@ class FiguresDue:
             in_time = bounds(period)[0].date() <= each.deadline
             by_a_line = each.segment is None and each.metric in shared
             if in_time and _falls(each.frequency, period) and not (_is_counted(each) or by_a_line):
-                yield Figure(each.metric, each.segment or "", period)
+                yield Figure(each.metric, each.segment or "", period, tool=each.tool)
         yield from given
 
     def agreed_again(self) -> "FiguresDue":
-        """Return what is due after another agreement: what it no longer asks for is not missing."""
-        return replace(self, missing=tuple(each for each in self.missing if self._asks(each)))
+        """Return what is due after another agreement: what it no longer asks for is not missing.
 
-    def _asks(self, figure: Figure) -> bool:
-        """Whether a figure of a period that is over is still promised by the same party."""
-        of = (figure.metric, figure.segment)
-        return any(
-            (each.metric, each.segment) == of and each.party in {"", figure.party or each.party}
-            for each in self.promised(figure.period)
+        A figure whose tool was agreed anew is missing until that tool reports it.
+        """
+        asked = (found for each in self.missing for found in self._asked(each))
+        return replace(
+            self, missing=tuple(each for each in dict.fromkeys(asked) if not self.has(each))
         )
+
+    def _asked(self, figure: Figure) -> Iterator[Figure]:
+        """Yield a figure of a period that is over if it is still promised by the same party."""
+        of = (figure.metric, figure.segment)
+        for each in self.promised(figure.period):
+            if (each.metric, each.segment) == of and each.party in {
+                "",
+                figure.party or each.party,
+            }:
+                yield figure._replace(tool=each.tool)
 
     def has(self, figure: Figure) -> bool:
         """Whether a figure was reported, or those of each of its months."""
@@ -161,7 +172,7 @@ def evolve(due: FiguresDue, event: Event, act: Act) -> FiguresDue:
 
 
 def _reported(due: FiguresDue, event: MetricReported, act: Act) -> FiguresDue:
-    found = Figure(event.metric, event.segment or "", event.period, act.party)
+    found = Figure(event.metric, event.segment or "", event.period, act.party, event.tool)
     if found in due.reported or event.metric not in due.metrics:
         return due
     # Sorted, so that the order of arrival makes no other row.

@@ -344,9 +344,8 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
     if over != state.over:
         after = replace(after, over=over)
     measured = over != state.over or (bool(over) and judged is not state.judged)
-    given = [
-        each.ref for each in state.figures.missing if each not in after.figures.missing and not ends
-    ]
+    missing = {each.ref for each in after.figures.missing}
+    given = [each.ref for each in state.figures.missing if each.ref not in missing and not ends]
     cadences = [*_changed_cadences(rows, known, event)]
     quiet = not (given or known.paid or windows or turns or ends or known.points or cadences)
     if quiet and not rated and not audited and not measured:
@@ -794,7 +793,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=45,
+    version=46,
     row_type=_row_type,
     facts_from=FACTS,
 )

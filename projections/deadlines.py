@@ -106,7 +106,8 @@ def with_figures(
     open_: Deadlines, before: FiguresDue, after: FiguresDue, act: Act, terms: TermsByDay
 ) -> Deadlines:
     """Return the deadlines with those of figures that are missing now, without the others."""
-    new = [each for each in after.missing if each not in before.missing]
+    known = {each.ref for each in before.missing}
+    new = [each for each in after.missing if each.ref not in known]
     added = (time.figure(each.ref, each.party, each.period, act, terms) for each in new)
     return {**_still_missing(open_, after), **{each.id: each for each in added}}
 
@@ -133,6 +134,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED | figures_due.CONCERNED | _PARTIES,
-    version=14,
+    version=15,
     row_type=lambda key: _ROWS[key],
 )

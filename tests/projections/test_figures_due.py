@@ -283,3 +283,49 @@ def test_after_the_deadline_of_its_objective_no_figure_is_due() -> None:
     story.on("2026-05-20")
 
     assert [*overdue(story)] == [JANUARY, "new_users/-/2026-02"]
+
+
+def test_a_figure_is_given_by_the_agreed_tool_and_not_by_another() -> None:
+    story = promised()
+    story.on("2026-02-12")
+
+    report(story, "new_users", "2026-01", count(5000), tool="guess")
+    assert overdue(story) == {JANUARY: "open"}
+
+    report(story, "new_users", "2026-01", count(10), tool=NEW_USERS.tool)
+    assert overdue(story) == {JANUARY: "resolved"}
+
+
+def test_a_report_of_another_tool_in_time_leaves_the_figure_due() -> None:
+    story = promised()
+    story.on("2026-02-02")
+    report(story, "new_users", "2026-01", count(5000), tool="guess")
+
+    story.on("2026-02-11T00:00")
+
+    assert overdue(story) == {JANUARY: "open"}
+
+
+def test_a_tool_that_both_agreed_anew_gives_the_figures_that_are_missing() -> None:
+    story = promised()
+    story.on("2026-02-12")
+    again = changed(NEW_USERS, frequency="monthly", tool="billing")
+    charter = changed(CHARTER, objectives=[again])
+    story.agree(OURS, ProposeCharter(proposal="charter-10", charter=charter))
+    assert overdue(story) == {JANUARY: "open"}
+
+    report(story, "new_users", "2026-01", count(10), tool=NEW_USERS.tool)
+    assert overdue(story) == {JANUARY: "open"}
+
+    report(story, "new_users", "2026-01", count(10), tool="billing")
+    assert overdue(story) == {JANUARY: "resolved"}
+
+
+def test_a_line_of_data_sharing_is_given_by_a_report_of_any_tool() -> None:
+    story = promised(by=OURS, to=THEIRS, metrics=["web_visits"])
+    story.on("2026-02-12")
+    assert overdue(story)[f"web_visits/-/2026-01/{OURS}"] == "open"
+
+    report(story, "web_visits", "2026-01", count(10), tool="matomo")
+
+    assert overdue(story)[f"web_visits/-/2026-01/{OURS}"] == "resolved"
