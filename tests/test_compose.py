@@ -28,6 +28,8 @@ EVERYWHERE = ["--host", "0.0.0.0"]  # noqa: S104 - in a container, which publish
 
 def arguments(service: dict[str, Any]) -> list[str]:
     program, *given = shlex.split(service["command"])
+    if program == "sh":  # One that is run unless its file is there.
+        program, *given = shlex.split(given[-1].partition("||")[2])
     assert program == "accord"
     return given
 

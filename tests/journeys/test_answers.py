@@ -270,7 +270,7 @@ def test_an_event_that_cannot_be_read_is_a_problem_and_not_a_traceback(
             log = client.get(f"/v1/partnerships/{AURORA}/history", params={"limit": 1})
     ran = accord("show", AURORA, "--store", f"sqlite:///{tmp_path}/accord.db")
 
-    assert (state.status_code, state.headers["content-type"]) == (500, MEDIA_TYPE)
+    assert (state.status_code, state.headers["content-type"]) == (503, MEDIA_TYPE)
     assert state.json()["detail"].startswith(f"{AURORA}#0 is ExplorationBegun, version 7, ")
     assert state.json()["hint"].startswith("Upgrade Accord")
     assert log.json()["items"][0]["event"]["schema_version"] == 7

@@ -58,7 +58,7 @@ def test_a_client_that_waits_for_100_is_answered_and_nothing_fails(
         ("http://127.0.0.1/readyz", "127.0.0.1", 200),
         ("HTTP://LOCALHOST:8000/readyz", "evil.example", 200),
         ("http://evil.example/readyz", "127.0.0.1", 400),
-        ("http://127.0.0.1", "127.0.0.1", 307),
+        ("http://127.0.0.1", "127.0.0.1", 303),
         ("http:/readyz", "127.0.0.1", 404),
     ],
 )

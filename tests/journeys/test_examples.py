@@ -285,14 +285,18 @@ def test_played_again_everything_is_a_duplicate_and_nothing_is_added(played: Pla
     assert len(accord.history.refusals()) == sum(map(len, REFUSED.values()))
 
 
-def test_every_command_is_in_a_feed() -> None:
+IN_NO_FEED = {"ConfirmAct", "WithdrawAct", "ProposeKeyRecovery", "AgreeKeyRecovery"}
+"""What a second person does, and the recovery of a lost key: the feeds do not show these yet."""
+
+
+def test_every_command_is_in_a_feed_but_these() -> None:
     used = {
         event_of(each)["type"].removeprefix(cloudevents.PREFIX)
         for feed in FEEDS
         for each in messages(feed)
     }
 
-    assert {each.__name__ for each in EXAMPLES} - used == set()
+    assert {each.__name__ for each in EXAMPLES} - used == IN_NO_FEED
 
 
 # --- the documents' numbers --------------------------------------------------------------------

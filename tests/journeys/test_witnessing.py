@@ -175,7 +175,8 @@ def test_a_witness_that_refuses_is_named_with_its_reason_and_an_exit_code(
         assert (alert["state"], alert["severity"]) == ("open", "critical")
         assert "The witness brightpath refused to cosign the record" in alert["text"]
         history = accord("history", name, "--json", "--limit", "1000").json["items"]
-        assert [each["event"]["type"] for each in history].count("CosignatureRefused") == 1
+        types = [each["event"]["type"] for each in history if each["event"]]
+        assert types.count("CosignatureRefused") == 1
         Path("seen.db").unlink()
     with serving(*BRIGHTPATH, "--log", operator) as url:
         given("policy", f"witness brightpath {party} {url}\nquorum brightpath\n")

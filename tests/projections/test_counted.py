@@ -16,6 +16,7 @@ from domain.referral import AttributeReferral, CreateOpportunity
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.sale import CancelDeal, CorrectWin, LoseDeal, ReopenDeal, WinDeal
+from domain.sharing import ProposeDataSharing, SharingLine
 from projections import KPIS
 from projections import figures as reading
 from projections.counted import COUNTED, FACTS, METRICS_OF, facts_of
@@ -227,6 +228,8 @@ def test_a_figure_corrected_in_another_currency_replaces_the_wrong_one() -> None
 
 def test_a_report_that_the_other_party_objects_to_is_no_figure() -> None:
     story = running("2026-02-10")
+    line = SharingLine(metrics=["impressions"], by=THEIRS, to=OURS, frequency="monthly", tool="ads")
+    story.agree(THEIRS, ProposeDataSharing(proposal="views", lines=[line]))
     command = ReportMetric(
         metric="impressions",
         period="2026-01",

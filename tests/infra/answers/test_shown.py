@@ -139,7 +139,7 @@ history: ActivityPaused.activity ActivityPaused.reason AdjustmentAgreed.reason B
     DealLost.reason DealReopened.reason DealsMerged.reason EntryReversed.reason
     ExitWithdrawn.explanation ImprovementPlanAgreed.actions ImprovementPlanCompleted.outcome
     IssueResolved.resolution MetricCorrected.reason ObjectiveAgreed.objective.method
-    ObjectiveAgreed.objective.tool ObservationCorrected.reason
+    ObservationCorrected.reason
     PartnerChosen.name
     PartnershipExited.tail_obligations PaymentCorrected.reason PayoutCorrected.reason
     PayoutReturned.reason PenaltyConceded.condition PriorAgreed.prior.source
