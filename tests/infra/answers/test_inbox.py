@@ -819,6 +819,8 @@ class Life:
         if item.ref.startswith("health_check/"):
             self.rate(item.party)
             return
+        if item.text.startswith("Hold review "):
+            self.await_day(item.day)
         name = do(self.story, item)
         if item.awaiting is Awaiting.CONSENT:
             self.model.accept(item.ref)
@@ -826,6 +828,12 @@ class Life:
             self.model.asked[name] = Asked(item.party, agreement, self.story.now.date(), item.ref)
         else:
             self.model.end(item.ref)
+
+    def await_day(self, day: date) -> None:
+        """Wait for the day that both agreed for a review, if it is ahead."""
+        ahead = (day - self.story.now.date()).days
+        if ahead > 0:
+            self.story.wait(days=ahead)
 
     def check(self) -> None:
         """Compare the inboxes and the alerts with the model."""
