@@ -49,7 +49,7 @@ def _times(file: Path, size: int, rounds: int) -> Iterator[tuple[str, float]]:
     with ours.store(file) as accord:
         ours.ingest(accord, feed(size * (FORMING + 1), size))
         accord.catch_up()
-        with _served(accord) as address:
+        with served(accord) as address:
             for page in PAGES:
                 ask = partial(_read, f"{address}/{page}")
                 ask()
@@ -63,9 +63,10 @@ def _read(address: str) -> bytes:
 
 
 @contextmanager
-def _served(accord: Accord) -> Iterator[str]:
+def served(accord: Accord, *, is_open: bool = True) -> Iterator[str]:
+    """Serve a store while the context lasts; return the address."""
     with listening("127.0.0.1", 0) as sock, accord.workers() as workers:
-        server = Server(create_app(accord, workers, is_open=True))
+        server = Server(create_app(accord, workers, is_open=is_open))
         thread = threading.Thread(target=server.run, args=([sock],))
         thread.start()
         try:

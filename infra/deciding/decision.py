@@ -509,7 +509,7 @@ def _reserved_source(source: str) -> Refused:
 def _not_foldable(
     failed: FoldFailed | UnreadableEvent | UnreadableRow, message: Input | Unreadable
 ) -> Refused:
-    # Who sent it may be no party of the partnership, which cannot be read.
+    # The partnership cannot be read, so the sender may be a stranger to it.
     is_of_operator = isinstance(message, Input) and not message.sender
     which = f" {failed.detail}" if is_of_operator else " The operator knows what it is."
     return Refused(

@@ -331,7 +331,7 @@ def test_acts_come_to_the_same_in_every_order(order: list[int], people: tuple[in
             for pay, one in zip(pays, people, strict=True)
         ),
     ]
-    # What waits for an act is decided once that is recorded, as the store does.
+    # As in the store, a confirmation that waits is decided once its act is recorded.
     waiting = [sent[each] for each in order]
     while waiting:
         still = [each for each in waiting if not _done(story, *each)]

@@ -4,7 +4,6 @@ A server of the demo's store runs in a thread of this process, and Chromium look
 """
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +15,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
+from benchmarks.pages import served
 from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.roles import Role
-from infra.bootstrap import Accord
-from infra.http import create_app
 from infra.http.pages import shown
-from infra.http.server import Server
-from infra.running.listening import listening
 from tests.feeds import played
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
@@ -63,19 +59,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         accord.catch_up()
         with served(accord) as address:
             yield address
-
-
-@contextmanager
-def served(accord: Accord, *, is_open: bool = True) -> Iterator[str]:
-    with listening("127.0.0.1", 0) as sock, accord.workers() as workers:
-        server = Server(create_app(accord, workers, is_open=is_open))
-        thread = threading.Thread(target=server.run, args=([sock],))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @pytest.fixture(scope="module")
