@@ -13,7 +13,7 @@ DEMO_STORE := sqlite:///var/demo.db
 .DEFAULT_GOAL := help
 
 # The users of docker-compose.yml.
-USERS = POSTGRES KAFKA API INTAKE NOTARY RELAY COURIER PROJECTOR PUBLISHER SINKS READER AUDITOR
+USERS = POSTGRES KAFKA API KEYS INTAKE NOTARY RELAY COURIER PROJECTOR PUBLISHER SINKS READER AUDITOR
 
 help: ## list the chores
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

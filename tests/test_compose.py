@@ -76,7 +76,7 @@ def test_what_runs_without_containers_is_what_runs_in_them() -> None:
 # --- who each service is -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in OURS if name not in {"migrate", "keys"}])
+@pytest.mark.parametrize("name", [name for name in OURS if name != "migrate"])
 def test_each_service_is_a_user_of_its_own_to_the_database_and_to_the_broker(name: str) -> None:
     given = OURS[name]["environment"]
     word = f"${{ACCORD_PASSWORD_{name.upper()}}}"
@@ -90,6 +90,40 @@ def test_each_service_is_a_user_of_its_own_to_the_database_and_to_the_broker(nam
 
 
 LOGIN = ("ACCORD_KAFKA_SASL", "ACCORD_KAFKA_USER", "ACCORD_KAFKA_PASSWORD")
+
+
+def test_only_the_migration_logs_in_as_the_owner_of_the_database() -> None:
+    users = {
+        name: re.findall(r"://(\w+):", each["environment"]["ACCORD_STORE"])
+        for name, each in OURS.items()
+    }
+
+    assert users.pop("migrate") == ["accord"]
+    assert sorted(users.values()) == sorted([login_of(name)] for name in users)
+
+
+def test_each_secret_file_is_mounted_where_it_is_needed_and_nowhere_else() -> None:
+    signs = {
+        name: each["environment"]["ACCORD_KEY"]
+        for name, each in OURS.items()
+        if "ACCORD_KEY" in each["environment"]
+    }
+
+    (token,) = re.findall(r"--out (\S+)'", OURS["keys"]["command"])
+    assert Path(token).parent == Path(OF_SECRETS)
+    assert signs == dict.fromkeys(
+        ("migrate", "api", "intake", "notary"), f"{OF_SECRETS}/accord.key"
+    )
+    assert {name: each["volumes"] for name, each in OURS.items() if "volumes" in each} == {
+        "migrate": [f"key:{OF_SECRETS}"],
+        "keys": [f"operator:{OF_SECRETS}"],
+        "api": [f"key:{OF_SECRETS}:ro"],
+        "intake": [f"key:{OF_SECRETS}:ro"],
+        "notary": [f"key:{OF_SECRETS}:ro"],
+    }
+
+
+OF_SECRETS = "/var/lib/accord"
 
 
 def test_the_migration_knows_the_password_of_every_service_that_logs_in() -> None:

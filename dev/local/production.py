@@ -34,7 +34,7 @@ from dev.local.processes import (
 from infra.kafka.grants import MECHANISM
 from infra.kafka.grants import SERVICES as SENDERS
 from infra.kafka.topics import Topics
-from infra.store.postgres_datastore import LOGINS, VIEWS, login_of
+from infra.store.postgres_datastore import LOGINS, login_of
 
 FOLDER = REPOSITORY / "var" / "local"
 
@@ -46,6 +46,9 @@ MIGRATE: Final = ("migrate",)
 
 KEYS: Final = ("keys", "create", "--role", "operator", "--actor", "operator", "--out")
 """The command that makes the operator's first API key; the name of its file follows."""
+
+SIGNERS: Final = (OWNER, "api", "intake", "notary")
+"""Who has the operator's signing key: the migration makes it, and the others sign with it."""
 
 API_KEY: Final = FOLDER / "operator.token"
 """The file of that key."""
@@ -151,7 +154,7 @@ def up() -> None:
     _make_database(postgres)
     _run(postgres, broker, OWNER, MIGRATE)
     if not API_KEY.exists():
-        _run(postgres, broker, "api", (*KEYS, str(API_KEY)))
+        _run(postgres, broker, "keys", (*KEYS, str(API_KEY)))
     _say("API key", str(API_KEY))
     for instance in _instances():
         instance.start(postgres, broker)
@@ -244,14 +247,15 @@ def _server_process(name: str) -> Process:
 def secrets_in(folder: Path) -> dict[str, str]:
     """Return the passwords of an installation: of its servers, of the owner, of each service.
 
-    They are made at the first call, in a file that only its owner can read.
+    Those that are missing are made, in a file that only its owner can read.
     """
     file = folder / "secrets.json"
-    if not file.exists():
-        names = ("postgres", "kafka", OWNER, *LOGINS)
-        file.touch(mode=0o600)
-        file.write_text(json.dumps({name: secrets.token_hex(16) for name in names}), "utf-8")
-    found: dict[str, str] = json.loads(file.read_text("utf-8"))
+    file.touch(mode=0o600)
+    found: dict[str, str] = json.loads(file.read_text("utf-8") or "{}")
+    missing = {"postgres", "kafka", OWNER, *LOGINS} - found.keys()
+    if missing:
+        found |= {name: secrets.token_hex(16) for name in sorted(missing)}
+        file.write_text(json.dumps(found), "utf-8")
     return found
 
 
@@ -269,8 +273,7 @@ def _environment(postgres: Postgres, broker: Broker, service: str) -> dict[str, 
         given |= _login("PLAIN", ADMIN, words["kafka"])
     elif service in SENDERS:
         given |= _login(MECHANISM, Topics().user(service), words[service])
-    # Processes that only fold and publish do not need the key.
-    if LOGINS.get(service) != VIEWS:
+    if service in SIGNERS:
         given["ACCORD_KEY"] = str(FOLDER / "accord.key")
     return kept | given
 

@@ -35,7 +35,7 @@ WRITER, VIEWS, READER, AUDITOR = ROLES = (
 the names of people and what was refused."""
 
 LOGINS: Final = {
-    **dict.fromkeys(("api", "intake", "notary"), WRITER),
+    **dict.fromkeys(("api", "keys", "intake", "notary"), WRITER),
     **dict.fromkeys(("relay", "courier", "projector", "publisher", "sinks"), VIEWS),
     "reader": READER,
     "auditor": AUDITOR,
