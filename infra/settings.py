@@ -310,6 +310,15 @@ class RefusalLimits(BaseModel):
         Setting("ACCORD_REFUSED_BYTES_OF_ALL", Whole(1, 2**50, "bytes"), "the most bytes of them"),
     ] = 2**30
 
+    days: Annotated[
+        int,
+        Setting(
+            "ACCORD_REFUSED_DAYS",
+            Whole(1, CENTURY, "days"),
+            "how long the content of a refused event is kept after it arrived",
+        ),
+    ] = 90
+
 
 class BrokerLogin(BaseModel):
     """How a process logs in to the broker, and whether the connection is encrypted."""

@@ -41,8 +41,8 @@ class RefusedInput(Item):
     number: int
     """Its number, with which it can be retried."""
     state: RefusalState
-    """Whether it is open, was resolved (its input was accepted since, or waits), was dismissed, or
-    was erased with a person's name."""
+    """Whether it is open, was resolved (its input was accepted since, or waits), was dismissed, has
+    expired because its days were over, or was erased with a person's name."""
     source: str
     """The source of the event: the service that sent it."""
     id: str
@@ -63,7 +63,8 @@ class RefusedInput(Item):
     received_at: datetime
     """When it arrived."""
     message: str | None
-    """The input as it came; null for a key of the operator, because it can have private facts."""
+    """The input as it came, while the refusal is open; null later, and for a key of the operator,
+    because it can have private facts."""
     dismissed_by: str | None
     """Who dismissed it."""
     dismissed_at: datetime | None
@@ -79,7 +80,7 @@ class Refusals(Page[RefusedInput]):
 
 def ask(
     accord: Accord,
-    all: Annotated[Flag, Parameter("Also those that were resolved, dismissed or erased.")] = False,  # noqa: FBT002 - passed by name
+    all: Annotated[Flag, Parameter("Also those that are not open any more.")] = False,  # noqa: FBT002 - passed by name
     rule: RuleName = None,
     page: Paging = Paging(),  # noqa: B008 - frozen
     viewer: Viewer = OPERATOR,
@@ -114,10 +115,14 @@ def _refusal(each: history.Refusal, viewer: Viewer) -> RefusedInput:
         hint=each.hint if viewer.inputs else None,
         pointer=each.pointer if viewer.inputs else None,
         received_at=each.received_at,
-        message=each.raw.decode(errors="replace") if viewer.inputs else None,
+        message=_message(each) if viewer.inputs else None,
         dismissed_by=each.dismissed_by,
         dismissed_at=each.dismissed_at,
     )
+
+
+def _message(each: history.Refusal) -> str | None:
+    return each.raw.decode(errors="replace") if each.state == "open" else None
 
 
 def _meaning(rule: str) -> str:
@@ -151,12 +156,12 @@ def chosen(
 ) -> Iterator[Sequence[history.Refusal]]:
     """Yield pages of refusals to retry or to dismiss: one by its number, else all open ones.
 
-    With a `rule`, only those that it refused. Raises `NotFound` for a number without a refusal that
-    can be retried.
+    With a `rule`, only those that it refused. Raises `NotFound` for a number without an open
+    refusal.
     """
     if number is not None:
         found = accord.history.refusal(number)
-        if found is None or found.state in {"resolved", "erased"}:
+        if found is None or found.state != "open":
             missing = f"There is no refusal {number}."
             state = f"Refusal {number} is {found.state}." if found else missing
             raise NotFound(state, "List the open refusals, with their numbers.")
@@ -173,7 +178,7 @@ class Dismissed(Result):
     """Refusals that were dismissed."""
 
     numbers: tuple[int, ...]
-    """Their numbers. A refusal that was dismissed before is not among them."""
+    """Their numbers."""
 
 
 def dismiss(accord: Accord, pages: Iterable[Sequence[history.Refusal]], by: str) -> Dismissed:

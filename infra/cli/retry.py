@@ -68,7 +68,7 @@ def dismiss(
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Close refusals for good. Their events are kept, and can still be sent again."""
+    """Close refusals for good, and delete what was sent. Its sender can send it again."""
     _check(number, rule, every)
     with opened(store, as_json=as_json) as accord:
         pages = refusals.chosen(accord, number, rule)

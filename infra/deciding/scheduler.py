@@ -1,7 +1,9 @@
 """The thread that records deadlines as they pass."""
 
 import logging
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 from domain.values import instant
 from infra.deciding.clock import ClockInDoubt, RecordingClock
@@ -16,11 +18,15 @@ from projections.fold import FoldFailed
 
 log = logging.getLogger(__name__)
 
+EXPIRES_EVERY: Final = timedelta(hours=1)
+"""How often refused inputs whose days are over are looked for, because all of them are read."""
+
 
 class Scheduler(PeriodicTask):
     """Records deadlines as they pass, and refuses inputs that have waited for too long.
 
-    The views list what is due, so after a restart it finds what passed in between.
+    What refused inputs said is deleted when their days are over. The views list what is due, so
+    after a restart it finds what passed in between.
     """
 
     def __init__(
@@ -37,6 +43,7 @@ class Scheduler(PeriodicTask):
         self._service = service
         self._writer = writer
         self._clock = clock
+        self._expired_at: datetime | None = None
         self.blocked: set[str] = set()
         """Partnerships whose deadlines cannot be recorded, because their rules cannot be judged."""
 
@@ -49,11 +56,17 @@ class Scheduler(PeriodicTask):
             now = self._clock()
         except ClockInDoubt:
             return 0
+        self._expire(now)
         views = (DEADLINES.name, SETTLEMENT.name)  # The ledger knows when silence confirms.
         due = [name for each in views for name in self._views.due(each, instant(now))]
         due += self._history.overdue(now)
         # One partnership at a time, so that senders get their turns after a long stop.
         return sum(map(self._pass_time, dict.fromkeys(due)))
+
+    def _expire(self, now: datetime) -> None:
+        if self._expired_at is None or now - self._expired_at >= EXPIRES_EVERY:
+            self._service.expire(now)
+            self._expired_at = now
 
     def _pass_time(self, name: str) -> int:
         try:

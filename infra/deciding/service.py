@@ -7,7 +7,7 @@ race: the second one finds a conflict and decides again.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from domain import aggregates
@@ -125,6 +125,15 @@ class Service:
     def forget(self) -> None:
         """Delete the names of people whose erasure is recorded, in case a run was interrupted."""
         pseudonyms.forget(self._history)
+
+    def expire(self, now: datetime) -> int:
+        """Delete what refused inputs said whose days are over; return how many inputs."""
+        days = self._refused.days
+        return self._history.expire(
+            now - timedelta(days=days),
+            f"It arrived more than {days} days ago, so its content was deleted.",
+            "Its sender can send it again.",
+        )
 
     def retry(self, refusals: Sequence[Refusal]) -> list[Outcome]:
         """Decide refused inputs again; return their outcomes in order."""

@@ -31,7 +31,7 @@ _BUSY: Final[dict[int | str, Schema]] = {
     503: problem("Nothing can be recorded at the moment (`Retry-After`)."),
 }
 _ONE: Final[dict[int | str, Schema]] = {
-    404: problem("There is no such refusal, or it is resolved or erased."),
+    404: problem("There is no such refusal, or it is not open any more."),
     **_BUSY,
 }
 

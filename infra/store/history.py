@@ -55,8 +55,9 @@ class CommandResult:
         return InputId(self.party, self.source, self.source_id)
 
 
-RefusalState = Literal["open", "resolved", "dismissed", "erased"]
-"""`resolved` if the input was decided again and was accepted, or waits."""
+RefusalState = Literal["open", "resolved", "dismissed", "expired", "erased"]
+"""`resolved` if the input was decided again and was accepted, or waits; `expired` if its days are
+over. Only an open one has the input."""
 
 
 class OpenRefusal(NamedTuple):
@@ -69,6 +70,8 @@ class OpenRefusal(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A refused input, stored as it arrived (`raw`), so that it can be corrected and retried.
+
+    `raw` is empty once the refusal is not open any more.
 
     `pointer` is the place of the fault in the input (RFC 6901), if it is at one place. `unsent` is
     whether its sender still has to learn of it: it was told before that the input waits. The store
@@ -170,8 +173,9 @@ class Writes:
     """What one transaction writes besides events.
 
     `results` are those of accepted inputs, whose open refusals are then resolved, as are those of
-    inputs that wait. `waiting` inputs are added, or replaced where they waited already. `settled`
-    are the identities of inputs that wait no longer.
+    inputs that wait; what these refusals keep of the inputs is deleted. `waiting` inputs are added,
+    or replaced where they waited already. `settled` are the identities of inputs that wait no
+    longer.
     """
 
     results: Sequence[CommandResult] = ()
@@ -339,7 +343,16 @@ class History(Protocol):
         """Return the open refusals that these inputs have."""
 
     def dismiss(self, numbers: Sequence[int], by: str, at: datetime) -> list[int]:
-        """Dismiss those of these refused inputs that are open; return their numbers."""
+        """Dismiss those of these refused inputs that are open; return their numbers.
+
+        What the inputs said is deleted.
+        """
+
+    def expire(self, before: datetime, detail: str, hint: str) -> int:
+        """Delete the content of refused inputs that arrived before a moment; return how many.
+
+        They get this detail and this hint. Those whose sender still has to learn of them stay.
+        """
 
     def unsent(self, limit: int) -> list[Refusal]:
         """Return refusals whose sender still has to learn of them, in order."""

@@ -90,6 +90,16 @@ class PostgresStore(EventLog):
         )
         return sorted(number for (number,) in found)
 
+    def expire(self, before: datetime, detail: str, hint: str) -> int:
+        with self.datastore.tuples() as c:
+            c.execute(
+                """UPDATE history.refusals
+                SET state = 'expired', type = NULL, detail = %s, hint = %s, pointer = NULL
+                WHERE state NOT IN ('expired', 'erased') AND NOT unsent AND received_at < %s""",
+                (detail, hint, utc(before)),
+            )
+            return c.rowcount
+
     def mark_sent(self, numbers: Sequence[int]) -> None:
         self.datastore.run(
             "UPDATE history.refusals SET unsent = false WHERE number = ANY(%s)", list(numbers)

@@ -1,6 +1,8 @@
 """The history in one SQLite file, on the eventsourcing library's recorder and pool."""
 
+import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
@@ -82,12 +84,28 @@ class SqliteStore(EventLog):
         with self.datastore.writing() as c:
             found = c.execute(
                 """UPDATE refusals
-                SET state = 'dismissed', unsent = 0, dismissed_by = ?, dismissed_at = ?
+                SET state = 'dismissed', unsent = 0, raw = x'', dismissed_by = ?, dismissed_at = ?
                 WHERE state = 'open' AND number IN (SELECT value FROM json_each(?))
                 RETURNING number""",
                 (by, instant(utc(at)), as_json(numbers)),
             ).fetchall()
         return sorted(number for (number,) in found)
+
+    def expire(self, before: datetime, detail: str, hint: str) -> int:
+        with self.datastore.writing() as c:
+            c.execute(
+                """UPDATE refusals SET state = 'expired', type = NULL, detail = ?, hint = ?,
+                pointer = NULL, raw = x''
+                WHERE state NOT IN ('expired', 'erased') AND NOT unsent
+                AND rtrim(received_at, 'Z') < rtrim(?, 'Z')""",
+                (detail, hint, instant(utc(before))),
+            )
+            expired = c.rowcount
+        if expired:
+            # While others keep reading, the write-ahead log is emptied later.
+            with suppress(sqlite3.OperationalError):
+                self.datastore.settle()
+        return expired
 
     def mark_sent(self, numbers: Sequence[int]) -> None:
         self.datastore.run(

@@ -92,7 +92,7 @@ _UPSERT_REFUSAL = """INSERT INTO refusals
     SET subject = excluded.subject, type = excluded.type, rule = excluded.rule,
     detail = excluded.detail, hint = excluded.hint, pointer = excluded.pointer,
     received_at = excluded.received_at, raw = excluded.raw, unsent = excluded.unsent"""
-_RESOLVE = """UPDATE refusals SET state = 'resolved', unsent = 0
+_RESOLVE = """UPDATE refusals SET state = 'resolved', unsent = 0, raw = x''
     WHERE party = ? AND source = ? AND source_id = ? AND state = 'open'"""
 _SETTLE = "DELETE FROM waiting WHERE party = ? AND source = ? AND source_id = ?"
 _UPSERT_WAITING = """INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)

@@ -183,7 +183,7 @@ def test_an_input_has_one_open_refusal_until_it_is_accepted(store: History) -> N
     store.append([noted(cause="a")], Writes([result("a")]))
     assert store.results([sent("a")]) == {sent("a"): replace(result("a"), first=0)}
     assert store.refusals() == []
-    assert store.refusals("resolved") == [replace(again, number=1, state="resolved")]
+    assert store.refusals("resolved") == [replace(again, number=1, state="resolved", raw=b"")]
 
 
 def test_receipts_are_found_among_many(store: History) -> None:
@@ -195,7 +195,7 @@ def test_receipts_are_found_among_many(store: History) -> None:
 def test_a_refused_input_is_kept_as_it_came_until_it_is_dismissed(store: History) -> None:
     store.append([], Writes(refusals=[refusal("a"), refusal("b"), refusal("c")]))
     dismissed = replace(
-        refusal("b"), number=2, state="dismissed", dismissed_by="mara", dismissed_at=NOON
+        refusal("b"), number=2, state="dismissed", dismissed_by="mara", dismissed_at=NOON, raw=b""
     )
 
     assert store.dismiss([2, 99], "mara", NOON) == [2]
