@@ -2,12 +2,27 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import ClassVar, Final
 
 from domain.kernel import Act, Event
+from domain.values import Text
 
 UNSALTED: Final = "0" * 32
 """The salt of an event that protects nothing."""
+
+
+class EventWithheld(Event, abstract=True):
+    """The place of an event that an evidence bundle does not show.
+
+    It is in a store that was opened from a bundle and in no record: it is not in the registry, so
+    no log with it is verified. Nothing follows from it and nobody sees more of it than its place.
+    """
+
+    wire: ClassVar[str] = "EventWithheld"
+    version: ClassVar[int] = 1
+
+    why: Text
+    """The reason why the bundle does not show the event, as the bundle has it."""
 
 
 # Treat it as immutable. It is not declared frozen because a frozen dataclass takes five times as

@@ -33,7 +33,8 @@ from infra.store.views import LIVE, UnreadableRow, Views
 from infra.tlog.keys import NoKey, Signer
 from infra.tlog.policy import Policy
 from infra.workers import Workers
-from projections import PROJECTIONS
+from projections import PROJECTIONS, visibility
+from projections.visibility import Viewer
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +68,17 @@ class Accord:
     """The clock that dates records; None in a simulated store, whose feeds do."""
     folds_views: bool
     """Whether this process updates the views; with a broker, projectors do."""
+    viewer: Viewer = visibility.OPERATOR
+    """For whom the store answers: the operator, or the one whom a bundle was made for."""
     notary: Notary | None = None
     """The signer of checkpoints; None in a process without the operator's key."""
     broken_key: NoKey | None = None
     """What is wrong with the operator's key file, if it cannot be used."""
+
+    @property
+    def is_bundle(self) -> bool:
+        """Whether it is an evidence bundle that was opened as a store."""
+        return self.viewer.partnerships is not None
 
     @property
     def operator(self) -> str:
@@ -135,7 +143,8 @@ class Accord:
         `OtherFold` for views of a newer release, if this process folds them.
         """
         self._check_key()
-        if self.folds_views:
+        folds = self.folds_views and not self.history.read_only
+        if folds:
             rebuild.bring_up(self.history, self.views, PROJECTIONS)
         self.service.forget()
         writer = GroupCommit(self.service)
@@ -144,14 +153,14 @@ class Accord:
             views=self.views,
             writer=writer,
             clock=self.recording_clock,
-            follower=Follower(self.history, self.views, self.runner) if self.folds_views else None,
+            follower=Follower(self.history, self.views, self.runner) if folds else None,
             scheduler=Scheduler(
                 self.history, self.views, self.service, writer, self.recording_clock
             )
-            if self.recording_clock
+            if self.recording_clock and not self.history.read_only
             else None,
             # With a broker, `accord run notary` signs.
-            sealer=Sealer(self.history, self.notary) if self.folds_views and self.notary else None,
+            sealer=Sealer(self.history, self.notary) if folds and self.notary else None,
         )
 
 
@@ -314,8 +323,8 @@ def bootstrap(settings: Settings, clock: Clock = wall_clock) -> Iterator[Accord]
             clock,
             recording_clock,
             settings.folds_views,
-            notary,
-            broken_key,
+            notary=notary,
+            broken_key=broken_key,
         )
     finally:
         history.close()

@@ -17,6 +17,7 @@ RELEASE: Final = version("accord")
 
 DEFAULT_STORE = "sqlite:///accord.db"
 _SQLITE = "sqlite:///"
+_BUNDLE = "bundle:"
 _POSTGRES = ("postgresql://", "postgres://")
 
 
@@ -382,9 +383,10 @@ class Settings(BaseModel):
         Setting(
             "ACCORD_STORE",
             Text(
-                "sqlite:///accord.db, sqlite:////var/lib/accord.db for an absolute path, or "
-                "postgresql://user:password@host/database",
-                rf"{_SQLITE}{_PATH.pattern}|postgres(?:ql)?://{_LOGIN}[^\s@]+",
+                "sqlite:///accord.db, sqlite:////var/lib/accord.db for an absolute path, "
+                "postgresql://user:password@host/database, or bundle:evidence.zip to read an "
+                "evidence bundle",
+                rf"{_SQLITE}{_PATH.pattern}|{_BUNDLE}{_PATH.pattern}|postgres(?:ql)?://{_LOGIN}[^\s@]+",
                 "is not the address of a store; in a name or a password, write @, /, : and % as "
                 "%40, %2F, %3A and %25",
             ),
@@ -579,8 +581,20 @@ class Settings(BaseModel):
         return self
 
     @property
+    def bundle(self) -> Path | None:
+        """The evidence bundle that is read as a store; None if the address is of a store."""
+        if not self.store.startswith(_BUNDLE):
+            return None
+        return Path(self.store.removeprefix(_BUNDLE))
+
+    @property
     def path(self) -> Path:
         """The file of the store. Raises `NoSuchStore` for another kind of address."""
+        if self.bundle:
+            raise NoSuchStore(
+                f"{self.shown} is an evidence bundle, which can only be read. "
+                "Name the store itself for this command."
+            )
         if not self.store.startswith(_SQLITE) or self.store == _SQLITE:
             allowed = setting("store").form.allowed
             raise NoSuchStore(f"{self.shown} is not the address of a store. Write {allowed}.")

@@ -119,6 +119,8 @@ class Workers:
         return sorted({*self._views.quarantined(), *blocked})
 
     def _unwritable(self) -> list[str]:
+        if self._history.read_only:
+            return []
         try:
             # Even an empty append takes the store's write lock.
             self.writer.call(self._write).result(PROBE)

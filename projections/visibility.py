@@ -35,7 +35,7 @@ from domain.kernel import Event
 from domain.metric_catalogue import CATALOGUE, Direction, Unit
 from domain.own_metric import MetricAgreed
 from domain.partnership import parties_after
-from domain.recorded import Recorded
+from domain.recorded import EventWithheld, Recorded
 from domain.reported_figure import MetricCorrected, MetricReported, ReportedFigure
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form, SharingLine
 from domain.values import Number
@@ -190,6 +190,8 @@ class Sight:
         its type, nor its stream, nor its people.
         """
         event, party, viewer = recorded.event, recorded.act.party, self.viewer
+        if isinstance(event, EventWithheld):
+            return False
         if viewer.full:
             return True
         if isinstance(event, PRIVATE):

@@ -168,6 +168,18 @@ ANYONE: Final = Identity(Role.ANYONE, "anyone", scopes=SCOPES[Role.ANYONE])
 """Who sends a request to an open server."""
 
 
+def reader(seen: Viewer) -> Identity:
+    """Return who reads a bundle that was made for a viewer: one that sends nothing."""
+    role = Role.PARTY if seen.party else Role.AUDITOR
+    return Identity(
+        role,
+        "reader",
+        seen.party,
+        frozenset({Scope.READ}),
+        partnerships=seen.partnerships or frozenset(),
+    )
+
+
 @cache
 def families() -> dict[str, str]:
     """Return the family of each type of event, by the command's name.

@@ -204,7 +204,7 @@ def seen_by(
         text = f"({event.type}, version {event.schema_version}: {error.hint})"
         return Seen(event if whole else without_data, text)
     if not sight.shows(recorded):
-        return Seen(None, f"(hidden: private to {event.party})")
+        return Seen(None, f"(hidden: private to {event.party or 'a party'})")
     if smallest := sight.fewer_than(recorded):
         return Seen(without_data, f"(fewer than {smallest}: not shown)")
     return Seen(event, words(named(recorded).event))

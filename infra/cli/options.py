@@ -287,7 +287,7 @@ Store = Annotated[
         setting("store"),
         "URL",
         "The store: sqlite:/// and a path (four slashes make it absolute), "
-        "or postgresql://user@host/database.",
+        "postgresql://user@host/database, or bundle: and an evidence bundle, which is only read.",
         _no_password,
     ),
 ]
@@ -353,13 +353,13 @@ def opened(store: str, *, as_json: bool) -> Iterator["Accord"]:
     """Open a store; a note says so if it is simulated."""
     import logging
 
-    from infra.bootstrap import bootstrap
     from infra.cli.printing import note
     from infra.deciding import clock
+    from infra.evidence import opening
 
     # A doubt of the clock ends the command, which prints it. Python would print its log, too.
     logging.getLogger(clock.__name__).addHandler(logging.NullHandler())
-    with bootstrap(settings(store)) as accord:
+    with opening.opened(settings(store)) as accord:
         if accord.simulated and not as_json:
             note("This is a simulated store: its feeds say when things were recorded.")
         yield accord

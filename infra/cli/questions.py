@@ -148,6 +148,8 @@ def _pages(question: Question, accord: Accord, given: dict[str, Any]) -> Iterato
     asked = dict(given)
     if question.asks_when:
         asked["when"] = _when(question, accord, asked)
+    if question.asks_viewer:
+        asked["viewer"] = accord.viewer
     if not question.is_paged:
         yield question.reply(accord, **asked)
         return
@@ -163,7 +165,7 @@ def _pages(question: Question, accord: Accord, given: dict[str, Any]) -> Iterato
 
 def _when(question: Question, accord: Accord, asked: dict[str, Any]) -> AsOf:
     """Return the two times and the viewer; the operator's full view is recorded before."""
-    viewer = Viewer(asked.pop("party"))
+    viewer = _viewer(accord, asked.pop("party"))
     when = AsOf(asked.pop("at"), asked.pop("known"), viewer=viewer)
     reason = asked.pop("full", None)
     if reason is None:
@@ -176,6 +178,19 @@ def _when(question: Question, accord: Accord, asked: dict[str, Any]) -> AsOf:
     accord.service.record_own(partnership, acting.person(accord), taken)
     accord.catch_up()
     return replace(when, viewer=Viewer(full=True))
+
+
+def _viewer(accord: Accord, party: str | None) -> Viewer:
+    own = accord.viewer
+    if party in {None, own.party}:
+        return own
+    if accord.is_bundle:
+        whose = f"for {own.party}" if own.party else "without a party"
+        raise typer.BadParameter(
+            f"This bundle was made {whose}, so it does not have the view of {party}. "
+            "Ask without --party."
+        )
+    return Viewer(party)
 
 
 def _print_json(pages: Iterator[BaseModel]) -> None:

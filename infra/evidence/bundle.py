@@ -32,7 +32,9 @@ from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import COMMAND, PERSON, name_in
+from infra.evidence import inputs
 from infra.files import opened_for_owner
+from infra.store.history import Refusal, Waiting
 from infra.tlog import codec
 from infra.tlog.merkle import leaf_hash
 from infra.tlog.notes import Checkpoint, Note, tlog_proof
@@ -299,7 +301,8 @@ class _Bundle:
     def _write_beside(self, bag: _Bag) -> None:
         """Write the files whose digest is in the event of the export."""
         bag.lines("data/request.json", [self._request()])
-        bag.lines("data/rejected.jsonl", self._rejected())
+        bag.lines("data/rejected.jsonl", map(inputs.row, self._rejected()))
+        bag.lines("data/waiting.jsonl", map(inputs.row, self._waiting()))
         bag.put("data/policy.txt", self.notary.policy_of(self.partnership).encode())
         for key, token in self.accord.history.kept(TIMESTAMP, self.partnership).items():
             bag.put(f"data/timestamps/{key}.tsr", token)
@@ -339,28 +342,21 @@ class _Bundle:
                 # A damaged name is left out.
                 yield {"commitment": commitment, **orjson.loads(kept[commitment])}
 
-    def _rejected(self) -> Iterator[Row]:
-        # Only the party that sent an input sees that it was refused.
-        if self.asked.party is None:
-            return
-        viewer = Viewer(self.asked.party, partnerships=frozenset({self.partnership}))
+    def _rejected(self) -> Iterator[Refusal]:
         number = 0
         while page := self.accord.history.refusals(state=None, after=number):
-            for each in page:
-                if sees(viewer, each):
-                    yield {
-                        "party": each.party,
-                        "source": each.source,
-                        "source_id": each.source_id,
-                        "type": each.type,
-                        "rule": each.rule,
-                        "detail": each.detail,
-                        "hint": each.hint,
-                        "pointer": each.pointer,
-                        "received_at": instant(codec.utc(each.received_at)),
-                        "sha256": sha256(each.raw).hexdigest(),
-                    }
+            yield from filter(self._sent, page)
             number = page[-1].number
+
+    def _waiting(self) -> Iterator[Waiting]:
+        return filter(self._sent, self.accord.history.waiting([self.partnership]))
+
+    def _sent(self, each: Refusal | Waiting) -> bool:
+        """Whether the party that the bundle is for sent an input: nobody else sees it."""
+        if self.asked.party is None:
+            return False
+        names = frozenset({self.partnership})
+        return sees(Viewer(self.asked.party, partnerships=names), each)
 
 
 def _sight(accord: Accord, partnership: str, party: str | None) -> Sight | SharedSight:

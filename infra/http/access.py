@@ -23,7 +23,7 @@ from domain.kernel import Refused
 from domain.values import Slug
 from infra.access import credentials, roles, sessions
 from infra.access.credentials import Unauthenticated
-from infra.access.roles import ANYONE, Identity, Need, Role
+from infra.access.roles import Identity, Need, Role
 from infra.access.tokens import IssuerUnreachable, is_token
 from infra.answers.members import check_seen
 from infra.http import cookies
@@ -70,7 +70,7 @@ class GuardedRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             here = served(request)
             if need is Need.NOTHING or (here.is_open and not await _has_keys(here)):
-                request.state.identity = ANYONE
+                request.state.identity = here.anyone
             else:
                 request.state.identity = await run_in_threadpool(
                     _admitted, here, request, need, takes_sessions=takes_sessions

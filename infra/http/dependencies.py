@@ -6,7 +6,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
+from infra.access import roles
 from infra.access.attempts import FailedAttempts
+from infra.access.roles import Identity
 from infra.access.tokens import Tokens
 from infra.bootstrap import Accord
 from infra.settings import HttpLimits
@@ -39,6 +41,11 @@ class Served:
     """The failed attempts to use an API key or a token, by address."""
     tokens: Tokens = field(default_factory=Tokens)
     """Reads the tokens of the issuers that count."""
+
+    @property
+    def anyone(self) -> Identity:
+        """Who sends a request to an open server; of a bundle, the one whom it was made for."""
+        return roles.reader(self.accord.viewer) if self.accord.is_bundle else roles.ANYONE
 
     @property
     def mark(self) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 
 from infra.access.tokens import Tokens, read_issuers
-from infra.bootstrap import bootstrap
 from infra.deciding.clock import Clock, wall_clock
+from infra.evidence import opening
 from infra.exchange.sink import delivering
 from infra.exchange.table import sinks
 from infra.http.app import create_app
@@ -75,9 +75,11 @@ def serve(
     token, unless the server `is_open`. Raises `NoSuchStore` if there is no store, `CannotListen` if
     the address cannot be used, and `WrongSetting` as `check_open` and `read_issuers` do.
     """
-    with listening(host, port) as sock, bootstrap(settings, clock) as accord:
+    with listening(host, port) as sock, opening.opened(settings, clock) as accord:
         tokens = Tokens(read_issuers(settings.issuers))
         has_keys = accord.history.credentials.exist()
+        # A bundle has no keys, and nobody acts on it.
+        is_open = is_open or accord.is_bundle
         check_open(host, is_open=is_open, has_keys=has_keys, has_issuers=bool(tokens))
         workers = accord.workers()
         # Before threads run: FastAPI hides warnings while it builds schemas, and what hides them

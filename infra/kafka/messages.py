@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from domain.kernel import Event
+from domain.recorded import EventWithheld
 from infra.store.history import InputId
 from infra.store.mapper import PlacedEvent
 from infra.store.views import Row
@@ -32,7 +33,7 @@ LONGEST_NAME: Final = 255
 LETTER: Final = 2**22
 """Bytes of a dead letter at most."""
 
-WITHHELD: Final = "EventWithheld"
+WITHHELD: Final = EventWithheld.wire
 """The type of a message that has the hash of an event, and not the event."""
 
 _PREFIX = "ce_"

@@ -8,6 +8,7 @@ from eventsourcing.persistence import Mapper, Notification, StoredEvent
 
 from domain.recorded import Recorded
 from infra.tlog.codec import decode, encode
+from infra.tlog.merkle import leaf_hash
 
 # The library's classes are frozen dataclasses; their constructors take three times as long as these
 # do, and a replay makes one for each event.
@@ -17,18 +18,23 @@ class NewEvent(StoredEvent):
     """A stored event that is to be appended: the recorded event, and its canonical bytes.
 
     `index` is the index in its partnership's log that it must get, or `NOTHING` for the next one;
-    a recorder fills it in.
+    a recorder fills it in. A copy has the bytes and the leaf hash of what it copies.
     """
 
     recorded: Recorded
     index: int
+    leaf: bytes
 
-    def __init__(self, recorded: Recorded) -> None:
+    def __init__(
+        self, recorded: Recorded, state: bytes | None = None, leaf: bytes | None = None
+    ) -> None:
         fields = self.__dict__
+        state = encode(recorded) if state is None else state
         fields["originator_id"] = recorded.stream
         fields["originator_version"] = recorded.version
         fields["topic"] = recorded.event.wire
-        fields["state"] = encode(recorded)
+        fields["state"] = state
+        fields["leaf"] = leaf_hash(state) if leaf is None else leaf
         fields["recorded"] = recorded
         fields["index"] = recorded.index
 

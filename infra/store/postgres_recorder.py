@@ -21,7 +21,6 @@ from infra.store.log_reads import LogReads
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
 from infra.store.postgres_datastore import Datastore, arrays, columns
 from infra.tlog.codec import utc
-from infra.tlog.merkle import leaf_hash
 
 CHANNEL = "history"
 """The channel on which Postgres notifies that events were appended."""
@@ -154,7 +153,7 @@ class PostgresRecorder(LogReads, PostgresApplicationRecorder):
 def _event_values(e: NewEvent) -> tuple[object, ...]:
     expected = None if e.index == NOTHING else e.index
     at = e.recorded.partnership, e.originator_id, e.originator_version, e.topic
-    return *at, utc(e.recorded.act.recorded_at), e.state, leaf_hash(e.state), expected
+    return *at, utc(e.recorded.act.recorded_at), e.state, e.leaf, expected
 
 
 def _result_values(

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
@@ -15,11 +16,14 @@ from infra.store.history import (
     CommandResult,
     Head,
     InputId,
+    Kept,
     OpenRefusal,
     Refusal,
     RefusalState,
     Waiting,
+    Writes,
 )
+from infra.store.mapper import NewEvent
 from infra.store.sessions import Sessions
 from infra.store.sqlite_credentials import SqliteCredentials
 from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
@@ -34,8 +38,23 @@ from infra.store.sqlite_recorder import (
 from infra.store.sqlite_sessions import SqliteSessions
 from infra.tlog.codec import stored_moment, utc
 
+_COPY_REFUSAL: Final = (
+    "INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_COPY_WAITING: Final = "INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
 _INPUT: Final = "of_party, of_source, id"
 """The columns of a table of the inputs that are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What was in another store: a log from its first event on, and what was stored with it."""
+
+    events: Sequence[NewEvent]
+    kept: Sequence[Kept]
+    refusals: Sequence[Refusal]
+    waiting: Sequence[Waiting]
 
 
 class SqliteStore(EventLog):
@@ -79,6 +98,17 @@ class SqliteStore(EventLog):
         self.datastore.close()
 
     # --- writing ---
+
+    def copy(self, copied: Copied) -> None:
+        """Write what was copied from another store, in one transaction, byte by byte as it was."""
+        self.recorder.insert_events(copied.events, writes=Writes(kept=copied.kept))
+        with self.datastore.writing() as c:
+            c.executemany(_COPY_REFUSAL, map(_refusal_row, copied.refusals))
+            c.executemany(_COPY_WAITING, map(_waiting_row, copied.waiting))
+
+    def freeze(self, why: str) -> None:
+        """Let nobody write from now on (see `Datastore.freeze`)."""
+        self.datastore.freeze(why)
 
     def dismiss(self, numbers: Sequence[int], by: str, at: datetime) -> list[int]:
         with self.datastore.writing() as c:
@@ -298,6 +328,21 @@ class SqliteStore(EventLog):
     def meta(self, key: str) -> str | None:
         found = self.datastore.one("SELECT value FROM meta WHERE key = ?", key)
         return found[0] if found else None
+
+
+def _refusal_row(r: Refusal) -> tuple[object, ...]:
+    return (
+        *r.input, r.subject, r.type, r.rule, r.detail, r.hint, r.pointer,
+        instant(utc(r.received_at)), r.raw, r.unsent, r.number, r.state, r.dismissed_by,
+        r.dismissed_at and instant(utc(r.dismissed_at)),
+    )  # fmt: skip
+
+
+def _waiting_row(w: Waiting) -> tuple[object, ...]:
+    return (
+        *w.input, w.partnership, w.stream, w.version, w.type, w.awaited_kind, w.awaited_id,
+        w.awaited, instant(utc(w.since)), instant(utc(w.until)), w.raw, w.number,
+    )  # fmt: skip
 
 
 def _refusal(row: Sequence[Any]) -> Refusal:

@@ -78,6 +78,10 @@ class Datastore(SQLiteDatastore):
     def __init__(self, path: str | Path) -> None:
         path = Path(path)
         self.path = path
+        self._why_read_only = (
+            f"{self.path} cannot be written. Copy it to a folder that can be, or ask its owner "
+            "for write access."
+        )
         self.read_only = path.exists() and not (
             os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)
         )
@@ -92,6 +96,10 @@ class Datastore(SQLiteDatastore):
             path.touch(mode=OWNER_ALONE)
             _use_write_ahead_log(path)
 
+    def freeze(self, why: str) -> None:
+        """Let nobody write from now on; who tries gets a `ReadOnlyStore` with this reason."""
+        self.read_only, self._why_read_only = True, why
+
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
         """Return a cursor in a transaction, committed at the end unless it only reads.
@@ -100,10 +108,7 @@ class Datastore(SQLiteDatastore):
         if there is no space for what it writes.
         """
         if commit and self.read_only:
-            raise ReadOnlyStore(
-                f"{self.path} cannot be written. Copy it to a folder that can be, or ask its owner "
-                "for write access."
-            )
+            raise ReadOnlyStore(self._why_read_only)
         try:
             with (
                 self.get_connection(commit=commit) as connection,

@@ -32,7 +32,6 @@ from infra.store.sqlite_datastore import Datastore, as_json, plain
 from infra.store.sqlite_sessions import SESSIONS
 from infra.store.sqlite_trees import TREES
 from infra.tlog.codec import stored_moment, utc
-from infra.tlog.merkle import leaf_hash
 
 SCHEMA = "7"
 """The form of these tables; a file of another form is refused."""
@@ -341,7 +340,7 @@ def _write_events(c: sqlite3.Cursor, events: Sequence[NewEvent]) -> list[int]:
                 e.originator_version,
                 e.topic,
                 e.state,
-                leaf_hash(e.state),
+                e.leaf,
             )
             for position, e in enumerate(events, first)
         ],

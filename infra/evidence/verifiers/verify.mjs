@@ -486,7 +486,7 @@ const OF_LOG = inData(
   'bundle.json checkpoints.jsonl commands.jsonl events.jsonl hashes.txt people.jsonl',
 );
 const BESIDE = inData(
-  'policy.txt rejected.jsonl request.json FORMAT.md rules.json verify.mjs verify.py',
+  'policy.txt rejected.jsonl request.json waiting.jsonl FORMAT.md rules.json verify.mjs verify.py',
 );
 const OTHER =
   /^data\/(?:schemas\/[A-Za-z0-9]+\.json|proofs\/\d{1,16}\.tlog-proof|timestamps\/\d{1,16}\.tsr)$/;
@@ -678,6 +678,7 @@ class Verifier {
     this.commands = new Map(lines.map((line) => [line.digest, line]));
     this.people = read('people.jsonl', isPerson, isErasedPerson);
     read('rejected.jsonl', isObject);
+    read('waiting.jsonl', isObject);
     const names = this.people.map(({ commitment }) => commitment);
     for (const each of [lines.map(({ digest }) => digest), names]) {
       need(each.every((name, at) => at === 0 || each[at - 1] < name), 'malformed');

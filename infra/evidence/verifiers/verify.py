@@ -584,7 +584,7 @@ class Pins(NamedTuple):
 
 # --- Section 1: the container ----------------------------------------------------------------
 
-BESIDE: Final = ("policy.txt", "rejected.jsonl", "request.json")
+BESIDE: Final = ("policy.txt", "rejected.jsonl", "request.json", "waiting.jsonl")
 GUIDES: Final = ("FORMAT.md", "rules.json", "verify.mjs", "verify.py")
 OF_LOG: Final = (
     *("bundle.json", "checkpoints.jsonl", "commands.jsonl"),
@@ -795,7 +795,8 @@ class Verifier:
         found = lines("commands.jsonl", _LINE, _ERASED_LINE)
         self.commands = {line["digest"]: line for line in found}
         self.people = lines("people.jsonl", _PERSON, _ERASED_PERSON)
-        lines("rejected.jsonl", _FORMS["object"])
+        for name in ("rejected.jsonl", "waiting.jsonl"):
+            lines(name, _FORMS["object"])
         names = [line["commitment"] for line in self.people]
         for each in ([line["digest"] for line in found], names):
             require(all(one < other for one, other in pairwise(each)), "malformed")

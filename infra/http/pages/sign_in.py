@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from domain.kernel import Refused
 from infra.access import credentials, sessions, sign_in
 from infra.access.credentials import Unauthenticated
-from infra.access.roles import ANYONE, Identity, Need, Role
+from infra.access.roles import Identity, Need, Role
 from infra.access.sessions import OF_KEY, Session
 from infra.access.tokens import Issuer, IssuerUnreachable, is_token
 from infra.http import access, cookies
@@ -45,7 +45,7 @@ def root(request: Request, served: ServedHere) -> Response:
 
 def _signed_in(request: Request, here: Served) -> Identity | None:
     if here.is_open and not here.accord.history.credentials.exist():
-        return ANYONE
+        return here.anyone
     secret = cookies.read(request, cookies.SESSION)
     try:
         return access.of_session(here, secret) if secret else None

@@ -194,7 +194,9 @@ def _visit(  # noqa: PLR0913, PLR0917 - each is a parameter of every page
     party: Party = None,
 ) -> Visit:
     limited = request.query_params.get("partnership")
-    token = None if "authorization" in request.headers else cookies.form_token(request)
+    # Nobody acts on a bundle, or from a page that was asked for with a key.
+    acts = "authorization" not in request.headers and not served.accord.is_bundle
+    token = cookies.form_token(request) if acts else None
     return Visit(served, who, request.url.path, at, known, party, limited, token)
 
 
