@@ -5,7 +5,7 @@ import logging
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from domain.kernel import Event
@@ -22,6 +22,7 @@ from infra.deciding.waiting import WaitingLimits
 from infra.projecting import quarantine, rebuild
 from infra.projecting.follower import Follower
 from infra.projecting.runner import Runner
+from infra.running.cache import Stamped
 from infra.settings import OPERATOR, PARTITIONS, NoSuchStore, Settings
 from infra.store.history import NOTHING, History
 from infra.store.sqlite import SqliteStore
@@ -44,6 +45,9 @@ _COLLECT = (100_000, 50, 1000)
 A batch makes tens of thousands of objects that live until its end, with hardly a cycle. At the
 default of 700, collection takes a fifth of the time.
 """
+
+COMPUTED = 50_000
+"""Parts of answers that a process keeps: ten questions of five thousand partnerships."""
 
 SIMULATED = "simulated"
 """The name under which the store keeps whether it is simulated."""
@@ -74,6 +78,8 @@ class Accord:
     """The signer of checkpoints; None in a process without the operator's key."""
     broken_key: NoKey | None = None
     """What is wrong with the operator's key file, if it cannot be used."""
+    computed: Stamped = field(default_factory=lambda: Stamped(COMPUTED))
+    """What answers computed of single partnerships (see `infra.answers.computed`)."""
 
     @property
     def is_bundle(self) -> bool:

@@ -287,6 +287,11 @@ def answered(rows: Rows, alert: Alert, moment: datetime) -> Alert:
     return in_office(alert, state.people, _day(state, moment))
 
 
+def day_of(rows: Rows, moment: datetime) -> date:
+    """Return the day of a moment by which an answer names the people in office."""
+    return _day(rows.get(STATE, START), moment)
+
+
 def _day(state: AlertsState, moment: datetime) -> date:
     """Return the day of a moment in the time zone of the agreement."""
     return moment.astimezone(ZoneInfo(state.judged.agreed.zone)).date()

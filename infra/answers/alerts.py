@@ -4,36 +4,38 @@ An alert has the form of its row (`projections.alerts.Alert`). Each change of on
 same form: by the feed of `infra.answers.changes`, and on the topic `accord.alerts`.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import Annotated
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import partial
+from itertools import islice
+from typing import Annotated, Any
 
 from domain.offices import Assignee
 from domain.standing_alerts import AlertKind
 from domain.values import Slug, instant
 from infra.access.roles import Need
-from infra.answers import cursors, dependency_alerts, duplicate_credits
+from infra.answers import computed, cursors, dependency_alerts, duplicate_credits
 from infra.answers.logs import (
     NOW,
     AsOf,
-    moment_of,
     sight_of,
     size_of,
     stored_log,
-    view_rows,
+    undamaged,
 )
-from infra.answers.members import names_seen, seen_among
+from infra.answers.members import PAGE, names_seen, seen_among
 from infra.answers.question import Page, Paging, Parameter, Question
 from infra.answers.text import Block, Hanging, Line, Remark, amount, day
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names, renamed
 from infra.projecting.quarantine import alert_of
-from infra.store.views import UnreadableRow
+from infra.store.views import typed_row
 from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS
-from projections.alerts import Alert, AlertState, answered
+from projections.alerts import Alert, AlertState, answered, day_of
 from projections.fold import FoldFailed, replay
-from projections.visibility import Viewer
+from projections.visibility import OPERATOR, Viewer
 
 _STYLES = {
     AlertKind.BREACH: "bold red",
@@ -72,14 +74,8 @@ def ask(
         sight_of(accord.history, partnership, when, figures=False)
     found: list[Alert] = []
     alone = _alone(accord, when)
-    for name in _from(accord, start, when.viewer) if partnership is None else [partnership]:
-        try:
-            alerts = _alerts(accord, name, when)
-        except (FoldFailed, UnreadableEvent, UnreadableRow):
-            # One partnership must not end the list; the answer names it (see `Question.reply`).
-            if partnership is not None or name not in accord.views.quarantined([name]):
-                raise
-            alerts = []
+    names = _from(accord, start, when.viewer) if partnership is None else iter([partnership])
+    for name, alerts in _alerts(accord, names, when, is_list=partnership is None):
         for each in sorted([*alerts, *alone.get(name, ())], key=_order):
             seen = name == start and (instant(each.since), each.id) <= (since, last)
             if not seen and state in {None, each.state}:
@@ -106,16 +102,61 @@ def _from(accord: Accord, start: str, viewer: Viewer) -> Iterator[str]:
     yield from names_seen(accord, viewer, start)
 
 
-def _alerts(accord: Accord, name: str, when: AsOf) -> list[Alert]:
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """The rows of the alerts of one partnership, and its alerts as they are on some days."""
+
+    rows: Mapping[str, Any]
+    by_day: dict[date, tuple[Alert, ...]] = field(default_factory=dict)
+
+
+def _alerts(
+    accord: Accord, names: Iterator[str], when: AsOf, *, is_list: bool
+) -> Iterator[tuple[str, tuple[Alert, ...]]]:
+    """Yield each partnership with its alerts, which name the people in office at the moment."""
+    latest = when.at or when.known
+    if latest is None and when.viewer.party is None:
+        latest = accord.history.last_recorded_at()
     # Both parties see the alerts of a rule that both agreed, even if its figures are withheld.
-    rows = (
-        view_rows(accord, ALERTS, name)
-        if when.is_now
-        else replay(ALERTS, stored_log(accord.history, name, when)).rows
-    )
-    moment = moment_of(accord, name, when)
-    found = [answered(rows, row, moment) for row in rows.values() if isinstance(row, Alert)]
-    return [*named(accord, name, found)]
+    asked = ("alerts", replace(when, viewer=OPERATOR))
+    while page := list(islice(names, PAGE)):
+        compute = partial(_raised, accord, when, is_list=is_list)
+        raised = dict(computed.of_each(accord, page, asked, compute))
+        heads = {} if latest else accord.history.heads(raised)
+        for name in page:
+            found = raised.get(name)
+            moment = latest or heads[name].recorded_at if found else None
+            yield name, _on(accord, name, found, moment) if found and moment else ()
+
+
+def _raised(
+    accord: Accord, when: AsOf, names: list[str], *, is_list: bool
+) -> Iterator[tuple[str, _Raised]]:
+    """Yield the rows of partnerships; in a list, without those that cannot be folded."""
+    if when.is_now:
+        readable = undamaged(accord, names)
+        stored = accord.views.rows_of(ALERTS.name, readable, ALERTS.facts_from)
+        for name in readable:
+            rows = stored.get(name, {})
+            yield name, _Raised({key: typed_row(ALERTS, name, key, rows[key]) for key in rows})
+        return
+    for name in names:
+        try:
+            yield name, _Raised(replay(ALERTS, stored_log(accord.history, name, when)).rows)
+        except (FoldFailed, UnreadableEvent):
+            # One partnership must not end the list; the answer names it (see `Question.reply`).
+            if not is_list or name not in accord.views.quarantined([name]):
+                raise
+
+
+def _on(accord: Accord, name: str, raised: _Raised, moment: datetime) -> tuple[Alert, ...]:
+    """Return the alerts of a partnership as they are on the day of a moment."""
+    day = day_of(raised.rows, moment)
+    if day not in raised.by_day:
+        rows = raised.rows
+        found = [answered(rows, row, moment) for row in rows.values() if isinstance(row, Alert)]
+        raised.by_day[day] = tuple(named(accord, name, found))
+    return raised.by_day[day]
 
 
 def named(accord: Accord, partnership: str, alerts: Iterable[Alert]) -> Iterator[Alert]:

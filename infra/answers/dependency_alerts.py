@@ -7,13 +7,14 @@ gets them. No fold can open them, because each sees one partnership.
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from domain.offices import Assignee
 from domain.program import PortfolioDefined
 from domain.response import Office, Severity
 from domain.standing_alerts import DEPENDENCY_HIGH, AlertKind
 from domain.values import plain
-from infra.answers import portfolio
+from infra.answers import computed, portfolio
 from infra.answers.logs import AsOf, row_of_each
 from infra.answers.members import names_seen
 from infra.bootstrap import Accord
@@ -50,13 +51,18 @@ def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
 
 def _program(accord: Accord, party: str, when: AsOf) -> tuple[str, Limits] | None:
     """Return the program of a party whose limits count: those that were recorded last."""
-    traits = row_of_each(accord, TRAITS, TRAITS_ROW, names_seen(accord, when.viewer))
-    own = {
-        name: each.limits
-        for name, each in traits.items()
-        if each.limits is not None and each.limits.party == party
-    }
+    names = names_seen(accord, when.viewer)
+    found = computed.of_each(accord, names, "limits", partial(_limits, accord))
+    own = {name: each for name, limits in found for each in limits if each.party == party}
     return max(own.items(), key=lambda each: each[1].recorded_at, default=None)
+
+
+def _limits(accord: Accord, names: list[str]) -> Iterator[tuple[str, tuple[Limits, ...]]]:
+    """Yield the limits that each program sets; a partnership sets none."""
+    traits = row_of_each(accord, TRAITS, TRAITS_ROW, names)
+    for name in names:
+        limits = traits[name].limits if name in traits else None
+        yield name, () if limits is None else (limits,)
 
 
 def _alert(

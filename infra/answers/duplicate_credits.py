@@ -1,14 +1,16 @@
 """What is credited in two partnerships of one party, so that the party may pay for it twice."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
 from domain.recorded import Recorded
 from domain.response import Severity
 from domain.standing_alerts import CREDITED_TWICE, AlertKind
+from infra.answers import computed
 from infra.answers.logs import NOW, AsOf, of_each, row_of_each, undamaged, whole_log
 from infra.answers.members import names_seen
 from infra.answers.question import Answer, Panel, Question
@@ -103,7 +105,8 @@ def _alert(
 def _now(accord: Accord, names: list[str], _: AsOf) -> tuple[DuplicateCredit, ...]:
     """Read the saved rows of all deals, but only those of shared names as their type."""
     readable = undamaged(accord, names)
-    common = shared(chain.from_iterable(_stored(accord, each) for each in readable))
+    stored = computed.of_each(accord, readable, "deals", partial(_stored, accord))
+    common = shared(chain.from_iterable(deals for _, deals in stored))
     places = {each for of in common.values() for each in of}
     keys = [(each.partnership, f"{DEAL}{each.deal}") for each in sorted(places)]
     deals = {
@@ -117,10 +120,22 @@ def _now(accord: Accord, names: list[str], _: AsOf) -> tuple[DuplicateCredit, ..
     return duplicates(common, _deals(deals, agreed, at))
 
 
-def _stored(accord: Accord, name: str) -> Iterator[tuple[Place, Iterable[str]]]:
-    for key, row in accord.views.select(SETTLEMENT.name, name, DEAL):
-        deal = key.removeprefix(DEAL)
-        yield Place(name, deal), names_of_deal(deal, row.get("facts", ()))
+def _stored(
+    accord: Accord, names: list[str]
+) -> Iterator[tuple[str, tuple[tuple[Place, tuple[str, ...]], ...]]]:
+    """Yield the deals of each partnership, with the names under which others can credit them."""
+    for name in names:
+        deals = (
+            (key.removeprefix(DEAL), row)
+            for key, row in accord.views.select(SETTLEMENT.name, name, DEAL)
+        )
+        yield (
+            name,
+            tuple(
+                (Place(name, deal), tuple(names_of_deal(deal, row.get("facts", ()))))
+                for deal, row in deals
+            ),
+        )
 
 
 class _Replayed(NamedTuple):

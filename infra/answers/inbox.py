@@ -5,10 +5,11 @@ confirmation. All of it is read from rows that are kept live.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from itertools import islice
+from functools import partial
+from operator import itemgetter
 from typing import Annotated, Any, Final
 
 from domain.bilateral import DeclineProposal, WithdrawProposal, kind_named
@@ -52,7 +53,7 @@ from domain.standing_alerts import (
 )
 from domain.terms_by_day import TermsByDay
 from domain.values import Money, Slug
-from infra.answers import cursors
+from infra.answers import computed, cursors
 from infra.answers.logs import NOW, AsOf, of_each, row_of_each, sight_of, size_of, stored_log
 from infra.answers.members import PAGE, names_seen
 from infra.answers.question import Item, Page, Paging, Parameter, Question
@@ -73,6 +74,7 @@ from projections.ledger.rows import AGREED, AgreedRow, StatementRow, SubjectRow
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.proposals import OPEN as OPEN_PROPOSALS
 from projections.proposals import OpenAct, OpenProposal, OpenProposals, Unsigned
+from projections.visibility import OPERATOR
 
 STATED: Final = "statement/"
 """The beginning of the keys of statements among the rows of the settlement."""
@@ -176,23 +178,26 @@ def ask(
         sight_of(accord.history, partnership, when, figures=False)
     found = sorted(
         (
-            each
-            for rows in _rows(accord, partnership, when)
-            for each in items(rows)
-            if when.viewer.party in {None, each.party} and [*_place(each)] > after
+            (place, each)
+            for place, each in _items(accord, partnership, when)
+            if when.viewer.party in {None, each.party} and [*place] > after
         ),
-        key=_place,
+        key=itemgetter(0),
     )
     shown = found[: page.limit]
     return Inbox(
         simulated=accord.simulated,
         as_of=when.asked,
-        items=tuple(shown),
-        next=cursors.written(question, *_place(shown[-1])) if found[page.limit :] else None,
+        items=tuple(each for _, each in shown),
+        next=cursors.written(question, *shown[-1][0]) if found[page.limit :] else None,
     )
 
 
-def _place(item: InboxItem) -> tuple[str, str, str]:
+_Place = tuple[str, str, str]
+"""Where an item comes in the inbox: its day, its partnership, and what it is about."""
+
+
+def _place(item: InboxItem) -> _Place:
     about = f"{item.party} {item.awaiting} {item.ref} {item.events[0].type}"
     return item.day.isoformat(), item.partnership, about
 
@@ -200,13 +205,23 @@ def _place(item: InboxItem) -> tuple[str, str, str]:
 # --- rows --------------------------------------------------------------------------------------
 
 
-def _rows(accord: Accord, partnership: str | None, when: AsOf) -> Iterator[_Rows]:
-    if partnership is not None:
-        names: Iterator[str] = iter([partnership])
-    else:
-        names = names_seen(accord, when.viewer)
-    while page := list(islice(names, PAGE)):
-        yield from _live(accord, page) if when.is_now else _replayed(accord, page, when)
+def _items(
+    accord: Accord, partnership: str | None, when: AsOf
+) -> Iterator[tuple[_Place, InboxItem]]:
+    """Yield what awaits each party of one partnership, or of all that the viewer sees."""
+    names = names_seen(accord, when.viewer) if partnership is None else [partnership]
+    asked = ("inbox", replace(when, viewer=OPERATOR))
+    for _, each in computed.of_each(accord, names, asked, partial(_of_each, accord, when)):
+        yield from each
+
+
+def _of_each(
+    accord: Accord, when: AsOf, names: list[str]
+) -> Iterator[tuple[str, tuple[tuple[_Place, InboxItem], ...]]]:
+    while page := names[:PAGE]:
+        del names[:PAGE]
+        for rows in _live(accord, page) if when.is_now else _replayed(accord, page, when):
+            yield rows.id, tuple((_place(each), each) for each in items(rows))
 
 
 def _live(accord: Accord, names: list[str]) -> Iterator[_Rows]:

@@ -1,10 +1,12 @@
 """The partnerships that answers compare, read a page at a time, as one viewer sees them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.kernel import Refused
+from infra.answers import computed
 from infra.answers.logs import (
     NOW,
     AsOf,
@@ -30,6 +32,8 @@ from projections.portfolio import READ, Member
 from projections.traits import TRAITS_ROW
 from projections.visibility import Sight, Viewer
 
+T = TypeVar("T")
+
 PAGE = 500
 """Partnerships that are read at a time."""
 
@@ -39,6 +43,24 @@ def members(accord: Accord, when: AsOf) -> Iterator[Member]:
     names = names_seen(accord, when.viewer)
     while page := list(islice(names, PAGE)):
         yield from _members(accord, page, when)
+
+
+def of_members(
+    accord: Accord, when: AsOf, asked: Hashable, part: Callable[[Member], T]
+) -> Iterator[T]:
+    """Yield the part of each partnership and program that the viewer is a party of.
+
+    A part is computed again only when its partnership changes; `asked` names what it is.
+    """
+
+    def compute(names: list[str]) -> Iterator[tuple[str, T]]:
+        while page := names[:PAGE]:
+            del names[:PAGE]
+            yield from ((each.id, part(each)) for each in _members(accord, page, when))
+
+    names = names_seen(accord, when.viewer)
+    for _, each in computed.of_each(accord, names, (asked, when), compute):
+        yield each
 
 
 def chosen(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[Member]:
@@ -102,15 +124,19 @@ def _sees(accord: Accord, viewer: Viewer, partnership: str) -> bool:
 
 
 def _names_of(accord: Accord, names: list[str], party: str) -> list[str]:
+    found = computed.of_each(accord, names, "parties", partial(_parties, accord))
+    return [name for name, parties in found if party in parties]
+
+
+def _parties(accord: Accord, names: list[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the parties of each partnership, and the one that keeps each program."""
     overviews = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, names)
     others = [each for each in names if each not in overviews]
     traits = row_of_each(accord, TRAITS, TRAITS_ROW, others)
-    return [
-        each
-        for each in names
-        if (each in overviews and party in overviews[each].parties)
-        or (each in traits and traits[each].limits and traits[each].limits.party == party)
-    ]
+    for name, each in overviews.items():
+        yield name, each.parties
+    for name, each in traits.items():
+        yield name, (each.limits.party,) if each.limits else ()
 
 
 def _members(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:

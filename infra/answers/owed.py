@@ -10,7 +10,7 @@ from domain.standing_alerts import DISPUTE_OPENED, STATEMENT_OVERDUE
 from domain.values import Money
 from infra.answers.logs import NOW, AsOf, whole_log
 from infra.answers.members import members
-from infra.answers.portfolio import moment_of_all, money_table, portfolios
+from infra.answers.portfolio import moment_of_all, money_table, part, portfolios
 from infra.answers.question import Answer, Item, Panel, Question
 from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
@@ -110,7 +110,7 @@ def ask(accord: Accord, when: AsOf = NOW) -> Owed:
                 overdue=tuple(overdue[each.party]),
                 disputes=tuple(disputes[each.party]),
             )
-            for each in (portfolios(noted(), moment) if moment else ())
+            for each in (portfolios(part(of, moment) for of in noted()) if moment else ())
         ),
     )
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from domain.charter import ObjectiveStatus
 from domain.terms import Payment
 from domain.values import plain
 from infra.answers.logs import NOW, AsOf
-from infra.answers.members import members, names_seen
+from infra.answers.members import names_seen, of_members
 from infra.answers.question import Answer, Panel, PeriodName, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, number
 from infra.bootstrap import Accord
@@ -53,26 +54,49 @@ def ask(accord: Accord, period: PeriodName = None, when: AsOf = NOW) -> Portfoli
         as_of=when.asked,
         moment=moment,
         span=span,
-        portfolios=portfolios(members(accord, when), moment, span) if moment else (),
+        portfolios=portfolios(_parts(accord, when, moment, span)) if moment else (),
     )
 
 
-def portfolios(
-    found: Iterable[Member], moment: datetime, span: Span | None = None
-) -> tuple[Portfolio, ...]:
+class Part(NamedTuple):
+    """What a partnership or a program adds to the portfolio of its party."""
+
+    party: str
+    name: str
+    """The name of the party."""
+    line: SheetLine | None = None
+    limits: Limits | None = None
+    """The limits that a program sets."""
+
+
+def part(member: Member, moment: datetime, span: Span | None = None) -> Part:
+    """Return what a partnership or a program adds, as of a moment."""
+    if own := member.traits.limits:
+        return Part(own.party, own.party, limits=own)
+    name = member.overview.names.get(member.party, member.party)
+    return Part(member.party, name, line(member, moment, span))
+
+
+def _parts(accord: Accord, when: AsOf, moment: datetime, span: Span | None) -> Iterator[Part]:
+    # A line depends on the day of the moment, and not on its hour.
+    asked = ("portfolio", moment.date(), span)
+    return of_members(accord, when, asked, lambda member: part(member, moment, span))
+
+
+def portfolios(found: Iterable[Part]) -> tuple[Portfolio, ...]:
     """Return the portfolio of each party that began some of these partnerships, by party."""
     lines: dict[str, list[SheetLine]] = {}
     names: dict[str, str] = {}
     limits: dict[str, Limits] = {}
-    for member in found:
-        if own := member.traits.limits:
+    for each in found:
+        if own := each.limits:
             before = limits.get(own.party)
             # A party may have several programs; the latest limits count.
             if before is None or before.recorded_at <= own.recorded_at:
                 limits[own.party] = own
-        else:
-            lines.setdefault(member.party, []).append(line(member, moment, span))
-            names[member.party] = member.overview.names.get(member.party, member.party)
+        if each.line:
+            lines.setdefault(each.party, []).append(each.line)
+            names[each.party] = each.name
     return tuple(
         portfolio(party, names[party], lines[party], limits.get(party)) for party in sorted(lines)
     )

@@ -1,18 +1,20 @@
 """The portfolio: which partnership needs me?
 
 One table of all partnerships, the one in most need of attention first, with the reason in the row.
+A long one is shown a page at a time; the figures above it are those of all partnerships.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from domain.charter import ObjectiveStatus
 from domain.standing_alerts import AlertKind
+from domain.values import Slug
 from infra.access.roles import Need
 from infra.answers.alerts import ALERTS_QUESTION
 from infra.answers.inbox import INBOX, Awaiting, InboxItem
@@ -26,6 +28,9 @@ from projections.alerts import Alert, AlertState
 from projections.portfolio import PartnershipLine, Portfolio
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+SHOWN: Final = 100
+"""Partnerships of a page."""
 
 _RANKS: Final = {status: rank for rank, status in enumerate(ObjectiveStatus)}
 
@@ -60,6 +65,8 @@ class Summary:
     """The figures above the table."""
 
     partnerships: int
+    listed: int
+    """How many of them have a partner, and so a row."""
     active: int
     on_track: int
     to_act_on: int
@@ -91,8 +98,11 @@ def portfolio_csv(visit: Visited) -> Response:
 
 @router.get("/portfolio")
 @needs(Need.FACTS)
-def portfolio_page(visit: Visited) -> Response:
-    """Show all partnerships that the viewer sees, the one in most need first."""
+def portfolio_page(
+    visit: Visited,
+    after: Annotated[Slug | None, Query(description="The last one of the page before.")] = None,
+) -> Response:
+    """Show the partnerships that the viewer sees, the one in most need first."""
     when, everything = visit.when(), Paging(limit=LONGEST_PAGE)
     answer = PORTFOLIO.reply(visit.accord, when=when)
     opened = ALERTS_QUESTION.reply(
@@ -105,7 +115,7 @@ def portfolio_page(visit: Visited) -> Response:
         visit,
         section="portfolio",
         answer=answer,
-        rows=rows,
+        shown=_page(rows, after),
         summary=_summary(answer.portfolios, rows, waiting),
         searching=[(each, of.name) for of in answer.portfolios for each in of.searching],
     )
@@ -132,6 +142,25 @@ def _rows(
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The rows of a page, and where it is among all."""
+
+    rows: tuple[Row, ...]
+    before: int
+    """How many rows come before it."""
+    next: str | None
+    """The partnership after which the next page begins."""
+
+
+def _page(rows: list[Row], after: str | None) -> Shown:
+    """Return the rows that follow a partnership; the first ones if it is not among them."""
+    start = next((place for place, each in enumerate(rows, 1) if each.line.id == after), 0)
+    shown = tuple(rows[start : start + SHOWN])
+    is_last = start + SHOWN >= len(rows)
+    return Shown(shown, start, None if is_last else shown[-1].line.id)
+
+
 def _summary(
     portfolios: Iterable[Portfolio], rows: list[Row], waiting: Iterable[InboxItem]
 ) -> Summary:
@@ -142,6 +171,7 @@ def _summary(
             disputed[of.currency] = disputed.get(of.currency, Decimal(0)) + of.disputed
     return Summary(
         partnerships=len(rows) + sum(len(each.searching) for each in found),
+        listed=len(rows),
         active=sum(each.progress.active for each in found),
         on_track=sum(each.progress.on_track for each in found),
         to_act_on=sum(len(each.to_act_on) for each in rows),
