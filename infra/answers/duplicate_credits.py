@@ -168,10 +168,17 @@ def _then(accord: Accord, names: list[str], when: AsOf) -> tuple[DuplicateCredit
 
 
 def _replayed(accord: Accord, name: str, when: AsOf) -> _Replayed | None:
+    """Return the deals of a partnership; None if it had none, or nobody was credited yet.
+
+    An adopted partnership has facts from before it was adopted, and two parties only since then.
+    """
     events = list(whole_log(accord.history, name, when))
     rows = replay(SETTLEMENT, events).rows
     deals = {key.removeprefix(DEAL): row for key, row in rows.items() if key.startswith(DEAL)}
-    return _Replayed(rows[AGREED], deals, events[-1].act.recorded_at) if deals else None
+    agreed: AgreedRow = rows.get(AGREED, AgreedRow())
+    if not deals or not agreed.is_between_two:
+        return None
+    return _Replayed(agreed, deals, events[-1].act.recorded_at)
 
 
 def _deals(

@@ -243,6 +243,8 @@ def deal_explained(postings: Postings, posted: list[LedgerLine], name: str) -> D
 def _views(postings: Postings, row: SubjectRow, name: str) -> list[DealView]:
     assert postings.last is not None  # noqa: S101 - a deal has an event
     book = Book(postings.rows, postings.last)
+    if not book.agreed.is_between_two:
+        return []
     known = book.known(row)
     return [DealView(name, known, party) for party in known.parties]
 

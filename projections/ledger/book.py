@@ -396,7 +396,7 @@ class Book:
     def compute(self, keys: Iterable[str]) -> None:
         """Compute subjects again, and all that rests on them."""
         agreed = self.agreed
-        if not self.terms.is_agreed or len(agreed.parties) < 2:  # noqa: PLR2004 - the two parties
+        if not self.terms.is_agreed or not agreed.is_between_two:
             return  # The first terms, and the choice of the partner, compute all that is known.
         keys = dict.fromkeys(keys)
         for key in [each for each in keys if each.startswith("figure/")]:

@@ -274,6 +274,11 @@ class AgreedRow:
     """The first of these moments, and of those at which these days begin; the scheduler looks for
     it."""
 
+    @property
+    def is_between_two(self) -> bool:
+        """Whether both parties are known: an adopted partnership has facts from before."""
+        return len(self.parties) > 1
+
 
 @dataclass(frozen=True)
 class MonthsRow:
