@@ -180,10 +180,9 @@ def rotate(
         raise NoCredential(f"The API key {id} is not valid any more.", "Create another one.")
     if old.grant.role is Role.INVITED:
         raise NoCredential(f"{id} is an invitation.", "Revoke it, and invite the party again.")
-    lasts = old.expires_at - old.made_at if old.expires_at else None
     # The operator sees the new key, so the party did not make it.
     grant = old.grant.model_copy(update={"invitation": None})
-    made, stored = new_key(grant, now, now + lasts if lasts else None)
+    made, stored = new_key(grant, now, rotated_end(old, now))
     ends = min(filter(None, (until, old.expires_at)))
     announce(made.credential)
     if not store.replace(id, stored, ends):
@@ -191,6 +190,11 @@ def rotate(
             f"The API key {id} was replaced or revoked before.", "List the keys: accord keys list."
         )
     return made
+
+
+def rotated_end(old: Credential, now: datetime) -> datetime | None:
+    """Return when the key that replaces another one now expires. Both last as long."""
+    return now + (old.expires_at - old.made_at) if old.expires_at else None
 
 
 def revoke(store: Credentials, id: str, now: datetime) -> Credential:
@@ -238,6 +242,42 @@ def _credential(stored: StoredCredential) -> Credential:
 
 def _hash(secret: str) -> bytes:
     return sha256(secret.encode()).digest()
+
+
+def check_maker(
+    maker: Identity, maker_ends: datetime | None, grant: Grant, ends: datetime | None
+) -> None:
+    """Raise `Refused` for a key that would grant more than its maker has.
+
+    The maker is an operator. Its partnerships and its end bind each key that it makes, and of the
+    scopes that an operator can have it gives only its own. Those that send events are the party's:
+    the record says that the operator made such a key. `maker_ends` and `ends` are when the two
+    expire, None for never.
+    """
+    named = ", ".join(sorted(maker.partnerships))
+    if maker.partnerships and not grant.partnerships:
+        raise _beyond(f"is limited to the partnerships {named}", "Name partnerships among those.")
+    if maker.partnerships and (more := grant.partnerships - maker.partnerships):
+        raise _beyond(
+            f"is limited to other partnerships than {', '.join(sorted(more))}",
+            f"Name partnerships among {named}.",
+        )
+    if more_scopes := (grant.scopes or USUAL[grant.role]) & SCOPES[Role.OPERATOR] - maker.scopes:
+        raise _beyond(
+            f"does not have the scope {', '.join(sorted(more_scopes))}",
+            "Name the scopes of the key without it, or use a credential that has it.",
+        )
+    if maker_ends is not None and (ends is None or ends > maker_ends):
+        raise _beyond(
+            f"expires at {instant(maker_ends)}",
+            "Give an end until then, or use a credential that lasts longer.",
+        )
+
+
+def _beyond(why: str, hint: str) -> Refused:
+    return Refused(
+        "beyond-maker", f"A key grants no more than its maker has. The maker {why}.", hint
+    )
 
 
 def checked(grant: Grant) -> Grant:

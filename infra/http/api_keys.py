@@ -5,7 +5,7 @@ A party lists those that act for it.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Final
 
@@ -104,6 +104,7 @@ def create_key(served: ServedHere, who: Caller, asked: AskedKey) -> Response:
     _check_not_open(who)
     grant = Grant(**{name: getattr(asked, name) for name in AskedGrant.model_fields})
     with _wrong_as_problem():
+        _check_maker(served, who, grant, asked.expires_at)
         now, announce = served.accord.clock(), _announce(served, who)
         new = credentials.create(_keys(served), grant, now, asked.expires_at, announce)
     return _secret(api_keys.made(served.accord, new))
@@ -123,6 +124,8 @@ def invite(served: ServedHere, who: Caller, asked: AskedInvitation) -> Response:
     _check_not_open(who)
     now = served.accord.clock()
     with _wrong_as_problem():
+        # The party makes a key of its own, without limits.
+        _check_maker(served, who, Grant(role=Role.PARTY, party=asked.party, actor=who.actor), None)
         new = invitations.invite(
             _keys(served), asked.party, who.actor, now, asked.expires_at, _announce(served, who)
         )
@@ -159,6 +162,9 @@ def rotate_key(served: ServedHere, who: Caller, key: KeyId, rotation: Rotation) 
     now = served.accord.clock()
     try:
         until = rotation.until or now + OVERLAP
+        old = credentials.known(_keys(served), key)
+        with _wrong_as_problem():
+            _check_maker(served, who, old.grant, credentials.rotated_end(old, now))
         new = credentials.rotate(_keys(served), key, now, until, _announce(served, who))
         old = credentials.known(_keys(served), key)
     except NoCredential as error:
@@ -185,6 +191,12 @@ def _wrong_as_problem() -> Iterator[None]:
         yield
     except Refused as refused:
         raise Problem(422, refused.detail, refused.hint, rule=refused.rule) from refused
+
+
+def _check_maker(served: Served, who: Identity, grant: Grant, ends: datetime | None) -> None:
+    """Raise `Refused` for a key that would grant more than who makes it has."""
+    maker = credentials.known(_keys(served), who.credential) if who.credential else None
+    credentials.check_maker(who, maker.expires_at if maker else None, grant, ends)
 
 
 def _check_not_open(who: Identity) -> None:

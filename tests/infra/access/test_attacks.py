@@ -24,6 +24,7 @@ from domain.kernel import Command
 from domain.keyring import FirstKeySentByOperator
 from domain.partnership import PassTime
 from domain.program import DefinePortfolio
+from domain.values import instant
 from domain.viewing import PartyKeyMade
 from infra.access import credentials, invitations
 from infra.access.attempts import MOST, WINDOW
@@ -44,6 +45,8 @@ BEGINNINGS = (BeginExploration, ProposeAdoption, DefinePortfolio)
 EVENT = "application/cloudevents+json"
 LINES = "application/x-ndjson"
 OURS, THEIRS = "growthos-brightpath", "initech-hooli"
+ENDS = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+"""When a key that is limited in time ends."""
 
 
 @dataclass(frozen=True)
@@ -696,6 +699,59 @@ def test_a_key_beyond_its_role_is_not_made(world: World, grant: object, rule: st
     operator = bearer(world.key(Role.OPERATOR).key)
 
     refused(world.client.post("/v1/keys", json=grant, headers=operator), 422, rule)
+
+
+AUDIT = {"role": "auditor", "actor": "x"}
+PARTY = {"role": "party", "party": "growthos", "actor": "x"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "path", "body"),
+    [
+        ({"partnerships": {OURS}}, "/v1/keys", {"role": "operator", "actor": "x"}),
+        ({"partnerships": {OURS}}, "/v1/keys", PARTY),
+        ({"partnerships": {OURS}}, "/v1/keys", AUDIT | {"partnerships": [OURS, THEIRS]}),
+        ({"partnerships": {OURS}}, "/v1/invitations", {"party": "northwind"}),
+        ({"scopes": {Scope.OPERATE}}, "/v1/keys", {"role": "operator", "actor": "x"}),
+        ({"scopes": {Scope.OPERATE}}, "/v1/keys", AUDIT | {"partnerships": [OURS]}),
+        ({"scopes": {Scope.OPERATE}}, "/v1/keys", PARTY),
+        ({"scopes": {Scope.OPERATE}}, "/v1/invitations", {"party": "northwind"}),
+        ({"expires_at": ENDS}, "/v1/keys", {"role": "operator", "actor": "x"}),
+        (
+            {"expires_at": ENDS},
+            "/v1/keys",
+            AUDIT | {"partnerships": [OURS], "expires_at": instant(ENDS + timedelta(seconds=1))},
+        ),
+    ],
+)
+def test_a_key_grants_no_more_than_its_maker_has(
+    world: World, limits: dict[str, Any], path: str, body: object
+) -> None:
+    operator = bearer(world.key(Role.OPERATOR, **limits).key)
+    before = len(credentials.listed(world.accord.history.credentials))
+
+    refused(world.client.post(path, json=body, headers=operator), 422, "beyond-maker")
+
+    assert len(credentials.listed(world.accord.history.credentials)) == before
+
+
+def test_a_limited_operator_makes_a_key_within_its_limits(world: World) -> None:
+    operator = world.key(Role.OPERATOR, partnerships={OURS}, expires_at=ENDS).key
+    asked = AUDIT | {"partnerships": [OURS], "expires_at": instant(ENDS)}
+
+    key = world.client.post("/v1/keys", json=asked, headers=bearer(operator)).json()["key"]
+
+    assert world.get(key, f"/v1/partnerships/{OURS}").status_code == 200
+    assert world.get(key, f"/v1/partnerships/{THEIRS}").status_code == 403
+
+
+def test_a_limited_operator_gets_no_secret_of_a_greater_key_by_rotating_it(world: World) -> None:
+    operator = bearer(world.key(Role.OPERATOR, partnerships={OURS}).key)
+    greater = world.key(Role.OPERATOR).credential.id
+
+    rotated = world.client.post(f"/v1/keys/{greater}/rotate", json={}, headers=operator)
+
+    refused(rotated, 422, "beyond-maker")
 
 
 def test_an_unknown_key_is_neither_rotated_nor_revoked(world: World) -> None:
