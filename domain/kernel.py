@@ -11,6 +11,11 @@ CLOCK_PARTY = "accord"
 """The party of events that no partner caused: of the clock, of agreed rules, and of the operator.
 """
 
+OWN_ACTORS = frozenset({"adoption", "clock", "notary", "operator", "rules"})
+"""The actors of events that Accord records itself. No person or service of a party is called so."""
+
+ACCOUNT = "account "
+"""How the actor begins that is an account of the operator's machine, at the command line."""
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far the clocks of two systems may be apart."""

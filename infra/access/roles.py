@@ -14,7 +14,7 @@ from typing import Final, assert_never
 from domain.aggregates import command_types
 from domain.bilateral import BilateralCommand, ProposalAnswer
 from domain.content import Consent
-from domain.kernel import Refused
+from domain.kernel import ACCOUNT, OWN_ACTORS, Refused
 from projections.visibility import Viewer
 
 
@@ -362,7 +362,16 @@ def check_party(identity: Identity, party: str) -> None:
 
 
 def check_actor(identity: Identity, actor: str) -> None:
-    """Raise `Refused` if a token sends an event in the name of another person than its own."""
+    """Raise `Refused` for an actor of Accord's own, and for a token that names another person."""
+    if identity.role is not Role.ANYONE and (
+        actor.lower() in OWN_ACTORS or actor.lower().startswith(ACCOUNT)
+    ):
+        raise Refused(
+            "reserved-actor",
+            f"Only Accord records events in the name of {actor}.",
+            "Name the person or the service that acts.",
+            pointer="/actor",
+        )
     if identity.is_person and actor != identity.actor:
         raise Refused(
             "not-your-name",

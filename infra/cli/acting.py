@@ -1,8 +1,9 @@
 """Who acts at the command line for the operator: a person, or an account of this machine."""
 
 from getpass import getuser
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from domain.kernel import ACCOUNT
 from infra.access import credentials, roles
 from infra.access.roles import Identity, Need
 from infra.access.tokens import Tokens, is_token, read_issuers
@@ -10,9 +11,6 @@ from infra.cli.options import settings
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
-
-ACCOUNT: Final = "account "
-"""What precedes the name of an account of this machine, in whose name its user acts."""
 
 
 def person(accord: "Accord", party: str | None = None) -> str:

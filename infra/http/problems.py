@@ -58,6 +58,7 @@ _STATUS = {
     "internal-error": 500,
     "not-in-scope": 403,
     "not-your-name": 403,
+    "reserved-actor": 403,
     "not-your-party": 403,
     "not-your-partnership": 403,
     QUARANTINED: 503,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.acting import ACCOUNT
+from domain.kernel import ACCOUNT
 from tests.infra.messages import beginning
 from tests.journeys.typed import Accord
 

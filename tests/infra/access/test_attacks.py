@@ -133,6 +133,18 @@ def test_nobody_acts_as_another_party(world: World) -> None:
     assert world.get(operator, "/v1/refusals").json()["items"] == []
 
 
+OWN_ACTORS = ["clock", "rules", "operator", "notary", "adoption", "account root", "Clock"]
+
+
+@pytest.mark.parametrize("actor", OWN_ACTORS)
+def test_nobody_acts_in_the_name_of_accord_itself(world: World, actor: str) -> None:
+    before = size(world)
+
+    refused(world.post(world.key().key, candidate("x", actor=actor)), 403, "reserved-actor")
+
+    assert size(world) == before
+
+
 def test_each_event_of_a_batch_is_of_the_keys_own_party(world: World) -> None:
     lines = [candidate("brightpath"), candidate("hooli", party="initech", subject=THEIRS)]
 
