@@ -283,7 +283,7 @@ class Tokens:
             issuer, claims = self._verified(token)
             ends = datetime.fromtimestamp(claims["exp"], UTC)
         except _INVALID as error:
-            log.info("a token was refused: %s: %s", type(error).__name__, error)
+            log.warning("a token was refused: %s: %s", type(error).__name__, error)
             raise _invalid() from error
         return replace(_granted(issuer, claims), expires_at=ends, is_person=True)
 
@@ -301,7 +301,7 @@ class Tokens:
             if claims.get("azp", issuer.client_id) != issuer.client_id:
                 raise jwt.InvalidTokenError("it was made for another client")
         except _INVALID as error:
-            log.info("an ID token was refused: %s: %s", type(error).__name__, error)
+            log.warning("an ID token was refused: %s: %s", type(error).__name__, error)
             raise _invalid() from error
         return replace(_granted(issuer, {**claims, "scope": scope}), is_person=True)
 
@@ -356,15 +356,35 @@ def _granted(issuer: Issuer, claims: Mapping[str, Any]) -> Identity:
     try:
         grant = _Claimed.model_validate(asked)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise _no_grant(f"{first['loc'][0]}: {first['msg']}") from None
+        field = str(error.errors(include_url=False)[0]["loc"][0])
+        claim = "scope" if field == "scopes" else getattr(issuer, _CLAIMS[field])
+        raise _no_grant(f"the claim {claim} {_WRONG[field]}") from None
     if issuer.partnerships_claim and not grant.partnerships:
         # No partnerships would mean all of them.
-        raise _no_grant("partnerships: none is named")
+        raise _no_grant(f"the claim {issuer.partnerships_claim} names no partnership")
     return Identity(**dict(checked(grant)))
 
 
+_CLAIMS: Final = {
+    "role": "role_claim",
+    "party": "party_claim",
+    "actor": "person_claim",
+    "partnerships": "partnerships_claim",
+}
+"""Which claim of an issuer gives each part of a grant."""
+
+_WRONG: Final = {
+    "role": "has no role that Accord knows",
+    "party": "has no name of a party",
+    "actor": "has no name of a person: 1 to 200 characters without control characters",
+    "partnerships": "has no list of names of partnerships",
+    "scopes": "has a scope that Accord does not know",
+}
+"""What is wrong with each."""
+
+
 def _no_grant(why: str) -> Refused:
+    log.warning("a valid token gives nothing here: %s", why)
     return Refused(
         "token-grant",
         f"The token is valid, but its claims give nothing here: {why}.",

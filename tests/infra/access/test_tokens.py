@@ -205,6 +205,33 @@ def test_claims_beyond_a_role_are_refused(issuer: Made, given: Claims) -> None:
         Tokens([own], issuer.fetch).identity(issuer.sign(claims(**usual | given)))
 
 
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"sub": "a\nb"}, "the claim sub has no name of a person"),
+        ({"scope": "accord:reed"}, "the claim scope has a scope that Accord does not know"),
+        ({"role": "king"}, "the claim role has no role that Accord knows"),
+        ({"org": "Initech"}, "the claim org has no name of a party"),
+        ({"may": None}, "the claim may has no list of names of partnerships"),
+        ({"may": []}, "the claim may names no partnership"),
+    ],
+)
+def test_a_token_that_gives_nothing_is_refused_in_plain_words(
+    issuer: Made, given: Claims, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = Issuer(
+        url=URL, audience=AUDIENCE, role_claim="role", party_claim="org", partnerships_claim="may"
+    )
+    usual = {"role": "party", "org": "initech", "may": [OURS]}
+
+    with pytest.raises(Refused) as refused:
+        Tokens([own], issuer.fetch).identity(issuer.sign(claims(**usual | given)))
+
+    assert refused.value.rule == "token-grant"
+    assert why in refused.value.detail
+    assert why in caplog.text
+
+
 def test_the_issuer_of_a_party_makes_no_operator(issuer: Made) -> None:
     own = GROWTHOS.model_copy(update={"role_claim": "role"})
 
@@ -322,7 +349,8 @@ def test_an_issuer_speaks_for_its_own_party_alone() -> None:
 def test_the_log_has_the_reason_and_not_the_token(
     issuer: Made, tokens: Tokens, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, logger="infra.access.tokens")
+    """It is a warning, which a server that nobody configured writes too."""
+    caplog.set_level(logging.WARNING)
     token = tampered(issuer)
 
     with pytest.raises(Unauthenticated):
