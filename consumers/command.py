@@ -49,7 +49,7 @@ HEALTH = {
 """The default port of each process's health page."""
 
 
-@app.command(rich_help_panel=Panel.RUN.value)
+@app.command(rich_help_panel=Panel.OPERATION.value)
 def migrate(
     simulated: Annotated[bool, typer.Option("--simulated", help="As for init.")] = False,
     operator: Operator = None,
@@ -165,7 +165,7 @@ def _broker_user(made: BrokerUser) -> Iterator[Block]:
     yield Verbatim(f"{made.password}\n")
 
 
-@app.command(rich_help_panel=Panel.RUN.value)
+@app.command(rich_help_panel=Panel.OPERATION.value)
 def run(
     role: Annotated[ProcessRole, typer.Argument(metavar="|".join(ProcessRole))],
     health: Annotated[

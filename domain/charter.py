@@ -17,6 +17,7 @@ from domain.metric_catalogue import (
     MeasuredBy,
     check_segment,
     known,
+    metric_words,
 )
 from domain.terms import check_parties
 from domain.values import Day, Number, Slug, Text, plain
@@ -74,6 +75,12 @@ class Objective(Value):
     """What decides a metric that deals show: the count of deals, or the reported figure."""
     segment: Slug | None = None
     """The part of the whole that it is about, such as a market or a product; null for the whole."""
+
+    @property
+    def words(self) -> str:
+        """The subject in words: ``new users in spain``."""
+        name = metric_words(self.metric)
+        return f"{name} in {self.segment}" if self.segment else name
 
     @property
     def subject(self) -> str:

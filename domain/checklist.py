@@ -124,7 +124,7 @@ def _dimensions(exploration: Exploration, context: PartnershipContext) -> Iterat
         yield Requirement(
             f"alignment:{dimension}",
             dimension not in low,
-            f"The rating of {dimension} is below {PASSING_RATING} and has no bridging plan.",
+            f"The rating of {dimension.words} is below {PASSING_RATING} and has no bridging plan.",
             "Assess the alignment again (AssessAlignment), or waive the rule (ProposeWaiver).",
         )
 
@@ -160,7 +160,8 @@ def _alignment(exploration: Exploration, context: PartnershipContext) -> Checkli
         return ChecklistAnswer("alignment_sufficient", False, ("it is not assessed",), hint)  # noqa: FBT003 - the answer
     low = partner.unbridged()
     ratings = tuple(
-        f"{each} {getattr(assessed, each)}" + (" (bridged)" if each in partner.bridged else "")
+        f"{each.words} {getattr(assessed, each)}"
+        + (" (bridged)" if each in partner.bridged else "")
         for each in Dimension
     )
     hint = "Assess the alignment again (AssessAlignment)."

@@ -96,8 +96,8 @@ def acceptable(
     if existing.party == act.party:
         raise NotNow(
             "own-proposal",
-            f"{act.party} made the proposal {proposal} and cannot accept it.",
-            "The other party accepts it.",
+            f"{act.party} made the proposal {proposal} and cannot answer it.",
+            "The other party answers it. Its author can take it back (WithdrawProposal).",
             proposal=proposal,
             party=act.party,
         )

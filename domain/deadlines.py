@@ -69,6 +69,7 @@ from domain.exploration import ExplorationClosed
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned, CharterAgreed
 from domain.health import ComplianceAudited, HealthCheckRecorded, TargetAdjusted
 from domain.kernel import Act, Event
+from domain.metric_catalogue import metric_words
 from domain.payouts import Payouts
 from domain.renewal import AnnualReviewHeld, PartnershipRenewed
 from domain.response import Office, Response, Severity
@@ -1280,10 +1281,10 @@ def figure(ref: str, party: str, period: str, act: Act, terms: TermsByDay) -> De
 
 
 def figure_words(ref: str) -> str:
-    """Return a figure in words: ``new_users in spain of 2026-03 (acme)``."""
+    """Return a figure in words: ``new users in spain of 2026-03 (acme)``."""
     metric, segment, period, *by = ref.split("/")
     part = "" if segment == "-" else f" in {segment}"
-    return f"{metric}{part} of {period}{''.join(f' ({each})' for each in by)}"
+    return f"{metric_words(metric)}{part} of {period}{''.join(f' ({each})' for each in by)}"
 
 
 def with_statements(

@@ -38,6 +38,11 @@ class Dimension(StrEnum):
     CULTURAL_COMPATIBILITY = "cultural_compatibility"
     SHARED_VISION = "shared_vision"
 
+    @property
+    def words(self) -> str:
+        """The dimension in words: ``strategic fit``."""
+        return self.value.replace("_", " ")
+
 
 # --- commands and events -----------------------------------------------------------------------
 
@@ -598,8 +603,8 @@ def requirements(candidate: Candidate, state: Exploration) -> list[Requirement]:
             Requirement(
                 f"alignment:{dimension}",
                 met=dimension not in candidate.unbridged(),
-                detail=f"The rating of {dimension} is below {PASSING_RATING} and has no bridging "
-                "plan.",
+                detail=f"The rating of {dimension.words} is below {PASSING_RATING} and has no "
+                "bridging plan.",
                 hint="Agree a bridging plan (AgreeBridgingPlan), or waive the rule "
                 "(ProposeWaiver).",
             )

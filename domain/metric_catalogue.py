@@ -272,11 +272,16 @@ def known(name: str, field: str = "", own: Catalogue = NO_METRICS) -> Metric:
             "unknown-metric",
             f"Only metrics of the catalogue, and those that both agreed, can be used. {name} is "
             "none of them.",
-            f"{hint} metric of the catalogue (see the schema of ReportMetric), or agree one of "
-            "your own (ProposeMetric).",
+            f"{hint} metric of the catalogue (the answer metrics lists it), or agree one of your "
+            "own (ProposeMetric).",
             field=field,
         )
     return metric
+
+
+def metric_words(name: str) -> str:
+    """Return the name of a metric in words: ``co-branded revenue`` for ``co_branded_revenue``."""
+    return name.replace("co_", "co-", name.startswith("co_")).replace("_", " ")
 
 
 def check_currency(name: str, currency: str | None, own: Catalogue = NO_METRICS) -> None:

@@ -392,10 +392,11 @@ STANDING_ALERTS: Final = (
     StandingAlert(
         "risk-highest",
         AlertKind.REMINDER,
-        "both parties are told at once of a risk at its highest (C25)",
+        f"both parties are told at once of a risk whose likelihood times impact is {HIGHEST_RISK} "
+        "or more of 25 (C25)",
         Response(
             Severity.CRITICAL,
-            "It is likely, and it would do the greatest harm.",
+            "It is likely, and it would do great harm.",
             Office.SPONSOR,
         ),
         (

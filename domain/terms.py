@@ -18,7 +18,7 @@ from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import Duration, Span, add, in_words, subtract
 from domain.claims import ClaimKind
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import MeasuredBy, check_threshold
+from domain.metric_catalogue import MeasuredBy, check_threshold, metric_words
 from domain.times import LAST_YEAR
 from domain.values import (
     MINOR_UNITS,
@@ -323,7 +323,7 @@ def describe(item: Item) -> str:
         case Hybrid():
             return (
                 f"{item.to} earns {item.base} every {_each(item.every)}, and {item.bonus} more "
-                f"for each {item.window} in which {item.bonus_metric} reaches "
+                f"for each {item.window} in which {metric_words(item.bonus_metric)} reaches "
                 f"{_amount(item.bonus_threshold, item.currency)}"
             )
         case CostShare():
@@ -331,8 +331,8 @@ def describe(item: Item) -> str:
         case Minimum():
             each = " for each one missing" if item.per == "missing" else ""
             return (
-                f"{item.on} brings at least {_amount(item.at_least, item.currency)} {item.metric} "
-                f"every {item.window}, or pays {item.fee}{each}"
+                f"{item.on} brings at least {_amount(item.at_least, item.currency)} "
+                f"{metric_words(item.metric)} every {item.window}, or pays {item.fee}{each}"
             )
         case Penalty():
             return f"{item.on} pays a penalty of {item.fee} on this condition: {item.condition}"

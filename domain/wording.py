@@ -4,6 +4,7 @@ Types of fields word their own errors (`wrong`, `Worded`), so that a mistake rea
 event, over HTTP and on the command line. Errors of pydantic itself are worded by a table.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -17,6 +18,10 @@ WRONG_VALUE: Final = "wrong-value"
 
 LONGEST_SHOWN: Final = 80
 """Characters of a wrong value that an error repeats."""
+
+
+_MEMBER: Final = re.compile(r"<[\w.]+: ('[^']*')>")
+"""A member of an enumeration as Python shows it; people read its value."""
 
 
 def wrong(detail: str, hint: str, rule: str = WRONG_VALUE) -> ValueError:
@@ -84,7 +89,7 @@ def detail_of(error: ErrorDetails, place: str) -> str:
     if "hint" in context:
         detail = error["msg"]
     elif words := _DETAILS.get(error["type"]):
-        detail = words.format(**context)
+        detail = _MEMBER.sub(r"\1", words.format(**context))
     else:
         return f"{place}: {error['msg'].removeprefix('Value error, ')}"
     is_shown = isinstance(value, str | int | float) and error["type"] != "extra_forbidden"

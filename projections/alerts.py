@@ -798,7 +798,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=46,
+    version=47,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -9,8 +9,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from domain import adoption, agreement, experiment, formation, governance, scaling
+from domain.calendar import in_words
 from domain.charter import Charter, Objective
 from domain.kernel import Event
+from domain.metric_catalogue import metric_words
 from domain.terms import describe
 
 
@@ -41,9 +43,13 @@ def _terms(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - proposed, countere
     yield f"from {proposed.effective_from}{until}"
     if changed := proposed.frame and proposed.frame.given():
         yield "; ".join(
-            f"{name_words(name)}: {value_words(value)}" for name, value in changed.items()
+            f"{name_words(name)}: {_agreed(name, value)}" for name, value in changed.items()
         )
     yield from map(describe, proposed.items or ())
+
+
+def _agreed(name: str, value: Any) -> str:  # noqa: ANN401 - any value of the frame
+    return in_words(value) if name in {"duration", "notice"} else value_words(value)
 
 
 def _charter(charter: Charter) -> Iterator[str]:
@@ -55,7 +61,7 @@ def _charter(charter: Charter) -> Iterator[str]:
 
 def _objective(agreed: Objective) -> str:
     return (
-        f"{agreed.subject} from {agreed.baseline} to {agreed.target} {agreed.unit} by "
+        f"{agreed.words} from {agreed.baseline} to {agreed.target} {agreed.unit} by "
         f"{agreed.deadline}: {agreed.method}, {agreed.frequency} from {agreed.tool}"
     )
 
@@ -73,7 +79,7 @@ def _governance(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - proposed or a
 
 def _investment(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
     yield from (f"{party} brings {what}" for party, what in proposed.capabilities.items())
-    yield f"judged by {name_words(proposed.success_metric)}"
+    yield f"judged by {metric_words(proposed.success_metric)}"
     yield f"paid {value_words(proposed.investment_shares)}"
     yield f"reward {value_words(proposed.reward_shares)}"
 
@@ -97,7 +103,9 @@ def _adoption(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
     yield from (f"decision rule {each.rule}" for each in proposed.rules)
     if proposed.governance:
         yield from _governance(proposed.governance)
-    yield from (f"{each.metric} of {each.period}: {each.figure}" for each in proposed.figures)
+    yield from (
+        f"{metric_words(each.metric)} of {each.period}: {each.figure}" for each in proposed.figures
+    )
 
 
 def name_words(name: str) -> str:

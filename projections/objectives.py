@@ -63,13 +63,13 @@ class ObjectiveProgress:
     @property
     def target_text(self) -> str:
         """Return the target in words, without the figure."""
-        return f"{self.objective.subject}: the target was {self._target}."
+        return f"{self.objective.words}: the target was {self._target}."
 
     @property
     def text(self) -> str:
         """Return the figure against its target, and the pace before the deadline, in words."""
         agreed, target = self.objective, self._target
-        name = agreed.subject
+        name = agreed.words
         if self.value is None:
             note = self.actual.note if self.actual else None
             return f"{name}: {note or 'no figure'}; the target is {target}."

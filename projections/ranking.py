@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from domain.exploration import PASSING_RATING, AudienceOverlapMeasured, CandidateScored, Dimension
-from domain.metric_catalogue import CATALOGUE, Direction
+from domain.metric_catalogue import CATALOGUE, Direction, metric_words
 from domain.priors import uniform
 from domain.proportions import in_percent
 from domain.values import Exact, Number, plain
@@ -48,9 +48,9 @@ class Rate:
     """The upper bound of the 95 % credible interval, in percent."""
 
     def __str__(self) -> str:
-        """Write the rate: ``demo_request_rate 12/150 (8 %)``."""
+        """Write the rate: ``demo request rate 12/150 (8 %)``."""
         percent = f"{self.percent.normalize():f}"
-        return f"{self.metric} {self.successes}/{self.trials} ({percent} %)"
+        return f"{metric_words(self.metric)} {self.successes}/{self.trials} ({percent} %)"
 
 
 # --- candidates --------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def _opinions(row: RankedCandidate, latest: int) -> list[str]:
     return [
         "not scored" if row.score is None else f"score {row.score} of 15{under}",
         "alignment not assessed" if row.alignment is None else f"alignment {row.alignment} of 20",
-        *(f"{each} is below {PASSING_RATING} and not bridged" for each in row.unbridged),
+        *(f"{each.words} is below {PASSING_RATING} and not bridged" for each in row.unbridged),
     ]
 
 

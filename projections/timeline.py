@@ -51,6 +51,7 @@ from domain import exit as leaving
 from domain.deadlines import DeadlineKind
 from domain.declarations import Changeable
 from domain.kernel import Event
+from domain.metric_catalogue import metric_words
 from domain.recorded import Recorded
 from domain.terms import Assets
 from domain.values import instant
@@ -105,8 +106,18 @@ def _passed(kind: DeadlineKind, ref: str) -> str:
             return f"silence confirmed claims on {ref}"
         case DeadlineKind.STATEMENT:
             return f"the due day of statement {ref} passed"
+        case DeadlineKind.FIGURE:
+            return f"the last day for {deadlines.figure_words(ref)} passed"
+        case DeadlineKind.CADENCE:
+            return f"the last day for the next {deadlines.cadence_words(ref)} passed"
+        case DeadlineKind.ANSWER | DeadlineKind.LAPSE:
+            return f"the last day to answer {deadlines.proposal_words(ref)} passed"
+        case DeadlineKind.EXIT:
+            return f"the exit of {ref} took effect"
+        case DeadlineKind.NOTICE_WARNING:
+            return f"{ref} is the last day for notice"
         case _:
-            return f"{kind} {ref} passed"
+            return f"the day of {kind} {ref} passed"
 
 
 def _tail(event: Any) -> str:  # noqa: ANN401 - the end, or its proposal
@@ -160,8 +171,10 @@ def _shared(event: Any) -> str:  # noqa: ANN401 - a protocol, or a proposal of o
     """Return what a protocol shares, line by line: ``leads by acme to north (full, monthly)``."""
     third = event.third_party
     lines = [
-        f"{', '.join(each.metrics)} by {each.by} to {each.to} ({each.form}, {each.frequency}, "
-        f"through {each.tool}" + (f", until {each.until}" if each.until else "") + ")"
+        f"{', '.join(map(metric_words, each.metrics))} by {each.by} to {each.to} ("
+        f"{each.form}, {each.frequency}, through {each.tool}"
+        + (f", until {each.until}" if each.until else "")
+        + ")"
         for each in event.lines
     ] or ["nothing: each party sees what it reports itself"]
     return "; ".join(lines) + (
@@ -180,8 +193,8 @@ def _where(event: Any) -> str:  # noqa: ANN401 - any event of one market, or of 
 def _defined(event: Any) -> str:  # noqa: ANN401 - the proposal and the agreement
     better = "more is better" if event.better == "up" else "less is better"
     return (
-        f"{event.metric} ({event.unit}, {better}): {event.description}, reported {event.frequency} "
-        f"by {event.owner} from {event.source}"
+        f"{metric_words(event.metric)} ({event.unit}, {better}): {event.description}, "
+        f"reported {event.frequency} by {event.owner} from {event.source}"
     )
 
 
@@ -318,10 +331,10 @@ WORDS: dict[type[Event], Words] = {
         f"and its partner agreed a metric of their own, {_defined(e)}"
     ),
     markets.MetricOwnerAssigned.proposed: lambda e: (
-        f"proposed {e.owner} ({e.role}) as the owner of {e.metric}{_where(e)}"
+        f"proposed {e.owner} ({e.role}) as the owner of {metric_words(e.metric)}{_where(e)}"
     ),
     markets.MetricOwnerAssigned: lambda e: (
-        f"named {e.owner} ({e.role}) as the owner of {e.metric}{_where(e)}"
+        f"named {e.owner} ({e.role}) as the owner of {metric_words(e.metric)}{_where(e)}"
     ),
     program.PortfolioDefined: lambda e: (
         f"set the limits of its portfolio: {e.fewest_active} to {e.most_active} active, at most "
@@ -359,7 +372,7 @@ WORDS: dict[type[Event], Words] = {
     formation.CharterProposed: lambda e: f"proposed charter {e.proposal}",
     formation.CharterAgreed: lambda e: f"and its partner signed charter {e.proposal}",
     formation.ObjectiveAgreed: lambda e: (
-        f"and its partner agreed: {e.objective.subject} from {e.objective.baseline} to "
+        f"and its partner agreed: {e.objective.words} from {e.objective.baseline} to "
         f"{e.objective.target} {e.objective.unit} by {e.objective.deadline}: {e.objective.method}, "
         f"from {e.objective.tool}"
     ),
@@ -368,12 +381,12 @@ WORDS: dict[type[Event], Words] = {
         f"and its partner agreed decision rule {e.rule.rule}, version {e.rule_version}"
     ),
     priors.PriorProposed: lambda e: (
-        f"proposed a prior for {e.prior.metric}: {e.prior.successes} successes and "
+        f"proposed a prior for {metric_words(e.prior.metric)}: {e.prior.successes} successes and "
         f"{e.prior.failures} failures ({e.prior.source})"
     ),
     priors.PriorAgreed: lambda e: (
-        f"and its partner agreed the prior for {e.prior.metric}, version {e.prior_version} "
-        f"({e.prior.source})"
+        f"and its partner agreed the prior for {metric_words(e.prior.metric)}, "
+        f"version {e.prior_version} ({e.prior.source})"
     ),
     formation.AgreementDrafted: lambda e: f"drafted the agreement, version {e.agreement_version}",
     formation.AgreementSigned: lambda e: f"signed the agreement, version {e.agreement_version}",
@@ -575,7 +588,7 @@ WORDS: dict[type[Event], Words] = {
         else f"objected to {e.named}: {e.reason}"
     ),
     experiment.HypothesisRegistered: lambda e: (
-        f"registered experiment {e.experiment} on {e.metric}: {e.hypothesis}"
+        f"registered experiment {e.experiment} on {metric_words(e.metric)}: {e.hypothesis}"
     ),
     experiment.PilotStarted: lambda e: f"started the pilot of {e.experiment}",
     experiment.VariantObserved: lambda e: (
@@ -597,9 +610,11 @@ WORDS: dict[type[Event], Words] = {
     ),
     entry.PenaltyConceded: lambda e: f"conceded a penalty: {e.condition}",
     entry.EntryReversed: lambda e: f"reversed {e.amount} of entry {e.entry}: {e.reason}",
-    reported_figure.MetricReported: lambda e: f"reported {e.metric} for {e.period}: {e.figure}",
+    reported_figure.MetricReported: lambda e: (
+        f"reported {metric_words(e.metric)} for {e.period}: {e.figure}"
+    ),
     reported_figure.MetricCorrected: lambda e: (
-        f"corrected {e.metric} for {e.period} to {e.figure}: {e.reason}"
+        f"corrected {metric_words(e.metric)} for {e.period} to {e.figure}: {e.reason}"
     ),
 }
 """The words of each event type; a test checks that no type lacks them."""

@@ -91,5 +91,5 @@ ATTRIBUTES = Question(
     text,
     path="/v1/attributes",
     help="Compare attributes of partners (staff, score, alignment) with a metric's figures.",
-    panel=Panel.COMPARE,
+    panel=Panel.PARTNERSHIPS,
 )

@@ -60,5 +60,5 @@ CANDIDATES = Question(
     text,
     path="/v1/partnerships/{id}/candidates",
     help="Rank the candidates of a partnership, with the reasons for each rank.",
-    panel=Panel.COMPARE,
+    panel=Panel.PARTNERSHIPS,
 )

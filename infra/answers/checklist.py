@@ -8,6 +8,7 @@ from infra.answers.logs import NOW, AsOf, own_log
 from infra.answers.question import Answer, PartnershipId, Question
 from infra.answers.text import Block, Styled, Table
 from infra.bootstrap import Accord
+from projections.contents import name_words
 
 
 class Checklist(Answer):
@@ -40,7 +41,7 @@ def text(found: Checklist) -> Iterator[Block]:
         ["QUESTION", "ANSWER", "RESTS ON", "WHAT TO DO"],
         [
             (
-                each.question,
+                name_words(each.question),
                 Styled("yes", "green") if each.met else Styled("no", "red"),
                 "; ".join(each.rests_on),
                 each.hint or "",

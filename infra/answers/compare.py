@@ -289,6 +289,6 @@ COMPARE = Question(
     text,
     path="/v1/partnerships/{id}/compare",
     help="Compare a partnership with what had been recorded by an earlier moment.",
-    panel=Panel.COMPARE,
+    panel=Panel.PARTNERSHIPS,
     reads_views=False,
 )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from domain.metric_catalogue import metric_words
 from domain.offices import Assignee
 from domain.program import PortfolioDefined
 from domain.response import Office, Severity
@@ -71,9 +72,9 @@ def _alert(
     name, limits = program
     largest = found.shares[0]
     text = (
-        f"{largest.id} brings {plain(largest.percent)} % of {found.metric} in {found.currency}, "
-        f"more than the {plain(limits.largest_share)} % that {limits.party} allows. Win revenue "
-        "with other partners, or set another limit (DefinePortfolio)."
+        f"{largest.id} brings {plain(largest.percent)} % of {metric_words(found.metric)} in "
+        f"{found.currency}, more than the {plain(limits.largest_share)} % that {limits.party} "
+        "allows. Win revenue with other partners, or set another limit (DefinePortfolio)."
     )
     about = f"{largest.id}/{found.metric}/{found.currency}"
     says = Finding(about, text, (limits.party,))

@@ -225,5 +225,5 @@ DUPLICATE_CREDITS = Question(
     text,
     path="/v1/duplicate-credits",
     help="List deals and payments that are credited in several partnerships of one party.",
-    panel=Panel.COMPARE,
+    panel=Panel.MONEY,
 )

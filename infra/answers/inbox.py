@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Annotated, Any, Final
 
 from domain.bilateral import DeclineProposal, WithdrawProposal, kind_named
+from domain.charter import Objective
 from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
 from domain.deadlines import Deadline, DeadlineKind, cadence_words, figure_words
 from domain.execution import (
@@ -155,6 +156,8 @@ class _Rows:
     unpaid: tuple[StatementRow, ...]
     """The statements on which something is due."""
     terms: TermsByDay
+    objectives: tuple[Objective, ...]
+    """The objectives in force, which say where their figures come from."""
 
 
 def ask(
@@ -304,6 +307,7 @@ def _read(
 ) -> Iterator[_Rows]:
     """Yield the rows of a partnership that had begun by then."""
     overview: Overview | None = kept.get((OVERVIEW.name, OVERVIEW_ROW))
+    state: AlertsState = kept.get((ALERTS.name, STATE)) or START
     due: OpenDeadlines | None = kept.get((DEADLINES.name, OPEN_DEADLINES))
     overdue: OverdueDeadlines | None = kept.get((DEADLINES.name, OVERDUE))
     agreed: AgreedRow | None = kept.get((SETTLEMENT.name, AGREED))
@@ -318,6 +322,7 @@ def _read(
             subjects,
             tuple(each for each in stated if each.left > 0),
             terms_of(agreed) if agreed else TermsByDay(),
+            state.figures.objectives,
         )
 
 
@@ -535,7 +540,11 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
 def _of_figure(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     """Yield that a figure is to be reported, by its party or by either."""
     metric, segment, period, *_ = deadline.ref.split("/")
-    data = {"metric": metric, "period": period, "segment": None if segment == "-" else segment}
+    part = None if segment == "-" else segment
+    tools = [each.tool for each in rows.objectives if (each.metric, each.segment) == (metric, part)]
+    data = {"metric": metric, "period": period, "segment": part}
+    data |= {"tool": tools[0]} if tools else {}
+    source = f" from {tools[0]}" if tools else ""
     for party in (deadline.party,) if deadline.party else rows.overview.parties:
         yield InboxItem(
             day=deadline.last_day,
@@ -543,7 +552,7 @@ def _of_figure(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[
             partnership=rows.id,
             party=party,
             ref=deadline.ref,
-            text=f"Report {figure_words(deadline.ref)}.",
+            text=f"Report {figure_words(deadline.ref)}{source}.",
             events=(_event(rows, party, ReportMetric, data),),
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
+from domain.metric_catalogue import metric_words
 from domain.values import Slug
 from infra.answers.logs import NOW, AsOf
 from infra.answers.members import chosen, members
@@ -93,9 +94,9 @@ def _partners(partners: tuple[RankedPartner, ...]) -> Table:
 
 def _measured(row: RankedPartner) -> Iterator[str]:
     for each in row.revenue:
-        yield f"{each.metric} {number(each.amount)} {each.currency}"
+        yield f"{metric_words(each.metric)} {number(each.amount)} {each.currency}"
     for figure in row.figures:
-        yield f"{figure.metric} {amount(figure.amount, figure.unit)}"
+        yield f"{metric_words(figure.metric)} {amount(figure.amount, figure.unit)}"
     yield from map(str, row.rates)
     yield from row.candidate.measured
 
@@ -115,5 +116,5 @@ MARKETS = Question(
     text,
     path="/v1/markets",
     help="Rank the markets, each by its own evidence, and check for five common mistakes.",
-    panel=Panel.COMPARE,
+    panel=Panel.PARTNERSHIPS,
 )

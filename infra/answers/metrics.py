@@ -88,5 +88,5 @@ METRICS = Question(
     text,
     path="/v1/metrics",
     help="List the metrics that can be reported, with their units.",
-    panel=Panel.INGEST,
+    panel=Panel.EVENTS,
 )

@@ -203,6 +203,6 @@ OWED = Question(
     ask,
     text,
     path="/v1/owed",
-    panel=Panel.COMPARE,
+    panel=Panel.MONEY,
     help="List what each party owes, is owed and disputes, with whose turn it is.",
 )

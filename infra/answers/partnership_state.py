@@ -277,6 +277,17 @@ class ProposalState(StrEnum):
     """What it was about was settled otherwise."""
 
 
+class AgreementEnd(StrEnum):
+    """How something that both agreed is not in force any more."""
+
+    REPLACED = "replaced"
+    """A later agreement replaced it."""
+    GIVEN_UP = "given up"
+    """Both gave it up, or who was bound by it alone did."""
+    SERVED = "no longer needed"
+    """A waiver whose gate has passed."""
+
+
 class ProposalSummary(Item):
     """A proposal that one party made: terms, a plan, a wider scope, a renewal, and so on."""
 
@@ -290,6 +301,8 @@ class ProposalSummary(Item):
     """The fields of that event."""
     text: str
     """What its author did, as a sentence without its subject."""
+    contents: tuple[str, ...]
+    """What the proposal contains beyond this sentence, in words: each term, each objective."""
     proposed_by: str
     """The party that made the proposal."""
     proposed_at: datetime
@@ -297,10 +310,12 @@ class ProposalSummary(Item):
     state: ProposalState
     """Whether it is open, accepted, declined, countered or withdrawn, or has lapsed."""
     in_force: bool
-    """Whether it was accepted, and no later agreement replaced it."""
+    """Whether it was accepted, and no later agreement replaced it or gave it up."""
+    ended: AgreementEnd | None
+    """How what was accepted ended; null while it is in force, or if nothing was accepted."""
     answered_by: str | None
-    """The party that accepted, declined, countered or withdrew it; null while it is open. The
-    author itself accepts what lays nothing on the other party."""
+    """The party that accepted, declined, countered or withdrew it; null while it is open,
+    and for one that lapsed. The author itself accepts what lays nothing on the other party."""
     answered_at: datetime | None
     """When that was; null while it is open."""
     reason: str | None

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.charter import ObjectiveStatus
+from domain.metric_catalogue import metric_words
 from domain.terms import Payment
 from domain.values import plain
 from infra.answers.logs import NOW, AsOf
@@ -160,7 +161,10 @@ def _sheet(lines: Iterable[SheetLine]) -> Table:
                 each.stage.value if each.stage else "",
                 number(each.leads),
                 number(each.conversions),
-                ", ".join(f"{amount(of.amount, of.currency)} {of.metric}" for of in each.revenue),
+                ", ".join(
+                    f"{amount(of.amount, of.currency)} {metric_words(of.metric)}"
+                    for of in each.revenue
+                ),
                 each.status.words if each.status else _objectives(each),
             )
             for each in lines
@@ -353,10 +357,13 @@ def _load(load: Load, limits: Limits | None) -> Iterator[Block]:
         f"{load.active} active, {load.level} the {load.fewest} to {load.most} manageable {whose}",
         indent=4,
     )
+    if not load.active:
+        return
     lacking = f" ({load.without_commitment} without)" if load.without_commitment else ""
     yield Line(
-        f"{load.people_committed} FTE committed{lacking}; "
-        f"{load.people_usual_from} to {load.people_usual_to} FTE are usual for so many",
+        f"{number(load.people_committed)} FTE committed{lacking}; "
+        f"{number(load.people_usual_from)} to {number(load.people_usual_to)} FTE are usual for so "
+        "many",
         indent=4,
     )
     if load.capacity is not None:
@@ -369,7 +376,7 @@ def _dependency(kinds: Iterable[Dependency]) -> Iterator[Block]:
         yield Table(
             ["ID", f">{each.currency}", ">SHARE"],
             [(part.id, part.amount, f"{part.percent} %") for part in each.shares],
-            title=f"revenue concentration: {each.metric} in {each.currency}",
+            title=f"revenue concentration: {metric_words(each.metric)} in {each.currency}",
             indent=2,
         )
         yield Line(f"Herfindahl index {each.herfindahl}. {each.summary}", indent=4)
@@ -425,5 +432,5 @@ PORTFOLIO = Question(
     text,
     path="/v1/portfolio",
     help="Compare all partnerships: which are on track, what they brought, what is owed.",
-    panel=Panel.COMPARE,
+    panel=Panel.PARTNERSHIPS,
 )

@@ -99,5 +99,5 @@ PROBLEMS = Question(
     text,
     path="/v1/problems",
     help="List the rules that can refuse an event, or show what one says and what to do.",
-    panel=Panel.INGEST,
+    panel=Panel.EVENTS,
 )

@@ -36,13 +36,18 @@ PAGE = 100
 
 
 class Panel(StrEnum):
-    """The panels of the command line's help, in their order."""
+    """The panels of the command line's help, in their order: one for each kind of work."""
 
-    INGEST = "Ingest"
-    QUERY = "Query"
-    COMPARE = "Compare"
+    PARTNERSHIPS = "Partnerships"
+    """What a partnership lead asks on a Monday."""
+    MONEY = "Money"
+    """What a finance clerk asks, and states."""
+    EVENTS = "Events"
+    """What those do who record what happened, by hand or by an integration."""
     EVIDENCE = "Evidence"
-    RUN = "Run"
+    """What an auditor, a signer or a data protection officer does."""
+    OPERATION = "Operation"
+    """What an operator does."""
 
 
 class Item(BaseModel):
@@ -147,7 +152,7 @@ class Question:
     """Gives the answer as text for a terminal."""
     path: str
     help: str
-    panel: Panel = Panel.QUERY
+    panel: Panel = Panel.PARTNERSHIPS
     private: bool = False
     within: str = ""
     """A second route, which asks the same of one partnership, or of one part of it."""

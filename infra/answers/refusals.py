@@ -198,6 +198,6 @@ REFUSALS = Question(
     text,
     path="/v1/refusals",
     help="List the inputs that were refused. They are kept and can be retried.",
-    panel=Panel.INGEST,
+    panel=Panel.EVENTS,
     gives=Need.INPUTS,
 )

@@ -170,5 +170,5 @@ SCHEMA = Question(
     text,
     path="/v1/schema",
     help="List the types of events that can be sent, or show the fields and an example of one.",
-    panel=Panel.INGEST,
+    panel=Panel.EVENTS,
 )

@@ -13,6 +13,7 @@ from domain.adoption import PartnershipAdopted, parts_of
 from domain.agreement import TermsCountered, TermsProposed
 from domain.bilateral import (
     BilateralAgreement,
+    BilateralAgreements,
     BilateralCountered,
     ProposalEnded,
     kind_named,
@@ -25,8 +26,10 @@ from domain.deal_record import Deal
 from domain.declarations import Declarations
 from domain.dispute import EvidenceSubmitted
 from domain.execution import (
+    GIVEN_UP,
     ActionAgreed,
     ActionCompleted,
+    CommitmentCancelled,
     CommunicationPolicyAgreed,
     IncentiveIntroduced,
     InvestmentReduced,
@@ -114,6 +117,7 @@ from infra.answers.parameters import PositiveWhole
 from infra.answers.partnership_state import (
     AdoptionSummary,
     AgreedTerms,
+    AgreementEnd,
     BreachSummary,
     CandidateSummary,
     DisputeSummary,
@@ -629,7 +633,22 @@ def _proposals(folded: _Folded) -> Iterator[ProposalSummary]:
     for kind, name, each in agreements.every_proposal():
         in_force = any(one.proposal_ref == name for one in agreements.of(kind))
         answer = folded.answers.get((kind.wire, name))
-        yield _proposal(name, each, answer, folded.state, in_force=in_force)
+        ended = None
+        if each.accepted and not in_force:
+            ended = _how_it_ended(kind, each.proposed, agreements)
+        yield _proposal(name, each, answer, folded.state, ended=ended)
+
+
+def _how_it_ended(
+    kind: type[BilateralAgreement], proposed: Event, agreements: BilateralAgreements
+) -> AgreementEnd:
+    """Return how an agreement ended that is not in force any more."""
+    if kind is WaiverGranted:
+        return AgreementEnd.SERVED
+    for each in agreements.of(CommitmentCancelled):
+        if GIVEN_UP[each.kind] is kind and getattr(proposed, each.kind) == each.ref:
+            return AgreementEnd.GIVEN_UP
+    return AgreementEnd.REPLACED
 
 
 def _proposal(  # noqa: PLR0913 - what differs between the streams
@@ -638,23 +657,25 @@ def _proposal(  # noqa: PLR0913 - what differs between the streams
     answer: Act | None,
     state: partnership.Partnership,
     *,
-    in_force: bool,
+    ended: AgreementEnd | None = None,
     within: str | None = None,
 ) -> ProposalSummary:
-    ended = each.withdrawn or each.declined or each.lapsed
+    refused = each.withdrawn or each.declined or each.lapsed
     return ProposalSummary(
         proposal=name,
         within=within,
         type=each.proposed.wire,
         content=each.proposed.model_dump(mode="json", exclude_none=True),
-        text="; ".join((words(each.proposed), *_contents(each.proposed, state))),
+        text=words(each.proposed),
+        contents=tuple(_contents(each.proposed, state)),
         proposed_by=each.party,
         proposed_at=each.made_at,
         state=_state_of(each),
-        in_force=in_force,
-        answered_by=answer.party if answer else None,
+        in_force=each.accepted and ended is None,
+        ended=ended,
+        answered_by=answer.party if answer and not each.lapsed else None,
         answered_at=answer.occurred_at if answer else None,
-        reason=ended.reason if isinstance(ended, ProposalEnded) else None,
+        reason=refused.reason if isinstance(refused, ProposalEnded) else None,
     )
 
 
@@ -695,7 +716,6 @@ def _proposals_elsewhere(
                 proposal,
                 answers.get((stream, name)),
                 state,
-                in_force=proposal.accepted,
                 within=stream.partition("/")[2],
             )
 

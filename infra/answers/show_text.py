@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import assert_never
 
+from domain.adoption import AdoptionProposed
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import PolicyKind
 from domain.budgets import Budget
@@ -29,6 +30,7 @@ from domain.governance import (
     GovernanceEstablished,
     ResourcesCommitted,
 )
+from domain.kernel import Stage
 from domain.markets import (
     MetricOwnerAssigned,
 )
@@ -77,7 +79,7 @@ def text(state: PartnershipState) -> Iterator[Block]:
         2,
     )
     yield from _candidate_blocks(state.candidates)
-    yield from _terms_blocks(state.terms)
+    yield from _terms_blocks(state.terms, ended=state.stage is Stage.ENDED)
     yield from _agreed_blocks(state)
     yield from _sharing_blocks(state.data_sharing)
     yield from _market_blocks(state)
@@ -213,10 +215,12 @@ def _aligned(rated: AlignmentAssessed | None) -> str:
     )
 
 
-def _terms_blocks(terms: AgreedTerms) -> Iterator[Block]:
+def _terms_blocks(terms: AgreedTerms, *, ended: bool) -> Iterator[Block]:
     if terms.frame is None:
         return
-    if terms.version is None:
+    if ended:
+        yield Line(f"terms until the end: version {terms.version}", "bold", 2)
+    elif terms.version is None:
         yield Line(f"terms: none in force on {terms.day}", "bold", 2)
     else:
         yield Line(f"terms in force on {terms.day}: version {terms.version}", "bold", 2)
@@ -225,8 +229,8 @@ def _terms_blocks(terms: AgreedTerms) -> Iterator[Block]:
     for version in terms.versions:
         changed = [*(version.frame.given() if version.frame else ()), *_items_of(version)]
         until = f" until {version.until}" if version.until else ""
-        text = f"version {version.terms_version}: {', '.join(changed)}"
-        yield Line(f"{text}, from {version.effective_from}{until}", indent=4)
+        text = f"version {version.terms_version}, from {version.effective_from}{until}"
+        yield Line(f"{text}, agrees {', '.join(map(name_words, changed))}", indent=4)
 
 
 def _items_of(version: CommercialTermsAgreed) -> list[str]:
@@ -340,7 +344,8 @@ def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
             indent=4,
         )
         if agreement.missing_sections:
-            yield Line(f"missing sections: {', '.join(agreement.missing_sections)}", indent=4)
+            missing = ", ".join(map(name_words, agreement.missing_sections))
+            yield Line(f"missing sections: {missing}", indent=4)
         if agreement.in_force not in {None, agreement.version}:
             yield Line(f"version {agreement.in_force} is in force", indent=4)
 
@@ -485,24 +490,35 @@ def _state(task: Task, overdue: str, done: str) -> str:
 def _proposal_blocks(proposals: tuple[ProposalSummary, ...]) -> Iterator[Block]:
     """Yield what waits for an answer, what both agreed and when, and what was not agreed."""
     waiting = [
-        (_day(each.proposed_at), _named(each), each.proposed_by, each.text)
+        (_day(each.proposed_at), _named(each), each.proposed_by, _in_full(each))
         for each in proposals
         if each.state is ProposalState.OPEN
     ]
     yield Table(["SINCE", "ID", "PARTY", "PROPOSAL"], waiting, "waits for an answer", 2)
     agreed = sorted(
         (_day(each.answered_at), _named(each), each.proposed_by, each.answered_by or "",
-         each.text + ("" if each.in_force else " (replaced since)"))
+         _agreed(each))
         for each in proposals
         if each.state is ProposalState.ACCEPTED
     )  # fmt: skip
     yield Table(["AGREED", "ID", "PROPOSED BY", "AGREED BY", "PROPOSAL"], agreed, "agreed", 2)
     ended = [
-        (_day(each.answered_at), _named(each), each.proposed_by, each.text, _ended(each))
+        (_day(each.answered_at), _named(each), each.proposed_by, _in_full(each), _ended(each))
         for each in proposals
         if each.state not in {ProposalState.OPEN, ProposalState.ACCEPTED}
     ]
     yield Table(["ENDED", "ID", "PARTY", "PROPOSAL", "STATE"], ended, "not agreed", 2)
+
+
+def _in_full(proposal: ProposalSummary) -> str:
+    return "; ".join((proposal.text, *proposal.contents))
+
+
+def _agreed(proposal: ProposalSummary) -> str:
+    """Return what was agreed. The parts of an adoption are shown above, each in its place."""
+    if proposal.type == AdoptionProposed.wire:
+        return proposal.text
+    return _in_full(proposal) + (f" ({proposal.ended} since)" if proposal.ended else "")
 
 
 def _named(proposal: ProposalSummary) -> str:

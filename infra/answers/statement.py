@@ -27,7 +27,7 @@ from infra.answers import statements
 from infra.answers import text as words
 from infra.answers.logs import NOW, AsOf, NotFound, Row, log
 from infra.answers.parameters import Name
-from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
+from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
 from infra.answers.statements import State, StatementPayout, payouts_of, state_of
 from infra.answers.text import Block, Line, Table
 from infra.bootstrap import Accord
@@ -460,4 +460,5 @@ STATEMENT = Question(
     text,
     path="/v1/partnerships/{id}/statement",
     help="Show what accrued in a period, issued or not yet, line by line.",
+    panel=Panel.MONEY,
 )

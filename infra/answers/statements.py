@@ -8,7 +8,7 @@ from domain.payouts import PayoutState, Standing
 from domain.settlement import Balance
 from domain.values import Exact, plain
 from infra.answers.logs import NOW, AsOf, log, sight_of, size_of, view_rows
-from infra.answers.question import Answer, Item, PartnershipId, Question
+from infra.answers.question import Answer, Item, Panel, PartnershipId, Question
 from infra.answers.text import Block, Remark, Table, minute
 from infra.bootstrap import Accord
 from projections import SETTLEMENT
@@ -183,4 +183,5 @@ STATEMENTS = Question(
     text,
     path="/v1/partnerships/{id}/statements",
     help="List the issued statements: balance, and what was paid.",
+    panel=Panel.MONEY,
 )

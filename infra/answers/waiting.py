@@ -99,7 +99,7 @@ WAITING = Question(
     path="/v1/waiting",
     within="/v1/partnerships/{partnership}/waiting",
     help="List the events that wait for what they name, such as a payment before its deal.",
-    panel=Panel.INGEST,
+    panel=Panel.EVENTS,
     reads_views=False,
     gives=Need.INPUTS,
 )

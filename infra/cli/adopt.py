@@ -14,7 +14,7 @@ from infra.cli.options import REFUSED, REFUSES, Json, Store, app, opened
 from infra.settings import DEFAULT_STORE
 
 
-@app.command(rich_help_panel=Panel.INGEST.value, epilog=REFUSES)
+@app.command(rich_help_panel=Panel.PARTNERSHIPS.value, epilog=REFUSES)
 def adopt(
     file: Annotated[
         str,

@@ -23,7 +23,7 @@ class ClockConfirmed(Result):
     """When the last event was recorded; null in a store without events."""
 
 
-@app.command("confirm-clock", rich_help_panel=Panel.RUN.value)
+@app.command("confirm-clock", rich_help_panel=Panel.OPERATION.value)
 def confirm_clock(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """Confirm that the clock of this machine is right, after it was in doubt.
 

@@ -36,7 +36,7 @@ AGAINST = "against other channels"
 """The label of the lines that compare the partner's figures to those of other channels."""
 
 
-@app.command(rich_help_panel=Panel.RUN.value)
+@app.command(rich_help_panel=Panel.OPERATION.value)
 def demo(
     examples: Annotated[
         Path | None,

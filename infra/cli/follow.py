@@ -24,7 +24,7 @@ POLL_SECONDS = 0.5
 """How often it looks for changes that other processes recorded."""
 
 
-@app.command(rich_help_panel=Panel.QUERY.value)
+@app.command(rich_help_panel=Panel.PARTNERSHIPS.value)
 def follow(
     id: Annotated[str | None, typer.Argument(metavar="ID", help="One partnership.")] = None,
     state: Annotated[

@@ -34,7 +34,7 @@ BATCH = 1000
 STANDARD_INPUT = "-"
 
 
-@app.command(rich_help_panel=Panel.INGEST.value, epilog=REFUSES)
+@app.command(rich_help_panel=Panel.EVENTS.value, epilog=REFUSES)
 def ingest(
     files: Annotated[
         list[str],

@@ -19,7 +19,7 @@ class Made(Result):
     """Whether it was made now; false if it existed."""
 
 
-@app.command(rich_help_panel=Panel.INGEST.value)
+@app.command(rich_help_panel=Panel.OPERATION.value)
 def init(
     simulated: Annotated[
         bool,

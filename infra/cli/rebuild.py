@@ -28,7 +28,7 @@ class Rebuilt(Result):
     """Events that it folded; fewer than there are if an earlier rebuild had begun."""
 
 
-@app.command(rich_help_panel=Panel.RUN.value)
+@app.command(rich_help_panel=Panel.OPERATION.value)
 def rebuild(
     names: Annotated[
         list[str] | None,

@@ -41,7 +41,7 @@ def _check(number: int | None, rule: str | None, every: bool) -> None:
         raise typer.BadParameter("Give one of these: NUMBER, --rule RULE or --all.")
 
 
-@app.command(rich_help_panel=Panel.INGEST.value, epilog=REFUSES)
+@app.command(rich_help_panel=Panel.EVENTS.value, epilog=REFUSES)
 def retry(
     number: Number = None,
     rule: Rule = None,
@@ -60,7 +60,7 @@ def retry(
     ingest.finish(report, ingest.text, as_json=as_json)
 
 
-@app.command(rich_help_panel=Panel.INGEST.value)
+@app.command(rich_help_panel=Panel.EVENTS.value)
 def dismiss(
     number: Number = None,
     rule: Rule = None,

@@ -15,7 +15,7 @@ from infra.settings import Settings, setting
 ASYNCAPI = "asyncapi.json"
 
 
-@app.command(rich_help_panel=Panel.INGEST.value)
+@app.command(rich_help_panel=Panel.EVENTS.value)
 def schema(
     type: Annotated[
         str | None, typer.Argument(metavar="TYPE", help="Such as SignAgreement.")

@@ -29,7 +29,7 @@ class Settled(Report):
     statements: tuple[IssuedStatement, ...]
 
 
-@app.command(rich_help_panel=Panel.INGEST.value, epilog=REFUSES)
+@app.command(rich_help_panel=Panel.MONEY.value, epilog=REFUSES)
 def settle(
     id: Id,
     period: Annotated[

@@ -9,7 +9,7 @@ from infra.cli.options import HOST, PORT, Host, Store, app, option, settings
 from infra.settings import DEFAULT_STORE, setting
 
 
-@app.command(rich_help_panel=Panel.RUN.value)
+@app.command(rich_help_panel=Panel.OPERATION.value)
 def up(
     host: Host = HOST,
     port: Annotated[

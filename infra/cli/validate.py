@@ -13,7 +13,7 @@ from infra.settings import DEFAULT_STORE
 from infra.tlog import cloudevents
 
 
-@app.command(rich_help_panel=Panel.INGEST.value, epilog=REFUSES)
+@app.command(rich_help_panel=Panel.EVENTS.value, epilog=REFUSES)
 def validate(
     files: Annotated[
         list[str],

@@ -120,5 +120,5 @@ def test_the_audit_of_what_runs_changes_with_its_facts() -> None:
 
     fell = answers(story)["alignment_sufficient"]
     assert not fell.met
-    assert "shared_vision 1" in fell.rests_on
+    assert "shared vision 1" in fell.rests_on
     assert story.partnership.stage is Stage.SCALING

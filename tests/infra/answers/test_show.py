@@ -57,7 +57,12 @@ from domain.terms import (
     describe,
 )
 from infra.answers.logs import NOW, AsOf, NotFound, extent
-from infra.answers.partnership_state import PartnershipState, ProposalState, TaskState
+from infra.answers.partnership_state import (
+    AgreementEnd,
+    PartnershipState,
+    ProposalState,
+    TaskState,
+)
 from infra.answers.show import ask
 from infra.answers.show_text import DEADLINES, text
 from infra.bootstrap import Accord
@@ -192,6 +197,28 @@ def test_what_was_agreed_says_by_whom_when_and_whether_it_was_replaced(demo: Acc
     assert agreed["terms-c"].answered_at == datetime(2026, 6, 18, 9, tzinfo=UTC)
     assert "2026-06-18  terms-c" in shown
     assert "(replaced since)" in shown
+
+
+def test_an_action_that_both_gave_up_is_not_said_to_be_replaced(demo: Accord) -> None:
+    state = ask(demo, "growthos-harbourlight", when=AsOf(at=day("2026-09-21")))
+    agreed = {each.proposal: each.ended for each in state.proposals if not each.in_force}
+
+    assert agreed["act-webinar"] is AgreementEnd.GIVEN_UP
+    assert agreed["plan-certified"] is AgreementEnd.REPLACED
+    assert "(given up since)" in printed(text(state))
+
+
+def test_after_the_end_no_terms_are_said_to_be_in_force(demo: Accord) -> None:
+    shown = printed(text(ask(demo, "growthos-harbourlight")))
+
+    assert "terms until the end: version 2" in shown
+    assert "terms in force" not in shown
+
+
+def test_the_parts_of_an_adoption_are_shown_in_their_places_and_not_again(demo: Accord) -> None:
+    shown = printed(text(ask(demo, "growthos-harbourlight")))
+
+    assert shown.count("goal of growthos") == 1
 
 
 def test_what_was_countered_is_not_agreed_and_says_by_whom(demo: Accord) -> None:
