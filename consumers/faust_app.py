@@ -1,7 +1,7 @@
 """Faust as the projector needs it: a worker without tables, pages or topics of its own."""
 
 import asyncio
-from threading import Event
+from signal import Signals
 from typing import Final
 
 import faust
@@ -14,6 +14,7 @@ from faust.worker import Worker
 
 from infra.kafka.clients import HEARTBEAT_SECONDS, LARGEST, SESSION_SECONDS
 from infra.kafka.cluster import OAUTH, Cluster, token
+from infra.running.worker import WorkerProcess
 from infra.settings import BrokerLogin
 
 POLLED: Final = 1000
@@ -31,22 +32,26 @@ yet, and until the next look nobody is assigned its partitions."""
 class _Worker(Worker):
     """Faust's worker. It also stops for a signal that came before it could listen itself."""
 
-    def __init__(self, app: faust.App, stopping: Event) -> None:
+    def __init__(self, app: faust.App, process: WorkerProcess) -> None:
         loop = asyncio.new_event_loop()
         super().__init__(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
-        self._stopped_before = stopping
+        self._process = process
         # It writes codes of terminals to the log, where there is no terminal, too.
         self.spinner = None
 
     def install_signal_handlers(self) -> None:
         super().install_signal_handlers()
-        if self._stopped_before.is_set():
+        if self._process.stopping.is_set():
             self._on_sigterm()
 
+    def _schedule_shutdown(self, signal: Signals) -> None:
+        self._process.stop()
+        super()._schedule_shutdown(signal)
 
-def work(app: faust.App, stopping: Event) -> None:
+
+def work(app: faust.App, process: WorkerProcess) -> None:
     """Run the worker until a signal stops it. Raises `ConnectionError` if it ends on its own."""
-    worker = _Worker(app, stopping)
+    worker = _Worker(app, process)
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:

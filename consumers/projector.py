@@ -81,7 +81,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
             *faust_app.unready_reasons(app, topics.events),
             *clients.unready_reasons(cluster),
         ]
-        faust_app.work(app, process.stopping)
+        faust_app.work(app, process)
 
 
 class _Stopped(Exception):

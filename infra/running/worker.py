@@ -1,6 +1,7 @@
 """A process on a stream: its health page, metrics, structured logs and clean end."""
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -57,6 +58,13 @@ LEADS_HELP: Final = "1 in the process that leads, 0 in those that stand by."
 NAMED: Final = 100
 """Quarantined partnerships that a health page names, at most."""
 
+STOP_WITHIN: Final = 20.0
+"""Seconds in which a process that is told to stop has to end in order.
+
+After a lost connection a client of Kafka waits longer than that for a broker, and what starts the
+processes kills them after 30 seconds (docker-compose.yml). Ending at any moment loses nothing.
+"""
+
 _LOOK = 0.1
 """Seconds between two checks of the health page whether it has to end."""
 
@@ -105,6 +113,8 @@ class WorkerProcess:
         registry.register(_Quarantined(self))
         self._health = _Health(self, health, registry)
         self._stack = ExitStack()
+        self._at_last = threading.Timer(STOP_WITHIN, _end_at_once)
+        self._at_last.daemon = True
 
     @property
     def address(self) -> str:
@@ -185,7 +195,13 @@ class WorkerProcess:
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         log.info("stopping", extra={"signal": signal.Signals(number).name})
-        self.stopping.set()
+        self.stop()
+
+    def stop(self) -> None:
+        """Begin to stop; what has not stopped after `STOP_WITHIN` seconds is ended as it is."""
+        if not self.stopping.is_set():
+            self.stopping.set()
+            self._at_last.start()
 
     def __exit__(
         self,
@@ -194,7 +210,13 @@ class WorkerProcess:
         trace: TracebackType | None,
     ) -> None:
         log.info("stopped")
+        self._at_last.cancel()
         self._stack.close()
+
+
+def _end_at_once() -> None:
+    log.warning("did not stop in order in time, ended at once", extra={"seconds": STOP_WITHIN})
+    os._exit(0)
 
 
 def _starting() -> list[str]:

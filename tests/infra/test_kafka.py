@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from threading import Event
 from time import monotonic, sleep
 from types import SimpleNamespace
 from typing import Any
@@ -324,9 +323,10 @@ def test_commands_that_a_topic_keeps_compressed_are_told_with_what_to_do(broker:
 def test_the_worker_of_faust_writes_no_codes_of_a_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    worker = _Worker(application(Cluster("127.0.0.1:1"), "some-group"), Event())
-    worker._on_startup_end_spinner()
-    worker.loop.close()
+    with WorkerProcess("projector", "127.0.0.1:0") as process:
+        worker = _Worker(application(Cluster("127.0.0.1:1"), "some-group"), process)
+        worker._on_startup_end_spinner()
+        worker.loop.close()
 
     assert worker.spinner is None
     assert "\x1b" not in capsys.readouterr().out

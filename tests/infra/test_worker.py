@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -157,6 +158,28 @@ def test_a_second_signal_while_it_stops_is_no_harm(process: WorkerProcess) -> No
     for _ in range(2):
         os.kill(os.getpid(), signal.SIGTERM)
     assert process.stopping.wait(1)
+
+
+HANGS = """
+import time
+from infra.running import worker
+
+vars(worker)["STOP_WITHIN"] = 0.5
+with worker.WorkerProcess("relay", "127.0.0.1:0"):
+    while True:
+        time.sleep(60)
+"""
+
+
+def test_a_process_that_does_not_stop_in_order_is_ended_in_time() -> None:
+    hanging = subprocess.Popen([sys.executable, "-c", HANGS], stderr=subprocess.PIPE, text=True)
+    with hanging:
+        assert hanging.stderr is not None
+        assert json.loads(hanging.stderr.readline())["event"] == "started"
+        hanging.send_signal(signal.SIGTERM)
+        told = [json.loads(line)["event"] for line in hanging.stderr]
+    assert told == ["stopping", "did not stop in order in time, ended at once"]
+    assert hanging.returncode == 0
 
 
 def test_its_logs_are_lines_of_json(process: WorkerProcess, logged: StringIO) -> None:
