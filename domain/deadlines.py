@@ -9,7 +9,7 @@ terms by day, so terms, a renewal or a notice of exit set them again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
@@ -294,6 +294,19 @@ def of_party(ref: str, party: str) -> str:
 
 def _replaces(event: type[Event], text: str) -> Closing:
     return Closing(event, lambda _: ALL, lambda _: text)
+
+
+def exit_of(event: DeadlinePassed) -> str | None:
+    """Return the day on which an exit took effect; None for another deadline."""
+    return event.ref if event.kind is DeadlineKind.EXIT else None
+
+
+_EXIT_TAKES_EFFECT: Final = Closing(
+    DeadlinePassed,
+    lambda e: ALL if exit_of(e) else None,
+    lambda e: f"The exit took effect on {e.ref}.",
+)
+"""The closing of what only a partnership that runs still owes (C27)."""
 
 
 def _cancels(kind: str) -> Closing:
@@ -758,6 +771,14 @@ def _task(
     )
 
 
+def _until_exit(rule: DeadlineRule) -> DeadlineRule:
+    """Return a rule of what ends with an exit.
+
+    Both may have agreed an action for the time after it, such as a handover, so that one stays.
+    """
+    return replace(rule, closed_by=(*rule.closed_by, _EXIT_TAKES_EFFECT))
+
+
 # --- answers -----------------------------------------------------------------------------------
 
 _AGREEMENTS: Final = tuple(BilateralAgreement.__subclasses__())
@@ -833,24 +854,26 @@ RULES = (
         ),
         passing=_records(PeriodClosed, lambda e: e.period, _close_period),
     ),
-    _task(
-        DeadlineKind.MILESTONE,
-        (MilestonePlanned, MilestoneReached),
-        ("milestone", "Milestone", "reached"),
-        DeadlineAlert(
-            "milestone-missed",
-            "a milestone is reached by the end of its day (C17)",
-            Response(Severity.WARNING, "The plan of both parties slips."),
-            lambda e: f"Milestone {e.milestone} was due on {e.due}.",
-            about="milestone",
-        ),
-        passing=_records(
-            MilestoneMissed,
-            lambda e: e.milestone,
-            lambda each: [
-                MilestoneMissed(milestone=each.ref, due=each.last_day, party=each.party or None)
-            ],
-        ),
+    _until_exit(
+        _task(
+            DeadlineKind.MILESTONE,
+            (MilestonePlanned, MilestoneReached),
+            ("milestone", "Milestone", "reached"),
+            DeadlineAlert(
+                "milestone-missed",
+                "a milestone is reached by the end of its day (C17)",
+                Response(Severity.WARNING, "The plan of both parties slips."),
+                lambda e: f"Milestone {e.milestone} was due on {e.due}.",
+                about="milestone",
+            ),
+            passing=_records(
+                MilestoneMissed,
+                lambda e: e.milestone,
+                lambda each: [
+                    MilestoneMissed(milestone=each.ref, due=each.last_day, party=each.party or None)
+                ],
+            ),
+        )
     ),
     DeadlineRule(
         DeadlineKind.REVIEW,
@@ -887,6 +910,7 @@ RULES = (
                 _closes(each, _counted, _held, by_author=each is HealthCheckRecorded)
                 for each in _HELD
             ),
+            _EXIT_TAKES_EFFECT,
         ),
         alert=DeadlineAlert(
             "cadence-missed",
@@ -911,17 +935,19 @@ RULES = (
             about="action",
         ),
     ),
-    _task(
-        DeadlineKind.ONBOARDING,
-        (OnboardingStepAgreed, OnboardingStepCompleted),
-        ("step", "Onboarding step", "completed"),
-        DeadlineAlert(
-            "onboarding-overdue",
-            "a step of the onboarding plan is completed by its day (C16)",
-            Response(Severity.WARNING, "People cannot yet work as both planned."),
-            lambda e: f"Onboarding step {e.ref} was not completed by its day.",
-            about="step",
-        ),
+    _until_exit(
+        _task(
+            DeadlineKind.ONBOARDING,
+            (OnboardingStepAgreed, OnboardingStepCompleted),
+            ("step", "Onboarding step", "completed"),
+            DeadlineAlert(
+                "onboarding-overdue",
+                "a step of the onboarding plan is completed by its day (C16)",
+                Response(Severity.WARNING, "People cannot yet work as both planned."),
+                lambda e: f"Onboarding step {e.ref} was not completed by its day.",
+                about="step",
+            ),
+        )
     ),
     DeadlineRule(
         DeadlineKind.ISSUE,
@@ -968,6 +994,7 @@ RULES = (
                 lambda e: e.plan,
                 lambda e: f"Improvement plan {e.plan} was moved to {e.deadline}.",
             ),
+            _EXIT_TAKES_EFFECT,
         ),
         alert=DeadlineAlert(
             "improvement-due",
@@ -1191,6 +1218,7 @@ RULES = (
                 lambda e: e.objective,
                 lambda e: f"Both parties agreed another target for {e.objective}.",
             ),
+            _EXIT_TAKES_EFFECT,
         ),
     ),
     # What is paid of a statement says whether it has a deadline (`with_statements`).
@@ -1231,6 +1259,9 @@ def _by_event() -> tuple[dict[type[Event], list[Opening]], dict[type[Event], lis
 _OPENS, _CLOSES = _by_event()
 _RULES = {rule.kind: rule for rule in RULES}
 _PASSING = {rule.kind: rule.passing for rule in RULES}
+OF_THE_PLAN = {rule.kind for rule in RULES if _EXIT_TAKES_EFFECT in rule.closed_by}
+"""The kinds that only a partnership that runs still owes."""
+
 _TO_DO = {rule.kind for rule in RULES if rule.alert}
 """The kinds of which something is still to be done once they passed."""
 
@@ -1366,12 +1397,21 @@ def evolve(
         each.id: _with_reminder(each, act, terms)
         for opening in _OPENS.get(type(event), ())
         for each in opening.deadlines(event, act, terms, around)
+        if not _is_after_exit(each, act, terms)
     }
     if isinstance(event, CommercialTermsAgreed) and _speaks_of(event, ["time_zone"]):
         deadlines = {key: _in_zone(each, terms) for key, each in deadlines.items()}
     elif not closed and not opened:
         return deadlines
     return {key: each for key, each in deadlines.items() if key not in closed} | opened
+
+
+def _is_after_exit(deadline: Deadline, act: Act, terms: TermsByDay) -> bool:
+    """Whether nobody owes it any more: an exit took effect, and its day is later."""
+    if terms.exit is None or deadline.kind not in OF_THE_PLAN:
+        return False
+    effect = terms.midnight(terms.exit)
+    return effect <= act.recorded_at and effect < deadline.due
 
 
 def _with_reminder(deadline: Deadline, act: Act, terms: TermsByDay) -> Deadline:
@@ -1405,14 +1445,24 @@ def overdue(passed_before: Deadlines, open_before: Deadlines, event: Event, act:
     if isinstance(event, _ENDS):
         return {}
     done = set(_closed_by(event, act, passed_before))
-    still = {key: each for key, each in passed_before.items() if key not in done}
-    return still | {
+    # What passes again, such as the next review of a kind, is overdue since the first time.
+    still = {
+        key: each
+        for key, each in passed_before.items()
+        if key not in done or _is_passing(event, each)
+    }
+    passing = {
         key: each
         for key, each in open_before.items()
-        if each.kind in _TO_DO
-        and type(event) is _PASSING[each.kind].event
-        and _PASSING[each.kind].ref(event) == each.ref
+        if each.kind in _TO_DO and _is_passing(event, each)
     }
+    return {**passing, **still}
+
+
+def _is_passing(event: Event, deadline: Deadline) -> bool:
+    """Whether an event records that this deadline passed."""
+    passing = _PASSING[deadline.kind]
+    return type(event) is passing.event and passing.ref(event) == deadline.ref
 
 
 def _in_zone(deadline: Deadline, terms: TermsByDay) -> Deadline:

@@ -9,12 +9,13 @@ due each month.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final, NamedTuple
 
 from domain.bilateral import BilateralAgreements
 from domain.calendar import bounds, months_of, quarter_of
 from domain.charter import Objective
-from domain.deadlines import PeriodClosed
+from domain.deadlines import DeadlinePassed, PeriodClosed, exit_of
 from domain.exit import PartnershipExited
 from domain.formation import CharterAgreed
 from domain.health import TargetAdjusted
@@ -30,6 +31,7 @@ CONCERNED: Final[frozenset[type[Event]]] = frozenset(
         DataSharingAgreed,
         MetricReported,
         PeriodClosed,
+        DeadlinePassed,
         PartnershipExited,
     }
 )
@@ -77,6 +79,8 @@ class FiguresDue:
     """The reports that can still fill a period: of this quarter, and of what is missing."""
     missing: tuple[Figure, ...] = ()
     """The figures of periods that are over which nobody has reported."""
+    exited_on: date | None = None
+    """The day on which an exit took effect; None while the partnership runs."""
 
     @property
     def metrics(self) -> frozenset[str]:
@@ -87,8 +91,11 @@ class FiguresDue:
     def promised(self, period: str) -> Iterator[Figure]:
         """Yield the figures that were agreed for a period.
 
-        A line says who gives one. Then the objective on it needs no other report.
+        A line says who gives one. Then the objective on it needs no other report. No figure is due
+        of a period that was not over when an exit took effect (C27).
         """
+        if self.exited_on is not None and bounds(period)[1].date() > self.exited_on:
+            return
         lines = [each for each in self.lines if _is_of(each, period)]
         given = dict.fromkeys(
             Figure(metric, "", period, each.by)
@@ -165,6 +172,8 @@ def evolve(due: FiguresDue, event: Event, act: Act) -> FiguresDue:
             return _reported(due, event, act)
         case PeriodClosed(period=period):
             return _closed(due, period)
+        case DeadlinePassed() if day := exit_of(event):
+            return replace(due, exited_on=date.fromisoformat(day))
         case PartnershipExited():
             return FiguresDue()
         case _:

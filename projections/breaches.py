@@ -13,7 +13,7 @@ and its position, and `take` only the events after it, instead of reading the lo
 from collections import ChainMap
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
 
@@ -22,7 +22,7 @@ from domain.agreement import CommercialTermsAgreed
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.calendar import bounds, following, month_of, period_in_words, preceding, quarter_of
 from domain.charter import Objective
-from domain.deadlines import PeriodClosed
+from domain.deadlines import DeadlinePassed, PeriodClosed, exit_of
 from domain.execution import KickoffHeld
 from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import TargetAdjusted
@@ -44,6 +44,7 @@ from projections.objectives import ObjectiveProgress
 
 CONCERNED: frozenset[type[Event]] = kpis.MEASURED | {
     PeriodClosed,
+    DeadlinePassed,
     DecisionRuleAgreed,
     MetricAgreed,
     PriorAgreed,
@@ -112,6 +113,8 @@ class Judged:
     periods: Mapping[str, PeriodRow] = field(default_factory=dict)
     whole_from: Mapping[str, str] = field(default_factory=dict)
     """The month from which the figures of a metric are whole here, if some may be missing."""
+    exited_on: date | None = None
+    """The day on which an exit took effect. No window that ends after it is judged (C27)."""
 
     @property
     def rows(self) -> Rows:
@@ -240,7 +243,11 @@ def take(
         after = replace(judged, periods=periods)
         return after, tuple(each for each in dict.fromkeys(touched) if each in judged.closed)
     match event:
+        case DeadlinePassed() if day := exit_of(event):
+            return replace(judged, exited_on=date.fromisoformat(day)), ()
         case PeriodClosed(period=period):
+            if judged.exited_on is not None and bounds(period)[1].date() > judged.exited_on:
+                return judged, ()
             closed = {**judged.closed, period: recorded.index}
             after = replace(judged, closed=closed)
             return after, (period,)

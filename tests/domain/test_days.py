@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from domain.aggregates import command_types, event_types
 from domain.agreement import CommercialTermsAgreed, ProposeTerms
 from domain.bilateral import BilateralAgreement, BilateralProposed
-from domain.deadlines import RULES, DeadlineKind, DeadlineRule
+from domain.deadlines import OF_THE_PLAN, RULES, DeadlineKind, DeadlinePassed, DeadlineRule
 from domain.declarations import Declaration
 from domain.exit import ExitWithdrawn
 from domain.kernel import Event
@@ -182,7 +182,10 @@ SAID_SHORTER: Final = {
     DeadlineKind.FIGURE: (
         "`ProposeCharter`, `ProposeDataSharing`, for each period of their frequency",
         "`ReportMetric`",
-        "`ProposeCharter`, `ProposeTarget` or `ProposeDataSharing` without it",
+        (
+            "`ProposeCharter`, `ProposeTarget` or `ProposeDataSharing` without it; an exit that "
+            "takes effect before its period is over"
+        ),
     ),
     DeadlineKind.LAPSE: (
         (
@@ -331,6 +334,8 @@ def row(rule: DeadlineRule) -> str:
     moves = [each for each in closes if _is_replan(each, rule) and each is not ExitWithdrawn]
     ends = [each for each in closes if each.wire in ENDS and each not in moves]
     does = [each for each in closes if each not in {*moves, *ends}]
+    if rule.kind in OF_THE_PLAN:
+        does.remove(DeadlinePassed)
     alerts = (rule.alert.rule,) if rule.alert else OF_THE_LEDGER.get(rule.kind, ())
     cells = [words.what, words.due, _listed(opens), words.term]
     cells.append(f"`{DUE_SOON}`" if rule.reminds_of else NOT_REMINDED[rule.kind])
@@ -344,6 +349,9 @@ def row(rule: DeadlineRule) -> str:
         cells[7] = _listed([CommercialTermsAgreed])
     if rule.kind in SAID_SHORTER:
         cells[2], cells[6], cells[8] = SAID_SHORTER[rule.kind]
+    if rule.kind in OF_THE_PLAN:
+        given_up = [] if cells[8] == "—" else [cells[8]]
+        cells[8] = ", ".join([*given_up, "an exit that takes effect"])
     return f"| {' | '.join(cells)} |"
 
 

@@ -1,0 +1,152 @@
+"""Once an exit took effect, only its settlement, its assets and its completion are left (C27)."""
+
+from datetime import date
+
+from domain.execution import (
+    DiagnoseRootCause,
+    ProposeAction,
+    ProposeImprovementPlan,
+    ProposeMilestone,
+    ProposeOnboardingStep,
+    ReachMilestone,
+)
+from domain.exit import ProposeExit
+from domain.formation import ProposeCharter
+from domain.health import RecordHealthCheck
+from domain.kernel import Stage
+from domain.reported_figure import ReportMetric
+from domain.terms import Cadence
+from infra.answers.inbox import Awaiting
+from tests.infra.answers.test_inbox import inbox
+from tests.life import CHARTER, OURS, at, changed, example
+from tests.projections.folds import alerts, count
+from tests.projections.money import amend
+from tests.projections.test_figures_due import NEW_USERS
+from tests.stories import Story, moment
+
+EXIT_DAY = "2026-03-05"
+CADENCE = Cadence(operational="monthly", strategic="quarterly", health_check="quarterly")
+
+
+def leaving() -> Story:
+    """Return one with every duty of a running partnership, which ends on 5 March by both."""
+    story = at(Stage.EXECUTION)
+    amend(story, since=date(2026, 1, 6), cadence=CADENCE)
+    ahead = date(2026, 4, 20)
+    objective = changed(NEW_USERS, frequency="monthly", deadline=ahead)
+    charter = changed(CHARTER, objectives=[objective])
+    story.agree(OURS, ProposeCharter(proposal="charter-9", charter=charter))
+    story.agree(OURS, example(ProposeMilestone, milestone="launch", proposal="m-9", due=ahead))
+    story.agree(OURS, example(ProposeOnboardingStep, step="s-9", proposal="s-9", due=ahead))
+    story.agree(OURS, example(ProposeAction, action="handover", proposal="a-9", due=ahead))
+    story.when(OURS, example(DiagnoseRootCause))
+    story.agree(OURS, example(ProposeImprovementPlan, plan="better", deadline=ahead))
+    story.on("2026-03-02")
+    for period in ("2026-01", "2026-02"):
+        figure = ReportMetric(metric="new_users", period=period, tool="crm", figure=count(9))
+        story.when(OURS, figure)
+    exit_ = ProposeExit(exit="x-9", explanation="We part.", effective_on=date(2026, 3, 5))
+    story.agree(OURS, exit_)
+    return story
+
+
+def since(story: Story, day: str) -> set[str]:
+    """Return the alerts that opened on a day or later."""
+    at_ = moment(f"{day}T00:00")
+    return {f"{each.rule} {each.window}" for each in alerts(story).values() if each.since >= at_}
+
+
+def asked(story: Story) -> set[str]:
+    return {each.ref for each in inbox(story) if each.awaiting is not Awaiting.CLAIM}
+
+
+def test_after_the_exit_no_review_figure_plan_or_rule_of_the_partnership_falls_due() -> None:
+    story = leaving()
+
+    story.on("2026-07-10")
+
+    assert since(story, EXIT_DAY) == {
+        f"exit-incomplete {EXIT_DAY}",
+        "due-soon action/handover",
+        "action-overdue handover",
+    }
+    assert asked(story) == {EXIT_DAY, "handover"}
+
+
+def test_what_the_running_partnership_owed_is_given_up_on_the_day_of_the_exit() -> None:
+    story = leaving()
+    missed = alerts(story)["cadence-missed operational"]
+    assert (missed.state, missed.until) == ("open", None)
+
+    story.on(EXIT_DAY)
+
+    missed = alerts(story)["cadence-missed operational"]
+    assert (missed.state, missed.ended) == ("resolved", "The exit took effect on 2026-03-05.")
+    assert asked(story) == {EXIT_DAY, "handover"}
+
+
+def test_a_figure_of_a_month_that_was_over_before_the_exit_stays_due() -> None:
+    story = at(Stage.EXECUTION)
+    objective = changed(NEW_USERS, frequency="monthly")
+    charter = changed(CHARTER, objectives=[objective])
+    story.agree(OURS, ProposeCharter(proposal="charter-9", charter=charter))
+    story.on("2026-03-02")
+    story.agree(OURS, ProposeExit(exit="x-9", explanation="a", effective_on=date(2026, 3, 5)))
+
+    story.on("2026-06-01")
+
+    figures = {name for name in since(story, "2026-02-01") if name.startswith("figure-overdue")}
+    assert figures == {
+        "figure-overdue new_users/-/2026-01",
+        "figure-overdue new_users/-/2026-02",
+    }
+
+
+def test_a_scorecard_after_the_exit_asks_for_no_next_one() -> None:
+    story = leaving()
+    story.on("2026-03-10")
+    story.when(OURS, example(RecordHealthCheck, period="2026-Q1"))
+
+    story.on("2026-09-30")
+
+    assert not [name for name in since(story, EXIT_DAY) if name.startswith("cadence-missed")]
+
+
+def test_until_the_exit_takes_effect_everything_is_still_owed() -> None:
+    story = leaving()
+    story.on("2026-03-04")
+
+    assert alerts(story)["cadence-missed operational"].state == "open"
+    assert "operational" in asked(story)
+
+
+def test_what_was_done_before_the_exit_and_is_recorded_after_it_withdraws_its_alert() -> None:
+    story = at(Stage.EXECUTION)
+    due = date(2026, 2, 1)
+    story.agree(OURS, example(ProposeMilestone, milestone="launch", proposal="m-9", due=due))
+    story.on("2026-03-02")
+    story.agree(OURS, ProposeExit(exit="x-9", explanation="a", effective_on=date(2026, 3, 5)))
+    story.on("2026-03-10")
+    assert alerts(story)["milestone-missed launch"].state == "resolved"
+
+    story.when(OURS, example(ReachMilestone, milestone="launch"), happened="2026-01-30")
+
+    assert alerts(story)["milestone-missed launch"].state == "withdrawn"
+
+
+def test_a_review_that_is_missed_again_is_overdue_since_the_first_day() -> None:
+    story = at(Stage.EXECUTION)
+    amend(story, since=date(2026, 1, 6), cadence=Cadence(operational="monthly"))
+
+    story.on("2026-05-20")
+
+    (item,) = {each.day: each for each in inbox(story) if each.ref == "operational"}.values()
+    alert = alerts(story)["cadence-missed operational"]
+    assert (item.awaiting, item.day) == (Awaiting.OVERDUE, date(2026, 2, 6))
+    assert alert.since == moment("2026-02-07T00:00")
+
+
+def test_no_quarter_that_the_exit_cut_short_is_judged_by_the_referral_minimum() -> None:
+    story = leaving()
+    story.on("2026-07-10")
+    assert not [name for name in since(story, "2026-01-01") if name.startswith("referral-minimum")]
