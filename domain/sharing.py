@@ -89,6 +89,18 @@ class DataSharingAgreed(
         line = self.given(to, by, metric)
         return line is not None and (line.until is None or reported_on < line.until)
 
+    def smallest_cell(self, by: str, metric: str) -> int | None:
+        """Return the largest of the smallest cells of the lines that give a metric of one side.
+
+        None if every line gives it in full, or none gives it.
+        """
+        cells = [
+            each.smallest_cell
+            for each in self.lines
+            if each.by == by and metric in each.metrics and each.form is Form.AGGREGATED
+        ]
+        return max(cells, default=None)
+
     def gives(self, by: str, metric: str) -> bool:
         """Whether any line gives a metric of this side."""
         return any(each.by == by and metric in each.metrics for each in self.lines)

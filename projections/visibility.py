@@ -4,8 +4,9 @@ A party's declarations of its own position are private to it. What the initiator
 its candidates, their pilots included, is shown to the one that it chose only as far as it is about
 that one; so is it to a key of the operator's, and to an auditor's whose mandate does not name the
 candidates. Figures that the other side reports are shown as far as the lines of the agreed
-data-sharing protocol give them; without a protocol all are shown. A neutral third party sees the
-protocol and what its lines give to it, and nothing else.
+data-sharing protocol give them; without a protocol all are shown. A count below the smallest cell
+of a line is shown to its own party, and to nobody else who asks with a key. A neutral third party
+sees the protocol and what its lines give to it, and nothing else.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -76,6 +77,13 @@ class Viewer:
     chosen one."""
     inputs: bool = True
     """Whether one who is no party sees what refused and waiting inputs say."""
+    counts: bool = True
+    """Whether one who is no party sees counts below the smallest cell of the protocol."""
+
+    @property
+    def sees_every_figure(self) -> bool:
+        """Whether it is no party and sees all figures and candidates, so no log limits it."""
+        return self.full or (self.party is None and self.candidates and self.counts)
 
 
 OPERATOR = Viewer()
@@ -247,11 +255,18 @@ class Sight:
             for name in line.metrics
         )
 
-    def _line(self, recorded: Recorded) -> SharingLine | None:
-        event, to = recorded.event, self.viewer.party
-        if self.protocol is None or to is None or not isinstance(event, FIGURES):
+    def _smallest(self, by: str, metric: str) -> int | None:
+        """Return the smallest count of a side's metric that the viewer is shown; None for all.
+
+        For one who is no party it is the largest of all lines that give the metric.
+        """
+        if self.protocol is None:
             return None
-        return self.protocol.given(to, recorded.act.party, event.metric)
+        to = self.viewer.party
+        if to is None:
+            return self.protocol.smallest_cell(by, metric)
+        line = self.protocol.given(to, by, metric)
+        return line.smallest_cell if line and line.form is Form.AGGREGATED else None
 
     def _given(self, recorded: Recorded) -> bool:
         """Whether the other side's figure is shared: all are, where there is no protocol (C14)."""
@@ -274,24 +289,27 @@ class Sight:
 
     def withholds_overlap(self, by: str, overlap: AudienceOverlapMeasured) -> bool:
         """Whether an overlap that a party measured is too small to be shown to the viewer."""
-        if self.viewer.full or self.viewer.party in (None, by):
-            return False
-        return overlap.shared_customers < SMALLEST_CELL
+        return not self._sees_counts_of(by) and overlap.shared_customers < SMALLEST_CELL
+
+    def _sees_counts_of(self, party: str) -> bool:
+        """Whether the viewer sees every count that a party records, however small."""
+        viewer = self.viewer
+        return viewer.full or viewer.party == party or (viewer.party is None and viewer.counts)
 
     def fewer_than(self, recorded: Recorded) -> int | None:
         """Return the smallest count that is shown if the event's count is smaller; else None.
 
         A handful of customers could be named one by one (C14).
         """
-        event = recorded.event
-        if self.viewer.full or self.viewer.party in (None, recorded.act.party):
+        event, by = recorded.event, recorded.act.party
+        if self._sees_counts_of(by):
             return None
         if isinstance(event, AudienceOverlapMeasured):
             return SMALLEST_CELL if event.shared_customers < SMALLEST_CELL else None
-        line = self._line(recorded)
-        if line is None or line.form is Form.FULL or not isinstance(event, FIGURES):
+        if not isinstance(event, FIGURES):
             return None
-        return line.smallest_cell if _has_fewer(event.figure, line.smallest_cell) else None
+        smallest = self._smallest(by, event.metric)
+        return smallest if smallest and _has_fewer(event.figure, smallest) else None
 
     # --- what stands for a withheld figure -----------------------------------------------------
 

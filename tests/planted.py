@@ -18,6 +18,7 @@ from domain.exploration import ChoosePartner, DeclineCandidate
 from domain.formation import DeclareBestAlternative, DeclareNonNegotiable
 from domain.kernel import Command
 from domain.reported_figure import ReportedFigure, ReportMetric
+from domain.sharing import ProposeDataSharing, SharingLine
 from tests.infra.messages import message
 from tests.life import LIFE, OURS, THEIRS, example
 
@@ -36,6 +37,15 @@ RIVAL: Final = "garganey"
 NUMBERS: Final = {OURS: "7351927", THEIRS: "8642951"}
 """A figure that a party does not share."""
 
+COUNTS: Final = {OURS: ("5318008", "6180339"), THEIRS: ("2236067", "3141592")}
+"""Counts of a party below the smallest cell of these lives: so many of so many."""
+
+SHARES: Final = {OURS: "86.047", THEIRS: "71.176"}
+"""The beginning of the share that they make, in percent."""
+
+CELL: Final = 10_000_000
+"""The smallest cell of the protocol of these lives, so that a marker is below it."""
+
 C = TypeVar("C", bound=Command)
 
 
@@ -43,7 +53,12 @@ def markers(party: str) -> tuple[bytes, ...]:
     """Return the markers of what a party keeps to itself."""
     of_rival = [RIVAL] if party == OURS else []
     of_party = [each[party] for each in (WORDS, POSITIONS, NUMBERS)]
-    return tuple(each.encode() for each in (*of_party, *of_rival))
+    return tuple(each.encode() for each in (*of_party, *of_rival, *COUNTS[party]))
+
+
+def counts(party: str) -> tuple[bytes, ...]:
+    """Return the markers of a party's counts below the smallest cell, and of their share."""
+    return tuple(each.encode() for each in (*COUNTS[party], SHARES[party]))
 
 
 def found(party: str, text: bytes) -> list[bytes]:
@@ -85,6 +100,20 @@ def unshared(party: str) -> ReportMetric:
     return _figure(party, "followers", "2026-01", segment=WORDS[party])
 
 
+LATE: Final = "2025-11-15"
+"""A day before the protocol of the life."""
+
+
+def small(party: str, period: str) -> ReportMetric:
+    """Return a figure with counts below the smallest cell, which the protocol does not give."""
+    few, of = map(Decimal, COUNTS[party])
+    return changed(
+        SMALL,
+        period=period,
+        figure=ReportedFigure(unit="percent", numerator=few, denominator=of),
+    )
+
+
 def _figure(party: str, metric: str, period: str, segment: str) -> ReportMetric:
     figure = ReportedFigure(unit="count", value=Decimal(NUMBERS[party]))
     return ReportMetric(
@@ -122,15 +151,33 @@ def life(random: Random | None = None) -> list[bytes]:
     chosen, kickoff = (LIFE.index(_step(each)) for each in (ChoosePartner, HoldKickoff))
     end = random.randrange(kickoff + 20, len(LIFE) + 1)
     sent = [
-        (place, message(f"step-{place:03}", step.command, party=step.party, at=step.at))
+        (place, message(f"step-{place:03}", _guarded(step.command), party=step.party, at=step.at))
         for place, step in enumerate(LIFE[:end])
     ]
     for number, (place, party, command) in enumerate(_planted(random, chosen, kickoff, end)):
         sent.append((place, kept(party, command, number, LIFE[place].at)))
     for party in PARTIES:
-        step = message(f"small-{party}", SMALL, party=party, at=LIFE[end - 1].at)
-        sent.append((end - 1, step))
+        step = small(party, "2026-01")
+        sent.append((end - 1, message(f"small-{party}", step, party=party, at=LIFE[end - 1].at)))
+        # Both happened before the protocol, and are reported under it.
+        late = _figure(party, "followers", "2025-10", segment=WORDS[party])
+        sent.append((end - 1, kept(party, late, 100, LATE)))
+        step = small(party, "2025-10")
+        sent.append((end - 1, message(f"late-{party}", step, party=party, at=LATE)))
     return [each for _, each in sorted(sent, key=lambda pair: pair[0])]
+
+
+def _guarded(command: C) -> C:
+    """Return a command; the protocol with the smallest cell of these lives."""
+    if command.__class__ is not ProposeDataSharing:
+        return command
+    lines = [each.model_copy(update={"smallest_cell": CELL}) for each in _lines(command)]
+    return changed(command, lines=lines)
+
+
+def _lines(command: Command) -> list[SharingLine]:
+    lines: list[SharingLine] = dict(command)["lines"]
+    return lines
 
 
 def _planted(

@@ -312,6 +312,7 @@ def viewer(identity: Identity, party: str | None = None) -> Viewer:
         partnerships=identity.partnerships or None,
         candidates=identity.party is not None or identity.candidates,
         inputs=identity.party is not None,
+        counts=identity.party is not None,
     )
 
 

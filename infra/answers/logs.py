@@ -275,14 +275,14 @@ def sight_of(
     party of the data-sharing protocol, which sees figures and nothing of the partnership's life.
     """
     viewer = when.viewer
-    if viewer.party is None:
-        # Without candidates it has to be known who they are.
-        own = [] if viewer.candidates else own_stream(history, partnership, when.recorded)
-        return sight_among(own, when)
+    if viewer.sees_every_figure:
+        return Sight(viewer)
     size_in(history, partnership, when)
     known = when.recorded
     reported = history.below(f"{partnership}/metric") if figures else []
     sight = sight_among(chain(own_stream(history, partnership, known), known.of(reported)), when)
+    if viewer.party is None:
+        return sight
     if third_party and sight.is_third_party:
         return sight
     if viewer.party not in sight.parties:

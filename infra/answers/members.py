@@ -195,7 +195,7 @@ def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
 
 def _then_one(accord: Accord, name: str, when: AsOf) -> Member | None:
     party, sight = when.viewer.party, Sight(when.viewer)
-    if party is not None or not when.viewer.candidates:
+    if not when.viewer.sees_every_figure:
         sight = sight_among(whole_log(accord.history, name, when.recorded), when)
         if party is not None and sight.parties and party not in sight.parties:
             return None

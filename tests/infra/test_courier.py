@@ -92,7 +92,7 @@ def test_each_party_gets_its_history_in_order_and_nothing_that_the_other_keeps_t
             assert (one["event"] is None) == (item["event"] is None)
         assert {each["text"] for each in told if each["withheld"]} == {
             f"(hidden: private to {other})",
-            "(fewer than 10: not shown)",
+            f"(fewer than {planted.CELL}: not shown)",
         }
 
 

@@ -77,7 +77,7 @@ VALUES: Final[dict[str, list[str]]] = {
     "review": ["review-1"],
     "since": ["2026-01", "begin"],
     "against": ["2026-02-01"],
-    "at": ["2026-02-01"],
+    "at": ["2026-02-01", "2025-11-18"],
     "known": ["2026-02-01"],
     "version": ["60"],
     "limit": ["1000"],
@@ -96,9 +96,6 @@ VALUES: Final[dict[str, list[str]]] = {
 ALWAYS: Final = {"limit": "1000"}
 """What is asked wherever a route takes it, so that no page hides what the next one has."""
 
-CHANGING: Final = frozenset({"/v1/keys", "/v1/keys/{key}", "/v1/keys/{key}/rotate"})
-"""Routes that make and end keys: they are asked elsewhere (`test_matrix`)."""
-
 
 @dataclass(frozen=True)
 class World:
@@ -116,7 +113,7 @@ class World:
 
     def routes(self) -> list[GuardedRoute]:
         served: Any = self.client.app
-        return [each for each in guarded_routes(served.routes) if each.path not in CHANGING]
+        return [*guarded_routes(served.routes)]
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=lambda seed: f"life {seed}")
@@ -134,6 +131,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, request: Any) -> Iterator[Wo
             name: credentials.create(accord.history.credentials, grant, now).key if grant else None
             for name, grant in KEYS.items()
         }
+        for party, word in WORDS.items():
+            # The list of keys has names, too.
+            named = Grant(role=Role.SERVICE, party=party, actor=word)
+            credentials.create(accord.history.credentials, named, now)
         with accord.workers() as workers, TestClient(create_app(accord, workers)) as client:
             yield World(accord, workers, client, keys, f"sqlite:///{folder}/accord.db")
 
@@ -159,10 +160,16 @@ def hidden(name: str) -> list[bytes]:
     if grant and (
         grant.role in {Role.OPERATOR, Role.OPERATIONS} or PARTNERSHIP in grant.partnerships
     ):
-        # They see both parties' figures, and not what either says of its own position. Only a
-        # mandate that says so includes the candidates that were not chosen.
+        # They see both parties' figures, but not small counts, and not what either says of its own
+        # position. Only a mandate that says so includes the candidates that were not chosen.
+        positions += [each for party in PARTIES for each in planted.counts(party)]
         return positions if grant.candidates else [*positions, planted.RIVAL.encode()]
-    return [each for party in PARTIES for each in planted.markers(party) if party != party_of(name)]
+    return [
+        each
+        for party in PARTIES
+        for each in {*planted.markers(party), *planted.counts(party)}
+        if party != party_of(name)
+    ]
 
 
 def party_of(name: str) -> str | None:
