@@ -1,14 +1,16 @@
-"""A log decided again: what its signed commands and its agreed rules record must be what it has.
+"""A log decided again: what its signed commands, agreed rules and clock record must be what it has.
 
 A verifier checks that an event can follow from what its party signed. Here the command is decided
 on the states that the events before it give, so all that the decision adds is checked, too. Agreed
-rules are judged again (C20): each breach, and each review or reduction that a breach asks for. What
-the clock records, and unsigned commands, are not decided again.
+rules are judged again (C20): each breach, and each review or reduction that a breach asks for. So
+is each deadline: it passes when it is due, and not before or unnoticed. Unsigned commands and what
+the operator records of itself are not decided again.
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 from typing import Final, NamedTuple
@@ -16,19 +18,23 @@ from typing import Final, NamedTuple
 from domain import aggregates
 from domain.aggregates import State
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
+from domain.deadlines import Deadline, DeadlineKind, DeadlinePassed, Deadlines, ReminderGiven
 from domain.execution import InvestmentReduced, ReviewScheduled
 from domain.kernel import CLOCK_PARTY, Event, Refused
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import Ledger
+from domain.values import instant
 from infra.deciding import intake, pseudonyms
+from infra.deciding.decision import CLOCK_SOURCE, ENROLMENT_SOURCE, VIEW_SOURCE
 from infra.deciding.intake import Input
 from infra.deciding.recording import ADOPTION_SOURCE, RULES_SOURCE
-from projections import SETTLEMENT
+from projections import DEADLINES, SETTLEMENT
 from projections.breaches import Judged, judge
 from projections.counted import DealChange, facts_of
-from projections.fold import Folded, fold
-from projections.settlement import ledger
+from projections.deadlines import of_other_streams
+from projections.fold import Dispatch, Folded, Projection, Rows, fold_all
+from projections.settlement import ledger, silences
 
 
 class Outcome(StrEnum):
@@ -41,7 +47,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A signed command, or an event of a rule, and what deciding it again gives."""
+    """A signed command, or an event of a rule or the clock, and what deciding it again gives."""
 
     index: int
     """The index of its first event."""
@@ -72,14 +78,16 @@ def decided_again(
     names: Mapping[str, str],
     hidden: Hidden = NOTHING_HIDDEN,
 ) -> Iterator[Decided]:
-    """Yield each signed command and each event of an agreed rule, decided again.
+    """Yield each signed command and each event of an agreed rule or the clock, decided again.
 
     `commands` are the signed commands by digest, and `names` the people's names by commitment. A
-    command behind an event that was not asked for is not decided. Of one behind a private event, a
-    difference says so; a party's own bundle settles it. Rules are judged on the whole log alone.
+    command behind an event that was not asked for is not decided, and nor is a deadline. Of one
+    behind a private event, a difference says so; a party's own bundle settles it. Rules, and by
+    when figures are due, are judged on the whole log alone.
     """
     again = _Again(events, {name: commitment for commitment, name in names.items()})
     rules = _Rules(again) if hidden == NOTHING_HIDDEN else None
+    clock = _Clock(again, figures=hidden.private is None) if hidden.not_asked is None else None
     for digest, group in groupby(events, lambda each: each.signed):
         found = list(group)
         first = found[0].index
@@ -90,6 +98,8 @@ def decided_again(
             private = hidden.private is not None and hidden.private < first
             yield again.decide(found, commands.get(digest), private=private)
         for each in found:
+            if clock and (passed := clock.judge(each)):
+                yield passed
             if rules and (judged := rules.judge(each)):
                 yield judged
             again.move(each)
@@ -149,12 +159,104 @@ class _Rules:
         return Decided(recorded.index, wire, Outcome.DIFFERS, f"The rules give {given}.")
 
 
+_AT_ONCE: Final = frozenset({VIEW_SOURCE, RULES_SOURCE, ADOPTION_SOURCE, ENROLMENT_SOURCE})
+"""The sources of what the operator records without a look at the deadlines."""
+
+
+class _Clock:
+    """The deadlines, which must pass in the order of their days, and before what comes later.
+
+    Silence confirms claims by their day, whether that is recorded or not (C20), so of the events
+    that record it only the days are checked.
+    """
+
+    def __init__(self, again: "_Again", *, figures: bool) -> None:
+        self._again = again
+        self._figures = figures
+        """Whether all figures are shown, so that it is known which of them are missing."""
+        self._due: list[Event] = []
+        """The events of the deadline that passes, which come next."""
+        self._cause = ""
+        self._silences: Deadlines | None = None
+        """The days on which silence confirms, as they were when the first deadline passed."""
+        self._last: datetime | None = None
+
+    def judge(self, recorded: Recorded) -> Decided | None:
+        """Return what the clock gives for an event of its own, or instead of another that comes."""
+        moment = recorded.act.recorded_at
+        last, self._last = self._last, moment
+        if recorded.source == CLOCK_SOURCE:
+            return self._passed(recorded)
+        self._silences = None
+        # Nothing passes for an event that is recorded at the same time as the one before.
+        if recorded.source not in _AT_ONCE and moment != last and not self._due:
+            self._next(recorded.partnership, moment)
+        if not self._due:
+            return None
+        why = f"The clock gives {_text(self._due)} before."
+        self._due.clear()
+        return Decided(recorded.index, recorded.event.wire, Outcome.DIFFERS, why)
+
+    def _passed(self, recorded: Recorded) -> Decided | None:
+        event, moment = recorded.event, recorded.act.recorded_at
+        if self._silences is None:
+            self._silences = self._again.silences()
+        kind = event.kind if isinstance(event, DeadlinePassed | ReminderGiven) else None
+        if kind is DeadlineKind.FIGURE and not self._figures:
+            return None
+        if kind is DeadlineKind.SILENCE:
+            due = self._silence(recorded)
+        else:
+            if not self._due:
+                self._next(recorded.partnership, moment)
+            due = self._due.pop(0) if self._due else None
+        by_clock = (recorded.source_id, recorded.act.party) == (self._cause, CLOCK_PARTY)
+        if due == event and by_clock:
+            return Decided(recorded.index, event.wire, Outcome.SAME)
+        self._due.clear()
+        why = f"At {instant(moment)} the clock gives {_text([due] if due else [])}."
+        return Decided(recorded.index, event.wire, Outcome.DIFFERS, why)
+
+    def _silence(self, recorded: Recorded) -> Event | None:
+        for each in {**(self._silences or {}), **self._again.silences()}.values():
+            (event,) = aggregates.passed(each, self._again.partnership(recorded.partnership))
+            if each.due <= recorded.act.recorded_at and event == recorded.event:
+                self._cause = _cause(recorded.partnership, each)
+                return event
+        return None
+
+    def _next(self, name: str, now: datetime) -> None:
+        """Find the next deadline that has passed by a moment, and what it records."""
+        deadlines = self._again.deadlines(name, figures=self._figures)
+        if deadline := aggregates.next_due(deadlines, now):
+            self._due = aggregates.passed(deadline, self._again.partnership(name))
+            self._cause = _cause(name, deadline)
+
+
+def _cause(name: str, deadline: Deadline) -> str:
+    return f"{name}/{deadline.id}@{instant(deadline.due)}"
+
+
+class _Folding:
+    """The rows of a projection, folded as far as somebody needs them."""
+
+    def __init__(self, projection: Projection, events: Sequence[Recorded]) -> None:
+        self._dispatch, self._folded = Dispatch([projection]), Folded()
+        self._events, self._done = events, 0
+
+    def until(self, place: int) -> Rows:
+        """Return the rows that the events before a place give."""
+        fold_all(self._dispatch, [self._folded], self._events[self._done : place])
+        self._done = place
+        return self._folded.rows
+
+
 class _Again:
     def __init__(self, events: Sequence[Recorded], commitments: Mapping[str, str]) -> None:
-        self._events = events
         self._commitments = commitments
         self._states: dict[str, State] = {}
-        self._settled, self._folded, self._seen = Folded(), 0, 0
+        self._settled, self._open = _Folding(SETTLEMENT, events), _Folding(DEADLINES, events)
+        self._seen = 0
 
     def move(self, each: Recorded) -> None:
         """Go behind an event."""
@@ -220,9 +322,19 @@ class _Again:
         return state
 
     def _ledger(self) -> Ledger:
-        fold(SETTLEMENT, self._settled, self._events[self._folded : self._seen])
-        self._folded = self._seen
-        return ledger(self._settled.rows)
+        return ledger(self._settled.until(self._seen))
+
+    def deadlines(self, name: str, *, figures: bool) -> Deadlines:
+        """Return the open deadlines but for silence; those of figures only if all are shown."""
+        others = of_other_streams(self._open.until(self._seen))
+        found = {**self.partnership(name).deadlines, **others}
+        if figures:
+            return found
+        return {key: each for key, each in found.items() if each.kind is not DeadlineKind.FIGURE}
+
+    def silences(self) -> Deadlines:
+        """Return the days on which silence confirms a claim."""
+        return silences(self._settled.until(self._seen))
 
 
 def _elsewhere(stream: str) -> Refused:

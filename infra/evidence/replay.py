@@ -75,9 +75,9 @@ class Replay(Result):
     record: Record
     """The verdict on the record. Nothing is computed from a record with a fault."""
     commands: dict[str, int]
-    """How many signed commands were decided again, by what that gave."""
+    """How many signed commands, breaches of rules and deadlines were decided again, by outcome."""
     decided: tuple[Decision, ...]
-    """Each signed command that was not decided again, or whose events are other ones."""
+    """Each of them that was not decided again, or whose events are other ones."""
     statements: tuple[Compared, ...]
     """Every issued statement, in the order of issue."""
 
@@ -190,7 +190,7 @@ def text(found: Replay) -> Iterator[Block]:
         yield Line(f"{counted(number, 'event')} withheld ({why})", indent=2)
     if found.commands:
         numbers = ", ".join(f"{number} {of}" for of, number in found.commands.items())
-        yield Line(f"signed commands, decided again: {numbers}", indent=2)
+        yield Line(f"signed commands, rules and deadlines, decided again: {numbers}", indent=2)
     for of in found.decided:
         style = "bold red" if of.outcome is again.Outcome.DIFFERS else "yellow"
         yield Line(f"#{of.index} {of.command}: {of.outcome}. {of.why}", style, 4)

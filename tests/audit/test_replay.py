@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from domain.aggregates import command_types
 from domain.breach_actions import RuleBreached
+from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.kernel import Event
 from domain.recorded import Recorded
 from domain.settlement import Balance, FinalSettlementIssued, Part, StatementIssued
@@ -25,6 +26,7 @@ from infra.answers import verify
 from infra.answers.issued import Compared, Outcome
 from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, REFUSED, app
 from infra.deciding.again import decided_again
+from infra.deciding.decision import CLOCK_SOURCE
 from infra.evidence import replay
 from infra.store.history import Kept, Writes
 from infra.tlog import dsse
@@ -240,6 +242,49 @@ def test_what_an_agreed_rule_records_is_judged_again(tmp_path: Path, lie: str) -
 
     assert differing
     assert differing[0].index in {place, place + 1, place + 2}
+
+
+@pytest.mark.parametrize("feed", FEEDS, ids=lambda each: each.stem)
+def test_every_deadline_of_an_honest_log_passes_when_it_is_due(tmp_path: Path, feed: Path) -> None:
+    with simulated(tmp_path) as accord:
+        accord.service.handle(list(messages(feed)))
+        logs = [list(accord.history.of(name)) for name in accord.history.partnerships()]
+    passed = [each for log in logs for each in log if each.source == CLOCK_SOURCE]
+
+    found = [each for log in logs for each in decided_again(log, {}, {})]
+
+    assert len(passed) <= len(found)
+    assert not [each for each in found if each.outcome == "differs"]
+
+
+@pytest.mark.parametrize("lie", ["another day", "another kind", "made up", "early", "left out"])
+def test_a_deadline_that_the_operator_made_up_is_found(tmp_path: Path, lie: str) -> None:
+    """Nobody signs what the clock records, and alerts and penalties follow from it."""
+    with simulated(tmp_path) as accord:
+        accord.service.handle(list(messages(COBALT)))
+        events = list(accord.history.of("cobalt-docs"))
+    passed = next(each for each in events if isinstance(each.event, PeriodClosed))
+    place = passed.index
+    match lie:
+        case "another day":
+            events[place] = replace_in(passed, source_id=f"{passed.source_id[:-1]}1Z")
+        case "another kind":
+            event = DeadlinePassed(kind=DeadlineKind.ANSWER, ref="terms/2")
+            events[place] = replace_in(passed, event=event)
+        case "made up":
+            events.insert(place + 1, passed)
+        case "early":
+            before = events[place - 1]
+            at = before.act.recorded_at
+            events[place - 1] = replace_in(passed, act=passed.act._replace(recorded_at=at))
+            events[place] = before
+        case _:
+            del events[place]
+
+    differing = [each for each in decided_again(events, {}, {}) if each.outcome == "differs"]
+
+    assert differing
+    assert differing[0].index in {place - 1, place, place + 1}
 
 
 def outcomes(events: list[Recorded]) -> set[str]:
