@@ -141,7 +141,7 @@ def _pins() -> Iterator[str]:
 
 
 def _signature(line: bytes) -> tuple[bytes, bytes, bytes]:
-    read = dsse.read(orjson.loads(line)["envelope"])
+    read = dsse.read(orjson.loads(line))
     return signer(read.payload.party).public, read.message, read.signature
 
 

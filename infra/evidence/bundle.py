@@ -44,6 +44,9 @@ from projections.visibility import SharedSight, Sight, Viewer
 
 FORMAT: Final = "accord-bundle/1"
 
+_UNIX: Final = 3
+"""The system that each entry of the ZIP file names, on which system ever it is written."""
+
 BAGIT: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
 _KEYS = (KeyRecovered, KeyRegistered, KeyRotated, KeyRevoked)
@@ -51,6 +54,19 @@ _KEYS = (KeyRecovered, KeyRegistered, KeyRotated, KeyRevoked)
 
 _UNREADABLE = (ValueError, KeyError, TypeError, ValidationError)
 """The errors of an event that was altered, or that a newer release wrote."""
+
+OF_LOG: Final = (
+    "bundle.json",
+    "checkpoints.jsonl",
+    "commands.jsonl",
+    "events.jsonl",
+    "hashes.txt",
+    "people.jsonl",
+)
+"""The files of the log, of which its checkpoints and signatures speak."""
+
+BESIDE: Final = ("policy.txt", "rejected.jsonl", "request.json", "waiting.jsonl")
+"""The files whose digest is in the event of the export, beside the guides."""
 
 GUIDES: Final = ("FORMAT.md", "rules.json", "verify.mjs", "verify.py")
 """The format, the verifiers and what they read: a part of every bundle."""
@@ -132,6 +148,7 @@ class _Bag:
         # The bag itself has the time of writing; the archive's times are constant.
         info = ZipInfo(name)
         info.compress_type = ZIP_DEFLATED
+        info.create_system = _UNIX
         with self._archive.open(info, "w") as target:
 
             def write(data: bytes) -> None:
@@ -191,14 +208,15 @@ class _Bundle:
         try:
             # Do not append to an altered log.
             self._log().grow()
+            before = size_of(history, self.partnership)
             self.accord.service.record_own(self.partnership, asked.by, event)
-            size = size_of(history, self.partnership)
-            self.notary.checkpoint(self.partnership)
+            recorded = history.of(self.partnership, before)
+            self.custody = next(each for each in recorded if each.event == event)
+            size = Checkpoint.read(self.notary.checkpoint(self.partnership).text).size
         except Altered as error:
             size = self._intact()
             self.exported = Exported(size, warning=str(error))
         else:
-            (self.custody,) = history.of(self.partnership, size - 1, size)
             self.exported = Exported(size)
         return [Note.read(each) for each in self.accord.trees.checkpoints(self.partnership)]
 
@@ -237,7 +255,8 @@ class _Bundle:
                 return "private"  # A newer release wrote it, so this one cannot tell.
             return None  # Export the altered event, so that a verifier reports it.
         self.events.append(recorded)
-        if not self._within(recorded.act.recorded_at) and not isinstance(recorded.event, _KEYS):
+        asked_for = self._within(recorded.act.recorded_at) or isinstance(recorded.event, _KEYS)
+        if not asked_for and (self.custody is None or index != self.custody.index):
             return "range"
         if not sight.shows(recorded) or sight.fewer_than(recorded):
             return "private"
@@ -273,11 +292,10 @@ class _Bundle:
             "origin": self.notary.seal.origin(self.partnership),
             "partnership": self.partnership,
             "size": self.exported.size,
-            "custody": self.custody.index if self.custody else None,
         }
         bag.lines("data/bundle.json", [about])
         bag.lines("data/checkpoints.jsonl", ({"note": str(note)} for note in notes))
-        bag.lines("data/commands.jsonl", self._commands())
+        bag.put("data/commands.jsonl", b"".join(self._commands()))
         bag.lines("data/people.jsonl", self._people())
 
     def _write_proofs(self, bag: _Bag, last: Note) -> None:
@@ -317,29 +335,22 @@ class _Bundle:
         readable = _readable(self.accord, self.partnership)
         return {type(each.event) for each in readable if sight.shows(each)} | {BundleExported}
 
-    def _commands(self) -> Iterator[Row]:
+    def _commands(self) -> Iterator[bytes]:
+        """Return the signed commands that the shown events name; an erased one is not there."""
         kept = self.accord.history.kept(COMMAND, self.partnership)
         for digest in sorted({each.signed for each in self.shown if each.signed}):
             if digest in kept:
-                yield {"digest": digest, "envelope": orjson.loads(kept[digest])}
-            else:
-                yield {"digest": digest, "erased": True}
+                yield kept[digest] + b"\n"
 
     def _people(self) -> Iterator[Row]:
         kept = self.accord.history.kept(PERSON, self.partnership)
-        erased = {
-            each.event.person: each.index
-            for each in self.shown
-            if isinstance(each.event, PersonErased)
-        }
+        erased = {each.event.person for each in self.events if isinstance(each.event, PersonErased)}
         shown = b"\n".join(codec.encode(each) for each in self.shown)
-        for commitment in sorted(kept.keys() | erased.keys()):
-            if commitment in erased:
-                yield {"commitment": commitment, "erased": erased[commitment]}
-            elif commitment.encode() in shown and name_in(
+        for commitment in sorted(kept.keys() - erased):
+            # A damaged name is left out.
+            if commitment.encode() in shown and name_in(
                 self.partnership, commitment, kept[commitment]
             ):
-                # A damaged name is left out.
                 yield {"commitment": commitment, **orjson.loads(kept[commitment])}
 
     def _rejected(self) -> Iterator[Refusal]:

@@ -8,6 +8,7 @@ it is open, and are folded there. An event that the bundle does not show keeps i
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,8 +87,8 @@ class _Bundle(NamedTuple):
 
 def _read(path: Path) -> _Bundle:
     try:
-        found = verify.verify(path)
-        files = verify.read_container(path.read_bytes())
+        raw = verify.contents(path)
+        found = verify.verify(raw, verify.bring())
     except verify.Misuse as error:
         raise NoSuchStore(f"{error} Name an evidence bundle.") from error
     if found["code"] is not None:
@@ -95,6 +96,7 @@ def _read(path: Path) -> _Bundle:
             f"{path} has the fault {found['code']}: {found['detail']} "
             "Nothing is answered from it. Ask for the bundle again."
         )
+    files = verify.read_container(raw)
     about, asked = (orjson.loads(files[f"data/{name}"]) for name in ("bundle.json", "request.json"))
     events = _events(files["data/events.jsonl"].splitlines(), about, asked)
     return _Bundle(files, about, asked, events)
@@ -196,13 +198,11 @@ def _copied(bundle: _Bundle) -> Copied:
 
 def _kept(bundle: _Bundle) -> Iterator[Kept]:
     name = bundle.partnership
-    for each in bundle.lines("commands.jsonl"):
-        if "envelope" in each:
-            yield Kept(COMMAND, name, each["digest"], codec.canonical(each["envelope"]))
+    for command in bundle.files["data/commands.jsonl"].splitlines():
+        yield Kept(COMMAND, name, sha256(command).hexdigest(), command)
     for each in bundle.lines("people.jsonl"):
-        if "name" in each:
-            person = {key: each[key] for key in ("name", "salt")}
-            yield Kept(PERSON, name, each["commitment"], codec.canonical(person))
+        person = {key: each[key] for key in ("name", "salt")}
+        yield Kept(PERSON, name, each["commitment"], codec.canonical(person))
     for file, token in bundle.files.items():
         folder, _, size = file.removesuffix(".tsr").rpartition("/")
         if folder == "data/timestamps":

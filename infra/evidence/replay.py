@@ -7,8 +7,8 @@ decided and its events are folded again, as a store does.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -108,13 +108,12 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
     Raises `verify.Misuse` if a file cannot be read or a given file is not understood, and
     `CannotReplay` for an event that this release cannot read or fold.
     """
-    found: Any = verify.verify(
-        path, policy=policy, pins=pins, seen=seen, receipts=receipts, not_before=not_before
-    )
+    raw = verify.contents(path)
+    found = verify.verify(raw, verify.bring(policy, pins, seen, receipts, not_before))
     record = Record(**{name: found[name] for name in Record.model_fields})
     about, log, decided, statements = {}, VisibleLog(), list[Decided](), list[Compared]()
     if record.code is None:
-        files = verify.read_container(path.read_bytes())
+        files = verify.read_container(raw)
         about = orjson.loads(files["data/request.json"])
         log = read(files["data/events.jsonl"])
         try:
@@ -158,16 +157,12 @@ def read(lines: bytes) -> VisibleLog:
 
 
 def _again(log: VisibleLog, files: Mapping[str, bytes]) -> Iterator[Decided]:
-    commands = map(orjson.loads, files["data/commands.jsonl"].splitlines())
+    commands = files["data/commands.jsonl"].splitlines()
     people = map(orjson.loads, files["data/people.jsonl"].splitlines())
     return decided_again(
         log.events,
-        {
-            each["digest"]: codec.canonical(each["envelope"])
-            for each in commands
-            if "envelope" in each
-        },
-        {each["commitment"]: each["name"] for each in people if "name" in each},
+        {sha256(each).hexdigest(): each for each in commands},
+        {each["commitment"]: each["name"] for each in people},
         Hidden(*(log.first(why) for why in (NOT_ASKED_FOR, PRIVATE))),
     )
 

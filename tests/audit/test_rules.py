@@ -4,6 +4,7 @@ After a change that is meant, write it anew: `python -m tests.audit.test_rules`.
 """
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from domain.content import Consent
 from domain.kernel import Event, Refused
 from domain.keyring import Facts
 from domain.signing import FACTS, Effect, effect_of
+from infra.evidence.bundle import BAGIT, BESIDE, GUIDES, OF_LOG
 from infra.store.history import partnerships
+from infra.tlog import dsse
 from tests.audit.world import VERIFIERS
 from tests.domain.test_signing import BY_CLOCK, recorded
 from tests.domain.test_waiting_table import COMMANDS
@@ -48,9 +51,9 @@ WORDS = {
     "checkpoint-signature": "A checkpoint is not signed by the log, or a cosignature is wrong.",
     "checkpoint-root": "A checkpoint was signed over other events.",
     "checkpoint-time": "The event cannot have been recorded when it says.",
-    "command-missing": "The event must be signed, and its signed command is not there.",
+    "command-missing": "The event must be signed, and its command is not there, though nobody in "
+    "it was erased.",
     "command-malformed": "The signed command has another form than the format says.",
-    "command-erased": "The signed command is called erased, and nobody in it was erased.",
     "command-unused": "A signed command is there that no event names.",
     "command-elsewhere": "The command was signed for another log, partnership or party.",
     "command-key": "The key of the command was not active, or does not sign such events.",
@@ -69,10 +72,130 @@ WORDS = {
     "stale": "The log is older than what was seen before, or than asked for.",
     "quorum": "The last checkpoint lacks the cosignatures of the quorum.",
     "receipt": "The log lacks what the operator gave a receipt for.",
-    "person": "A name in the bundle is not the recorded one, or nobody was erased.",
+    "person": "A name in the bundle is not the recorded one.",
     "custody": "The log does not have this export as it is here.",
 }
 """The sentence for each verdict, and for each code of a fault."""
+
+NAME = r"[^\s+\x00-\x1f\x7f-\x9f\ufeff]+"
+BASE64 = "[A-Za-z0-9+/]+={0,2}"
+SIGNATURE = "[A-Za-z0-9+/]{85}[AQgw]=="
+HASH = "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="
+NUMBER = "0|[1-9][0-9]{0,14}"
+DAY = (
+    "(?!0000)(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    "|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
+)
+
+MOMENT = DAY + "T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.](?!000000)[0-9]{6})?Z"
+
+WEAK = (
+    "(?:00){31}[08]0|01(?:00){30}[08]0|(?:e[c-f]|f[0-9a-f])(?:ff){30}[7f]f"
+    "|26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc[08]5"
+    "|c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03[7f]a"
+)
+"""Keys in hex of order 1, 2, 4 and 8 (RFC 8032), and those whose y is not below the prime."""
+
+PATTERNS = {
+    "amount": "-?(?:0|[1-9][0-9]{0,30})(?:[.][0-9]{1,30})?",
+    "checkpoint": rf"([^\n]+)\n({NUMBER})\n({HASH})\n",
+    "commitment": "person:[0-9a-f]{64}",
+    "currency": "[A-Z]{3}",
+    "digest": "[0-9a-f]{64}",
+    "envelope": rf'\{{"payload":"({BASE64})","payloadType":"({re.escape(dsse.TYPE)})",'
+    rf'"signatures":\[\{{"keyid":"([0-9a-f]{{16}})","sig":"({SIGNATURE})"\}}\]\}}',
+    "file": "data/(?:schemas/[A-Za-z0-9]+[.]json|timestamps/[0-9]{1,16}[.]tsr"
+    "|proofs/[0-9]{1,16}[.]tlog-proof)",
+    "format": "accord-bundle/1",
+    "key": rf"({NAME})[+]([0-9a-f]{{8}})[+]({BASE64})",
+    "moment": f"({MOMENT})",
+    "nonce": "[!-~]{8,128}",
+    "note": r"((?:[^\x00-\x1f]+\n)+)\n((?:[^\x00-\x1f]+\n)+)",
+    "number": f"({NUMBER})",
+    "receipt": r"accord/receipt@v1\n([^\n]+)\ncommand [0-9a-f]{64}\n"
+    rf"events ({NUMBER}) (?:{NUMBER})\n((?:leaf {HASH}\n)+)deadline ({MOMENT})\n",
+    "salt": "[0-9a-f]{32}",
+    "signature": f"— ({NAME}) ({BASE64})",
+    "version": "command/v1",
+    "weak": WEAK,
+    "withheld": r'\{"why":"(private|range)","withheld":"([0-9a-f]{64})"\}',
+}
+"""The form of texts, for the whole of each. JavaScript and Python read these alike."""
+
+FORMS = {
+    "bundle": {
+        "format": "format",
+        "origin": "text",
+        "partnership": "text",
+        "size": "count",
+    },
+    "checkpoint": {"note": "text"},
+    "event": {
+        "actor": "text",
+        "causation_id?": "text",
+        "correlation_id?": "text",
+        "data": "object",
+        "event_id": "text",
+        "occurred_at": "moment",
+        "partnership": "text",
+        "party": "text",
+        "recorded_at": "moment",
+        "salt": "salt",
+        "schema_version": "count",
+        "signed?": "digest",
+        "source": "text",
+        "source_id": "text",
+        "stream": "text",
+        "stream_version": "count",
+        "type": "text",
+    },
+    "payload": {
+        "accord": "version",
+        "event": "object",
+        "expected": "count|null",
+        "expires": "moment",
+        "nonce": "nonce",
+        "origin": "text",
+        "partnership": "text",
+        "party": "text",
+        "seen": "object|null",
+        "type": "text",
+    },
+    "person": {"commitment": "commitment", "name": "text", "salt": "text"},
+    "request": {
+        "alert": "text|null",
+        "by": "text",
+        "for": "text|null",
+        "from": "moment|null",
+        "reason": "text",
+        "simulated": "flag",
+        "statement": "text|null",
+        "to": "moment|null",
+    },
+    "seen": {"root": "text", "size": "count"},
+}
+"""The members of each JSON object with the form of each: a pattern or a type. `?` may be absent."""
+
+LIMITS = {
+    "entries": 10_000,
+    "levels": 64,
+    "line": 8 << 20,
+    "note": 64 << 10,
+    "packed": (2 << 30) - 1,
+    "signatures": 64,
+    "skew": 300,
+    "time": 253_402_300_799,
+    "unpacked": 1 << 30,
+}
+"""Sizes in bytes, times in seconds, and numbers; `time` is the last second of the year 9999."""
+
+FILES = {
+    "bagit": BAGIT.decode(),
+    "beside": [f"data/{name}" for name in sorted([*BESIDE, *GUIDES])],
+    "log": [f"data/{name}" for name in OF_LOG],
+}
+"""The files that every bundle has: those of the log, and those that the log has a digest of."""
 
 NEVER = [
     "whether a reported fact happened, and when: a party claims both",
@@ -102,12 +225,16 @@ def rules() -> dict[str, Any]:
             if name not in BY_CLOCK
         },
         "facts": sorted(Facts),
+        "files": FILES,
+        "forms": FORMS,
         "kinds": {
             name: str(FACTS[name]) if name in FACTS else KINDS[effect_of(kind)]
             for name, kind in sorted(registry.items())
         },
+        "limits": LIMITS,
         "never": NEVER,
         "own": sorted(yields.BY_OPERATOR),
+        "patterns": PATTERNS,
         "proposals": sorted(proposals),
         "statements": ["FinalSettlementIssued", "StatementIssued"],
         "words": WORDS,

@@ -5,36 +5,25 @@
  *     node verify.mjs FILE.zip [--policy FILE] [--pins FILE] [--seen FILE]... [--receipt FILE]...
  *                              [--not-before MOMENT] [--json]
  *
- * `FORMAT.md` says what is checked; "section" below means a section of that page. `rules.json` lists
- * what each command may record. Whether a statement is right is another question
- * (`accord audit replay`).
+ * `FORMAT.md` says what is checked; "section" below means a section of that page. `rules.json` has
+ * the limits, the forms, and what each command may record. Whether a statement is right is another
+ * question (`accord audit replay`).
  */
 import { isUtf8 } from 'node:buffer';
 import { createHash, createPublicKey, verify as verifySignature } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { crc32, inflateRawSync } from 'node:zlib';
 
-const MOST_ENTRIES = 10000; // section 1
-const MOST_BYTES = 1024 ** 3; // section 1, unpacked
-const LARGEST_ZIP = 2 ** 31 - 1;
-const LONGEST_LINE = 8 * 1024 ** 2; // section 2
-const DEEPEST = 64; // section 2
-const LONGEST_NOTE = 64 * 1024; // section 5
-const MOST_SIGNATURES = 64; // section 5
-const LATEST = 253402300799; // the last second of the year 9999
-const SKEW = 300; // section 5, in seconds
-const OPERATOR = 'accord'; // the party of what the clock, agreed rules and the operator record
-
 const RULES = JSON.parse(readFileSync(new URL('rules.json', import.meta.url), 'utf8'));
-const BINDING = new Set(['binds', 'erases']);
-const FACTS = new Set(RULES.facts);
-const OWN = new Set(RULES.own);
+const LIMITS = RULES.limits;
+const PATTERNS = mapped(RULES.patterns, (pattern) => new RegExp(`^(?:${pattern})$`));
 const PROPOSALS = new Set(RULES.proposals);
-const STATEMENTS = new Set(RULES.statements);
+const OWN = new Set(RULES.own);
 const KEY_EVENTS = new Set(['KeyRecovered', 'KeyRegistered', 'KeyRotated', 'KeyRevoked']);
+const OPERATOR = 'accord'; // the party of what the clock, agreed rules and the operator record
 
 /** Why a bundle is refused: a code of section 10, and the index in question. */
 class Fault extends Error {
@@ -48,33 +37,27 @@ class Fault extends Error {
 /** The verifier was called wrongly, or its user's own files cannot be read: exit code 2. */
 class Misuse extends Error {}
 
-/** A text has another form. Whoever reads it knows which fault that is. */
-class Refused extends Error {}
-
 function need(right, code, index = null) {
   if (!right) throw new Fault(code, index);
 }
 
-function refuse(what) {
-  throw new Refused(what);
-}
-
-/** What `read` gives; a fault of this code if the text is refused. */
-function within(code, index, read) {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof Refused || error instanceof RangeError) throw new Fault(code, index);
-    throw error;
-  }
+/** What was read has another form. */
+function refuse(why) {
+  throw new Error(why);
 }
 
 // --- Section 2: JSON, moments, base64 ----------------------------------------------------------
+
+function mapped(object, change) {
+  return new Map(Object.entries(object).map(([name, value]) => [name, change(value)]));
+}
 
 const isString = (value) => typeof value === 'string';
 const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
 const isWhole = (value) => Number.isSafeInteger(value) && !Object.is(value, -0);
 const hasOwn = Object.hasOwn;
+/** The value if it is a text, else the empty one. */
+const textOf = (value) => (isString(value) ? value : '');
 
 function sha256(...pieces) {
   const hash = createHash('sha256');
@@ -95,7 +78,7 @@ export function canonical(value, depth = 1) {
   if (isString(value)) return value.isWellFormed() ? JSON.stringify(value) : refuse('surrogate');
   if (typeof value === 'number' && !isWhole(value)) refuse('a number');
   if (value === null || typeof value !== 'object') return String(value);
-  if (depth > DEEPEST) refuse('too many levels');
+  if (depth > LIMITS.levels) refuse('too many levels');
   if (Array.isArray(value)) return `[${value.map((each) => canonical(each, depth + 1)).join(',')}]`;
   let text = '';
   for (const key of Object.keys(value).sort()) {
@@ -106,41 +89,18 @@ export function canonical(value, depth = 1) {
 }
 
 /** The value of bytes that are its canonical form. */
-export function canonicalJson(bytes) {
+export function parse(bytes) {
   const text = utf8(bytes);
-  let value;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    refuse('not JSON');
-  }
+  const value = JSON.parse(text);
   return canonical(value) === text ? value : refuse('not in canonical form');
 }
 
-const MOMENT =
-  /^(?!0000)(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{6})?Z$/;
-const days = new Map();
-
-function isDay(day) {
-  if (!days.has(day)) {
-    const time = Date.parse(`${day}T00:00:00Z`);
-    if (days.size > 4096) days.clear();
-    days.set(day, !Number.isNaN(time) && new Date(time).toISOString().startsWith(day));
-  }
-  return days.get(day);
-}
-
-const withoutZone = (moment) => moment.slice(0, -1).replace(/\.000000$/, '');
-
-/** A moment as a text that sorts by time, or null. */
-function instant(value) {
-  const match = isString(value) ? MOMENT.exec(value) : null;
-  return match !== null && isDay(match[1]) ? withoutZone(value) : null;
-}
-
+/** A POSIX time as a text that sorts with moments: these are compared without their `Z`. */
 function instantOf(seconds) {
-  return new Date(Math.min(Math.max(seconds, 0), LATEST) * 1000).toISOString().slice(0, 19);
+  return new Date(Math.min(Math.max(seconds, 0), LIMITS.time) * 1000).toISOString().slice(0, 19);
 }
+
+const withoutZone = (moment) => moment.slice(0, -1);
 
 /** The bytes of base64 in its only form, and of that size if one is given; or null. */
 function unbase64(value, size = null) {
@@ -150,56 +110,43 @@ function unbase64(value, size = null) {
   return size === null || bytes.length === size ? bytes : null;
 }
 
-function number(text) {
-  return /^(0|[1-9]\d{0,15})$/.test(text) && isWhole(Number(text)) ? Number(text) : null;
+/** The groups of a pattern of `rules.json` that a text has. */
+function matched(pattern, text) {
+  const match = PATTERNS.get(pattern).exec(text) ?? refuse(`not a ${pattern}`);
+  return match.slice(1);
 }
 
 const NO_BYTES = Buffer.alloc(0);
-const FORMS = {
-  text: isString,
-  flag: (value) => typeof value === 'boolean',
-  object: isObject,
-  list: Array.isArray,
-  whole: isWhole,
-  count: (value) => isWhole(value) && value >= 0,
-  positive: (value) => isWhole(value) && value > 0,
-  moment: (value) => instant(value) !== null,
-  hash: (value) => unbase64(value, 32) !== null,
-  base64: (value) => unbase64(value) !== null,
-  digest: (value) => isString(value) && /^[0-9a-f]{64}$/.test(value),
-  salt: (value) => isString(value) && /^[0-9a-f]{32}$/.test(value),
-  commitment: (value) => isString(value) && /^person:[0-9a-f]{64}$/.test(value),
-  why: (value) => value === 'private' || value === 'range',
-  nonce: (value) => isString(value) && /^[!-~]{8,128}$/.test(value),
-  keyid: (value) => isString(value) && /^[0-9a-f]{16}$/.test(value),
-  true: (value) => value === true,
-};
+const TYPES = new Map([
+  ['text', isString],
+  ['flag', (value) => typeof value === 'boolean'],
+  ['object', isObject],
+  ['count', (value) => isWhole(value) && value >= 0],
+]);
 
-/**
- * A check that a value is an object of exactly these members: words `name:form`, with `?` behind a
- * name that may be absent, and `|null` behind a form. A form in quotes is the text itself.
- */
-function shape(words) {
-  const forms = new Map();
-  const needed = [];
-  for (const word of words.trim().split(/\s+/)) {
-    const [, name, optional, form, nullable] = /^(\w+)(\??):(.+?)(\|null)?$/.exec(word);
-    const check = form.startsWith("'") ? (value) => `'${value}'` === form : FORMS[form];
-    forms.set(name, nullable ? (value) => value === null || check(value) : check);
-    if (!optional) needed.push(name);
-  }
+/** A check that a value has a form: a type, or a pattern of `rules.json`. */
+function formOf(word) {
+  const form = word.replace(/\|null$/, '');
+  const isForm = TYPES.get(form) ?? ((value) => isString(value) && PATTERNS.get(form).test(value));
+  return form === word ? isForm : (value) => value === null || isForm(value);
+}
+
+/** A check that a value is an object of exactly the members of a form of `rules.json`. */
+function shape(name) {
+  const members = Object.entries(RULES.forms[name]);
+  const forms = new Map(members.map(([member, word]) => [member.replace('?', ''), formOf(word)]));
+  const needed = members.map(([member]) => member).filter((member) => !member.endsWith('?'));
   return (value) => {
     if (!isObject(value)) return false;
-    for (const name of Object.keys(value)) if (!forms.get(name)?.(value[name])) return false;
-    return needed.every((name) => hasOwn(value, name));
+    for (const member of Object.keys(value)) if (!forms.get(member)?.(value[member])) return false;
+    return needed.every((member) => hasOwn(value, member));
   };
 }
 
-/** The value of a line, or of a file, that fits one of the forms. */
-function valueOf(bytes, ...forms) {
-  if (bytes.length > LONGEST_LINE) refuse('too long');
-  const value = canonicalJson(bytes);
-  return forms.some((fits) => fits(value)) ? value : refuse('other members or types');
+/** The value of a line, or of a file, that has a form. */
+function valueOf(bytes, isForm) {
+  const value = bytes.length > LIMITS.line ? refuse('too long') : parse(bytes);
+  return isForm(value) ? value : refuse('other members or types');
 }
 
 /** The lines of a file, each with its newline. */
@@ -250,96 +197,61 @@ export class Tree {
 
 // --- Section 8: Ed25519 ------------------------------------------------------------------------
 
-const PRIME = 2n ** 255n - 19n;
-const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
-const CURVE_D = (-121665n * power(121666n, PRIME - 2n)) % PRIME;
-
-function power(base, exponent) {
-  let result = 1n;
-  for (let square = base; exponent > 0n; exponent >>= 1n) {
-    if (exponent & 1n) result = (result * square) % PRIME;
-    square = (square * square) % PRIME;
-  }
-  return result;
-}
-
-const littleEndian = (bytes) => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
-const encodedY = (bytes) => littleEndian(bytes) & (2n ** 255n - 1n);
-
-/** The y of the eight points of small order: the identity, and those of order 2, 4 and 8. */
-const SMALL_ORDER = new Set([
-  ...[0n, 1n, PRIME - 1n],
-  encodedY(Buffer.from('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05', 'hex')),
-  encodedY(Buffer.from('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a', 'hex')),
-]);
-
-function isStrongPoint(bytes) {
-  if (bytes.length !== 32) return false;
-  const y = encodedY(bytes);
-  // There is an x where (y^2 - 1) / (d y^2 + 1) is a square (RFC 8032 section 5.1.3), which it is
-  // just where the product is one. It is 0 only for points of small order, so the sign is free.
-  const product = (((y * y - 1n) * (CURVE_D * y * y + 1n)) % PRIME + PRIME) % PRIME;
-  return y < PRIME && !SMALL_ORDER.has(y) && power(product, (PRIME - 1n) / 2n) === 1n;
-}
-
 const DER_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const keyObjects = new Map();
 
-/** The library's object of an admitted key, or null. Admitting takes long, so it is done once. */
+/** Whether section 8 admits a public key: in its only form, and not of small order. */
+export function admitted(key) {
+  return key.length === 32 && !PATTERNS.get('weak').test(Buffer.from(key).toString('hex'));
+}
+
 function keyObject(publicKey) {
   const name = publicKey.toString('hex');
   if (!keyObjects.has(name)) {
     const der = { key: Buffer.concat([DER_PREFIX, publicKey]), format: 'der', type: 'spki' };
-    keyObjects.set(name, isStrongPoint(publicKey) ? createPublicKey(der) : null);
+    keyObjects.set(name, createPublicKey(der));
   }
   return keyObjects.get(name);
 }
 
-/** Whether section 8 admits a public key: a point in its only form, and not of small order. */
-export const admitted = (publicKey) => keyObject(Buffer.from(publicKey)) !== null;
-
 /** Whether a signature is right by the strict rules of section 8. */
 export function ed25519Verify(publicKey, message, signature) {
-  const key = keyObject(Buffer.from(publicKey));
-  if (key === null || signature.length !== 64) return false;
-  // The library compares R with the bytes that it computes, so only a canonical R can be equal.
-  if (littleEndian(signature.subarray(32)) >= ORDER) return false;
-  return verifySignature(null, Buffer.from(message), key, signature);
+  if (!admitted(publicKey) || signature.length !== 64) return false;
+  // The library refuses S from the order on, and compares R with the bytes that it computes.
+  return verifySignature(null, Buffer.from(message), keyObject(publicKey), signature);
 }
 
 // --- Section 5: notes and checkpoints ----------------------------------------------------------
 
-const isName = (name) => isString(name) && /^[^\s+\x00-\x1f\x7f-\x9f\ufeff]+$/.test(name);
-const keyId = (name, type, key) => hex(`${name}\n`, Buffer.from([type]), key).slice(0, 8);
+/** A key as signed notes name it: name, key id and public key. */
+const keyOf = (name, type, key) => {
+  return { name, id: hex(`${name}\n`, Buffer.from([type]), key).slice(0, 8), key };
+};
 
-/** A verifier key of a type, which section 8 admits: name, key id and public key. */
+/** A verifier key of a type, which section 8 admits. */
 function parseKey(text, type) {
-  const [name, id, ...rest] = text.split('+');
-  const bytes = unbase64(rest.join('+'), 33);
-  const key = bytes === null ? NO_BYTES : bytes.subarray(1);
-  const isKey = isName(name) && bytes?.[0] === type && keyId(name, type, key) === id;
-  return isKey && admitted(key) ? { name, id, key } : refuse('not a verifier key of this type');
+  const [name, id, encoded] = matched('key', text);
+  const bytes = unbase64(encoded, 33) ?? refuse('not a key');
+  const key = keyOf(name, type, bytes.subarray(1));
+  const isKey = bytes[0] === type && key.id === id && admitted(key.key);
+  return isKey ? key : refuse('not a verifier key of this type');
 }
 
-/** A signed note: its text, and its signatures. */
-function parseNote(raw) {
-  const gap = raw.indexOf('\n\n');
-  const isNote = gap !== -1 && raw.endsWith('\n') && !/[\x00-\x09\x0b-\x1f]/.test(raw);
-  if (!isNote || Buffer.byteLength(raw) > LONGEST_NOTE) refuse('not a note');
-  const lines = raw.slice(gap + 2).split('\n').slice(0, -1);
-  if (lines.length === 0 || lines.length > MOST_SIGNATURES) refuse('too few or many signatures');
-  const signatures = lines.map((line) => {
-    const [dash, name, ...rest] = line.split(' ');
-    const bytes = unbase64(rest.join(' '));
-    const isSignature = dash === '\u2014' && isName(name) && bytes !== null && bytes.length > 4;
-    if (!isSignature) refuse('not a signature line');
-    return { name, id: bytes.toString('hex', 0, 4), bytes: bytes.subarray(4) };
+/** A checkpoint or a receipt: a signed note whose text has this pattern; first is its origin. */
+function parseNote(bytes, pattern) {
+  const [text, block] = matched('note', utf8(bytes));
+  const signatures = block.split('\n').slice(0, -1).map((line) => {
+    const [name, encoded] = matched('signature', line);
+    const body = unbase64(encoded) ?? NO_BYTES;
+    return body.length > 4 ? { name, id: body.toString('hex', 0, 4), body: body.subarray(4) } : refuse('too short');
   });
-  return { text: raw.slice(0, gap + 1), signatures };
+  if (bytes.length > LIMITS.note || signatures.length > LIMITS.signatures) refuse('too long');
+  return { text, signatures, parts: matched(pattern, text) };
 }
 
+/** The signatures under the key's name and id. */
 const signaturesBy = ({ signatures }, { name, id }) => {
-  return signatures.filter((one) => one.name === name && one.id === id).map(({ bytes }) => bytes);
+  return signatures.filter((one) => one.name === name && one.id === id).map(({ body }) => body);
 };
 
 /** Whether exactly one signature stands under the key's name and id, and it is right. */
@@ -348,95 +260,66 @@ function isSignedBy(note, key) {
   return own.length === 1 && ed25519Verify(key.key, note.text, own[0]);
 }
 
-/** The time of a cosignature, null if it is wrong. */
-function cosigned({ text }, { key }, bytes) {
-  const time = bytes.length === 72 ? bytes.readBigUInt64BE(0) : 0n;
-  if (time === 0n || time > BigInt(LATEST)) return null;
-  const message = `cosignature/v1\ntime ${time}\n${text}`;
-  return ed25519Verify(key, message, bytes.subarray(8)) ? Number(time) : null;
-}
-
-/** A checkpoint: a note of three lines. The root stays base64. */
-function parseCheckpoint(raw) {
-  const note = parseNote(raw);
-  const [origin, size, root, end, ...rest] = note.text.split('\n');
-  const isForm = origin !== '' && end === '' && rest.length === 0 && FORMS.hash(root);
-  const count = number(size ?? '');
-  return isForm && count !== null ? { ...note, origin, size: count, root } : refuse('no checkpoint');
-}
-
-const RECEIPT =
-  /^accord\/receipt@v1\n([^\n]+)\ncommand [0-9a-f]{64}\nevents (\d{1,16}) (\d{1,16})\n((?:leaf [A-Za-z0-9+/]{43}=\n)+)deadline ([^\n]+)\n$/;
-
-/** What the operator signed when it accepted a command (section 9). */
-function parseReceipt(raw) {
-  const note = parseNote(raw);
-  const [, origin, from, count, block, until] = RECEIPT.exec(note.text) ?? refuse('no receipt');
-  const leaves = block.trimEnd().split('\n').map((line) => Buffer.from(line.slice(5), 'base64'));
-  const [first, deadline] = [number(from), instant(until)];
-  const isForm = first !== null && deadline !== null && count === String(leaves.length);
-  return isForm ? { ...note, origin, first, leaves, deadline } : refuse('no receipt');
+/** The times of the cosignatures under the key's name and id, 0 for a wrong one. */
+function timesBy(note, key) {
+  return signaturesBy(note, key).map((body) => {
+    const time = body.length === 72 ? body.readBigUInt64BE(0) : 0n;
+    const message = `cosignature/v1\ntime ${time}\n${note.text}`;
+    const isRight = time <= LIMITS.time && ed25519Verify(key.key, message, body.subarray(8));
+    return isRight ? Number(time) : 0;
+  });
 }
 
 // --- Section 6: policy and pins ----------------------------------------------------------------
 
-/** The words of each line that has some; of octets, as names need not be UTF-8. */
+/** The words of each line that has some. */
 function wordsOf(bytes) {
-  const text = bytes.toString('latin1');
+  const text = utf8(bytes);
   if (/[\x00-\x08\x0b-\x1f\x7f]/.test(text)) refuse('a control character');
   const lines = text.split('\n').map((line) => line.replace(/^[ \t]+|[ \t]+$/g, ''));
   return lines.filter((line) => line && !line.startsWith('#')).map((line) => line.split(/[ \t]+/));
 }
 
-const utf8Word = (word) => utf8(Buffer.from(word, 'latin1'));
-
-/** Whom a user trusts for the log. */
+/** Whom a user trusts for the log. An address behind a key is passed over. */
 class Policy {
   constructor(bytes) {
     this.logs = [];
     this.witnesses = new Map();
     this.groups = new Map();
-    this.quorum = null;
-    for (const [keyword, ...words] of wordsOf(bytes)) {
-      const isLine = this.take(keyword, words);
-      if (!isLine) refuse('not a line of a policy, or one that contradicts another');
+    this.quorum = '';
+    for (const [keyword, ...words] of wordsOf(bytes)) this.take(keyword, ...words);
+    const members = [...this.groups.values()].flatMap((group) => group.members);
+    // Under two names, or in two groups, a witness would count twice.
+    const keysOf = (of) => of.map(({ key }) => key.toString('hex'));
+    for (const each of [keysOf(this.logs), keysOf([...this.witnesses.values()]), members]) {
+      if (new Set(each).size < each.length) refuse('two with one key, or a member of two groups');
     }
-    if (this.logs.length === 0 || this.quorum === null) refuse('no log, or no quorum');
+    if (this.logs.length === 0 || this.quorum === '') refuse('no log, or no quorum');
   }
 
-  /** Takes a line; whether it is one. An address behind a key is passed over. */
-  take(keyword, [word, ...words]) {
-    if (keyword === 'log' && word !== undefined && words.length <= 1) {
-      const log = parseKey(utf8Word(word), 1);
-      return this.logs.every(({ key }) => !key.equals(log.key)) && this.logs.push(log);
+  take(keyword, name = '', ...rest) {
+    const isFree = !this.isKnown(name) && name !== 'none';
+    if (keyword === 'log' && rest.length <= 1) {
+      this.logs.push(parseKey(name, 1));
+    } else if (keyword === 'witness' && (rest.length === 1 || rest.length === 2) && isFree) {
+      this.witnesses.set(name, parseKey(rest[0], 4));
+    } else if (keyword === 'group' && rest.length > 1 && isFree) {
+      this.groups.set(name, this.group(...rest));
+    } else if (keyword === 'quorum' && rest.length === 0 && this.quorum === '' && name !== '') {
+      this.quorum = name === 'none' || this.isKnown(name) ? name : refuse('nobody');
+    } else {
+      refuse('not a line of a policy, or one that contradicts another');
     }
-    if (keyword === 'witness' && (words.length === 1 || words.length === 2)) {
-      const witness = parseKey(utf8Word(words[0]), 4);
-      // Under two words, a witness would count twice.
-      const isNew = [...this.witnesses.values()].every(({ key }) => !key.equals(witness.key));
-      return isNew && this.isFree(word) && this.witnesses.set(word, witness);
-    }
-    if (keyword === 'group' && words.length > 1) {
-      const [needed, ...members] = words;
-      const named = [...this.groups.values()].flatMap((group) => group.members);
-      const count = { all: members.length, any: 1 }[needed] ?? number(needed) ?? 0;
-      const isOnce = new Set([...named, ...members]).size === named.length + members.length;
-      const isKnown = members.every((member) => this.isKnown(member)) && this.isFree(word);
-      const isGroup = isKnown && isOnce && count >= 1 && count <= members.length;
-      return isGroup && this.groups.set(word, { count, members });
-    }
-    const isQuorum = keyword === 'quorum' && words.length === 0 && this.quorum === null;
-    if (!isQuorum || !(word === 'none' || this.isKnown(word))) return false;
-    this.quorum = word;
-    return true;
   }
 
-  isKnown(word) {
-    return this.witnesses.has(word) || this.groups.has(word);
+  group(needed, ...members) {
+    const count = { all: members.length, any: 1 }[needed] ?? Number(matched('number', needed)[0]);
+    const isKnown = members.every((member) => this.isKnown(member));
+    return isKnown && count >= 1 && count <= members.length ? { count, members } : refuse('a group');
   }
 
-  isFree(word) {
-    return word !== 'none' && !this.isKnown(word);
+  isKnown(name) {
+    return this.witnesses.has(name) || this.groups.has(name);
   }
 
   /** The log's key of an origin; of several, the one that signed the note. */
@@ -468,10 +351,9 @@ class Pins {
   constructor(bytes) {
     this.parties = new Map();
     this.files = [];
-    for (const words of wordsOf(bytes)) {
-      const [keyword, word, value, ...rest] = words.map(utf8Word);
-      const isParty = keyword === 'party' && FORMS.hash(value) && !this.parties.has(word);
-      const isFile = keyword === 'verifier' && FORMS.digest(word) && value !== undefined;
+    for (const [keyword, word, value, ...rest] of wordsOf(bytes)) {
+      const isParty = keyword === 'party' && unbase64(value, 32) && !this.parties.has(word);
+      const isFile = keyword === 'verifier' && PATTERNS.get('digest').test(word) && isString(value);
       if (!(isParty || isFile) || rest.length > 0) refuse('not a line of pins');
       if (isParty) this.parties.set(word, value);
       else this.files.push([word, value]);
@@ -481,67 +363,51 @@ class Pins {
 
 // --- Section 1: the container ------------------------------------------------------------------
 
-const inData = (names) => names.split(' ').map((name) => `data/${name}`);
-const OF_LOG = inData(
-  'bundle.json checkpoints.jsonl commands.jsonl events.jsonl hashes.txt people.jsonl',
-);
-const BESIDE = inData(
-  'policy.txt rejected.jsonl request.json waiting.jsonl FORMAT.md rules.json verify.mjs verify.py',
-);
-const OTHER =
-  /^data\/(?:schemas\/[A-Za-z0-9]+\.json|proofs\/\d{1,16}\.tlog-proof|timestamps\/\d{1,16}\.tsr)$/;
-const BAGIT = 'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n';
+const OF_LOG = RULES.files.log;
+const NEEDED = new Set([...OF_LOG, ...RULES.files.beside]);
 
-/** The files of a bundle by name: only what `accord audit bundle` writes is a ZIP here. */
+function littleEndianOf(size, ...numbers) {
+  const bytes = Buffer.alloc(size * numbers.length);
+  numbers.forEach((each, at) => bytes.writeUIntLE(each, at * size, size));
+  return bytes;
+}
+
+/**
+ * The files of a bundle by name: a ZIP in the one form that section 1 gives it. The directory and
+ * the end are computed from the entries, and compared as bytes.
+ */
 function readContainer(zip) {
-  const end = zip.length - 22;
-  need(end >= 0 && zip.length <= LARGEST_ZIP && zip.readUInt32LE(end) === 0x06054b50, 'bag');
-  const [count, directory] = [zip.readUInt16LE(end + 10), zip.readUInt32LE(end + 16)];
-  const isSingle = zip.readUInt32LE(end + 4) === 0 && zip.readUInt16LE(end + 8) === count;
-  need(isSingle && zip.readUInt16LE(end + 20) === 0 && count <= MOST_ENTRIES, 'bag');
-  need(directory + zip.readUInt32LE(end + 12) === end, 'bag');
-  const entries = readDirectory(zip, directory, end, count);
-  need(entries.reduce((sum, { size }) => sum + size, 0) <= MOST_BYTES, 'bag');
-  const files = new Map(entries.map((entry) => [entry.name, unpack(entry)]));
-  need(files.size === count, 'bag');
+  need(zip.length <= LIMITS.packed, 'bag');
+  const [files, directory] = [new Map(), []];
+  let [at, left] = [0, LIMITS.unpacked];
+  while (zip.subarray(at, at + 4).equals(Buffer.from('PK\x03\x04'))) {
+    const [flags, method, length, extra] = [6, 8, 26, 28].map((offset) => zip.readUInt16LE(at + offset));
+    const [crc, packed, size] = [14, 18, 22].map((offset) => zip.readUInt32LE(at + offset));
+    const [header, start] = [zip.subarray(at + 4, at + 30), at + 30 + length];
+    const bytes = zip.subarray(at + 30, start);
+    const name = bytes.toString('latin1');
+    left -= size;
+    const isPlain = (method === 0 || method === 8) && flags === 0 && extra === 0;
+    const isNew = bytes.every((byte) => byte < 128) && !files.has(name);
+    need(isPlain && isNew && left >= 0 && files.size < LIMITS.entries, 'bag');
+    const place = littleEndianOf(4, 0o600 * 65536, at);
+    directory.push(Buffer.from('PK\x01\x02\x14\x03'), header, Buffer.alloc(6), place, bytes);
+    at = start + packed;
+    files.set(name, unpacked(zip.subarray(start, at), method, size, crc));
+  }
+  const block = Buffer.concat(directory);
+  const end = [littleEndianOf(2, 0, 0, files.size, files.size), littleEndianOf(4, block.length, at)];
+  const rest = [block, Buffer.from('PK\x05\x06'), ...end, littleEndianOf(2, 0)];
+  need(zip.subarray(at).equals(Buffer.concat(rest)), 'bag');
   return files;
 }
 
-function readDirectory(zip, directory, end, count) {
-  const entries = [];
-  let [at, start] = [directory, 0];
-  for (let left = count; left > 0; left -= 1) {
-    need(at + 46 <= end && zip.readUInt32LE(at) === 0x02014b50, 'bag');
-    const [method, length] = [zip.readUInt16LE(at + 10), zip.readUInt16LE(at + 28)];
-    const isPlain = zip.readUInt16LE(at + 8) === 0 && (method === 0 || method === 8);
-    const hasNoMore = zip.readUInt32LE(at + 30) === 0 && zip.readUInt16LE(at + 34) === 0;
-    const [crc, packed, size] = [16, 20, 24].map((offset) => zip.readUInt32LE(at + offset));
-    const name = zip.subarray(at + 46, at + 46 + length);
-    // Entries follow each other from the first byte, each with the header of the directory.
-    const local = Buffer.concat([Buffer.from('PK\x03\x04'), zip.subarray(at + 6, at + 32), name]);
-    const isNext = zip.readUInt32LE(at + 42) === start;
-    const isSame = zip.subarray(start, start + local.length).equals(local);
-    need(isPlain && hasNoMore && isNext && isSame && name.every((byte) => byte < 128), 'bag');
-    start += local.length + packed;
-    need(start <= directory && name.length === length, 'bag');
-    const data = zip.subarray(start - packed, start);
-    entries.push({ name: name.toString('latin1'), method, data, size, crc });
-    at += 46 + length;
-  }
-  need(at === end && start === directory, 'bag');
-  return entries;
-}
-
-function unpack({ method, data, size, crc }) {
-  let bytes = data;
+function unpacked(packed, method, size, crc) {
+  let bytes = packed;
   if (method !== 0) {
-    try {
-      const found = inflateRawSync(data, { maxOutputLength: Math.max(size, 1), info: true });
-      need(found.engine.bytesWritten === data.length, 'bag');
-      bytes = found.buffer;
-    } catch {
-      throw new Fault('bag');
-    }
+    const found = inflateRawSync(packed, { maxOutputLength: Math.max(size, 1), info: true });
+    need(found.engine.bytesWritten === packed.length, 'bag');
+    bytes = found.buffer;
   }
   need(bytes.length === size && crc32(bytes) === crc, 'bag');
   return bytes;
@@ -549,97 +415,68 @@ function unpack({ method, data, size, crc }) {
 
 function checkFiles(files) {
   const payload = [...files.keys()].filter((name) => !/^(bagit|manifest-sha256)\.txt$/.test(name));
-  const needed = new Set([...OF_LOG, ...BESIDE]);
-  need([...needed].every((name) => files.has(name)) && files.size === payload.length + 2, 'bag');
-  need(payload.every((name) => needed.has(name) || OTHER.test(name)), 'bag');
-  need(files.get('bagit.txt').equals(Buffer.from(BAGIT)), 'bag');
+  need([...NEEDED].every((name) => files.has(name)) && files.size === payload.length + 2, 'bag');
+  need(payload.every((name) => NEEDED.has(name) || PATTERNS.get('file').test(name)), 'bag');
+  need(files.get('bagit.txt').equals(Buffer.from(RULES.files.bagit)), 'bag');
   need(files.get('manifest-sha256.txt').equals(Buffer.from(manifest(files, payload))), 'bag');
 }
 
-const manifest = (files, names) => {
+/** A line for each of these files: its SHA-256 and its name. */
+function manifest(files, names) {
   return [...names].sort().map((name) => `${hex(files.get(name))}  ${name}\n`).join('');
-};
+}
 
-// --- Sections 3 and 7: the JSON files ------------------------------------------------------------
+// --- Section 7: signed commands ----------------------------------------------------------------
 
-const isBundle = shape(
-  "custody:count|null format:'accord-bundle/1' origin:text partnership:text size:count",
-);
-const isRequest = shape(`
-  alert:text|null by:text for:text|null from:moment|null reason:text simulated:flag
-  statement:text|null to:moment|null
-`);
-const isPerson = shape('commitment:commitment name:text salt:base64');
-const isErasedPerson = shape('commitment:commitment erased:count');
-const isCommandLine = shape('digest:digest envelope:object');
-const isErasedLine = shape('digest:digest erased:true');
-const COMMAND_TYPE = 'application/vnd.accord.command+json';
-const isEnvelope = shape(`payload:base64 payloadType:'${COMMAND_TYPE}' signatures:list`);
-const isSignature = shape('keyid:keyid sig:base64');
-const isPayload = shape(`
-  accord:'command/v1' event:object expected:whole|null expires:moment nonce:nonce origin:text
-  partnership:text party:text seen:object|null type:text
-`);
-const isSeen = shape('root:hash size:count');
-const isEvent = shape(`
-  actor:text causation_id?:text correlation_id?:text data:object event_id:text
-  occurred_at:moment partnership:text party:text recorded_at:moment salt:salt
-  schema_version:positive signed?:digest source:text source_id:text stream:text
-  stream_version:positive type:text
-`);
-const isWithheld = shape('why:why withheld:digest');
+const isEvent = shape('event');
+const isPayload = shape('payload');
+const isSeen = shape('seen');
+const isCommitment = (value) => isString(value) && PATTERNS.get('commitment').test(value);
 
-/** The command of a line; null if it was erased. */
-function readCommand(line) {
-  if (hasOwn(line, 'erased')) return null;
-  const { digest, envelope } = line;
-  const isForm = isEnvelope(envelope) && envelope.signatures.length === 1;
-  const isRight = isForm && isSignature(envelope.signatures[0]);
-  if (!isRight || hex(canonical(envelope)) !== digest) refuse('not an envelope');
-  const bytes = unbase64(envelope.payload);
+/** The command of a DSSE envelope: what its party signed, key and signature. */
+function parseCommand([encoded, type, keyid, sig]) {
+  const bytes = unbase64(encoded) ?? NO_BYTES;
   const payload = valueOf(bytes, isPayload);
   if (payload.seen !== null && !isSeen(payload.seen)) refuse('not what somebody saw');
-  const head = `DSSEv1 ${COMMAND_TYPE.length} ${COMMAND_TYPE} ${bytes.length} `;
-  const [{ keyid, sig }] = envelope.signatures;
-  const message = Buffer.concat([Buffer.from(head), bytes]);
+  const message = Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${bytes.length} `), bytes]);
   return { payload, keyid, message, signature: unbase64(sig) };
 }
 
 // --- The verifier --------------------------------------------------------------------------------
 
-/** Where the first item is that meets a condition, as all behind it do: by halving. */
-function firstWhere(items, isBehind) {
-  let [low, high] = [0, items.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (isBehind(items[middle])) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-const COMMITMENTS = /"(person:[0-9a-f]{64})"/g;
-const commitmentsIn = (text) => [...text.matchAll(COMMITMENTS)].map(([, commitment]) => commitment);
-/** The two are the same in Python and here: a text, also of what is absent. */
-const textOf = (value) => (isString(value) ? value : '');
+const commitmentsIn = (text) => text.match(new RegExp(RULES.patterns.commitment, 'g')) ?? [];
 
 /** The checks of one bundle, in the order of section 10. */
 class Verifier {
   constructor(brought) {
     this.brought = brought;
-    this.phase = 'bag'; // the code for whatever cannot be understood where it is now
+    this.phase = ['bag', null]; // the fault of what has another form
     this.bundle = {};
     this.checked = [];
     this.notChecked = [];
-    this.events = []; // null where one is withheld
-    this.leaves = [];
-    this.withheld = new Map();
-    this.notAsked = null; // the first event that is withheld because of the range
-    this.indexes = []; // of the events that are shown
+    this.events = new Map(); // by index, those that are shown
     this.times = []; // when these were recorded
-    this.known = new Set(); // the commitments in them
+    this.leaves = [];
+    this.notAsked = null; // the first event that is withheld because of the range
+    this.behind = 0; // the first of these behind the checkpoint that is looked at
+    this.signed = 0; // the size and the time of the last checkpoint so far
+    this.time = 0;
+    this.cosigned = new Map(); // the times of its cosignatures, by witness
     this.keys = new Map(); // by party, by key id
+    this.isPinned = true; // whether the first key of every party is pinned
     this.erased = new Map(); // the index of each person's erasure
+    this.exported = new Set(); // the digests of what was beside the log
+    this.proposed = new Map(); // what can be accepted, by its digest
+    this.named = new Map(); // the commands that events name, by digest
+    this.used = new Map(); // nonces and sources with their command
+    this.counted = new Map(); // what is not checked, and the data of each
+    this.unsigned = [];
+  }
+
+  /** Counts one more of what is not checked, with the amounts in its data. */
+  count(what, data = {}) {
+    if (!this.counted.has(what)) this.counted.set(what, []);
+    this.counted.get(what).push(data);
   }
 
   verify(zip) {
@@ -649,42 +486,39 @@ class Verifier {
     const steps = [
       ['malformed', this.readFiles],
       ['identity', this.checkIdentity],
-      ['event', this.readEvents],
+      ['malformed', this.readEvents],
       ['checkpoint-malformed', this.checkCheckpoints],
       ['command-malformed', this.checkEvents],
-      ['command-malformed', this.checkPins],
       ['quorum', this.checkAgainstUser],
       ['person', this.checkPeople],
       ['custody', this.checkCustody],
     ];
-    for (const [phase, step] of steps) {
-      this.phase = phase;
+    for (const [code, step] of steps) {
+      this.phase = [code, null];
       step.call(this);
     }
   }
 
+  /** Reads every file but the events. */
   readFiles() {
-    const read = (name, ...forms) => {
-      return linesOf(this.files.get(`data/${name}`)).map((line) => valueOf(line, ...forms));
-    };
-    const single = (name, form) => {
-      const values = read(name, form);
-      return values.length === 1 ? values[0] : refuse('one line');
-    };
-    this.bundle = single('bundle.json', isBundle);
-    this.request = single('request.json', isRequest);
-    this.notes = read('checkpoints.jsonl', shape('note:text')).map(({ note }) => note);
-    const lines = read('commands.jsonl', isCommandLine, isErasedLine);
-    this.commands = new Map(lines.map((line) => [line.digest, line]));
-    this.people = read('people.jsonl', isPerson, isErasedPerson);
-    read('rejected.jsonl', isObject);
-    read('waiting.jsonl', isObject);
-    const names = this.people.map(({ commitment }) => commitment);
-    for (const each of [lines.map(({ digest }) => digest), names]) {
-      need(each.every((name, at) => at === 0 || each[at - 1] < name), 'malformed');
+    const lines = (name) => linesOf(this.files.get(`data/${name}`));
+    const rows = (name, isForm) => lines(name).map((line) => valueOf(line, isForm));
+    const single = (values) => (values.length === 1 ? values[0] : refuse('one line'));
+    this.bundle = single(rows('bundle.json', shape('bundle')));
+    const request = single(rows('request.json', shape('request')));
+    this.notes = rows('checkpoints.jsonl', shape('checkpoint')).map(({ note }) => note);
+    this.people = rows('people.jsonl', shape('person'));
+    for (const name of ['rejected.jsonl', 'waiting.jsonl']) rows(name, isObject);
+    const envelopes = lines('commands.jsonl');
+    const digests = envelopes.map((line) => hex(line));
+    this.commands = new Map(
+      envelopes.map((line, at) => [digests[at], matched('envelope', line.latin1Slice())]),
+    );
+    for (const names of [digests, this.people.map(({ commitment }) => commitment)]) {
+      need(names.every((name, at) => at === 0 || names[at - 1] < name), 'malformed');
     }
     need(this.bundle.origin.endsWith(`/${this.bundle.partnership}`), 'malformed');
-    if (this.request.simulated) {
+    if (request.simulated) {
       this.notChecked.push('whether any of this happened: the log is of a simulation');
     }
   }
@@ -702,47 +536,44 @@ class Verifier {
       const file = this.files.get(`data/${name}`);
       need(file !== undefined && hex(file) === digest, 'verifier');
     }
-    for (const thing of [...seen, ...receipts]) {
-      const key = this.policy.key(origin, thing);
-      const isOwn = thing.origin === origin && key !== undefined && isSignedBy(thing, key);
+    for (const note of [...seen, ...receipts]) {
+      const key = this.policy.key(origin, note);
+      const isOwn = note.parts[0] === origin && key !== undefined && isSignedBy(note, key);
       if (!isOwn) throw new Misuse('a checkpoint or a receipt was not signed by this operator');
     }
   }
 
+  /** The events, each compared with the hash that was noted when it was recorded. */
   readEvents() {
     const lines = linesOf(this.files.get('data/events.jsonl'));
     const noted = linesOf(this.files.get('data/hashes.txt'));
     const { size } = this.bundle;
     let before = '';
     for (let index = 0; index < Math.min(lines.length, noted.length); index += 1) {
-      const event = within('malformed', index, () => valueOf(lines[index], isObject));
-      const isHidden = hasOwn(event, 'withheld');
-      need(!isHidden || isWithheld(event), 'malformed', index);
-      const leaf = isHidden ? Buffer.from(event.withheld, 'hex') : sha256(LEAF, lines[index]);
+      this.phase = ['malformed', index];
+      const line = lines[index];
+      const hidden = line.length < 256 ? PATTERNS.get('withheld').exec(line.latin1Slice()) : null;
+      const leaf = hidden ? Buffer.from(hidden[2], 'hex') : sha256(LEAF, line);
       need(leaf.toString('hex') === noted[index].latin1Slice(), 'event-altered', index);
       this.leaves.push(leaf);
-      if (isHidden) {
-        this.withheld.set(event.why, (this.withheld.get(event.why) ?? 0) + 1);
-        if (event.why === 'range') this.notAsked ??= index;
-        this.events.push(null);
+      if (hidden) {
+        if (hidden[1] === 'range') this.notAsked ??= index;
+        this.count(`events withheld (${hidden[1]})`);
         continue;
       }
-      need(isEvent(event) && this.isHere(event), 'event', index);
+      const event = valueOf(line, isEvent);
+      need(this.isHere(event), 'event', index);
       const at = withoutZone(event.recorded_at);
       need(before <= at, 'event', index);
       before = at;
-      this.events.push(event);
-      this.indexes.push(index);
+      this.events.set(index, event);
       this.times.push(at);
-      for (const each of commitmentsIn(lines[index].latin1Slice())) this.known.add(each);
     }
     const isWhole = lines.length === noted.length && lines.length === size;
     need(isWhole, 'events-missing', Math.min(lines.length, noted.length, size));
+    this.indexes = [...this.events.keys()];
     this.tree = new Tree(this.leaves);
     this.checked.push(`${size} events: each as it was recorded, none missing`);
-    for (const [why, count] of [...this.withheld].sort()) {
-      this.notChecked.push(`${count} events withheld (${why})`);
-    }
   }
 
   isHere({ partnership, stream, type, party }) {
@@ -753,134 +584,124 @@ class Verifier {
 
   /** Signatures, roots and times of the chain of checkpoints. */
   checkCheckpoints() {
-    const { origin, size, custody } = this.bundle;
-    const odd = [];
-    let last = null;
+    const far = [];
     this.notes.forEach((raw, line) => {
-      const point = within('checkpoint-malformed', line, () => parseCheckpoint(raw));
-      const grows = last === null || last.size <= point.size;
-      need(point.origin === origin && grows, 'checkpoint-malformed', line);
-      this.checkSignatures(point);
-      need(last === null || last.time <= point.time, 'checkpoint-signature', point.size);
-      need(this.tree.root(point.size) === point.root, 'checkpoint-root', point.size);
-      this.checkTime(point);
-      for (const [word, time] of point.cosigned) {
-        const gap = Math.abs(time - point.time);
-        if (gap > SKEW) odd.push({ gap, word, time, point });
+      this.phase = ['checkpoint-malformed', line];
+      const note = parseNote(Buffer.from(raw), 'checkpoint');
+      const [origin, number, root] = note.parts;
+      const size = Number(number);
+      const isNext = origin === this.bundle.origin && this.signed <= size;
+      need(isNext, 'checkpoint-malformed', line);
+      const time = this.checkSignatures(note, size);
+      need(this.time <= time, 'checkpoint-signature', size);
+      need(this.tree.root(size) === root, 'checkpoint-root', size);
+      this.checkTime(size, time);
+      [this.signed, this.time] = [size, time];
+      for (const [word, other] of this.cosigned) {
+        const text = `${instantOf(time)}Z by the log, ${instantOf(other)}Z by ${word})`;
+        const gap = Math.abs(other - time);
+        if (gap > LIMITS.skew) far.push({ gap, size, text });
       }
-      last = point;
     });
-    need(last !== null && (last.size === size || custody === null), 'checkpoint-malformed', size);
-    this.last = last;
+    need(this.signed === this.bundle.size, 'checkpoint-malformed', this.bundle.size);
     this.checked.push(`${this.notes.length} checkpoints: signatures, roots and times`);
-    if (last.size < size) this.notChecked.push(`${size - last.size} events behind the last checkpoint`);
-    if (odd.length > 0) this.reportTimes(odd);
-  }
-
-  reportTimes(odd) {
-    const sizes = new Set(odd.map(({ point }) => point.size));
-    const [{ gap, word, time, point }] = odd.sort(
-      (one, other) => other.gap - one.gap || one.point.size - other.point.size,
-    );
+    if (far.length === 0) return;
+    const { gap, size, text } = far.reduce((most, each) => (each.gap > most.gap ? each : most));
     this.notChecked.push(
-      `when events were recorded: ${sizes.size} checkpoints and their cosignatures are more than ` +
-        `${SKEW} s apart, at most ${gap} s (the checkpoint of ${point.size} events: ` +
-        `${instantOf(point.time)}Z by the log, ${instantOf(time)}Z by ${word})`,
+      `when events were recorded: ${new Set(far.map((each) => each.size)).size} checkpoints and ` +
+        `their cosignatures are more than ${LIMITS.skew} s apart, at most ${gap} s (the ` +
+        `checkpoint of ${size} events: ${text}`,
     );
   }
 
-  /** Adds to a checkpoint its time, and the times of its cosignatures by witness. */
-  checkSignatures(point) {
+  /** Every signature that the policy names; notes the cosignatures, and gives the time. */
+  checkSignatures(note, size) {
     const code = 'checkpoint-signature';
-    const key = this.policy.key(point.origin, point);
-    need(key !== undefined && isSignedBy(point, key), code, point.size);
-    const itself = { ...key, id: keyId(key.name, 4, key.key) };
-    const own = signaturesBy(point, itself);
-    point.time = own.length === 1 ? cosigned(point, itself, own[0]) : null;
-    need(point.time !== null, code, point.size);
-    point.cosigned = new Map();
+    const key = this.policy.key(note.parts[0], note);
+    need(key !== undefined && isSignedBy(note, key), code, size);
+    const own = timesBy(note, keyOf(key.name, 4, key.key));
+    need(own.length === 1 && own[0] > 0, code, size);
+    this.cosigned = new Map();
     for (const [word, witness] of this.policy.witnesses) {
-      const times = signaturesBy(point, witness).map((bytes) => cosigned(point, witness, bytes));
-      need(!times.includes(null), code, point.size);
-      if (times.length > 0) point.cosigned.set(word, Math.max(...times));
+      const times = timesBy(note, witness);
+      need(!times.includes(0), code, size);
+      if (times.length > 0) this.cosigned.set(word, Math.max(...times));
     }
+    return own[0];
   }
 
-  /** Times never fall, so two searches find the first event that is too late or too early. */
-  checkTime({ size, time }) {
-    const latest = instantOf(time + SKEW);
-    const late = firstWhere(this.times, (at) => at > latest);
-    const behind = firstWhere(this.indexes, (index) => index >= size);
-    need(late >= behind, 'checkpoint-time', this.indexes[late]);
-    const isEarly = behind < this.times.length && this.times[behind] < instantOf(time - SKEW);
-    need(!isEarly, 'checkpoint-time', this.indexes[behind]);
+  /** Times never fall, so the events beside the end of the checkpoint speak for all others. */
+  checkTime(size, time) {
+    while (this.indexes[this.behind] < size) this.behind += 1;
+    const [last, next] = [this.behind - 1, this.behind];
+    const isLate = this.times[last] > instantOf(time + LIMITS.skew);
+    need(!isLate, 'checkpoint-time', this.indexes[last]);
+    const isEarly = this.times[next] < instantOf(time - LIMITS.skew);
+    need(!isEarly, 'checkpoint-time', this.indexes[next]);
   }
 
   // --- section 7: who signed what ---
 
   checkEvents() {
-    this.proposed = new Map(); // what can be accepted, by its digest
-    this.read = new Map(); // the commands that events name
-    this.lastNamed = new Map();
-    this.nonces = new Map();
-    this.ids = new Map();
-    this.unseen = 0;
-    this.unsigned = [];
-    this.facts = new Map();
-    this.others = 0;
-    this.own = 0;
-    const erasing = [];
-    this.indexes.forEach((index, place) => {
-      const event = this.events[index];
+    let place = 0;
+    for (const [index, event] of this.events) {
+      this.phase = ['command-malformed', index];
       if (KEY_EVENTS.has(event.type)) this.takeKey(index, event);
-      if (event.type === 'PersonErased') {
+      else if (event.type === 'PersonErased') {
         const person = textOf(event.data.person);
         if (!this.erased.has(person)) this.erased.set(person, index);
+      } else if (event.type === 'BundleExported' && event.party === OPERATOR) {
+        this.exported.add(event.data.files);
       }
-      if (!hasOwn(event, 'signed')) this.checkUnsigned(index, event);
-      else if (this.checkSigned(index, place, event) === null) erasing.push(index);
+      if (hasOwn(event, 'signed')) this.checkSigned(place, index, event);
+      else this.checkUnsigned(index, event);
       if (PROPOSALS.has(event.type)) this.proposed.set(hex(canonical(event.data)), event.data);
-    });
-    for (const index of erasing) {
-      const named = commitmentsIn(canonical(this.events[index]));
-      need(named.some((who) => this.erased.get(who) > index), 'command-erased', index);
+      place += 1;
     }
-    need(this.read.size === this.commands.size, 'command-unused');
-    this.reportEvents(erasing.length);
+    for (const { command, indexes } of this.named.values()) {
+      if (command === null) this.checkErased(indexes.map((at) => this.events.get(at)), indexes[0]);
+    }
+    need([...this.commands.keys()].every((digest) => this.named.has(digest)), 'command-unused');
+    const pinned = [...this.brought.pins.parties.keys()];
+    need(pinned.every((party) => this.keys.has(party)), 'key-unknown');
+    this.checked.push(`${this.commands.size} signed commands, and the events that they yield`);
+    this.notChecked.push(...this.unsigned);
+    for (const [what, found] of [...this.counted].sort(([one], [other]) => (one < other ? -1 : 1))) {
+      this.notChecked.push(`${found.length} ${what}${total(found)}`);
+    }
   }
 
-  reportEvents(erased) {
-    const { notChecked } = this;
-    const signed = [...this.read.values()].filter((command) => command !== null).length;
-    this.checked.push(`${signed} signed commands, and the events that they yield`);
-    if (erased > 0) notChecked.push(`${erased} events whose command was erased with a person`);
-    if (this.unseen > 0) notChecked.push(`${this.unseen} acceptances of what was not asked for`);
-    notChecked.push(...this.unsigned);
-    for (const kind of [...this.facts.keys()].sort()) {
-      const found = this.facts.get(kind);
-      notChecked.push(`${found.length} facts that nobody signed (${kind})${total(found)}`);
-    }
-    if (this.others > 0) notChecked.push(`${this.others} other events that nobody signed; none binds`);
-    if (this.own > 0) notChecked.push(`${this.own} events of the clock, of rules and of the operator`);
+  /** That somebody in a command that is not there was erased, and that it was one command. */
+  checkErased(events, index) {
+    const named = commitmentsIn(canonical(events));
+    need(named.some((who) => this.erased.get(who) > index), 'command-missing', index);
+    const causes = events.map(({ party, source, source_id: id }) => JSON.stringify([party, source, id]));
+    const types = events.map(({ type }) => type);
+    const isOnce = (type) => types.filter((each) => each === type).length === 1;
+    const mayYield = ({ events: rule }) => {
+      return types.every((type) => hasOwn(rule, type) && (rule[type] === null || isOnce(type)));
+    };
+    const isOne = new Set(causes).size === 1 && Object.values(RULES.commands).some(mayYield);
+    need(isOne, 'command-yields', index);
+    for (const { data } of events) this.count('events whose command was erased with a person', data);
   }
 
   checkUnsigned(index, { type, party, source, data }) {
     const kind = RULES.kinds[type];
-    const keys = [...(this.keys.get(party)?.values() ?? [])];
-    const erases = kind === 'erases' && [...this.keys.values()].some((own) => own.size > 0);
-    const isSettled = STATEMENTS.has(type) && source === 'accord:settle';
-    const isBound = BINDING.has(kind) && (erases || keys.some(({ since }) => since < index));
-    need(!isBound || isSettled, 'command-missing', index);
-    if (type === 'FirstKeySentByOperator') {
-      this.unsigned.push(`#${index} the operator itself sent the first key of ${textOf(data.party)}`);
-    } else if (BINDING.has(kind)) {
+    if (kind === 'binds' || kind === 'erases') {
+      const keys = kind === 'erases' ? [...this.keys.values()] : [this.keys.get(party) ?? new Map()];
+      const isBound = keys.some((own) => [...own.values()].some(({ since }) => since < index));
+      const isSettled = RULES.statements.includes(type) && source === 'accord:settle';
+      need(!isBound || isSettled, 'command-missing', index);
       this.unsigned.push(`#${index} ${type} by ${party}: not signed${total([data])}`);
-    } else if (FACTS.has(kind)) {
-      this.facts.set(kind, [...(this.facts.get(kind) ?? []), data]);
+    } else if (type === 'FirstKeySentByOperator') {
+      this.unsigned.push(`#${index} the operator itself sent the first key of ${textOf(data.party)}`);
+    } else if (RULES.facts.includes(kind)) {
+      this.count(`facts that nobody signed (${kind})`, data);
     } else if (party === OPERATOR) {
-      this.own += 1;
+      this.count('events of the clock, of rules and of the operator');
     } else {
-      this.others += 1;
+      this.count('other events that nobody signed; none binds');
     }
   }
 
@@ -900,9 +721,14 @@ class Verifier {
     const proof = unbase64(data.proof, 64) ?? NO_BYTES;
     need(ed25519Verify(key, claim, proof), 'key-proof', index);
     const keyid = hex(key).slice(0, 16);
-    const isNew = [...this.keys.values()].every((keys) => !keys.has(keyid));
-    const expected = this.brought.pins.parties.get(party) ?? text;
-    need(isNew && (own.size > 0 || expected === text), 'key-unknown', index);
+    need([...this.keys.values()].every((keys) => !keys.has(keyid)), 'key-unknown', index);
+    if (own.size === 0) {
+      const pinned = this.brought.pins.parties.get(party) ?? null;
+      need(pinned === null || pinned === text, 'key-unknown', index);
+      this.isPinned &&= pinned !== null;
+      const [where, how] = pinned ? [this.checked, 'as'] : [this.notChecked, 'not'];
+      where.push(`#${index} first key of ${party}: ${how} pinned`);
+    }
     const { delegated } = type === 'KeyRotated' ? this.close(index, own, data.replaces) : data;
     own.set(keyid, { key, since: index, until: null, delegated: delegated ?? null });
   }
@@ -925,24 +751,21 @@ class Verifier {
     return key;
   }
 
-  /** The command that an event names, null if it was erased. */
-  checkSigned(index, place, event) {
+  checkSigned(place, index, event) {
     const digest = event.signed;
-    if (!this.read.has(digest)) {
-      need(this.commands.has(digest), 'command-missing', index);
-      const line = this.commands.get(digest);
-      this.read.set(digest, within('command-malformed', index, () => readCommand(line)));
+    if (!this.named.has(digest)) {
+      const envelope = this.commands.get(digest);
+      const command = envelope === undefined ? null : parseCommand(envelope);
+      this.named.set(digest, { command, indexes: [], place: null, types: [] });
     }
-    const before = this.lastNamed.get(digest) ?? null;
-    need(before === null || before.place === place - 1, 'command-replayed', index);
-    const types = before?.types ?? [];
-    this.lastNamed.set(digest, { place, types });
-    const command = this.read.get(digest);
-    if (command !== null) {
-      this.checkCommand(index, event, command, before === null);
-      this.checkYield(index, event, command.payload, types);
+    const named = this.named.get(digest);
+    need(named.place === null || named.place === place - 1, 'command-replayed', index);
+    if (named.command !== null) {
+      this.checkCommand(index, event, named.command, named.place === null);
+      this.checkYield(index, event, named.command.payload, named.types);
     }
-    return command;
+    named.place = place;
+    named.indexes.push(index);
   }
 
   checkCommand(index, event, { payload, keyid, message, signature }, isFirst) {
@@ -961,15 +784,12 @@ class Verifier {
     const isDelegated = isOpen && (key.delegated?.includes(RULES.kinds[event.type]) ?? true);
     need(isDelegated, 'command-key', index);
     if (isFirst) need(ed25519Verify(key.key, message, signature), 'command-signature', index);
-    const isOnly = (map, name) => {
-      if (!map.has(name)) map.set(name, digest);
-      return map.get(name) === digest;
-    };
-    const isUnused = isOnly(this.nonces, JSON.stringify([party, payload.nonce]));
-    const isOnce = isOnly(this.ids, JSON.stringify([party, source, id]));
-    const isOwn = asked.source === source && asked.id === id;
-    need(isUnused && isOnce && isOwn, 'command-replayed', index);
-    need(withoutZone(event.recorded_at) <= instant(payload.expires), 'command-expired', index);
+    for (const use of [JSON.stringify([party, payload.nonce]), JSON.stringify([party, source, id])]) {
+      if (!this.used.has(use)) this.used.set(use, digest);
+      need(this.used.get(use) === digest, 'command-replayed', index);
+    }
+    need(asked.source === source && asked.id === id, 'command-replayed', index);
+    need(withoutZone(event.recorded_at) <= withoutZone(payload.expires), 'command-expired', index);
     if (payload.expected !== null) {
       const text = [party, source, id].map((each) => `${[...each].length}:${each}`).join('');
       const isStart = event.event_id === hex(`${text}0`).slice(0, 32);
@@ -979,45 +799,34 @@ class Verifier {
     const { seen } = payload;
     const isSeenLog = seen === null || (seen.size <= index && this.tree.root(seen.size) === seen.root);
     need(isSeenLog, 'command-seen', index);
-    const isActor = event.actor === asked.actor || FORMS.commitment(event.actor);
-    const isTime = instant(event.occurred_at) === instant(asked.time);
-    need(isActor && isTime, 'command-differs', index);
+    const isActor = event.actor === asked.actor || isCommitment(event.actor);
+    need(isActor && event.occurred_at === asked.time, 'command-differs', index);
   }
 
   /** That the command yields the event, and how each of its members follows. */
   checkYield(index, { type, data }, payload, types) {
+    const ruleOf = (name) => (hasOwn(RULES.commands, name) ? RULES.commands[name] : { events: {} });
     const name = payload.type.replace(/^accord\./, '');
-    const ruleOf = (of) => (hasOwn(RULES.commands, of) ? RULES.commands[of] : { events: {} });
     const asked = payload.event.data;
-    let signed = isObject(asked) ? asked : {};
-    let [rule, accepted] = [ruleOf(name), {}];
+    let [signed, rule, accepted] = [isObject(asked) ? asked : {}, ruleOf(name), {}];
+    let { accepts } = rule;
     if (name === 'ConfirmAct' && type !== 'ActConfirmed') {
       // A second person does what the first one did, and accepts what that one accepted.
-      const held = this.proposed.get(signed.content);
-      if (held === undefined) {
-        const isHidden = this.notAsked !== null && this.notAsked < index;
-        need(FORMS.digest(signed.content) && isHidden, 'command-content', index);
-        return;
-      }
+      const held = this.accepted(index, signed);
+      if (held === undefined) return;
       signed = isObject(held.data) ? held.data : {};
-      rule = { accepts: false, events: ruleOf(held.command).events };
-      accepted = this.proposed.get(signed.content) ?? {};
+      [rule, accepts] = [ruleOf(textOf(held.command)), false];
+      accepted = this.proposed.get(textOf(signed.content)) ?? {};
     }
     need(hasOwn(rule.events, type), 'command-yields', index);
+    const added = rule.events[type];
     types.push(type);
-    let added = rule.events[type];
-    if (rule.accepts) {
-      const found = this.proposed.get(signed.content);
-      if (found === undefined) {
-        const isHidden = this.notAsked !== null && this.notAsked < index;
-        need(FORMS.digest(signed.content) && isHidden, 'command-content', index);
-        if (types.length === 1) this.unseen += 1;
-        added = null;
-      }
-      accepted = found ?? {};
+    if (accepts) {
+      accepted = this.accepted(index, signed);
+      if (accepted === undefined && types.length === 1) this.count('acceptances of what was not asked for');
     }
     if (type === 'SecondPersonAsked') signed = { command: name, data: signed };
-    if (added === null) return;
+    if (added === null || accepted === undefined) return;
     need(types.filter((each) => each === type).length === 1, 'command-yields', index);
     for (const member of Object.keys(data)) {
       const value = data[member];
@@ -1028,87 +837,63 @@ class Verifier {
     }
   }
 
-  /** That the log has every pinned key, and which first keys are pinned. */
-  checkPins() {
-    const { parties } = this.brought.pins;
-    const first = new Map();
-    for (const [party, keys] of this.keys) {
-      first.set(party, Math.min(...[...keys.values()].map(({ since }) => since)));
-    }
-    need([...parties.keys()].every((party) => first.has(party)), 'key-unknown');
-    this.unpinned = [...first.keys()].filter((party) => !parties.has(party));
-    for (const [party, index] of [...first].sort(([, one], [, other]) => one - other)) {
-      const isFree = this.unpinned.includes(party);
-      const where = isFree ? this.notChecked : this.checked;
-      where.push(`#${index} first key of ${party}: ${isFree ? 'not pinned' : 'as pinned'}`);
-    }
+  /** What a signed acceptance accepts; undefined if that may be withheld for its range. */
+  accepted(index, { content }) {
+    const found = this.proposed.get(textOf(content));
+    const isHidden = this.notAsked !== null && this.notAsked < index;
+    const mayBe = isHidden && PATTERNS.get('digest').test(textOf(content));
+    need(found !== undefined || mayBe, 'command-content', index);
+    return found;
   }
 
   /** The log against what the user saw before and asks for. */
   checkAgainstUser() {
-    const { last, policy } = this;
+    const { policy, cosigned } = this;
     const { size } = this.bundle;
-    const { seen, receipts, notBefore } = this.brought;
-    for (const point of seen) {
-      need(point.size > size || this.tree.root(point.size) === point.root, 'fork', point.size);
+    for (const { parts } of this.brought.seen) {
+      const number = Number(parts[1]);
+      need(number <= size, 'stale', number);
+      need(this.tree.root(number) === parts[2], 'fork', number);
     }
-    for (const point of seen) need(point.size <= size, 'stale', point.size);
-    need(policy.isMetBy([...last.cosigned.keys()]), 'quorum', size);
-    const since = instantOf(policy.witnessed(last.cosigned) ?? last.time);
-    need((notBefore ?? '') <= since, 'stale', size);
-    const time = instantOf(last.time);
-    const reached = time > since ? time : since;
-    for (const { first, leaves, deadline } of receipts) {
-      const isDue = reached >= deadline;
-      leaves.forEach((leaf, at) => {
-        const isHere = first + at < (isDue ? last.size : size);
-        const isRight = isHere ? this.leaves[first + at].equals(leaf) : !isDue;
-        need(isRight, 'receipt', first + at);
+    need(policy.isMetBy([...cosigned.keys()]), 'quorum', size);
+    const witnessed = instantOf(policy.witnessed(cosigned) ?? this.time);
+    need(this.brought.notBefore <= witnessed, 'stale', size);
+    const reached = [instantOf(this.time), witnessed].sort()[1];
+    for (const { parts: [, first, leaves, deadline] } of this.brought.receipts) {
+      const isDue = reached >= withoutZone(deadline);
+      [...leaves.matchAll(/leaf (.*)\n/g)].forEach(([, leaf], at) => {
+        const index = Number(first) + at;
+        const isRight = index < size ? this.leaves[index].toString('base64') === leaf : !isDue;
+        need(isRight, 'receipt', index);
       });
     }
     if (policy.quorum === 'none') {
       this.notChecked.push('whether others are shown another history: no witness is asked');
     } else {
-      const count = last.cosigned.size;
-      this.checked.push(`the quorum: ${count} witnesses cosigned the last checkpoint`);
+      this.checked.push(`the quorum: ${cosigned.size} witnesses cosigned the last checkpoint`);
     }
   }
 
-  /** That each name gives its commitment, and that who was erased is on record. */
+  /** That each name gives its commitment, and that an event shown has this. */
   checkPeople() {
-    let named = 0;
-    const untold = new Set(this.known);
-    for (const { commitment, name, salt, erased } of this.people) {
-      untold.delete(commitment);
-      if (name === undefined) {
-        need(this.erased.get(commitment) === erased, 'person');
-        continue;
-      }
-      const text = `accord/person@v1\n${this.bundle.partnership}\n${salt}\n${name}`;
-      need(commitment === `person:${hex(text)}` && this.known.has(commitment), 'person');
-      named += 1;
+    const untold = new Set(commitmentsIn(this.files.get('data/events.jsonl').latin1Slice()));
+    for (const { commitment, name, salt } of this.people) {
+      const digest = hex(`accord/person@v1\n${this.bundle.partnership}\n${salt}\n${name}`);
+      need(commitment === `person:${digest}` && untold.delete(commitment), 'person');
     }
-    this.checked.push(`${named} names of people`);
-    const erased = this.people.length - named;
+    this.checked.push(`${this.people.length} names of people`);
+    const erased = [...untold].filter((who) => this.erased.has(who)).length;
     if (erased > 0) this.notChecked.push(`${erased} people whose names were erased`);
-    if (untold.size > 0) {
-      this.notChecked.push(`${untold.size} people whose names are not in the bundle`);
-    }
+    const others = untold.size - erased;
+    if (others > 0) this.notChecked.push(`${others} people whose names are not in the bundle`);
   }
 
   /** That the log has this export, with the digest of what is beside the log. */
   checkCustody() {
-    const { custody } = this.bundle;
-    if (custody === null) {
-      this.notChecked.push('what is beside the log: the log does not have this export');
-    } else {
-      const event = this.events[custody];
-      const isBeside = (name) => /^data\/(?!proofs\/)/.test(name) && !OF_LOG.includes(name);
-      const digest = hex(manifest(this.files, [...this.files.keys()].filter(isBeside)));
-      const isExport = event?.type === 'BundleExported' && event.party === OPERATOR;
-      need(isExport && event.data.files === digest, 'custody', custody);
-      this.checked.push('the export: the log has it, with all that is beside the log');
-    }
+    const isBeside = (name) => /^data\/(?!proofs\/)/.test(name) && !OF_LOG.includes(name);
+    const digest = hex(manifest(this.files, [...this.files.keys()].filter(isBeside)));
+    need(this.exported.has(digest), 'custody');
+    this.checked.push('the export: the log has it, with all that is beside the log');
     const stamps = [...this.files.keys()].filter((name) => name.endsWith('.tsr')).length;
     if (stamps > 0) this.notChecked.push(`${stamps} time stamps (RFC 3161)`);
     this.notChecked.push(...RULES.never);
@@ -1117,7 +902,7 @@ class Verifier {
 
 /** Whether what was recorded is what was meant, people's names aside. */
 function isAlike(recorded, meant) {
-  if (isString(recorded)) return recorded === meant || (isString(meant) && FORMS.commitment(recorded));
+  if (isString(recorded)) return recorded === meant || (isString(meant) && isCommitment(recorded));
   if (Array.isArray(recorded) && Array.isArray(meant)) {
     return recorded.length === meant.length && recorded.every((each, at) => isAlike(each, meant[at]));
   }
@@ -1127,23 +912,19 @@ function isAlike(recorded, meant) {
   return isSameSize && names.every((name) => hasOwn(meant, name) && isAlike(recorded[name], meant[name]));
 }
 
-const MONEY = /^(-?)(0|[1-9][0-9]{0,30})(?:\.([0-9]{1,30}))?$/;
-
 /** The sum of the amounts in these data by currency, as text. */
 function total(found) {
   const amounts = new Map();
   for (const money of found.flatMap((data) => Object.values(data).filter(isObject))) {
-    const match = isString(money.amount) ? MONEY.exec(money.amount) : null;
-    if (match === null || !isString(money.currency) || !/^[A-Z]{3}$/.test(money.currency)) continue;
-    if (!amounts.has(money.currency)) amounts.set(money.currency, []);
-    amounts.get(money.currency).push(match);
+    const [amount, currency] = [textOf(money.amount), textOf(money.currency)];
+    if (!PATTERNS.get('amount').test(amount) || !PATTERNS.get('currency').test(currency)) continue;
+    if (!amounts.has(currency)) amounts.set(currency, []);
+    amounts.get(currency).push(amount.split('.'));
   }
   return [...amounts.keys()].sort().map((currency) => {
-    const matches = amounts.get(currency);
-    const places = Math.max(...matches.map(([, , , part = '']) => part.length));
-    const units = matches
-      .map(([, sign, whole, part = '']) => BigInt(sign + whole + part.padEnd(places, '0')))
-      .reduce((sum, each) => sum + each);
+    const parts = amounts.get(currency);
+    const places = parts.reduce((most, [, part = '']) => Math.max(most, part.length), 0);
+    const units = parts.reduce((sum, [whole, part = '']) => sum + BigInt(whole + part.padEnd(places, '0')), 0n);
     const digits = String(units < 0n ? -units : units).padStart(places + 1, '0');
     const split = digits.length - places;
     const fraction = places > 0 ? `.${digits.slice(split)}` : '';
@@ -1155,21 +936,19 @@ function total(found) {
 
 const VERDICTS = { 'RECORD VERIFIED': 0, 'CONSISTENT, NOT PINNED': 4, FAULT: 3 };
 
-/**
- * What a verifier says of a bundle: the object that `--json` prints.
- *
- * `options`: `policy` and `pins` (bytes, or null), `seen` and `receipts` (arrays of bytes), and
- * `notBefore` (a moment as text, or null). Throws where the user's own files are not understood.
- */
-export function verify(zip, options = {}) {
-  const { policy = null, pins = null, seen = [], receipts = [], notBefore = null } = options;
-  const brought = understood(() => ({
+/** What the user brings: bytes of files, and a moment. Throws where one is not understood. */
+export function bring({ policy = null, pins = NO_BYTES, seen = [], receipts = [], notBefore = null } = {}) {
+  return {
     policy: policy === null ? null : new Policy(policy),
-    pins: new Pins(pins ?? NO_BYTES),
-    seen: seen.map((bytes) => parseCheckpoint(utf8(bytes))),
-    receipts: receipts.map((bytes) => parseReceipt(utf8(bytes))),
-    notBefore: notBefore === null ? null : instant(notBefore) ?? refuse('--not-before: no moment'),
-  }));
+    pins: new Pins(pins),
+    seen: seen.map((bytes) => parseNote(bytes, 'checkpoint')),
+    receipts: receipts.map((bytes) => parseNote(bytes, 'receipt')),
+    notBefore: notBefore === null ? '' : withoutZone(matched('moment', notBefore)[0]),
+  };
+}
+
+/** What a verifier says of the bytes of a bundle: the object that `--json` prints. */
+export function verify(zip, brought = bring()) {
   const verifier = new Verifier(brought);
   let fault = null;
   try {
@@ -1177,9 +956,9 @@ export function verify(zip, options = {}) {
   } catch (error) {
     if (error instanceof Misuse) throw error;
     // No input makes a verifier crash.
-    fault = error instanceof Fault ? error : new Fault(verifier.phase);
+    fault = error instanceof Fault ? error : new Fault(...verifier.phase);
   }
-  const isPinned = policy !== null && verifier.unpinned?.length === 0;
+  const isPinned = brought.policy !== null && verifier.isPinned;
   const right = isPinned ? 'RECORD VERIFIED' : 'CONSISTENT, NOT PINNED';
   return {
     verdict: fault === null ? right : 'FAULT',
@@ -1193,14 +972,6 @@ export function verify(zip, options = {}) {
   };
 }
 
-function understood(read) {
-  try {
-    return read();
-  } catch (error) {
-    throw new Misuse(error instanceof Refused ? error.message : 'a file cannot be understood');
-  }
-}
-
 function asText({ verdict, code, index, detail, checked, not_checked: notChecked }) {
   const where = code === null ? '' : ` ${code}${index === null ? '' : ` at ${index}`}`;
   const listed = (lines) => lines.map((line) => `  ${line}`);
@@ -1210,15 +981,20 @@ function asText({ verdict, code, index, detail, checked, not_checked: notChecked
   return lines.map((line) => line.replace(/[^ -~]/gu, '?')).join('\n');
 }
 
-/** The bytes of a file the user names. A bundle beyond the limits is not read, and is none. */
+/** The bytes of a file of the user's, unless it is larger than a bundle can be. */
 function contents(path) {
   try {
-    const file = openSync(path);
-    const bytes = fstatSync(file).size > LARGEST_ZIP ? NO_BYTES : readFileSync(file);
-    closeSync(file);
-    return bytes;
+    return statSync(path).size <= LIMITS.packed ? readFileSync(path) : refuse('too long');
   } catch (error) {
-    throw new Misuse(`${path} cannot be read: ${error.code}`);
+    throw new Misuse(`${path} cannot be read: ${error.code ?? error.message}`);
+  }
+}
+
+function understood(read) {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof Misuse ? error : new Misuse(error.message);
   }
 }
 
@@ -1230,24 +1006,24 @@ function main() {
     return parseArgs({ options: { ...options, json: { type: 'boolean' } }, allowPositionals: true });
   });
   if (positionals.length !== 1) throw new Misuse('give one FILE.zip');
-  const result = verify(contents(positionals[0]), {
-    policy: values.policy === undefined ? null : contents(values.policy),
-    pins: values.pins === undefined ? null : contents(values.pins),
-    seen: values.seen.map(contents),
-    receipts: values.receipt.map(contents),
-    notBefore: values['not-before'] ?? null,
+  const brought = understood(() => {
+    return bring({
+      policy: values.policy && contents(values.policy),
+      pins: values.pins && contents(values.pins),
+      seen: values.seen.map(contents),
+      receipts: values.receipt.map(contents),
+      notBefore: values['not-before'],
+    });
   });
+  const result = verify(contents(positionals[0]), brought);
   process.stdout.write(`${values.json ? canonical(result) : asText(result)}\n`);
   process.exitCode = VERDICTS[result.verdict];
 }
 
 /** Whether this file is run, and not imported. */
 function isScript() {
-  try {
-    return realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
-  } catch {
-    return false;
-  }
+  const path = process.argv[1] ?? '';
+  return existsSync(path) && realpathSync(path) === fileURLToPath(import.meta.url);
 }
 
 try {

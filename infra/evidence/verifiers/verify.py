@@ -5,8 +5,9 @@
                      [--not-before MOMENT] [--json]
 
 `FORMAT.md` says what is checked; "section" below means a section of that page. `rules.json` must be
-beside this file: it lists what each command may record. Whether a statement is right is another
-question (`accord audit replay`). With the package `cryptography`, signatures are checked faster.
+beside this file: it has the limits, the forms, and what each command may record. Whether a
+statement is right is another question (`accord audit replay`). With the package `cryptography`,
+signatures are checked faster.
 """
 
 import argparse
@@ -18,38 +19,30 @@ import re
 import struct
 import sys
 import zlib
-from bisect import bisect_left, bisect_right
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, localcontext
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 T = TypeVar("T")
-
-MAX_ENTRIES: Final = 10_000  # section 1
-MAX_UNPACKED: Final = 1 << 30  # section 1, in bytes
-MAX_PACKED: Final = (2 << 30) - 1
-MAX_LINE: Final = 8 << 20  # section 2, in bytes without the newline
-MAX_DEPTH: Final = 64  # section 2
-MAX_WHOLE: Final = 2**53 - 1  # section 2
-MAX_NOTE: Final = 64 << 10  # section 5, in bytes
-MAX_SIGNATURES: Final = 64  # section 5
-HASH: Final = 32  # bytes of SHA-256, and of a key
-SIGNATURE: Final = 64  # bytes of Ed25519
-LATEST: Final = 253_402_300_799  # the last second of the year 9999
-SKEW: Final = 300  # section 5, in seconds
-OPERATOR: Final = "accord"  # the party of what the clock, agreed rules and the operator record
+Row = dict[str, Any]  # a JSON object
+Form = Callable[[Any], object]  # whether a JSON value has a form
 
 RULES: Final = json.loads(Path(__file__).with_name("rules.json").read_text(encoding="utf-8"))
-COMMANDS: Final[dict[str, dict[str, Any]]] = RULES["commands"]
+LIMITS: Final[dict[str, int]] = RULES["limits"]
+PATTERNS: Final = {name: re.compile(each).fullmatch for name, each in RULES["patterns"].items()}
+COMMANDS: Final[dict[str, Row]] = RULES["commands"]
 KINDS: Final[dict[str, str]] = RULES["kinds"]
-FACTS: Final = frozenset(RULES["facts"])
 PROPOSALS: Final = frozenset(RULES["proposals"])
-KEY_EVENTS: Final = frozenset({"KeyRecovered", "KeyRegistered", "KeyRotated", "KeyRevoked"})
+BINDING: Final = frozenset({"binds", "erases"})
+OPERATOR: Final = "accord"  # the party of what the clock, agreed rules and the operator record
+HASH: Final = 32  # bytes of SHA-256, and of a key
+SIGNATURE: Final = 64  # bytes of Ed25519
 
 
 class Fault(Exception):
@@ -64,31 +57,27 @@ class Misuse(Exception):
     """The verifier was called wrongly, or its user's own files cannot be read: exit code 2."""
 
 
-def need(value: T | None, code: str, index: int | None = None) -> T:
-    """The value, unless it is None; else `Fault`."""
-    if value is None:
+def require(value: T | None, code: str, index: int | None = None) -> T:
+    """The value, unless it is None or false; else `Fault`."""
+    if not value:
         raise Fault(code, index)
     return value
 
 
-def require(right: object, code: str, index: int | None = None) -> None:
-    """Raise `Fault` unless something is right."""
-    if not right:
-        raise Fault(code, index)
+def refuse(why: str) -> NoReturn:
+    """Raise ValueError: what was read has another form."""
+    raise ValueError(why[:40])
 
 
 # --- Section 2: JSON, moments, base64 --------------------------------------------------------
 
 
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(text[:40])
-
-
 def _whole(text: str) -> int:
-    return int(text) if len(text) <= 17 and abs(int(text)) <= MAX_WHOLE else _refuse(text)  # noqa: PLR2004
+    short = len(text) <= len("-9007199254740991")
+    return int(text) if short and abs(int(text)) < 1 << 53 else refuse(text)
 
 
-_read: Final = json.JSONDecoder(parse_int=_whole, parse_float=_refuse, parse_constant=_refuse)
+_read: Final = json.JSONDecoder(parse_int=_whole, parse_float=refuse, parse_constant=refuse)
 _write: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")
 ).encode
@@ -101,55 +90,25 @@ def canonical(value: object) -> bytes:
 
 def _check_profile(value: object, levels: int) -> None:
     if isinstance(value, dict | list):
-        if levels == MAX_DEPTH or (isinstance(value, dict) and not "".join(value).isascii()):
-            raise ValueError("too many levels, or a key beyond ASCII")
+        if levels == LIMITS["levels"] or (isinstance(value, dict) and not "".join(value).isascii()):
+            refuse("too many levels, or a key beyond ASCII")
         for inner in value.values() if isinstance(value, dict) else value:
             _check_profile(inner, levels + 1)
 
 
 def parse(raw: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """The value of bytes that are its canonical form; ValueError if they are none."""
+    """The value of bytes that are its canonical form; else ValueError or RecursionError."""
     text = raw.decode("utf-8")
-    try:
-        value, _ = _read.raw_decode(text)
-    except RecursionError:
-        raise ValueError("too many levels") from None
-    if not text.isascii() or text.count("{") + text.count("[") > MAX_DEPTH:
+    value, _ = _read.raw_decode(text)
+    if not text.isascii() or text.count("{") + text.count("[") > LIMITS["levels"]:
         _check_profile(value, 0)
-    if _write(value) != text:
-        raise ValueError("not in canonical form")
-    return value
-
-
-_MOMENT: Final = re.compile(
-    r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{6})?Z"
-).fullmatch
-_HEX: Final = re.compile(r"[0-9a-f]{64}").fullmatch
-_COMMITMENT: Final = re.compile(r"person:[0-9a-f]{64}").fullmatch
-_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,15}").fullmatch
-_MONEY: Final = re.compile(r"(-?)(0|[1-9][0-9]{0,30})(?:\.([0-9]{1,30}))?").fullmatch
-
-
-@lru_cache(4096)
-def _is_day(text: str) -> bool:
-    try:
-        return bool(date.fromisoformat(text))
-    except ValueError:  # Such as the 31st of February.
-        return False
-
-
-def instant(value: object) -> str | None:
-    """A moment as a text that sorts by time, or None."""
-    if isinstance(value, str) and _MOMENT(value) and _is_day(value[:10]):
-        return value[:-1].removesuffix(".000000")
-    return None
+    return value if _write(value) == text else refuse("not in canonical form")
 
 
 def instant_of(seconds: int) -> str:
-    """The instant of a POSIX time."""
-    since = timedelta(seconds=min(max(seconds, 0), LATEST))
-    return (datetime(1970, 1, 1, tzinfo=UTC) + since).strftime("%Y-%m-%dT%H:%M:%S")
+    """A POSIX time as a text that sorts with moments: these are compared without their `Z`."""
+    after = timedelta(seconds=min(max(seconds, 0), LIMITS["time"]))
+    return (datetime(1970, 1, 1, tzinfo=UTC) + after).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def unbase64(value: object, size: int | None = None) -> bytes | None:
@@ -163,13 +122,14 @@ def unbase64(value: object, size: int | None = None) -> bytes | None:
     return raw if size in {None, len(raw)} else None
 
 
-def number(text: str) -> int | None:
-    """The number of decimal digits in their only form, or None."""
-    return int(text) if _NUMBER(text) and int(text) <= MAX_WHOLE else None
-
-
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """The value if it is a text, else the empty one."""
     return value if isinstance(value, str) else ""
+
+
+def matched(pattern: str, text: str) -> Sequence[str]:
+    """The groups of a pattern of `rules.json` that a text has; else ValueError."""
+    return (PATTERNS[pattern](text) or refuse(f"not a {pattern}")).groups()
 
 
 def sha256(data: bytes) -> bytes:
@@ -177,68 +137,45 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-Form = Callable[[Any], object]
-
-_FORMS: Final[dict[str, Form]] = {
-    "text": lambda value: isinstance(value, str),
-    "flag": lambda value: isinstance(value, bool),
-    "object": lambda value: isinstance(value, dict),
-    "list": lambda value: isinstance(value, list),
-    "whole": lambda value: type(value) is int,
-    "count": lambda value: type(value) is int and value >= 0,
-    "positive": lambda value: type(value) is int and value > 0,
-    "moment": lambda value: instant(value) is not None,
-    "hash": lambda value: unbase64(value, HASH) is not None,
-    "base64": lambda value: unbase64(value) is not None,
-    "digest": lambda value: isinstance(value, str) and _HEX(value),
-    "salt": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value),
-    "commitment": lambda value: isinstance(value, str) and _COMMITMENT(value),
-    "why": lambda value: value in {"private", "range"} if isinstance(value, str) else False,
-    "nonce": lambda value: isinstance(value, str) and re.fullmatch("[!-~]{8,128}", value),
-    "keyid": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value),
-    "true": lambda value: value is True,
-}
+TYPES: Final = {"flag": bool, "object": dict, "count": int}
 
 
-def shape(words: str) -> Form:
-    """A check that a value is an object of exactly these members.
-
-    A word is `name:form`, with `?` behind a name that may be absent, and `|null` behind a form. A
-    form in quotes is the text itself.
-    """
-    forms: dict[str, tuple[Form, bool]] = {}
-    for name, _, word in (each.partition(":") for each in words.split()):
-        text, form = word.strip("'"), word.removesuffix("|null")
-        check = _FORMS[form] if word[0] != "'" else lambda value, text=text: value == text
-        forms[name.removesuffix("?")] = (check, form != word)
-    needed = {each.partition(":")[0] for each in words.split() if "?:" not in each}
+def shape(name: str) -> Form:
+    """A check that a value is an object of exactly the members of a form of `rules.json`."""
+    forms: Row = RULES["forms"][name]
+    members = {}
+    for member, words in forms.items():
+        form = words.removesuffix("|null")
+        pattern = PATTERNS.get(form)
+        members[member.removesuffix("?")] = (TYPES.get(form, str), pattern, form != words)
+    needed = {member for member in forms if not member.endswith("?")}
 
     def fits(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-        if not (isinstance(value, dict) and needed <= value.keys() <= forms.keys()):
+        if type(value) is not dict or not needed <= value.keys() <= members.keys():
             return False
-        for name, each in value.items():
-            form, nullable = forms[name]
-            if not (form(each) or (nullable and each is None)):
+        for member, each in value.items():
+            type_, pattern, nullable = members[member]
+            if each is None and nullable:
+                continue
+            if type(each) is not type_ or (pattern and not pattern(each)):
+                return False
+            if type(each) is int and each < 0:
                 return False
         return True
 
     return fits
 
 
-def line_of(raw: bytes, *forms: Form) -> Any:  # noqa: ANN401 - an object of one of the forms
-    """The value of a line, or of a file, that fits one of the forms; else ValueError."""
-    if len(raw) > MAX_LINE:
-        raise ValueError("too long")
-    value = parse(raw)
-    if not any(form(value) for form in forms):
-        raise ValueError("other members or types")
-    return value
+def line_of(raw: bytes, fits: Form) -> Any:  # noqa: ANN401 - an object of the form
+    """The value of a line, or of a file, that has a form; else ValueError."""
+    value = parse(raw) if len(raw) <= LIMITS["line"] else refuse("too long")
+    return value if fits(value) else refuse("other members or types")
 
 
 def lines_of(raw: bytes) -> list[bytes]:
     """The lines of a file, each with its newline; ValueError if the last one has none."""
     *lines, rest = raw.split(b"\n")
-    return lines if not rest else _refuse("no newline at the end")
+    return lines if not rest else refuse("no newline at the end")
 
 
 # --- Section 4: the Merkle tree --------------------------------------------------------------
@@ -311,18 +248,18 @@ def _decode(raw: bytes) -> Point | None:
 _BASE: Final = _decode(bytes.fromhex("58" + "66" * 31)) or _IDENTITY
 
 
-@lru_cache(4096)
 def admitted(public: bytes) -> bool:
-    """Whether section 8 admits the key: a point in its only form, and not of small order."""
-    point = _decode(public)
-    small = _times(8, point) if point else _IDENTITY
-    return bool(small[0] % _P or (small[1] - small[2]) % _P)
+    """Whether section 8 admits the key: in its only form, and not of small order."""
+    return len(public) == HASH and not PATTERNS["weak"](public.hex())
 
 
 def _slow_verify(public: bytes, message: bytes, signature: bytes) -> bool:
     start, scalar = signature[:HASH], int.from_bytes(signature[HASH:], "little")
     challenge = int.from_bytes(hashlib.sha512(start + public + message).digest(), "little") % _L
-    x, y, z, t = _decode(public) or _IDENTITY
+    point = _decode(public)
+    if point is None or scalar >= _L:
+        return False
+    x, y, z, t = point
     x, y, z, _ = _add(_times(scalar, _BASE), _times(challenge, (-x % _P, y, z, -t % _P)))
     # To encode the point that R must be, and compare bytes, refuses every other form of R too.
     inverse = pow(z, -1, _P)
@@ -348,12 +285,7 @@ else:
 
 def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the signature is right by the strict rules of section 8."""
-    return (
-        len(signature) == SIGNATURE
-        and int.from_bytes(signature[HASH:], "little") < _L
-        and admitted(public)
-        and _verify(public, message, signature)
-    )
+    return len(signature) == SIGNATURE and admitted(public) and _verify(public, message, signature)
 
 
 # --- Section 5: notes and checkpoints. What has another form raises ValueError. ----------------
@@ -366,12 +298,40 @@ class Key(NamedTuple):
     id: bytes
     public: bytes
 
+    @classmethod
+    def of(cls, name: str, type_: int, public: bytes) -> "Key":
+        """The key of a type, with the id that it has under this name."""
+        return cls(name, sha256(name.encode() + b"\n" + bytes([type_]) + public)[:4], public)
+
+    @classmethod
+    def parse(cls, text: str, type_: int) -> "Key":
+        """Read a verifier key of a type, which section 8 admits."""
+        name, shown, encoded = matched("key", text)
+        raw = unbase64(encoded, HASH + 1) or refuse("not a key")
+        key = cls.of(name, type_, raw[1:])
+        right = raw[0] == type_ and key.id.hex() == shown and admitted(key.public)
+        return key if right else refuse("not a verifier key of this type")
+
 
 class Note(NamedTuple):
-    """A C2SP signed-note: its text, and its signatures as name, key id and bytes."""
+    """A C2SP signed-note whose text has a pattern of `rules.json`."""
 
     text: str
-    signatures: list[tuple[str, bytes, bytes]]
+    signatures: list[tuple[str, bytes, bytes]]  # name, key id and bytes
+    parts: Sequence[str]  # those of the text that the pattern names; the first is the origin
+
+    @classmethod
+    def parse(cls, raw: bytes, pattern: str) -> "Note":
+        """Read a checkpoint or a receipt."""
+        text, block = matched("note", raw.decode())
+        signatures = []
+        for line in block.removesuffix("\n").split("\n"):
+            name, encoded = matched("signature", line)
+            body = unbase64(encoded) or b""
+            signatures.append((name, body[:4], body[4:] or refuse("too short")))
+        if len(raw) > LIMITS["note"] or len(signatures) > LIMITS["signatures"]:
+            refuse("too long")
+        return cls(text, signatures, matched(pattern, text))
 
     def by(self, key: Key) -> list[bytes]:
         """The signatures under the key's name and id."""
@@ -382,165 +342,67 @@ class Note(NamedTuple):
         own = self.by(key)
         return len(own) == 1 and ed25519_verify(key.public, self.text.encode(), own[0])
 
-    def cosigned(self, key: Key, body: bytes) -> int | None:
-        """The time of a cosignature, None if it is wrong."""
-        time = int.from_bytes(body[:8], "big")
-        signed = f"cosignature/v1\ntime {time}\n{self.text}".encode()
-        right = 0 < time <= LATEST and ed25519_verify(key.public, signed, body[8:])
-        return time if right else None
-
-
-class Checkpoint(NamedTuple):
-    """A note whose text is a checkpoint; its time, and those of its cosignatures by witness."""
-
-    note: Note
-    origin: str
-    size: int
-    root: bytes
-    time: int = 0
-    cosigned: dict[str, int] = {}  # noqa: RUF012 - never changed
-
-
-def _is_name(name: str) -> bool:
-    return bool(re.fullmatch(r"[^\s+\x00-\x1f\x7f-\x9f\ufeff]+", name))
-
-
-def _key_id(name: str, type_: int, public: bytes) -> bytes:
-    return sha256(name.encode() + b"\n" + bytes([type_]) + public)[:4]
-
-
-def parse_key(text: str, type_: int) -> Key:
-    """A verifier key of a type, which section 8 admits."""
-    name, shown, encoded = [*text.split("+", 2), "", ""][:3]
-    public = (unbase64(encoded, HASH + 1) or b"")[1:]
-    key = Key(name, _key_id(name, type_, public), public)
-    whole = bytes([type_]) + public == unbase64(encoded)
-    if not (_is_name(name) and whole and key.id.hex() == shown and admitted(public)):
-        _refuse("not a verifier key of this type")
-    return key
-
-
-def parse_note(raw: str) -> Note:
-    """A signed note."""
-    text, _, block = raw.partition("\n\n")
-    lines = lines_of(block.encode())
-    if len(raw.encode()) > MAX_NOTE or re.search(r"[\x00-\x09\x0b-\x1f]", raw) or not lines:
-        _refuse("not a note")
-    signatures = []
-    for line in lines[: MAX_SIGNATURES + 1]:
-        dash, name, encoded = [*line.decode().split(" ", 2), "", ""][:3]
-        body = unbase64(encoded)
-        if dash != "—" or not _is_name(name) or body is None or len(body) <= 4:  # noqa: PLR2004
-            _refuse("not a signature line")
-        signatures.append((name, body[:4], body[4:]))
-    return Note(text + "\n", signatures) if len(lines) <= MAX_SIGNATURES else _refuse("too many")
-
-
-def parse_checkpoint(raw: str) -> Checkpoint:
-    """A checkpoint."""
-    note = parse_note(raw)
-    origin, size, root, end = note.text.split("\n")
-    count, hash_ = number(size), unbase64(root, HASH)
-    if not origin or count is None or hash_ is None or end:
-        _refuse("not a checkpoint")
-    return Checkpoint(note, origin, count, hash_)
-
-
-class Receipt(NamedTuple):
-    """What the operator signed when it accepted a command (section 9)."""
-
-    note: Note
-    origin: str
-    first: int
-    leaves: list[bytes]
-    deadline: str
-
-
-_RECEIPT: Final = re.compile(
-    r"accord/receipt@v1\n([^\n]+)\ncommand [0-9a-f]{64}\nevents (\d{1,16}) (\d{1,16})\n"
-    r"((?:leaf [A-Za-z0-9+/]{43}=\n)+)deadline ([^\n]+)\n"
-).fullmatch
-
-
-def parse_receipt(raw: str) -> Receipt:
-    """A receipt."""
-    note = parse_note(raw)
-    match = _RECEIPT(note.text) or _refuse("not a receipt")
-    leaves = [unbase64(line[5:], HASH) or b"" for line in match[4].splitlines()]
-    first, until = number(match[2]), instant(match[5])
-    if first is None or until is None or match[3] != str(len(leaves)):
-        _refuse("not a receipt")
-    return Receipt(note, match[1], first, leaves, until)
+    def times_by(self, key: Key) -> list[int]:
+        """The times of the cosignatures under the key's name and id, 0 for a wrong one."""
+        times = []
+        for body in self.by(key):
+            time = min(int.from_bytes(body[:8], "big"), LIMITS["time"] + 1)
+            signed = f"cosignature/v1\ntime {time}\n{self.text}".encode()
+            right = time <= LIMITS["time"] and ed25519_verify(key.public, signed, body[8:])
+            times.append(time if right else 0)
+        return times
 
 
 # --- Section 6: policy and pins --------------------------------------------------------------
 
 
 def _words(raw: bytes) -> Iterator[list[str]]:
-    # A policy file is a sequence of octets (C2SP tlog-policy): names need not be UTF-8.
-    text = raw.decode("latin-1")
+    """The words of each line that has some."""
+    text = raw.decode()
     if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
-        _refuse("a control character")
+        refuse("a control character")
     for line in text.split("\n"):
         content = line.strip(" \t")
         if content and not content.startswith("#"):
             yield re.split(r"[ \t]+", content)
 
 
-def _utf8(word: str) -> str:
-    return word.encode("latin-1").decode()
-
-
-@dataclass
 class Policy:
-    """Whom a user trusts for the log."""
+    """Whom a user trusts for the log. An address behind a key is passed over."""
 
-    logs: list[Key] = field(default_factory=list)
-    witnesses: dict[str, Key] = field(default_factory=dict)
-    groups: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
-    quorum: str | None = None
+    def __init__(self, raw: bytes) -> None:
+        self.logs: list[Key] = []
+        self.witnesses: dict[str, Key] = {}
+        self.groups: dict[str, tuple[int, list[str]]] = {}
+        self.quorum = ""
+        for keyword, *words in _words(raw):
+            self._take(keyword, *words)
+        members = [name for _, names in self.groups.values() for name in names]
+        # Under two names, or in two groups, a witness would count twice.
+        for each in (self.logs, [*self.witnesses.values()]):
+            if len({key.public for key in each}) < len(each):
+                refuse("two with one key")
+        if not self.logs or not self.quorum or len(set(members)) < len(members):
+            refuse("no log, no quorum, or a member of two groups")
 
-    @classmethod
-    def read(cls, raw: bytes) -> "Policy":
-        """Read a policy; ValueError if it is none."""
-        policy = cls()
-        for words in _words(raw):
-            policy._take(words)
-        return policy if policy.logs and policy.quorum else _refuse("no log, or no quorum")
+    def _take(self, keyword: str, name: str = "", *rest: str) -> None:
+        known = name in self.witnesses or name in self.groups
+        if keyword == "log" and len(rest) <= 1:
+            self.logs.append(Key.parse(name, 0x01))
+        elif keyword == "witness" and len(rest) in {1, 2} and not known and name != "none":
+            self.witnesses[name] = Key.parse(rest[0], 0x04)
+        elif keyword == "group" and len(rest) > 1 and not known and name != "none":
+            self.groups[name] = self._group(*rest)
+        elif keyword == "quorum" and not rest and not self.quorum and (known or name == "none"):
+            self.quorum = name
+        else:
+            refuse("not a line of a policy, or one that contradicts another")
 
-    def _take(self, words: list[str]) -> None:
-        match words:
-            case ["log", text] | ["log", text, _]:
-                key = parse_key(_utf8(text), 0x01)
-                self._check(all(key.public != other.public for other in self.logs))
-                self.logs.append(key)
-            case ["witness", word, text] | ["witness", word, text, _]:
-                key = parse_key(_utf8(text), 0x04)
-                # Under two words, a witness would count twice.
-                new = all(key.public != other.public for other in self.witnesses.values())
-                self._check(new and self._is_free(word))
-                self.witnesses[word] = key
-            case ["group", word, needed, *members]:
-                named = [name for _, names in self.groups.values() for name in names]
-                count = {"all": len(members), "any": 1}.get(needed) or number(needed) or 0
-                known = all(name in self.witnesses or name in self.groups for name in members)
-                once = len({*named, *members}) == len(named) + len(members)
-                self._check(self._is_free(word) and known and once and 1 <= count <= len(members))
-                self.groups[word] = (count, members)
-            case ["quorum", word]:
-                known = word == "none" or word in self.witnesses or word in self.groups
-                self._check(known and self.quorum is None)
-                self.quorum = word
-            case _:
-                _refuse("not a line of a policy")
-
-    @staticmethod
-    def _check(right: bool) -> None:  # noqa: FBT001
-        if not right:
-            _refuse("a line of a policy contradicts another")
-
-    def _is_free(self, word: str) -> bool:
-        return word != "none" and word not in self.witnesses and word not in self.groups
+    def _group(self, needed: str, *members: str) -> tuple[int, list[str]]:
+        count = {"all": len(members), "any": 1}.get(needed) or int(*matched("number", needed))
+        known = all(name in self.witnesses or name in self.groups for name in members)
+        right = known and 1 <= count <= len(members)
+        return (count, list(members)) if right else refuse("not a group")
 
     def key(self, origin: str, note: Note) -> Key | None:
         """The log's key of an origin; of several, the one that signed the note."""
@@ -557,89 +419,65 @@ class Policy:
     def witnessed(self, cosigned: dict[str, int]) -> int | None:
         """The last second since when cosignatures meet the quorum; None without a witness."""
         times = sorted(cosigned.values(), reverse=True) if self.quorum != "none" else []
-        since = ((time, [word for word in cosigned if cosigned[word] >= time]) for time in times)
-        return next((time for time, words in since if self.met_by(words)), None)
+        after = ((time, [word for word in cosigned if cosigned[word] >= time]) for time in times)
+        return next((time for time, words in after if self.met_by(words)), None)
 
 
-class Pins(NamedTuple):
+class Pins:
     """The keys and verifiers that a user expects."""
 
-    parties: dict[str, str]
-    files: list[tuple[str, str]]
-
-    @classmethod
-    def read(cls, raw: bytes) -> "Pins":
-        """Read pins; ValueError if they are none."""
-        pins = cls({}, [])
+    def __init__(self, raw: bytes) -> None:
+        self.parties: dict[str, str] = {}
+        self.files: list[tuple[str, str]] = []
         for words in _words(raw):
-            match [_utf8(word) for word in words]:
-                case ["party", party, key] if party not in pins.parties and unbase64(key, HASH):
-                    pins.parties[party] = key
-                case ["verifier", digest, name] if _HEX(digest):
-                    pins.files.append((digest, name))
+            match words:
+                case ["party", party, key] if party not in self.parties and unbase64(key, HASH):
+                    self.parties[party] = key
+                case ["verifier", digest, name] if PATTERNS["digest"](digest):
+                    self.files.append((digest, name))
                 case _:
-                    _refuse("not a line of pins")
-        return pins
+                    refuse("not a line of pins")
 
 
 # --- Section 1: the container ----------------------------------------------------------------
 
-BESIDE: Final = ("policy.txt", "rejected.jsonl", "request.json", "waiting.jsonl")
-GUIDES: Final = ("FORMAT.md", "rules.json", "verify.mjs", "verify.py")
-OF_LOG: Final = (
-    *("bundle.json", "checkpoints.jsonl", "commands.jsonl"),
-    *("events.jsonl", "hashes.txt", "people.jsonl"),
-)
-_OTHER: Final = re.compile(
-    r"data/(?:schemas/[A-Za-z0-9]+\.json|(proofs)/[0-9]{1,16}\.tlog-proof|timestamps/[0-9]{1,16}\.tsr)"
-).fullmatch
-_END: Final = struct.Struct("<4s4H2LH")
-_ENTRY: Final = struct.Struct("<4s6H3L5H2L")
+OF_LOG: Final = frozenset(RULES["files"]["log"])
+NEEDED: Final = OF_LOG | set(RULES["files"]["beside"])
+_HEADER: Final = struct.Struct("<3H4x3L2H")
 
 
 def read_container(raw: bytes) -> dict[str, bytes]:
-    """The files of a bundle by name: only what `accord audit bundle` writes is a ZIP here."""
-    end = len(raw) - _END.size
-    require(end >= 0 and len(raw) <= MAX_PACKED, "bag")
-    mark, disk, first, here, count, size, directory, comment = _END.unpack_from(raw, end)
-    whole = mark == b"PK\x05\x06" and not (disk or first or comment) and here == count
-    require(whole and count <= MAX_ENTRIES and directory + size == end, "bag")
-    entries = list(_entries(raw, directory, end, count))
-    require(sum(entry[3] for entry in entries) <= MAX_UNPACKED, "bag")
-    files = {entry[0]: _unpacked(*entry[1:]) for entry in entries}
-    require(len(files) == count, "bag")
+    """The files of a bundle by name: a ZIP in the one form that section 1 gives it.
+
+    The directory and the end are computed from the entries, and compared as bytes.
+    """
+    require(len(raw) <= LIMITS["packed"], "bag")
+    files: dict[str, bytes] = {}
+    directory, at, left = [], 0, LIMITS["unpacked"]
+    while raw[at : at + 4] == b"PK\x03\x04":
+        header, start = raw[at + 4 : at + 30], at + 30
+        _, flags, method, crc, packed, size, length, extra = _HEADER.unpack(header)
+        name = raw[start : start + length]
+        left -= size
+        plain = method in {0, 8} and not flags and not extra and name.isascii()
+        require(plain and left >= 0 and name.decode() not in files, "bag")
+        place = bytes(6) + b"\x00\x00\x80\x01" + at.to_bytes(4, "little")
+        directory.append(b"PK\x01\x02\x14\x03" + header + place + name)
+        at = start + length + packed
+        files[name.decode()] = _unpacked(raw[start + length : at], method, size, crc)
+        require(len(files) <= LIMITS["entries"], "bag")
+    block, count = b"".join(directory), len(files)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, len(block), at, 0)
+    require(raw[at:] == block + end, "bag")
     return files
 
 
-def _entries(
-    raw: bytes, at: int, end: int, count: int
-) -> Iterator[tuple[str, int, bytes, int, int]]:
-    start, directory = 0, at
-    for _ in range(count):
-        require(at + _ENTRY.size <= end, "bag")
-        entry = _ENTRY.unpack_from(raw, at)
-        mark, _, _, flags, method, _, _, crc, packed, size, length, *rest, offset = entry
-        plain = mark == b"PK\x01\x02" and not flags and not any(rest[:3]) and method in {0, 8}
-        name = raw[at + _ENTRY.size : at + _ENTRY.size + length]
-        local = b"PK\x03\x04" + raw[at + 6 : at + 32] + name
-        # Entries follow each other from the first byte, each with the header of the directory.
-        whole = offset == start and raw[start : start + len(local)] == local and name.isascii()
-        start += len(local) + packed
-        require(plain and whole and start <= directory and len(name) == length, "bag")
-        yield name.decode(), method, raw[start - packed : start], size, crc
-        at += _ENTRY.size + length
-    require(at == end and start == directory, "bag")
-
-
-def _unpacked(method: int, packed: bytes, size: int, crc: int) -> bytes:
+def _unpacked(packed: bytes, method: int, size: int, crc: int) -> bytes:
     content = packed
     if method:
         inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            # One byte more than it claims is enough to see that it claims too little.
-            content = inflate.decompress(packed, size + 1)
-        except zlib.error:
-            raise Fault("bag") from None
+        # One byte more than it claims is enough to see that it claims too little.
+        content = inflate.decompress(packed, size + 1)
         require(inflate.eof and not inflate.unused_data, "bag")
     require(len(content) == size and zlib.crc32(content) == crc, "bag")
     return content
@@ -647,13 +485,10 @@ def _unpacked(method: int, packed: bytes, size: int, crc: int) -> bytes:
 
 def check_files(files: dict[str, bytes]) -> None:
     """Check that all files are there, no other, and that the manifest is theirs."""
-    needed = {f"data/{name}" for name in (*OF_LOG, *BESIDE, *GUIDES)}
     payload = files.keys() - {"bagit.txt", "manifest-sha256.txt"}
-    require(needed <= payload and len(files) == len(payload) + 2, "bag")
-    require(all(_OTHER(name) for name in payload - needed), "bag")
-    require(
-        files["bagit.txt"] == b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n", "bag"
-    )
+    require(payload >= NEEDED and len(files) == len(payload) + 2, "bag")
+    require(all(PATTERNS["file"](name) for name in payload - NEEDED), "bag")
+    require(files["bagit.txt"].decode() == RULES["files"]["bagit"], "bag")
     require(files["manifest-sha256.txt"] == manifest(files, payload), "bag")
 
 
@@ -662,64 +497,37 @@ def manifest(files: dict[str, bytes], names: Iterable[str]) -> bytes:
     return b"".join(f"{sha256(files[name]).hex()}  {name}\n".encode() for name in sorted(names))
 
 
-# --- Sections 3 and 7: the JSON files ----------------------------------------------------------
+# --- Section 7: signed commands ----------------------------------------------------------------
 
-_BUNDLE: Final = shape(
-    "custody:count|null format:'accord-bundle/1' origin:text partnership:text size:count"
-)
-_REQUEST: Final = shape("""
-    alert:text|null by:text for:text|null from:moment|null reason:text simulated:flag
-    statement:text|null to:moment|null
-""")
-_CHECKPOINT: Final = shape("note:text")
-_PERSON: Final = shape("commitment:commitment name:text salt:base64")
-_ERASED_PERSON: Final = shape("commitment:commitment erased:count")
-_LINE: Final = shape("digest:digest envelope:object")
-_ERASED_LINE: Final = shape("digest:digest erased:true")
-COMMAND_TYPE: Final = "application/vnd.accord.command+json"
-_ENVELOPE: Final = shape(f"payload:base64 payloadType:'{COMMAND_TYPE}' signatures:list")
-_SIGNED: Final = shape("keyid:keyid sig:base64")
-_PAYLOAD: Final = shape("""
-    accord:'command/v1' event:object expected:whole|null expires:moment nonce:nonce origin:text
-    partnership:text party:text seen:object|null type:text
-""")
-_SEEN: Final = shape("root:hash size:count")
-_EVENT: Final = shape("""
-    actor:text causation_id?:text correlation_id?:text data:object event_id:text
-    occurred_at:moment partnership:text party:text recorded_at:moment salt:salt
-    schema_version:positive signed?:digest source:text source_id:text stream:text
-    stream_version:positive type:text
-""")
-_WITHHELD: Final = shape("why:why withheld:digest")
+_EVENT: Final = shape("event")
+_PAYLOAD: Final = shape("payload")
+_SEEN: Final = shape("seen")
+_COMMITMENT: Final = PATTERNS["commitment"]
+_HIDDEN: Final = re.compile(RULES["patterns"]["withheld"].encode()).fullmatch
+KEY_EVENTS: Final = frozenset({"KeyRecovered", "KeyRegistered", "KeyRotated", "KeyRevoked"})
 
 
-class Command(NamedTuple):
-    """A signed command, as its party signed it."""
+@dataclass
+class Command:
+    """A signed command that events name; of one that is not there, only these events are known."""
 
-    payload: dict[str, Any]
-    keyid: str
-    message: bytes
-    signature: bytes
+    payload: Row | None = None
+    keyid: str = ""
+    message: bytes = b""
+    signature: bytes = b""
+    indexes: list[int] = field(default_factory=list)
+    place: int | None = None  # of the last of its events, among those that are shown
+    types: list[str] = field(default_factory=list)
 
-
-def read_command(line: dict[str, Any]) -> Command | None:
-    """The command of a line; None if it was erased, ValueError if it is malformed."""
-    if "erased" in line:
-        return None
-    envelope = line["envelope"]
-    signatures = envelope.get("signatures")
-    right = _ENVELOPE(envelope) and len(signatures) == 1 and _SIGNED(signatures[0])
-    if not right or sha256(canonical(envelope)).hex() != line["digest"]:
-        _refuse("not an envelope")
-    raw = unbase64(envelope["payload"]) or b""
-    payload = line_of(raw, _PAYLOAD)
-    if payload["seen"] is not None and not _SEEN(payload["seen"]):
-        _refuse("not what somebody saw")
-    message = b"DSSEv1 %d %s %d %s" % (len(COMMAND_TYPE), COMMAND_TYPE.encode(), len(raw), raw)
-    return Command(payload, signatures[0]["keyid"], message, unbase64(signatures[0]["sig"]) or b"")
-
-
-# --- The verifier ------------------------------------------------------------------------------
+    @classmethod
+    def parse(cls, encoded: str, type_: str, keyid: str, signature: str) -> "Command":
+        """Read the parts of a DSSE envelope."""
+        raw = unbase64(encoded) or b""
+        payload = line_of(raw, _PAYLOAD)
+        if payload["seen"] is not None and not _SEEN(payload["seen"]):
+            refuse("not what somebody saw")
+        message = b"DSSEv1 %d %s %d %s" % (len(type_), type_.encode(), len(raw), raw)
+        return cls(payload, keyid, message, unbase64(signature) or b"")
 
 
 @dataclass
@@ -732,14 +540,17 @@ class PartyKey:
     until: int | None = None
 
 
+# --- The verifier ------------------------------------------------------------------------------
+
+
 class Brought(NamedTuple):
     """The user's own files, as far as they can be read without the bundle."""
 
-    policy: Policy | None
-    pins: Pins
-    seen: list[Checkpoint]
-    receipts: list[Receipt]
-    not_before: str | None
+    policy: Policy | None = None
+    pins: Pins = Pins(b"")
+    seen: Sequence[Note] = ()
+    receipts: Sequence[Note] = ()
+    not_before: str = ""  # without its `Z`
 
 
 class Verifier:
@@ -747,61 +558,71 @@ class Verifier:
 
     def __init__(self, brought: Brought) -> None:
         self.brought = brought
-        self.phase = "bag"  # the code for whatever cannot be understood where it is now
-        self.bundle: dict[str, Any] = {}
+        self.phase: tuple[str, int | None] = ("bag", None)  # the fault of what has another form
+        self.bundle: Row = {}
         self.checked: list[str] = []
         self.not_checked: list[str] = []
-        self.events: list[dict[str, Any] | None] = []  # None where one is withheld
-        self.leaves: list[bytes] = []
-        self.withheld: Counter[str] = Counter()
-        self.not_asked: int | None = None  # the first event that is withheld because of the range
-        self.indexes: list[int] = []  # of the events that are shown
+        self.events: dict[int, Row] = {}  # those that are shown
         self.times: list[str] = []  # when these were recorded
+        self.leaves: list[bytes] = []
+        self.not_asked: int | None = None  # the first event that is withheld because of the range
+        self.signed = self.time = 0  # the size and the time of the last checkpoint so far
+        self.cosigned: dict[str, int] = {}  # the times of its cosignatures, by witness
         self.keys: dict[str, dict[str, PartyKey]] = {}  # by party, by key id
+        self.unpinned = False  # whether the first key of some party is not pinned
         self.erased: dict[str, int] = {}  # the index of each person's erasure
+        self.exported: set[str] = set()  # the digests of what was beside the log
+        self.proposed: dict[str, Row] = {}  # what can be accepted, by its digest
+        self.named: dict[str, Command] = {}  # by the digest of the command
+        self.used: dict[tuple[str, ...], str] = {}  # nonces and sources with their command
+        self.counted: dict[str, list[Row]] = {}  # what is not checked, and the data of each
+        self.unsigned: list[str] = []
+
+    def count(self, what: str, data: Row | None = None) -> None:
+        """Count one more of what is not checked, with the amounts in its data."""
+        self.counted.setdefault(what, []).append(data or {})
 
     def verify(self, raw: bytes) -> None:
         """Check everything; raises `Fault`."""
         self.files = read_container(raw)
         check_files(self.files)
         self.checked.append(f"{len(self.files)} files, each with the hash of the manifest")
-        self.phase = "malformed"
-        self.read_files()
-        self.phase = "identity"
-        self.check_identity()
-        self.phase = "event"
-        self.read_events()
-        self.phase = "checkpoint-malformed"
-        self.check_checkpoints()
-        self.phase = "command-malformed"
-        self.check_events()
-        self.check_pins()
-        self.phase = "quorum"
-        self.check_against_user()
-        self.phase = "person"
-        self.check_people()
-        self.phase = "custody"
-        self.check_custody()
+        for code, step in (
+            ("malformed", self.read_files),
+            ("identity", self.check_identity),
+            ("malformed", self.read_events),
+            ("checkpoint-malformed", self.check_checkpoints),
+            ("command-malformed", self.check_events),
+            ("quorum", self.check_against_user),
+            ("person", self.check_people),
+            ("custody", self.check_custody),
+        ):
+            self.phase = code, None
+            step()
 
     def read_files(self) -> None:
-        """Read every JSON file but the events."""
+        """Read every file but the events."""
 
-        def lines(name: str, *forms: Form) -> list[Any]:
-            return [line_of(line, *forms) for line in lines_of(self.files[f"data/{name}"])]
+        def rows(name: str, form: Form) -> list[Any]:
+            return [line_of(line, form) for line in lines_of(self.files[f"data/{name}"])]
 
-        (self.bundle,) = lines("bundle.json", _BUNDLE)
-        (self.request,) = lines("request.json", _REQUEST)
-        self.notes = [line["note"] for line in lines("checkpoints.jsonl", _CHECKPOINT)]
-        found = lines("commands.jsonl", _LINE, _ERASED_LINE)
-        self.commands = {line["digest"]: line for line in found}
-        self.people = lines("people.jsonl", _PERSON, _ERASED_PERSON)
+        (self.bundle,) = rows("bundle.json", shape("bundle"))
+        (request,) = rows("request.json", shape("request"))
+        self.notes = [line["note"] for line in rows("checkpoints.jsonl", shape("checkpoint"))]
+        self.people = rows("people.jsonl", shape("person"))
         for name in ("rejected.jsonl", "waiting.jsonl"):
-            lines(name, _FORMS["object"])
-        names = [line["commitment"] for line in self.people]
-        for each in ([line["digest"] for line in found], names):
+            rows(name, lambda value: isinstance(value, dict))
+        lines = lines_of(self.files["data/commands.jsonl"])
+        digests, names = (
+            [sha256(each).hex() for each in lines],
+            [p["commitment"] for p in self.people],
+        )
+        found = (matched("envelope", each.decode()) for each in lines)
+        self.commands = dict(zip(digests, found, strict=True))
+        for each in (digests, names):
             require(all(one < other for one, other in pairwise(each)), "malformed")
         require(self.bundle["origin"].endswith(f"/{self.bundle['partnership']}"), "malformed")
-        if self.request["simulated"]:
+        if request["simulated"]:
             self.not_checked.append("whether any of this happened: the log is of a simulation")
 
     def check_identity(self) -> None:
@@ -812,15 +633,14 @@ class Verifier:
         origin = self.bundle["origin"]
         if self.brought.policy is None:
             self.not_checked.append("log and quorum: not pinned, the policy is the operator's own")
-        self.policy = self.brought.policy or Policy.read(self.files["data/policy.txt"])
+        self.policy = self.brought.policy or Policy(self.files["data/policy.txt"])
         require(any(key.name == origin for key in self.policy.logs), "identity")
         for digest, name in self.brought.pins.files:
             content = self.files.get(f"data/{name}")
             require(content is not None and sha256(content).hex() == digest, "verifier")
-        things: list[Checkpoint | Receipt] = [*self.brought.seen, *self.brought.receipts]
-        for thing in things:
-            key = self.policy.key(origin, thing.note)
-            if thing.origin != origin or key is None or not thing.note.signed_by(key):
+        for note in (*self.brought.seen, *self.brought.receipts):
+            key = self.policy.key(origin, note)
+            if note.parts[0] != origin or key is None or not note.signed_by(key):
                 raise Misuse("a checkpoint or a receipt was not signed by the operator of this log")
 
     def read_events(self) -> None:
@@ -829,175 +649,153 @@ class Verifier:
         lines = lines_of(self.files["data/events.jsonl"])
         size, before = self.bundle["size"], ""
         for index, (line, hash_) in enumerate(zip(lines, noted, strict=False)):
-            try:
-                event = line_of(line, _FORMS["object"])
-            except ValueError:
-                raise Fault("malformed", index) from None
-            hidden = "withheld" in event
-            require(not hidden or _WITHHELD(event), "malformed", index)
-            leaf = hashlib.sha256(b"\x00" + line).digest()
-            leaf = bytes.fromhex(event["withheld"]) if hidden else leaf
+            self.phase = "malformed", index
+            hidden = _HIDDEN(line)
+            leaf = bytes.fromhex(hidden[2].decode()) if hidden else sha256(b"\x00" + line)
             require(leaf.hex().encode() == hash_, "event-altered", index)
             self.leaves.append(leaf)
             if hidden:
-                self.withheld[event["why"]] += 1
+                why = hidden[1].decode()
                 self.not_asked = (
-                    index
-                    if self.not_asked is None and event["why"] == "range"
-                    else (self.not_asked)
+                    index if (self.not_asked, why) == (None, "range") else self.not_asked
                 )
-                self.events.append(None)
+                self.count(f"events withheld ({why})")
                 continue
-            require(_EVENT(event) and self._is_here(event), "event", index)
-            at = event["recorded_at"][:-1].removesuffix(".000000")
+            event = line_of(line, _EVENT)
+            require(self._is_here(event), "event", index)
+            at = event["recorded_at"][:-1]
             require(before <= at, "event", index)
-            before = at
-            self.events.append(event)
-            self.indexes.append(index)
+            self.events[index], before = event, at
             self.times.append(at)
         least = min(len(lines), len(noted), size)
         require(len(lines) == len(noted) == size, "events-missing", least)
+        self.indexes = list(self.events)
         self.tree = Tree(self.leaves)
         self.checked.append(f"{size} events: each as it was recorded, none missing")
-        for why, count in sorted(self.withheld.items()):
-            self.not_checked.append(f"{count} events withheld ({why})")
 
-    def _is_here(self, event: dict[str, Any]) -> bool:
+    def _is_here(self, event: Row) -> bool:
         own, stream, type_ = self.bundle["partnership"], event["stream"], event["type"]
         ours = event["partnership"] == own and (stream == own or stream.startswith(f"{own}/"))
         return ours and type_ in KINDS and (event["party"] != OPERATOR or type_ in RULES["own"])
 
     def check_checkpoints(self) -> None:
         """Check signatures, roots and times of the chain of checkpoints."""
-        origin, size, last = self.bundle["origin"], self.bundle["size"], None
-        odd: list[tuple[int, int, str, str, str]] = []
+        far: list[tuple[int, int, str]] = []
         for line, raw in enumerate(self.notes):
-            try:
-                point = parse_checkpoint(raw)
-            except ValueError:
-                raise Fault("checkpoint-malformed", line) from None
-            grows = last is None or last.size <= point.size
-            require(point.origin == origin and grows, "checkpoint-malformed", line)
-            point = self._signed(point)
-            later = last is None or last.time <= point.time
-            require(later, "checkpoint-signature", point.size)
-            require(self.tree.root(point.size) == point.root, "checkpoint-root", point.size)
-            self._check_time(point)
-            for word, time in point.cosigned.items():
-                when = instant_of(point.time), word, instant_of(time)
-                odd += [(abs(time - point.time), -point.size, *when)]
-            last = point
-        self.last = last = need(last, "checkpoint-malformed", size)
-        end = last.size == size or self.bundle["custody"] is None
-        require(end, "checkpoint-malformed", size)
+            self.phase = "checkpoint-malformed", line
+            note = Note.parse(raw.encode(), "checkpoint")
+            origin, size, root = note.parts[0], int(note.parts[1]), unbase64(note.parts[2])
+            right = origin == self.bundle["origin"] and self.signed <= size
+            require(right, "checkpoint-malformed", line)
+            time = self._check_signatures(note, size)
+            require(self.time <= time, "checkpoint-signature", size)
+            require(self.tree.root(size) == root, "checkpoint-root", size)
+            self._check_time(size, time)
+            self.signed, self.time = size, time
+            for word, other in self.cosigned.items():
+                text = f"{instant_of(time)}Z by the log, {instant_of(other)}Z by {word})"
+                gap = abs(other - time)
+                far += [(gap, size, text)] if gap > LIMITS["skew"] else []
+        require(self.signed == self.bundle["size"], "checkpoint-malformed", self.bundle["size"])
         self.checked.append(f"{len(self.notes)} checkpoints: signatures, roots and times")
-        if last.size < size:
-            self.not_checked.append(f"{size - last.size} events behind the last checkpoint")
-        far = [each for each in odd if each[0] > SKEW]
         if far:
-            gap, negative, own, word, theirs = max(far)
-            count = len({each[1] for each in far})
+            gap, size, text = max(far, key=lambda each: each[0])
             self.not_checked.append(
-                f"when events were recorded: {count} checkpoints and their cosignatures are more "
-                f"than {SKEW} s apart, at most {gap} s (the checkpoint of {-negative} events: "
-                f"{own}Z by the log, {theirs}Z by {word})"
+                f"when events were recorded: {len({each[1] for each in far})} checkpoints and "
+                f"their cosignatures are more than {LIMITS['skew']} s apart, at most {gap} s (the "
+                f"checkpoint of {size} events: {text}"
             )
 
-    def _signed(self, point: Checkpoint) -> Checkpoint:
-        note, code = point.note, "checkpoint-signature"
-        key = need(self.policy.key(point.origin, note), code, point.size)
-        require(note.signed_by(key), code, point.size)
-        itself = key._replace(id=_key_id(key.name, 0x04, key.public))
-        own = note.by(itself)
-        time = need(note.cosigned(itself, own[0]) if len(own) == 1 else None, code, point.size)
-        cosigned = {}
+    def _check_signatures(self, note: Note, size: int) -> int:
+        """Check every signature that the policy names, and note the cosignatures; give the time."""
+        key = require(self.policy.key(note.parts[0], note), "checkpoint-signature", size)
+        require(note.signed_by(key), "checkpoint-signature", size)
+        own = note.times_by(Key.of(key.name, 0x04, key.public))
+        require(len(own) == 1 and own[0], "checkpoint-signature", size)
+        self.cosigned = {}
         for word, witness in self.policy.witnesses.items():
-            times = [note.cosigned(witness, body) for body in note.by(witness)]
-            require(all(times), code, point.size)
-            cosigned.update({word: max(filter(None, times))} if times else {})
-        return point._replace(time=time, cosigned=cosigned)
+            times = note.times_by(witness)
+            require(all(times), "checkpoint-signature", size)
+            self.cosigned.update({word: max(times)} if times else {})
+        return own[0]
 
-    def _check_time(self, point: Checkpoint) -> None:
-        # Times never fall, so two searches find the first event that is too late or too early.
-        late = bisect_right(self.times, instant_of(point.time + SKEW))
-        behind = bisect_left(self.indexes, point.size)
-        if late < behind:
-            raise Fault("checkpoint-time", self.indexes[late])
-        if behind < len(self.times) and self.times[behind] < instant_of(point.time - SKEW):
+    def _check_time(self, size: int, time: int) -> None:
+        # Times never fall, so the events beside the end of the checkpoint speak for all others.
+        behind = bisect_left(self.indexes, size)
+        if behind and self.times[behind - 1] > instant_of(time + LIMITS["skew"]):
+            raise Fault("checkpoint-time", self.indexes[behind - 1])
+        later = self.times[behind : behind + 1]
+        if later and later[0] < instant_of(time - LIMITS["skew"]):
             raise Fault("checkpoint-time", self.indexes[behind])
 
     # --- section 7: who signed what ---
 
     def check_events(self) -> None:
         """Check the keys of the parties, and every event against the command that names it."""
-        self.proposed: dict[str, dict[str, Any]] = {}  # what can be accepted, by its digest
-        self.read: dict[str, Command | None] = {}  # the commands that events name
-        self.last_named: dict[str, tuple[int, Counter[str]]] = {}
-        self.nonces: dict[tuple[str, str], str] = {}
-        self.ids: dict[tuple[str, str, str], str] = {}
-        self.unseen = 0
-        self.unsigned: list[str] = []
-        self.facts: dict[str, list[dict[str, Any]]] = {}
-        self.others = self.own = 0
-        erasing: list[tuple[int, str]] = []
-        for index in self.indexes:
-            event = self.events[index] or {}
+        for place, (index, event) in enumerate(self.events.items()):
+            self.phase = "command-malformed", index
             if event["type"] in KEY_EVENTS:
                 self._take_key(index, event)
-            if event["type"] == "PersonErased":
-                self.erased.setdefault(_text(event["data"].get("person")), index)
-            if "signed" not in event:
+            elif event["type"] == "PersonErased":
+                self.erased.setdefault(text_of(event["data"].get("person")), index)
+            elif event["type"] == "BundleExported" and event["party"] == OPERATOR:
+                self.exported.add(text_of(event["data"].get("files")))
+            if "signed" in event:
+                self._check_signed(place, index, event)
+            else:
                 self._check_unsigned(index, event)
-            elif self._check_signed(index, event) is None:
-                erasing.append((index, event["signed"]))
             if event["type"] in PROPOSALS:
                 self.proposed[sha256(canonical(event["data"])).hex()] = event["data"]
-        self._check_erased(erasing)
-        require(self.read.keys() == self.commands.keys(), "command-unused")
-        self._report_events(len(erasing))
-
-    def _check_erased(self, erasing: list[tuple[int, str]]) -> None:
-        for index, _ in erasing:
-            text = canonical(self.events[index]).decode()
-            named = re.findall(r'"(person:[0-9a-f]{64})"', text)
-            require(any(self.erased.get(who, -1) > index for who in named), "command-erased", index)
-
-    def _report_events(self, erased: int) -> None:
-        signed = sum(each is not None for each in self.read.values())
-        self.checked.append(f"{signed} signed commands, and the events that they yield")
-        if erased:
-            self.not_checked.append(f"{erased} events whose command was erased with a person")
-        if self.unseen:
-            self.not_checked.append(f"{self.unseen} acceptances of what was not asked for")
+        for each in self.named.values():
+            if each.payload is None:
+                self._check_erased([self.events[at] for at in each.indexes], each.indexes[0])
+        require(self.named.keys() >= self.commands.keys(), "command-unused")
+        require(self.keys.keys() >= self.brought.pins.parties.keys(), "key-unknown")
+        self.checked.append(f"{len(self.commands)} signed commands, and the events that they yield")
         self.not_checked += self.unsigned
-        for kind, found in sorted(self.facts.items()):
-            self.not_checked.append(f"{len(found)} facts that nobody signed ({kind}){total(found)}")
-        if self.others:
-            self.not_checked.append(f"{self.others} other events that nobody signed; none binds")
-        if self.own:
-            self.not_checked.append(f"{self.own} events of the clock, of rules and of the operator")
+        for what, found in sorted(self.counted.items()):
+            self.not_checked.append(f"{len(found)} {what}{total(found)}")
 
-    def _check_unsigned(self, index: int, event: dict[str, Any]) -> None:
-        kind, party, type_ = KINDS[event["type"]], event["party"], event["type"]
-        had_key = any(key.since < index for key in self.keys.get(party, {}).values())
-        erases = kind == "erases" and any(self.keys.values())
-        settled = type_ in RULES["statements"] and event["source"] == "accord:settle"
-        bound = kind in {"binds", "erases"} and (had_key or erases) and not settled
-        require(not bound, "command-missing", index)
-        if type_ == "FirstKeySentByOperator":
-            name = _text(event["data"].get("party"))
+    def _check_erased(self, events: list[Row], index: int) -> None:
+        """Check that somebody in a command that is not there was erased, and that it was one."""
+        named = re.findall(RULES["patterns"]["commitment"], canonical(events).decode())
+        require(any(self.erased.get(who, -1) > index for who in named), "command-missing", index)
+        causes = {(each["party"], each["source"], each["source_id"]) for each in events}
+        types = [each["type"] for each in events]
+        yields = any(
+            all(types.count(name) == 1 or rule["events"].get(name, name) is None for name in types)
+            and rule["events"].keys() >= set(types)
+            for rule in COMMANDS.values()
+        )
+        require(len(causes) == 1 and yields, "command-yields", index)
+        for event in events:
+            self.count("events whose command was erased with a person", event["data"])
+
+    def _check_unsigned(self, index: int, event: Row) -> None:
+        kind, party, type_, data = (
+            KINDS[event["type"]],
+            event["party"],
+            event["type"],
+            event["data"],
+        )
+        if kind in BINDING:
+            keys = [key for party_ in self.keys for key in self.keys[party_].values()]
+            own = [] if kind == "erases" else [*self.keys.get(party, {}).values()]
+            had_key = any(key.since < index for key in own) if kind == "binds" else bool(keys)
+            settled = type_ in RULES["statements"] and event["source"] == "accord:settle"
+            require(not had_key or settled, "command-missing", index)
+            self.unsigned.append(f"#{index} {type_} by {party}: not signed{total([data])}")
+        elif type_ == "FirstKeySentByOperator":
+            name = text_of(data.get("party"))
             self.unsigned.append(f"#{index} the operator itself sent the first key of {name}")
-        elif kind in {"binds", "erases"}:
-            money = total([event["data"]])
-            self.unsigned.append(f"#{index} {type_} by {party}: not signed{money}")
-        elif kind in FACTS:
-            self.facts.setdefault(kind, []).append(event["data"])
+        elif kind in RULES["facts"]:
+            self.count(f"facts that nobody signed ({kind})", data)
         elif party == OPERATOR:
-            self.own += 1
+            self.count("events of the clock, of rules and of the operator")
         else:
-            self.others += 1
+            self.count("other events that nobody signed; none binds")
 
-    def _take_key(self, index: int, event: dict[str, Any]) -> None:
+    def _take_key(self, index: int, event: Row) -> None:
         data, party, type_ = event["data"], event["party"], event["type"]
         if type_ == "KeyRecovered":
             party = self._recover(index, event)
@@ -1005,24 +803,28 @@ class Verifier:
         if type_ == "KeyRevoked":
             self._close(index, own, data.get("keyid"))
             return
-        text = _text(data.get("key"))
+        text = text_of(data.get("key"))
         public = unbase64(text, HASH) or b""
         require(admitted(public), "key-weak", index)
         claim = f"accord/key@v1\n{self.bundle['partnership']}\n{party}\n{text}\n".encode()
         proof = unbase64(data.get("proof"), SIGNATURE) or b""
         require(ed25519_verify(public, claim, proof), "key-proof", index)
         keyid = sha256(public).hex()[:16]
-        new = not any(keyid in keys for keys in self.keys.values())
-        expected = self.brought.pins.parties.get(party, text)
-        require(new and (own or expected == text), "key-unknown", index)
+        require(not any(keyid in keys for keys in self.keys.values()), "key-unknown", index)
+        if not own:
+            pinned = self.brought.pins.parties.get(party)
+            require(pinned in {None, text}, "key-unknown", index)
+            self.unpinned |= pinned is None
+            where, how = (self.checked, "as") if pinned else (self.not_checked, "not")
+            where.append(f"#{index} first key of {party}: {how} pinned")
         delegated = data.get("delegated")
         if type_ == "KeyRotated":
             delegated = self._close(index, own, data.get("replaces")).delegated
         own[keyid] = PartyKey(public, index, delegated)
 
-    def _recover(self, index: int, event: dict[str, Any]) -> str:
+    def _recover(self, index: int, event: Row) -> str:
         """End every key of the party whose new key the event's own party agrees; return it."""
-        party, author = _text(event["data"].get("party")), event["party"]
+        party, author = text_of(event["data"].get("party")), event["party"]
         lost = self.keys.get(party, {})
         require(lost and party != author, "key-unknown", index)
         require("signed" in event, "command-missing", index)
@@ -1033,110 +835,86 @@ class Verifier:
 
     @staticmethod
     def _close(index: int, keys: dict[str, PartyKey], keyid: object) -> PartyKey:
-        key = need(keys.get(_text(keyid)), "key-unknown", index)
+        key = require(keys.get(text_of(keyid)), "key-unknown", index)
         require(key.until is None, "key-unknown", index)
         key.until = index
         return key
 
-    def _check_signed(self, index: int, event: dict[str, Any]) -> Command | None:
+    def _check_signed(self, place: int, index: int, event: Row) -> None:
         digest = event["signed"]
-        if digest not in self.read:
-            require(digest in self.commands, "command-missing", index)
-            try:
-                self.read[digest] = read_command(self.commands[digest])
-            except ValueError:
-                raise Fault("command-malformed", index) from None
-        before, types = self.last_named.get(digest, (None, Counter()))
-        between = [] if before is None else self.indexes[bisect_right(self.indexes, before) :]
-        require(before is None or between[0] == index, "command-replayed", index)
-        self.last_named[digest] = (index, types)
-        command = self.read[digest]
-        if command is not None:
-            self._check_command(index, event, command, first=before is None)
-            self._check_yield(index, event, command.payload, types)
-        return command
+        if digest not in self.named:
+            envelope = self.commands.get(digest)
+            self.named[digest] = Command.parse(*envelope) if envelope else Command()
+        command = self.named[digest]
+        require(command.place in {None, place - 1}, "command-replayed", index)
+        if command.payload is not None:
+            self._check_command(index, event, command, command.payload)
+            self._check_yield(index, event, command, command.payload)
+        command.place = place
+        command.indexes.append(index)
 
-    def _check_command(
-        self, index: int, event: dict[str, Any], command: Command, *, first: bool
-    ) -> None:
-        payload, party, digest = command.payload, event["party"], event["signed"]
-        asked, name = payload["event"], self.bundle["partnership"]
-        said = [payload["origin"], payload["partnership"], asked.get("subject"), payload["party"]]
-        said += [asked.get("party"), asked.get("type")]
-        here = [self.bundle["origin"], name, name, party, party, payload["type"]]
-        require(said == here, "command-elsewhere", index)
-        key = need(self.keys.get(party, {}).get(command.keyid), "command-key", index)
+    def _check_command(self, index: int, event: Row, command: Command, payload: Row) -> None:
+        """Check that its party signed the command for this event, and for no other."""
+        party, asked, name = event["party"], payload["event"], self.bundle["partnership"]
+        here = payload["origin"] == self.bundle["origin"]
+        here = here and payload["partnership"] == asked.get("subject") == name
+        here = here and payload["party"] == asked.get("party") == party
+        require(here and payload["type"] == asked.get("type"), "command-elsewhere", index)
+        key = require(self.keys.get(party, {}).get(command.keyid), "command-key", index)
         # A key signs its own registration only where the party has no other.
         alone = key.since == index and len(self.keys[party]) == 1
         active = (key.since < index or alone) and key.until in {None, index}
         delegated = key.delegated is None or KINDS[event["type"]] in key.delegated
         require(active and delegated, "command-key", index)
-        if first:
+        if command.place is None:
             right = ed25519_verify(key.public, command.message, command.signature)
             require(right, "command-signature", index)
-        used = self.nonces.setdefault((party, payload["nonce"]), digest)
         source, id_ = event["source"], event["source_id"]
-        named = self.ids.setdefault((party, source, id_), digest)
-        own = (asked.get("source"), asked.get("id")) == (source, id_)
-        require(used == named == digest and own, "command-replayed", index)
-        until = instant(payload["expires"]) or ""
-        require(
-            event["recorded_at"][:-1].removesuffix(".000000") <= until, "command-expired", index
-        )
-        text = "".join(f"{len(each)}:{each}" for each in (party, source, id_))
-        if (
-            payload["expected"] is not None
-            and event["event_id"] == sha256(f"{text}0".encode()).hex()[:HASH]
-        ):
-            version = event["stream_version"] - 1
-            require(payload["expected"] == version, "command-version", index)
+        for use in ((party, payload["nonce"]), (party, source, id_)):
+            once = self.used.setdefault(use, event["signed"]) == event["signed"]
+            require(once, "command-replayed", index)
+        own = asked.get("source") == source and asked.get("id") == id_
+        require(own, "command-replayed", index)
+        require(event["recorded_at"][:-1] <= payload["expires"][:-1], "command-expired", index)
+        if payload["expected"] is not None:
+            text = "".join(f"{len(each)}:{each}" for each in (party, source, id_))
+            start = event["event_id"] == sha256(f"{text}0".encode()).hex()[:32]
+            expected = payload["expected"] == event["stream_version"] - 1
+            require(expected or not start, "command-version", index)
         if payload["seen"] is not None:
             size, root = payload["seen"]["size"], unbase64(payload["seen"]["root"])
             right = size <= index and self.tree.root(size) == root
             require(right, "command-seen", index)
         actor = event["actor"] == asked.get("actor") or _COMMITMENT(event["actor"])
-        time = instant(event["occurred_at"]) == instant(asked.get("time"))
-        require(actor and time, "command-differs", index)
+        require(actor and event["occurred_at"] == asked.get("time"), "command-differs", index)
 
-    def _check_yield(
-        self, index: int, event: dict[str, Any], payload: dict[str, Any], types: Counter[str]
-    ) -> None:
+    def _check_yield(self, index: int, event: Row, command: Command, payload: Row) -> None:
         """Check that the command yields the event, and how each of its members follows."""
-        type_, name = event["type"], payload["type"].removeprefix("accord.")
-        asked = payload["event"].get("data")
-        signed = asked if isinstance(asked, dict) else {}
-        rule = COMMANDS.get(name, {})
-        accepted: dict[str, Any] = {}
+        type_, types, asked = event["type"], command.types, payload["event"].get("data")
+        name = payload["type"].removeprefix("accord.")
+        signed: Row = asked if isinstance(asked, dict) else {}
+        rule, accepts = COMMANDS.get(name, {}), COMMANDS.get(name, {}).get("accepts")
+        accepted: Row | None = {}
         if name == "ConfirmAct" and type_ != "ActConfirmed":
             # A second person does what the first one did, and accepts what that one accepted.
-            named = _text(signed.get("content"))
-            held = self.proposed.get(named)
+            held = self._accepted(index, signed)
             if held is None:
-                hidden = self.not_asked is not None and self.not_asked < index
-                require(_HEX(named) and hidden, "command-content", index)
                 return
             signed = held["data"] if isinstance(held.get("data"), dict) else {}
-            rule = COMMANDS.get(_text(held.get("command")), {})
-            accepted = self.proposed.get(str(signed.get("content")), {})
-            rule = {"accepts": False, "events": rule.get("events", {})}
-        require(type_ in rule.get("events", {}), "command-yields", index)
-        types[type_] += 1
-        if rule["accepts"]:
-            content = signed.get("content")
-            found = self.proposed.get(content) if isinstance(content, str) else None
-            if found is None:
-                form = isinstance(content, str) and _HEX(content)
-                hidden = self.not_asked is not None and self.not_asked < index
-                require(form and hidden, "command-content", index)
-                self.unseen += types.total() == 1
-                rule = {"events": dict.fromkeys(rule["events"])}
-            accepted = found or {}
+            rule, accepts = COMMANDS.get(text_of(held.get("command")), {}), False
+            accepted = self.proposed.get(text_of(signed.get("content")), {})
+        added = rule.get("events", {}).get(type_, type_)
+        require(added != type_, "command-yields", index)
+        types.append(type_)
+        if accepts:
+            accepted = self._accepted(index, signed)
+            if accepted is None and len(types) == 1:
+                self.count("acceptances of what was not asked for")
         if type_ == "SecondPersonAsked":
             signed = {"command": name, "data": signed}
-        added = rule["events"][type_]
-        if added is None:
+        if added is None or accepted is None:
             return
-        require(types[type_] == 1, "command-yields", index)
+        require(types.count(type_) == 1, "command-yields", index)
         for member, value in event["data"].items():
             if member in signed:
                 require(alike(value, signed[member]), "command-differs", index)
@@ -1145,81 +923,64 @@ class Verifier:
             else:
                 require(member in added, "command-differs", index)
 
-    def check_pins(self) -> None:
-        """Check that the log has every pinned key, and say which first keys are pinned."""
-        first = {
-            party: min(each.since for each in keys.values()) for party, keys in self.keys.items()
-        }
-        pinned = self.brought.pins.parties.keys()
-        require(pinned <= first.keys(), "key-unknown")
-        self.unpinned = first.keys() - pinned
-        for party, index in sorted(first.items(), key=lambda each: each[1]):
-            free = party in self.unpinned
-            where = self.not_checked if free else self.checked
-            where.append(f"#{index} first key of {party}: {'not pinned' if free else 'as pinned'}")
+    def _accepted(self, index: int, signed: Row) -> Row | None:
+        """What a signed acceptance accepts; None if that may be withheld for its range."""
+        content = text_of(signed.get("content"))
+        found = self.proposed.get(content)
+        hidden = self.not_asked is not None and self.not_asked < index
+        right = found is not None or (hidden and PATTERNS["digest"](content))
+        require(right, "command-content", index)
+        return found
 
     def check_against_user(self) -> None:
         """Check the log against what the user saw before and asks for."""
-        size, last = self.bundle["size"], self.last
-        for point in self.brought.seen:
-            same = point.size > size or self.tree.root(point.size) == point.root
-            require(same, "fork", point.size)
-        for point in self.brought.seen:
-            require(point.size <= size, "stale", point.size)
-        require(self.policy.met_by(last.cosigned), "quorum", size)
-        witnessed = self.policy.witnessed(last.cosigned)
-        since = instant_of(last.time if witnessed is None else witnessed)
-        require((self.brought.not_before or "") <= since, "stale", size)
+        size = self.bundle["size"]
+        for seen in self.brought.seen:
+            number, root = int(seen.parts[1]), unbase64(seen.parts[2])
+            require(number <= size, "stale", number)
+            require(self.tree.root(number) == root, "fork", number)
+        require(self.policy.met_by(self.cosigned), "quorum", size)
+        reached = instant_of(self.policy.witnessed(self.cosigned) or self.time)
+        require(self.brought.not_before <= reached, "stale", size)
         for receipt in self.brought.receipts:
-            due = max(instant_of(last.time), since) >= receipt.deadline
-            for index, leaf in enumerate(receipt.leaves, receipt.first):
-                here = index < (last.size if due else size)
-                right = self.leaves[index] == leaf if here else not due
-                require(right, "receipt", index)
+            _, first, leaves, deadline = receipt.parts
+            due = max(instant_of(self.time), reached) >= deadline[:-1]
+            for index, leaf in enumerate(re.findall("leaf (.*)\n", leaves), int(first)):
+                here = self.leaves[index] == unbase64(leaf) if index < size else not due
+                require(here, "receipt", index)
         if self.policy.quorum == "none":
             self.not_checked.append("whether others are shown another history: no witness is asked")
         else:
-            self.checked.append(
-                f"the quorum: {len(last.cosigned)} witnesses cosigned the last checkpoint"
-            )
+            count = len(self.cosigned)
+            self.checked.append(f"the quorum: {count} witnesses cosigned the last checkpoint")
 
     def check_people(self) -> None:
-        """Check that each name gives its commitment, and that who was erased is on record."""
-        shown = b"\n".join(canonical(event) for event in self.events if event is not None)
-        known = set(re.findall(r'"(person:[0-9a-f]{64})"', shown.decode()))
-        named = 0
+        """Check that each name gives its commitment, and that an event shown has this."""
+        shown = self.files["data/events.jsonl"].decode()
+        known = set(re.findall(f'"({RULES["patterns"]["commitment"]})"', shown))
         for person in self.people:
-            who = person["commitment"]
-            if "erased" in person:
-                require(self.erased.get(who) == person["erased"], "person")
-                continue
             text = f"{self.bundle['partnership']}\n{person['salt']}\n{person['name']}"
             digest = sha256(f"accord/person@v1\n{text}".encode()).hex()
-            require(who == f"person:{digest}" and who in known, "person")
-            named += 1
-        self.checked.append(f"{named} names of people")
-        if len(self.people) > named:
-            self.not_checked.append(f"{len(self.people) - named} people whose names were erased")
-        untold = len(known - {person["commitment"] for person in self.people})
-        if untold:
-            self.not_checked.append(f"{untold} people whose names are not in the bundle")
+            right = person["commitment"] == f"person:{digest}" and person["commitment"] in known
+            require(right, "person")
+        self.checked.append(f"{len(self.people)} names of people")
+        untold = known - {person["commitment"] for person in self.people}
+        erased = len(untold & self.erased.keys())
+        if erased:
+            self.not_checked.append(f"{erased} people whose names were erased")
+        if len(untold) > erased:
+            count = len(untold) - erased
+            self.not_checked.append(f"{count} people whose names are not in the bundle")
 
     def check_custody(self) -> None:
         """Check that the log has this export, with the digest of what is beside the log."""
-        index, count = self.bundle["custody"], sum(name.endswith(".tsr") for name in self.files)
-        if index is None:
-            self.not_checked.append("what is beside the log: the log does not have this export")
-        else:
-            event = need(self.events[index : index + 1] or None, "custody", index)[0] or {}
-            own = {f"data/{name}" for name in OF_LOG}
-            names = [each for each in self.files if each.startswith("data/") and each not in own]
-            beside = [name for name in names if not name.startswith("data/proofs/")]
-            digest = sha256(manifest(self.files, beside)).hex()
-            right = event.get("type") == "BundleExported" and event["party"] == OPERATOR
-            require(right and event["data"].get("files") == digest, "custody", index)
-            self.checked.append("the export: the log has it, with all that is beside the log")
-        if count:
-            self.not_checked.append(f"{count} time stamps (RFC 3161)")
+        names = [each for each in self.files.keys() - OF_LOG if each.startswith("data/")]
+        beside = [name for name in names if not name.startswith("data/proofs/")]
+        digest = sha256(manifest(self.files, beside)).hex()
+        require(digest in self.exported, "custody")
+        self.checked.append("the export: the log has it, with all that is beside the log")
+        if stamps := sum(name.endswith(".tsr") for name in self.files):
+            self.not_checked.append(f"{stamps} time stamps (RFC 3161)")
         self.not_checked += RULES["never"]
 
 
@@ -1236,24 +997,15 @@ def alike(recorded: object, meant: object) -> bool:
     return type(recorded) is type(meant) and recorded == meant
 
 
-def total(found: list[dict[str, Any]]) -> str:
+def total(found: list[Row]) -> str:
     """The sum of the amounts in these data by currency, as text."""
-    amounts: dict[str, list[re.Match[str]]] = {}
-    for data in found:
-        for money in data.values():
-            if isinstance(money, dict):
-                amount, currency = money.get("amount"), money.get("currency")
-                match = _MONEY(amount) if isinstance(amount, str) else None
-                if match and isinstance(currency, str) and re.fullmatch("[A-Z]{3}", currency):
-                    amounts.setdefault(currency, []).append(match)
-    texts = []
-    for currency, matches in sorted(amounts.items()):
-        places = max(len(match[3] or "") for match in matches)
-        units = sum(int(m[1] + m[2] + (m[3] or "").ljust(places, "0")) for m in matches)
-        digits = str(abs(units)).rjust(places + 1, "0")
-        whole, part = digits[: len(digits) - places], digits[len(digits) - places :]
-        texts.append(f"{'-' if units < 0 else ''}{whole}{'.' if part else ''}{part} {currency}")
-    return "".join(f", {text}" for text in texts)
+    amounts: dict[str, Decimal] = {}
+    with localcontext(prec=100):
+        for money in (each for data in found for each in data.values() if isinstance(each, dict)):
+            amount, currency = text_of(money.get("amount")), text_of(money.get("currency"))
+            if PATTERNS["amount"](amount) and PATTERNS["currency"](currency):
+                amounts[currency] = amounts.get(currency, Decimal()) + Decimal(amount)
+    return "".join(f", {amount:f} {currency}" for currency, amount in sorted(amounts.items()))
 
 
 # --- Section 10: what a verifier says -----------------------------------------------------------
@@ -1261,8 +1013,25 @@ def total(found: list[dict[str, Any]]) -> str:
 VERDICTS: Final = {"RECORD VERIFIED": 0, "CONSISTENT, NOT PINNED": 4, "FAULT": 3}
 
 
-def _result(verifier: Verifier, fault: Fault | None) -> dict[str, Any]:
-    pinned = fault is None and verifier.brought.policy is not None and not verifier.unpinned
+def verify(raw: bytes, brought: Brought) -> Row:
+    """What a verifier says of the bytes of a bundle: the object that `--json` prints.
+
+    Raises:
+        Misuse: a file of the user's was not signed by the operator of the log.
+    """
+    verifier, fault, collects = Verifier(brought), None, gc.isenabled()
+    gc.disable()  # It makes no cycles of objects, and the search for them takes long.
+    try:
+        verifier.verify(raw)
+    except Fault as found:
+        fault = found
+    except Misuse:
+        raise
+    except Exception:  # noqa: BLE001 - section 10: no input makes a verifier crash
+        fault = Fault(*verifier.phase)
+    finally:
+        gc.enable() if collects else None
+    pinned = fault is None and brought.policy is not None and not verifier.unpinned
     verdict = "FAULT" if fault else "RECORD VERIFIED" if pinned else "CONSISTENT, NOT PINNED"
     return {
         "verdict": verdict,
@@ -1276,61 +1045,42 @@ def _result(verifier: Verifier, fault: Fault | None) -> dict[str, Any]:
     }
 
 
-def verify(  # noqa: PLR0913 - whatever its reader brings
-    bundle: Path,
-    *,
+def contents(path: Path) -> bytes:
+    """The bytes of a file of the user's, unless it is larger than a bundle can be."""
+    try:
+        return path.read_bytes() if path.stat().st_size <= LIMITS["packed"] else refuse("too long")
+    except (OSError, ValueError) as error:
+        raise Misuse(f"{path} cannot be read: {error}") from None
+
+
+def understood(read: Callable[[bytes], T], path: Path) -> T:
+    """What a file of the user's says."""
+    try:
+        return read(contents(path))
+    except ValueError as error:
+        raise Misuse(f"{path} cannot be understood: {error}") from None
+
+
+def bring(
     policy: Path | None = None,
     pins: Path | None = None,
     seen: Sequence[Path] = (),
     receipts: Sequence[Path] = (),
     not_before: str | None = None,
-) -> dict[str, Any]:
-    """What a verifier says of a bundle: the object that `--json` prints.
-
-    Raises:
-        Misuse: a file of the user's cannot be read or understood.
-    """
-    brought = Brought(
-        _understood(Policy.read, policy) if policy is not None else None,
-        _understood(Pins.read, pins) if pins is not None else Pins({}, []),
-        [_understood(lambda raw: parse_checkpoint(raw.decode()), path) for path in seen],
-        [_understood(lambda raw: parse_receipt(raw.decode()), path) for path in receipts],
-        instant(not_before),
-    )
-    if not_before is not None and brought.not_before is None:
+) -> Brought:
+    """What the user brings; raises `Misuse` for what cannot be read or understood."""
+    if not_before is not None and not PATTERNS["moment"](not_before):
         raise Misuse(f"{not_before} is no moment such as 2026-01-31T09:00:00Z")
-    verifier = Verifier(brought)
-    raw, collects = _contents(bundle), gc.isenabled()
-    gc.disable()  # It makes no cycles of objects, and the search for them takes long.
-    try:
-        verifier.verify(raw)
-    except Fault as fault:
-        return _result(verifier, fault)
-    except Misuse:
-        raise
-    except Exception:  # noqa: BLE001 - section 10: no input makes a verifier crash
-        return _result(verifier, Fault(verifier.phase))
-    finally:
-        gc.enable() if collects else None
-    return _result(verifier, None)
+    return Brought(
+        understood(Policy, policy) if policy else None,
+        understood(Pins, pins) if pins else Pins(b""),
+        [understood(lambda raw: Note.parse(raw, "checkpoint"), path) for path in seen],
+        [understood(lambda raw: Note.parse(raw, "receipt"), path) for path in receipts],
+        (not_before or "")[:-1],
+    )
 
 
-def _contents(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_PACKED + 1)
-    except (OSError, ValueError) as error:
-        raise Misuse(f"{path} cannot be read: {error}") from None
-
-
-def _understood(read: Callable[[bytes], Any], path: Path) -> Any:  # noqa: ANN401 - as `read` gives
-    try:
-        return read(_contents(path))
-    except ValueError as error:
-        raise Misuse(f"{path} cannot be understood: {error}") from None
-
-
-def _as_text(result: dict[str, Any]) -> str:
+def _as_text(result: Row) -> str:
     where = "" if result["index"] is None else f" at {result['index']}"
     lines = [result["verdict"] + (f" {result['code']}{where}" if result["code"] else "")]
     lines += [result["detail"], "Checked:", *(f"  {line}" for line in result["checked"])]
@@ -1352,9 +1102,9 @@ def main() -> int:
     parser.add_argument("--not-before", metavar="MOMENT", help="what the log must reach")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = vars(parser.parse_args())
-    as_json, receipts = given.pop("json"), given.pop("receipt")
+    bundle, as_json, receipts = (given.pop(name) for name in ("bundle", "json", "receipt"))
     try:
-        result = verify(**given, receipts=receipts)
+        result = verify(contents(bundle), bring(**given, receipts=receipts))
     except Misuse as misuse:
         sys.stderr.write(f"verify: {misuse}\n")
         return 2

@@ -35,7 +35,7 @@ def check_commands(folder: Path, keys: list[SSlibKey]) -> None:
     """Verify the signature of each command, and see that a changed one is refused."""
     rows = [json.loads(line) for line in lines(folder / "data" / "commands.jsonl")]
     for row in rows:
-        envelope = Envelope.from_dict(row["envelope"])
+        envelope = Envelope.from_dict(row)
         envelope.verify(keys, 1)
         envelope.payload += b" "
         try:
