@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Literal
 
 from domain.attribution import PolicyKind
@@ -14,6 +15,7 @@ from domain.values import Exact, plain
 from infra.answers import statement, statements
 from infra.answers import text as words
 from infra.answers.logs import AsOf, NotFound, perhaps, sight_of, size_of, whole_log
+from infra.answers.money_path import PathEvent, Paths
 from infra.answers.question import Item
 from infra.answers.statement import LedgerLine, Postings
 from infra.answers.text import Block, Line, Table
@@ -154,10 +156,13 @@ class StatementLine(Item):
     """The line."""
     item: str | None
     """The item in words; null where none prices the fact."""
+    events: tuple[int, ...]
+    """The indexes of the events that the line rests on: what posted it, its deal or entry, the
+    dispute that changed it, and what agreed its terms."""
 
 
 class StatementExplained(Item):
-    """Why a statement is what it is: every line with its item."""
+    """Why a statement is what it is: every line, and the path from it to the signed events."""
 
     of: Literal["statement"] = "statement"
     """What was explained: a statement."""
@@ -167,6 +172,8 @@ class StatementExplained(Item):
     """Who owes how much, in words."""
     lines: tuple[StatementLine, ...]
     """The lines."""
+    events: tuple[PathEvent, ...]
+    """The events that the lines rest on, in the order of the log."""
 
 
 MoneyExplained = DealExplained | LineExplained | StatementExplained
@@ -190,7 +197,8 @@ def explained(accord: Accord, partnership: str, kind: str, name: str, when: AsOf
     if kind == "deal":
         return deal_explained(postings, posted, name)
     if kind == "statement":
-        return _statement(postings, name)
+        paths = Paths(accord.history, partnership, list(filter(sight.shows, events)))
+        return _statement(postings, name, paths)
     line = _line(posted, name)
     event = next((each for each in events if each.index == line.index and sight.shows(each)), None)
     return LineExplained(
@@ -326,16 +334,19 @@ def _item(postings: Postings, line: LedgerLine) -> str | None:
     return _words(postings, line.item, line.day)
 
 
-def _statement(postings: Postings, name: str) -> StatementExplained:
+def _statement(postings: Postings, name: str, paths: Paths) -> StatementExplained:
     for each in postings.issued:
         if each.statement == name:
             found = postings.statement(each)
+            lines = [
+                StatementLine(line=line, item=_item(postings, line), events=tuple(paths.of(line)))
+                for line in found.lines
+            ]
             return StatementExplained(
                 statement=name,
                 balance=statements.owed(found.balance, found.payouts),
-                lines=tuple(
-                    StatementLine(line=line, item=_item(postings, line)) for line in found.lines
-                ),
+                lines=tuple(lines),
+                events=tuple(paths.events(chain.from_iterable(of.events for of in lines))),
             )
     names = [each.statement for each in postings.issued]
     raise NotFound(f"There is no statement {name}.", perhaps(name, names, HOW_TO_ASK))
@@ -360,6 +371,31 @@ def text(found: MoneyExplained) -> Iterator[Block]:
         case StatementExplained():
             yield Line(f"{found.statement}: {found.balance}", "bold")
             yield from _lines("lines", [each.line for each in found.lines])
+            yield from _path(found)
+
+
+def _path(found: StatementExplained) -> Iterator[Block]:
+    lines = {
+        each.index: [of.line.line for of in found.lines if each.index in of.events]
+        for each in found.events
+    }
+    everywhere = [of.line.line for of in found.lines]
+    yield Table(
+        [">#", "DAY", "WHO", "WHAT", "SIGNED", "LINES"],
+        [
+            (
+                each.index,
+                each.occurred_at.date().isoformat(),
+                each.party,
+                each.text,
+                f"key {each.key}" if each.key else each.signing.value,
+                "all" if lines[each.index] == everywhere else ", ".join(lines[each.index]),
+            )
+            for each in found.events
+        ],
+        title="events behind them",
+        indent=2,
+    )
 
 
 def _deal_text(found: DealExplained) -> Iterator[Block]:

@@ -39,6 +39,14 @@ def replay(
         str | None,
         typer.Option("--not-before", metavar="MOMENT", help="What the log must reach."),
     ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            "--explain",
+            metavar="STATEMENT",
+            help="Show the path from each line of a statement to the signed events.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compute each statement in a bundle from its events, and show what differs.
@@ -56,6 +64,7 @@ def replay(
             seen=seen or (),
             receipts=receipt or (),
             not_before=not_before,
+            explain=explain,
         )
     except Misuse as misuse:
         raise typer.BadParameter(str(misuse)) from None

@@ -43,7 +43,7 @@ _WITHHELD: Final = b'{"why":'
 
 
 @contextmanager
-def opened(path: Path, settings: Settings, clock: Clock = wall_clock) -> Iterator[Accord]:
+def opened(path: Path, clock: Clock = wall_clock) -> Iterator[Accord]:
     """Open a bundle, and delete the store that was made from it at the end.
 
     Raises `NoSuchStore` if it has a fault, or lacks events that were not asked for, and
@@ -52,7 +52,7 @@ def opened(path: Path, settings: Settings, clock: Clock = wall_clock) -> Iterato
     bundle = _read(path)
     with TemporaryDirectory(prefix="accord-bundle-") as folder:
         # A process that reads a bundle signs nothing and has no broker.
-        copy = Settings(store=f"sqlite:///{folder}/bundle.db", http=settings.http)
+        copy = Settings(store=f"sqlite:///{folder}/bundle.db")
         history = SqliteStore.open(copy.path)
         _fill(history, bundle)
         with bootstrap(copy, clock) as accord:

@@ -20,5 +20,5 @@ def opened(settings: Settings, clock: Clock = wall_clock) -> Iterator[Accord]:
         return
     from infra.evidence import bundle_store  # noqa: PLC0415 - so that other commands start sooner
 
-    with bundle_store.opened(settings.bundle, settings, clock) as accord:
+    with bundle_store.opened(settings.bundle, clock) as accord:
         yield accord

@@ -13,7 +13,9 @@ from pathlib import Path
 import orjson
 
 from domain.settlement import Balance
+from infra.answers import explain_money
 from infra.answers import statements as statement_answers
+from infra.answers.explain_money import StatementExplained
 from infra.answers.issued import (
     NOT_ASKED_FOR,
     PRIVATE,
@@ -22,10 +24,12 @@ from infra.answers.issued import (
     VisibleLog,
     compare,
 )
+from infra.answers.logs import AsOf
 from infra.answers.question import Item, Result
 from infra.answers.text import Block, Line, Remark, Styled, Table, counted
 from infra.deciding import again
 from infra.deciding.again import Decided, Hidden, decided_again
+from infra.evidence import bundle_store
 from infra.evidence.verifiers import verify
 from infra.tlog import codec
 from projections.fold import FoldFailed
@@ -80,6 +84,8 @@ class Replay(Result):
     """Each of them that was not decided again, or whose events are other ones."""
     statements: tuple[Compared, ...]
     """Every issued statement, in the order of issue."""
+    explained: StatementExplained | None = None
+    """The statement that was asked about, with the path from each line to the signed events."""
 
     @property
     def differs(self) -> bool:
@@ -102,11 +108,13 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
     seen: Sequence[Path] = (),
     receipts: Sequence[Path] = (),
     not_before: str | None = None,
+    explain: str | None = None,
 ) -> Replay:
     """Verify a bundle, and compare each statement in it with the ledger that its events give.
 
-    Raises `verify.Misuse` if a file cannot be read or a given file is not understood, and
-    `CannotReplay` for an event that this release cannot read or fold.
+    `explain` names a statement whose lines are to be explained. Raises `verify.Misuse` if a file
+    cannot be read or a given file is not understood, `CannotReplay` for an event that this release
+    cannot read or fold, and `NotFound` for an unknown statement.
     """
     raw = verify.contents(path)
     found = verify.verify(raw, verify.bring(policy, pins, seen, receipts, not_before))
@@ -133,7 +141,17 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
             Decision(**asdict(each)) for each in decided if each.outcome is not again.Outcome.SAME
         ),
         statements=tuple(statements),
+        explained=_explained(path, explain) if explain and record.code is None else None,
     )
+
+
+def _explained(path: Path, statement: str) -> StatementExplained:
+    with bundle_store.opened(path) as accord:
+        (partnership,) = accord.history.partnerships()
+        when = AsOf(viewer=accord.viewer)
+        found = explain_money.explained(accord, partnership, "statement", statement, when)
+    assert isinstance(found, StatementExplained)  # noqa: S101 - what was asked for
+    return found
 
 
 # --- the events --------------------------------------------------------------------------------
@@ -207,6 +225,9 @@ def text(found: Replay) -> Iterator[Block]:
                 [(of.where, of.stated or "", of.computed or "") for of in each.differences],
                 indent=4,
             )
+    if found.explained:
+        yield Line()
+        yield from explain_money.text(found.explained)
     outcomes = [each.outcome for each in found.statements]
     numbers = ", ".join(f"{outcomes.count(of)} {of}" for of in Outcome if of in outcomes)
     yield Line()

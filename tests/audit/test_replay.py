@@ -19,11 +19,13 @@ from domain.aggregates import command_types
 from domain.breach_actions import RuleBreached
 from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.kernel import Event
+from domain.keyring import key_id
 from domain.recorded import Recorded
 from domain.settlement import Balance, FinalSettlementIssued, Part, StatementIssued
 from domain.values import instant
 from infra.answers import verify
 from infra.answers.issued import Compared, Outcome
+from infra.answers.money_path import Signing
 from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, REFUSED, app
 from infra.deciding.again import decided_again
 from infra.deciding.decision import CLOCK_SOURCE
@@ -381,6 +383,35 @@ def test_the_command_ends_with_the_code_of_what_it_found(world: World) -> None:
     assert (code, GHOST in text, "77777.00" in text) == (FAILED, True, True)
     code, text = run(honest, "--policy", honest)
     assert code == NOT_UNDERSTOOD
+
+
+def test_each_cent_of_a_statement_leads_to_events_that_were_signed(world: World) -> None:
+    """Given a signed life, when a statement is explained, then all it rests on has a signature."""
+    bundle = world.bundle(party="northbridge")
+
+    found = replay.replay(bundle, explain="2026-Q2:USD").explained
+
+    assert found
+    stated = statements(bundle)["2026-Q2:USD"].stated
+    assert stated
+    assert sum(each.line.amount for each in found.lines) == stated.amount
+    events = {each.index: each for each in found.events}
+    assert {index for each in found.lines for index in each.events} == events.keys()
+    for each in found.lines:
+        types = {events[index].type for index in each.events}
+        assert each.line.index in each.events
+        assert {"CommercialTermsAgreed", "ReferralSubmitted", "DealWon"} <= types
+    assert {each.signing for each in found.events} == {Signing.SIGNED}
+    assert {each.key for each in found.events} == {
+        key_id(each.public) for each in made.SIGNERS.values()
+    }
+
+
+def test_the_command_prints_the_path(world: World) -> None:
+    code, text = run(world.bundle(), "--explain", "2026-Q2:USD")
+    assert (code, "events behind them" in text) == (DONE, True)
+    code, text = run(world.bundle(), "--explain", "2031-Q1:USD")
+    assert code == FAILED
 
 
 def test_the_command_prints_the_same_as_json(world: World) -> None:
