@@ -219,12 +219,38 @@ def new_key(
     return NewKey(found.prefix + secret, found), stored
 
 
+def manages(who: Identity, grant: Grant) -> bool:
+    """Whether one who may manage keys manages those of a grant.
+
+    An operator that is limited to partnerships manages those that are limited to them, too.
+    """
+    if not who.partnerships:
+        return True
+    return bool(grant.partnerships) and grant.partnerships <= who.partnerships
+
+
+def managed(store: Credentials, id: str, who: Identity) -> Credential:
+    """Return a key that somebody manages, or the own one of who asks.
+
+    Raises `NoCredential` for an unknown one, and in the same words for another.
+    """
+    found = store.get(id)
+    key = _credential(found) if found else None
+    if key is None or not (id == who.credential or manages(who, key.grant)):
+        raise _unknown(id)
+    return key
+
+
 def known(store: Credentials, id: str) -> Credential:
     """Return a key by its id. Raises `NoCredential` for an unknown one."""
     found = store.get(id)
     if found is None:
-        raise NoCredential(f"There is no API key {id}.", "List the keys: accord keys list.")
+        raise _unknown(id)
     return _credential(found)
+
+
+def _unknown(id: str) -> NoCredential:
+    return NoCredential(f"There is no API key {id}.", "List the keys: accord keys list.")
 
 
 def _credential(stored: StoredCredential) -> Credential:

@@ -75,6 +75,8 @@ class Need(StrEnum):
     """To act as the operator."""
     KEYS = "keys"
     """The list of API keys."""
+    OWN_KEY = "own key"
+    """Something that each API key may do with itself, and the operator with any."""
 
 
 class Access(StrEnum):
@@ -211,7 +213,7 @@ def access(identity: Identity, need: Need) -> Access:
     if need is not Need.NOTHING:
         _check_invited(identity, need)
     match need:
-        case Need.NOTHING | Need.CATALOGUE | Need.ENROL:
+        case Need.NOTHING | Need.CATALOGUE | Need.OWN_KEY | Need.ENROL:
             return Access.ALLOWED
         case Need.FACTS | Need.FIGURES | Need.INPUTS | Need.PROCESS:
             _check_scope(identity, frozenset({Scope.READ}))

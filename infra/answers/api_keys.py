@@ -7,7 +7,7 @@ from domain.lookalikes import lookalikes
 from domain.values import Slug
 from infra.access import credentials
 from infra.access.credentials import Credential, NewKey
-from infra.access.roles import Role, Scope
+from infra.access.roles import ANYONE, Identity, Role, Scope
 from infra.answers.parties import known_parties
 from infra.answers.question import Item, Result
 from infra.answers.text import Block, Line, Remark, Table, Verbatim, minute
@@ -111,10 +111,18 @@ def shown(credential: Credential) -> ApiKey:
     )
 
 
-def of(accord: Accord, party: str | None) -> ApiKeys:
-    """Return every key; of a party, those that act for it, whoever made them."""
+def of(accord: Accord, party: str | None, who: Identity = ANYONE) -> ApiKeys:
+    """Return every key; of a party, those that act for it, whoever made them.
+
+    Of an operator that is limited to partnerships, those that it manages.
+    """
     found = credentials.listed(accord.history.credentials)
-    items = (shown(each) for each in found if party in {None, each.grant.party})
+    items = (
+        shown(each)
+        for each in found
+        if party in {None, each.grant.party}
+        and (who.role is not Role.OPERATOR or credentials.manages(who, each.grant))
+    )
     return ApiKeys(simulated=accord.simulated, items=tuple(items))
 
 

@@ -16,7 +16,7 @@ from domain.kernel import Refused
 from domain.values import Instant, Slug
 from domain.viewing import PartyKeyMade
 from domain.wording import Worded
-from infra.access import credentials, invitations
+from infra.access import credentials, invitations, roles
 from infra.access.credentials import (
     Announce,
     AskedGrant,
@@ -30,7 +30,7 @@ from infra.answers import api_keys
 from infra.answers.api_keys import ApiKeys, MadeInvitation, MadeKey, RevokedKey
 from infra.answers.parties import announcing
 from infra.deciding.group_commit import Busy
-from infra.http.access import Caller, GuardedRoute, needs, unauthenticated
+from infra.http.access import Caller, GuardedRoute, needs, refused_as_problem, unauthenticated
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import Schema, problem
 from infra.http.problems import AGAIN_SOON, Problem
@@ -88,9 +88,10 @@ class Rotation(BaseModel):
 def list_keys(served: ServedHere, who: Caller) -> Response:
     """List the API keys, without their secrets: for the operator all, for a party its own.
 
-    The keys of a party are those that act for it. `invitation` says whether the party made it.
+    The keys of a party are those that act for it. `invitation` says whether the party made it. An
+    operator that is limited to partnerships has those that are limited to them, too.
     """
-    return json(api_keys.of(served.accord, who.party))
+    return json(api_keys.of(served.accord, who.party, who))
 
 
 @router.post(
@@ -124,8 +125,9 @@ def invite(served: ServedHere, who: Caller, asked: AskedInvitation) -> Response:
     _check_not_open(who)
     now = served.accord.clock()
     with _wrong_as_problem():
-        # The party makes a key of its own, without limits.
-        _check_maker(served, who, Grant(role=Role.PARTY, party=asked.party, actor=who.actor), None)
+        # The party makes a key of its own, without limits, also if a token ends in a few minutes.
+        grant = Grant(role=Role.PARTY, party=asked.party, actor=who.actor)
+        _check_maker(served, who, grant, who.expires_at)
         new = invitations.invite(
             _keys(served), asked.party, who.actor, now, asked.expires_at, _announce(served, who)
         )
@@ -162,7 +164,7 @@ def rotate_key(served: ServedHere, who: Caller, key: KeyId, rotation: Rotation) 
     now = served.accord.clock()
     try:
         until = rotation.until or now + OVERLAP
-        old = credentials.known(_keys(served), key)
+        old = credentials.managed(_keys(served), key, who)
         with _wrong_as_problem():
             _check_maker(served, who, old.grant, credentials.rotated_end(old, now))
         new = credentials.rotate(_keys(served), key, now, until, _announce(served, who))
@@ -173,10 +175,17 @@ def rotate_key(served: ServedHere, who: Caller, key: KeyId, rotation: Rotation) 
 
 
 @router.delete("/v1/keys/{key}", response_model=RevokedKey, responses=_PROBLEMS)
-@needs(Need.OPERATE)
-def revoke_key(served: ServedHere, key: KeyId) -> Response:
-    """Revoke an API key at once, in every process."""
+@needs(Need.OWN_KEY)
+def revoke_key(served: ServedHere, who: Caller, key: KeyId) -> Response:
+    """Revoke an API key at once, in every process: the operator any, and each key itself.
+
+    So whoever finds a key that was lost can end it, and nothing else.
+    """
+    if key != who.credential:
+        with refused_as_problem():
+            roles.access(who, Need.OPERATE)
     try:
+        credentials.managed(_keys(served), key, who)
         revoked = credentials.revoke(_keys(served), key, served.accord.clock())
     except NoCredential as error:
         raise Problem(404, error.detail, error.hint) from error
@@ -195,8 +204,8 @@ def _wrong_as_problem() -> Iterator[None]:
 
 def _check_maker(served: Served, who: Identity, grant: Grant, ends: datetime | None) -> None:
     """Raise `Refused` for a key that would grant more than who makes it has."""
-    maker = credentials.known(_keys(served), who.credential) if who.credential else None
-    credentials.check_maker(who, maker.expires_at if maker else None, grant, ends)
+    maker = credentials.known(_keys(served), who.credential) if who.credential else who
+    credentials.check_maker(who, maker.expires_at, grant, ends)
 
 
 def _check_not_open(who: Identity) -> None:

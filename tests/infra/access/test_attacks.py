@@ -763,7 +763,50 @@ def test_a_limited_operator_gets_no_secret_of_a_greater_key_by_rotating_it(world
 
     rotated = world.client.post(f"/v1/keys/{greater}/rotate", json={}, headers=operator)
 
-    refused(rotated, 422, "beyond-maker")
+    assert rotated.status_code == 404
+
+
+def test_a_limited_operator_neither_lists_nor_revokes_keys_beyond_its_partnerships(
+    world: World,
+) -> None:
+    limited = world.key(Role.OPERATOR, partnerships={OURS})
+    within = world.key(Role.AUDITOR, partnerships={OURS}).credential.id
+    beyond = [
+        world.key(Role.OPERATOR).credential.id,
+        world.key().credential.id,
+        world.key(Role.AUDITOR, partnerships={OURS, THEIRS}).credential.id,
+    ]
+
+    listed = world.get(limited.key, "/v1/keys").json()["items"]
+    revoked = [
+        world.client.delete(f"/v1/keys/{each}", headers=bearer(limited.key))
+        for each in ("000000000000", *beyond)
+    ]
+
+    assert [each["id"] for each in listed] == [limited.credential.id, within]
+    assert {each.status_code for each in revoked} == {404}
+    assert {
+        each.json()["detail"].replace(name, "")
+        for each, name in zip(revoked, ("000000000000", *beyond), strict=True)
+    } == {"There is no API key ."}
+    keys = world.accord.history.credentials
+    assert all(credentials.known(keys, each).revoked_at is None for each in beyond)
+    mine = world.client.delete(f"/v1/keys/{within}", headers=bearer(limited.key))
+    assert mine.status_code == 200
+
+
+@pytest.mark.parametrize("role", [Role.PARTY, Role.SERVICE, Role.AUDITOR, Role.OPERATIONS])
+def test_whoever_has_a_key_can_revoke_it_and_no_other(world: World, role: Role) -> None:
+    limits = {"partnerships": {OURS}} if role is Role.AUDITOR else {}
+    stolen, other = world.key(role, **limits), world.key(role, **limits)
+
+    foreign = world.client.delete(f"/v1/keys/{other.credential.id}", headers=bearer(stolen.key))
+    own = world.client.delete(f"/v1/keys/{stolen.credential.id}", headers=bearer(stolen.key))
+
+    refused(foreign, 403, "not-in-scope")
+    assert own.status_code == 200
+    assert "is revoked" in challenge(world.get(stolen.key, "/v1/metrics"))
+    assert world.get(other.key, "/v1/metrics").status_code == 200
 
 
 def test_an_unknown_key_is_neither_rotated_nor_revoked(world: World) -> None:

@@ -25,6 +25,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from domain.kernel import Refused
+from domain.values import instant
 from infra.access import credentials
 from infra.access.attempts import MOST
 from infra.access.credentials import Grant, Unauthenticated
@@ -46,6 +47,7 @@ from infra.http import create_app
 from infra.http.alerts import STREAM
 from infra.http.server import check_open
 from infra.settings import Settings, WrongSetting
+from infra.workers import Workers
 from tests.infra.messages import beginning, candidate
 
 URL, AUDIENCE = "https://login.growthos.example", "https://accord.example"
@@ -503,6 +505,7 @@ class World:
     """A served store with a partnership of growthos and one of initech."""
 
     accord: Accord
+    workers: Workers
     client: TestClient
     issuer: Made
 
@@ -534,7 +537,7 @@ def world(tmp_path: Path, issuer: Made) -> Iterator[World]:
         accord.catch_up()
         tokens = Tokens([GROWTHOS], issuer.fetch)
         with TestClient(create_app(accord, workers, tokens=tokens)) as client:
-            yield World(accord, client, issuer)
+            yield World(accord, workers, client, issuer)
 
 
 def event(**more: object) -> dict[str, Any]:
@@ -622,6 +625,44 @@ def test_who_tries_wrong_tokens_has_to_wait(world: World) -> None:
     ]
 
     assert statuses == [401] * MOST + [429]
+
+
+STAFF = Issuer(url="https://login.operator.example", audience=AUDIENCE, role=Role.OPERATOR)
+"""The operator's own issuer."""
+
+
+def test_a_key_that_a_token_makes_ends_with_the_token_at_the_latest(
+    world: World, issuer: Made
+) -> None:
+    tokens = Tokens([STAFF], issuer.fetch)
+    ends = now() + 600
+    token = issuer.sign(claims(iss=STAFF.url, exp=ends))
+    asked = {"role": "operations", "actor": "pager"}
+
+    def made(**more: object) -> tuple[int, str | None]:
+        with TestClient(create_app(world.accord, world.workers, tokens=tokens)) as client:
+            headers = {"Authorization": f"Bearer {token}"}
+            found = client.post("/v1/keys", json=asked | more, headers=headers)
+        return found.status_code, found.json().get("rule")
+
+    assert made() == (422, "beyond-maker")
+    assert made(expires_at=moment(ends + 1)) == (422, "beyond-maker")
+    assert made(expires_at=moment(ends)) == (200, None)
+
+
+def test_who_signs_in_can_invite_a_party_whose_key_lasts(world: World, issuer: Made) -> None:
+    token = issuer.sign(claims(iss=STAFF.url))
+    app = create_app(world.accord, world.workers, tokens=Tokens([STAFF], issuer.fetch))
+
+    with TestClient(app) as client:
+        headers = {"Authorization": f"Bearer {token}"}
+        found = client.post("/v1/invitations", json={"party": "north"}, headers=headers)
+
+    assert found.status_code == 200
+
+
+def moment(seconds: int) -> str:
+    return instant(datetime.fromtimestamp(seconds, UTC))
 
 
 def test_a_stream_ends_when_its_token_expires(world: World) -> None:

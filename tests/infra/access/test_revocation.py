@@ -1,0 +1,114 @@
+"""A key that one process revokes is refused by another one within a second, streams included.
+
+The story: two servers answer for one store. Somebody has a stolen key, and reads the alerts of one
+of them. The operator revokes the key at the other one.
+"""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Thread
+from time import monotonic, sleep
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from infra.access import credentials
+from infra.access.credentials import Grant, NewKey
+from infra.access.roles import Role
+from infra.bootstrap import bootstrap, init
+from infra.http.alerts import STREAM
+from infra.settings import Settings
+from tests.documents import REPOSITORY
+from tests.infra.messages import beginning
+from tests.journeys.typed import PROGRAM
+
+WITHIN = 1.0
+"""Seconds."""
+STARTS = 60.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process that serves a store."""
+
+    address: str
+
+    def ask(self, key: str, path: str, method: str = "GET") -> tuple[int, str]:
+        """Return the status and the body; the body of a stream when it ends."""
+        asked = Request(  # noqa: S310 - the loopback
+            self.address + path, method=method, headers={"Authorization": f"Bearer {key}"}
+        )
+        try:
+            with urlopen(asked, timeout=STARTS) as found:  # noqa: S310 - as above
+                return found.status, found.read().decode()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+
+@contextmanager
+def serving(address: str) -> Iterator[Server]:
+    command = [*PROGRAM, "up", "--store", address, "--port", "0"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            line = ""
+            while "listens at" not in line:
+                line = process.stderr.readline()
+                assert line, "it ended"
+            yield Server(line.split("listens at ")[1].split()[0])
+        finally:
+            process.terminate()
+            process.wait(STARTS)
+
+
+@pytest.fixture
+def keys(address: str) -> dict[Role, NewKey]:
+    settings = Settings(store=address)
+    init(settings)
+    with bootstrap(settings) as accord:
+        accord.service.handle([beginning("growthos-brightpath")])
+        store, now = accord.history.credentials, datetime.now(UTC)
+        grants = {
+            Role.PARTY: Grant(role=Role.PARTY, party="growthos", actor="maya"),
+            Role.OPERATOR: Grant(role=Role.OPERATOR, actor="olga"),
+        }
+        return {role: credentials.create(store, grant, now) for role, grant in grants.items()}
+
+
+def test_a_revoked_key_is_refused_within_a_second_by_another_process_and_its_stream_ends(
+    address: str, keys: dict[Role, NewKey]
+) -> None:
+    stolen, operator = keys[Role.PARTY], keys[Role.OPERATOR].key
+    ended: list[float] = []
+
+    with ExitStack() as running:
+        one, other = (running.enter_context(serving(address)) for _ in range(2))
+        assert one.ask(stolen.key, "/v1/partnerships")[0] == 200
+
+        def follow() -> None:
+            assert one.ask(stolen.key, STREAM)[0] == 200
+            ended.append(monotonic())
+
+        reader = Thread(target=follow, daemon=True)
+        reader.start()
+        sleep(2)
+        assert reader.is_alive()
+
+        status, body = other.ask(operator, f"/v1/keys/{stolen.credential.id}", "DELETE")
+        revoked_at = monotonic()
+        assert status == 200, body
+        status, told = one.ask(stolen.key, "/v1/partnerships")
+        refused_at = monotonic()
+        reader.join(10 * WITHIN)
+
+        assert status == 401
+        assert "is revoked" in json.loads(told)["detail"]
+        assert refused_at - revoked_at < WITHIN
+        assert not reader.is_alive()
+        assert ended[0] - revoked_at < 2 * WITHIN
