@@ -1,0 +1,647 @@
+"""Changes of an evidence bundle by somebody who knows its whole format.
+
+A stranger has no key. The operator signs hashes and checkpoints again after the change, and lets
+the event of the export fit what is beside the log. Each change is drawn from a seed.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from io import BytesIO
+from random import Random
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+import orjson
+
+from infra.audit.notary import Seal
+from infra.tlog import merkle
+from infra.tlog.keys import Signer
+from infra.tlog.merkle import Tree
+from infra.tlog.notes import Checkpoint, Note
+
+Files = dict[str, bytes]
+Row = dict[str, Any]
+
+LOG = (
+    "bundle.json",
+    "checkpoints.jsonl",
+    "commands.jsonl",
+    "events.jsonl",
+    "hashes.txt",
+    "people.jsonl",
+)
+TEXTS = (
+    "bundle.json",
+    "request.json",
+    "checkpoints.jsonl",
+    "commands.jsonl",
+    "events.jsonl",
+    "people.jsonl",
+    "rejected.jsonl",
+)
+STRANGER = Signer(b"x" * 32)
+
+
+@dataclass
+class Draft:
+    """A bundle that is being changed."""
+
+    files: Files
+    random: Random
+    signer: Signer
+    """The operator's."""
+    parties: dict[str, Signer]
+
+    def lines(self, name: str) -> list[bytes]:
+        return self.files[f"data/{name}"].splitlines()
+
+    def rows(self, name: str) -> list[Any]:
+        return [orjson.loads(each) for each in self.lines(name)]
+
+    def put(self, name: str, lines: list[bytes]) -> None:
+        self.files[f"data/{name}"] = b"".join(each + b"\n" for each in lines)
+
+    def one(self, name: str) -> tuple[int, list[Any]]:
+        """Return a line's number and all lines, read."""
+        rows = self.rows(name)
+        return self.random.randrange(len(rows)), rows
+
+    def event(self, *, signed: bool | None = None) -> tuple[int, list[Row]]:
+        """Return the index of a shown event, and all events."""
+        rows = self.rows("events.jsonl")
+        shown = [
+            at
+            for at, each in enumerate(rows)
+            if "type" in each and signed in {None, "signed" in each}
+        ]
+        return self.random.choice(shown), rows
+
+    def write(self, name: str, rows: list[Any]) -> None:
+        self.put(name, [written(each) for each in rows])
+
+    def sign_again(self) -> bool:
+        """Hash and sign all of it again as it is now; whether that was possible."""
+        before = dict(self.files)
+        try:
+            _sign_again(self)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self.files = before
+            return False
+        return True
+
+
+def written(value: object) -> bytes:
+    """Return the canonical form, as far as there is one."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")
+
+
+# --- how JSON is spelled --------------------------------------------------------------------------
+
+SPELLINGS: dict[str, Callable[[bytes, Random], bytes]] = {
+    "a space": lambda line, random: _at(line, random, b",", b", "),
+    "a tab": lambda line, random: _at(line, random, b":", b":\t"),
+    "a member twice": lambda line, _: b"{" + line[1:-1] + b"," + line[1:],
+    "an escaped letter": lambda line, random: _at(line, random, b"a", b"\\u0061"),
+    "an escaped solidus": lambda line, random: _at(line, random, b"/", b"\\/"),
+    "a number with a fraction": lambda line, random: _at(line, random, b"1", b"1.0"),
+    "a number with an exponent": lambda line, random: _at(line, random, b":1", b":1e0"),
+    "a number with a zero before": lambda line, random: _at(line, random, b":1", b":01"),
+    "minus zero": lambda line, random: _at(line, random, b":0", b":-0"),
+    "a byte order mark": lambda line, _: b"\xef\xbb\xbf" + line,
+    "a carriage return": lambda line, _: line + b"\r",
+    "a zero byte": lambda line, _: line + b"\0",
+    "an open object": lambda line, _: line[:-1],
+    "two values": lambda line, _: line + line,
+    "a comma behind": lambda line, _: line[:-1] + b",}",
+    "a key beyond ASCII": lambda line, _: line[:-1] + ',"é":1}'.encode(),
+    "a lone surrogate": lambda line, _: line[:-1] + b',"z":"\\ud800"}',
+    "a surrogate as bytes": lambda line, _: line[:-1] + b',"z":"\xed\xa0\x80"}',
+    "a byte that is no UTF-8": lambda line, random: _at(line, random, b"a", b"\xff"),
+    "65 levels": lambda line, _: line[:-1] + b',"z":' + b"[" * 65 + b"]" * 65 + b"}",
+    "a large number": lambda line, _: line[:-1] + b',"z":9007199254740992}',
+    "a very large number": lambda line, _: line[:-1] + b',"z":' + b"9" * 400 + b"}",
+    "NaN": lambda line, _: line[:-1] + b',"z":NaN}',
+    "a line separator": lambda line, random: _at(line, random, b"a", "\u2028".encode()),
+    "a letter in two forms": lambda line, random: _at(line, random, b"a", "a\u0301".encode()),
+    "upper case": lambda line, _: line.upper(),
+    "an empty line": lambda line, _: line + b"\n",
+}
+
+
+def _at(line: bytes, random: Random, old: bytes, new: bytes) -> bytes:
+    parts = line.split(old)
+    if len(parts) == 1:
+        return line + b" "
+    at = random.randrange(1, len(parts))
+    return old.join(parts[:at]) + new + old.join(parts[at:])
+
+
+def spelled(draft: Draft) -> str:
+    name = draft.random.choice(TEXTS)
+    lines = draft.lines(name)
+    if not lines:
+        return lost(draft)
+    at = draft.random.randrange(len(lines))
+    what = draft.random.choice(list(SPELLINGS))
+    lines[at] = SPELLINGS[what](lines[at], draft.random)
+    draft.put(name, lines)
+    return f"{what} in {name}"
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - any JSON value
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, each in list(pairs):
+        yield value, key
+        if isinstance(each, dict | list):
+            yield from places(each)
+
+
+def other(value: Any, draft: Draft) -> Any:  # noqa: ANN401 - any JSON value
+    """Return another value, that of the same kind most often."""
+    random = draft.random
+    others: list[Any] = [
+        None,
+        True,
+        0,
+        -1,
+        2**53 - 1,
+        2**53,
+        1.5,
+        "",
+        "x",
+        [],
+        {},
+        [value],
+        {"a": value},
+    ]
+    if isinstance(value, bool):
+        others += [not value] * 20
+    elif isinstance(value, int):
+        others += [value + 1, value - 1, -value, value * 10] * 8
+    elif isinstance(value, str) and value:
+        at = random.randrange(len(value))
+        others += [value[:at] + random.choice("0aZ-+. _é") + value[at + 1 :]] * 12
+        others += [
+            value + "0",
+            value[1:],
+            value[::-1],
+            value.upper(),
+            value + "\n",
+            " " + value,
+        ] * 3
+        others += [*draft.parties, "accord", "person:" + "0" * 64]
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(value)
+            shift = random.choice([-86_400, -301, -1, 1, 299, 301, 86_400])
+            others += [(moment + timedelta(seconds=shift)).isoformat().replace("+00:00", "Z")] * 30
+    return random.choice(others)
+
+
+def valued(draft: Draft) -> str:
+    name = draft.random.choice([*TEXTS, "events.jsonl", "events.jsonl", "checkpoints.jsonl"])
+    if not draft.lines(name):
+        return lost(draft)
+    at, rows = draft.one(name)
+    found = list(places(rows[at]))
+    if not found:
+        return lost(draft)
+    parent, key = draft.random.choice(found)
+    what = draft.random.choice(["another", "another", "another", "without", "more", "renamed"])
+    if what == "another" or not isinstance(parent, dict):
+        parent[key] = other(parent[key], draft)
+    elif what == "without":
+        del parent[key]
+    elif what == "more":
+        parent[draft.random.choice(["amount", "extra", "signed", "party"])] = other(
+            parent[key], draft
+        )
+    else:
+        parent[f"{key}_"] = parent.pop(key)
+    draft.write(name, rows)
+    return f"{what} {key} in {name}"
+
+
+# --- lines and files ------------------------------------------------------------------------------
+
+
+def moved(draft: Draft) -> str:
+    name = draft.random.choice([*LOG, "rejected.jsonl"])
+    lines = draft.lines(name)
+    if not lines:
+        return lost(draft)
+    one, two = (draft.random.randrange(len(lines)) for _ in range(2))
+    what = draft.random.choice(
+        ["without a line", "a line twice", "two lines swapped", "a foreign line"]
+    )
+    if what == "without a line":
+        del lines[one]
+    elif what == "a line twice":
+        lines.insert(two, lines[one])
+    elif what == "two lines swapped":
+        lines[one], lines[two] = lines[two], lines[one]
+    else:
+        lines.insert(one, draft.random.choice(draft.lines(draft.random.choice(TEXTS)) or [b"{}"]))
+    draft.put(name, lines)
+    return f"{what} in {name}"
+
+
+def lost(draft: Draft) -> str:
+    name = draft.random.choice(list(draft.files))
+    what = draft.random.choice(["without", "renamed", "emptied", "cut", "a bit of"])
+    data = draft.files[name]
+    if what == "without":
+        del draft.files[name]
+    elif what == "renamed":
+        extra = [
+            "data/extra",
+            "extra.txt",
+            "data/../x",
+            "/x",
+            "data/proofs/01.tlog-proof",
+            "data/schemas/é.json",
+        ]
+        draft.files[draft.random.choice([f"{name}x", *extra])] = draft.files.pop(name)
+    elif what == "emptied":
+        draft.files[name] = b""
+    elif what == "cut":
+        draft.files[name] = data[: draft.random.randrange(len(data) + 1)]
+    elif data:
+        changed = bytearray(data)
+        changed[draft.random.randrange(len(data))] ^= 1 << draft.random.randrange(8)
+        draft.files[name] = bytes(changed)
+    return f"{what} {name}"
+
+
+# --- what an event means --------------------------------------------------------------------------
+
+
+def meant(draft: Draft) -> str:
+    """Change one event as a whole: whose it is, what caused it, what it says."""
+    random = draft.random
+    at, rows = draft.event(signed=random.choice([True, True, None]))
+    event = rows[at]
+    other_at = draft.event()[0]
+    what = random.choice(list(MEANINGS))
+    MEANINGS[what](draft, rows, at, other_at)
+    draft.write("events.jsonl", rows)
+    return f"{what} of {event.get('type')}"
+
+
+def _withhold(draft: Draft, rows: list[Row], at: int, _: int) -> None:
+    leaf = merkle.leaf_hash(draft.lines("events.jsonl")[at]).hex()
+    rows[at] = {"why": draft.random.choice(["private", "range", "other"]), "withheld": leaf}
+
+
+def _swap(member: str) -> Callable[[Draft, list[Row], int, int], None]:
+    def change(_: Draft, rows: list[Row], at: int, other_at: int) -> None:
+        one, two = rows[at], rows[other_at]
+        one[member], two[member] = two.get(member), one.get(member)
+        for each in (one, two):
+            if each[member] is None:
+                del each[member]
+
+    return change
+
+
+def _set(member: str, *values: object) -> Callable[[Draft, list[Row], int, int], None]:
+    def change(draft: Draft, rows: list[Row], at: int, _: int) -> None:
+        rows[at] = rows[at] | {member: draft.random.choice(values)}
+
+    return change
+
+
+def _unsigned(_: Draft, rows: list[Row], at: int, __: int) -> None:
+    rows[at].pop("signed", None)
+
+
+def _again(draft: Draft, rows: list[Row], at: int, _: int) -> None:
+    rows.insert(draft.random.choice([at + 1, len(rows)]), json.loads(json.dumps(rows[at])))
+
+
+def _erased(draft: Draft, rows: list[Row], at: int, _: int) -> None:
+    """Let the command of an event be gone, and somebody in it be erased."""
+    person = draft.random.choice([rows[at]["actor"], "person:" + "0" * 64])
+    erasure = rows[at] | {"type": "PersonErased", "data": {"person": person, "reason": "x"}}
+    rows.append(erasure)
+    lines = [
+        each
+        for each in draft.lines("commands.jsonl")
+        if sha256(each).hexdigest() != rows[at].get("signed")
+    ]
+    draft.put("commands.jsonl", lines)
+
+
+MEANINGS: dict[str, Callable[[Draft, list[Row], int, int], None]] = {
+    "the type": _swap("type"),
+    "the data": _swap("data"),
+    "the party": _swap("party"),
+    "the signature": _swap("signed"),
+    "the actor": _swap("actor"),
+    "the times": _swap("recorded_at"),
+    "the claim of time": _swap("occurred_at"),
+    "the source": _swap("source"),
+    "the id": _swap("source_id"),
+    "the salt": _swap("salt"),
+    "the stream": _swap("stream"),
+    "no signature": _unsigned,
+    "a known type": _set(
+        "type",
+        "PenaltyConceded",
+        "PaymentReceived",
+        "KeyRevoked",
+        "KeyRegistered",
+        "KeyRecovered",
+        "BundleExported",
+        "StatementIssued",
+        "SecondPersonAsked",
+        "ActConfirmed",
+    ),
+    "a party that is none": _set("party", "accord", "stranger", ""),
+    "a version": _set("stream_version", 0, 1, 2, 7, -1),
+    "an erasure": _erased,
+    "one more": _again,
+    "withheld": _withhold,
+}
+
+
+# --- signed commands ------------------------------------------------------------------------------
+
+
+def commanded(draft: Draft) -> str:
+    """Change an envelope or what is in it; sign it again with a key, and name it in its events."""
+    random = draft.random
+    lines = draft.lines("commands.jsonl")
+    at = random.randrange(len(lines))
+    row = orjson.loads(lines[at])
+    before = sha256(lines[at]).hexdigest()
+    what = random.choice(list(ENVELOPES))
+    row = ENVELOPES[what](row, draft)
+    lines[at] = written(row)
+    digest = sha256(lines[at]).hexdigest()
+    if random.random() < 0.8:
+        lines.sort(key=lambda each: sha256(each).hexdigest())
+    draft.put("commands.jsonl", lines)
+    if random.random() < 0.8:
+        events = draft.files["data/events.jsonl"]
+        draft.files["data/events.jsonl"] = events.replace(before.encode(), digest.encode())
+    return f"{what} of a command"
+
+
+def _payload(
+    change: Callable[[Row, Draft], None], by: str | None = None
+) -> Callable[[Row, Draft], Row]:
+    def changed(row: Row, draft: Draft) -> Row:
+        payload = orjson.loads(b64decode(row["payload"]))
+        change(payload, draft)
+        raw = written(payload)
+        row["payload"] = b64encode(raw).decode()
+        if by:
+            signer = (
+                STRANGER if by == "stranger" else draft.parties.get(payload.get("party"), STRANGER)
+            )
+            kind = row["payloadType"]
+            message = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(raw), raw)
+            row["signatures"][0]["sig"] = b64encode(signer.sign(message)).decode()
+        return row
+
+    return changed
+
+
+def _any_place(payload: Row, draft: Draft) -> None:
+    parent, key = draft.random.choice(list(places(payload)))
+    parent[key] = other(parent[key], draft)
+
+
+def _same(_: Row, __: Draft) -> None:
+    pass
+
+
+def _signature(change: Callable[[Row, Draft], Row | None]) -> Callable[[Row, Draft], Row]:
+    def changed(row: Row, draft: Draft) -> Row:
+        row["signatures"][0] = change(dict(row["signatures"][0]), draft)
+        return row
+
+    return changed
+
+
+ENVELOPES: dict[str, Callable[[Row, Draft], Row]] = {
+    "a value, unsigned": _payload(_any_place),
+    "a value, signed by its party": _payload(_any_place, "party"),
+    "a value, signed by a stranger": _payload(_any_place, "stranger"),
+    "the signature of a stranger": _payload(_same, "stranger"),
+    "another key id": _signature(lambda each, _: each | {"keyid": "0" * 16}),
+    "no key id": _signature(lambda each, _: {"sig": each["sig"]}),
+    "a changed signature": _signature(
+        lambda each, draft: each | {"sig": other(each["sig"], draft)}
+    ),
+    "two signatures": lambda row, _: row | {"signatures": row["signatures"] * 2},
+    "no signature": lambda row, _: row | {"signatures": []},
+    "another payload type": lambda row, _: row | {"payloadType": "application/json"},
+    "a payload without padding": lambda row, _: row | {"payload": row["payload"].rstrip("=")},
+    "a payload with more padding": lambda row, _: row | {"payload": row["payload"] + "===="},
+    "a payload in URL-safe base64": lambda row, _: (
+        row | {"payload": row["payload"].replace("+", "-").replace("/", "_")}
+    ),
+    "a payload with a newline": lambda row, _: row | {"payload": row["payload"] + "\n"},
+    "one member more": lambda row, _: row | {"extra": 1},
+}
+
+
+# --- checkpoints ----------------------------------------------------------------------------------
+
+
+def noted(draft: Draft) -> str:
+    """Change the lines of a note: of its text or of its signatures."""
+    at, rows = draft.one("checkpoints.jsonl")
+    what = draft.random.choice(list(NOTES))
+    text, _, block = rows[at]["note"].partition("\n\n")
+    rows[at]["note"] = NOTES[what](text, block, draft)
+    draft.write("checkpoints.jsonl", rows)
+    return f"{what} of a checkpoint"
+
+
+def _sign_line(line: str, change: Callable[[bytes], bytes]) -> str:
+    dash, name, encoded = line.split(" ")
+    return f"{dash} {name} {b64encode(change(b64decode(encoded))).decode()}"
+
+
+def _each(change: Callable[[str, Draft], str]) -> Callable[[str, str, Draft], str]:
+    def changed(text: str, block: str, draft: Draft) -> str:
+        lines = block.splitlines()
+        at = draft.random.randrange(len(lines))
+        lines[at] = change(lines[at], draft)
+        return f"{text}\n\n" + "".join(f"{each}\n" for each in lines if each)
+
+    return changed
+
+
+def _text(change: Callable[[list[str]], list[str]]) -> Callable[[str, str, Draft], str]:
+    return lambda text, block, _: "\n".join(change(text.split("\n"))) + f"\n\n{block}"
+
+
+def _byte(draft: Draft) -> Callable[[bytes], bytes]:
+    def change(raw: bytes) -> bytes:
+        at = draft.random.randrange(len(raw))
+        return raw[:at] + bytes([raw[at] ^ 1 << draft.random.randrange(8)]) + raw[at + 1 :]
+
+    return change
+
+
+UNKNOWN = "— nobody.example " + b64encode(b"none" + bytes(64)).decode() + "\n"
+
+NOTES: dict[str, Callable[[str, str, Draft], str]] = {
+    "another origin": _text(lambda lines: ["x" + lines[0], *lines[1:]]),
+    "a larger size": _text(lambda lines: [lines[0], str(int(lines[1]) + 1), *lines[2:]]),
+    "a smaller size": _text(lambda lines: [lines[0], str(int(lines[1]) - 1), *lines[2:]]),
+    "a size with a zero before": _text(lambda lines: [lines[0], "0" + lines[1], *lines[2:]]),
+    "a size in other digits": _text(lambda lines: [lines[0], "\u0661", *lines[2:]]),
+    "a root without padding": _text(lambda lines: [*lines[:2], lines[2].rstrip("=")]),
+    "another root": _text(lambda lines: [*lines[:2], b64encode(bytes(32)).decode()]),
+    "one more line": _text(lambda lines: [*lines, "extension"]),
+    "one line less": _text(lambda lines: lines[:2]),
+    "an empty line": _text(lambda lines: [lines[0], "", *lines[1:]]),
+    "a carriage return": _text(lambda lines: [lines[0] + "\r", *lines[1:]]),
+    "another name": _each(
+        lambda line, draft: line.replace(" ", f" {draft.random.choice('xé.')}", 1)
+    ),
+    "no name": _each(lambda line, _: line.split(" ")[0] + " " + line.split(" ")[2]),
+    "another dash": _each(lambda line, _: "-" + line[1:]),
+    "two spaces": _each(lambda line, _: line.replace(" ", "  ", 1)),
+    "a space behind": _each(lambda line, _: line + " "),
+    "a plus in a name": _each(lambda line, _: line.replace(" ", " a+", 1)),
+    "no such signature": _each(lambda _, __: ""),
+    "a signature twice": _each(lambda line, _: f"{line}\n{line}"),
+    "a changed byte": _each(lambda line, draft: _sign_line(line, _byte(draft))),
+    "a shorter signature": _each(lambda line, _: _sign_line(line, lambda raw: raw[:-1])),
+    "a longer signature": _each(lambda line, _: _sign_line(line, lambda raw: raw + b"\0")),
+    "only a key id": _each(lambda line, _: _sign_line(line, lambda raw: raw[:4])),
+    "an unknown signature": lambda text, block, _: f"{text}\n\n{block}{UNKNOWN}",
+    "signatures in another order": lambda text, block, _: (
+        f"{text}\n\n" + "".join(f"{each}\n" for each in reversed(block.splitlines()))
+    ),
+    "65 signatures": lambda text, block, _: f"{text}\n\n{block}" + UNKNOWN * 63,
+    "no last newline": lambda text, block, _: f"{text}\n\n{block}"[:-1],
+    "no signatures": lambda text, _, __: f"{text}\n",
+}
+
+
+# --- who signs it again ---------------------------------------------------------------------------
+
+
+def _sign_again(draft: Draft) -> None:
+    """Hash and sign the bundle again as it is now, so far as that is possible."""
+    files = draft.files
+    beside = [
+        name
+        for name in sorted(files)
+        if name.startswith("data/") and name[5:] not in LOG and "/proofs/" not in name
+    ]
+    sums = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in beside)
+    lines = files["data/events.jsonl"].split(b"\n")[:-1]
+    with suppress(ValueError, KeyError, TypeError, IndexError):
+        last = orjson.loads(lines[-1])
+        if last["type"] == "BundleExported":
+            last["data"]["files"] = sha256(sums.encode()).hexdigest()
+            lines[-1] = written(last)
+    draft.put("events.jsonl", lines)
+    leaves = [_leaf(each) for each in lines]
+    draft.put("hashes.txt", [each.hex().encode() for each in leaves])
+    with suppress(ValueError, KeyError, TypeError):
+        about = orjson.loads(files["data/bundle.json"])
+        if isinstance(about["size"], int):
+            draft.write("bundle.json", [about | {"size": len(leaves)}])
+    draft.write(
+        "checkpoints.jsonl",
+        [
+            _resealed(row, draft, leaves, at)
+            for at, row in enumerate(draft.rows("checkpoints.jsonl"))
+        ],
+    )
+
+
+def _resealed(row: Row, draft: Draft, leaves: list[bytes], at: int) -> Row:
+    seal = Seal("", draft.signer, None)
+    note = Note.read(row["note"])
+    old, time = Checkpoint.read(note.text), seal.time(note)
+    assert time
+    last = at == len(draft.lines("checkpoints.jsonl")) - 1
+    size = len(leaves) if last else min(old.size, len(leaves))
+    return {
+        "note": str(seal.sign(Checkpoint(old.origin, size, Tree.over(leaves[:size]).root()), time))
+    }
+
+
+def _leaf(line: bytes) -> bytes:
+    with suppress(ValueError):
+        found = orjson.loads(line)
+        hidden = found.get("withheld") if isinstance(found, dict) else None
+        if isinstance(hidden, str) and len(hidden) == 64:
+            return bytes.fromhex(hidden)
+    return merkle.leaf_hash(line)
+
+
+# --- the container --------------------------------------------------------------------------------
+
+
+def zipped(files: Files, random: Random) -> bytes:
+    """Return files as a bag whose manifest fits, now and then with another one."""
+    payload = {name: data for name, data in files.items() if name.startswith("data/")}
+    lines = [f"{sha256(data).hexdigest()}  {name}\n" for name, data in sorted(payload.items())]
+    if random.random() < 0.03:
+        random.choice(
+            [random.shuffle, list.reverse, lambda each: each.append(each[0]), list.clear]
+        )(lines)
+    files = {name: data for name, data in files.items() if name != "manifest-sha256.txt"}
+    made = BytesIO()
+    method = ZIP_DEFLATED if random.random() < 0.05 else ZIP_STORED
+    with ZipFile(made, "w", method) as archive:
+        for name, data in {**files, "manifest-sha256.txt": "".join(lines).encode()}.items():
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+def packed(raw: bytes, random: Random) -> tuple[str, bytes]:
+    """Change the archive itself: its records, and what is between them."""
+    marks = [at for mark in (b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06") for at in _all(raw, mark)]
+    at = random.choice(marks) + random.randrange(46)
+    what = random.choice(
+        [
+            "a bit of a record",
+            "a byte before",
+            "a byte behind",
+            "a byte between",
+            "without a byte",
+            "a bit",
+        ]
+    )
+    if what == "a bit":
+        at = random.randrange(len(raw))
+    if at >= len(raw):
+        at = len(raw) - 1
+    match what:
+        case "a bit of a record" | "a bit":
+            return what, raw[:at] + bytes([raw[at] ^ 1 << random.randrange(8)]) + raw[at + 1 :]
+        case "a byte before":
+            return what, b"x" + raw
+        case "a byte behind":
+            return what, raw + b"x"
+        case "a byte between":
+            return what, raw[:at] + b"x" + raw[at:]
+        case _:
+            return what, raw[:at] + raw[at + 1 :]
+
+
+def _all(raw: bytes, mark: bytes) -> Iterator[int]:
+    at = raw.find(mark)
+    while at >= 0:
+        yield at
+        at = raw.find(mark, at + 1)
