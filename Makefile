@@ -84,7 +84,7 @@ check: $(VENV)/.dev ## form, lint, types, import contracts, and that documented 
 faults: $(VENV)/.dev ## kill, restart and pause everything while events flow (about twenty minutes)
 	@ACCORD_FAULTS=full $(BIN)/python -m pytest --capture=no tests/faults
 
-audit-faults: $(VENV)/.dev ## change ten thousand evidence bundles; both verifiers must agree on each
+audit-faults: $(VENV)/.dev ## change twenty thousand evidence bundles; both verifiers must agree on each
 	@ACCORD_FAULTS=full $(BIN)/python -m pytest --capture=no tests/audit/test_lies.py tests/audit/test_mutations.py
 
 bench: $(VENV)/.runtime ## measure ingest, replay and rebuild beside the plain limits

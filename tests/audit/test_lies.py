@@ -1,5 +1,8 @@
 """What a lying operator with its key records, and what a stranger without one changes.
 
+The page `docs/attacks.md` lists them. After a change that is meant, write it anew:
+`python -m tests.audit.test_lies`.
+
 Each lie is told in a bundle that is honest but for that: the events are hashed and signed again by
 the operator's key. Both verifiers must refuse it for the same reason, and say the same words.
 Beside the lies is the control: the same with nothing wrong. What only a replay refuses is in
@@ -14,6 +17,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from types import ModuleType
 from typing import Any
 from zipfile import ZipFile
@@ -27,9 +31,12 @@ from infra.tlog import codec, dsse, keys
 from infra.tlog.keys import Signer
 from infra.tlog.merkle import Tree, leaf_hash
 from infra.tlog.notes import Checkpoint, Note
+from tests.audit import mutator
 from tests.audit import world as made
+from tests.audit.mutator import Draft
 from tests.audit.test_mutations import scripted
 from tests.audit.world import CONSISTENT, CONSULTING, SIGNERS, Verdict, build, imported, play
+from tests.documents import REPOSITORY
 
 pytestmark = pytest.mark.needs("node")
 
@@ -240,6 +247,114 @@ def test_no_other_event_can_be_hung_on_a_harmless_signature(liar: Liar, desk: De
 Lie = Callable[[Liar], Row]
 
 
+def _penalty(liar: Liar) -> Row:
+    penalty = liar.event("PenaltyConceded", {"amount": MILLION})
+    return liar.sign(penalty, "ConcedePenalty", penalty["data"])
+
+
+def _payout(liar: Liar) -> Row:
+    payout = liar.event("PayoutRecorded", {"amount": MILLION})
+    return liar.sign(payout, "RecordPayout", payout["data"])
+
+
+def _second_key(liar: Liar) -> Row:
+    key = _registration(liar, STRANGER)
+    return liar.sign(key, "RegisterKey", key["data"])
+
+
+def _rotation(liar: Liar) -> Row:
+    current = key_id(SIGNERS[OURS].public)
+    key = _registration(liar, STRANGER, replaces=current) | {"type": "KeyRotated"}
+    return liar.sign(key, "RotateKey", key["data"])
+
+
+def _revocation(liar: Liar) -> Row:
+    revoked = liar.event("KeyRevoked", {"keyid": key_id(SIGNERS[OURS].public)})
+    return liar.sign(revoked, "RevokeKey", revoked["data"])
+
+
+def _erasure(liar: Liar) -> Row:
+    person = {"person": f"person:{'0' * 64}", "reason": "They asked for it."}
+    return liar.sign(liar.event("PersonErased", person), "ErasePerson", person)
+
+
+def _of_service(liar: Liar) -> Row:
+    """A payment by a key to which its party delegated payments."""
+    key = _registration(liar, STRANGER, delegated=["payments"])
+    liar.events.append(liar.sign(key, "RegisterKey", key["data"]))
+    payment = liar.event("PaymentReceived", {"amount": MILLION})
+    return liar.sign(payment, "ReceivePayment", payment["data"], by=STRANGER)
+
+
+def _agreement(liar: Liar) -> Row:
+    proposed = liar.event("WaiverProposed", {"proposal": "w", "reason": "x"}, THEIRS)
+    liar.events.append(liar.sign(proposed, "ProposeWaiver", proposed["data"]))
+    content = hashlib.sha256(codec.canonical(proposed["data"])).hexdigest()
+    agreed = liar.event("WaiverGranted", {"proposal": "w", "reason": "x"})
+    return liar.sign(agreed, "AgreeWaiver", {"proposal": "w", "content": content})
+
+
+def _of_operator(liar: Liar) -> Row:
+    return liar.event("ReminderGiven", {}, "accord")
+
+
+def _reported(liar: Liar) -> Row:
+    return liar.event("PaymentReceived", {"amount": MILLION})
+
+
+def _two_lessons(liar: Liar) -> Row:
+    liar.events.append(liar.lesson(nonce="12345678"))
+    return liar.lesson(nonce="87654321")
+
+
+CONTROLS: dict[str, tuple[Lie, set[str]]] = {
+    "a penalty that its party signed": (
+        _penalty,
+        {"a penalty that nobody signed", "a binding act by the key of a service"},
+    ),
+    "a payout that its party signed": (_payout, {"a payout that nobody signed"}),
+    "a second key that the first one signed": (
+        _second_key,
+        {"a second key that nobody signed", "a key whose proof is wrong"},
+    ),
+    "a rotation of the key": (_rotation, {"a rotation of no key"}),
+    "a revocation that its party signed": (_revocation, {"a revocation that nobody signed"}),
+    "an erasure that a party signed": (
+        _erasure,
+        {
+            "an erasure by the operator",
+            "an erasure that nobody signed",
+            "an erasure in the name of a stranger",
+        },
+    ),
+    "a payment by the key of a service": (_of_service, {"a binding act by the key of a service"}),
+    "an acceptance of what was proposed": (
+        _agreement,
+        {
+            "another agreement than was accepted",
+            "an acceptance of nothing",
+            "an acceptance of anything",
+            "an agreement that nobody signed",
+        },
+    ),
+    "a reminder of the operator": (
+        _of_operator,
+        {
+            "a penalty by the operator",
+            "terms by the operator",
+            "a payment by the operator",
+            "a statement of a party that nobody signed",
+        },
+    ),
+    "a payment that nobody signed": (_reported, {"a payment by the operator"}),
+    "two lessons with a nonce each": (_two_lessons, {"a nonce twice", "an id twice"}),
+}
+"""What is not a lie: each beside the lies that differ from it in one thing.
+
+The control of all other lies is a harmless signed event.
+"""
+
+
 def _second(liar: Liar) -> Row:
     liar.events.append(first := liar.lesson())
     return first | {"stream_version": 2}
@@ -407,6 +522,14 @@ def test_a_lying_operator_is_refused(liar: Liar, desk: Desk, name: str) -> None:
     assert desk.verdict(liar.bundle()) == made.fault(code, len(liar.events) - 1)
 
 
+@pytest.mark.parametrize("name", CONTROLS)
+def test_what_is_no_lie_is_consistent(liar: Liar, desk: Desk, name: str) -> None:
+    control, lies = CONTROLS[name]
+    liar.events.append(control(liar))
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    assert lies <= LIES.keys()
+
+
 def test_what_a_party_without_a_key_is_said_to_bind_is_listed_with_its_amount(
     liar: Liar, desk: Desk
 ) -> None:
@@ -459,6 +582,62 @@ def test_a_command_of_an_erased_person_is_counted(liar: Liar, desk: Desk) -> Non
 
     assert desk.verdict(liar.bundle()) == CONSISTENT
     assert any("erased with a person" in line for line in desk.not_checked())
+
+
+def _gone(liar: Liar, *more: Row, before: int = 0, by: str = THEIRS) -> int:
+    """Let a command of two events be gone and a person in the first be erased; give its index.
+
+    The erasure comes before so many of these events, and `more` are further events of the command.
+    """
+    person = liar.events[-1]["actor"]
+    first = liar.lesson() | {"actor": person}
+    second = first | {"type": "ProposalLapsed", "actor": "somebody", "stream_version": 2}
+    del liar.commands[first["signed"]]
+    index = len(liar.events)
+    changed = [first | each | {"stream_version": 3 + at} for at, each in enumerate(more)]
+    liar.events += [first, second, *changed]
+    data = {"person": person, "reason": "They asked for it."}
+    erasure = liar.event("PersonErased", data, by)
+    erasure = liar.sign(erasure, "ErasePerson", data) if by else erasure | {"party": THEIRS}
+    liar.events.insert(index if before else len(liar.events), erasure)
+    people = [each for each in liar.rows("people") if each["commitment"] != person]
+    liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
+    return index + before
+
+
+def test_an_erased_command_of_several_events_is_judged_as_one(liar: Liar, desk: Desk) -> None:
+    """The control: one of its events names the erased person, and the other does not."""
+    _gone(liar)
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    assert any(each.startswith("2 events whose command was erased") for each in desk.not_checked())
+
+
+ERASED: dict[str, tuple[Callable[[Liar], int], str]] = {
+    "a penalty hung on an erased command": (
+        lambda of: _gone(of, {"type": "PenaltyConceded", "data": {"amount": MILLION}}),
+        "command-yields",
+    ),
+    "an event twice under an erased command": (
+        lambda of: _gone(of, {"type": "LessonRecorded"}),
+        "command-yields",
+    ),
+    "an event of the other party under an erased command": (
+        lambda of: _gone(of, {"type": "ProposalLapsed", "party": THEIRS}),
+        "command-yields",
+    ),
+    "an event of another source under an erased command": (
+        lambda of: _gone(of, {"type": "ProposalLapsed", "source_id": "x"}),
+        "command-yields",
+    ),
+    "a command erased before it was sent": (lambda of: _gone(of, before=1), "command-missing"),
+}
+
+
+@pytest.mark.parametrize("name", ERASED)
+def test_nothing_is_hidden_behind_an_erasure(liar: Liar, desk: Desk, name: str) -> None:
+    lie, code = ERASED[name]
+    index = lie(liar)
+    assert desk.verdict(liar.bundle()) == made.fault(code, index)
 
 
 @pytest.mark.parametrize("change", ["another name", "a stranger"])
@@ -522,3 +701,158 @@ def test_a_stranger_removes_and_adds_no_file(liar: Liar, desk: Desk) -> None:
             assert desk.verdict(made.zipped(left)).code == code, name
     for name in ("data/extra", "extra.txt", "data/../x", "data/schemas/a/b.json"):
         assert desk.verdict(made.zipped(liar.files | {name: b"x"})).code == "bag"
+
+
+# --- how it is written ----------------------------------------------------------------------------
+
+
+def draft(liar: Liar, name: str) -> Draft:
+    return Draft(dict(liar.files), Random(name), liar.signer, SIGNERS)  # noqa: S311 - repeatable
+
+
+def test_a_draft_that_nobody_changed_is_consistent_before_and_after_it_is_signed_again(
+    liar: Liar, desk: Desk
+) -> None:
+    """The control of all that follow."""
+    same = draft(liar, "same")
+    assert desk.verdict(made.zipped(same.files)) == CONSISTENT
+    assert same.sign_again()
+    assert desk.verdict(made.zipped(same.files)) == CONSISTENT
+
+
+@pytest.mark.parametrize("name", mutator.SPELLINGS)
+def test_json_has_one_spelling(liar: Liar, desk: Desk, name: str) -> None:
+    about = draft(liar, name)
+    about.put("bundle.json", [mutator.SPELLINGS[name](about.lines("bundle.json")[0], about.random)])
+    assert desk.verdict(made.zipped(about.files)).code in {"malformed", "identity"}
+
+    if name in mutator.OTHER_TEXTS:
+        return
+    event = draft(liar, name)
+    lines = event.lines("events.jsonl")
+    index = liar.find("PayoutRecorded")
+    lines[index] = mutator.SPELLINGS[name](lines[index], event.random)
+    event.put("events.jsonl", lines)
+    assert event.sign_again()
+    found = desk.verdict(made.zipped(event.files))
+    assert found.code in {
+        "malformed",
+        "event",
+        "command-differs",
+        "command-replayed",
+        "command-elsewhere",
+    }
+    assert found.at in {index, index + 1}
+
+
+@pytest.mark.parametrize("name", mutator.NOTES)
+def test_a_checkpoint_has_one_form(liar: Liar, desk: Desk, name: str) -> None:
+    copy = draft(liar, name)
+    rows = copy.rows("checkpoints.jsonl")
+    text, _, block = rows[-1]["note"].partition("\n\n")
+    rows[-1]["note"] = mutator.NOTES[name](text, block, copy)
+    copy.write("checkpoints.jsonl", rows)
+    found = desk.verdict(made.zipped(copy.files))
+    harmless = name in mutator.HARMLESS
+    assert (found == CONSISTENT) is harmless
+    assert harmless or str(found.code).startswith("checkpoint-")
+
+
+@pytest.mark.parametrize("name", [each for each in mutator.ENVELOPES if "a value" not in each])
+def test_an_envelope_has_one_form_and_one_signature(liar: Liar, desk: Desk, name: str) -> None:
+    copy = draft(liar, name)
+    lines = copy.lines("commands.jsonl")
+    before = hashlib.sha256(lines[0]).hexdigest()
+    lines[0] = mutator.written(mutator.ENVELOPES[name](orjson.loads(lines[0]), copy))
+    after = hashlib.sha256(lines[0]).hexdigest()
+    copy.put("commands.jsonl", sorted(lines, key=lambda each: hashlib.sha256(each).hexdigest()))
+    events = copy.files["data/events.jsonl"].replace(before.encode(), after.encode())
+    copy.files["data/events.jsonl"] = events
+    assert copy.sign_again()
+    found = desk.verdict(made.zipped(copy.files))
+    if name == "the signature of its party":
+        assert found == CONSISTENT  # The control.
+    else:
+        assert found.code in {"malformed", "command-malformed", "command-key", "command-signature"}
+
+
+ARCHIVE = ("a byte before", "a byte behind", "a byte between", "without a byte")
+
+
+@pytest.mark.parametrize("name", ARCHIVE)
+def test_an_archive_has_one_form(liar: Liar, desk: Desk, name: str) -> None:
+    raw = made.zipped(liar.files)
+    at = raw.index(b"PK\x01\x02")
+    changed = {
+        "a byte before": b"x" + raw,
+        "a byte behind": raw + b"x",
+        "a byte between": raw[:at] + b"x" + raw[at:],
+        "without a byte": raw[:at] + raw[at + 1 :],
+    }[name]
+    assert desk.verdict(raw) == CONSISTENT
+    assert desk.verdict(changed) == made.fault("bag")
+
+
+@pytest.mark.parametrize("place", range(46))
+def test_no_byte_of_a_record_of_the_directory_is_free(liar: Liar, desk: Desk, place: int) -> None:
+    """Attributes of symbolic links, comments, sizes, flags: verifiers know one value of each."""
+    raw = made.zipped(liar.files)
+    at = raw.index(b"PK\x01\x02") + place
+    changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+    assert desk.verdict(changed) == made.fault("bag")
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+
+def page() -> str:
+    """Return docs/attacks.md: what was tried, and how the verifiers refuse it."""
+    by_code: dict[str, list[str]] = {}
+    for name, (_, code) in [*LIES.items(), *ERASED.items()]:
+        by_code.setdefault(code, []).append(name)
+    rows = [f"| `{code}` | {'; '.join(names)} |" for code, names in sorted(by_code.items())]
+    notes = [each for each in mutator.NOTES if each not in mutator.HARMLESS]
+    envelopes = [each for each in mutator.ENVELOPES if "a value" not in each]
+    envelopes.remove("the signature of its party")
+    written = [
+        ("`malformed`", "a line of JSON with", mutator.SPELLINGS),
+        ("`checkpoint-…`", "a checkpoint with", notes),
+        ("`malformed`, `command-…`", "an envelope with", envelopes),
+        ("`bag`", "an archive with", (*ARCHIVE, "any other byte in a record of its directory")),
+    ]
+    rows += [f"| {code} | {what}: {'; '.join(names)} |" for code, what, names in written]
+    events = len(LIES) + len(ERASED)
+    forms = sum(len(names) for _, _, names in written)
+    controls = "\n".join(f"- {name}" for name in ["a harmless signed event", *CONTROLS])
+    return f"""# What was tried against the record
+
+Both verifiers refuse each of these for the same reason. The first {events} are by an operator who
+has the key of the log, records what it likes and signs it; the other {forms} are forms that a file
+must not have. Beside them `make audit-faults`
+[draws changes from a seed](faults.md#changed-bundles-and-the-two-verifiers). This page is written
+from the tests that try them.
+
+| refused as | what was tried |
+|---|---|
+{chr(10).join(rows)}
+
+Each lie differs in one thing from what is no lie, and these are accepted:
+
+{controls}
+- an erased command of several events of which one names the erased person
+- a checkpoint with: {"; ".join(sorted(mutator.HARMLESS))}
+
+What a verifier does not refuse, `accord audit replay` does: a decision that does not follow from
+the rules, and a statement that does not follow from the record.
+"""
+
+
+PAGE = REPOSITORY / "docs" / "attacks.md"
+
+
+def test_the_page_lists_what_is_tried() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "see the docstring of this module"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
