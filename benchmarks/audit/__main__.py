@@ -71,7 +71,7 @@ def measure(scale: Scale) -> dict[str, Any]:
             "cores": os.cpu_count(),
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
-            "pynacl": version("pynacl"),
+            "cryptography": version("cryptography"),
             "node": verifying.node(),
         },
         "feed": {"lines": scale.lines, "partnerships": scale.partnerships, "events": events},
@@ -149,7 +149,7 @@ def show(found: dict[str, Any]) -> str:
     return f"""\
 {of["lines"]:,} lines of {of["partnerships"]:,} partnerships made {of["events"]:,} events.
 {machine["cores"]} cores, Python {machine["python"]}, SQLite {machine["sqlite"]}, \
-PyNaCl {machine["pynacl"]}, Node.js {machine["node"]}.
+cryptography {machine["cryptography"]}, Node.js {machine["node"]}.
 
 {table(("events or proofs/s", "what"), rates)}
 

@@ -408,9 +408,8 @@ def _payload(
         raw = written(payload)
         row["payload"] = b64encode(raw).decode()
         if by:
-            signer = (
-                STRANGER if by == "stranger" else draft.parties.get(payload.get("party"), STRANGER)
-            )
+            party = str(payload.get("party")) if by == "party" else ""
+            signer = draft.parties.get(party, STRANGER)
             kind = row["payloadType"]
             message = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(raw), raw)
             row["signatures"][0]["sig"] = b64encode(signer.sign(message)).decode()

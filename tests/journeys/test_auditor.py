@@ -24,6 +24,7 @@ CONSULTING = "growthos-consulting"
 OF_THE_COUNTERPARTY = "## The counterparty checks it"
 WITH_ACCORD = "## What follows from it"
 """Of this section the reader needs an installed Accord."""
+OF_ANOTHER_HISTORY = "## Detecting a second history"
 
 pytestmark = pytest.mark.needs("node", "bash", "make", "openssl", "sha256sum")
 
@@ -81,16 +82,27 @@ def test_the_auditor_s_guide_works_without_this_project(
             check=False,
         )
         assert found.returncode != 0, package
+    walk(OF_THE_COUNTERPARTY, WITH_ACCORD, desk, nothing)
+
+
+def test_what_follows_from_a_bundle_is_computed_by_an_installed_wheel(
+    desk: Path, nothing: dict[str, str], installed: Path
+) -> None:
+    """The counterparty's second walk: Accord from a wheel, and still no checkout."""
+    path = f"{installed}{os.pathsep}{nothing['PATH']}"
+    walk(WITH_ACCORD, OF_ANOTHER_HISTORY, desk, nothing | {"PATH": path})
+
+
+def walk(first: str, behind: str, desk: Path, environment: dict[str, str]) -> None:
+    """Do what the guide says from one heading to another, and compare what it shows."""
     text = AUDITOR.read_text(encoding="utf-8")
-    start, end = (
-        text.count("\n", 0, text.index(each)) + 1 for each in (OF_THE_COUNTERPARTY, WITH_ACCORD)
-    )
-    walk = [each for each in steps(AUDITOR) if start < int(each.place.rpartition(":")[2]) < end]
-    assert len(walk) > 5
-    for step in walk:
+    start, end = (text.count("\n", 0, text.index(each)) + 1 for each in (first, behind))
+    taken = [each for each in steps(AUDITOR) if start < int(each.place.rpartition(":")[2]) < end]
+    assert taken
+    for step in taken:
         done = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", step.command],
-            env=nothing,
+            env=environment,
             cwd=desk,
             capture_output=True,
             text=True,

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
@@ -187,21 +187,22 @@ class Tree:
     def __init__(self, leaves: list[bytes]) -> None:
         # Each level has the roots of the perfect subtrees of its height.
         self._levels = [leaves]
+        self._roots: dict[int, bytes] = {}
         while len(leaves) > 1:
             pairs = zip(leaves[::2], leaves[1::2], strict=False)
             leaves = [hashlib.sha256(b"\x01" + one + two).digest() for one, two in pairs]
             self._levels.append(leaves)
 
-    @cache  # noqa: B019 - a tree lives as long as its verifier
     def root(self, size: int) -> bytes | None:
         """The root of the first so many leaf hashes, None if there are fewer."""
-        if size > len(self._levels[0]):
-            return None
+        if size > len(self._levels[0]) or size in self._roots:
+            return self._roots.get(size)
         heights = [height for height in range(size.bit_length()) if size >> height & 1]
         subtrees = [self._levels[height][(size >> height) - 1] for height in heights]
         root = subtrees[0] if subtrees else sha256(b"")
         for left in subtrees[1:]:
             root = sha256(b"\x01" + left + root)
+        self._roots[size] = root
         return root
 
 
