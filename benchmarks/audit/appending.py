@@ -46,7 +46,7 @@ def _append(accord: Accord, events: Sequence[Recorded]) -> None:
 
 def _off(rates: Rates, name: str, path: Path, work: Callable[[Accord], None]) -> None:
     # The column is there all the same, so that the files differ in nothing but what is measured.
-    hashing = "infra.store.sqlite_recorder.leaf_hash"
+    hashing = "infra.store.mapper.leaf_hash"
     with ours.store(path) as accord, patch(hashing, lambda _: _NO_HASH):
         rates.time(name, lambda: work(accord), accord.history.size)
 
