@@ -138,6 +138,8 @@ class Deadline(NamedTuple):
     """The party that asked for an answer, which the other gives; empty if nobody asked."""
     remind_at: datetime | None = None
     """When those who act are reminded; None if they were, or never are."""
+    on_its_day: bool = False
+    """Whether it cannot be done before its last day."""
 
     @property
     def last_day(self) -> date:
@@ -385,7 +387,9 @@ def _close_period(deadline: Deadline) -> list[Event]:
 
 def _review(event: ReviewScheduled, _: Act, terms: TermsByDay) -> Deadline:
     day = terms.day(event.at)
-    return _end_of_day(DeadlineKind.REVIEW, event.review, day, terms)._replace(since=event.at)
+    found = _end_of_day(DeadlineKind.REVIEW, event.review, day, terms)
+    # One that an agreed rule asked for has a last day, and can be held sooner.
+    return found._replace(since=event.at, on_its_day=event.proposal is not None)
 
 
 def _escalation(event: IssueRaised, act: Act, _: TermsByDay, __: Around) -> Iterator[Deadline]:

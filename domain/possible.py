@@ -12,6 +12,7 @@ from functools import cache
 from pydantic import ValidationError
 
 from domain import aggregates
+from domain.adoption import AdoptionPart, AgreeAdoptionPart
 from domain.aggregates import State
 from domain.bilateral import BilateralAgreements, DeclineProposal, ProposalAnswer
 from domain.content import digest
@@ -142,6 +143,8 @@ class _Attempts:
             places = [f"{kind}/{name}" for kind in kinds for name in self._situation.names(kind)]
             within = [_with(command, {"within": each}) for each in places[-LATEST:]]
             tried += [self._records(each) for each in within]
+        if isinstance(command, AgreeAdoptionPart):
+            tried += [self._records(_with(command, {"part": each})) for each in AdoptionPart]
         return any(tried)
 
     def _act(self) -> Act:

@@ -798,7 +798,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=47,
+    version=48,
     row_type=_row_type,
     facts_from=FACTS,
 )

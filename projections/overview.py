@@ -6,13 +6,21 @@ from datetime import UTC, datetime, time
 
 from domain.adoption import AdoptionProposed, PartnershipAdopted
 from domain.execution import KickoffHeld
-from domain.exit import ExitAgreed, ExitNoticeGiven, ExitWithdrawn, PartnershipExited
+from domain.exit import (
+    AssetsDispositioned,
+    ExitAgreed,
+    ExitNoticeGiven,
+    ExitWithdrawn,
+    PartnershipExited,
+)
 from domain.exploration import ExplorationBegun, ExplorationClosed, PartnerChosen
-from domain.kernel import Stage
+from domain.gates import WaiverGranted
+from domain.kernel import Event, Stage
 from domain.partnership import parties_after, stage_after
 from domain.recorded import Recorded
 from domain.renewal import PartnershipRenewed, RenewalReviewHeld
 from domain.scaling import ScopeExpanded
+from domain.settlement import FinalSettlementIssued
 from projections.fold import Change, Projection, Rows
 
 OVERVIEW_ROW = "overview"
@@ -42,6 +50,10 @@ class Overview:
     stages: tuple[StageEntered, ...] = ()
     adopted: datetime | None = None
     """When both parties agreed its adoption, if it ran before."""
+    settled: bool = False
+    """Whether the final settlement of an exit was issued (C27)."""
+    assets_settled: bool = False
+    """Whether both agreed what becomes of the shared assets, or waived it (C27)."""
 
     @property
     def stage(self) -> Stage | None:
@@ -71,7 +83,18 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
             parties=parties_after(event, recorded.act, row.parties),
             names={**row.names, event.candidate: event.name},
         )
-    return Change({OVERVIEW_ROW: _moved(row, recorded)}, [])
+    return Change({OVERVIEW_ROW: _moved(_ending(row, event), recorded)}, [])
+
+
+def _ending(row: Overview, event: Event) -> Overview:
+    """Return the overview with what an exit still needs before it is complete."""
+    match event:
+        case FinalSettlementIssued():
+            return replace(row, settled=True)
+        case AssetsDispositioned() | WaiverGranted(rule="assets-dispositioned"):
+            return replace(row, assets_settled=True)
+        case _:
+            return row
 
 
 def _adopted(
@@ -116,8 +139,11 @@ OVERVIEW = Projection(
             ExitWithdrawn,
             PartnershipExited,
             ExplorationClosed,
+            FinalSettlementIssued,
+            AssetsDispositioned,
+            WaiverGranted,
         }
     ),
-    version=2,
+    version=3,
     row_type=lambda _: Overview,
 )

@@ -26,6 +26,7 @@ from domain.execution import (
     ReachMilestone,
 )
 from domain.exit import (
+    AssetsDispositioned,
     GiveExitNotice,
     PartnershipExited,
     ProposeCompletion,
@@ -337,7 +338,10 @@ def items(rows: _Rows) -> Iterator[InboxItem]:
         yield _of_act(rows, act)
     if rows.proposals.unsigned:
         yield from _of_draft(rows, rows.proposals.unsigned)
-    for awaiting, deadlines in ((Awaiting.DUE, rows.due), (Awaiting.OVERDUE, rows.overdue)):
+    # What is overdue is done by the same act as its next time.
+    overdue = {each.id for each in rows.overdue}
+    due = [each for each in rows.due if each.id not in overdue]
+    for awaiting, deadlines in ((Awaiting.DUE, due), (Awaiting.OVERDUE, rows.overdue)):
         for deadline in deadlines:
             yield from _of_deadline(rows, deadline, awaiting)
     for row in rows.unpaid:
@@ -452,9 +456,6 @@ def _of_draft(rows: _Rows, draft: Unsigned) -> Iterator[InboxItem]:
 
 # --- what is due -------------------------------------------------------------------------------
 
-_ONCE_PASSED: Final = frozenset({DeadlineKind.NOTICE_WARNING, DeadlineKind.EXIT})
-"""The kinds of which nothing is asked before they pass."""
-
 _ONCE_REMINDED: Final = frozenset(
     {DeadlineKind.CADENCE, DeadlineKind.TERM_END, DeadlineKind.IMPROVEMENT}
 )
@@ -479,7 +480,6 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
         "",
     ),
     DeadlineKind.TERM_END: ("Renew or leave; the term is over on {}.", ProposeRenewal, ""),
-    DeadlineKind.EXIT: ("Complete the exit, which took effect on {}.", ProposeCompletion, ""),
 }
 """What a deadline asks for: in words, the command, and its field that names what is due."""
 
@@ -500,13 +500,17 @@ def _is_far(deadline: Deadline) -> bool:
     """Whether nothing is asked yet about a deadline that is ahead."""
     if deadline.kind in _ONCE_REMINDED:
         return deadline.remind_at is not None
-    return deadline.kind in _ONCE_PASSED
+    return deadline.kind is DeadlineKind.NOTICE_WARNING
 
 
 def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     asked = _ASKS.get(deadline.kind)
     if deadline.kind is DeadlineKind.FIGURE:
         yield from _of_figure(rows, deadline, awaiting)
+    if deadline.kind is DeadlineKind.EXIT and awaiting is Awaiting.OVERDUE:
+        if not _is_proposed(rows, deadline):
+            yield from _of_exit(rows, deadline, awaiting)
+        return
     if asked is None or (awaiting is Awaiting.DUE and _is_far(deadline)):
         return
     if _is_proposed(rows, deadline):
@@ -516,11 +520,9 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
     if deadline.kind is DeadlineKind.NOTICE_WARNING:
         # What passed is the day of the reminder; the notice is in time until its own last day.
         awaiting, day = Awaiting.DUE, date.fromisoformat(deadline.ref)
-    if deadline.kind is DeadlineKind.EXIT:
-        day = date.fromisoformat(deadline.ref)
     if command is ProposeRenewal and rows.overview.stage is not Stage.RENEWAL:
         command = HoldRenewalReview
-    words = deadline.ref
+    words = f"{deadline.ref}, on {day}" if deadline.on_its_day else deadline.ref
     if deadline.kind is DeadlineKind.CADENCE:
         kind = words.partition("/")[0]
         words = cadence_words(kind)
@@ -537,14 +539,39 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
         )
 
 
+def _of_exit(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
+    """Yield what an exit that took effect still needs, until its completion is proposed (C27).
+
+    The settlement and the assets come first, in any order.
+    """
+    proposed = {each.agreement for each in rows.proposals.open}
+    commands: list[type[Command]] = []
+    if not rows.overview.settled:
+        commands.append(IssueFinalSettlement)
+    if not rows.overview.assets_settled and AssetsDispositioned.name not in proposed:
+        commands.append(ProposeDisposition)
+    if rows.overview.settled and rows.overview.assets_settled:
+        commands.append(ProposeCompletion)
+    for party in rows.overview.parties if commands else ():
+        yield InboxItem(
+            day=date.fromisoformat(deadline.ref),
+            awaiting=awaiting,
+            partnership=rows.id,
+            party=party,
+            ref=deadline.ref,
+            text=f"Complete the exit, which took effect on {deadline.ref}.",
+            events=tuple(_event(rows, party, each, {}) for each in commands),
+        )
+
+
 def _of_figure(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     """Yield that a figure is to be reported, by its party or by either."""
     metric, segment, period, *_ = deadline.ref.split("/")
     part = None if segment == "-" else segment
-    tools = [each.tool for each in rows.objectives if (each.metric, each.segment) == (metric, part)]
+    measured = [each for each in rows.objectives if (each.metric, each.segment) == (metric, part)]
     data = {"metric": metric, "period": period, "segment": part}
-    data |= {"tool": tools[0]} if tools else {}
-    source = f" from {tools[0]}" if tools else ""
+    data |= {"tool": measured[0].tool} if measured else {}
+    source = f" from {measured[0].tool}, in {measured[0].unit}" if measured else ""
     for party in (deadline.party,) if deadline.party else rows.overview.parties:
         yield InboxItem(
             day=deadline.last_day,
@@ -563,16 +590,15 @@ def _does(
     """Yield the events that do what is due.
 
     A meeting is scheduled, or was held without that; at the end of a term one renews, or leaves.
-    An exit is settled before it is completed.
+    Until the day of a review both can move it.
     """
     data = {name: each for name, each in data.items() if name}
-    if deadline.kind is DeadlineKind.EXIT:
-        yield _event(rows, party, IssueFinalSettlement, {})
-        yield _event(rows, party, ProposeDisposition, {})
     if rows.overview.stage in command.stages:
         yield _event(rows, party, command, data)
     if deadline.kind is DeadlineKind.CADENCE and command is ProposeReview:
         yield _event(rows, party, HoldReview, data)
+    if deadline.on_its_day:
+        yield _event(rows, party, ProposeReview, data)
     if deadline.kind in _OF_THE_TERM:
         yield _event(rows, party, GiveExitNotice, {})
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.adoption import AgreeAdoptionPart, parts_of
 from domain.aggregates import State, command_types
 from domain.agreement import ProposeTerms
 from domain.dispute import Dispute
@@ -194,3 +195,17 @@ def test_every_command_is_possible_somewhere_in_the_lives() -> None:
 
     # Two begin where no partnership is yet, and time records nothing by itself.
     assert never == {"BeginExploration", "DefinePortfolio", "PassTime"}
+
+
+def test_each_part_of_an_adoption_can_be_accepted_until_all_of_them_are() -> None:
+    story = at(Stage.ADOPTION)
+    proposed = story.partnership.adoption.latest
+    for part in parts_of(proposed):
+        can = possible(THEIRS, situation(story))
+        assert AgreeAdoptionPart in can.commands
+        assert AgreeAdoptionPart in can.answers[0].commands
+        story.when(THEIRS, AgreeAdoptionPart(proposal=proposed.proposal, part=part))
+
+    can = possible(THEIRS, situation(story))
+    assert AgreeAdoptionPart not in can.commands
+    assert can.answers == ()

@@ -29,7 +29,7 @@ from domain.execution import (
     ProposeReview,
     RaiseIssue,
 )
-from domain.exit import GiveBreachNotice, GiveExitNotice, ProposeCure
+from domain.exit import GiveBreachNotice, GiveExitNotice, ProposeCure, ProposeDisposition
 from domain.experiment import RegisterHypothesis
 from domain.formation import DraftAgreement, SignAgreement
 from domain.governance import ProposeGovernance
@@ -40,12 +40,12 @@ from domain.health import (
     RecordAudit,
     RecordHealthCheck,
 )
-from domain.kernel import Command, Stage
+from domain.kernel import Command, NotNow, Refused, Stage, Unknown
 from domain.markets import ProposeMetricOwner
 from domain.payment import CorrectPayment
 from domain.referral import AttributionProposed, ProposeAttribution
 from domain.renewal import HoldRenewalReview, ProposeRenewal
-from domain.settlement import IssueStatement
+from domain.settlement import IssueFinalSettlement, IssueStatement
 from domain.terms import Cadence
 from infra.answers import inbox as answer
 from infra.answers.inbox import Awaiting, EventToSend, InboxItem
@@ -96,6 +96,11 @@ FILLED: dict[str, Any] = {
     "resolution": "It is done.",
 }
 """What a manager adds to an event of the inbox."""
+
+
+def types(item: InboxItem) -> list[str]:
+    """Return the commands that an item offers."""
+    return [each.type.removeprefix("accord.") for each in item.events]
 
 
 def do(story: Story, item: InboxItem, place: int = 0) -> str:
@@ -221,11 +226,38 @@ def test_an_exit_that_took_effect_is_settled_and_completed_from_the_inbox() -> N
     found = [each for each in inbox(story, OURS) if "exit" in each.text.lower()]
 
     assert [(each.awaiting, each.day) for each in found] == [(Awaiting.OVERDUE, ends_on)]
-    assert [each.type.removeprefix("accord.") for each in found[0].events] == [
-        "IssueFinalSettlement",
-        "ProposeDisposition",
-        "ProposeCompletion",
-    ]
+    assert types(found[0]) == ["IssueFinalSettlement", "ProposeDisposition"]
+
+    story.when(OURS, example(IssueFinalSettlement))
+    (item,) = (each for each in inbox(story, OURS) if each.ref == f"{ends_on}")
+    assert types(item) == ["ProposeDisposition"]
+    story.when(OURS, example(ProposeDisposition))
+    assert [each for each in inbox(story) if each.ref == f"{ends_on}"] == []
+    consents = [each for each in inbox(story, THEIRS) if each.awaiting is Awaiting.CONSENT]
+    do(story, consents[-1])
+    (item,) = (each for each in inbox(story, OURS) if each.ref == f"{ends_on}")
+    assert types(item) == ["ProposeCompletion"]
+
+
+def test_a_review_is_held_on_the_day_that_both_agreed_or_moved_to_another_before() -> None:
+    story = at(Stage.EXECUTION)
+    noon = datetime(2026, 3, 30, 12, tzinfo=UTC)
+    story.agree(OURS, example(ProposeReview, review="r-1", kind="operational", at=noon))
+
+    (item,) = (each for each in inbox(story, OURS) if each.ref == "r-1")
+
+    assert item.text == "Hold review r-1, on 2026-03-30."
+    assert types(item) == ["HoldReview", "ProposeReview"]
+
+
+def test_a_review_that_is_overdue_is_not_asked_for_twice() -> None:
+    story = at(Stage.EXECUTION)
+    amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(operational="monthly"))
+    story.on("2026-03-06")
+
+    asked = [each for each in inbox(story, OURS) if each.ref == "operational"]
+
+    assert [(each.awaiting, each.day) for each in asked] == [(Awaiting.OVERDUE, date(2026, 2, 6))]
 
 
 def test_the_decision_on_a_renewal_is_due_by_the_last_day_for_notice_and_never_overdue() -> None:
@@ -621,6 +653,15 @@ def moves(draw: st.DrawFn) -> list[tuple[str, str, str, str, int]]:
     return begin + draw(st.lists(move, min_size=5, max_size=25))
 
 
+def refusal(story: Story, party: str, command: Command) -> Refused | None:
+    """Return why a command is refused; None if it is accepted."""
+    try:
+        story.when(party, command)
+    except Refused as refused:
+        return refused
+    return None
+
+
 class Life:
     """A story, and the model of what is open in it."""
 
@@ -829,6 +870,24 @@ class Life:
         else:
             self.model.end(item.ref)
 
+    def check_offers(self) -> None:
+        """Try each event that the inboxes offer: only what is filled in can be refused."""
+        self.story.wait()
+        for item in inbox(self.story):
+            for event in item.events:
+                self.offer(item, event)
+
+    def offer(self, item: InboxItem, event: EventToSend) -> None:
+        """Try an event with the fields of its example where the inbox leaves them open."""
+        kind = command_types()[event.type.removeprefix("accord.")]
+        given = example(kind).model_dump(mode="json")
+        new = {name: self.named() for name in event.missing if name in ("proposal", "exit")}
+        filled = {name: given[name] for name in event.missing} | new
+        command = kind.model_validate_json(orjson.dumps(event.data | filled))
+        refused = refusal(self.story.copy(), event.party, command)
+        of_fields = isinstance(refused, Unknown) and refused.named in filled.values()
+        assert of_fields or not isinstance(refused, NotNow), f"{item.text} {event.type}: {refused}"
+
     def await_day(self, day: date) -> None:
         """Wait for the day that both agreed for a review, if it is ahead."""
         ahead = (day - self.story.now.date()).days
@@ -860,6 +919,7 @@ def test_the_inboxes_are_what_both_still_owe_and_empty_once_both_did_it(
     for move in moves:
         life.move(*move)
         life.check()
+    life.check_offers()
 
     for _ in range(100):
         open_items = asked_of(life.story)
