@@ -1,12 +1,14 @@
 """`accord audit replay`: verify a bundle, and compute its statements from its events."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.cli import printing
-from infra.cli.options import FAILED, REFUSED, Json, audit
+from infra.cli.options import FAILED, REFUSED, Json, audit, moment_option
+from infra.files import opened_for_owner
 
 
 @audit.command(
@@ -47,13 +49,29 @@ def replay(
             help="Show the path from each line of a statement to the signed events.",
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE.html",
+            help="Write one page with the statements, two moments compared, and all events.",
+        ),
+    ] = None,
+    against: Annotated[
+        datetime | None,
+        moment_option(
+            "--against",
+            "The earlier moment of the page: a date or a moment. When the last statement was "
+            "issued, unless given.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compute each statement in a bundle from its events, and show what differs.
 
     The bundle is verified first, as its verifiers do. Nothing is read from a store.
     """
-    from infra.evidence import replay
+    from infra.evidence import page, replay
     from infra.evidence.verifiers.verify import Misuse
 
     try:
@@ -69,6 +87,9 @@ def replay(
     except Misuse as misuse:
         raise typer.BadParameter(str(misuse)) from None
     printing.result(found, replay.text, as_json=as_json)
+    if html is not None and found.record.code is None:
+        with opened_for_owner(html, "xb") as file:
+            file.write(page.page(bundle, found, against).encode())
     if found.differs:
         raise typer.Exit(FAILED)
     if not found.complete:
