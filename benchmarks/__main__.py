@@ -67,7 +67,7 @@ class Scale:
 
 
 FULL = Scale(100_000, 1000, 5, (25_000, 50_000, 100_000, 200_000))
-QUICK = Scale(2000, 20, 1, (1000, 2000))
+QUICK = Scale(600, 6, 1, (300, 600))
 
 
 def measure(scale: Scale) -> dict[str, Any]:

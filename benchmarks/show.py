@@ -26,7 +26,7 @@ from infra.bootstrap import Accord
 from projections.visibility import Viewer
 
 FULL = (10_000, 100_000, 1_000_000)
-QUICK = (1000, 2000)
+QUICK = (500, 1000)
 
 FORMED_BY = 400
 """Lines of the feed that forms the partnership."""

@@ -49,7 +49,7 @@ class Scale:
 
 
 FULL = Scale(100_000, 1000, 5, 100_000, 2000, 3, (100_000, 1_000_000))
-QUICK = Scale(2000, 20, 1, 1000, 50, 1, (1000, 10_000))
+QUICK = Scale(600, 6, 1, 600, 20, 1, (1000, 10_000))
 
 
 def measure(scale: Scale) -> dict[str, Any]:

@@ -58,7 +58,7 @@ from tests.parts import PATIENT, Reachable, Server, empty_database
 SIZE = (
     Size(lines=20_000, partnerships=100, seconds=420, rounds=20, restarts=4)
     if os.environ.get("ACCORD_FAULTS") == "full"
-    else Size(lines=1_500, partnerships=12, seconds=40, rounds=2, restarts=1)
+    else Size(lines=900, partnerships=8, seconds=25, rounds=2, restarts=1)
 )
 SEED = 20_261
 

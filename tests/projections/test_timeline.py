@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 from pkgutil import walk_packages
 
 import pytest
@@ -11,8 +12,8 @@ from domain.exploration import ChoosePartner, CompleteDecisionChecklist
 from domain.formation import DeclareBestAlternative
 from domain.gates import ProposeWaiver
 from domain.kernel import Event, Stage
+from infra.tlog.codec import decode
 from projections.timeline import WORDS, TimelineItem, item, words
-from tests.infra.examples import example as example_of
 from tests.life import LIFE, OURS, after, at, before, example
 from tests.projections.folds import correct, count, refer, report
 from tests.stories import Story
@@ -20,6 +21,7 @@ from tests.stories import Story
 for module in walk_packages(domain.__path__, "domain."):
     import_module(module.name)
 EVENTS = sorted(Event.registry.values(), key=lambda event: event.wire)
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def items(story: Story) -> list[TimelineItem]:
@@ -28,7 +30,8 @@ def items(story: Story) -> list[TimelineItem]:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.wire)
 def test_every_event_has_words(event: type[Event]) -> None:
-    text = words(event.model_validate(example_of(event)))
+    written = GOLDEN / f"{event.wire}.v{event.version}.json"
+    text = words(decode(written.read_bytes()).event)
 
     assert text == text.strip()
     assert not set("{}<>") & set(text)

@@ -909,7 +909,7 @@ class Life:
         assert open_ == self.model.alerts(self.story.now)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(moves(), st.booleans())
 def test_the_inboxes_are_what_both_still_owe_and_empty_once_both_did_it(
     moves: list[tuple[str, str, str, str, int]],
