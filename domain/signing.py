@@ -110,7 +110,7 @@ def effect_of(event: type[Event]) -> Effect:
 BINDING: Final[frozenset[type[Event]]] = frozenset(
     each for each in Event.registry.values() if effect_of(each) in MUST_BE_SIGNED
 )
-"""The events that a party with a key must sign (bundle format, section 8)."""
+"""The events that a party with a key must sign (bundle format, section 7)."""
 
 
 def are_statements(decided: Iterable[Event]) -> bool:

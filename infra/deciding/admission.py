@@ -1,6 +1,6 @@
 """Admission of signed commands: every check that a verifier makes later is made before recording.
 
-The rules have the names and the order of the verifiers' faults (the bundle's format, section 8), so
+The rules have the names and the order of the verifiers' faults (the bundle's format, section 7), so
 that nothing is recorded that a verifier would reject. Pure: all that is checked is an argument.
 """
 

@@ -1,6 +1,6 @@
 """Signed commands: what a party asks for, of which log, until when, in a DSSE envelope.
 
-Envelope and payload have the form of the bundle's format (section 8) and are read strictly: a
+Envelope and payload have the form of the bundle's format (section 7) and are read strictly: a
 command has exactly one form, so its digest identifies its bytes.
 """
 
@@ -173,6 +173,6 @@ def _malformed(part: str, why: object) -> NoReturn:
     raise Refused(
         "command-malformed",
         f"The {part} of the signed command is malformed: {why}.",
-        "Write it in the form of section 8 of the bundle's format.",
+        "Write it in the form of section 7 of the bundle's format.",
         pointer="",
     ) from None

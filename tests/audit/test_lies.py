@@ -57,10 +57,12 @@ class Liar:
     signer: Signer
     events: list[Row] = field(default_factory=list)
     commands: dict[str, bytes] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     number: int = 0
 
     def __post_init__(self) -> None:
         self.events = self.rows("events")
+        self.names = {each["commitment"]: each["name"] for each in self.rows("people")}
         lines = self.files["data/commands.jsonl"].splitlines()
         self.commands = {hashlib.sha256(each).hexdigest(): each for each in lines}
 
@@ -112,7 +114,7 @@ class Liar:
             "subject": CONSULTING,
             "time": event["occurred_at"],
             "party": event["party"],
-            "actor": "somebody",
+            "actor": self.names.get(event["actor"], "somebody"),
             "data": data,
         } | changed.pop("asked", {})
         by = changed.pop("by", SIGNERS[event["party"]])
@@ -431,7 +433,25 @@ LIES: dict[str, tuple[Lie, str]] = {
         lambda of: of.lesson() | {"occurred_at": "2026-01-01T00:00:00Z"},
         "command-differs",
     ),
-    "another actor": (lambda of: of.lesson() | {"actor": "sam"}, "command-differs"),
+    "another actor": (lambda of: of.lesson() | {"actor": "nobody"}, "command-differs"),
+    "another person": (
+        lambda of: (
+            of.lesson() | {"actor": next(who for who in of.names if who != of.events[-1]["actor"])}
+        ),
+        "command-differs",
+    ),
+    "a stream with more missing than was withheld": (
+        lambda of: of.lesson() | {"stream_version": 10_000},
+        "event",
+    ),
+    "an event withheld for a range that nobody asked for": (
+        lambda _: {"why": "range", "withheld": "0" * 64},
+        "event",
+    ),
+    "a key that is delegated by an object": (
+        lambda of: _registration(of, STRANGER, delegated={"payments": 1}),
+        "key-unknown",
+    ),
     "another party": (lambda of: of.lesson() | {"party": THEIRS}, "command-elsewhere"),
     "another source": (lambda of: of.lesson() | {"source": "//x.example"}, "command-replayed"),
     "another id": (lambda of: of.lesson() | {"source_id": "x"}, "command-replayed"),
@@ -605,6 +625,13 @@ def _gone(liar: Liar, *more: Row, before: int = 0, by: str = THEIRS) -> int:
     return index + before
 
 
+def _elsewhere(liar: Liar) -> int:
+    index = _gone(liar)
+    event = liar.events[index]
+    liar.events[index] = event | {"correlation_id": event["actor"], "actor": "somebody"}
+    return index
+
+
 def test_an_erased_command_of_several_events_is_judged_as_one(liar: Liar, desk: Desk) -> None:
     """The control: one of its events names the erased person, and the other does not."""
     _gone(liar)
@@ -629,6 +656,7 @@ ERASED: dict[str, tuple[Callable[[Liar], int], str]] = {
         lambda of: _gone(of, {"type": "ProposalLapsed", "source_id": "x"}),
         "command-yields",
     ),
+    "an erased person in another field than one for people": (_elsewhere, "command-missing"),
     "a command erased before it was sent": (lambda of: _gone(of, before=1), "command-missing"),
 }
 
@@ -648,7 +676,8 @@ def test_only_the_recorded_people_are_named(liar: Liar, desk: Desk, change: str)
     else:
         people.insert(0, {"commitment": f"person:{'0' * 64}", "name": "Nobody", "salt": "AA=="})
     liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
-    assert desk.verdict(liar.bundle()) == made.fault("person")
+    # A name that is not the signed one is found with the command.
+    assert desk.verdict(liar.bundle()).code in {"person", "command-differs"}
 
 
 def test_a_command_that_no_event_names_is_refused(liar: Liar, desk: Desk) -> None:
@@ -663,7 +692,7 @@ CHANGED: dict[str, tuple[bytes, bytes, set[str]]] = {
     "hashes.txt": (b"a", b"b", {"event-altered"}),
     "checkpoints.jsonl": (b"growthos-consulting", b"growthos-other", {"checkpoint-malformed"}),
     "commands.jsonl": (b'"payload":"e', b'"payload":"f', {"malformed", "command-missing"}),
-    "people.jsonl": (b'"name":"', b'"name":"x', {"person"}),
+    "people.jsonl": (b'"name":"', b'"name":"x', {"person", "command-differs"}),
     "request.json": (b"A dispute.", b"A gift.", {"custody"}),
     "policy.txt": (b"quorum none", b"quorum all", {"custody"}),
     "FORMAT.md": (b"fault", b"joke", {"custody"}),

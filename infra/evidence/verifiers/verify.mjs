@@ -21,6 +21,7 @@ const RULES = JSON.parse(readFileSync(new URL('rules.json', import.meta.url), 'u
 const LIMITS = RULES.limits;
 const PATTERNS = mapped(RULES.patterns, (pattern) => new RegExp(`^(?:${pattern})$`));
 const PROPOSALS = new Set(RULES.proposals);
+const BINDING = new Set(['binds', 'erases']);
 const OWN = new Set(RULES.own);
 const KEY_EVENTS = new Set(['KeyRecovered', 'KeyRegistered', 'KeyRotated', 'KeyRevoked']);
 const OPERATOR = 'accord'; // the party of what the clock, agreed rules and the operator record
@@ -457,6 +458,8 @@ class Verifier {
     this.events = new Map(); // by index, those that are shown
     this.times = []; // when these were recorded
     this.leaves = [];
+    this.streams = new Map(); // last version of each, and how many were withheld
+    this.cut = null; // the first event that is withheld as behind the range
     this.notAsked = null; // the first event that is withheld because of the range
     this.behind = 0; // the first of these behind the checkpoint that is looked at
     this.signed = 0; // the size and the time of the last checkpoint so far
@@ -505,7 +508,7 @@ class Verifier {
     const rows = (name, isForm) => lines(name).map((line) => valueOf(line, isForm));
     const single = (values) => (values.length === 1 ? values[0] : refuse('one line'));
     this.bundle = single(rows('bundle.json', shape('bundle')));
-    const request = single(rows('request.json', shape('request')));
+    this.request = single(rows('request.json', shape('request')));
     this.notes = rows('checkpoints.jsonl', shape('checkpoint')).map(({ note }) => note);
     this.people = rows('people.jsonl', shape('person'));
     for (const name of ['rejected.jsonl', 'waiting.jsonl']) rows(name, isObject);
@@ -518,7 +521,8 @@ class Verifier {
       need(names.every((name, at) => at === 0 || names[at - 1] < name), 'malformed');
     }
     need(this.bundle.origin.endsWith(`/${this.bundle.partnership}`), 'malformed');
-    if (request.simulated) {
+    this.names = new Map(this.people.map(({ commitment, name }) => [commitment, name]));
+    if (this.request.simulated) {
       this.notChecked.push('whether any of this happened: the log is of a simulation');
     }
   }
@@ -557,14 +561,13 @@ class Verifier {
       need(leaf.toString('hex') === noted[index].latin1Slice(), 'event-altered', index);
       this.leaves.push(leaf);
       if (hidden) {
-        if (hidden[1] === 'range') this.notAsked ??= index;
-        this.count(`events withheld (${hidden[1]})`);
+        this.withhold(index, hidden[1], before);
         continue;
       }
       const event = valueOf(line, isEvent);
-      need(this.isHere(event), 'event', index);
       const at = withoutZone(event.recorded_at);
-      need(before <= at, 'event', index);
+      need(this.isHere(event) && this.follows(index, event) && before <= at, 'event', index);
+      need(this.cut === null || at > withoutZone(this.request.to), 'event', this.cut);
       before = at;
       this.events.set(index, event);
       this.times.push(at);
@@ -574,6 +577,26 @@ class Verifier {
     this.indexes = [...this.events.keys()];
     this.tree = new Tree(this.leaves);
     this.checked.push(`${size} events: each as it was recorded, none missing`);
+  }
+
+  /** Notes a withheld event; what was not asked for is outside of the range that was. */
+  withhold(index, why, before) {
+    if (why === 'range') {
+      const { from, to } = this.request;
+      const isBegun = from === null || before >= withoutZone(from);
+      need(!isBegun || to !== null, 'event', index);
+      if (isBegun) this.cut ??= index;
+      this.notAsked ??= index;
+    }
+    this.count(`events withheld (${why})`);
+  }
+
+  /** Whether no event of its stream is missing before it, unless that may be withheld. */
+  follows(index, { stream, stream_version: version }) {
+    const hidden = index - this.events.size;
+    const { last, already } = this.streams.get(stream) ?? { last: 0, already: 0 };
+    this.streams.set(stream, { last: version, already: hidden });
+    return version > last && version - last <= 1 + hidden - already;
   }
 
   isHere({ partnership, stream, type, party }) {
@@ -673,7 +696,7 @@ class Verifier {
 
   /** That somebody in a command that is not there was erased, and that it was one command. */
   checkErased(events, index) {
-    const named = commitmentsIn(canonical(events));
+    const named = commitmentsIn(canonical(events.map(({ actor, data }) => [actor, data])));
     need(named.some((who) => this.erased.get(who) > index), 'command-missing', index);
     const causes = events.map(({ party, source, source_id: id }) => JSON.stringify([party, source, id]));
     const types = events.map(({ type }) => type);
@@ -683,12 +706,17 @@ class Verifier {
     };
     const isOne = new Set(causes).size === 1 && Object.values(RULES.commands).some(mayYield);
     need(isOne, 'command-yields', index);
-    for (const { data } of events) this.count('events whose command was erased with a person', data);
+    events.forEach(({ type, party, data }, at) => {
+      if (BINDING.has(RULES.kinds[type])) {
+        const text = `#${index + at} ${type} by ${party}: its command was erased`;
+        this.unsigned.push(`${text} with a person${total([data])}`);
+      } else this.count('events whose command was erased with a person', data);
+    });
   }
 
   checkUnsigned(index, { type, party, source, data }) {
     const kind = RULES.kinds[type];
-    if (kind === 'binds' || kind === 'erases') {
+    if (BINDING.has(kind)) {
       const keys = kind === 'erases' ? [...this.keys.values()] : [this.keys.get(party) ?? new Map()];
       const isBound = keys.some((own) => [...own.values()].some(({ since }) => since < index));
       const isSettled = RULES.statements.includes(type) && source === 'accord:settle';
@@ -730,6 +758,7 @@ class Verifier {
       where.push(`#${index} first key of ${party}: ${how} pinned`);
     }
     const { delegated } = type === 'KeyRotated' ? this.close(index, own, data.replaces) : data;
+    need((data.delegated ?? null) === null || Array.isArray(data.delegated), 'key-unknown', index);
     own.set(keyid, { key, since: index, until: null, delegated: delegated ?? null });
   }
 
@@ -760,7 +789,11 @@ class Verifier {
     }
     const named = this.named.get(digest);
     need(named.place === null || named.place === place - 1, 'command-replayed', index);
-    if (named.command !== null) {
+    if (named.command === null) {
+      // Without its command, a further key of a party is the operator's word.
+      const isFurther = KEY_EVENTS.has(event.type) && this.keys.get(event.party)?.size > 1;
+      this.isPinned &&= !isFurther;
+    } else {
       this.checkCommand(index, event, named.command, named.place === null);
       this.checkYield(index, event, named.command.payload, named.types);
     }
@@ -799,7 +832,7 @@ class Verifier {
     const { seen } = payload;
     const isSeenLog = seen === null || (seen.size <= index && this.tree.root(seen.size) === seen.root);
     need(isSeenLog, 'command-seen', index);
-    const isActor = event.actor === asked.actor || isCommitment(event.actor);
+    const isActor = isAlike(event.actor, asked.actor ?? '', this.names);
     need(isActor && event.occurred_at === asked.time, 'command-differs', index);
   }
 
@@ -830,9 +863,9 @@ class Verifier {
     need(types.filter((each) => each === type).length === 1, 'command-yields', index);
     for (const member of Object.keys(data)) {
       const value = data[member];
-      if (hasOwn(signed, member)) need(isAlike(value, signed[member]), 'command-differs', index);
+      if (hasOwn(signed, member)) need(isAlike(value, signed[member], this.names), 'command-differs', index);
       else if (hasOwn(accepted, member)) {
-        need(isAlike(value, accepted[member]), 'command-content', index);
+        need(isAlike(value, accepted[member], this.names), 'command-content', index);
       } else need(added.includes(member), 'command-differs', index);
     }
   }
@@ -894,22 +927,27 @@ class Verifier {
     const digest = hex(manifest(this.files, [...this.files.keys()].filter(isBeside)));
     need(this.exported.has(digest), 'custody');
     this.checked.push('the export: the log has it, with all that is beside the log');
-    const stamps = [...this.files.keys()].filter((name) => name.endsWith('.tsr')).length;
-    if (stamps > 0) this.notChecked.push(`${stamps} time stamps (RFC 3161)`);
+    for (const [ending, what] of [['.tsr', 'time stamps (RFC 3161)'], ['.tlog-proof', 'proofs']]) {
+      const count = [...this.files.keys()].filter((name) => name.endsWith(ending)).length;
+      if (count > 0) this.notChecked.push(`${count} ${what}`);
+    }
     this.notChecked.push(...RULES.never);
   }
 }
 
-/** Whether what was recorded is what was meant, people's names aside. */
-function isAlike(recorded, meant) {
-  if (isString(recorded)) return recorded === meant || (isString(meant) && isCommitment(recorded));
+/** Whether what was recorded is what was meant: a commitment may be of any name not known. */
+function isAlike(recorded, meant, names) {
+  if (isString(recorded)) {
+    const mayBe = isString(meant) && isCommitment(recorded) && (names.get(recorded) ?? meant) === meant;
+    return recorded === meant || mayBe;
+  }
   if (Array.isArray(recorded) && Array.isArray(meant)) {
-    return recorded.length === meant.length && recorded.every((each, at) => isAlike(each, meant[at]));
+    return recorded.length === meant.length && recorded.every((each, at) => isAlike(each, meant[at], names));
   }
   if (!isObject(recorded) || !isObject(meant)) return recorded === meant;
-  const names = Object.keys(recorded);
-  const isSameSize = names.length === Object.keys(meant).length;
-  return isSameSize && names.every((name) => hasOwn(meant, name) && isAlike(recorded[name], meant[name]));
+  const members = Object.keys(recorded);
+  const isSame = (name) => hasOwn(meant, name) && isAlike(recorded[name], meant[name], names);
+  return members.length === Object.keys(meant).length && members.every(isSame);
 }
 
 /** The sum of the amounts in these data by currency, as text. */

@@ -566,6 +566,8 @@ class Verifier:
         self.events: dict[int, Row] = {}  # those that are shown
         self.times: list[str] = []  # when these were recorded
         self.leaves: list[bytes] = []
+        self.streams: dict[str, tuple[int, int]] = {}  # last version, and how many were withheld
+        self.cut: int | None = None  # the first event that is withheld as behind the range
         self.not_asked: int | None = None  # the first event that is withheld because of the range
         self.signed = self.time = 0  # the size and the time of the last checkpoint so far
         self.cosigned: dict[str, int] = {}  # the times of its cosignatures, by witness
@@ -608,7 +610,7 @@ class Verifier:
             return [line_of(line, form) for line in lines_of(self.files[f"data/{name}"])]
 
         (self.bundle,) = rows("bundle.json", shape("bundle"))
-        (request,) = rows("request.json", shape("request"))
+        (self.request,) = rows("request.json", shape("request"))
         self.notes = [line["note"] for line in rows("checkpoints.jsonl", shape("checkpoint"))]
         self.people = rows("people.jsonl", shape("person"))
         for name in ("rejected.jsonl", "waiting.jsonl"):
@@ -623,7 +625,8 @@ class Verifier:
         for each in (digests, names):
             require(all(one < other for one, other in pairwise(each)), "malformed")
         require(self.bundle["origin"].endswith(f"/{self.bundle['partnership']}"), "malformed")
-        if request["simulated"]:
+        self.names = {person["commitment"]: person["name"] for person in self.people}
+        if self.request["simulated"]:
             self.not_checked.append("whether any of this happened: the log is of a simulation")
 
     def check_identity(self) -> None:
@@ -656,16 +659,14 @@ class Verifier:
             require(leaf.hex().encode() == hash_, "event-altered", index)
             self.leaves.append(leaf)
             if hidden:
-                why = hidden[1].decode()
-                self.not_asked = (
-                    index if (self.not_asked, why) == (None, "range") else self.not_asked
-                )
-                self.count(f"events withheld ({why})")
+                self._withhold(index, hidden[1].decode(), before)
                 continue
             event = line_of(line, _EVENT)
-            require(self._is_here(event), "event", index)
             at = event["recorded_at"][:-1]
-            require(before <= at, "event", index)
+            right = self._is_here(event) and self._follows(index, event) and before <= at
+            require(right, "event", index)
+            if self.cut is not None and at <= self.request["to"][:-1]:
+                raise Fault("event", self.cut)
             self.events[index], before = event, at
             self.times.append(at)
         least = min(len(lines), len(noted), size)
@@ -673,6 +674,23 @@ class Verifier:
         self.indexes = list(self.events)
         self.tree = Tree(self.leaves)
         self.checked.append(f"{size} events: each as it was recorded, none missing")
+
+    def _withhold(self, index: int, why: str, before: str) -> None:
+        """Note a withheld event; what was not asked for is outside of the range that was."""
+        if why == "range":
+            start, end = self.request["from"], self.request["to"]
+            begun = start is None or before >= start[:-1]
+            require(not begun or end is not None, "event", index)
+            self.cut = index if begun and self.cut is None else self.cut
+            self.not_asked = index if self.not_asked is None else self.not_asked
+        self.count(f"events withheld ({why})")
+
+    def _follows(self, index: int, event: Row) -> bool:
+        """Whether no event of its stream is missing before it, unless that may be withheld."""
+        hidden = index - len(self.events)
+        last, already = self.streams.get(event["stream"], (0, 0))
+        self.streams[event["stream"]] = event["stream_version"], hidden
+        return bool(0 < event["stream_version"] - last <= 1 + hidden - already)
 
     def _is_here(self, event: Row) -> bool:
         own, stream, type_ = self.bundle["partnership"], event["stream"], event["type"]
@@ -759,7 +777,8 @@ class Verifier:
 
     def _check_erased(self, events: list[Row], index: int) -> None:
         """Check that somebody in a command that is not there was erased, and that it was one."""
-        named = re.findall(RULES["patterns"]["commitment"], canonical(events).decode())
+        shown = canonical([[each["actor"], each["data"]] for each in events]).decode()
+        named = re.findall(RULES["patterns"]["commitment"], shown)
         require(any(self.erased.get(who, -1) > index for who in named), "command-missing", index)
         causes = {(each["party"], each["source"], each["source_id"]) for each in events}
         types = [each["type"] for each in events]
@@ -769,8 +788,12 @@ class Verifier:
             for rule in COMMANDS.values()
         )
         require(len(causes) == 1 and yields, "command-yields", index)
-        for event in events:
-            self.count("events whose command was erased with a person", event["data"])
+        for at, event in enumerate(events, index):
+            if KINDS[event["type"]] in BINDING:
+                text = f"#{at} {event['type']} by {event['party']}: its command was erased"
+                self.unsigned.append(f"{text} with a person{total([event['data']])}")
+            else:
+                self.count("events whose command was erased with a person", event["data"])
 
     def _check_unsigned(self, index: int, event: Row) -> None:
         kind, party, type_, data = (
@@ -819,6 +842,7 @@ class Verifier:
             where, how = (self.checked, "as") if pinned else (self.not_checked, "not")
             where.append(f"#{index} first key of {party}: {how} pinned")
         delegated = data.get("delegated")
+        require(delegated is None or isinstance(delegated, list), "key-unknown", index)
         if type_ == "KeyRotated":
             delegated = self._close(index, own, data.get("replaces")).delegated
         own[keyid] = PartyKey(public, index, delegated)
@@ -848,7 +872,11 @@ class Verifier:
             self.named[digest] = Command.parse(*envelope) if envelope else Command()
         command = self.named[digest]
         require(command.place in {None, place - 1}, "command-replayed", index)
-        if command.payload is not None:
+        if command.payload is None:
+            # Without its command, a further key of a party is the operator's word.
+            further = len(self.keys.get(event["party"], ())) > 1
+            self.unpinned |= event["type"] in KEY_EVENTS and further
+        else:
             self._check_command(index, event, command, command.payload)
             self._check_yield(index, event, command, command.payload)
         command.place = place
@@ -886,7 +914,7 @@ class Verifier:
             size, root = payload["seen"]["size"], unbase64(payload["seen"]["root"])
             right = size <= index and self.tree.root(size) == root
             require(right, "command-seen", index)
-        actor = event["actor"] == asked.get("actor") or _COMMITMENT(event["actor"])
+        actor = alike(event["actor"], asked.get("actor", ""), self.names)
         require(actor and event["occurred_at"] == asked.get("time"), "command-differs", index)
 
     def _check_yield(self, index: int, event: Row, command: Command, payload: Row) -> None:
@@ -918,9 +946,9 @@ class Verifier:
         require(types.count(type_) == 1, "command-yields", index)
         for member, value in event["data"].items():
             if member in signed:
-                require(alike(value, signed[member]), "command-differs", index)
+                require(alike(value, signed[member], self.names), "command-differs", index)
             elif member in accepted:
-                require(alike(value, accepted[member]), "command-content", index)
+                require(alike(value, accepted[member], self.names), "command-content", index)
             else:
                 require(member in added, "command-differs", index)
 
@@ -980,21 +1008,24 @@ class Verifier:
         digest = sha256(manifest(self.files, beside)).hex()
         require(digest in self.exported, "custody")
         self.checked.append("the export: the log has it, with all that is beside the log")
-        if stamps := sum(name.endswith(".tsr") for name in self.files):
-            self.not_checked.append(f"{stamps} time stamps (RFC 3161)")
+        for ending, what in ((".tsr", "time stamps (RFC 3161)"), (".tlog-proof", "proofs")):
+            if count := sum(name.endswith(ending) for name in self.files):
+                self.not_checked.append(f"{count} {what}")
         self.not_checked += RULES["never"]
 
 
-def alike(recorded: object, meant: object) -> bool:
-    """Whether what was recorded is what was meant, people's names aside."""
+def alike(recorded: object, meant: object, names: dict[str, str]) -> bool:
+    """Whether what was recorded is what was meant: a commitment may be of any name not known."""
     if isinstance(recorded, str):
-        return recorded == meant or (isinstance(meant, str) and bool(_COMMITMENT(recorded)))
+        person = isinstance(meant, str) and _COMMITMENT(recorded)
+        return recorded == meant or bool(person and names.get(recorded, meant) == meant)
     if isinstance(recorded, dict) and isinstance(meant, dict):
         return recorded.keys() == meant.keys() and all(
-            alike(value, meant[name]) for name, value in recorded.items()
+            alike(value, meant[name], names) for name, value in recorded.items()
         )
     if isinstance(recorded, list) and isinstance(meant, list):
-        return len(recorded) == len(meant) and all(map(alike, recorded, meant))
+        pairs = zip(recorded, meant, strict=False)
+        return len(recorded) == len(meant) and all(alike(*pair, names) for pair in pairs)
     return type(recorded) is type(meant) and recorded == meant
 
 
