@@ -1,6 +1,8 @@
 """Who may do what in the database: nobody who serves changes or removes an event."""
 
+import os
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,8 +12,9 @@ from infra.bootstrap import open_store
 from infra.settings import Settings, WrongSetting
 from infra.store.history import TRACE, Kept, Key, Refusal, Writes, trace_key
 from infra.store.postgres import PostgresStore
-from infra.store.postgres_datastore import LOGINS, migrate
+from infra.store.postgres_datastore import LOGINS, ROLES, migrate
 from infra.store.views import Row, SavedOutput
+from tests.documents import REPOSITORY
 from tests.infra.noted import NOON, noted
 from tests.infra.saving import saved
 from tests.journeys.production import PASSWORDS, as_service
@@ -130,3 +133,54 @@ def test_the_writer_appends_the_folder_saves_and_the_reader_reads_both(address: 
     finally:
         for each in (writer, folder, history):
             each.close()
+
+
+# --- the matrix --------------------------------------------------------------------------------
+
+PAGE = REPOSITORY / "docs" / "database-roles.md"
+WRITE = os.environ.get("ACCORD_WRITE_ROLES") == "1"
+HEAD = """# Roles of the database
+
+What each role may do with each table, asked of a real Postgres after `accord migrate`.
+[Production](production.md#who-may-do-what) says which service has which role. A dash is nothing.
+Where a role may change single columns, they are named. A test asks again and compares this page
+(`ACCORD_WRITE_ROLES=1 pytest tests/infra/test_roles.py` writes it).
+"""
+
+_TABLES = """SELECT c.oid, n.nspname || '.' || c.relname FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('history', 'views', 'access') ORDER BY 2"""
+_RIGHTS = """SELECT has_table_privilege(%(role)s, %(table)s, 'SELECT'),
+    has_table_privilege(%(role)s, %(table)s, 'INSERT'),
+    has_table_privilege(%(role)s, %(table)s, 'UPDATE'),
+    has_table_privilege(%(role)s, %(table)s, 'DELETE')"""
+_COLUMNS = """SELECT attname FROM pg_attribute WHERE attrelid = %(table)s AND attnum > 0
+    AND NOT attisdropped AND has_column_privilege(%(role)s, %(table)s, attnum, 'UPDATE')
+    ORDER BY attname"""
+
+
+def rights(client: psycopg.Connection[Any], role: str, table: int) -> str:
+    """What a role may do with a table, in words."""
+    asked = {"role": role, "table": table}
+    (granted,) = client.execute(_RIGHTS, asked).fetchall()
+    words = dict(zip(("reads", "adds", "changes", "deletes"), granted, strict=True))
+    found = [word for word, is_granted in words.items() if is_granted]
+    columns = [f"`{name}`" for (name,) in client.execute(_COLUMNS, asked)]
+    if columns and not words["changes"]:
+        found.append(f"changes {', '.join(columns)}")
+    return ", ".join(found) or "-"
+
+
+def test_the_page_has_what_each_role_may_do_with_each_table(address: str) -> None:
+    with psycopg.connect(address) as client:
+        tables = client.execute(_TABLES).fetchall()
+        rows = [
+            f"| `{name}` | {' | '.join(rights(client, role, table) for role in ROLES)} |"
+            for table, name in tables
+        ]
+    lines = [f"| table | {' | '.join(f'`{each}`' for each in ROLES)} |", "|---|---|---|---|---|"]
+    page = "\n".join([HEAD, *lines, *rows, ""])
+    if WRITE:
+        PAGE.write_text(page, "utf-8")
+
+    assert PAGE.read_text("utf-8") == page
