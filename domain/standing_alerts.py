@@ -635,7 +635,23 @@ DEPENDENCY_HIGH: Final = "dependency-high"
 """The rule of the alert that a party gets of revenue that comes from one partner beyond the limit
 of its own program (C28). No partnership has it, so it is no row of the table."""
 
-RESERVED: Final = frozenset({*BY_RULE, CREDITED_TWICE, DEPENDENCY_HIGH})
+OF_ONE_PARTY: Final = {
+    CREDITED_TWICE: StandingAlert(
+        CREDITED_TWICE,
+        AlertKind.REMINDER,
+        "a sale is credited in one partnership of a party (C18)",
+        Response(Severity.WARNING, "The party may pay for it twice."),
+    ),
+    DEPENDENCY_HIGH: StandingAlert(
+        DEPENDENCY_HIGH,
+        AlertKind.REMINDER,
+        "no partner brings a larger share of the revenue than the program of a party allows (C28)",
+        Response(Severity.WARNING, "A partner that leaves takes that share along.", Office.SPONSOR),
+    ),
+}
+"""The alerts that one party alone gets."""
+
+RESERVED: Final = frozenset({*BY_RULE, *OF_ONE_PARTY})
 """The names that no agreed rule can have."""
 
 
@@ -665,7 +681,7 @@ _OFFICES: Final = {
 
 def response_of(rule: str) -> Response:
     """Return how severe an alert is, and which office acts; an agreed rule has `AGREED_RULE`."""
-    standing = BY_RULE.get(rule)
+    standing = BY_RULE.get(rule) or OF_ONE_PARTY.get(rule)
     return standing.response if standing else AGREED_RULE
 
 

@@ -7,55 +7,78 @@ gets them. No fold can open them, because each sees one partnership.
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from domain.metric_catalogue import metric_words
 from domain.offices import Assignee
 from domain.program import PortfolioDefined
-from domain.response import Office, Severity
-from domain.standing_alerts import DEPENDENCY_HIGH, AlertKind
+from domain.recorded import Recorded
+from domain.response import Office
+from domain.standing_alerts import DEPENDENCY_HIGH, AlertKind, response_of
 from domain.values import plain
 from infra.answers import computed, portfolio
-from infra.answers.logs import AsOf, row_of_each
+from infra.answers.logs import AsOf, row_of_each, stored_log
 from infra.answers.members import names_seen
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names, renamed
 from projections import ALERTS, TRAITS
-from projections.alerts import STATE, Alert, AlertsState, Finding, opened
-from projections.portfolio import Dependency
+from projections.alerts import START, STATE, Alert, AlertsState, Finding, opened
+from projections.fold import replay
+from projections.portfolio import Dependency, Portfolio
 from projections.traits import TRAITS_ROW, Limits
 
 
 def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
-    """Return the open alerts of the viewer's party, by its program.
+    """Return the open alerts of the viewer's party, by its program, at the moment asked about.
 
-    Revenue in a currency that one partnership alone brings has no other to depend on less, so it
-    opens none. Empty for a key of single partnerships, which does not show the whole.
+    A party with a single partnership that runs has no other to depend on less, so it gets none.
+    Empty for a key of single partnerships, which does not show the whole.
     """
     viewer = when.viewer
-    if not when.is_now or viewer.party is None or viewer.partnerships is not None:
+    if viewer.party is None or viewer.partnerships is not None:
         return {}
-    found = _program(accord, viewer.party, when)
-    if found is None:
+    defined = _defined(accord, viewer.party, when)
+    if defined is None:
         return {}
-    program, limits = found
     answer = portfolio.ask(accord, when=when)
-    moment = answer.moment or limits.recorded_at
+    moment = answer.moment or defined.act.recorded_at
+    limit = _limit(defined)
     alerts = [
-        _alert(accord, (program, limits), each, moment)
+        _alert(defined, each, _acting(accord, each.shares[0].id, moment, when))
         for own in answer.portfolios
         for each in own.dependency
-        if len(each.shares) > 1 and each.shares[0].percent > limits.largest_share
+        if _is_one_of_several(each, own) and each.shares[0].percent > limit
     ]
-    return {program: alerts} if alerts else {}
+    return {defined.partnership: alerts} if alerts else {}
 
 
-def _program(accord: Accord, party: str, when: AsOf) -> tuple[str, Limits] | None:
-    """Return the program of a party whose limits count: those that were recorded last."""
+def _is_one_of_several(found: Dependency, own: Portfolio) -> bool:
+    """Whether a party has other partnerships than the one that it depends on."""
+    return len(found.shares) > 1 or sum(each.active for each in own.partners) > 1
+
+
+def _defined(accord: Accord, party: str, when: AsOf) -> Recorded | None:
+    """Return the event that set the limits which count then: the one that was recorded last.
+
+    A party may have several programs.
+    """
     names = names_seen(accord, when.viewer)
     found = computed.of_each(accord, names, "limits", partial(_limits, accord))
-    own = {name: each for name, limits in found for each in limits if each.party == party}
-    return max(own.items(), key=lambda each: each[1].recorded_at, default=None)
+    programs = [name for name, limits in found if any(each.party == party for each in limits)]
+    defined = [
+        each
+        for name in programs
+        for each in stored_log(accord.history, name, when)
+        if isinstance(each.event, PortfolioDefined)
+    ]
+    return max(defined, key=lambda each: (each.act.recorded_at, each.index), default=None)
+
+
+def _limit(defined: Recorded) -> Decimal:
+    """Return the largest share, in percent, that one partner may have."""
+    assert isinstance(defined.event, PortfolioDefined)  # noqa: S101 - it sets the limits
+    return defined.event.largest_share
 
 
 def _limits(accord: Accord, names: list[str]) -> Iterator[tuple[str, tuple[Limits, ...]]]:
@@ -66,26 +89,27 @@ def _limits(accord: Accord, names: list[str]) -> Iterator[tuple[str, tuple[Limit
         yield name, () if limits is None else (limits,)
 
 
-def _alert(
-    accord: Accord, program: tuple[str, Limits], found: Dependency, moment: datetime
-) -> Alert:
-    name, limits = program
-    largest = found.shares[0]
+def _alert(defined: Recorded, found: Dependency, acting: Assignee) -> Alert:
+    largest, party = found.shares[0], defined.act.party
     text = (
         f"{largest.id} brings {plain(largest.percent)} % of {metric_words(found.metric)} in "
-        f"{found.currency}, more than the {plain(limits.largest_share)} % that {limits.party} "
-        "allows. Win revenue with other partners, or set another limit (DefinePortfolio)."
+        f"{found.currency}, more than the {plain(_limit(defined))} % that {party} allows. Win "
+        "revenue with other partners, or set another limit (DefinePortfolio)."
     )
     about = f"{largest.id}/{found.metric}/{found.currency}"
-    says = Finding(about, text, (limits.party,))
-    defined = [each for each in accord.history.of(name) if isinstance(each.event, PortfolioDefined)]
-    alert = opened(DEPENDENCY_HIGH, AlertKind.REMINDER, Severity.WARNING, defined[-1], says)
-    return replace(alert, who_acts=tuple(_acting(accord, largest.id, limits.party, moment)))
+    says = Finding(about, text, (party,))
+    severity = response_of(DEPENDENCY_HIGH).severity
+    alert = opened(DEPENDENCY_HIGH, AlertKind.REMINDER, severity, defined, says)
+    return replace(alert, who_acts=(acting,))
 
 
-def _acting(accord: Accord, partnership: str, party: str, moment: datetime) -> Iterator[Assignee]:
-    """Yield the sponsor of the party in the partnership that it depends on."""
-    states = row_of_each(accord, ALERTS, STATE, [partnership])
-    state: AlertsState = states.get(partnership, AlertsState())
-    who = state.people.in_office(party, Office.SPONSOR, moment.date())
-    yield renamed(who, Names(accord.history, partnership)) if who.person else who
+def _acting(accord: Accord, partnership: str, moment: datetime, when: AsOf) -> Assignee:
+    """Return the sponsor of the party in the partnership that it depends on."""
+    assert when.viewer.party is not None  # noqa: S101 - only a party has a program
+    if when.is_now:
+        rows = {STATE: row_of_each(accord, ALERTS, STATE, [partnership]).get(partnership, START)}
+    else:
+        rows = replay(ALERTS, stored_log(accord.history, partnership, when)).rows
+    state: AlertsState = rows.get(STATE, START)
+    who = state.people.in_office(when.viewer.party, Office.SPONSOR, moment.date())
+    return renamed(who, Names(accord.history, partnership)) if who.person else who

@@ -1,19 +1,21 @@
 """A party is told of revenue that depends on one partner beyond its own limit, and nobody else."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from domain.program import DefinePortfolio
 from domain.standing_alerts import DEPENDENCY_HIGH
-from infra.answers import alerts
-from infra.answers.logs import AsOf
+from infra.answers import alerts, explain, portfolio
+from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
 from projections.alerts import Alert
 from projections.visibility import OPERATOR, Viewer
-from tests.feeds import FEEDS, play, simulated
+from tests.feeds import FEEDS, event_of, messages, play, simulated
 from tests.infra.messages import message
 
 CONSULTING = "growthos-consulting"
@@ -34,14 +36,12 @@ def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
         yield accord
 
 
-def limit(accord: Accord, share: str) -> None:
+def limit(accord: Accord, share: str, at: str = "2027-03-01") -> None:
     """Let the party set the largest share that one partner may have of its revenue."""
     limits = DefinePortfolio(
         fewest_active=1, most_active=3, largest_share=Decimal(share), capacity=Decimal(1)
     )
-    sent = message(
-        f"limit-{next(_numbers)}", limits, subject=PROGRAM, party="growthos", at="2027-03-01"
-    )
+    sent = message(f"limit-{next(_numbers)}", limits, subject=PROGRAM, party="growthos", at=at)
     (outcome,) = accord.service.handle([sent])
     assert outcome.status == "accepted"
     accord.runner.catch_up()
@@ -82,3 +82,65 @@ def test_a_key_of_one_partnership_does_not_show_what_the_others_bring(accord: Ac
     viewer = Viewer("growthos", partnerships=frozenset({CONSULTING}))
 
     assert dependencies(accord, AsOf(viewer=viewer)) == {}
+
+
+def test_the_alert_is_the_same_as_of_a_moment_with_the_limit_of_then(accord: Accord) -> None:
+    limit(accord, "15", at="2027-03-02")
+    limit(accord, "100", at="2027-03-03")
+
+    assert dependencies(accord) == {}
+    for then in (
+        AsOf(at=datetime(2027, 3, 2, 23, tzinfo=UTC), viewer=Viewer("growthos")),
+        AsOf(known=datetime(2027, 3, 2, 23, tzinfo=UTC), viewer=Viewer("growthos")),
+    ):
+        assert "more than the 15 % that" in dependencies(accord, then)[ABOUT].text
+    before = AsOf(at=datetime(2025, 1, 1, tzinfo=UTC), viewer=Viewer("growthos"))
+    assert dependencies(accord, before) == {}
+
+
+def test_now_and_the_moment_of_the_last_record_give_the_same_alerts(accord: Accord) -> None:
+    limit(accord, "25", at="2027-03-04")
+    last = accord.history.last_recorded_at()
+    assert last is not None
+
+    then = dependencies(accord, AsOf(at=last, viewer=Viewer("growthos")))
+
+    assert then == dependencies(accord) != {}
+
+
+def test_the_alert_is_explained_to_its_party_and_to_nobody_else(accord: Accord) -> None:
+    limit(accord, "35", at="2027-03-05")
+
+    found = explain.ask(accord, ABOUT, when=OWN).explained
+
+    assert isinstance(found, explain.AlertExplained)
+    assert found.alert == dependencies(accord)[ABOUT]
+    assert found.severity_because == "A partner that leaves takes that share along."
+    assert [each.index for each in found.about] == [found.alert.cause]
+    with pytest.raises(NotFound):
+        explain.ask(accord, ABOUT, when=AsOf())
+    with pytest.raises(NotFound):
+        explain.ask(accord, ABOUT.replace(CONSULTING, "another"), when=OWN)
+
+
+def test_all_revenue_from_one_of_several_partnerships_depends_on_one(tmp_path: Path) -> None:
+    with simulated(tmp_path) as accord:
+        for feed in (FEEDS[0], FEEDS[4]):
+            sent = [each for each in messages(feed) if event_of(each)["time"] < "2026-09-20"]
+            accord.service.handle(sent)
+        limit(accord, "99", at="2026-09-21")
+        check_all_of_one(accord)
+
+
+def check_all_of_one(accord: Accord) -> None:
+    """Check that a party with two partnerships that run is told of revenue that one brings."""
+    (own,) = portfolio.ask(accord, when=OWN).portfolios
+    of_one = [each for each in own.dependency if len(each.shares) == 1]
+    assert of_one
+    assert sum(each.active for each in own.partners) > 1
+
+    found = dependencies(accord)
+
+    alone = {f"{each.metric}/{each.currency}" for each in of_one}
+    assert {"/".join(each.rsplit("/", 2)[1:]) for each in found} == alone
+    assert [each.text for each in found.values() if "brings 100.00 %" not in each.text] == []
