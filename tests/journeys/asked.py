@@ -25,6 +25,7 @@ EXAMPLES: dict[str, str] = {
     "rule": "conversion-floor",
     "since": "2026-Q1",
     "against": "2026-07-01",
+    "words": "northbridge ref-0001",
 }
 """A value for each parameter, by its name, or by its question's name and its own."""
 

@@ -9,6 +9,7 @@ from infra.http.pages import (
     inputs,
     partnership,
     portfolio,
+    search,
     sign_in,
     statements,
     timeline,
@@ -19,6 +20,17 @@ from infra.http.pages.site import PageRoute
 def router() -> APIRouter:
     """Return the routes of all pages."""
     made = APIRouter(route_class=PageRoute, include_in_schema=False)
-    for each in (sign_in, act, portfolio, partnership, timeline, statements, alerts, inbox, inputs):
+    for each in (
+        sign_in,
+        act,
+        portfolio,
+        partnership,
+        timeline,
+        statements,
+        alerts,
+        inbox,
+        inputs,
+        search,
+    ):
         made.include_router(each.router)
     return made

@@ -174,14 +174,24 @@ class Visit:
             given=orjson.dumps(given).decode() if given else None,
         )
 
-    def link(self, path: str, **query: str | None) -> str:
-        """Return a link to a page of the same moment and the same viewer."""
-        kept = {
+    @property
+    def kept(self) -> dict[str, str]:
+        """The moment and the viewer, as each link and each form of this page keeps them."""
+        asked = {
             "at": None if self.at is None else instant(self.at),
             "known": None if self.known is None else instant(self.known),
             "party": self.party,
         }
-        given = {name: value for name, value in {**kept, **query}.items() if value}
+        return {name: value for name, value in asked.items() if value}
+
+    @property
+    def may_search(self) -> bool:
+        """Whether who asks may search, so that each page has the box."""
+        return _may(self.identity, Need.FACTS)
+
+    def link(self, path: str, **query: str | None) -> str:
+        """Return a link to a page of the same moment and the same viewer."""
+        given = {name: value for name, value in {**self.kept, **query}.items() if value}
         return f"{path}?{urlencode(given)}" if given else path
 
 

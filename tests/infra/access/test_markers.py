@@ -90,6 +90,7 @@ VALUES: Final[dict[str, list[str]]] = {
     "state": ["open", "resolved"],
     "all": ["true"],
     "type": ["DeclareBestAlternative"],
+    "words": ["declared", "lead", "e", PARTNERSHIP],
 }
 """Values for each parameter, by its name."""
 

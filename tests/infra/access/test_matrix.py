@@ -90,6 +90,10 @@ GIVEN: Final = {
     "compare": {"against": "2026-01-15"},
     "consistency": {"old": "0"},
     "inbox": {"at": "2026-03-01"},
+    "search": {"words": "helio"},
+    "search_csv": {"words": "helio"},
+    "search_json": {"words": "helio"},
+    "search_page": {"words": "helio"},
     "statement": {"period": "2026-Q1"},
     "try-rule": {"since": "2026-01"},
 }
