@@ -14,6 +14,7 @@ from infra.http.problems import MEDIA_TYPE
 from infra.settings import Settings
 from projections.visibility import Viewer
 from tests.infra.messages import beginning, candidate
+from tests.journeys.asked import Asked
 from tests.journeys.typed import Accord
 
 OURS = "growthos"
@@ -244,8 +245,9 @@ def test_a_cursor_that_was_made_by_hand_is_refused_and_not_repeated_whole(
 
 def test_every_question_with_pages_refuses_a_cursor_of_another(client: TestClient) -> None:
     cursor = cursors.written(cursors.asked("elsewhere"), 1)
-    paged = [each.path for each in QUESTIONS if each.is_paged]
+    paged = [Asked(each, {}) for each in QUESTIONS if each.is_paged]
 
-    for path in paged:
-        answer = client.get(path.format(id=FIRST), params={"after": cursor})
+    for each in paged:
+        path = each.question.path
+        answer = client.get(path.format(id=FIRST), params={**each.required, "after": cursor})
         assert answer.status_code == 404, path
