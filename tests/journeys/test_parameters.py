@@ -249,5 +249,6 @@ def test_every_question_with_pages_refuses_a_cursor_of_another(client: TestClien
 
     for each in paged:
         path = each.question.path
-        answer = client.get(path.format(id=FIRST), params={**each.required, "after": cursor})
+        given = {name: value for name, value in each.required.items() if f"{{{name}}}" not in path}
+        answer = client.get(path.format(id=FIRST), params={**given, "after": cursor})
         assert answer.status_code == 404, path
