@@ -104,6 +104,11 @@ def _holding(model: type[Value]) -> tuple[str, ...]:
     )
 
 
+def naming(model: type[Value]) -> frozenset[str]:
+    """Return the names of those fields that name people, or whose parts do."""
+    return frozenset((*personal(model), *_holding(model)))
+
+
 def _models(annotation: Any) -> Iterator[type[Value]]:  # noqa: ANN401 - any type
     """Yield the models that a type is made of."""
     if isinstance(annotation, type) and issubclass(annotation, Value):

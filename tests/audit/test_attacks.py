@@ -118,8 +118,10 @@ def test_what_is_made_for_a_party_is_verified_too(world: World, party: str) -> N
     assert verdict(world.bundle(party=party), alone(world)) == CONSISTENT
 
 
-def test_a_part_is_verified_with_the_rest_as_hashes(world: World) -> None:
-    bundle = world.bundle(start=made.moment("2026-04-01T00:00:00Z"))
+@pytest.mark.parametrize("side", ["start", "end"])
+def test_a_part_is_verified_with_the_rest_as_hashes(world: World, side: str) -> None:
+    at = made.moment("2026-04-01T00:00:00Z")
+    bundle = world.bundle(start=at) if side == "start" else world.bundle(end=at)
     assert verdict(bundle, alone(world)) == CONSISTENT
 
 

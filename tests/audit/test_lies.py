@@ -535,6 +535,25 @@ LIES: dict[str, tuple[Lie, str]] = {
 }
 
 
+def _proposal_in_place_of_an_act(liar: Liar) -> Row:
+    """A second person confirms what no first person did."""
+    held = {"proposal": "w", "command": "ConcedePenalty", "data": {"amount": MILLION}}
+    proposed = liar.event("WaiverProposed", held, THEIRS)
+    liar.events.append(liar.sign(proposed, "ProposeWaiver", held))
+    content = hashlib.sha256(codec.canonical(held)).hexdigest()
+    penalty = liar.event("PenaltyConceded", {"amount": MILLION})
+    return liar.sign(penalty, "ConfirmAct", {"content": content})
+
+
+LIES |= {
+    "a person in the place of a text": (
+        lambda of: of.lesson({**LESSON, "text": next(iter(of.names))}),
+        "command-differs",
+    ),
+    "a proposal confirmed as an act": (_proposal_in_place_of_an_act, "command-content"),
+}
+
+
 @pytest.mark.parametrize("name", LIES)
 def test_a_lying_operator_is_refused(liar: Liar, desk: Desk, name: str) -> None:
     lie, code = LIES[name]
@@ -570,6 +589,15 @@ def test_facts_that_nobody_signed_are_counted_with_their_amounts(liar: Liar, des
     (line,) = (line for line in desk.not_checked() if "(payments)" in line)
     assert before != {line}
     assert ".125 USD" in line
+
+
+def test_amounts_neither_cancel_out_nor_disappear(liar: Liar, desk: Desk) -> None:
+    for amount in ("7.00", "-7.00", "1E6"):
+        money = {"amount": amount, "currency": "XTS"}
+        liar.events.append(liar.event("PaymentReceived", {"amount": money}))
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    (line,) = (line for line in desk.not_checked() if "(payments)" in line)
+    assert line.endswith(", 7.00 XTS, -7.00 XTS, 1 amounts not understood")
 
 
 # --- what is erased, and who is named ------------------------------------------------------------

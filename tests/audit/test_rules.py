@@ -17,7 +17,9 @@ from domain.bilateral import BilateralAgreement
 from domain.content import Consent
 from domain.kernel import Event, Refused
 from domain.keyring import Facts
+from domain.second_person import SecondPersonAsked
 from domain.signing import FACTS, Effect, effect_of
+from infra.deciding.pseudonyms import naming
 from infra.evidence.bundle import BAGIT, BESIDE, GUIDES, OF_LOG
 from infra.store.history import partnerships
 from infra.tlog import dsse
@@ -235,10 +237,19 @@ def rules() -> dict[str, Any]:
         "never": NEVER,
         "own": sorted(yields.BY_OPERATOR),
         "patterns": PATTERNS,
+        "people": {
+            name: members for name, kind in sorted(registry.items()) if (members := _people(kind))
+        },
         "proposals": sorted(proposals),
         "statements": ["FinalSettlementIssued", "StatementIssued"],
         "words": WORDS,
     }
+
+
+def _people(kind: type[Event]) -> list[str]:
+    """Return the members of an event's data that name people."""
+    # What awaits a second person has all the data of its command.
+    return ["data"] if kind is SecondPersonAsked else sorted(naming(kind))
 
 
 def written() -> str:

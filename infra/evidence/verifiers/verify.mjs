@@ -432,6 +432,7 @@ function manifest(files, names) {
 const isEvent = shape('event');
 const isPayload = shape('payload');
 const isSeen = shape('seen');
+const peopleIn = (type) => (hasOwn(RULES.people, type) ? RULES.people[type] : []);
 const isCommitment = (value) => isString(value) && PATTERNS.get('commitment').test(value);
 
 /** The command of a DSSE envelope: what its party signed, key and signature. */
@@ -469,7 +470,7 @@ class Verifier {
     this.isPinned = true; // whether the first key of every party is pinned
     this.erased = new Map(); // the index of each person's erasure
     this.exported = new Set(); // the digests of what was beside the log
-    this.proposed = new Map(); // what can be accepted, by its digest
+    this.proposed = new Map(); // the events that can be accepted, by digest of the data
     this.named = new Map(); // the commands that events name, by digest
     this.used = new Map(); // nonces and sources with their command
     this.counted = new Map(); // what is not checked, and the data of each
@@ -608,6 +609,7 @@ class Verifier {
   /** Signatures, roots and times of the chain of checkpoints. */
   checkCheckpoints() {
     const far = [];
+    let [late, latest, witnessed] = [0, 0, 0]; // the longest wait for witnesses, and what they saw
     this.notes.forEach((raw, line) => {
       this.phase = ['checkpoint-malformed', line];
       const note = parseNote(Buffer.from(raw), 'checkpoint');
@@ -620,6 +622,14 @@ class Verifier {
       need(this.tree.root(size) === root, 'checkpoint-root', size);
       this.checkTime(size, time);
       [this.signed, this.time] = [size, time];
+      const seen = this.policy.witnessed(this.cosigned);
+      if (seen !== null) {
+        const first = this.indexes.findIndex((index) => index >= witnessed);
+        const index = this.indexes[first];
+        const wait = index < size ? seen - Date.parse(`${this.times[first].slice(0, 19)}Z`) / 1000 : 0;
+        if (wait > late) [late, latest] = [wait, index];
+        witnessed = size;
+      }
       for (const [word, other] of this.cosigned) {
         const text = `${instantOf(time)}Z by the log, ${instantOf(other)}Z by ${word})`;
         const gap = Math.abs(other - time);
@@ -628,6 +638,9 @@ class Verifier {
     });
     need(this.signed === this.bundle.size, 'checkpoint-malformed', this.bundle.size);
     this.checked.push(`${this.notes.length} checkpoints: signatures, roots and times`);
+    if (late > LIMITS.skew) {
+      this.notChecked.push(`when events were recorded: #${latest} was witnessed ${late} s after its time`);
+    }
     if (far.length === 0) return;
     const { gap, size, text } = far.reduce((most, each) => (each.gap > most.gap ? each : most));
     this.notChecked.push(
@@ -678,11 +691,11 @@ class Verifier {
       }
       if (hasOwn(event, 'signed')) this.checkSigned(place, index, event);
       else this.checkUnsigned(index, event);
-      if (PROPOSALS.has(event.type)) this.proposed.set(hex(canonical(event.data)), event.data);
+      if (PROPOSALS.has(event.type)) this.proposed.set(hex(canonical(event.data)), event);
       place += 1;
     }
     for (const { command, indexes } of this.named.values()) {
-      if (command === null) this.checkErased(indexes.map((at) => this.events.get(at)), indexes[0]);
+      if (command === null) this.checkErased(indexes);
     }
     need([...this.commands.keys()].every((digest) => this.named.has(digest)), 'command-unused');
     const pinned = [...this.brought.pins.parties.keys()];
@@ -695,8 +708,12 @@ class Verifier {
   }
 
   /** That somebody in a command that is not there was erased, and that it was one command. */
-  checkErased(events, index) {
-    const named = commitmentsIn(canonical(events.map(({ actor, data }) => [actor, data])));
+  checkErased(indexes) {
+    const [events, index] = [indexes.map((at) => this.events.get(at)), indexes[0]];
+    const shown = events.map(({ actor, data, type }) => {
+      return [actor, ...peopleIn(type).filter((name) => hasOwn(data, name)).map((name) => data[name])];
+    });
+    const named = commitmentsIn(canonical(shown));
     need(named.some((who) => this.erased.get(who) > index), 'command-missing', index);
     const causes = events.map(({ party, source, source_id: id }) => JSON.stringify([party, source, id]));
     const types = events.map(({ type }) => type);
@@ -708,7 +725,7 @@ class Verifier {
     need(isOne, 'command-yields', index);
     events.forEach(({ type, party, data }, at) => {
       if (BINDING.has(RULES.kinds[type])) {
-        const text = `#${index + at} ${type} by ${party}: its command was erased`;
+        const text = `#${indexes[at]} ${type} by ${party}: its command was erased`;
         this.unsigned.push(`${text} with a person${total([data])}`);
       } else this.count('events whose command was erased with a person', data);
     });
@@ -845,17 +862,17 @@ class Verifier {
     let { accepts } = rule;
     if (name === 'ConfirmAct' && type !== 'ActConfirmed') {
       // A second person does what the first one did, and accepts what that one accepted.
-      const held = this.accepted(index, signed);
+      const held = this.accepted(index, signed, true);
       if (held === undefined) return;
       signed = isObject(held.data) ? held.data : {};
       [rule, accepts] = [ruleOf(textOf(held.command)), false];
-      accepted = this.proposed.get(textOf(signed.content)) ?? {};
+      accepted = this.proposed.get(textOf(signed.content))?.data ?? {};
     }
     need(hasOwn(rule.events, type), 'command-yields', index);
     const added = rule.events[type];
     types.push(type);
     if (accepts) {
-      accepted = this.accepted(index, signed);
+      accepted = this.accepted(index, signed, name === 'ConfirmAct');
       if (accepted === undefined && types.length === 1) this.count('acceptances of what was not asked for');
     }
     if (type === 'SecondPersonAsked') signed = { command: name, data: signed };
@@ -863,20 +880,22 @@ class Verifier {
     need(types.filter((each) => each === type).length === 1, 'command-yields', index);
     for (const member of Object.keys(data)) {
       const value = data[member];
-      if (hasOwn(signed, member)) need(isAlike(value, signed[member], this.names), 'command-differs', index);
+      const names = peopleIn(type).includes(member) ? this.names : null;
+      if (hasOwn(signed, member)) need(isAlike(value, signed[member], names), 'command-differs', index);
       else if (hasOwn(accepted, member)) {
-        need(isAlike(value, accepted[member], this.names), 'command-content', index);
+        need(isAlike(value, accepted[member], names), 'command-content', index);
       } else need(added.includes(member), 'command-differs', index);
     }
   }
 
   /** What a signed acceptance accepts; undefined if that may be withheld for its range. */
-  accepted(index, { content }) {
+  accepted(index, { content }, isAct) {
     const found = this.proposed.get(textOf(content));
+    const isFitting = found === undefined || isAct === (found.type === 'SecondPersonAsked');
     const isHidden = this.notAsked !== null && this.notAsked < index;
     const mayBe = isHidden && PATTERNS.get('digest').test(textOf(content));
-    need(found !== undefined || mayBe, 'command-content', index);
-    return found;
+    need(isFitting && (found !== undefined || mayBe), 'command-content', index);
+    return found?.data;
   }
 
   /** The log against what the user saw before and asks for. */
@@ -935,10 +954,12 @@ class Verifier {
   }
 }
 
-/** Whether what was recorded is what was meant: a commitment may be of any name not known. */
+/** Whether what was recorded is what was meant: a commitment may be of any name not known,
+ * but without `names` no commitment may be in the place of a name. */
 function isAlike(recorded, meant, names) {
   if (isString(recorded)) {
-    const mayBe = isString(meant) && isCommitment(recorded) && (names.get(recorded) ?? meant) === meant;
+    const isPerson = names !== null && isString(meant) && isCommitment(recorded);
+    const mayBe = isPerson && (names.get(recorded) ?? meant) === meant;
     return recorded === meant || mayBe;
   }
   if (Array.isArray(recorded) && Array.isArray(meant)) {
@@ -950,24 +971,31 @@ function isAlike(recorded, meant, names) {
   return members.length === Object.keys(meant).length && members.every(isSame);
 }
 
-/** The sum of the amounts in these data by currency, as text. */
+/** The sums of the amounts in these data, by currency and sign, as text. */
 function total(found) {
   const amounts = new Map();
-  for (const money of found.flatMap((data) => Object.values(data).filter(isObject))) {
+  let odd = 0;
+  const values = found.flatMap((data) => Object.values(data).filter(isObject));
+  for (const money of values.filter((each) => hasOwn(each, 'amount'))) {
     const [amount, currency] = [textOf(money.amount), textOf(money.currency)];
-    if (!PATTERNS.get('amount').test(amount) || !PATTERNS.get('currency').test(currency)) continue;
-    if (!amounts.has(currency)) amounts.set(currency, []);
-    amounts.get(currency).push(amount.split('.'));
+    if (PATTERNS.get('amount').test(amount) && PATTERNS.get('currency').test(currency)) {
+      // One sum of both signs would hide what cancels out.
+      const [, sign, number] = /^(-?)(.*)$/.exec(amount);
+      const key = `${currency}${sign}`;
+      if (!amounts.has(key)) amounts.set(key, []);
+      amounts.get(key).push(number.split('.'));
+    } else odd += 1;
   }
-  return [...amounts.keys()].sort().map((currency) => {
-    const parts = amounts.get(currency);
+  const sums = [...amounts.keys()].sort().map((key) => {
+    const parts = amounts.get(key);
     const places = parts.reduce((most, [, part = '']) => Math.max(most, part.length), 0);
     const units = parts.reduce((sum, [whole, part = '']) => sum + BigInt(whole + part.padEnd(places, '0')), 0n);
-    const digits = String(units < 0n ? -units : units).padStart(places + 1, '0');
+    const digits = String(units).padStart(places + 1, '0');
     const split = digits.length - places;
     const fraction = places > 0 ? `.${digits.slice(split)}` : '';
-    return `, ${units < 0n ? '-' : ''}${digits.slice(0, split)}${fraction} ${currency}`;
+    return `, ${key.slice(3)}${digits.slice(0, split)}${fraction} ${key.slice(0, 3)}`;
   }).join('');
+  return odd > 0 ? `${sums}, ${odd} amounts not understood` : sums;
 }
 
 // --- Section 10: what a verifier says --------------------------------------------------------------
@@ -996,7 +1024,7 @@ export function verify(zip, brought = bring()) {
     // No input makes a verifier crash.
     fault = error instanceof Fault ? error : new Fault(...verifier.phase);
   }
-  const isPinned = brought.policy !== null && verifier.isPinned;
+  const isPinned = brought.policy !== null && verifier.isPinned && verifier.keys.size > 0;
   const right = isPinned ? 'RECORD VERIFIED' : 'CONSISTENT, NOT PINNED';
   return {
     verdict: fault === null ? right : 'FAULT',

@@ -38,6 +38,7 @@ LIMITS: Final[dict[str, int]] = RULES["limits"]
 PATTERNS: Final = {name: re.compile(each).fullmatch for name, each in RULES["patterns"].items()}
 COMMANDS: Final[dict[str, Row]] = RULES["commands"]
 KINDS: Final[dict[str, str]] = RULES["kinds"]
+PEOPLE: Final[dict[str, list[str]]] = RULES["people"]
 PROPOSALS: Final = frozenset(RULES["proposals"])
 BINDING: Final = frozenset({"binds", "erases"})
 OPERATOR: Final = "accord"  # the party of what the clock, agreed rules and the operator record
@@ -575,7 +576,7 @@ class Verifier:
         self.unpinned = False  # whether the first key of some party is not pinned
         self.erased: dict[str, int] = {}  # the index of each person's erasure
         self.exported: set[str] = set()  # the digests of what was beside the log
-        self.proposed: dict[str, Row] = {}  # what can be accepted, by its digest
+        self.proposed: dict[str, Row] = {}  # the events that can be accepted, by digest of the data
         self.named: dict[str, Command] = {}  # by the digest of the command
         self.used: dict[tuple[str, ...], str] = {}  # nonces and sources with their command
         self.counted: dict[str, list[Row]] = {}  # what is not checked, and the data of each
@@ -700,6 +701,7 @@ class Verifier:
     def check_checkpoints(self) -> None:
         """Check signatures, roots and times of the chain of checkpoints."""
         far: list[tuple[int, int, str]] = []
+        late, witnessed = (0, 0), 0  # the longest wait for witnesses, and what they have seen
         for line, raw in enumerate(self.notes):
             self.phase = "checkpoint-malformed", line
             note = Note.parse(raw.encode(), "checkpoint")
@@ -711,12 +713,22 @@ class Verifier:
             require(self.tree.root(size) == root, "checkpoint-root", size)
             self._check_time(size, time)
             self.signed, self.time = size, time
+            if (seen := self.policy.witnessed(self.cosigned)) is not None:
+                first = bisect_left(self.indexes, witnessed)
+                for index in self.indexes[first : first + 1] if witnessed < size else ():
+                    recorded = datetime.fromisoformat(f"{self.times[first][:19]}+00:00")
+                    late = max(late, (seen - int(recorded.timestamp()), -index))
+                witnessed = size
             for word, other in self.cosigned.items():
                 text = f"{instant_of(time)}Z by the log, {instant_of(other)}Z by {word})"
                 gap = abs(other - time)
                 far += [(gap, size, text)] if gap > LIMITS["skew"] else []
         require(self.signed == self.bundle["size"], "checkpoint-malformed", self.bundle["size"])
         self.checked.append(f"{len(self.notes)} checkpoints: signatures, roots and times")
+        if late[0] > LIMITS["skew"]:
+            self.not_checked.append(
+                f"when events were recorded: #{-late[1]} was witnessed {late[0]} s after its time"
+            )
         if far:
             gap, size, text = max(far, key=lambda each: each[0])
             self.not_checked.append(
@@ -764,10 +776,10 @@ class Verifier:
             else:
                 self._check_unsigned(index, event)
             if event["type"] in PROPOSALS:
-                self.proposed[sha256(canonical(event["data"])).hex()] = event["data"]
+                self.proposed[sha256(canonical(event["data"])).hex()] = event
         for each in self.named.values():
             if each.payload is None:
-                self._check_erased([self.events[at] for at in each.indexes], each.indexes[0])
+                self._check_erased(each.indexes)
         require(self.named.keys() >= self.commands.keys(), "command-unused")
         require(self.keys.keys() >= self.brought.pins.parties.keys(), "key-unknown")
         self.checked.append(f"{len(self.commands)} signed commands, and the events that they yield")
@@ -775,10 +787,14 @@ class Verifier:
         for what, found in sorted(self.counted.items()):
             self.not_checked.append(f"{len(found)} {what}{total(found)}")
 
-    def _check_erased(self, events: list[Row], index: int) -> None:
+    def _check_erased(self, indexes: list[int]) -> None:
         """Check that somebody in a command that is not there was erased, and that it was one."""
-        shown = canonical([[each["actor"], each["data"]] for each in events]).decode()
-        named = re.findall(RULES["patterns"]["commitment"], shown)
+        events, index = [self.events[at] for at in indexes], indexes[0]
+        shown = [
+            [each["actor"], *(each["data"].get(name) for name in PEOPLE.get(each["type"], ()))]
+            for each in events
+        ]
+        named = re.findall(RULES["patterns"]["commitment"], canonical(shown).decode())
         require(any(self.erased.get(who, -1) > index for who in named), "command-missing", index)
         causes = {(each["party"], each["source"], each["source_id"]) for each in events}
         types = [each["type"] for each in events]
@@ -788,7 +804,7 @@ class Verifier:
             for rule in COMMANDS.values()
         )
         require(len(causes) == 1 and yields, "command-yields", index)
-        for at, event in enumerate(events, index):
+        for at, event in zip(indexes, events, strict=True):
             if KINDS[event["type"]] in BINDING:
                 text = f"#{at} {event['type']} by {event['party']}: its command was erased"
                 self.unsigned.append(f"{text} with a person{total([event['data']])}")
@@ -926,17 +942,17 @@ class Verifier:
         accepted: Row | None = {}
         if name == "ConfirmAct" and type_ != "ActConfirmed":
             # A second person does what the first one did, and accepts what that one accepted.
-            held = self._accepted(index, signed)
+            held = self._accepted(index, signed, act=True)
             if held is None:
                 return
             signed = held["data"] if isinstance(held.get("data"), dict) else {}
             rule, accepts = COMMANDS.get(text_of(held.get("command")), {}), False
-            accepted = self.proposed.get(text_of(signed.get("content")), {})
+            accepted = self.proposed.get(text_of(signed.get("content")), {}).get("data", {})
         added = rule.get("events", {}).get(type_, type_)
         require(added != type_, "command-yields", index)
         types.append(type_)
         if accepts:
-            accepted = self._accepted(index, signed)
+            accepted = self._accepted(index, signed, act=name == "ConfirmAct")
             if accepted is None and len(types) == 1:
                 self.count("acceptances of what was not asked for")
         if type_ == "SecondPersonAsked":
@@ -945,21 +961,28 @@ class Verifier:
             return
         require(types.count(type_) == 1, "command-yields", index)
         for member, value in event["data"].items():
+            names = self.names if member in PEOPLE.get(type_, ()) else None
             if member in signed:
-                require(alike(value, signed[member], self.names), "command-differs", index)
+                require(alike(value, signed[member], names), "command-differs", index)
             elif member in accepted:
-                require(alike(value, accepted[member], self.names), "command-content", index)
+                require(alike(value, accepted[member], names), "command-content", index)
             else:
                 require(member in added, "command-differs", index)
 
-    def _accepted(self, index: int, signed: Row) -> Row | None:
-        """What a signed acceptance accepts; None if that may be withheld for its range."""
+    def _accepted(self, index: int, signed: Row, *, act: bool) -> Row | None:
+        """What a signed acceptance accepts; None if that may be withheld for its range.
+
+        It is the data of an act that awaits a second person, or of a proposal to the other party.
+        """
         content = text_of(signed.get("content"))
         found = self.proposed.get(content)
-        hidden = self.not_asked is not None and self.not_asked < index
-        right = found is not None or (hidden and PATTERNS["digest"](content))
-        require(right, "command-content", index)
-        return found
+        if found is None:
+            hidden = self.not_asked is not None and self.not_asked < index
+            require(hidden and PATTERNS["digest"](content), "command-content", index)
+            return None
+        require(act == (found["type"] == "SecondPersonAsked"), "command-content", index)
+        data: Row = found["data"]
+        return data
 
     def check_against_user(self) -> None:
         """Check the log against what the user saw before and asks for."""
@@ -1014,11 +1037,15 @@ class Verifier:
         self.not_checked += RULES["never"]
 
 
-def alike(recorded: object, meant: object, names: dict[str, str]) -> bool:
-    """Whether what was recorded is what was meant: a commitment may be of any name not known."""
+def alike(recorded: object, meant: object, names: dict[str, str] | None) -> bool:
+    """Whether what was recorded is what was meant: a commitment may be of any name not known.
+
+    Without `names`, no commitment may be in the place of a name.
+    """
     if isinstance(recorded, str):
-        person = isinstance(meant, str) and _COMMITMENT(recorded)
-        return recorded == meant or bool(person and names.get(recorded, meant) == meant)
+        if names is None or not isinstance(meant, str) or not _COMMITMENT(recorded):
+            return recorded == meant
+        return meant in {recorded, names.get(recorded, meant)}
     if isinstance(recorded, dict) and isinstance(meant, dict):
         return recorded.keys() == meant.keys() and all(
             alike(value, meant[name], names) for name, value in recorded.items()
@@ -1030,14 +1057,21 @@ def alike(recorded: object, meant: object, names: dict[str, str]) -> bool:
 
 
 def total(found: list[Row]) -> str:
-    """The sum of the amounts in these data by currency, as text."""
+    """The sums of the amounts in these data, by currency and sign, as text."""
     amounts: dict[str, Decimal] = {}
+    odd = 0
+    values = (each for data in found for each in data.values() if isinstance(each, dict))
     with localcontext(prec=100):
-        for money in (each for data in found for each in data.values() if isinstance(each, dict)):
-            amount, currency = text_of(money.get("amount")), text_of(money.get("currency"))
+        for money in (each for each in values if "amount" in each):
+            amount, currency = text_of(money["amount"]), text_of(money.get("currency"))
             if PATTERNS["amount"](amount) and PATTERNS["currency"](currency):
-                amounts[currency] = amounts.get(currency, Decimal()) + Decimal(amount)
-    return "".join(f", {amount:f} {currency}" for currency, amount in sorted(amounts.items()))
+                # One sum of both signs would hide what cancels out.
+                key = f"{currency}-" if amount.startswith("-") else currency
+                amounts[key] = amounts.get(key, Decimal()) + Decimal(amount)
+            else:
+                odd += 1
+    sums = "".join(f", {amount:f} {key[:3]}" for key, amount in sorted(amounts.items()))
+    return f"{sums}, {odd} amounts not understood" if odd else sums
 
 
 # --- Section 10: what a verifier says -----------------------------------------------------------
@@ -1063,7 +1097,8 @@ def verify(raw: bytes, brought: Brought) -> Row:
         fault = Fault(*verifier.phase)
     finally:
         gc.enable() if collects else None
-    pinned = fault is None and brought.policy is not None and not verifier.unpinned
+    signed = bool(verifier.keys) and not verifier.unpinned
+    pinned = fault is None and brought.policy is not None and signed
     verdict = "FAULT" if fault else "RECORD VERIFIED" if pinned else "CONSISTENT, NOT PINNED"
     return {
         "verdict": verdict,
