@@ -157,6 +157,21 @@ def check(accord: Accord, memory: Memory | None = None) -> Iterator[Checked]:
         yield Checked("", 0, 0, _difference("", HISTORY, "events", str(events), str(size), RESTORE))
 
 
+def one(accord: Accord, partnership: str) -> Verification:
+    """Check the log and the views of one partnership, as `check` does."""
+    accord.catch_up()
+    found = _settled(accord, partnership, Memory())
+    return Verification(
+        simulated=accord.simulated,
+        verified=found.difference is None and found.unfolded is None,
+        partnerships=1,
+        events=found.events,
+        rows=found.rows,
+        differences=(found.difference,) if found.difference else (),
+        quarantined=(found.unfolded,) if found.unfolded else (),
+    )
+
+
 def _settled(accord: Accord, partnership: str, memory: Memory) -> Checked:
     """Check a partnership; again if it differs and was written to meanwhile."""
     size = accord.history.heads([partnership])[partnership].size

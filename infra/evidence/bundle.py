@@ -326,7 +326,7 @@ class _Bundle:
             bag.put(f"data/timestamps/{key}.tsr", token)
         for kind in sorted(self._kinds(), key=lambda each: each.wire):
             bag.lines(f"data/schemas/{kind.wire}.json", [_schema(kind)])
-        for name, data in _guides().items():
+        for name, data in guides().items():
             bag.put(f"data/{name}", data)
 
     def _kinds(self) -> set[type[Event]]:
@@ -403,7 +403,7 @@ def _schema(kind: type[Event]) -> Row:
     }
 
 
-def _guides() -> dict[str, bytes]:
+def guides() -> dict[str, bytes]:
     """Return the verifiers and the format, which are in every bundle."""
     folder = resources.files("infra.evidence") / "verifiers"
     return {name: (folder / name).read_bytes() for name in GUIDES}

@@ -11,6 +11,7 @@ from infra.access.attempts import FailedAttempts
 from infra.access.roles import Identity
 from infra.access.tokens import Tokens
 from infra.bootstrap import Accord
+from infra.http.verdicts import Verdicts
 from infra.settings import HttpLimits
 from infra.store.signal import Signal
 from infra.workers import Workers
@@ -41,6 +42,8 @@ class Served:
     """The failed attempts to use an API key or a token, by address."""
     tokens: Tokens = field(default_factory=Tokens)
     """Reads the tokens of the issuers that count."""
+    verdicts: Verdicts = field(default_factory=Verdicts)
+    """What people had verified on a page."""
 
     @property
     def anyone(self) -> Identity:

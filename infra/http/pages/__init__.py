@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from infra.http.pages import (
     act,
     alerts,
+    evidence,
     inbox,
     inputs,
     partnership,
@@ -27,6 +28,7 @@ def router() -> APIRouter:
         partnership,
         timeline,
         statements,
+        evidence,
         alerts,
         inbox,
         inputs,

@@ -1,0 +1,171 @@
+"""Evidence from a page: verify the record here, or take a bundle and check it elsewhere.
+
+The story: Maya of growthos looks at the evidence of her partnership. She has it verified, and takes
+a bundle that her lawyer checks with a verifier and the log's key, without this server.
+"""
+
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from html import unescape
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+import orjson
+import pytest
+from starlette.testclient import TestClient
+
+from domain.agreement import ProposeTerms
+from infra.access import credentials
+from infra.access.credentials import Grant
+from infra.access.roles import Role
+from infra.bootstrap import Accord
+from infra.http import create_app, verdicts
+from tests.documents import REPOSITORY
+from tests.feeds import simulated
+from tests.infra.messages import from_steps
+from tests.infra.signing import NAME
+from tests.journeys.test_acting_from_pages import Form, signed_in
+from tests.life import EXAMPLES, LIFE, OURS
+
+PAGE = f"/partnerships/{NAME}/evidence"
+MAYA = Grant(role=Role.PARTY, party=OURS, actor="Maya Ortiz")
+VERIFIERS = REPOSITORY / "infra/evidence/verifiers"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Accord]:
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(LIFE[: LIFE.index(EXAMPLES[ProposeTerms]) + 1]))
+        accord.catch_up()
+        yield accord
+
+
+@pytest.fixture
+def browser(store: Accord) -> Iterator[TestClient]:
+    with signed_in(store, MAYA) as found:
+        yield found
+
+
+def verified(browser: TestClient) -> str:
+    """Press the button that verifies; return the verdict in words."""
+    token = Form.of(browser.get(PAGE)).fields["form_token"]
+    page = browser.post(f"{PAGE}/verify", data={"form_token": token}).text
+    (verdict,) = re.findall(r'<p class="verdict".*?</p>', page, re.DOTALL)
+    return " ".join(unescape(re.sub("<[^>]+>", "", verdict)).split())
+
+
+def test_a_person_has_the_record_verified_and_sees_when_it_was(
+    browser: TestClient, store: Accord
+) -> None:
+    size = store.history.heads([NAME])[NAME].size
+    assert "Not verified since this server started" in browser.get(PAGE).text
+
+    assert f"no difference found in {size} events" in verified(browser)
+    assert "no difference found" in browser.get(PAGE).text
+
+
+def test_an_altered_record_is_reported_without_what_is_stored(
+    browser: TestClient, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "accord.db") as file:
+        file.execute("UPDATE events SET body = replace(body, 'GrowthOS', 'GrowthXX') WHERE idx = 0")
+
+    assert "Differs" in verified(browser)
+    page = browser.get(PAGE).text
+    assert "In <code>history</code>" in page
+    assert "expected" not in page
+
+
+def test_the_bundle_of_a_party_is_checked_without_this_server(
+    browser: TestClient, store: Accord, tmp_path: Path
+) -> None:
+    form = Form.of(browser.get(PAGE))
+    answer = form.send(browser, reason="Our lawyer asks for it.")
+
+    assert answer.headers["content-disposition"] == f'attachment; filename="{NAME}.zip"'
+    with ZipFile(BytesIO(answer.content)) as bundle:
+        request = orjson.loads(bundle.read("data/request.json"))
+    assert (request["for"], request["by"]) == (OURS, "Maya Ortiz")
+    (tmp_path / "evidence.zip").write_bytes(answer.content)
+    key = store.signing().seal.verifier(NAME)
+    (tmp_path / "policy").write_text(f"log {key}\nquorum none\n", encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-I", VERIFIERS / "verify.py", "evidence.zip", "--policy", "policy"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_export_is_recorded_and_no_file_is_left(
+    browser: TestClient, store: Accord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "kept"))
+    (tmp_path / "kept").mkdir()
+    size = store.history.heads([NAME])[NAME].size
+
+    Form.of(browser.get(PAGE)).send(browser, reason="An audit.")
+
+    (last,) = store.history.of(NAME, size, size + 1)
+    assert type(last.event).__name__ == "BundleExported"
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("filled", "status", "says"),
+    [({"reason": " "}, 422, "needs its reason"), ({"form_token": "x"}, 400, "of an older session")],
+)
+def test_a_form_without_its_reason_or_its_token_exports_nothing(
+    browser: TestClient, store: Accord, filled: dict[str, str], status: int, says: str
+) -> None:
+    size = store.history.heads([NAME])[NAME].size
+
+    answer = Form.of(browser.get(PAGE)).send(browser, **{"reason": "An audit."} | filled)
+
+    assert (answer.status_code, says in answer.text) == (status, True)
+    assert store.history.heads([NAME])[NAME].size == size
+
+
+def test_a_log_that_is_too_long_for_a_page_names_the_command(
+    browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = Form.of(browser.get(PAGE)).fields["form_token"]
+    monkeypatch.setattr("infra.http.pages.evidence.MOST_EVENTS", 3)
+
+    answer = browser.post(f"{PAGE}/verify", data={"form_token": token})
+
+    assert answer.status_code == 422
+    assert "accord audit verify" in answer.text
+    assert "accord audit verify" in browser.get(PAGE).text
+
+
+def test_only_one_log_is_verified_at_a_time(store: Accord) -> None:
+    one = verdicts.Verdicts()
+    assert one.make(store, NAME) is not None
+    with one._turn:
+        assert one.make(store, NAME) is None
+
+
+def test_the_page_has_the_digests_of_the_verifiers_and_the_key_of_the_log(
+    browser: TestClient, store: Accord
+) -> None:
+    page = unescape(browser.get(PAGE).text)
+
+    for name in ("verify.py", "verify.mjs", "rules.json"):
+        assert sha256((VERIFIERS / name).read_bytes()).hexdigest() in page
+    assert str(store.signing().seal.verifier(NAME)) in page
+
+
+def test_a_stranger_sees_no_evidence(store: Accord) -> None:
+    grant = Grant(role=Role.PARTY, party="northwind", actor="Nora West")
+    key = credentials.create(store.history.credentials, grant, store.clock()).key
+    with store.workers() as workers, TestClient(create_app(store, workers)) as client:
+        answer = client.get(PAGE, headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 403
