@@ -79,6 +79,8 @@ class Viewer:
     """Whether one who is no party sees what refused and waiting inputs say."""
     counts: bool = True
     """Whether one who is no party sees counts below the smallest cell of the protocol."""
+    alert_acts: bool = True
+    """Whether one who is no party sees what the operator's people did about alerts."""
 
     @property
     def sees_every_figure(self) -> bool:

@@ -49,7 +49,7 @@ class Scope(StrEnum):
     SIGN = "sign"
     """Send the events that bind the party or erase a person, and those of its signing keys."""
     OPERATE = "operate"
-    """Retry and dismiss refused events, and manage API keys."""
+    """Retry and dismiss refused events, handle alerts, and manage API keys."""
 
 
 class Need(StrEnum):
@@ -71,6 +71,8 @@ class Need(StrEnum):
     """To send events. `check_emits` decides about each."""
     ENROL = "enrol"
     """To make the first key of a party, with an invitation."""
+    HANDLE = "handle"
+    """To acknowledge, assign or silence an alert, each side for itself."""
     OPERATE = "operate"
     """To act as the operator."""
     KEYS = "keys"
@@ -221,10 +223,13 @@ def access(identity: Identity, need: Need) -> Access:
         case Need.EMIT:
             _check_scope(identity, SENDING)
             return Access.FILTERED if identity.party else Access.ALLOWED
+        case Need.HANDLE if identity.party:
+            _check_scope(identity, SENDING)
+            return Access.FILTERED
         case Need.KEYS if identity.party:
             _check_scope(identity, frozenset({Scope.READ}))
             return Access.FILTERED
-        case Need.OPERATE | Need.KEYS:
+        case Need.OPERATE | Need.KEYS | Need.HANDLE:
             _check_scope(identity, frozenset({Scope.OPERATE}))
             return Access.ALLOWED
         case _:
@@ -315,6 +320,7 @@ def viewer(identity: Identity, party: str | None = None) -> Viewer:
         candidates=identity.party is not None or identity.candidates,
         inputs=identity.party is not None,
         counts=identity.party is not None,
+        alert_acts=identity.role is not Role.AUDITOR,
     )
 
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from domain.offices import Assignee
 from domain.standing_alerts import AlertKind
 from domain.values import Slug, instant
 from infra.access.roles import Need
-from infra.answers import computed, cursors, dependency_alerts, duplicate_credits
+from infra.answers import alert_acts, computed, cursors, dependency_alerts, duplicate_credits
 from infra.answers.logs import (
     NOW,
     AsOf,
+    NotFound,
     sight_of,
     size_of,
     stored_log,
@@ -33,6 +34,7 @@ from infra.projecting.quarantine import alert_of
 from infra.store.views import typed_row
 from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS
+from projections.alert_acts import Handling
 from projections.alerts import Alert, AlertState, answered, day_of
 from projections.fold import FoldFailed, replay
 from projections.visibility import OPERATOR, Viewer
@@ -44,12 +46,17 @@ _STYLES = {
 }
 """The styles of open alerts."""
 
+_NOT_HANDLED: Final[Mapping[str, Handling]] = {}
+
 _KINDS = {AlertKind.REMINDER: "reminder", AlertKind.OPERATOR: "for the operator"}
 """The mark after the name of an alert that is not a breach."""
 
 
 class Alerts(Page[Alert]):
     """Alerts by partnership, those that opened first before the others."""
+
+    handling: Mapping[str, Handling] = {}
+    """What the viewer's side has done about open alerts of this page, by the id of the alert."""
 
 
 def ask(
@@ -87,12 +94,27 @@ def ask(
         final = found[page.limit - 1]
         place = (final.partnership, instant(final.since), final.id)
         following = cursors.written(question, *place)
+    items = tuple(found[: page.limit])
     return Alerts(
         simulated=accord.simulated,
         as_of=when.asked,
         next=following,
-        items=tuple(found[: page.limit]),
+        items=items,
+        handling=alert_acts.handled(accord, items, when),
     )
+
+
+def one(accord: Accord, id: str, when: AsOf = NOW) -> Alert:
+    """Return an alert as a viewer has it. Raises `NotFound` for one that the viewer has not."""
+    name = alert_acts.partnership_of(id)
+    size_of(accord.history, name)
+    sight_of(accord.history, name, when, figures=False)
+    raised = dict(_alerts(accord, iter([name]), when, is_list=False))
+    found: list[Alert] = [*raised.get(name, ()), *_alone(accord, when).get(name, ())]
+    for each in found:
+        if each.id == id:
+            return each
+    raise NotFound(f"There is no alert {id}.", f"List the alerts of {name}.")
 
 
 def _from(accord: Accord, start: str, viewer: Viewer) -> Iterator[str]:
@@ -196,16 +218,20 @@ def text(found: Alerts) -> Iterator[Block]:
     """Yield each alert with its state, its id, and what happened."""
     if not found.items:
         yield Remark("There are no such alerts.")
-    yield from blocks(found.items)
+    yield from blocks(found.items, handling=found.handling)
 
 
-def blocks(alerts: Iterable[Alert], indent: int = 0) -> Iterator[Block]:
+def blocks(
+    alerts: Iterable[Alert], indent: int = 0, handling: Mapping[str, Handling] = _NOT_HANDLED
+) -> Iterator[Block]:
     """Yield the lines of alerts, for an answer that lists some."""
     for each in alerts:
         yield heading(each, each.id, indent)
         yield Hanging(" " * (indent + 11), outcome(each))
         if each.state is AlertState.OPEN:
             yield Hanging(" " * (indent + 11), response(each))
+        if (done := handling.get(each.id)) is not None:
+            yield Hanging(" " * (indent + 11), alert_acts.words(done))
         if (earlier := each.earlier) is not None:
             ended = f"Resolved {day(earlier.until)}: {earlier.ended}"
             yield Hanging(" " * (indent + 11), f"Before that: {earlier.text} {ended}")

@@ -15,6 +15,7 @@ from infra.bootstrap import Accord
 from infra.deciding import pseudonyms
 from infra.deciding.pseudonyms import COMMAND
 from infra.store.history import partnerships
+from projections.alert_acts import AlertAct
 
 
 class NamedIn(Item):
@@ -53,6 +54,8 @@ class PersonalData(Result):
     """The refused inputs that contain the name."""
     waiting: tuple[SentInput, ...]
     """The waiting inputs that contain the name."""
+    alert_acts: tuple[AlertAct, ...]
+    """What the person did about alerts, and which alerts are assigned to the person."""
 
 
 def of_person(accord: Accord, name: str) -> PersonalData:
@@ -73,8 +76,9 @@ def of_person(accord: Accord, name: str) -> PersonalData:
             for each in history.waiting([partnership])
             if says(each.raw)
         ),
+        alert_acts=tuple(history.alert_acts.naming(name)),
     )
-    if not (found.partnerships or found.refused or found.waiting):
+    if not (found.partnerships or found.refused or found.waiting or found.alert_acts):
         raise NotFound(
             f"The store has nobody of the name {name}.",
             "Write the name exactly as it was sent. An erased name is not found any more.",
@@ -110,4 +114,6 @@ def text(found: PersonalData) -> Iterator[Block]:
     for inputs, how in ((found.refused, "refused"), (found.waiting, "waiting")):
         if inputs:
             yield Line(f"{len(inputs)} {how} inputs")
+    if found.alert_acts:
+        yield Line(f"{len(found.alert_acts)} acts about alerts")
     yield Remark("The data itself is in the output of --json.")

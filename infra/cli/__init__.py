@@ -15,6 +15,7 @@ from infra.cli import (  # noqa: F401 - they add their commands
     diff,
     erase,
     follow,
+    handle_alerts,
     ingest,
     init,
     questions,

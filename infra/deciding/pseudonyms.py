@@ -269,6 +269,7 @@ def _forget(history: History, partnership: str, commitment: str) -> None:
     history.forget(COMMAND, partnership, gone)
     _refuse_waiting(history, partnership, says)
     history.redact([_redacted(each) for each in refusals(history) if says(each.raw)])
+    history.alert_acts.forget(partnership, name)
     # Last, because an interrupted run finds the name by it.
     history.forget(PERSON, partnership, [commitment])
 

@@ -19,7 +19,17 @@ from infra.access.tokens import Tokens
 from infra.answers.question import Result
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
-from infra.http import alerts, api_keys, events, log, pages, problem_pages, questions, refusals
+from infra.http import (
+    alerts,
+    api_keys,
+    events,
+    handle_alerts,
+    log,
+    pages,
+    problem_pages,
+    questions,
+    refusals,
+)
 from infra.http.access import GuardedRoute, needs, needs_of
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
@@ -125,6 +135,7 @@ def create_app(  # noqa: PLR0913 - what is served, to whom, and within which lim
     app.include_router(events.router)
     app.include_router(refusals.router)
     app.include_router(alerts.router)
+    app.include_router(handle_alerts.router)
     app.include_router(log.router)
     app.include_router(api_keys.router)
     app.include_router(problem_pages.router)

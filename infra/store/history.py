@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from domain.recorded import Recorded
+from infra.store.alert_acts import AlertActs
 from infra.store.credentials import Credentials
 from infra.store.sessions import Sessions
 
@@ -403,6 +404,10 @@ class History(Protocol):
     @property
     def sessions(self) -> Sessions:
         """The sessions of people who signed in with a browser."""
+
+    @property
+    def alert_acts(self) -> AlertActs:
+        """What people did about alerts."""
 
     def close(self) -> None:
         """Close all connections."""

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import orjson
 
+from infra.store.alert_acts import AlertActs
 from infra.store.credentials import Credentials
 from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
@@ -18,6 +19,7 @@ from infra.store.history import (
     RefusalState,
     Waiting,
 )
+from infra.store.postgres_alert_acts import PostgresAlertActs
 from infra.store.postgres_credentials import PostgresCredentials
 from infra.store.postgres_datastore import (
     NAMES,
@@ -73,6 +75,11 @@ class PostgresStore(EventLog):
     def sessions(self) -> Sessions:
         """The sessions; only the role that serves can use them."""
         return PostgresSessions(self.datastore)
+
+    @property
+    def alert_acts(self) -> AlertActs:
+        """What people did about alerts; who reads answers can read it."""
+        return PostgresAlertActs(self.datastore)
 
     def close(self) -> None:
         self.datastore.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from domain.values import instant
+from infra.store.alert_acts import AlertActs
 from infra.store.credentials import Credentials
 from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
@@ -25,6 +26,7 @@ from infra.store.history import (
 )
 from infra.store.mapper import NewEvent
 from infra.store.sessions import Sessions
+from infra.store.sqlite_alert_acts import SqliteAlertActs
 from infra.store.sqlite_credentials import SqliteCredentials
 from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
 from infra.store.sqlite_recorder import (
@@ -93,6 +95,10 @@ class SqliteStore(EventLog):
     @property
     def sessions(self) -> Sessions:
         return SqliteSessions(self.datastore)
+
+    @property
+    def alert_acts(self) -> AlertActs:
+        return SqliteAlertActs(self.datastore)
 
     def close(self) -> None:
         self.datastore.close()

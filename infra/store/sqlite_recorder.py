@@ -27,6 +27,7 @@ from infra.store.history import (
 )
 from infra.store.log_reads import LogReads
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
+from infra.store.sqlite_alert_acts import ALERT_ACTS, ALERT_ACTS_OF
 from infra.store.sqlite_credentials import CREDENTIALS
 from infra.store.sqlite_datastore import Datastore, as_json, plain
 from infra.store.sqlite_sessions import SESSIONS
@@ -74,6 +75,8 @@ TABLES: Final = [
     *TREES,
     CREDENTIALS,
     SESSIONS,
+    ALERT_ACTS,
+    ALERT_ACTS_OF,
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     f"INSERT OR IGNORE INTO meta VALUES ('schema', '{SCHEMA}')",  # noqa: S608 - written above
     f"INSERT OR IGNORE INTO meta VALUES ('{EPOCH}', lower(hex(randomblob(8))))",  # noqa: S608 - as above

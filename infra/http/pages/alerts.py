@@ -1,22 +1,37 @@
 """The alerts: what must be done, and by whom?"""
 
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
 
+from domain.kernel import Refused
 from domain.standing_alerts import AlertKind
 from domain.values import Slug
+from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.alerts import ALERTS_QUESTION, Alerts
-from infra.answers.parameters import LONGEST_PAGE
+from infra.answers.parameters import LONGEST_PAGE, error_of
 from infra.answers.question import Paging
 from infra.http.access import needs
+from infra.http.handle_alerts import Acknowledgement, Assignment, Silencing, handle
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Visit, Visited, page
+from infra.http.pages.site import Form, PageRoute, Posted, Visit, Visited, page
+from infra.http.problems import Problem
+from projections.alert_acts import AlertActKind
 from projections.alerts import Alert, AlertState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
+
+_DONE: Final = {
+    AlertActKind.ACKNOWLEDGE: "The alert is acknowledged.",
+    AlertActKind.ASSIGN: "The alert is assigned.",
+    AlertActKind.SILENCE: "The alert is silenced. It comes back on its day, or if it opens anew.",
+}
 
 Chosen = Annotated[Slug | None, Query(description="One partnership.")]
 
@@ -48,22 +63,75 @@ def alerts_csv(visit: Visited, partnership: Chosen = None) -> Response:
 
 @router.get("/alerts")
 @needs(Need.FIGURES)
-def alerts_page(visit: Visited, partnership: Chosen = None) -> Response:
+def alerts_page(
+    visit: Visited, partnership: Chosen = None, done: AlertActKind | None = None
+) -> Response:
     """Show what is open, what was withdrawn because it should not have opened, what is resolved."""
     answer = _answer(visit, partnership)
     latest = sorted(answer.items, key=lambda each: each.since, reverse=True)
+    opened = _in(latest, AlertState.OPEN)
+    silenced = {name for name, each in answer.handling.items() if each.silenced_until}
     return page(
         "alerts.html",
         visit,
         section="alerts",
         answer=answer,
         partnership=partnership,
-        opened=sorted(_in(latest, AlertState.OPEN), key=_is_reminder),
+        opened=sorted((each for each in opened if each.id not in silenced), key=_is_reminder),
+        silenced=[each for each in opened if each.id in silenced],
         withdrawn=_in(latest, AlertState.WITHDRAWN),
         resolved=_in(latest, AlertState.RESOLVED),
-        to_act_on=sum(not _is_reminder(each) for each in _in(latest, AlertState.OPEN)),
-        reminders=sum(_is_reminder(each) for each in _in(latest, AlertState.OPEN)),
+        to_act_on=sum(not _is_reminder(each) for each in opened if each.id not in silenced),
+        reminders=sum(_is_reminder(each) for each in opened if each.id not in silenced),
+        can_act=_can_act(visit),
+        done=done and _DONE[done],
     )
+
+
+def _can_act(visit: Visit) -> bool:
+    if visit.is_past or visit.form_token is None:
+        return False
+    try:
+        roles.access(visit.identity, Need.HANDLE)
+    except Refused:
+        return False
+    return True
+
+
+@router.post("/alerts/acknowledge")
+@needs(Need.HANDLE)
+def acknowledge_on_page(visit: Visited, form: Posted) -> Response:
+    """Say that an open alert was seen."""
+    return _handle(visit, form, Acknowledgement, AlertActKind.ACKNOWLEDGE)
+
+
+@router.post("/alerts/assign")
+@needs(Need.HANDLE)
+def assign_on_page(visit: Visited, form: Posted) -> Response:
+    """Assign an open alert to a person."""
+    return _handle(visit, form, Assignment, AlertActKind.ASSIGN)
+
+
+@router.post("/alerts/silence")
+@needs(Need.HANDLE)
+def silence_on_page(visit: Visited, form: Posted) -> Response:
+    """Put an open alert aside until a day."""
+    return _handle(visit, form, Silencing, AlertActKind.SILENCE)
+
+
+def _handle(
+    visit: Visit, form: Form, kind_of_form: type[Acknowledgement], kind: AlertActKind
+) -> Response:
+    partnership = form.get("partnership")
+    given = {name: value for name, value in form.items() if name != "partnership"}
+    try:
+        asked = kind_of_form.model_validate({**given, "party": visit.party})
+    except ValidationError as error:
+        raise Problem(422, *error_of("form", error.errors()[0])) from error
+    details = asked.model_dump(include={"to", "until"})
+    handle(visit.served, visit.identity, asked, kind, **details)
+    to = visit.link("/alerts", done=kind, partnership=partnership)
+    return RedirectResponse(f"{to}#{quote(asked.alert, safe='/@')}", HTTPStatus.SEE_OTHER)
 
 
 def _in(alerts: list[Alert], state: AlertState) -> list[Alert]:

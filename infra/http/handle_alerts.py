@@ -1,0 +1,102 @@
+"""Acknowledge, assign and silence alerts: each side for itself."""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.values import Slug
+from infra.access.roles import Identity, Need, Role
+from infra.answers import alert_acts, alerts
+from infra.answers.alert_acts import Handled
+from infra.answers.logs import AsOf, NotFound
+from infra.answers.parameters import Name, Operator, Since, WrongParameter
+from infra.http import access
+from infra.http.access import Caller, GuardedRoute, needs
+from infra.http.dependencies import Served, ServedHere, json
+from infra.http.openapi import Schema, problem
+from infra.http.problems import Problem, not_found
+from projections.alert_acts import AlertActKind
+
+router = APIRouter(route_class=GuardedRoute, tags=["Alerts"])
+
+_PROBLEMS: Final[dict[int | str, Schema]] = {
+    404: problem("The caller has no such alert, or it is not open."),
+    422: problem("The body is wrong, or the silence would be over already."),
+}
+
+
+class Acknowledgement(BaseModel):
+    """Which alert was seen, and by whom."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    alert: Name
+    """The id of an open alert."""
+    by: Annotated[Operator | None, Field(default=None)]
+    """The person who acts, on an open server. With an API key, its actor is recorded instead."""
+    party: Annotated[Slug | None, Field(default=None)]
+    """The party that acts; the party of the key, or the operator, unless given."""
+
+
+class Assignment(Acknowledgement):
+    """Who takes care of an alert."""
+
+    to: Operator
+    """The name of the person."""
+
+
+class Silencing(Acknowledgement):
+    """Until when an alert is put aside."""
+
+    until: Since
+    """When it is shown again: a date means the beginning of that day (UTC)."""
+
+
+@router.post("/v1/alerts/acknowledge", response_model=Handled, responses=_PROBLEMS)
+@needs(Need.HANDLE)
+def acknowledge_alert(served: ServedHere, who: Caller, asked: Acknowledgement) -> Response:
+    """Say that an open alert was seen. Only the side of the caller sees it."""
+    return json(handle(served, who, asked, AlertActKind.ACKNOWLEDGE))
+
+
+@router.post("/v1/alerts/assign", response_model=Handled, responses=_PROBLEMS)
+@needs(Need.HANDLE)
+def assign_alert(served: ServedHere, who: Caller, asked: Assignment) -> Response:
+    """Assign an open alert to a person. Only the side of the caller sees it."""
+    return json(handle(served, who, asked, AlertActKind.ASSIGN, to=asked.to))
+
+
+@router.post("/v1/alerts/silence", response_model=Handled, responses=_PROBLEMS)
+@needs(Need.HANDLE)
+def silence_alert(served: ServedHere, who: Caller, asked: Silencing) -> Response:
+    """Put an open alert aside. It is shown again on the day, or when it opens anew."""
+    return json(handle(served, who, asked, AlertActKind.SILENCE, until=asked.until))
+
+
+def handle(  # noqa: PLR0913 - the act's own parts
+    served: Served,
+    who: Identity,
+    asked: Acknowledgement,
+    kind: AlertActKind,
+    *,
+    to: str | None = None,
+    until: datetime | None = None,
+) -> Handled:
+    """Record an act about an alert in the name of who asks, on that one's side.
+
+    `asked.by` says the name on an open server alone. Raises a problem.
+    """
+    by = asked.by if who.role is Role.ANYONE else who.actor
+    if not by:
+        raise Problem(422, "The act names no person.", "Say who acts: by.")
+    try:
+        about = [alert_acts.partnership_of(asked.alert)]
+        viewer = access.viewer(served, who, about, asked.party)
+        found = alerts.one(served.accord, asked.alert, AsOf(viewer=viewer))
+        return alert_acts.act(served.accord, found, viewer.party, kind, by, to=to, until=until)
+    except NotFound as error:
+        raise not_found(error) from error
+    except WrongParameter as wrong:
+        raise Problem(422, f"{wrong.detail}.", wrong.hint) from wrong
