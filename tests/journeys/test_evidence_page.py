@@ -101,7 +101,8 @@ def test_the_bundle_of_a_party_is_checked_without_this_server(
         text=True,
         check=False,
     )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    # No party has a key here that could be pinned.
+    assert ran.stdout.startswith("CONSISTENT, NOT PINNED"), ran.stdout + ran.stderr
 
 
 def test_the_export_is_recorded_and_no_file_is_left(
