@@ -440,7 +440,7 @@ class Settings(BaseModel):
             "ACCORD_POLICY",
             _PATH,
             "the witnesses of checkpoints and their addresses "
-            "(a [C2SP tlog-policy](../infra/evidence/verifiers/FORMAT.md#7-policy-and-pins))",
+            "(a [C2SP tlog-policy](../infra/evidence/verifiers/FORMAT.md#6-policy-and-pins))",
         ),
     ] = None
 

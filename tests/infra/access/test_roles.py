@@ -38,11 +38,15 @@ IDENTITIES = [
     ),
 ]
 NEEDS = {
-    Role.PARTY: "allowed allowed filtered filtered filtered - filtered - - filtered",
-    Role.AUDITOR: "allowed allowed filtered filtered - - - - - -",
-    Role.OPERATOR: "allowed allowed filtered filtered allowed allowed - - allowed allowed",
-    Role.OPERATIONS: "allowed allowed - filtered - allowed - - - -",
-    Role.INVITED: "allowed - - - - - - allowed - -",
+    Role.PARTY: (
+        "allowed allowed filtered filtered filtered - filtered - filtered - filtered allowed"
+    ),
+    Role.AUDITOR: "allowed allowed filtered filtered - - - - - - - allowed",
+    Role.OPERATOR: (
+        "allowed allowed filtered filtered allowed allowed - - allowed allowed allowed allowed"
+    ),
+    Role.OPERATIONS: "allowed allowed - filtered - allowed - - - - - allowed",
+    Role.INVITED: "allowed - - - - - - allowed - - - -",
 }
 """What each role gets of each need, in the order of `Need`."""
 
@@ -59,8 +63,10 @@ def test_each_role_gets_its_part_of_each_route_and_no_more(identity: Identity) -
     assert " ".join(got(identity, need) for need in Need) == NEEDS[identity.role]
 
 
-@pytest.mark.parametrize("need", [each for each in Need if each not in {"nothing", "catalogue"}])
-def test_a_key_without_scopes_opens_nothing_but_the_catalogue(need: Need) -> None:
+@pytest.mark.parametrize(
+    "need", [each for each in Need if each not in {"nothing", "catalogue", "own key"}]
+)
+def test_a_key_without_scopes_opens_nothing_but_the_catalogue_and_itself(need: Need) -> None:
     for identity in (each for each in IDENTITIES if each.role is not Role.INVITED):
         with pytest.raises(Refused):
             access(replace(identity, scopes=frozenset()), need)
@@ -81,15 +87,18 @@ def test_a_partys_key_sees_as_that_party_and_as_no_other() -> None:
 def test_the_operators_key_has_the_operators_view_and_no_partys() -> None:
     operator = Identity(Role.OPERATOR, "ops", scopes=SCOPES[Role.OPERATOR])
 
-    assert viewer(operator) == Viewer(candidates=False, inputs=False)
+    assert viewer(operator) == Viewer(candidates=False, inputs=False, counts=False)
     with pytest.raises(Refused, match="not-your-party"):
         viewer(operator, "growthos")
 
 
 def test_an_auditor_sees_the_partnerships_of_the_mandate() -> None:
     mandate = frozenset({"a-b"})
-    assert viewer(ADA) == Viewer(partnerships=mandate, candidates=False, inputs=False)
-    assert viewer(replace(ADA, candidates=True)) == Viewer(partnerships=mandate, inputs=False)
+    seen = Viewer(
+        partnerships=mandate, candidates=False, inputs=False, counts=False, alert_acts=False
+    )
+    assert viewer(ADA) == seen
+    assert viewer(replace(ADA, candidates=True)) == replace(seen, candidates=True)
 
 
 def emits(identity: Identity, *event: str) -> str:

@@ -24,6 +24,7 @@ NEEDED: Final = {
     "rule": "slow-sales",
     "review": "first",
     "since": "2025-12-01",
+    "words": NAME,
 }
 """What the answers that need more than a moment are asked with."""
 

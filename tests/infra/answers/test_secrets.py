@@ -33,6 +33,7 @@ GIVEN: dict[str, Any] = {
     "against": datetime(2026, 9, 20, tzinfo=UTC),
     "metric": "new_users",
     "reference": f"{CONSULTING}/leads/2026-Q1",
+    "words": "consulting",
 }
 """A value for each required parameter."""
 
