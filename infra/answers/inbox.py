@@ -37,6 +37,7 @@ from domain.experiment import HYPOTHESIS, StartPilot
 from domain.formation import DRAFT, SignAgreement
 from domain.health import RecordAudit, RecordHealthCheck
 from domain.kernel import Command, Stage
+from domain.metric_catalogue import Unit
 from domain.payouts import RETURN, Payout, RecordPayout
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution
@@ -564,6 +565,10 @@ def _of_exit(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[In
         )
 
 
+def _unit(unit: str) -> str:
+    return "" if unit == Unit.COUNT else f", in {unit}"
+
+
 def _of_figure(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     """Yield that a figure is to be reported, by its party or by either."""
     metric, segment, period, *_ = deadline.ref.split("/")
@@ -571,7 +576,7 @@ def _of_figure(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[
     measured = [each for each in rows.objectives if (each.metric, each.segment) == (metric, part)]
     data = {"metric": metric, "period": period, "segment": part}
     data |= {"tool": measured[0].tool} if measured else {}
-    source = f" from {measured[0].tool}, in {measured[0].unit}" if measured else ""
+    source = f" from {measured[0].tool}{_unit(measured[0].unit)}" if measured else ""
     for party in (deadline.party,) if deadline.party else rows.overview.parties:
         yield InboxItem(
             day=deadline.last_day,

@@ -96,7 +96,7 @@ def test_an_objective_for_one_market_is_judged_by_the_figures_of_that_market_alo
     found = progress(story)
 
     assert (found.value, found.status) == (Decimal(45), OFF_TRACK)
-    assert found.text.startswith("new_users in spain: 45 of 360 by 2026-12-31")
+    assert found.text.startswith("new users in spain: 45 of 360 by 2026-12-31")
 
 
 def test_figures_of_the_whole_are_no_evidence_about_a_segment() -> None:
@@ -255,10 +255,10 @@ def test_the_text_names_the_figure_the_target_and_the_pace() -> None:
     report(story, "new_users", "2026-01", count(135))
 
     assert progress(story, "2026-02-01").text == (
-        "new_users: 135 of 3600 by 2026-12-31, 3.75 % of the target in 7.50 % of the time."
+        "new users: 135 of 3600 by 2026-12-31, 3.75 % of the target in 7.50 % of the time."
     )
-    assert progress(story, "2027-01-01").text == "new_users: 135 of 3600 by 2026-12-31."
-    assert progress(users()).text == "new_users: no figure; the target is 3600 by 2026-12-31."
+    assert progress(story, "2027-01-01").text == "new users: 135 of 3600 by 2026-12-31."
+    assert progress(users()).text == "new users: no figure; the target is 3600 by 2026-12-31."
 
 
 # --- after the day -----------------------------------------------------------------------------

@@ -172,7 +172,7 @@ def test_an_objective_is_measured_by_it() -> None:
 
     assert progress.value == 130
     assert progress.status is ObjectiveStatus.MET
-    assert progress.text == "hours_saved: 130 of 120 hours by 2026-12-31."
+    assert progress.text == "hours saved: 130 of 120 hours by 2026-12-31."
 
 
 def test_a_rule_is_judged_by_it() -> None:

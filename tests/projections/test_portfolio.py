@@ -123,7 +123,7 @@ def test_a_figure_that_is_overdue_leaves_too_little_evidence_and_puts_nothing_of
     row = line_of(story)
 
     assert row.status is ObjectiveStatus.INSUFFICIENT_EVIDENCE
-    assert "insufficient evidence: new_users of 2026-01 was not reported in time." in row.reasons
+    assert "insufficient evidence: new users of 2026-01 was not reported in time." in row.reasons
 
 
 def test_a_partnership_that_is_off_track_says_why() -> None:
@@ -138,22 +138,22 @@ def test_a_partnership_that_is_off_track_says_why() -> None:
 
     assert late == {
         f"insufficient evidence: {metric} of {month} was not reported in time."
-        for metric in ("co_branded_revenue", "new_subscribers", "new_users")
+        for metric in ("co-branded revenue", "new subscribers", "new users")
         for month in ("2026-01", "2026-02")
-        if (metric, month) != ("new_users", "2026-01")
+        if (metric, month) != ("new users", "2026-01")
     }
     assert (begun.status, begun.reasons) == (ObjectiveStatus.OPEN, ())
     assert row.status is ObjectiveStatus.OFF_TRACK
     assert tuple(each for each in row.reasons if each not in late) == (
         (
-            "insufficient evidence: co_branded_revenue: no figure; the target is 120000 USD by "
+            "insufficient evidence: co-branded revenue: no figure; the target is 120000 USD by "
             "2026-12-31."
         ),
         (
-            "off track: new_users: 200 of 10000 by 2026-12-31, 2.00 % of the target in 23.89 % "
+            "off track: new users: 200 of 10000 by 2026-12-31, 2.00 % of the target in 23.89 % "
             "of the time."
         ),
-        "insufficient evidence: new_subscribers: no figure; the target is 10000 by 2026-12-31.",
+        "insufficient evidence: new subscribers: no figure; the target is 10000 by 2026-12-31.",
         f"breach: {THEIRS} brought 8 of 10 referrals in 2026-Q1.",
     )
 

@@ -216,7 +216,7 @@ def test_a_low_dimension_without_a_plan_comes_after_all_others_until_it_is_bridg
     bridged = candidates(member(story))
 
     assert names(unfit) == ["plain", "good"]
-    assert "cultural_compatibility is below 3 and not bridged" in unfit[1].opinions
+    assert "cultural compatibility is below 3 and not bridged" in unfit[1].opinions
     assert names(bridged) == ["good", "plain"]
 
 
@@ -264,7 +264,7 @@ def test_what_pilots_showed_counts_before_the_scores() -> None:
         Decimal("4.88"),
         Decimal("2.38"),
     ]
-    assert rows[0].measured[0] == "demo_request_rate 12/150 (8 %)"
+    assert rows[0].measured[0] == "demo request rate 12/150 (8 %)"
 
 
 def test_one_request_of_one_registration_does_not_win() -> None:
@@ -295,7 +295,7 @@ def test_pilots_are_compared_by_the_metric_that_most_candidates_were_tried_by() 
 
     assert names(rows)[-1] == "other"
     assert rows[-1].expected_percent is None
-    assert rows[-1].measured[0] == "click_rate 90/100 (90 %)"
+    assert rows[-1].measured[0] == "click rate 90/100 (90 %)"
 
 
 def test_a_pilot_is_ranked_by_its_corrected_figure() -> None:
@@ -354,7 +354,7 @@ def test_the_partners_of_a_market_are_ranked_with_figures_beside_opinions() -> N
     assert first.rank == 1
     assert (first.viability, first.cultural_fit) == (Decimal(4), Decimal(3))
     assert first.candidate.measured == (
-        "demo_request_rate 12/150 (8 %)",
+        "demo request rate 12/150 (8 %)",
         "10.00 % of our customers shared",
     )
 
@@ -392,7 +392,7 @@ def test_with_several_markets_a_rate_counts_for_the_market_that_it_was_reported_
     france, spain = sorted(markets([member(story)]), key=lambda each: each.market)
 
     assert [str(each) for each in spain.partners[0].rates] == [
-        "subscription_conversion 11/100 (11 %)"
+        "subscription conversion 11/100 (11 %)"
     ]
     assert france.partners[0].rates == ()
 
