@@ -1,4 +1,4 @@
-"""A key that one process revokes is refused by another one within a second, streams included.
+"""A key that one process revokes is refused by another at its next request; its streams end.
 
 The story: two servers answer for one store. Somebody has a stolen key, and reads the alerts of one
 of them. The operator revokes the key at the other one.
@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Thread
-from time import monotonic, sleep
+from time import sleep
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -27,8 +27,8 @@ from tests.documents import REPOSITORY
 from tests.infra.messages import beginning
 from tests.journeys.typed import PROGRAM
 
-WITHIN = 1.0
-"""Seconds."""
+ENDS = 10.0
+"""Seconds that a stream has to end. It is told within one; the rest is for a busy machine."""
 STARTS = 60.0
 
 
@@ -81,11 +81,10 @@ def keys(address: str) -> dict[Role, NewKey]:
         return {role: credentials.create(store, grant, now) for role, grant in grants.items()}
 
 
-def test_a_revoked_key_is_refused_within_a_second_by_another_process_and_its_stream_ends(
+def test_a_revoked_key_is_refused_at_its_next_request_by_another_process_and_its_stream_ends(
     address: str, keys: dict[Role, NewKey]
 ) -> None:
     stolen, operator = keys[Role.PARTY], keys[Role.OPERATOR].key
-    ended: list[float] = []
 
     with ExitStack() as running:
         one, other = (running.enter_context(serving(address)) for _ in range(2))
@@ -93,7 +92,6 @@ def test_a_revoked_key_is_refused_within_a_second_by_another_process_and_its_str
 
         def follow() -> None:
             assert one.ask(stolen.key, STREAM)[0] == 200
-            ended.append(monotonic())
 
         reader = Thread(target=follow, daemon=True)
         reader.start()
@@ -101,14 +99,10 @@ def test_a_revoked_key_is_refused_within_a_second_by_another_process_and_its_str
         assert reader.is_alive()
 
         status, body = other.ask(operator, f"/v1/keys/{stolen.credential.id}", "DELETE")
-        revoked_at = monotonic()
         assert status == 200, body
         status, told = one.ask(stolen.key, "/v1/partnerships")
-        refused_at = monotonic()
-        reader.join(10 * WITHIN)
+        reader.join(ENDS)
 
         assert status == 401
         assert "is revoked" in json.loads(told)["detail"]
-        assert refused_at - revoked_at < WITHIN
         assert not reader.is_alive()
-        assert ended[0] - revoked_at < 2 * WITHIN
