@@ -72,8 +72,9 @@ def act(  # noqa: PLR0913 - the act's own parts
         raise WrongParameter("until", "until is not after now", "Write a later day.")
     done = AlertAct(alert.id, alert.since, side, kind, by, now, to, until)
     log = accord.history.alert_acts
-    before = handling(log.of(side, [alert.id]), alert, now)
-    after = handling([*log.of(side, [alert.id]), done], alert, now)
+    acts = [*log.of(side, [alert.id])]
+    before = handling(acts, alert, now)
+    after = handling([*acts, done], alert, now)
     if _said(before) != _said(after):
         log.add(done)
         before = after

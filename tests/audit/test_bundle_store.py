@@ -85,7 +85,7 @@ EARLY: Final = {"version": "40"}
 """At this version Northbridge is no party yet."""
 
 NOT_TOLD: Final = "last_recorded_at"
-"""The time of the last event in range, which a bundle does not say of one that it withholds."""
+"""When the last event in range was recorded. A bundle does not say it of a withheld event."""
 
 
 def without_its_time(answer: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -282,17 +282,27 @@ def _erasure(liar: Liar) -> Row:
 
 def _of_service(liar: Liar) -> Row:
     """A payment by a key to which its party delegated payments."""
-    key = _registration(liar, STRANGER, delegated=["payments"])
-    liar.events.append(liar.sign(key, "RegisterKey", key["data"]))
+    _delegate_payments(liar)
     payment = liar.event("PaymentReceived", {"amount": MILLION})
     return liar.sign(payment, "ReceivePayment", payment["data"], by=STRANGER)
 
 
+def _delegate_payments(liar: Liar) -> None:
+    """Register a stranger's key to which its party delegates payments."""
+    key = _registration(liar, STRANGER, delegated=["payments"])
+    liar.events.append(liar.sign(key, "RegisterKey", key["data"]))
+
+
 def _agreement(liar: Liar) -> Row:
+    return _waiver(liar, "x")
+
+
+def _waiver(liar: Liar, reason: str) -> Row:
+    """A waiver that is agreed for a reason; it was proposed for the reason x."""
     proposed = liar.event("WaiverProposed", {"proposal": "w", "reason": "x"}, THEIRS)
     liar.events.append(liar.sign(proposed, "ProposeWaiver", proposed["data"]))
     content = hashlib.sha256(codec.canonical(proposed["data"])).hexdigest()
-    agreed = liar.event("WaiverGranted", {"proposal": "w", "reason": "x"})
+    agreed = liar.event("WaiverGranted", {"proposal": "w", "reason": reason})
     return liar.sign(agreed, "AgreeWaiver", {"proposal": "w", "content": content})
 
 
@@ -375,19 +385,14 @@ def _registration(liar: Liar, signer: Signer, **changed: Any) -> Row:  # noqa: A
 
 def _by_service(liar: Liar) -> Row:
     """A binding act by a key to which its party delegated payments only."""
-    key = _registration(liar, STRANGER, delegated=["payments"])
-    liar.events.append(liar.sign(key, "RegisterKey", key["data"]))
+    _delegate_payments(liar)
     penalty = liar.event("PenaltyConceded", {"amount": MILLION})
     return liar.sign(penalty, "ConcedePenalty", penalty["data"], by=STRANGER)
 
 
 def _another_proposal(liar: Liar) -> Row:
     """What was agreed is not what was accepted."""
-    proposed = liar.event("WaiverProposed", {"proposal": "w", "reason": "x"}, THEIRS)
-    liar.events.append(liar.sign(proposed, "ProposeWaiver", proposed["data"]))
-    content = hashlib.sha256(codec.canonical(proposed["data"])).hexdigest()
-    agreed = liar.event("WaiverGranted", {"proposal": "w", "reason": "All of it."})
-    return liar.sign(agreed, "AgreeWaiver", {"proposal": "w", "content": content})
+    return _waiver(liar, "All of it.")
 
 
 def _of_nothing(liar: Liar) -> Row:

@@ -7,6 +7,7 @@ he signs, with the command line that signs it.
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -36,8 +37,14 @@ BORIS = Grant(role=Role.PARTY, party=THEIRS, actor="Boris Brandt")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Accord]:
-    """A partnership in which growthos proposed terms."""
-    with simulated(tmp_path) as accord:
+    with terms_proposed(tmp_path) as accord:
+        yield accord
+
+
+@contextmanager
+def terms_proposed(folder: Path) -> Iterator[Accord]:
+    """A store with a partnership in which growthos proposed terms."""
+    with simulated(folder) as accord:
         accord.service.handle(from_steps(LIFE[: LIFE.index(EXAMPLES[ProposeTerms]) + 1]))
         accord.catch_up()
         yield accord

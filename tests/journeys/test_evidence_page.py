@@ -19,18 +19,15 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from domain.agreement import ProposeTerms
 from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.roles import Role
 from infra.bootstrap import Accord
 from infra.http import create_app, verdicts
 from tests.documents import REPOSITORY
-from tests.feeds import simulated
-from tests.infra.messages import from_steps
 from tests.infra.signing import NAME
-from tests.journeys.test_acting_from_pages import Form, signed_in
-from tests.life import EXAMPLES, LIFE, OURS
+from tests.journeys.test_acting_from_pages import Form, signed_in, terms_proposed
+from tests.life import OURS
 
 PAGE = f"/partnerships/{NAME}/evidence"
 MAYA = Grant(role=Role.PARTY, party=OURS, actor="Maya Ortiz")
@@ -39,9 +36,7 @@ VERIFIERS = REPOSITORY / "infra/evidence/verifiers"
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Accord]:
-    with simulated(tmp_path) as accord:
-        accord.service.handle(from_steps(LIFE[: LIFE.index(EXAMPLES[ProposeTerms]) + 1]))
-        accord.catch_up()
+    with terms_proposed(tmp_path) as accord:
         yield accord
 
 

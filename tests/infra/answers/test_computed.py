@@ -43,7 +43,7 @@ def answers(accord: Accord) -> dict[str, str]:
 
 @contextmanager
 def opened_again(folder: Path) -> Iterator[Accord]:
-    """Return the store as another process reads it, which has computed nothing yet."""
+    """Return the store opened anew, so that no answer of it was computed before."""
     with simulated(folder) as accord:
         yield accord
 
