@@ -276,11 +276,21 @@ def check_maker(
     """Raise `Refused` for a key that would grant more than its maker has.
 
     The maker is an operator. Its partnerships and its end bind each key that it makes, and of the
-    scopes that an operator can have it gives only its own. Those that send events are the party's:
-    the record says that the operator made such a key. `maker_ends` and `ends` are when the two
-    expire, None for never.
+    scopes that an operator can have it gives only its own. No key sees more than its maker, but for
+    those of a party: the record says that the operator made such a key, and one that is limited to
+    partnerships makes none. `maker_ends` and `ends` are when the two expire, None for never.
     """
     named = ", ".join(sorted(maker.partnerships))
+    if maker.partnerships and grant.party:
+        raise _beyond(
+            f"is limited to the partnerships {named}, and acts for no party",
+            "Ask an operator who is not limited to make it, or to invite the party.",
+        )
+    if grant.candidates and not maker.candidates:
+        raise _beyond(
+            "does not see the candidates that were not chosen",
+            "Leave the candidates out, or make the key where the store is: accord keys create.",
+        )
     if maker.partnerships and not grant.partnerships:
         raise _beyond(f"is limited to the partnerships {named}", "Name partnerships among those.")
     if maker.partnerships and (more := grant.partnerships - maker.partnerships):

@@ -6,9 +6,7 @@ a change that is meant, write it anew: `python -m tests.infra.access.test_matrix
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,54 +24,34 @@ from consumers.command import ProcessRole
 from domain.examples import EXAMPLES
 from domain.exploration import ChoosePartner, IdentifyCandidate
 from domain.kernel import Command
-from domain.payment import ReceivePayment
 from domain.recorded import Recorded
 from domain.reported_figure import ReportMetric
 from domain.sharing import AgreeDataSharing
-from infra.access import credentials
-from infra.access.credentials import Grant
-from infra.access.invitations import invite
 from infra.access.roles import SENDING, Identity, Need, Role, families, scope_of, viewer
-from infra.access.tokens import Tokens
-from infra.answers.example_events import example
 from infra.answers.table import QUESTIONS
-from infra.bootstrap import Accord
 from infra.cli.options import app as command_line
 from infra.http import create_app
 from infra.http.access import GuardedRoute, guarded_routes
 from infra.http.alerts import STREAM
 from infra.kafka import grants
 from infra.kafka.topics import KEPT, Topics
-from infra.workers import Workers
 from projections.visibility import FIGURES, Sight, Viewer
 from tests import planted
 from tests.documents import REPOSITORY
-from tests.feeds import messages, simulated
-from tests.infra.access.test_tokens import GROWTHOS, Made, claims
+from tests.infra.access import test_makers as makers
+from tests.infra.access.worlds import (
+    FOREIGN,
+    FOREIGN_WORDS,
+    OWN,
+    ROLES,
+    World,
+    sent,
+    world,
+)
 from tests.life import LIFE, OURS, THEIRS
 from tests.stories import Story
 
 PAGE = REPOSITORY / "docs/access.md"
-
-OWN, FOREIGN = "aurora-series", "spring-spain"
-FEEDS: Final = {OWN: "3-producer-renewal.jsonl", FOREIGN: "2-spring-launch.jsonl"}
-ACTS_IN: Final = {OWN: "helio-plus", FOREIGN: "lumastream"}
-FOREIGN_WORDS: Final = (b"lumastream", b"Lumastream", b"spring-", b"pasarela", b"podium")
-"""Words that only the foreign partnership has."""
-
-ROLES: Final = {
-    "no key": None,
-    "party": Grant(role=Role.PARTY, party="helio-plus", actor="maya"),
-    "service": Grant(role=Role.SERVICE, party="helio-plus", actor="crm"),
-    "operator": Grant(role=Role.OPERATOR, actor="ops"),
-    "auditor": Grant(role=Role.AUDITOR, actor="ada", partnerships=frozenset({OWN})),
-    "operations": Grant(role=Role.OPERATIONS, actor="pager"),
-    "operations, limited": Grant(
-        role=Role.OPERATIONS, actor="pager", partnerships=frozenset({OWN})
-    ),
-    "token": None,
-    "invited": None,
-}
 
 IN_PATH: Final = {
     "period": "2026-Q1",
@@ -98,61 +76,6 @@ GIVEN: Final = {
     "try-rule": {"since": "2026-01"},
 }
 """The query of the routes that need one, by the route's name."""
-
-
-@dataclass(frozen=True)
-class World:
-    """One store with two partnerships, and a key for each role."""
-
-    accord: Accord
-    workers: Workers
-    client: TestClient
-    keys: dict[str, str | None]
-    tokens: Tokens
-
-    def headers(self, role: str) -> dict[str, str]:
-        key = self.keys[role]
-        return {"Authorization": f"Bearer {key}"} if key else {}
-
-
-@contextmanager
-def world(folder: Path) -> Iterator[World]:
-    with simulated(folder) as accord:
-        for feed in FEEDS.values():
-            accord.service.handle(messages(REPOSITORY / "examples" / feed))
-        accord.service.handle([each for name in FEEDS for each in inputs(name)])
-        accord.catch_up()
-        now = datetime.now(UTC)
-        keys = {
-            name: credentials.create(accord.history.credentials, grant, now).key if grant else None
-            for name, grant in ROLES.items()
-        }
-        keys["invited"] = invite(accord.history.credentials, "northwind", "ops", now).key
-        issuer = Made()
-        keys["token"] = issuer.sign(claims())
-        tokens = Tokens([GROWTHOS.model_copy(update={"party": "helio-plus"})], issuer.fetch)
-        with (
-            accord.workers() as workers,
-            TestClient(create_app(accord, workers, tokens=tokens)) as client,
-        ):
-            yield World(accord, workers, client, keys, tokens)
-
-
-def inputs(partnership: str) -> list[bytes]:
-    """An input of the partnership that is refused, and one that waits or is refused."""
-    first = orjson.loads(messages(REPOSITORY / "examples" / FEEDS[partnership])[0])
-    payment = example(ReceivePayment) | {
-        "id": f"{partnership}-payment",
-        "subject": partnership,
-        "party": ACTS_IN[partnership],
-        "time": first["time"],
-    }
-    return [orjson.dumps(first | {"id": f"{partnership}-again"}), orjson.dumps(payment)]
-
-
-def sent(partnership: str) -> bytes:
-    """An event that the partnership's first party sent before, so that it changes nothing."""
-    return messages(REPOSITORY / "examples" / FEEDS[partnership])[0]
 
 
 # --- asking ------------------------------------------------------------------------------------
@@ -427,6 +350,16 @@ def page() -> str:
         "unless it is given more, so it does not bind its party.",
         "",
         *scope_rows(),
+        "",
+        "## Making keys",
+        "",
+        "Who makes which key over HTTP. A key grants no more than its maker has, and lasts no",
+        "longer. Only a key of a party sees more, and each partnership of the party has it *on",
+        "record*; so it has an invitation, if the party has a partnership. The limited operator",
+        "has the partnership alone. Each key is asked for until the day on which the key of the",
+        "*operator, until a day* ends. Who has the store makes every key: `accord keys create`.",
+        "",
+        *makers.rows(),
         "",
         "## Private facts",
         "",
