@@ -11,7 +11,6 @@ from typing import assert_never
 
 from domain import (
     adoption,
-    deadlines,
     deal,
     dispute,
     entry,
@@ -29,6 +28,7 @@ from domain.arithmetic import exact
 from domain.bilateral import ProposalAnswer
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.claims import ClaimCommand
+from domain.deadlines import fold as time
 from domain.deal_record import Deal, DealCommand
 from domain.dispute import Dispute, DisputeCommand
 from domain.entry import Entry, EntryCommand
@@ -257,6 +257,6 @@ def rules_act(cause: Act) -> Act:
 
 carry_out = partnerships.carry_out
 follows = adoption.follows
-next_due = deadlines.due
-after_passing = deadlines.after_passing
+next_due = time.due
+after_passing = time.after_passing
 passed = partnerships.passed

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from domain.bilateral import BilateralAgreements
 from domain.calendar import bounds, months_of, quarter_of
 from domain.charter import Objective
-from domain.deadlines import DeadlinePassed, PeriodClosed, exit_of
+from domain.deadlines.deadline import DeadlinePassed, PeriodClosed, exit_of
 from domain.exit import PartnershipExited
 from domain.formation import CharterAgreed
 from domain.health import TargetAdjusted

@@ -24,7 +24,6 @@ from domain import (
     settlement,
     viewing,  # noqa: F401 - as markets
 )
-from domain import deadlines as time
 from domain import exit as leaving
 from domain.adoption import (
     AdoptionCommands,
@@ -46,7 +45,14 @@ from domain.breach_actions import Breaches, RuleBreached, RuleBreachWithdrawn, n
 from domain.calendar import bounds
 from domain.claims import ClaimCommand
 from domain.context import PartnershipContext
-from domain.deadlines import Deadline, Deadlines
+from domain.deadlines import fold as time
+from domain.deadlines.deadline import (
+    Deadline,
+    DeadlineKind,
+    DeadlinePassed,
+    Deadlines,
+    PeriodClosed,
+)
 from domain.declarations import Declaration, DeclarationCommand, Declarations
 from domain.execution import (
     GIVEN_UP,
@@ -298,7 +304,7 @@ def passed(deadline: Deadline, state: Partnership) -> list[Event]:
     When an exit takes effect, what needs a partnership that runs can be accepted no more.
     """
     events = time.passed(deadline)
-    if deadline.kind is time.DeadlineKind.EXIT:
+    if deadline.kind is DeadlineKind.EXIT:
         events += lapsing.at_the_exit(state.context.agreements, deadline.ref)
         events += formation.lapsed(state.formation, f"The exit took effect on {deadline.ref}.")
     return events
@@ -413,7 +419,7 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
 _SETTLING = frozenset(get_args(SettlementCommand))
 _OF_RULES: frozenset[type[Event]] = frozenset({RuleBreached, RuleBreachWithdrawn})
 _OF_KEYS: frozenset[type[Event]] = frozenset({KeyRegistered, KeyRotated, KeyRevoked})
-_OF_TIME: frozenset[type[Event]] = frozenset({time.PeriodClosed, time.DeadlinePassed})
+_OF_TIME: frozenset[type[Event]] = frozenset({PeriodClosed, DeadlinePassed})
 
 
 def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
@@ -464,9 +470,9 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
 
 def _settled_by_time(state: Settlement, event: Event, terms: TermsByDay, act: Act) -> Settlement:
     match event:
-        case time.DeadlinePassed(kind=time.DeadlineKind.STATEMENT, ref=name):
+        case DeadlinePassed(kind=DeadlineKind.STATEMENT, ref=name):
             return replace(state, payouts=state.payouts.past_due(name))
-        case time.DeadlinePassed(kind=time.DeadlineKind.SILENCE):
+        case DeadlinePassed(kind=DeadlineKind.SILENCE):
             # Silence can confirm that a payout came back.
             return replace(state, payouts=state.payouts.counted(state.payouts.owed, terms, act))
         case _:

@@ -1,7 +1,7 @@
 """How an alert is answered: how severe it is, and which office acts.
 
-Each kind of alert names its response in its own row (`domain.standing_alerts`, `domain.deadlines`).
-`domain.offices` says who holds an office.
+Each kind of alert names its response in its own row (`domain.standing_alerts`,
+`domain.deadlines.table`). `domain.offices` says who holds an office.
 """
 
 from enum import StrEnum

@@ -1,7 +1,7 @@
 """The alerts that every partnership has without agreeing a rule: one table of them.
 
 An alert is about one thing, its `ref`: a milestone, a review, a day. Events open and close it.
-An alert about a deadline is an entry of that deadline's row in `domain.deadlines.RULES`; the rows
+An alert about a deadline is an entry of that deadline's row in `domain.deadlines.table`; the rows
 written here are those of alerts that no deadline opens. Nothing else lists the alerts.
 """
 
@@ -10,18 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from domain import deadlines
 from domain.bilateral import ProposalDeclined
 from domain.claims import ClaimConfirmed, ClaimObjected
-from domain.deadlines import (
-    ALL,
-    Closing,
-    DeadlineAlert,
-    DeadlineKind,
-    DeadlinePassed,
-    DeadlineRule,
-    ReminderGiven,
-)
+from domain.deadlines.deadline import ALL, DeadlineKind, DeadlinePassed, ReminderGiven, of_party
+from domain.deadlines.fold import reminder_text
+from domain.deadlines.rule import Closing, DeadlineAlert, DeadlineRule
+from domain.deadlines.table import RULES
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.entry import (
     EntryReversed,
@@ -131,7 +125,7 @@ class On:
     def of(self, event: Event, party: str) -> str | None:
         """Return what an event that a party stated is about; None if it does not concern it."""
         ref = self.ref(event)
-        return deadlines.of_party(ref, party) if ref is not None and self.by_author else ref
+        return of_party(ref, party) if ref is not None and self.by_author else ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +175,7 @@ def _due_soon() -> StandingAlert:
     """Return the alert that reminds of every kind of deadline (C22)."""
     ends: list[On] = []
     about: list[On] = []
-    for rule in deadlines.RULES:
+    for rule in RULES:
         if rule.reminds_of:
             about += _planned(rule)
             passed = Closing(rule.passing.event, rule.passing.ref, lambda _: "The day has passed.")
@@ -191,7 +185,7 @@ def _due_soon() -> StandingAlert:
         AlertKind.REMINDER,
         "those who act are reminded 24 to 48 hours before a day (C22)",
         Response(Severity.INFO, "It is still in time."),
-        (On(ReminderGiven, lambda e: f"{e.kind}/{e.ref}", deadlines.reminder_text, asked),),
+        (On(ReminderGiven, lambda e: f"{e.kind}/{e.ref}", reminder_text, asked),),
         tuple(ends),
         (*about, *(On(*_of_statement(event, name)) for event, name in _STATEMENTS)),
     )
@@ -334,7 +328,7 @@ STANDING_ALERTS: Final = (
         "each quarter brings as many referrals as the terms ask for (C10)",
         Response(Severity.WARNING, "A party brings less than it promised."),
     ),
-    *(_of_deadline(rule, rule.alert) for rule in deadlines.RULES if rule.alert),
+    *(_of_deadline(rule, rule.alert) for rule in RULES if rule.alert),
     _due_soon(),
     StandingAlert(
         DISPUTE_OPENED,
@@ -673,7 +667,7 @@ def office_of(rule: str, ref: str) -> tuple[Office, str]:
 
 
 _OFFICES: Final = {
-    **{each.kind: each.alert.response.office for each in deadlines.RULES if each.alert},
+    **{each.kind: each.alert.response.office for each in RULES if each.alert},
     DeadlineKind.STATEMENT: BY_RULE[STATEMENT_OVERDUE].response.office,
 }
 """The office that acts once a day of each kind has passed."""

@@ -22,13 +22,8 @@ from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.calendar import bounds
 from domain.charter import ObjectiveStatus
-from domain.deadlines import (
-    ALL,
-    DeadlineKind,
-    DeadlinePassed,
-    cadence_words,
-    changed_cadences,
-)
+from domain.deadlines.deadline import ALL, DeadlineKind, DeadlinePassed
+from domain.deadlines.reviews import cadence_words, changed_cadences
 from domain.declarations import Changeable
 from domain.exit import PartnershipExited
 from domain.figures_due import FiguresDue

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from domain import payouts
-from domain.deadlines import DeadlineKind, DeadlinePassed
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.kernel import Event
 from domain.payouts import Payout, payout_of
 from domain.recorded import Recorded

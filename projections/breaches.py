@@ -22,7 +22,7 @@ from domain.agreement import CommercialTermsAgreed
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.calendar import bounds, following, month_of, period_in_words, preceding, quarter_of
 from domain.charter import Objective
-from domain.deadlines import DeadlinePassed, PeriodClosed, exit_of
+from domain.deadlines.deadline import DeadlinePassed, PeriodClosed, exit_of
 from domain.execution import KickoffHeld
 from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import TargetAdjusted

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from domain import deadlines as time
 from domain import figures_due
 from domain.adoption import AdoptionProposed, PartnershipAdopted
-from domain.deadlines import Deadline, DeadlineKind, Deadlines
+from domain.deadlines import fold as time
+from domain.deadlines.deadline import Deadline, DeadlineKind, Deadlines
 from domain.exit import terms_after
 from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.figures_due import FiguresDue

@@ -13,7 +13,7 @@ from domain.bilateral import (
     ProposalLapsed,
 )
 from domain.content import digest
-from domain.deadlines import DeadlineKind, DeadlinePassed
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.dispute import DisputeResolved
 from domain.execution import ImprovementPlanCompleted, IssueResolved
 from domain.exit import BreachCured, PartnershipExited

@@ -16,15 +16,14 @@ from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy
 from domain.calendar import month_of
-from domain.deadlines import (
+from domain.deadlines.deadline import (
     DeadlineKind,
     DeadlinePassed,
     Deadlines,
     PeriodClosed,
     ReminderGiven,
-    silence,
-    statement,
 )
+from domain.deadlines.fold import silence, statement
 from domain.execution import IncentiveIntroduced
 from domain.exit import ExitAgreed, ExitNoticeGiven, ExitWithdrawn
 from domain.exploration import ExplorationBegun, PartnerChosen

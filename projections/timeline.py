@@ -18,7 +18,6 @@ from domain import (
     bilateral,
     breach_actions,
     claims,
-    deadlines,
     dispute,
     entry,
     execution,
@@ -48,7 +47,11 @@ from domain import (
     viewing,
 )
 from domain import exit as leaving
-from domain.deadlines import DeadlineKind
+from domain.deadlines.answers import proposal_words
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, PeriodClosed, ReminderGiven
+from domain.deadlines.figures import figure_words
+from domain.deadlines.fold import reminder_text
+from domain.deadlines.reviews import cadence_words
 from domain.declarations import Changeable
 from domain.kernel import Event
 from domain.metric_catalogue import metric_words
@@ -107,11 +110,11 @@ def _passed(kind: DeadlineKind, ref: str) -> str:
         case DeadlineKind.STATEMENT:
             return f"the due day of statement {ref} passed"
         case DeadlineKind.FIGURE:
-            return f"the last day for {deadlines.figure_words(ref)} passed"
+            return f"the last day for {figure_words(ref)} passed"
         case DeadlineKind.CADENCE:
-            return f"the last day for the next {deadlines.cadence_words(ref)} passed"
+            return f"the last day for the next {cadence_words(ref)} passed"
         case DeadlineKind.ANSWER | DeadlineKind.LAPSE:
-            return f"the last day to answer {deadlines.proposal_words(ref)} passed"
+            return f"the last day to answer {proposal_words(ref)} passed"
         case DeadlineKind.EXIT:
             return f"the exit of {ref} took effect"
         case DeadlineKind.NOTICE_WARNING:
@@ -535,11 +538,9 @@ WORDS: dict[type[Event], Words] = {
     leaving.PartnershipExited: lambda e: (
         "and its partner completed the exit; the partnership ended" + _tail(e) + _waived(e)
     ),
-    deadlines.PeriodClosed: lambda e: f"{e.period} closed",
-    deadlines.ReminderGiven: lambda e: (
-        f"reminded {e.party or 'both parties'}: {deadlines.reminder_text(e)}"
-    ),
-    deadlines.DeadlinePassed: lambda e: _passed(e.kind, e.ref),
+    PeriodClosed: lambda e: f"{e.period} closed",
+    ReminderGiven: lambda e: f"reminded {e.party or 'both parties'}: {reminder_text(e)}",
+    DeadlinePassed: lambda e: _passed(e.kind, e.ref),
     referral.ReferralSubmitted: lambda e: (
         f"submitted referral {e.deal}: {e.lead}" + (f" ({e.campaign})" if e.campaign else "")
     ),

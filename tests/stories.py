@@ -15,7 +15,7 @@ import pytest
 from domain import aggregates
 from domain.aggregates import State, initial, stream_of
 from domain.bilateral import ProposeBilateral
-from domain.deadlines import DeadlineKind, Deadlines
+from domain.deadlines.deadline import DeadlineKind, Deadlines
 from domain.deal_record import Deal
 from domain.examples import Step
 from domain.experiment import Experiment

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import PERIOD_PATTERN, bounds, months_of, preceding
-from domain.deadlines import PeriodClosed
+from domain.deadlines.deadline import PeriodClosed
 from domain.formation import DecisionRuleAgreed
 from domain.metric_catalogue import CATALOGUE, Adds, Metric
 from domain.own_metric import own_metrics_in

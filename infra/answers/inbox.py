@@ -15,7 +15,9 @@ from typing import Annotated, Any, Final
 from domain.bilateral import DeclineProposal, WithdrawProposal, kind_named
 from domain.charter import Objective
 from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
-from domain.deadlines import Deadline, DeadlineKind, cadence_words, figure_words
+from domain.deadlines.deadline import Deadline, DeadlineKind
+from domain.deadlines.figures import figure_words
+from domain.deadlines.reviews import cadence_words
 from domain.execution import (
     CompleteAction,
     CompleteOnboardingStep,

@@ -14,7 +14,7 @@ from domain.adoption import AdoptionPart
 from domain.agreement import CommercialTermsAgreed, Section, Sections
 from domain.budgets import Budget
 from domain.charter import Charter
-from domain.deadlines import DeadlineKind
+from domain.deadlines.deadline import DeadlineKind
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
     ActionAgreed,

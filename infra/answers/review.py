@@ -17,7 +17,7 @@ from domain.adoption import PartnershipAdopted
 from domain.budgets import Budget, budgets
 from domain.calendar import month_of, preceding, quarter_of
 from domain.charter import ObjectiveStatus
-from domain.deadlines import DeadlineKind
+from domain.deadlines.deadline import DeadlineKind
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
     ActionAgreed,

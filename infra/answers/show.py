@@ -21,7 +21,7 @@ from domain.bilateral import (
 from domain.budgets import budgets
 from domain.charter import Charter
 from domain.consent import Proposal
-from domain.deadlines import DeadlineKind, DeadlinePassed
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.deal_record import Deal
 from domain.declarations import Declarations
 from domain.dispute import EvidenceSubmitted

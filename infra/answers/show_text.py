@@ -9,7 +9,9 @@ from domain.agreement import CommercialTermsAgreed
 from domain.attribution import PolicyKind
 from domain.budgets import Budget
 from domain.calendar import in_words
-from domain.deadlines import DeadlineKind, cadence_words, proposal_words
+from domain.deadlines.answers import proposal_words
+from domain.deadlines.deadline import DeadlineKind
+from domain.deadlines.reviews import cadence_words
 from domain.execution import (
     ActionAgreed,
     IssueRaised,

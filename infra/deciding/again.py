@@ -18,7 +18,13 @@ from typing import Final, NamedTuple
 from domain import aggregates
 from domain.aggregates import State
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
-from domain.deadlines import Deadline, DeadlineKind, DeadlinePassed, Deadlines, ReminderGiven
+from domain.deadlines.deadline import (
+    Deadline,
+    DeadlineKind,
+    DeadlinePassed,
+    Deadlines,
+    ReminderGiven,
+)
 from domain.execution import InvestmentReduced, ReviewScheduled
 from domain.kernel import CLOCK_PARTY, Event, Refused
 from domain.partnership import Partnership

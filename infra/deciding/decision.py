@@ -9,7 +9,7 @@ from domain import aggregates, keyring, signing, yields
 from domain.adoption import ProposeAdoption
 from domain.bilateral import ProposeBilateral, is_answer_to
 from domain.corrections import correcting
-from domain.deadlines import Deadline, DeadlineKind
+from domain.deadlines.deadline import Deadline, DeadlineKind
 from domain.exploration import BeginExploration
 from domain.kernel import CLOCK_PARTY, Act, Awaited, Command, Event, Refused, Stage
 from domain.keyring import Keyring, RegisterKey

@@ -10,7 +10,9 @@ from typing import NamedTuple, TypeVar
 from domain import aggregates
 from domain.aggregates import State
 from domain.agreement import CommercialTermsAgreed
-from domain.deadlines import ASKED_ELSEWHERE, Deadlines, PeriodClosed, wake
+from domain.deadlines.answers import ASKED_ELSEWHERE
+from domain.deadlines.deadline import Deadlines, PeriodClosed
+from domain.deadlines.fold import wake
 from domain.figures_due import promises
 from domain.kernel import Act, Event
 from domain.people import PersonErased

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from domain.aggregates import command_types
 from domain.breach_actions import RuleBreached
-from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.kernel import Event
 from domain.keyring import key_id
 from domain.recorded import Recorded

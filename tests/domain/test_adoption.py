@@ -17,7 +17,7 @@ from domain.adoption import (
 )
 from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.checklist import checklist
-from domain.deadlines import DeadlineKind, PeriodClosed
+from domain.deadlines.deadline import DeadlineKind, PeriodClosed
 from domain.execution import KickoffHeld
 from domain.exploration import AlignmentAssessed, AssessAlignment
 from domain.formation import AgreementSigned, CharterAgreed, DecisionRuleAgreed

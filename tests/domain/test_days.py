@@ -1,6 +1,6 @@
 """Everything that has a day: what sets it, who is reminded, what is alerted, how it is changed.
 
-The rows come from `domain.deadlines.RULES` and `domain.standing_alerts`. Each field of an event
+The rows come from `domain.deadlines.table` and `domain.standing_alerts`. Each field of an event
 that holds a day is in a row, or in the list of days on which nothing falls due, with the reason.
 The table is the page `docs/days.md`. After a change that is meant, write it anew:
 `python -m tests.domain.test_days`.
@@ -16,7 +16,10 @@ from pydantic import BaseModel
 from domain.aggregates import command_types, event_types
 from domain.agreement import CommercialTermsAgreed, ProposeTerms
 from domain.bilateral import BilateralAgreement, BilateralProposed
-from domain.deadlines import OF_THE_PLAN, RULES, DeadlineKind, DeadlinePassed, DeadlineRule
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
+from domain.deadlines.fold import OF_THE_PLAN
+from domain.deadlines.rule import DeadlineRule
+from domain.deadlines.table import RULES
 from domain.declarations import Declaration
 from domain.exit import ExitWithdrawn
 from domain.kernel import Event

@@ -6,18 +6,18 @@ import pytest
 
 from domain.aggregates import clock_act
 from domain.calendar import midnight
-from domain.deadlines import (
-    ESCALATE_AFTER,
-    RULES,
-    WARN_OF_NOTICE,
+from domain.deadlines.deadline import (
     Deadline,
     DeadlineKind,
     DeadlinePassed,
-    DeadlineRule,
     PeriodClosed,
     ReminderGiven,
-    evolve,
 )
+from domain.deadlines.fold import evolve
+from domain.deadlines.rule import DeadlineRule
+from domain.deadlines.table import RULES
+from domain.deadlines.tasks import ESCALATE_AFTER
+from domain.deadlines.term import WARN_OF_NOTICE
 from domain.execution import (
     AgreeImprovementPlan,
     AgreeIssueResolution,

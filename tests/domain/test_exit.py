@@ -6,7 +6,7 @@ import pytest
 
 from domain.agreement import ProposeTerms, Section, Sections
 from domain.bilateral import DeclineProposal, ProposalLapsed, WithdrawProposal
-from domain.deadlines import DeadlineKind
+from domain.deadlines.deadline import DeadlineKind
 from domain.execution import (
     AgreeImprovementPlan,
     AgreeReview,

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from domain.charter import ObjectiveStatus
-from domain.deadlines import DeadlineKind, DeadlinePassed, ReminderGiven
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.execution import (
     ActionCompleted,
     AgreeAction,

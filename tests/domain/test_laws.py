@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from domain import aggregates
 from domain.aggregates import State, initial
 from domain.bilateral import BilateralAgreement, BilateralProposed
-from domain.deadlines import DeadlinePassed
+from domain.deadlines.deadline import DeadlinePassed
 from domain.execution import ActionAgreed, CommitmentCancelled, InvestmentReduced
 from domain.exit import BreachCured, BreachNoticeGiven
 from domain.exploration import BeginExploration, PartnerChosen

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.bilateral import DeclineProposal, ProposalLapsed, WithdrawProposal
-from domain.deadlines import DeadlineKind, DeadlinePassed, ReminderGiven
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution, WithdrawDispute
 from domain.exit import GiveExitNotice
 from domain.experiment import RegisterHypothesis, StartPilot

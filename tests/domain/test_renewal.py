@@ -9,7 +9,7 @@ from domain.agreement import (
     ProposeTerms,
 )
 from domain.bilateral import DeclineProposal, ProposalDeclined
-from domain.deadlines import DeadlineKind
+from domain.deadlines.deadline import DeadlineKind
 from domain.execution import (
     AgreeImprovementPlan,
     DiagnoseRootCause,

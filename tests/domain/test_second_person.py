@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from domain import signing
 from domain.agreement import AcceptTerms, CommercialTermsAgreed, ProposeTerms, TermsAccepted
 from domain.content import digest
-from domain.deadlines import DeadlineKind, DeadlinePassed, ReminderGiven
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.dispute import AcceptResolution, DisputeResolved, OpenDispute, ProposeResolution
 from domain.entry import ConcedePenalty, PenaltyConceded
 from domain.kernel import Awaited, AwaitedKind, Command, Event

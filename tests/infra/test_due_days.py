@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.deadlines import DeadlineKind, DeadlinePassed, ReminderGiven
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.payouts import RecordPayout
 from domain.settlement import IssueStatement
 from domain.standing_alerts import STATEMENT_OVERDUE

@@ -16,7 +16,7 @@ import pytest
 
 from domain import aggregates
 from domain.breach_actions import RuleBreached
-from domain.deadlines import PeriodClosed, ReminderGiven
+from domain.deadlines.deadline import PeriodClosed, ReminderGiven
 from domain.execution import (
     AgreeIssueResolution,
     HoldReview,

@@ -9,7 +9,7 @@ import pytest
 
 from domain.agreement import AcceptTerms, ProposeTerms
 from domain.attribution import Method
-from domain.deadlines import DeadlineKind, DeadlinePassed, ReminderGiven
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.kernel import Command
 from domain.payment import ReceivePayment
 from domain.referral import (

@@ -26,16 +26,17 @@ from functools import singledispatch
 from random import Random
 from typing import Any, NamedTuple
 
-from domain import deadlines, merge, payment, payouts, referral, sale, settlement
 from domain import entry as entries
 from domain import exit as leaving
+from domain import merge, payment, payouts, referral, sale, settlement
 from domain import terms as product_terms
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.calendar import add_months, following, month_of, preceding, quarter_of
 from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected, FigureRef
 from domain.context import PartnershipContext
-from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
+from domain.deadlines import fold
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.dispute import DisputeOpened as ProductDispute
 from domain.dispute import DisputeOutcome
 from domain.dispute import DisputeResolved as ProductDecision
@@ -1087,7 +1088,7 @@ class Product:
         """Record what ended by a time: the silence that confirms claims, and months."""
         for each in sorted(silences(self.rows).values()):
             if each.due <= at:
-                (passed,) = deadlines.passed(each)
+                (passed,) = fold.passed(each)
                 self.record(passed, Act(CLOCK_PARTY, "clock", each.due, at))
         last, _ = last_month(at)
         while self.closed < last:

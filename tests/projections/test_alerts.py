@@ -7,7 +7,7 @@ import pytest
 
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.claims import ConfirmClaim, FigureRef
-from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.execution import (
     AgreeMilestone,
     HoldReview,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
-from domain.deadlines import DeadlineKind, DeadlinePassed, ReminderGiven
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.entry import (
     ConcedePenalty,
     EntryCommand,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.deadlines import Deadline, DeadlineKind
+from domain.deadlines.deadline import Deadline, DeadlineKind
 from domain.execution import ProposeIssueResolution, RaiseIssue
 from domain.kernel import Stage
 from projections import DEADLINES

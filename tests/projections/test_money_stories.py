@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from domain.agreement import AcceptTerms, CounterTerms, ProposeTerms
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.claims import ClaimKind, ConfirmClaim, FigureRef, ObjectToClaim
-from domain.deadlines import DeadlineKind, DeadlinePassed
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import HoldKickoff, IssueCause
 from domain.exit import ExitReason, GiveExitNotice

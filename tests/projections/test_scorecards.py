@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from domain.deadlines import DeadlineKind, DeadlinePassed
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.health import RecordHealthCheck
 from domain.kernel import Stage
 from domain.terms import Cadence

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from domain import (
-    deadlines,
     dispute,
     entry,
     execution,
@@ -40,6 +39,7 @@ from domain.claims import (
     FigureRef,
     ObjectToClaim,
 )
+from domain.deadlines import deadline
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.kernel import Command, Event, Refused
 from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
@@ -451,9 +451,9 @@ ALONE: dict[type[Event], str] = {
     exploration.PartnerChosen: "The first party, which names the second. It moves no money.",
     sale.DealLost: "Either. It moves no money: no bonus and no minimum counts losses.",
     sale.DealReopened: "Either. It moves no money: the deal can be won again.",
-    deadlines.PeriodClosed: "The clock. Retainers, windows and reported periods fall due.",
-    deadlines.ReminderGiven: "The clock. It moves no money: a statement is due soon.",
-    deadlines.DeadlinePassed: "The clock. An exit takes effect, or silence confirms claims.",
+    deadline.PeriodClosed: "The clock. Retainers, windows and reported periods fall due.",
+    deadline.ReminderGiven: "The clock. It moves no money: a statement is due soon.",
+    deadline.DeadlinePassed: "The clock. An exit takes effect, or silence confirms claims.",
 }
 """The events that one side states without a claim, or that move no money."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.deadlines import ReminderGiven
+from domain.deadlines.deadline import ReminderGiven
 from domain.execution import ProposeReview
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM

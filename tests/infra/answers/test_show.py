@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain import aggregates
 from domain.agreement import CounterTerms, ProposeTerms
-from domain.deadlines import DeadlineKind
+from domain.deadlines.deadline import DeadlineKind
 from domain.dispute import DisputeOutcome
 from domain.examples import Step
 from domain.execution import (

@@ -1,0 +1,230 @@
+"""Deadlines of what both plan: milestones, actions, onboarding, issues, plans and objectives."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from operator import attrgetter
+
+from domain.deadlines.deadline import Deadline, DeadlineKind, end_of_day
+from domain.deadlines.rule import (
+    EXIT_TAKES_EFFECT,
+    Around,
+    DeadlineAlert,
+    DeadlineRule,
+    Passing,
+    cancels,
+    closes,
+    opens,
+    opens_several,
+    passes,
+    records,
+    replaces,
+    until_exit,
+)
+from domain.execution import (
+    ActionAgreed,
+    ActionCompleted,
+    ImprovementPlanAgreed,
+    ImprovementPlanCompleted,
+    IssueEscalated,
+    IssueRaised,
+    IssueResolved,
+    MilestoneMissed,
+    MilestonePlanned,
+    MilestoneReached,
+    OnboardingStepAgreed,
+    OnboardingStepCompleted,
+)
+from domain.formation import CharterAgreed
+from domain.health import TargetAdjusted
+from domain.kernel import Act, Event
+from domain.response import Office, Response, Severity
+from domain.terms_by_day import TermsByDay
+
+ESCALATE_AFTER = timedelta(hours=48)
+"""How long an issue may stay open before it goes to the executive sponsors (C24)."""
+
+
+def _escalation(event: IssueRaised, act: Act, _: TermsByDay, __: Around) -> Iterator[Deadline]:
+    """Yield when an issue is escalated; words that are corrected change nothing of it."""
+    if event.change_reason is None:
+        due = act.occurred_at + ESCALATE_AFTER
+        yield Deadline(due, DeadlineKind.ISSUE, event.issue, act.occurred_at)
+
+
+def _objectives(event: CharterAgreed, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:
+    """Yield the deadline of each objective of a new charter, if it is still to come (C8)."""
+    for each in event.charter.objectives:
+        deadline = end_of_day(DeadlineKind.OBJECTIVE, each.objective, each.deadline, terms)
+        if deadline.due > act.occurred_at:
+            yield deadline
+
+
+_Task = MilestonePlanned | ActionAgreed | OnboardingStepAgreed
+
+
+def _task(
+    kind: DeadlineKind,
+    events: tuple[type[_Task], type[Event]],
+    words: tuple[str, str, str],
+    alert: DeadlineAlert,
+    passing: Passing | None = None,
+) -> DeadlineRule:
+    """Return the rule of something that both agree with a day and an owner, and that is then done.
+
+    `events` are its agreement and its completion; `words` are the field that names it, what it is,
+    and how its completion is said.
+    """
+    agreed, done = events
+    name, what, ended = words
+    named = attrgetter(name)
+    return DeadlineRule(
+        kind,
+        opened_by=(
+            opens(
+                agreed,
+                lambda e, _, terms: end_of_day(kind, named(e), e.due, terms)._replace(
+                    party=e.owner or ""
+                ),
+            ),
+        ),
+        passing=passing or passes(kind),
+        closed_by=(
+            closes(done, named, lambda e: f"{what} {named(e)} was {ended}."),
+            closes(agreed, named, lambda e: f"{what} {named(e)} was moved to {e.due}."),
+            cancels(name),
+        ),
+        alert=alert,
+        reminds_of=f"{what} {{ref}} is due by {{day}}.",
+    )
+
+
+RULES = (
+    until_exit(
+        _task(
+            DeadlineKind.MILESTONE,
+            (MilestonePlanned, MilestoneReached),
+            ("milestone", "Milestone", "reached"),
+            DeadlineAlert(
+                "milestone-missed",
+                "a milestone is reached by the end of its day (C17)",
+                Response(Severity.WARNING, "The plan of both parties slips."),
+                lambda e: f"Milestone {e.milestone} was due on {e.due}.",
+                about="milestone",
+            ),
+            passing=records(
+                MilestoneMissed,
+                lambda e: e.milestone,
+                lambda each: [
+                    MilestoneMissed(milestone=each.ref, due=each.last_day, party=each.party or None)
+                ],
+            ),
+        )
+    ),
+    _task(
+        DeadlineKind.ACTION,
+        (ActionAgreed, ActionCompleted),
+        ("action", "Action", "done"),
+        DeadlineAlert(
+            "action-overdue",
+            "an action is done by its day (C22)",
+            Response(Severity.WARNING, "Something that a party promised is not done."),
+            lambda e: f"Action {e.ref} was not done by its day.",
+            about="action",
+        ),
+    ),
+    until_exit(
+        _task(
+            DeadlineKind.ONBOARDING,
+            (OnboardingStepAgreed, OnboardingStepCompleted),
+            ("step", "Onboarding step", "completed"),
+            DeadlineAlert(
+                "onboarding-overdue",
+                "a step of the onboarding plan is completed by its day (C16)",
+                Response(Severity.WARNING, "People cannot yet work as both planned."),
+                lambda e: f"Onboarding step {e.ref} was not completed by its day.",
+                about="step",
+            ),
+        )
+    ),
+    DeadlineRule(
+        DeadlineKind.ISSUE,
+        opened_by=(opens_several(IssueRaised, _escalation),),
+        passing=records(
+            IssueEscalated,
+            lambda e: e.issue,
+            lambda each: [IssueEscalated(issue=each.ref, raised_at=each.since)],
+        ),
+        closed_by=(
+            closes(IssueResolved, lambda e: e.issue, lambda e: f"Issue {e.issue} was resolved."),
+        ),
+        alert=DeadlineAlert(
+            "issue-escalated",
+            "an issue open for 48 hours goes to the executive sponsors (C24)",
+            Response(
+                Severity.CRITICAL,
+                "The managers did not solve it in 48 hours.",
+                Office.SPONSOR,
+            ),
+            lambda e: f"Issue {e.issue} was open for 48 hours and goes to the executive sponsors.",
+            about="issue",
+        ),
+    ),
+    DeadlineRule(
+        DeadlineKind.IMPROVEMENT,
+        opened_by=(
+            opens(
+                ImprovementPlanAgreed,
+                lambda e, _, terms: end_of_day(DeadlineKind.IMPROVEMENT, e.plan, e.deadline, terms),
+            ),
+        ),
+        passing=passes(DeadlineKind.IMPROVEMENT),
+        closed_by=(
+            closes(
+                ImprovementPlanCompleted,
+                lambda e: e.plan,
+                lambda e: f"Improvement plan {e.plan} was completed: {e.outcome}",
+            ),
+            closes(
+                ImprovementPlanAgreed,
+                lambda e: e.plan,
+                lambda e: f"Improvement plan {e.plan} was moved to {e.deadline}.",
+            ),
+            EXIT_TAKES_EFFECT,
+        ),
+        alert=DeadlineAlert(
+            "improvement-due",
+            "an improvement plan is reviewed once its time is over (C23)",
+            Response(
+                Severity.WARNING,
+                "Only its outcome says whether the partnership goes on as it is.",
+            ),
+            lambda e: f"The time of improvement plan {e.ref} is over.",
+            about="plan",
+            reminder=True,
+        ),
+        reminds_of="The last day of improvement plan {ref} is {day}.",
+    ),
+    # Whether an objective is missed, its figures say (`projections.alerts`).
+    DeadlineRule(
+        DeadlineKind.OBJECTIVE,
+        opened_by=(
+            opens_several(CharterAgreed, _objectives),
+            opens(
+                TargetAdjusted,
+                lambda e, _, terms: end_of_day(
+                    DeadlineKind.OBJECTIVE, e.objective, e.deadline, terms
+                ),
+            ),
+        ),
+        passing=passes(DeadlineKind.OBJECTIVE),
+        closed_by=(
+            replaces(CharterAgreed, "Both parties signed a new charter."),
+            closes(
+                TargetAdjusted,
+                lambda e: e.objective,
+                lambda e: f"Both parties agreed another target for {e.objective}.",
+            ),
+            EXIT_TAKES_EFFECT,
+        ),
+    ),
+)
