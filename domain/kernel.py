@@ -57,6 +57,13 @@ class Act(NamedTuple):
     recorded_at: datetime
     key: str = ""
     """The identifier of the key that signed the command; empty if none did, and for an event."""
+    spellings: frozenset[str] = frozenset()
+    """The actors whose names differ from this one's only in how they are written, while a command
+    is decided; see `as_read`."""
+
+    def is_by(self, actor: str) -> bool:
+        """Whether an actor is the person of this act, however the name was written."""
+        return actor == self.actor or actor in self.spellings
 
 
 class AwaitedKind(StrEnum):

@@ -5,6 +5,7 @@ The store of names then deletes the name; what the person did stays in the histo
 """
 
 from typing import Annotated
+from unicodedata import normalize
 
 from domain.declarations import Declaration
 from domain.kernel import ALWAYS
@@ -21,3 +22,11 @@ class PersonErased(Declaration, command="ErasePerson", stages=ALWAYS, identity=(
 
 
 ErasePerson = PersonErased.asks
+
+
+def as_read(name: str) -> str:
+    """Return a name in small letters, with single blanks, in one Unicode form (NFKC).
+
+    Two names that are read alike are of one person, wherever people are compared or looked up.
+    """
+    return " ".join(normalize("NFKC", normalize("NFKC", name).casefold()).split())

@@ -4,9 +4,9 @@ No table says what is possible: the rules that decide commands say it. Each exam
 identifiers and, where the refusal says that something is missing, the names of what is there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 
 from pydantic import ValidationError
@@ -23,7 +23,7 @@ from domain.experiment import Experiment, StartPilot
 from domain.gates import GateClosed, Requirement
 from domain.kernel import Act, AlreadyRecorded, Command, Event, NotNow, Refused, Unknown
 from domain.partnership import Partnership, admit
-from domain.second_person import ActCommand
+from domain.second_person import ActCommand, HeldAct, open_acts
 from domain.settlement import Ledger
 
 FEW = ("dispute", "experiment")
@@ -42,6 +42,11 @@ class Situation:
     now: datetime
     streams: Mapping[str, State] = field(default_factory=dict)
     """The states of disputes and experiments, by the name of the stream."""
+
+    @property
+    def today(self) -> date:
+        """The day, in the parties' time zone."""
+        return self.partnership.context.terms.day(self.now)
 
     def names(self, kind: str) -> list[str]:
         """Return the names of the disputes or experiments."""
@@ -206,12 +211,15 @@ def _new(kind: type[Command]) -> tuple[Command, bool]:
 
 def _answerable(party: str, situation: Situation) -> Iterator[Answerable]:
     """Return the open proposals of the other party, whatever the stage."""
-    yield from _proposed(party, situation.partnership.context.agreements, "")
+    own, today = situation.partnership, situation.today
+    waiting = [*open_acts(own.held, today)]
+    yield from _proposed(party, own.context.agreements, "", waiting)
     for stream, state in situation.streams.items():
         substream = stream.removeprefix(f"{situation.id}/")
         match state:
             case Dispute():
-                yield from _proposed(party, state.agreements, substream)
+                waiting = [*open_acts(state.held, today)]
+                yield from _proposed(party, state.agreements, substream, waiting)
             case Experiment() if state.started_on is None:
                 for name, each in state.hypotheses.items():
                     if each.open_to(party):
@@ -222,7 +230,15 @@ def _answerable(party: str, situation: Situation) -> Iterator[Answerable]:
                 pass
 
 
-def _proposed(party: str, agreements: BilateralAgreements, substream: str) -> Iterator[Answerable]:
+def _proposed(
+    party: str, agreements: BilateralAgreements, substream: str, waiting: Sequence[HeldAct]
+) -> Iterator[Answerable]:
+    """Yield proposals but for those that the party answered, if a second person is to confirm."""
     for kind, name, each in agreements.every_proposal():
-        if each.open_to(party):
+        if each.open_to(party) and not any(
+            act.party == party
+            and act.asked.command == kind.accepts.__name__
+            and act.asked.data.get(kind.called) == name
+            for act in waiting
+        ):
             yield Answerable(name, each.party, kind.answers(), digest(each.proposed), substream)

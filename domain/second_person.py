@@ -6,7 +6,8 @@ of the same party confirms it (`ConfirmAct`), the command is decided as of then.
 lapses after the agreed days for an answer. Any person of the party can take it back
 (`WithdrawAct`).
 
-Two people are told apart by the actor of their events, and by their keys if both signed.
+Two people are told apart by the actor of their events, whose names are compared as they are read
+(`as_read`), and by their keys if both signed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -158,7 +159,7 @@ def ask(command: Command, held: HeldActs, act: Act, terms: TermsByDay) -> list[E
             signed_with=act.key or None,
         )
         return [asked]
-    if known.actor == act.actor:
+    if act.is_by(known.actor):
         return []
     raise NotNow(
         "act-awaits-confirmation",
@@ -256,7 +257,7 @@ def _ended(found: HeldAct) -> NotNow:
 def _check_second(found: HeldAct, act: Act) -> None:
     """Raise `Refused` if the first person confirms its own act."""
     same_key = bool(act.key) and act.key == found.asked.signed_with
-    if found.actor == act.actor or same_key:
+    if act.is_by(found.actor) or same_key:
         raise Refused(
             "same-person",
             "The person who did an act cannot confirm it. "

@@ -1,7 +1,8 @@
 """What awaits consent in each partnership: open proposals, and an agreement that is not signed."""
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from domain.exit import BreachCured, PartnershipExited
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.exploration import ExplorationClosed
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
-from domain.kernel import Event
+from domain.kernel import Command, Event
 from domain.keyring import (
     KeyRecovered,
     KeyRegistered,
@@ -91,6 +92,15 @@ class OpenAct:
     """What the first person did, as a sentence without its subject."""
     content: str = ""
     """The digest of the act."""
+    command: str = ""
+    """The command of the act."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What the act names, such as its statement or the proposal that it accepts, by field."""
+
+    def does(self, command: type[Command], data: Mapping[str, Any]) -> bool:
+        """Whether a command with these data does the same as the act, or the like of it."""
+        named = {key: each for key, each in data.items() if key in self.names}
+        return command.__name__ == self.command and named.items() <= self.names.items()
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +294,16 @@ def _acts(before: tuple[OpenAct, ...], recorded: Recorded) -> tuple[OpenAct, ...
     match event:
         case SecondPersonAsked():
             by, within = recorded.act.party, event.within or ""
-            made = OpenAct(event.act, by, event.confirm_by, within, _text(event), digest(event))
+            made = OpenAct(
+                event.act,
+                by,
+                event.confirm_by,
+                within,
+                _text(event),
+                digest(event),
+                event.command,
+                {key: each for key, each in event.data.items() if isinstance(each, str)},
+            )
             return (*_without(before, event.act), made)
         case ActConfirmed() | ActWithdrawn():
             return _without(before, event.act)
@@ -324,5 +343,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=10, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=11, row_type=lambda _: OpenProposals
 )

@@ -12,6 +12,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Annotated, Any, Final
 
+from domain.aggregates import command_types
 from domain.bilateral import DeclineProposal, WithdrawProposal, kind_named
 from domain.charter import Objective
 from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
@@ -334,7 +335,26 @@ def _read(
 
 
 def items(rows: _Rows) -> Iterator[InboxItem]:
-    """Yield what awaits each party of a partnership."""
+    """Yield what awaits each party of a partnership.
+
+    What one person of a party did is not asked of the party again while a second person is to
+    confirm it; its confirmation is.
+    """
+    for item in _asked(rows):
+        open_ = tuple(each for each in item.events if not _awaits_second(rows, each))
+        if open_[:1] == item.events[:1]:
+            yield item.model_copy(update={"events": open_})
+
+
+def _awaits_second(rows: _Rows, event: EventToSend) -> bool:
+    """Whether a person of the party did what an event asks for, and a second one is to confirm."""
+    command = command_types()[event.type.removeprefix(cloudevents.PREFIX)]
+    return any(
+        act.party == event.party and act.does(command, event.data) for act in rows.proposals.acts
+    )
+
+
+def _asked(rows: _Rows) -> Iterator[InboxItem]:
     for proposal in rows.proposals.open:
         yield from _of_proposal(rows, proposal)
     for act in rows.proposals.acts:

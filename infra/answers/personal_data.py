@@ -3,11 +3,12 @@
 Names are looked for as `accord erase` looks for them, so an export shows what an erasure removes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import orjson
 
+from domain.people import as_read
 from infra.answers.logs import NotFound
 from infra.answers.question import Item, Result
 from infra.answers.text import Block, Line, Remark
@@ -47,7 +48,7 @@ class PersonalData(Result):
     """What the store has of a person under one name."""
 
     name: str
-    """The name, exactly as sent."""
+    """The name that was asked for."""
     partnerships: tuple[NamedIn, ...]
     """Where the person is named, by partnership."""
     refused: tuple[SentInput, ...]
@@ -60,11 +61,12 @@ class PersonalData(Result):
 
 def of_person(accord: Accord, name: str) -> PersonalData:
     """Return what the store has of a person under a name. Raises `NotFound` if that is nothing."""
-    history, says = accord.history, pseudonyms.spoken(name)
+    history, spellings = accord.history, _spellings(accord, name)
+    says = pseudonyms.spoken(*spellings)
     found = PersonalData(
         simulated=accord.simulated,
         name=name,
-        partnerships=tuple(_named(accord, name, says)),
+        partnerships=tuple(_named(accord, spellings, says)),
         refused=tuple(
             SentInput(source=each.source, id=each.source_id, message=_text(each.raw))
             for each in pseudonyms.refusals(history)
@@ -76,21 +78,39 @@ def of_person(accord: Accord, name: str) -> PersonalData:
             for each in history.waiting([partnership])
             if says(each.raw)
         ),
-        alert_acts=tuple(history.alert_acts.naming(name)),
+        alert_acts=tuple(
+            sorted(
+                {act for each in spellings for act in history.alert_acts.naming(each)},
+                key=lambda act: (act.at, act.alert),
+            )
+        ),
     )
     if not (found.partnerships or found.refused or found.waiting or found.alert_acts):
         raise NotFound(
             f"The store has nobody of the name {name}.",
-            "Write the name exactly as it was sent. An erased name is not found any more.",
+            "Write the whole name as it was sent. An erased name is not found any more.",
         )
     return found
 
 
-def _named(accord: Accord, name: str, says: Callable[[bytes], bool]) -> Iterator[NamedIn]:
+def _spellings(accord: Accord, name: str) -> frozenset[str]:
+    """Return the name, and each stored one that is read as it is."""
+    found = {
+        known
+        for partnership in partnerships(accord.history)
+        for known in pseudonyms.names(accord.history, partnership).values()
+        if as_read(known) == as_read(name)
+    }
+    return frozenset({name, *found})
+
+
+def _named(
+    accord: Accord, spellings: Collection[str], says: Callable[[bytes], bool]
+) -> Iterator[NamedIn]:
     history = accord.history
     for partnership in partnerships(history):
         people = pseudonyms.names(history, partnership)
-        for commitment in sorted(key for key, known in people.items() if known == name):
+        for commitment in sorted(key for key, known in people.items() if known in spellings):
             sought = commitment.encode()
             bodies = (body for body in history.bodies(partnership) if sought in body)
             commands = history.kept(COMMAND, partnership).values()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain import times
-from domain.people import PersonErased
+from domain.people import PersonErased, as_read
 from infra.answers.logs import NotFound, perhaps, size_of
 from infra.answers.outcomes import OutcomeCounts, Report
 from infra.answers.question import Panel
@@ -35,7 +35,10 @@ class Erased(Report):
 @app.command(rich_help_panel=Panel.EVIDENCE.value, epilog=REFUSES)
 def erase(
     id: Id,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name, exactly as sent.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The name as sent; capitals and blanks do not count."),
+    ],
     reason: Annotated[
         str,
         typer.Option("--reason", metavar="TEXT", help="It is recorded, so it must not have names."),
@@ -81,14 +84,18 @@ def erase(
 
 
 def people(accord: "Accord", partnership: str, name: str) -> list[str]:
-    """Return the commitments that stand for a name in a partnership. Raises `NotFound`."""
+    """Return the commitments of a name in a partnership, however it was written.
+
+    Raises `NotFound`.
+    """
     size_of(accord.history, partnership)
     # An interrupted run may have left names of people whose erasure is recorded.
     accord.service.forget()
     known = names(accord.history, partnership)
-    found = [commitment for commitment, each in known.items() if each == name]
+    read = as_read(name)
+    found = [commitment for commitment, each in known.items() if as_read(each) == read]
     if not found:
-        hint = "Write the name exactly as it was sent. An erased name is not found any more."
+        hint = "Write the whole name as it was sent. An erased name is not found any more."
         raise NotFound(
             f"{partnership} has no person of this name.", perhaps(name, known.values(), hint)
         )

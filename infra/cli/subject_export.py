@@ -13,7 +13,10 @@ from infra.settings import DEFAULT_STORE
 
 @app.command("subject-export", rich_help_panel=Panel.EVIDENCE.value)
 def subject_export(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name, exactly as sent.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The name as sent; capitals and blanks do not count."),
+    ],
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:

@@ -150,7 +150,7 @@ class Decider:
         decided = aggregates.decide(
             command,
             self._states.state(message.stream),
-            act,
+            act._replace(spellings=names.spellings(envelope.actor)),
             partnership,
             lambda: self.recorder.ledger(name),
             self._states.state(cited) if cited else None,

@@ -21,6 +21,7 @@ from typing import Any, TypeVar, get_args
 import orjson
 
 from domain.kernel import Refused, Value
+from domain.people import as_read
 from domain.recorded import Recorded
 from domain.values import personal
 from infra.deciding.waiting import named_erased_person
@@ -151,6 +152,16 @@ class Pseudonyms:
     by_name: Mapping[str, str] = field(default_factory=dict)
     """The commitment of each name that is not erased."""
     erased: frozenset[str] = frozenset()
+    by_reading: Mapping[str, frozenset[str]] = field(init=False)
+    """The commitments of the names that are read alike, by how they are read."""
+
+    def __post_init__(self) -> None:
+        """Find the names that are read alike."""
+        found: dict[str, frozenset[str]] = {}
+        for name, key in self.by_name.items():
+            read = as_read(name)
+            found[read] = found.get(read, frozenset()) | {key}
+        object.__setattr__(self, "by_reading", found)
 
     @classmethod
     def of(
@@ -187,6 +198,16 @@ class Pseudonymizer:
             salt = known.salts(known.partnership, name, len(known.erased))
             self.fresh[name] = commit(known.partnership, name, salt)
         return self.fresh[name].key
+
+    def spellings(self, name: str) -> frozenset[str]:
+        """Return the commitments that were known of a person before the command, by any spelling.
+
+        The person is given by a name or by a commitment.
+        """
+        if COMMITMENT.fullmatch(name):
+            of = (each for each in self.known.by_reading.values() if name in each)
+            return next(of, frozenset())
+        return self.known.by_reading.get(as_read(name), frozenset())
 
     def people(self) -> Pseudonyms:
         """Return the people known after the command."""
@@ -294,10 +315,10 @@ def _not_naming(history: History, partnership: str, commitment: str) -> set[str]
     return others - naming
 
 
-def spoken(name: str) -> Callable[[bytes], bool]:
-    """Return whether a message contains a name, as whole words and exactly as the name was sent."""
+def spoken(*names: str) -> Callable[[bytes], bool]:
+    """Return whether a message contains one of the names, as whole words and as it was sent."""
     # A message that is not complete JSON can hold the name with JSON's escapes.
-    written = "|".join(map(re.escape, {name, json.dumps(name)[1:-1]}))
+    written = "|".join(re.escape(each) for name in names for each in {name, json.dumps(name)[1:-1]})
     return partial(_says, re.compile(rf"(?<!\w)(?:{written})(?!\w)"))
 
 

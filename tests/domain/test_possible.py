@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from domain.adoption import AgreeAdoptionPart, parts_of
 from domain.aggregates import State, command_types
 from domain.agreement import ProposeTerms
-from domain.dispute import Dispute
+from domain.dispute import AcceptResolution, Dispute, OpenDispute, ProposeResolution
 from domain.examples import ELSEWHERE, EXAMPLES, HELD, LIFE, LOST, OURS, THEIRS, Step
 from domain.exit import ProposeCompletion
 from domain.experiment import Experiment
@@ -27,8 +27,9 @@ from domain.payouts import RecordPayout
 from domain.people import ErasePerson
 from domain.possible import Possible, Situation, possible
 from domain.reported_figure import CorrectMetric, ReportMetric
-from domain.second_person import ConfirmAct, WithdrawAct
-from tests.life import after, at, before, example
+from domain.second_person import ConfirmAct, SecondPersonAsked, WithdrawAct
+from tests.life import after, at, before, example, usd
+from tests.projections.money import amend
 from tests.stories import Story, moment
 
 
@@ -43,6 +44,20 @@ def situation(story: Story) -> Situation:
 
 def can(story: Story, party: str) -> Possible:
     return possible(party, situation(story))
+
+
+def test_an_answer_that_awaits_its_second_person_is_not_offered_again() -> None:
+    story = after(OpenDispute)
+    amend(story, since=story.now.date(), second_person_above=[usd("1.00")])
+    ends = example(ProposeResolution)
+    (asked,) = story.when(OURS, ends)
+    assert isinstance(asked, SecondPersonAsked)
+    story.when(OURS, ConfirmAct(within=asked.within, act=asked.act))
+    assert [each.proposal for each in can(story, THEIRS).answers] == [ends.proposal]
+
+    story.when(THEIRS, AcceptResolution(dispute=ends.dispute, proposal=ends.proposal))
+
+    assert can(story, THEIRS).answers == ()
 
 
 def alone(step: Step) -> tuple[Step, ...]:

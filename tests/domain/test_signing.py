@@ -115,7 +115,9 @@ penalty has the amount of its fee, a resolution the disputed amount. Terms need 
 an item has an amount above the limit, if an item is a share, or if they change the limits. An
 amount in a currency without a limit always needs the second person.
 
-Two people are two names: the `actor` of the two events. A token gives the name of the person who
+Two people are two names: the `actor` of the two events. Capitals, blanks and the Unicode form of a
+name do not count. While an act waits, the inbox does not ask the party for the same again, but for
+its confirmation. A token gives the name of the person who
 signed in. With an API key the sender writes the name, so register a signing key for each person:
 one key cannot sign for both. More: [a second person](decisions/0039-a-second-person.md).
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import orjson
 import psycopg
@@ -329,6 +330,18 @@ def erase(accord: Accord, *secrets: str) -> list[str]:
         erased = PersonErased(person=person, reason="They asked for it.")
         accord.service.record_own(NAME, "operator", erased)
     return found
+
+
+def test_a_name_is_found_however_it_was_written(told: Accord) -> None:
+    other = f" {normalize('NFD', CARMEN.upper())} "
+    told.service.handle([role(other, "carmen-2", actor="Ada")])
+    found = [of_person(told, name).partnerships for name in (CARMEN, other)]
+
+    assert found[0] == found[1]
+    assert sorted(erase(told, CARMEN.replace(" ", "  "))) == [each.commitment for each in found[0]]
+    assert len(found[0]) == 2
+    with pytest.raises(NotFound):
+        of_person(told, CARMEN)
 
 
 def test_an_export_has_what_an_erasure_removes_and_nothing_of_others(told: Accord) -> None:

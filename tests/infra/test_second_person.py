@@ -13,7 +13,13 @@ from domain.examples import HELD, PAYOUT
 from domain.kernel import Act, Command
 from domain.payouts import PayoutRecorded, RecordPayout
 from domain.recorded import Recorded
-from domain.second_person import ActConfirmed, ConfirmAct, SecondPersonAsked, act_id
+from domain.second_person import (
+    ActConfirmed,
+    ConfirmAct,
+    SecondPersonAsked,
+    WithdrawAct,
+    act_id,
+)
 from infra.answers import inbox
 from infra.answers.logs import AsOf
 from infra.audit.notary import Notary, Seal
@@ -123,6 +129,40 @@ def test_the_inbox_of_the_party_has_the_act_with_its_day_and_what_confirms_it(
     assert awaiting(accord, THEIRS) == []
     assert one(accord, sent(ConfirmAct.model_validate(item.events[0].data), "jo")).count == 2
     assert awaiting(accord, OURS) == []
+
+
+def test_while_the_payout_awaits_its_second_person_nobody_is_asked_to_pay_it_again(
+    accord: Accord,
+) -> None:
+    offered = asked_to_pay(accord)
+    assert offered
+
+    one(accord, sent(PAYOUT, "maya"))
+    assert asked_to_pay(accord) == []
+    assert [each.events[0].type for each in awaiting(accord, OURS)] == ["accord.ConfirmAct"]
+
+    one(accord, sent(WithdrawAct(act=ACT, reason="A wrong amount."), "maya"))
+    assert asked_to_pay(accord) == offered
+
+
+def asked_to_pay(accord: Accord) -> list[inbox.InboxItem]:
+    accord.runner.catch_up()
+    found = inbox.ask(accord, when=AsOf(viewer=Viewer(OURS))).items
+    return [
+        item for item in found if any(each.type == "accord.RecordPayout" for each in item.events)
+    ]
+
+
+@pytest.mark.parametrize("written", ["Maya", " maya", "maya  ", "MAYA", "\uff4d\uff41\uff59\uff41"])
+def test_the_same_name_written_otherwise_is_no_second_person(accord: Accord, written: str) -> None:
+    one(accord, sent(PAYOUT, "maya"))
+
+    again = one(accord, sent(PAYOUT.model_copy(), written))
+    refused = one(accord, sent(ConfirmAct(act=ACT), written))
+
+    assert (again.status, again.count) == ("accepted", 0)
+    assert (refused.status, refused.rule) == ("refused", "same-person")
+    assert paid(accord) == 0
 
 
 # --- signed ------------------------------------------------------------------------------------
