@@ -127,7 +127,9 @@ class _Known:
 
     def size(self, known: datetime | None) -> int:
         """Return how many events had been recorded by a moment."""
-        found = extent(self.accord.history, self.id, replace(self.when, at=None, known=known))
+        when = replace(self.when, at=None, known=known)
+        sight = sight_of(self.accord.history, self.id, when, figures=False)
+        found = extent(self.accord.history, self.id, when, sight)
         return found.last + 1 if found else 0
 
     def differences(self, first: int, last: int) -> Iterator[Difference]:

@@ -123,10 +123,27 @@ def ask(
 def items(
     accord: Accord, id: str, when: AsOf = NOW, start: int = 0, chunk: int = CHUNK
 ) -> Iterator[HistoryItem]:
-    """Return the events from index `start` on, read `chunk` at a time. Raises `NotFound`."""
+    """Return the events from index `start` on, read `chunk` at a time. Raises `NotFound`.
+
+    As of an `at` there is no hidden event, and as of a `known` none after the last event that is
+    seen. So nobody learns by asking again for other moments when a hidden one was.
+    """
     sight = sight_of(accord.history, id, when, figures=False, third_party=True)
     size = size_in(accord.history, id, when)
-    return _items(accord, id, when, sight, range(start, size, chunk))
+    found = _items(accord, id, when, sight, range(start, size, chunk))
+    return found if when.at is None and when.known is None else _up_to_seen(found, when)
+
+
+def _up_to_seen(found: Iterator[HistoryItem], when: AsOf) -> Iterator[HistoryItem]:
+    hidden: list[HistoryItem] = []
+    for item in found:
+        if item.event is None:
+            hidden.append(item)
+            continue
+        if when.at is None:
+            yield from hidden
+        hidden.clear()
+        yield item
 
 
 def _items(

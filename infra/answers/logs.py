@@ -18,9 +18,9 @@ from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.store.history import History, partnerships
 from infra.store.views import Quarantined, typed_row
-from infra.tlog.codec import UnreadableEvent, stored_moment
+from infra.tlog.codec import UnknownEvent, UnreadableEvent, decode, stored_moment
 from projections.fold import FoldFailed, Projection, replay
-from projections.visibility import OPERATOR, Sight, Viewer
+from projections.visibility import OPERATOR, PERHAPS_HIDDEN, Sight, Viewer
 
 R = TypeVar("R")
 
@@ -186,42 +186,72 @@ def size_in(history: History, partnership: str, when: AsOf) -> int:
 
 
 class Extent(NamedTuple):
-    """How many events of a log are in range, and which of them was recorded last."""
+    """How much of a log is in range, and which event that the viewer sees was recorded last."""
 
     events: int
+    """How many events are in range. Hidden ones count only up to the last one that is seen, and as
+    of an `at` not at all."""
     last: int
-    """The index of the last one."""
+    """The index of the last one that the viewer sees."""
     recorded_at: datetime
+    """When that one was recorded."""
 
 
-def extent(history: History, partnership: str, when: AsOf = NOW) -> Extent | None:
-    """Return the extent of a log as of a moment; None if no event is in range.
+def extent(history: History, partnership: str, when: AsOf, sight: Sight) -> Extent | None:
+    """Return the extent of a log as of a moment; None if no event that is seen is in range.
 
-    Only `at` reads the whole log: for `known`, the end is found by bisection. Raises `NotFound`,
-    and `UnreadableEvent` if the times of an event that it looks at cannot be read.
+    Whoever asks again and again for other moments learns so of no hidden event when it happened or
+    was recorded. Only `at` reads the whole log: for `known`, the end is found by bisection. Raises
+    `NotFound`, and `UnreadableEvent` if an event that it looks at cannot be read.
     """
     size = size_in(history, partnership, when)
     if when.at is not None:
-        return _extent_at(history, partnership, size, when)
+        return _extent_at(history, partnership, size, when, sight)
+    known = size
     if when.known is not None:
-        indexes = range(size)
-        size = bisect_left(
-            indexes,
+        known = bisect_left(
+            range(size),
             True,  # noqa: FBT003 - the first index that is after the moment
             key=lambda index: when.is_after(index, times_at(history, partnership, index)[1]),
         )
-    return Extent(size, size - 1, times_at(history, partnership, size - 1)[1]) if size else None
+    last = last_shown(history, partnership, sight, known)
+    if last is None:
+        return None
+    index, recorded_at = last
+    return Extent(size if when.known is None else index + 1, index, recorded_at)
 
 
-def _extent_at(history: History, partnership: str, size: int, when: AsOf) -> Extent | None:
+def _extent_at(
+    history: History, partnership: str, size: int, when: AsOf, sight: Sight
+) -> Extent | None:
     found, at = None, when.at
     for index, body, _ in history.entries(partnership, 0, size):
         occurred_at, recorded_at = _times(partnership, index, body)
         if when.is_after(index, recorded_at):
             break
-        if at is None or occurred_at <= at:
+        if (at is None or occurred_at <= at) and is_shown(sight, index, body):
             found = Extent(found.events + 1 if found else 1, index, recorded_at)
     return found
+
+
+def last_shown(
+    history: History, partnership: str, sight: Sight, size: int
+) -> tuple[int, datetime] | None:
+    """Return the last of the first `size` events that is seen: its index, when it was recorded."""
+    for index in range(size - 1, -1, -1):
+        for body in history.bodies(partnership, index, index + 1):
+            if is_shown(sight, index, body):
+                return index, _times(partnership, index, body)[1]
+    return None
+
+
+def is_shown(sight: Sight, index: int, body: bytes) -> bool:
+    """Return whether a viewer sees a stored event at all. Raises `UnreadableEvent`."""
+    try:
+        return sight.shows(decode(body, index=index))
+    except UnknownEvent:
+        # A newer release wrote it. It may be private, so no other party sees it.
+        return sight.viewer.party in {None, orjson.loads(body)["party"]}
 
 
 def times_at(history: History, partnership: str, index: int) -> tuple[datetime, datetime]:
@@ -251,10 +281,20 @@ def moment_of(accord: Accord, partnership: str, when: AsOf) -> datetime:
     """
     if asked := when.at or when.known:
         return asked
-    size = size_in(accord.history, partnership, when)
     of_all = when.is_now and when.viewer.party is None
     latest = accord.history.last_recorded_at() if of_all else None
-    return latest or times_at(accord.history, partnership, size - 1)[1]
+    return latest or seen_until(accord.history, partnership, when)
+
+
+def seen_until(history: History, partnership: str, when: AsOf) -> datetime:
+    """Return when the last event that the viewer sees was recorded. Raises `NotFound`."""
+    size, viewer = size_in(history, partnership, when), when.viewer
+    for body in history.bodies(partnership, size - 1, size):
+        if viewer.party is None or orjson.loads(body)["type"] in PERHAPS_HIDDEN:
+            sight = Sight.of(viewer, own_stream(history, partnership, when.recorded))
+            last = last_shown(history, partnership, sight, size)
+            return last[1] if last else times_at(history, partnership, 0)[1]
+    return times_at(history, partnership, size - 1)[1]
 
 
 # --- viewers -----------------------------------------------------------------------------------

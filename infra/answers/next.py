@@ -16,6 +16,7 @@ from infra.answers.show import open_deadlines
 from infra.answers.text import Block, Line, Remark, Table, minute
 from infra.bootstrap import Accord
 from infra.tlog import cloudevents
+from projections.visibility import PRIVATE
 
 if TYPE_CHECKING:
     from domain.possible import Closed, Possible
@@ -123,8 +124,11 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Next:
     from domain import possible  # noqa: PLC0415
 
     size_of(accord.history, id)
-    sight_of(accord.history, id, when, figures=False)
+    sight = sight_of(accord.history, id, when, figures=False)
     own = own_stream(accord.history, id, when)
+    if when.viewer.party is None:
+        # Gates show who the candidates are. What each party can do is asked as that party.
+        own = [each for each in own if sight.shows(each) or isinstance(each.event, PRIVATE)]
     state = aggregates.fold(own)
     if state.stage is None:
         raise NotFound(f"{id} had not begun by then.", "Ask about a later moment.")

@@ -428,13 +428,13 @@ class PartnershipState(Answer):
     adoption: AdoptionSummary | None
     """How it came in, if it ran before; null if it began with an exploration."""
     events: int
-    """How many events are in range."""
+    """How many events are in range. As of an `at`, hidden ones do not count."""
     log_size: int
     """How many events the log has."""
     last: str
-    """The last event in range: the partnership and its index."""
+    """The last event in range that the viewer sees: the partnership and its index."""
     last_recorded_at: datetime
-    """When the last event was recorded."""
+    """When that one was recorded."""
     parties: tuple[Party, ...]
     """The two parties, the initiator first."""
     candidates: tuple[CandidateSummary, ...]

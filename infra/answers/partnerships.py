@@ -1,14 +1,22 @@
 """Lists the partnerships: parties, stage, number of events, number of open alerts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 
 from domain.kernel import Stage
-from domain.recorded import Recorded
 from infra.access.roles import Need
 from infra.answers import cursors
-from infra.answers.logs import NOW, AsOf, of_each, row_of_each, whole_log
+from infra.answers.logs import (
+    NOW,
+    AsOf,
+    NotFound,
+    extent,
+    of_each,
+    row_of_each,
+    sight_of,
+    whole_log,
+)
 from infra.answers.members import names_seen
 from infra.answers.question import Item, Page, Paging, Question
 from infra.answers.text import Block, Remark, Styled, Table, minute
@@ -35,7 +43,7 @@ class PartnershipSummary(Item):
     events: int
     """How many events its log has."""
     last_recorded_at: datetime
-    """When the last event was recorded."""
+    """When the last event that the viewer sees was recorded."""
     open_alerts: int
     """How many alerts are open."""
 
@@ -72,13 +80,17 @@ def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[PartnershipS
 
 
 def _then_one(accord: Accord, name: str, when: AsOf) -> PartnershipSummary | None:
-    counted = _Counted(whole_log(accord.history, name, when))
-    replayed = {each.name: of.rows for each, of in replay_all((OVERVIEW, ALERTS), counted).folded}
+    try:
+        sight = sight_of(accord.history, name, when, figures=False)
+    except NotFound:  # The viewer was no party of it by then.
+        return None
+    events = whole_log(accord.history, name, when)
+    replayed = {each.name: of.rows for each, of in replay_all((OVERVIEW, ALERTS), events).folded}
     overview = replayed[OVERVIEW.name].get(OVERVIEW_ROW)
-    if overview and counted.last and when.viewer.party in (None, *overview.parties):
-        recorded_at = counted.last.act.recorded_at
+    found = extent(accord.history, name, when, sight)
+    if overview and found:
         state = replayed[ALERTS.name].get(STATE, START)
-        return _listed(name, overview, counted.events, recorded_at, state)
+        return _listed(name, overview, found.events, found.recorded_at, state)
     return None
 
 
@@ -95,21 +107,6 @@ def _listed(
         last_recorded_at=recorded_at,
         open_alerts=len(alerts.open),
     )
-
-
-class _Counted:
-    """A counter of events, which also remembers the last one."""
-
-    def __init__(self, events: Iterable[Recorded]) -> None:
-        self._of = events
-        self.events = 0
-        self.last: Recorded | None = None
-
-    def __iter__(self) -> Iterator[Recorded]:
-        for recorded in self._of:
-            self.events += 1
-            self.last = recorded
-            yield recorded
 
 
 def text(found: Partnerships) -> Iterator[Block]:

@@ -9,7 +9,7 @@ from domain.charter import ObjectiveStatus
 from domain.metric_catalogue import metric_words
 from domain.terms import Payment
 from domain.values import plain
-from infra.answers.logs import NOW, AsOf
+from infra.answers.logs import NOW, AsOf, seen_until
 from infra.answers.members import names_seen, of_members
 from infra.answers.question import Answer, Panel, PeriodName, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, number
@@ -109,8 +109,8 @@ def moment_of_all(accord: Accord, when: AsOf) -> datetime | None:
         return asked
     if when.viewer == OPERATOR:
         return accord.history.last_recorded_at()
-    heads = accord.history.heads(names_seen(accord, when.viewer))
-    return max((each.recorded_at for each in heads.values()), default=None)
+    seen = names_seen(accord, when.viewer)
+    return max((seen_until(accord.history, each, when) for each in seen), default=None)
 
 
 # --- text --------------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ def ask(
     """
     history, when = accord.history, replace(when, version=version)
     sight = sight_of(history, id, when, figures=False)
-    size, found = size_of(history, id), extent(history, id, when)
+    size, found = size_of(history, id), extent(history, id, when, sight)
     if found is None:
         first, _ = times_at(history, id, 0)
         raise NotFound(

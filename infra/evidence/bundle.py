@@ -255,11 +255,11 @@ class _Bundle:
                 return "private"  # A newer release wrote it, so this one cannot tell.
             return None  # Export the altered event, so that a verifier reports it.
         self.events.append(recorded)
+        if not sight.shows(recorded) or sight.fewer_than(recorded):
+            return "private"  # Even out of range: that would tell when it was recorded.
         asked_for = self._within(recorded.act.recorded_at) or isinstance(recorded.event, _KEYS)
         if not asked_for and (self.custody is None or index != self.custody.index):
             return "range"
-        if not sight.shows(recorded) or sight.fewer_than(recorded):
-            return "private"
         self.shown.append(recorded)
         return None
 

@@ -14,7 +14,7 @@ from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from infra.store.history import History
 from infra.tlog.codec import UnknownEvent, UnreadableEvent, canonical
-from projections.visibility import Viewer
+from projections.visibility import Sight, Viewer
 from tests.feeds import played
 from tests.infra.answers.demo import CONSULTING, day
 from tests.infra.answers.helpers import AURORA, PARTNER, changed_event, printed
@@ -65,7 +65,9 @@ def test_an_event_that_was_recorded_days_later_says_how_many(demo: Accord) -> No
 def test_the_events_are_those_of_the_moment_in_the_order_of_the_log(
     demo: Accord, when: AsOf
 ) -> None:
-    expected = [each.index for each in stored_log(demo.history, CONSULTING, when)]
+    found = stored_log(demo.history, CONSULTING, when)
+    # What is private is not counted as of a day, so that nobody can tell its day.
+    expected = [each.index for each in found if when.at is None or Sight(when.viewer).shows(each)]
 
     assert [each.index for each in items(demo, CONSULTING, when)] == expected
     assert [each.index for each in items(demo, CONSULTING, when, chunk=7)] == expected
@@ -116,6 +118,21 @@ def test_an_event_that_is_not_shown_keeps_its_place(demo: Accord, viewer: Viewer
     assert any("(hidden: private to growthos)" in each.text for each in withheld)
     assert not any(each.event for each in withheld)
     assert not any(each.people or each.late_days for each in withheld)
+
+
+def test_as_of_a_moment_the_history_ends_with_an_event_that_is_seen(demo: Accord) -> None:
+    private = [
+        each.act.recorded_at
+        for each in demo.history.of(CONSULTING)
+        if isinstance(each.event, BestAlternativeDeclared) and each.act.party != PARTNER
+    ]
+
+    for known in private:
+        found = list(items(demo, CONSULTING, AsOf(known=known, viewer=Viewer(PARTNER))))
+        assert found[-1].event
+        happened = list(items(demo, CONSULTING, AsOf(at=known, viewer=Viewer(PARTNER))))
+        assert all(each.event for each in happened)
+    assert private
 
 
 def test_a_stranger_learns_who_the_parties_are(demo: Accord) -> None:

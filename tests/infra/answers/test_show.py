@@ -56,7 +56,7 @@ from domain.terms import (
     Trigger,
     describe,
 )
-from infra.answers.logs import NOW, AsOf, NotFound, extent
+from infra.answers.logs import NOW, AsOf, NotFound, extent, sight_of
 from infra.answers.partnership_state import (
     AgreementEnd,
     PartnershipState,
@@ -271,14 +271,25 @@ def test_the_extent_of_a_moment_is_that_of_the_events_in_range(
         data.draw(st.none() | moment),
         data.draw(st.none() | moment),
         data.draw(st.none() | st.integers(1, len(events))),
+        data.draw(st.sampled_from([Viewer(full=True), Viewer(PARTNER)])),
     )
+    sight = sight_of(demo.history, CONSULTING, AsOf(viewer=when.viewer))
 
     in_range = list(when.of(events))
+    seen = [each for each in in_range if sight.shows(each)]
+    found = extent(demo.history, CONSULTING, when, sight)
 
-    found = extent(demo.history, CONSULTING, when)
-    assert (found.events if found else 0) == len(in_range)
-    if found:
-        assert (found.last, found.recorded_at) == (in_range[-1].index, in_range[-1].act.recorded_at)
+    if not seen:
+        assert found is None
+        return
+    assert found
+    assert (found.last, found.recorded_at) == (seen[-1].index, seen[-1].act.recorded_at)
+    if when.at is not None:
+        assert found.events == len(seen)
+    elif when.known is not None:
+        assert found.events == seen[-1].index + 1
+    else:
+        assert found.events == len(in_range)
 
 
 def test_before_its_beginning_nothing_can_be_shown(demo: Accord) -> None:
