@@ -33,8 +33,9 @@ up-local: $(VENV)/.dev ## start all of production on this machine, with its data
 down-local: ## stop what `make up-local` started; the data stays
 	@$(BIN)/python -m dev.local down
 
+# Many tests start `accord`, which takes half as long again where its bytecode may not be kept.
 test: check browser ## everything that CI runs: check, then all tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 browser: ## install Chromium, in which the pages are tested, where Debian's packages can be installed
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
