@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, StringConstraints
 
@@ -72,6 +73,7 @@ Span = Annotated[Duration, AfterValidator(_at_least_a_day)]
 
 _MONTHS_IN_QUARTER = 3
 _MONTHS_IN_YEAR = 12
+_SATURDAY = 5
 
 
 def midnight(day: date) -> datetime:
@@ -128,6 +130,19 @@ def subtract(day: date, duration: str) -> date:
     """Return `day` minus `duration`: first the months, then the days."""
     months, days = _parts(duration)
     return add_months(day, -months) - timedelta(days=days)
+
+
+def add_working_hours(moment: datetime, hours: int, zone: str) -> datetime:
+    """Return the moment, in UTC, after so many hours of Mondays to Fridays in a time zone (C24)."""
+    left, day = timedelta(hours=hours), moment.astimezone(ZoneInfo(zone)).date()
+    while True:
+        following = day + timedelta(days=1)
+        ends = datetime.combine(following, time.min, ZoneInfo(zone)).astimezone(UTC)
+        if day.weekday() < _SATURDAY:
+            if left <= ends - moment:
+                return moment + left
+            left -= ends - moment
+        moment, day = ends, following
 
 
 def occurrences(first: date, every: str, start: date, end: date) -> Iterator[date]:

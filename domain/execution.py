@@ -17,6 +17,7 @@ from domain.declarations import (
     not_the_author,
     nothing_to_change,
 )
+from domain.escalation import Escalated, office_words
 from domain.gates import Requirement, passing
 from domain.health import RiskIdentified
 from domain.kernel import (
@@ -32,6 +33,7 @@ from domain.kernel import (
     Unknown,
     recorded_once,
 )
+from domain.response import Office
 from domain.rules import check_agreed_budget
 from domain.terms import check_parties
 from domain.values import Count, Day, Instant, Money, Percent, PersonName, Ref, Slug, Text
@@ -610,7 +612,7 @@ class IssueCause(StrEnum):
 class IssueRaised(
     Changeable, Declaration, command="RaiseIssue", stages=IN_FORCE, identity=("issue",)
 ):
-    """An issue was raised. It goes to the sponsors if it is open for 48 hours (C24)."""
+    """An issue was raised. Unless it is resolved in the agreed hours it is escalated (C24)."""
 
     context_only = False
     issue: Ref
@@ -664,12 +666,21 @@ AgreeIssueResolution = IssueResolved.accepts
 
 
 class IssueEscalated(Event):
-    """An issue was open for 48 hours and went to the executive sponsors (C24)."""
+    """An issue was not resolved in the agreed hours and went to the next office (C24)."""
 
     issue: Ref
     """The identifier of the issue."""
     raised_at: Instant
     """When the issue was raised."""
+    step: Count = 1
+    """Which step of the agreed escalation it is, counted from 1."""
+    to: Escalated = Office.SPONSOR
+    """The office of each party that acts from then on."""
+
+    @property
+    def goes_to(self) -> str:
+        """The office that it went to, in words."""
+        return office_words(self.to)
 
 
 # --- improvement plans -------------------------------------------------------------------------

@@ -119,6 +119,8 @@ class On:
     """Takes the event, the party that stated it and both parties, and gives those that act."""
     at_stake: Callable[[Any], Money | None] = lambda _: None
     """Takes the event and gives the money that hangs on the alert."""
+    to: Callable[[Any], Office | None] = lambda _: None
+    """Takes the event and gives the office that acts, where it is another than that of the rule."""
     by_author: bool = False
     """Whether each party has an alert of its own: its `ref` ends with the party."""
 
@@ -158,7 +160,7 @@ def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
         AlertKind.REMINDER if alert.reminder else AlertKind.BREACH,
         alert.sentence,
         alert.response,
-        (On(rule.passing.event, rule.passing.ref, alert.text, asked),),
+        (On(rule.passing.event, rule.passing.ref, alert.text, asked, to=alert.to),),
         tuple(
             On(each.event, each.ref, each.text, by_author=each.by_author) for each in rule.closed_by
         ),

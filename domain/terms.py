@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import Duration, Span, add, in_words, subtract
 from domain.claims import ClaimKind
+from domain.escalation import DOCUMENTED, Escalation
 from domain.kernel import Refused, Value
 from domain.metric_catalogue import MeasuredBy, check_threshold, metric_words
 from domain.times import LAST_YEAR
@@ -567,6 +568,8 @@ class Frame(Value):
     """Where the rates of statements come from."""
     days: DayRules = DayRules()
     """When people are reminded, and how long an answer may take (C22)."""
+    escalation: Escalation = DOCUMENTED
+    """After how long an issue that nobody resolves goes to whom (C24)."""
     second_person_above: list[PositiveMoney] = []
     """Above which amounts a second person of a party confirms what binds it, at most one for each
     currency. An amount in a currency without one always needs the second person. With an empty

@@ -26,6 +26,7 @@ from domain import terms
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy
 from domain.calendar import add, add_months, is_as_long, subtract
+from domain.escalation import DOCUMENTED, Escalation
 from domain.terms import NEEDED, Cadence, DayRules, Frame, Item, named
 
 T = TypeVar("T")
@@ -152,6 +153,10 @@ class TermsByDay:
     def day_rules(self, day: date) -> DayRules:
         """Return how long before a day people are reminded, and how long an answer may take."""
         return self.frame(day).days if self.is_agreed else DayRules()
+
+    def escalation(self, day: date) -> Escalation:
+        """Return how an issue that is raised on a day is escalated (C24)."""
+        return self.frame(day).escalation if self.is_agreed else DOCUMENTED
 
     def answer_until(self, day: date) -> date:
         """Return the last day on which a proposal made on `day` is answered in time."""

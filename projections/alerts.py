@@ -180,6 +180,8 @@ class AlertsState:
     ended: bool = False
     """Whether the partnership has ended: nothing is judged any more, and what the end resolved
     stays resolved."""
+    offices: Mapping[str, Office] = field(default_factory=dict)
+    """The offices that act on open alerts, by id, where they are others than those of the rules."""
     at_end: tuple[str, ...] = ()
     """The alerts on what awaited a party when the partnership ended."""
 
@@ -201,6 +203,8 @@ class Finding(NamedTuple):
     """The parties that act."""
     at_stake: Mapping[str, Decimal] = {}
     """The money that hangs on it, by currency."""
+    to: Office | None = None
+    """The office that acts; None for that of the rule."""
 
 
 def opened(
@@ -235,9 +239,10 @@ def assigned(parties: Iterable[str], office: Office = Office.MANAGER) -> tuple[A
     return tuple(Assignee(party=each, office=office) for each in parties)
 
 
-def in_office(alert: Alert, people: People, day: date) -> Alert:
-    """Return an alert with the people who act on it on a day."""
+def in_office(alert: Alert, people: People, day: date, to: Office | None) -> Alert:
+    """Return an alert with the people who act on it on a day, in an office or that of its rule."""
     office, about = office_of(alert.rule, alert.window)
+    office = to or office
     if office is Office.METRIC_OWNER:
         metric, market, *_ = about.split("/")
         who = people.owner(metric, market, (each.party for each in alert.who_acts))
@@ -279,7 +284,7 @@ def answered(rows: Rows, alert: Alert, moment: datetime) -> Alert:
     state: AlertsState = rows.get(STATE, START)
     if alert.state is not AlertState.OPEN:
         return alert
-    return in_office(alert, state.people, _day(state, moment))
+    return in_office(alert, state.people, _day(state, moment), state.offices.get(alert.id))
 
 
 def day_of(rows: Rows, moment: datetime) -> date:
@@ -416,6 +421,7 @@ class _Changes:
         self._open = state.open
         self._resolved = state.resolved
         self._ended, self._at_end = state.ended, state.at_end
+        self._offices = state.offices
         self._changed: dict[str, Alert] = {}
         self._outputs: list[Output] = []
 
@@ -429,6 +435,7 @@ class _Changes:
             resolved=self._resolved,
             ended=self._ended,
             at_end=self._at_end,
+            offices=self._offices,
         )
         return Change({STATE: state, **self._changed}, self._outputs)
 
@@ -605,6 +612,7 @@ class _Changes:
             on.text(event),
             on.acts(event, act.party, self._after.people.parties),
             {money.currency: money.amount} if money else {},
+            on.to(event),
         )
 
     def open_standing(self, standing: StandingAlert, found: Finding) -> None:
@@ -612,6 +620,8 @@ class _Changes:
         severity = standing.response.severity
         alert = opened(standing.rule, standing.kind, severity, self._recorded, found)
         known = self._open.get(alert.id)
+        if found.to is not None:
+            self._offices = {**self._offices, alert.id: found.to}
         if known is None:
             past: Alert | None = self._rows.get(alert.id) if standing.once else None
             self._put(replace(alert, earlier=_occurrence(past) if past else None))
@@ -709,8 +719,10 @@ class _Changes:
 
     def _put(self, alert: Alert) -> None:
         day = _day(self._after, self._recorded.act.occurred_at)
-        alert = in_office(alert, self._after.people, day)
+        alert = in_office(alert, self._after.people, day, self._offices.get(alert.id))
         is_open = alert.state is AlertState.OPEN
+        if not is_open:
+            self._offices = {key: to for key, to in self._offices.items() if key != alert.id}
         on_figures = alert.facts is not None and alert.state is AlertState.RESOLVED
         self._open = _moved(self._open, alert, stays=is_open)
         self._resolved = _moved(self._resolved, alert, stays=on_figures)
@@ -793,7 +805,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=48,
+    version=49,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -452,7 +452,7 @@ WORDS: dict[type[Event], Words] = {
     ),
     execution.IssueResolved: lambda e: f"and its partner resolved issue {e.issue}: {e.resolution}",
     execution.IssueEscalated: lambda e: (
-        f"issue {e.issue} was open for 48 hours and went to the sponsors"
+        f"issue {e.issue} was not resolved in time and went to {e.goes_to}"
     ),
     execution.ImprovementPlanProposed: lambda e: (
         f"proposed improvement plan {e.plan} until {e.deadline}" + _listed(e.actions)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from domain.escalation import Escalated
 from domain.kernel import Event
 from domain.terms_by_day import TermsByDay
 from domain.values import Day, Slug
@@ -65,6 +66,10 @@ class Deadline(NamedTuple):
     """The party that asked for an answer, which the other gives; empty if nobody asked."""
     remind_at: datetime | None = None
     """When those who act are reminded; None if they were, or never are."""
+    step: int = 0
+    """Which step of the escalation of an issue is next, counted from 0."""
+    to: Escalated | None = None
+    """The office that an issue then goes to."""
     on_its_day: bool = False
     """Whether it cannot be done before its last day."""
 

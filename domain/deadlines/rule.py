@@ -15,7 +15,7 @@ from domain.deadlines.deadline import (
 )
 from domain.execution import CommitmentCancelled
 from domain.kernel import Act, Event
-from domain.response import Response
+from domain.response import Office, Response
 from domain.terms_by_day import TermsByDay
 
 E = TypeVar("E", bound=Event)
@@ -75,6 +75,8 @@ class DeadlineAlert(NamedTuple):
     """Takes the event that records the passing and gives the text of the alert."""
     about: str = ""
     """The field by which events name what the alert is about; empty for a date of the agreement."""
+    to: Callable[[Any], Office | None] = lambda _: None
+    """Takes that event and gives the office that acts, where it is another than `response` says."""
     reminder: bool = False
     """Whether the alert only asks for something to be done or decided. A breach counts against a
     partnership, a reminder does not."""

@@ -1,7 +1,7 @@
 """Deadlines of what both plan: milestones, actions, onboarding, issues, plans and objectives."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime
 from operator import attrgetter
 
 from domain.deadlines.deadline import Deadline, DeadlineKind, end_of_day
@@ -40,15 +40,34 @@ from domain.kernel import Act, Event
 from domain.response import Office, Response, Severity
 from domain.terms_by_day import TermsByDay
 
-ESCALATE_AFTER = timedelta(hours=48)
-"""How long an issue may stay open before it goes to the executive sponsors (C24)."""
 
-
-def _escalation(event: IssueRaised, act: Act, _: TermsByDay, __: Around) -> Iterator[Deadline]:
-    """Yield when an issue is escalated; words that are corrected change nothing of it."""
+def _escalation(event: IssueRaised, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:
+    """Yield the first step of an escalation; words that are corrected change nothing of it."""
     if event.change_reason is None:
-        due = act.occurred_at + ESCALATE_AFTER
-        yield Deadline(due, DeadlineKind.ISSUE, event.issue, act.occurred_at)
+        yield from _step(0, event.issue, act.occurred_at, act.occurred_at, terms)
+
+
+def _next_step(event: IssueEscalated, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:
+    """Yield the step after one that came, if the terms have another."""
+    yield from _step(event.step, event.issue, event.raised_at, act.occurred_at, terms)
+
+
+def _step(
+    step: int, issue: str, raised: datetime, since: datetime, terms: TermsByDay
+) -> Iterator[Deadline]:
+    """Yield a step under the terms of the day on which the issue was raised."""
+    agreed = terms.escalation(terms.day(raised))
+    if step < len(agreed.steps):
+        due = agreed.passes(step, since, terms.zone(raised))
+        to = agreed.steps[step].to
+        yield Deadline(due, DeadlineKind.ISSUE, issue, raised, step=step, to=to)
+
+
+def _escalated(deadline: Deadline) -> list[Event]:
+    to = deadline.to or Office.SPONSOR
+    return [
+        IssueEscalated(issue=deadline.ref, raised_at=deadline.since, step=deadline.step + 1, to=to)
+    ]
 
 
 def _objectives(event: CharterAgreed, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:
@@ -148,25 +167,23 @@ RULES = (
     ),
     DeadlineRule(
         DeadlineKind.ISSUE,
-        opened_by=(opens_several(IssueRaised, _escalation),),
-        passing=records(
-            IssueEscalated,
-            lambda e: e.issue,
-            lambda each: [IssueEscalated(issue=each.ref, raised_at=each.since)],
+        opened_by=(
+            opens_several(IssueRaised, _escalation),
+            opens_several(IssueEscalated, _next_step),
         ),
+        passing=Passing(IssueEscalated, lambda e: e.issue, _escalated),
         closed_by=(
             closes(IssueResolved, lambda e: e.issue, lambda e: f"Issue {e.issue} was resolved."),
         ),
         alert=DeadlineAlert(
             "issue-escalated",
-            "an issue open for 48 hours goes to the executive sponsors (C24)",
+            "an issue is resolved in the agreed hours, or goes to the next office (C24)",
             Response(
-                Severity.CRITICAL,
-                "The managers did not solve it in 48 hours.",
-                Office.SPONSOR,
+                Severity.CRITICAL, "Those who had it did not resolve it in time.", Office.SPONSOR
             ),
-            lambda e: f"Issue {e.issue} was open for 48 hours and goes to the executive sponsors.",
+            lambda e: f"Issue {e.issue} was not resolved in time and goes to {e.goes_to}.",
             about="issue",
+            to=lambda e: e.to,
         ),
     ),
     DeadlineRule(

@@ -350,7 +350,9 @@ class _Folded:
         if step := _step(event):
             name = getattr(event, step.named)
             known = _Times() if step.begins else self._of(step.task, name)
-            moment = {step.moment: recorded.act.occurred_at}
+            # What goes on to a next office is overdue since the first time.
+            at = known.overdue_at if step.moment == "overdue_at" else None
+            moment = {step.moment: at or recorded.act.occurred_at}
             self.task_times[step.task, name] = replace(known, **moment)
 
     def _of(self, planned: type[Event], name: str) -> _Times:

@@ -12,6 +12,7 @@ from domain.calendar import in_words
 from domain.deadlines.answers import proposal_words
 from domain.deadlines.deadline import DeadlineKind
 from domain.deadlines.reviews import cadence_words
+from domain.escalation import DOCUMENTED, Escalation, office_words
 from domain.execution import (
     ActionAgreed,
     IssueRaised,
@@ -267,6 +268,7 @@ def _frame_lines(frame: Frame) -> Iterator[str]:
         if every not in {None, "none"}:
             yield f"{cadence_words(kind)}: {every}"
     yield from _day_lines(frame.days)
+    yield from _escalation_lines(frame.escalation)
     if frame.if_sales_double is not None:
         yield f"if sales double: {frame.if_sales_double}"
 
@@ -279,6 +281,17 @@ def _day_lines(days: DayRules) -> Iterator[str]:
         )
     if days.figure_days:
         yield f"figures are reported within {counted(days.figure_days, 'day')} after their period"
+
+
+def _escalation_lines(escalation: Escalation) -> Iterator[str]:
+    if escalation == DOCUMENTED:
+        return
+    hours = " of Monday to Friday" if escalation.count == "working-days" else ""
+    steps = (
+        f"to {office_words(each.to)} after {counted(each.hours, 'hour')}{hours}"
+        for each in escalation.steps
+    )
+    yield f"an open issue goes {', then '.join(steps)}"
 
 
 def _claim_lines(frame: Frame) -> Iterator[str]:
@@ -610,7 +623,7 @@ DEADLINES = {
     DeadlineKind.PERIOD: "the period {} closes",
     DeadlineKind.MILESTONE: "milestone {} is due",
     DeadlineKind.REVIEW: "review {} is due",
-    DeadlineKind.ISSUE: "issue {} goes to the executive sponsors",
+    DeadlineKind.ISSUE: "issue {} is escalated",
     DeadlineKind.NOTICE_WARNING: "both parties are reminded that notice is due by {}",
     DeadlineKind.NOTICE: "the last day for notice, {}, is over",
     DeadlineKind.TERM_END: "the term ends on {}",

@@ -113,7 +113,9 @@ WORDS: Final = {
         ("OnboardingStepAgreed/due",),
     ),
     DeadlineKind.ISSUE: Words(
-        "an issue", "48 hours after it was raised", "C24, for every partnership"
+        "an issue",
+        "48 hours after it was raised, unless the terms give other hours; then each next step",
+        "`escalation` of the terms of the day on which it was raised: the `hours` of each step",
     ),
     DeadlineKind.IMPROVEMENT: Words(
         "an improvement plan",
@@ -225,7 +227,7 @@ OF_THE_LEDGER: Final = {
 
 NOT_REMINDED: Final = {
     DeadlineKind.PERIOD: "nobody acts",
-    DeadlineKind.ISSUE: "its whole time is 48 hours",
+    DeadlineKind.ISSUE: "its time is short",
     DeadlineKind.NOTICE_WARNING: "it is one",
     DeadlineKind.SILENCE: "its alert opens at once",
     DeadlineKind.OBJECTIVE: "its status says it all the time",
@@ -301,7 +303,7 @@ def times_of_terms() -> Iterator[str]:
                 yield name if model in OF_THE_FRAME else f"{model}/{name}"
 
 
-OF_THE_FRAME: Final = {"FrameChange", "DayRules", "ClaimRules"}
+OF_THE_FRAME: Final = {"FrameChange", "DayRules", "ClaimRules", "EscalationStep"}
 """The models whose fields the page names without the model."""
 
 
@@ -384,11 +386,16 @@ WHO_OF_FACTS: Final = {
 """Who acts on an alert that is computed from facts."""
 
 
+BY_TERMS: Final = {"issue-escalated": ", unless `escalation` of the terms names another office"}
+"""The alerts of which the terms name the office that acts."""
+
+
 def who(standing: StandingAlert) -> str:
     """Return who acts on an alert, in words."""
     named = {WHO[each.acts] for each in standing.opened_by} or {WHO_OF_FACTS[standing.rule]}
     (words,) = named
-    return f"{words}: {standing.response.office.replace('-', ' ')}"
+    office = standing.response.office.replace("-", " ")
+    return f"{words}: {office}{BY_TERMS.get(standing.rule, '')}"
 
 
 def every_alert() -> Iterator[str]:
