@@ -219,15 +219,7 @@ class Declarations:
 
     def _replacing(self, fact: Declaration, key: str, act: Act) -> list[Event]:
         """Return what replaces a declaration, unless that was stated after it."""
-        since = self.times.get(key)
-        if since is not None and since > act.occurred_at:
-            raise Refused(
-                "stated-since",
-                "Nothing replaces what was stated after it. "
-                f"{key} was stated at {instant(since)}, and this at {instant(act.occurred_at)}.",
-                "What was stated last counts. If this is newer, send it with the time at which it "
-                "was stated.",
-            )
+        check_stated_last(key, self.times.get(key), act)
         return [fact]
 
     def author(self, kind: type[Declaration], name: str) -> str | None:
@@ -250,7 +242,11 @@ class Declarations:
         return kind(**given, **(kind.fill(command, today) if left_out else {})), left_out
 
     def _follow(self, fact: Declaration, first: type[Declaration], act: Act) -> None:
-        if fact.key(act, first) not in self.stated:
+        known = self.stated.get(key := fact.key(act, first))
+        if isinstance(known, Changeable) and known.change_reason is not None:
+            # Stated anew, it is to be completed or mitigated anew.
+            check_stated_last(key, self.times.get(key), act)
+        if known is None:
             kind = " ".join(first.identity)
             named = "/".join(getattr(fact, each) for each in first.identity)
             raise Unknown(
@@ -284,6 +280,21 @@ class Declarations:
         authors = {key: each for key, each in self.authors.items() if key in left}
         times = {key: each for key, each in self.times.items() if key in left}
         return Declarations(left, authors, times)
+
+
+def check_stated_last(what: str, since: datetime | None, act: Act) -> None:
+    """Raise `Refused` if what an act replaces was stated after the act; `since` is when.
+
+    What was stated last counts, in whatever order it arrives.
+    """
+    if since is not None and since > act.occurred_at:
+        raise Refused(
+            "stated-since",
+            "Nothing replaces what was stated after it. "
+            f"{what} was stated at {instant(since)}, and this at {instant(act.occurred_at)}.",
+            "What was stated last counts. If this is newer, send it with the time at which it "
+            "was stated.",
+        )
 
 
 def nothing_to_change(what: str) -> NotNow:

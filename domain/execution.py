@@ -14,6 +14,7 @@ from domain.declarations import (
     Changeable,
     Declaration,
     Declarations,
+    check_stated_last,
     not_the_author,
     nothing_to_change,
 )
@@ -918,6 +919,8 @@ class Task:
     done: Event | None = None
     done_by: str = ""
     """The party that recorded that it was done; empty until then."""
+    done_at: datetime | None = None
+    """When that was stated, or last corrected."""
 
 
 Tasks = Mapping[str, Task]
@@ -987,7 +990,10 @@ def hold_review(
     if command.change_reason is not None:
         existing = _corrected(command.review, task, act)
         held = existing.model_copy(update={**dict(command), "kind": existing.kind})
-        return [] if existing == held else [held]
+        if existing == held:
+            return []
+        check_stated_last(f"Review {command.review}", task.done_at if task else None, act)
+        return [held]
     kind = _kind(command, state.reviews)
     if task is not None and task.done is None:
         _check_its_day(command.review, task.planned, context, act)
@@ -1100,4 +1106,7 @@ def _without(tasks: Tasks, name: str) -> Tasks:
 def _finished(tasks: Tasks, name: str, event: Event, act: Act) -> Tasks:
     task = tasks.get(name)
     # A replay as of a moment may leave out the event that began it.
-    return {**tasks, name: replace(task, done=event, done_by=act.party)} if task else tasks
+    if task is None:
+        return tasks
+    done = replace(task, done=event, done_by=act.party, done_at=act.occurred_at)
+    return {**tasks, name: done}

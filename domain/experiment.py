@@ -15,7 +15,7 @@ a winner that its corrections have not changed.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, assert_never
 
@@ -27,6 +27,7 @@ from domain.comparison import Comparison, Counts, FixedSample, Shares, StopRule,
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.content import Consent
 from domain.context import PartnershipContext
+from domain.declarations import check_stated_last
 from domain.formation import EvidenceAttached
 from domain.kernel import (
     SIGNED_OR_SIGNING,
@@ -270,6 +271,8 @@ class Experiment:
     """The observations after corrections, by identifier."""
     corrections: Mapping[str, ObservationCorrected] = field(default_factory=dict)
     """The latest correction of each observation, by its identifier."""
+    corrected_at: Mapping[str, datetime] = field(default_factory=dict)
+    """When each of these was stated."""
     concluded: PilotConcluded | None = None
     """The conclusion of the pilot; null while it is open."""
     promoted: VariantPromoted | None = None
@@ -317,7 +320,7 @@ def decide(
         case ObserveVariant():
             return observe(command, state, act)
         case CorrectObservation():
-            return correct(command, state)
+            return correct(command, state, act)
         case ConcludePilot():
             return conclude(command, state)
         case PromoteVariant():
@@ -420,7 +423,7 @@ def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]
     return [event]
 
 
-def correct(command: CorrectObservation, state: Experiment) -> list[Event]:
+def correct(command: CorrectObservation, state: Experiment, act: Act) -> list[Event]:
     """Correct an observation. That is allowed after the conclusion, too (C19)."""
     existing, hypothesis = state.observations.get(command.observation), state.hypothesis()
     if existing is None or hypothesis is None:
@@ -439,7 +442,11 @@ def correct(command: CorrectObservation, state: Experiment) -> list[Event]:
         )
     _check(command, hypothesis)
     event = ObservationCorrected.of(command)
-    return [] if state.corrections.get(command.observation) == event else [event]
+    if state.corrections.get(command.observation) == event:
+        return []
+    since = state.corrected_at.get(command.observation)
+    check_stated_last(f"The correction of {command.observation}", since, act)
+    return [event]
 
 
 def conclude(command: ConcludePilot, state: Experiment) -> list[Event]:
@@ -629,7 +636,7 @@ def evolve(state: Experiment, event: Event, act: Act) -> Experiment:
             observations = {**state.observations, event.observation: event}
             return replace(state, observations=observations)
         case ObservationCorrected():
-            return _corrected(state, event)
+            return _corrected(state, event, act)
         case PilotConcluded():
             return replace(state, concluded=event)
         case VariantPromoted():
@@ -638,8 +645,12 @@ def evolve(state: Experiment, event: Event, act: Act) -> Experiment:
             return state
 
 
-def _corrected(state: Experiment, event: ObservationCorrected) -> Experiment:
-    state = replace(state, corrections={**state.corrections, event.observation: event})
+def _corrected(state: Experiment, event: ObservationCorrected, act: Act) -> Experiment:
+    state = replace(
+        state,
+        corrections={**state.corrections, event.observation: event},
+        corrected_at={**state.corrected_at, event.observation: act.occurred_at},
+    )
     existing = state.observations.get(event.observation)
     if existing is None:  # A replay as of a moment may have the correction alone.
         return state

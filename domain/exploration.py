@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
 from domain.context import PartnershipContext
+from domain.declarations import check_stated_last
 from domain.gates import Requirement, passing
 from domain.kernel import (
     BEFORE_BEGINNING,
@@ -335,6 +337,8 @@ class Candidate:
     identified: CandidateIdentified | None = None
     """None for a partner that was never on the list: it came in by an adoption."""
     latest: Mapping[type[Event], Event] = field(default_factory=dict)
+    times: Mapping[str, datetime] = field(default_factory=dict)
+    """When the latest of each was stated, by what it is about; see `_about`."""
     bridged: Mapping[Dimension, BridgingPlanAgreed] = field(default_factory=dict)
 
     @property
@@ -403,21 +407,21 @@ def decide(
         case IdentifyCandidate():
             return identify(command, state)
         case ScoreCandidate():
-            return score(command, state)
+            return score(command, state, act)
         case MeasureAudienceOverlap():
-            return measure_overlap(command, state)
+            return measure_overlap(command, state, act)
         case ApproachCandidate():
-            return approach(command, state)
+            return approach(command, state, act)
         case DeclineCandidate():
-            return decline(command, state, context)
+            return decline(command, state, context, act)
         case CommitIntegrationSpend():
-            return spend(command, state, context)
+            return spend(command, state, context, act)
         case AssessAlignment():
-            return assess(command, state, context)
+            return assess(command, state, context, act)
         case AgreeBridgingPlan():
-            return bridge(command, state)
+            return bridge(command, state, act)
         case CompleteDecisionChecklist():
-            return _note(DecisionChecklistCompleted.of(command), state)
+            return _note(DecisionChecklistCompleted.of(command), state, act)
         case ChoosePartner():
             return choose(command, state, context, act)
         case CloseExploration():
@@ -484,7 +488,7 @@ def identify(command: IdentifyCandidate, state: Exploration) -> list[Event]:
     )
 
 
-def score(command: ScoreCandidate, state: Exploration) -> list[Event]:
+def score(command: ScoreCandidate, state: Exploration, act: Act) -> list[Event]:
     """Score against a version of the profile that exists (C1)."""
     if not 1 <= command.profile_version <= len(state.profiles):
         raise Unknown(
@@ -498,10 +502,10 @@ def score(command: ScoreCandidate, state: Exploration) -> list[Event]:
             named=command.profile_version,
             known=range(1, len(state.profiles) + 1),
         )
-    return _note(CandidateScored.of(command), state)
+    return _note(CandidateScored.of(command), state, act)
 
 
-def measure_overlap(command: MeasureAudienceOverlap, state: Exploration) -> list[Event]:
+def measure_overlap(command: MeasureAudienceOverlap, state: Exploration, act: Act) -> list[Event]:
     """Record an overlap, which cannot exceed the list on which it was measured (C2)."""
     if command.shared_customers > command.own_customers:
         raise Refused(
@@ -510,17 +514,18 @@ def measure_overlap(command: MeasureAudienceOverlap, state: Exploration) -> list
             f"{command.shared_customers} of {command.own_customers} were given.",
             "Count the shared customers within the party's own list.",
         )
-    return _note(AudienceOverlapMeasured.of(command), state)
+    return _note(AudienceOverlapMeasured.of(command), state, act)
 
 
-def approach(command: ApproachCandidate, state: Exploration) -> list[Event]:
+def approach(command: ApproachCandidate, state: Exploration, act: Act) -> list[Event]:
     """Approach a candidate once; again if it was declined since (C1)."""
     event = CandidateApproached.of(command)
-    return [event] if _known(command.candidate, state).is_declined else _note(event, state)
+    known = _known(command.candidate, state)
+    return _replacing(event, known, act) if known.is_declined else _note(event, state, act)
 
 
 def decline(
-    command: DeclineCandidate, state: Exploration, context: PartnershipContext
+    command: DeclineCandidate, state: Exploration, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Decline a candidate that was not chosen, with the reason (C1)."""
     if command.candidate in context.parties[1:]:
@@ -530,32 +535,34 @@ def decline(
             "End the partnership instead, or decline another candidate.",
             field="candidate",
         )
-    return _note(CandidateDeclined.of(command), state)
+    return _note(CandidateDeclined.of(command), state, act)
 
 
 def spend(
-    command: CommitIntegrationSpend, state: Exploration, context: PartnershipContext
+    command: CommitIntegrationSpend, state: Exploration, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Commit money to integration once the overlap is known (C2)."""
     candidate = _known(command.candidate, state)
     passing("integration", [_overlap_known(candidate)], context)
-    return _note(IntegrationSpendCommitted.of(command), state)
+    return _note(IntegrationSpendCommitted.of(command), state, act)
 
 
 def assess(
-    command: AssessAlignment, state: Exploration, context: PartnershipContext
+    command: AssessAlignment, state: Exploration, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Rate a candidate on the list, or the partner, also one that was adopted (C4)."""
     adopted = command.candidate in context.parties[1:] and command.candidate not in state.candidates
     event = AlignmentAssessed.of(command)
-    return [event] if adopted else _note(event, state)
+    return [event] if adopted else _note(event, state, act)
 
 
-def bridge(command: AgreeBridgingPlan, state: Exploration) -> list[Event]:
+def bridge(command: AgreeBridgingPlan, state: Exploration, act: Act) -> list[Event]:
     """Agree a plan for a dimension of a candidate (C4)."""
     candidate = _known(command.candidate, state)
     event = BridgingPlanAgreed.of(command)
-    return [] if candidate.bridged.get(command.dimension) == event else [event]
+    if candidate.bridged.get(command.dimension) == event:
+        return []
+    return _replacing(event, candidate, act)
 
 
 def choose(
@@ -656,16 +663,34 @@ def _known(candidate: str, state: Exploration) -> Candidate:
     return known
 
 
-def _note(event: _About, state: Exploration) -> list[Event]:
-    # The latest event of each type counts; the same again decides nothing.
+def _note(event: _About, state: Exploration, act: Act) -> list[Event]:
+    # The event of each type that was stated last counts; the same again decides nothing.
     known = _known(event.candidate, state)
-    return [] if known.latest.get(type(event)) == event else [event]
+    return [] if known.latest.get(type(event)) == event else _replacing(event, known, act)
+
+
+def _replacing(event: _About | BridgingPlanAgreed, known: Candidate, act: Act) -> list[Event]:
+    """Return what is stated of a candidate. Raises `Refused` if it was stated otherwise since."""
+    about = _about(event)
+    check_stated_last(f"{about} of {event.candidate}", known.times.get(about), act)
+    return [event]
+
+
+def _about(event: _About | BridgingPlanAgreed) -> str:
+    """Return what an event says of a candidate: each of them has one latest answer."""
+    match event:
+        case CandidateApproached() | CandidateDeclined():
+            return "the approach"
+        case BridgingPlanAgreed():
+            return f"the bridging plan for {event.dimension.words}"
+        case _:
+            return type(event).wire
 
 
 # --- fold --------------------------------------------------------------------------------------
 
 
-def evolve(state: Exploration, event: Event) -> Exploration:
+def evolve(state: Exploration, event: Event, act: Act) -> Exploration:
     """Fold an event of this stage into its state."""
     match event:
         case ExplorationBegun():
@@ -676,12 +701,15 @@ def evolve(state: Exploration, event: Event) -> Exploration:
             return _with(state, Candidate(name, event))
         case AlignmentAssessed(candidate=name) if name not in state.candidates:
             # The partner of an adoption; or a replay as of a moment left out the events before.
-            return _with(state, Candidate(name, latest={AlignmentAssessed: event}))
+            times = {_about(event): act.occurred_at}
+            return _with(state, Candidate(name, latest={AlignmentAssessed: event}, times=times))
         case BridgingPlanAgreed(candidate=name, dimension=dimension):
             known = state.candidates.get(name)
             if known is None:
                 return state
-            return _with(state, replace(known, bridged={**known.bridged, dimension: event}))
+            times = {**known.times, _about(event): act.occurred_at}
+            bridged = {**known.bridged, dimension: event}
+            return _with(state, replace(known, bridged=bridged, times=times))
         case (
             CandidateScored(candidate=name)
             | AudienceOverlapMeasured(candidate=name)
@@ -698,7 +726,8 @@ def evolve(state: Exploration, event: Event) -> Exploration:
             latest = {**known.latest, type(event): event}
             if isinstance(event, CandidateApproached):
                 latest.pop(CandidateDeclined, None)
-            return _with(state, replace(known, latest=latest))
+            times = {**known.times, _about(event): act.occurred_at}
+            return _with(state, replace(known, latest=latest, times=times))
         case _:
             return state
 

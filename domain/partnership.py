@@ -368,8 +368,12 @@ def _execute(command: ExecutionCommand, state: Partnership, act: Act) -> list[Ev
     return execution.decide(command, state.execution, gate, state.context, act)
 
 
-def _renew(command: HoldRenewalReview, state: Partnership, _: Act) -> list[Event]:
-    return renewal.decide(command, state.renewal)
+def _renew(command: HoldRenewalReview, state: Partnership, act: Act) -> list[Event]:
+    agreements = state.context.agreements
+    renewed = [each.agreed_at for each in agreements.versions(PartnershipRenewed)]
+    withdrawn = [each.agreed_at for each in agreements.versions(ExitWithdrawn)]
+    since = max((*renewed, *withdrawn), default=None)
+    return renewal.decide(command, state.renewal, since, act)
 
 
 def _leave(command: ExitCommand, state: Partnership, act: Act) -> list[Event]:
@@ -454,7 +458,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     settled = settlement.evolve(state.settlement, event, act, context.terms)
     return Partnership(
         context,
-        exploration.evolve(state.exploration, event),
+        exploration.evolve(state.exploration, event, act),
         adopting.evolve(state.adoption, event, act),
         formation.evolve(state.formation, event, act),
         execution.evolve(state.execution, event, act),

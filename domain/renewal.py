@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from domain import terms_by_day
 from domain.bilateral import BilateralAgreement
 from domain.calendar import Duration, Span
 from domain.context import PartnershipContext
-from domain.declarations import Declaration
+from domain.declarations import Declaration, check_stated_last
 from domain.kernel import IN_FORCE, RUNNING, Act, Command, Event, Stage, Value, recorded_once
 from domain.terms import check_end
 from domain.values import Day, Instant, Ref, Text
@@ -107,10 +108,18 @@ class Renewal:
     reviews: Mapping[str, RenewalReviewHeld] = field(default_factory=dict)
 
 
-def decide(command: HoldRenewalReview, state: Renewal) -> list[Event]:
-    """Record a renewal review once under its identifier. Raises `Refused`."""
-    event = RenewalReviewHeld.of(command)
-    return recorded_once(event, state.reviews.get(command.review), f"Review {command.review}")
+def decide(
+    command: HoldRenewalReview, state: Renewal, going_on_since: datetime | None, act: Act
+) -> list[Event]:
+    """Record a renewal review once under its identifier.
+
+    One that was held before both last agreed to go on, `going_on_since`, begins no renewal after
+    that. Raises `Refused`.
+    """
+    event, existing = RenewalReviewHeld.of(command), state.reviews.get(command.review)
+    if existing is None:
+        check_stated_last("That the partnership goes on", going_on_since, act)
+    return recorded_once(event, existing, f"Review {command.review}")
 
 
 def evolve(state: Renewal, event: Event) -> Renewal:
