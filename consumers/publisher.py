@@ -29,6 +29,7 @@ from infra.projecting.runner import now
 from infra.running.leader import Leader, Lease
 from infra.running.worker import LEADS, LEADS_HELP, Lag, WorkerProcess
 from infra.settings import Settings
+from infra.store.history import History
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import CHANNEL, Move, PostgresViews
@@ -37,9 +38,9 @@ from projections import KPIS, figures, timeline
 from projections.alerts import AlertState
 from projections.counted import FACTS
 from projections.figures import FigureLine
-from projections.fold import Rows
+from projections.fold import Rows, replay
 from projections.kpis import AGREED, catalogue
-from projections.visibility import PERHAPS_HIDDEN
+from projections.visibility import OPERATIONS, PERHAPS_HIDDEN, Sight
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ class Publisher:
         self._views = PostgresViews(store.datastore)
         self._sender = sender
         self._topics = topics
-        self._figures = Figures(self._views, topics.kpis)
+        self._figures = Figures(store, self._views, topics.kpis)
         self._caught_up = monotonic()
         self._feeds = (
             Feed(f"{NAME}/outputs", self._outputs),
@@ -236,11 +237,15 @@ class Figures:
     A figure that no longer exists, because a late fact moved it to another period, is removed from
     the topic. The keys of all figures ever published are kept for that.
 
+    The figures are those that operations see: a count below the smallest cell is in none of them,
+    and nothing of a candidate that was not chosen.
+
     A few partnerships are computed at a time, within a share of the time, so that alerts never
     wait for figures. A partnership that changes again meanwhile is published once.
     """
 
-    def __init__(self, views: PostgresViews, topic: str) -> None:
+    def __init__(self, store: PostgresStore, views: PostgresViews, topic: str) -> None:
+        self._store = store
         self._views = views
         self._topic = topic
         self._published: OrderedDict[str, FigureLine | None] = OrderedDict()
@@ -293,9 +298,12 @@ class Figures:
         rows = figures.Read(loaded)
         metrics = self._differing(partnership, rows, changed)
         periods = figures.concerned(rows, changed)
+        sight, seen = seen_by_operations(self._store, partnership, rows)
         lines = {
             period: {
-                _key(partnership, each): each for each in figures.report(rows, period, metrics)
+                _key(partnership, each): each
+                for each in sight.lines(figures.report(seen, period, metrics), period)
+                if each.metric in metrics
             }
             for period in periods
         }
@@ -339,6 +347,19 @@ class Figures:
                 return catalogue(rows)
             metrics |= figures.differing(row, rows[key])
         return metrics
+
+
+def seen_by_operations(history: History, partnership: str, rows: Rows) -> tuple[Sight, Rows]:
+    """Return what operations see of a partnership, and its rows of KPIs without all else.
+
+    They are folded anew, from all that is recorded, if there is a figure that is not seen.
+    """
+    own = history.streams([partnership])[partnership]
+    reports = history.below(f"{partnership}/metric")
+    sight = Sight.of(OPERATIONS, [*own, *reports])
+    if all(map(sight.reads, reports)):
+        return sight, rows
+    return sight, figures.Read(replay(KPIS, filter(sight.reads, history.of(partnership))).rows)
 
 
 K = TypeVar("K")

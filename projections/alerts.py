@@ -805,7 +805,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=49,
+    version=50,
     row_type=_row_type,
     facts_from=FACTS,
 )

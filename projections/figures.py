@@ -689,7 +689,8 @@ def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
     """Return the periods whose report may change when these rows change.
 
     They are the periods of the rows, the longer periods that contain them, and the later periods
-    with figures that are compared to them.
+    with figures that are compared to them. What is agreed concerns every period: it sets targets,
+    and it says which figures are shown.
     """
     touched = _with_wholes(filter(is_period, changed))
     known = Read(rows).known
@@ -699,8 +700,7 @@ def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
         for _ in _a_year(period):
             later = following(later)
             found |= {later} & known
-    # A new minimum is a new target of every quarter.
-    return sorted(found.union(periods(rows) if AGREED in changed else ()))
+    return sorted(found.union(known if AGREED in changed else ()))
 
 
 def differing(before: PeriodRow, after: PeriodRow) -> set[str]:

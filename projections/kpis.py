@@ -21,6 +21,7 @@ from domain.charter import Objective
 from domain.claims import ClaimConfirmed, ClaimObjected
 from domain.execution import KickoffHeld
 from domain.exit import PartnershipExited
+from domain.exploration import PartnerChosen
 from domain.formation import CharterAgreed
 from domain.health import ContributionRecorded, TargetAdjusted
 from domain.kernel import Event
@@ -30,6 +31,7 @@ from domain.priors import Prior, PriorAgreed
 from domain.recorded import Recorded
 from domain.reported_figure import CORRECTION, MetricCorrected, MetricReported
 from domain.reported_figure import ReportedFigure as Content
+from domain.sharing import DataSharingAgreed
 from domain.terms import UTC
 from projections import counted
 from projections.counted import FACTS, NO_FACTS, NO_SUM, DealChange, Sum
@@ -216,6 +218,8 @@ class AgreedRow:
     """The metrics that both parties defined beyond the catalogue."""
     adopted: tuple[str, ...] = ()
     """The streams of the figures that came in by the adoption."""
+    shared_since: int = -1
+    """The index of the last event that says who sees which figures; -1 if there is none."""
 
     @property
     def zone(self) -> str:
@@ -439,6 +443,8 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
             # It binds from its recording, not from its claimed time, so never retroactively (C21).
             prior = AgreedPrior(event.prior, event.prior_version, index, act.recorded_at)
             return replace(row, priors=(*row.priors, prior))
+        case DataSharingAgreed() | PartnerChosen():
+            return replace(row, shared_since=recorded.index)
         case _:
             return row
 
@@ -468,8 +474,10 @@ _AGREEMENTS: frozenset[type[Event]] = frozenset(
     {
         CharterAgreed,
         CommercialTermsAgreed,
+        DataSharingAgreed,
         KickoffHeld,
         MetricAgreed,
+        PartnerChosen,
         PartnershipAdopted,
         PartnershipExited,
         PriorAgreed,
@@ -491,7 +499,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS | {ContributionRecorded},
-    version=16,
+    version=17,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -93,6 +93,10 @@ OPERATOR = Viewer()
 private facts."""
 
 
+OPERATIONS = Viewer(candidates=False, inputs=False, counts=False)
+"""Who watches figures and alerts, in the topics and with a key of that role."""
+
+
 FIGURES = (MetricReported, MetricCorrected)
 """Events that say a figure."""
 

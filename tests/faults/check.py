@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from consumers.publisher import seen_by_operations
 from domain.calendar import quarter_of
 from infra.answers.logs import view_rows
 from infra.bootstrap import Accord
@@ -88,12 +89,16 @@ def refused(accord: Accord) -> Iterator[Refusal]:
 
 
 def reported(accord: Accord) -> Iterator[tuple[str, Row]]:
-    """Every figure of the months with any, and of the quarters and years that they are part of."""
+    """Every figure of the months with any, and of the quarters and years that they are part of.
+
+    They are as operations see them.
+    """
     for name in partnerships(accord.history):
         rows = view_rows(accord, KPIS, name)
+        sight, seen = seen_by_operations(accord.history, name, rows)
         months = rows.keys() - {AGREED}
         for period in months | {quarter_of(each) for each in months} | {m[:4] for m in months}:
-            for line in figures.report(rows, period):
+            for line in sight.lines(figures.report(seen, period), period):
                 place = [line.metric, line.period, line.unit, line.segment]
                 yield "/".join([name, *filter(None, place)]), figures.dump(line)
 

@@ -7,16 +7,19 @@ import orjson
 import pytest
 
 from consumers.publisher import Figures
-from domain.examples import LIFE, usd
+from domain.examples import LIFE, changed, usd
 from domain.payment import CorrectPayment, ReceivePayment
 from domain.sale import WinDeal
+from domain.sharing import AgreeDataSharing
 from infra.bootstrap import Accord, bootstrap, migrate
 from infra.kafka import messages
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_views import PostgresViews
+from tests import planted
 from tests.infra.messages import from_steps, message
 from tests.journeys.schemas import keeps_to
+from tests.planted import PARTIES
 
 WON = next(
     place
@@ -40,10 +43,15 @@ def accord(database: str) -> Iterator[Accord]:
 
 
 @pytest.fixture
-def views(database: str) -> Iterator[PostgresViews]:
+def store(database: str) -> Iterator[PostgresStore]:
     migrate(Settings(store=database), simulated=True)
     with closing(PostgresStore.open(database)) as store:
-        yield PostgresViews(store.datastore)
+        yield store
+
+
+def topic(store: PostgresStore) -> Figures:
+    """Return a publisher's figures, as it has them when it begins."""
+    return Figures(store, PostgresViews(store.datastore), "kpis")
 
 
 def pay(accord: Accord, payment: str, at: str) -> None:
@@ -67,12 +75,12 @@ def published(figures: Figures, cursor: int) -> tuple[dict[str, str | None], int
 
 @pytest.mark.parametrize("is_replaced", [False, True], ids=["one leader", "another leader"])
 def test_a_figure_that_moved_to_another_month_is_removed(
-    accord: Accord, views: PostgresViews, *, is_replaced: bool
+    accord: Accord, store: PostgresStore, *, is_replaced: bool
 ) -> None:
-    figures = Figures(views, "kpis")
+    figures = topic(store)
     before, cursor = published(figures, 0)
     pay(accord, "P-early", "2026-02-10")
-    after, _ = published(Figures(views, "kpis") if is_replaced else figures, cursor)
+    after, _ = published(topic(store) if is_replaced else figures, cursor)
 
     assert before[PAID_IN_MARCH] == "1"
     assert after[PAID_IN_MARCH] == REMOVED
@@ -85,16 +93,16 @@ def test_a_removal_keeps_to_its_schema() -> None:
     assert keeps_to(removal) == "urn:accord:schema:FigureRemoved:1"
 
 
-def test_what_was_never_published_is_not_removed(accord: Accord, views: PostgresViews) -> None:
+def test_what_was_never_published_is_not_removed(accord: Accord, store: PostgresStore) -> None:
     pay(accord, "P-early", "2026-02-10")
-    found, _ = published(Figures(views, "kpis"), 0)
+    found, _ = published(topic(store), 0)
 
     assert PAID_IN_MARCH not in found
     assert REMOVED not in found.values()
 
 
-def test_a_figure_that_comes_back_is_published_again(accord: Accord, views: PostgresViews) -> None:
-    figures = Figures(views, "kpis")
+def test_a_figure_that_comes_back_is_published_again(accord: Accord, store: PostgresStore) -> None:
+    figures = topic(store)
     _, cursor = published(figures, 0)
     pay(accord, "P-early", "2026-02-10")
     gone, cursor = published(figures, cursor)
@@ -107,3 +115,64 @@ def test_a_figure_that_comes_back_is_published_again(accord: Accord, views: Post
     assert gone[PAID_IN_MARCH] == REMOVED
     assert back[PAID_IN_MARCH] == "1"
     assert back[PAID_IN_FEBRUARY] == REMOVED
+
+
+# --- what operations do not see ----------------------------------------------------------------
+
+
+def last(
+    figures: Figures, accord: Accord, sent: list[bytes], cursor: int = 0
+) -> tuple[dict[str, bytes], int]:
+    """Return the last message of each figure after some events, by its key, and the cursor.
+
+    Removed figures are left out.
+    """
+    outcomes = accord.service.handle(sent)
+    assert {each.status for each in outcomes} == {"accepted"}
+    accord.runner.catch_up()
+    found: dict[str, bytes] = {}
+    while (taken := figures.take(cursor)).cursor != cursor or taken.messages:
+        cursor = taken.cursor
+        found |= {str(each.key): each.value or b"" for each in taken.messages}
+    return {key: value for key, value in found.items() if value}, cursor
+
+
+@pytest.fixture
+def empty(database: str) -> Iterator[Accord]:
+    settings = Settings(store=database)
+    migrate(settings, simulated=True)
+    with bootstrap(settings) as accord:
+        yield accord
+
+
+def test_the_topic_has_no_count_below_the_smallest_cell_and_no_candidate_that_was_not_chosen(
+    empty: Accord, store: PostgresStore
+) -> None:
+    found, _ = last(topic(store), empty, planted.life())
+    text = b"\n".join(key.encode() + value for key, value in found.items()).lower()
+    hidden = [planted.RIVAL.encode(), *(each for of in PARTIES for each in planted.counts(of))]
+
+    assert [each for each in hidden if each in text] == []
+    assert all(planted.NUMBERS[party].encode() in text for party in PARTIES)
+    assert f'"fewer than {planted.CELL}: not shown"'.encode() in text
+
+
+def test_a_count_is_taken_from_the_topic_once_both_agree_a_smallest_cell(
+    empty: Accord, store: PostgresStore
+) -> None:
+    agreed = next(
+        place for place, each in enumerate(LIFE) if isinstance(each.command, AgreeDataSharing)
+    )
+    sent = from_steps(LIFE[: agreed + 1])
+    report = changed(planted.SMALL, period="2025-10")
+    sent.insert(agreed, message("few", report, at=LIFE[agreed - 1].at))
+    key = f"{planted.PARTNERSHIP}/demo_to_paid/2025-10/percent"
+    figures = topic(store)
+
+    before, cursor = last(figures, empty, sent[:-1])
+    after, _ = last(figures, empty, sent[-1:], cursor)
+
+    assert orjson.loads(before[key])["numerator"] == "3"
+    shown = orjson.loads(after[key])
+    assert (shown["value"], shown["note"]) == (None, "fewer than 10: not shown")
+    assert "numerator" not in shown

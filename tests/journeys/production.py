@@ -34,7 +34,7 @@ from tests.feeds import event_of
 from tests.parts import PATIENT
 
 ACCORD = Path(sys.executable).parent / "accord"
-ROLES = ("intake", "relay", "projector", "publisher")
+ROLES = ("intake", "relay", "projector", "publisher", "courier")
 PASSWORDS = {service: f"{service} of a test" for service in LOGINS}
 """The password of each service in a database that lives for one test."""
 PARTITIONS = 4

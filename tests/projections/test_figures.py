@@ -32,10 +32,9 @@ def test_a_late_change_concerns_the_periods_that_are_set_against_it_for_a_year()
     ]
 
 
-def test_another_agreement_concerns_every_quarter_and_hides_no_month_that_changed_with_it() -> None:
+def test_another_agreement_concerns_every_period_with_figures() -> None:
     rows = {AGREED: AgreedRow(), **rows_of("2025-02", "2025-05")}
-    assert concerned(rows, [AGREED]) == ["2025-Q1", "2025-Q2"]
-    assert concerned(rows, [AGREED, "2025-05"]) == ["2025", "2025-05", "2025-Q1", "2025-Q2"]
+    assert concerned(rows, [AGREED]) == ["2025", "2025-02", "2025-05", "2025-Q1", "2025-Q2"]
 
 
 def test_only_metrics_that_a_changed_row_counts_or_divides_differ() -> None:
