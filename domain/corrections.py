@@ -12,8 +12,15 @@ from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.declarations import Changeable, DeclarationCommand
 from domain.dispute import OpenDispute, StartMediation, SubmitEvidence, WithdrawDispute
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
-from domain.execution import HoldKickoff, HoldReview, ReachMilestone
-from domain.exit import GiveBreachNotice, GiveExitNotice
+from domain.execution import (
+    CompleteAction,
+    HoldKickoff,
+    HoldReview,
+    ProposeAction,
+    ProposeMilestone,
+    ReachMilestone,
+)
+from domain.exit import GiveBreachNotice, GiveExitNotice, ProposeCure, ProposeExitWithdrawal
 from domain.experiment import (
     ConcludePilot,
     CorrectObservation,
@@ -109,10 +116,10 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     # The partnership's own life.
     BeginExploration: None,
     DefineIdealPartnerProfile: DefineIdealPartnerProfile,
-    IdentifyCandidate: None,
+    IdentifyCandidate: IdentifyCandidate,
     ScoreCandidate: ScoreCandidate,
     MeasureAudienceOverlap: MeasureAudienceOverlap,
-    ApproachCandidate: ApproachCandidate,
+    ApproachCandidate: DeclineCandidate,
     DeclineCandidate: DeclineCandidate,
     AssessAlignment: AssessAlignment,
     AgreeBridgingPlan: AgreeBridgingPlan,
@@ -125,11 +132,11 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     DeclineProposal: None,
     WithdrawProposal: None,
     HoldKickoff: None,
-    ReachMilestone: None,
+    ReachMilestone: ProposeMilestone,
     HoldReview: HoldReview,
     HoldRenewalReview: None,
-    GiveBreachNotice: None,
-    GiveExitNotice: None,
+    GiveBreachNotice: ProposeCure,
+    GiveExitNotice: ProposeExitWithdrawal,
     IssueStatement: IssueStatement,
     RecordPayout: CorrectPayout,
     CorrectPayout: CorrectPayout,
@@ -144,14 +151,22 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
 """By command: the one that corrects what it recorded; None if what it recorded stays."""
 
 
+_BY_BOTH: Final[Mapping[type[Command], type[Command]]] = {
+    PublishRate: ProposeRate,
+    ObjectToRate: ProposeRate,
+    CompleteAction: ProposeAction,
+}
+"""The declarations that an agreement corrects."""
+
+
 def correcting(command: type[Command]) -> type[Command] | None:
     """Return the command that corrects what `command` recorded; None if there is none."""
     if issubclass(command, BilateralCommand):
         proposes: type[Command] = command.agreement.proposes
         return proposes
     if issubclass(command, DeclarationCommand):
-        if command in {PublishRate, ObjectToRate}:
-            return ProposeRate  # type: ignore[no-any-return] # a class that is made
+        if command in _BY_BOTH:
+            return _BY_BOTH[command]
         kind = command.declaration
         return command if kind.restated or issubclass(kind, Changeable) else None
     return CORRECTIONS[command]

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from domain.context import PartnershipContext
-from domain.declarations import check_stated_last
+from domain.declarations import Changeable, check_stated_last, nothing_to_change
 from domain.gates import Requirement, passing
 from domain.kernel import (
     BEFORE_BEGINNING,
@@ -94,7 +94,7 @@ class IdealPartnerProfileDefined(_Profile, Event):
     """The version of the ideal partner profile, counted from 1."""
 
 
-class _Candidate(Value):
+class _Candidate(Changeable):
     candidate: Slug
     """The identifier of the candidate."""
     name: Text
@@ -106,7 +106,7 @@ class _Candidate(Value):
 
 
 class IdentifyCandidate(_Candidate, Command):
-    """Put a candidate on the list, with its source (C1)."""
+    """Put a candidate on the list, with its source, or correct that with the reason (C1)."""
 
     stages = EXPLORING
 
@@ -405,7 +405,7 @@ def decide(
         case DefineIdealPartnerProfile():
             return define_profile(command, state)
         case IdentifyCandidate():
-            return identify(command, state)
+            return identify(command, state, act)
         case ScoreCandidate():
             return score(command, state, act)
         case MeasureAudienceOverlap():
@@ -474,17 +474,23 @@ def define_profile(command: DefineIdealPartnerProfile, state: Exploration) -> li
     return [event]
 
 
-def identify(command: IdentifyCandidate, state: Exploration) -> list[Event]:
-    """Put a candidate on the list once (C1)."""
+def identify(command: IdentifyCandidate, state: Exploration, act: Act) -> list[Event]:
+    """Put a candidate on the list once, or correct what the list says of it (C1)."""
     not_the_clock(command.candidate)
     known = state.candidates.get(command.candidate)
+    existing = known.identified if known else None
+    event = CandidateIdentified.of(command)
+    if command.change_reason is not None:
+        if known is None or existing is None:
+            raise nothing_to_change(f"candidate {command.candidate}")
+        return [] if existing == event else _replacing(event, known, act)
     return once(
-        CandidateIdentified.of(command),
-        known.identified if known else None,
+        event,
+        existing,
         "candidate-exists",
         "A candidate is put on the list once. "
         f"{command.candidate} is already on it with other content.",
-        "Use another identifier for a new candidate.",
+        "Give the reason for the change (change_reason), or use another identifier.",
     )
 
 
@@ -650,6 +656,9 @@ _About = (
 )
 
 
+_Stated = _About | BridgingPlanAgreed | CandidateIdentified
+
+
 def _known(candidate: str, state: Exploration) -> Candidate:
     known = state.candidates.get(candidate)
     if known is None:
@@ -669,14 +678,14 @@ def _note(event: _About, state: Exploration, act: Act) -> list[Event]:
     return [] if known.latest.get(type(event)) == event else _replacing(event, known, act)
 
 
-def _replacing(event: _About | BridgingPlanAgreed, known: Candidate, act: Act) -> list[Event]:
+def _replacing(event: _Stated, known: Candidate, act: Act) -> list[Event]:
     """Return what is stated of a candidate. Raises `Refused` if it was stated otherwise since."""
     about = _about(event)
     check_stated_last(f"{about} of {event.candidate}", known.times.get(about), act)
     return [event]
 
 
-def _about(event: _About | BridgingPlanAgreed) -> str:
+def _about(event: _Stated) -> str:
     """Return what an event says of a candidate: each of them has one latest answer."""
     match event:
         case CandidateApproached() | CandidateDeclined():
@@ -698,7 +707,9 @@ def evolve(state: Exploration, event: Event, act: Act) -> Exploration:
         case IdealPartnerProfileDefined():
             return replace(state, profiles=(*state.profiles, event))
         case CandidateIdentified(candidate=name):
-            return _with(state, Candidate(name, event))
+            on_list = state.candidates.get(name, Candidate(name))
+            times = {**on_list.times, _about(event): act.occurred_at}
+            return _with(state, replace(on_list, identified=event, times=times))
         case AlignmentAssessed(candidate=name) if name not in state.candidates:
             # The partner of an adoption; or a replay as of a moment left out the events before.
             times = {_about(event): act.occurred_at}

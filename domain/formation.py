@@ -25,7 +25,7 @@ from domain.charter import Charter, Objective
 from domain.consent import Proposals, with_acceptance, with_proposal
 from domain.content import Consent, ContentDigest
 from domain.context import PartnershipContext
-from domain.declarations import Declaration
+from domain.declarations import Changeable, Declaration
 from domain.gates import Requirement
 from domain.kernel import (
     NEGOTIATING,
@@ -45,6 +45,7 @@ from domain.values import Count, Day, Ref, Slug, Text, Version
 
 
 class NonNegotiableDeclared(
+    Changeable,
     Declaration,
     command="DeclareNonNegotiable",
     stages=NEGOTIATING,
@@ -88,7 +89,11 @@ class EvidenceKind(StrEnum):
 
 
 class EvidenceAttached(
-    Declaration, command="AttachEvidence", stages=SIGNED_OR_SIGNING, identity=("evidence",)
+    Changeable,
+    Declaration,
+    command="AttachEvidence",
+    stages=SIGNED_OR_SIGNING,
+    identity=("evidence",),
 ):
     """Evidence was put on record (C7)."""
 

@@ -21,6 +21,15 @@ from domain.execution import (
     RecordLesson,
     ReviewHeld,
 )
+from domain.exploration import (
+    CandidateIdentified,
+    CandidateScored,
+    ChoosePartner,
+    IdentifyCandidate,
+    PartnerChosen,
+    ScoreCandidate,
+)
+from domain.formation import AttachEvidence, DeclareNonNegotiable
 from domain.health import (
     CelebrateWin,
     IdentifyRisk,
@@ -53,6 +62,8 @@ CHANGES: list[tuple[type[Command], dict[str, object]]] = [
     (DiagnoseRootCause, {"finding": "Something else."}),
     (RaiseIssue, {"description": "Two fees are missing."}),
     (RecordLocalFeedback, {"score": 2}),
+    (AttachEvidence, {"title": "The second quarter"}),
+    (DeclareNonNegotiable, {"statement": "No exclusivity, anywhere."}),
 ]
 
 
@@ -112,6 +123,30 @@ def test_an_issue_whose_words_are_corrected_is_escalated_when_it_was() -> None:
     assert [each.raised_at for each in story.facts(IssueEscalated)] == [raised]
     story.when(THEIRS, example(RaiseIssue, description="Three.", change_reason="I counted again."))
     assert states(story)["issue-escalated I-1"] == "open"
+
+
+# --- candidates --------------------------------------------------------------------------------
+
+
+def test_the_name_of_a_candidate_is_corrected_and_its_score_stays() -> None:
+    story = before(ChoosePartner)
+    right = example(IdentifyCandidate, name="BrightPath Ltd", change_reason="A typing error.")
+
+    assert story.refuses(OURS, changed(right, change_reason=None)).rule == "candidate-exists"
+    [identified] = story.when(OURS, right)
+    assert story.when(OURS, right) == []
+
+    assert isinstance(identified, CandidateIdentified)
+    assert CandidateScored in story.partnership.exploration.candidates[THEIRS].latest
+    story.when(OURS, example(ChoosePartner))
+    assert [each.name for each in story.facts(PartnerChosen)] == ["BrightPath Ltd"]
+
+
+def test_only_a_candidate_on_the_list_is_corrected() -> None:
+    story = before(ScoreCandidate)
+    unknown = example(IdentifyCandidate, candidate="nobody", change_reason="A typing error.")
+
+    assert story.refuses(OURS, unknown).rule == "nothing-to-change"
 
 
 # --- risks -------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from domain.exploration import (
     CommitIntegrationSpend,
     CompleteDecisionChecklist,
     DeclineCandidate,
+    IdentifyCandidate,
     MeasureAudienceOverlap,
     ScoreCandidate,
 )
@@ -170,6 +171,7 @@ STATEMENTS: dict[type[Command], Statement] = {
     CompleteDecisionChecklist: answered,
     CorrectObservation: with_field(CorrectObservation, "reason", said),
     HoldReview: with_field(HoldReview, "change_reason", said),
+    IdentifyCandidate: with_field(IdentifyCandidate, "change_reason", said),
     MeasureAudienceOverlap: with_field(MeasureAudienceOverlap, "shared_customers", lambda day: day),
     ScoreCandidate: with_field(ScoreCandidate, "market_reach", lambda day: day),
 }
@@ -190,7 +192,7 @@ def in_order(kind: type[Command], order: Iterable[int]) -> tuple[Any, ...]:
     candidates = story.partnership.exploration.candidates.values()
     return (
         story.partnership.context.declarations.stated,
-        [(each.latest, each.bridged) for each in candidates],
+        [(each.identified, each.latest, each.bridged) for each in candidates],
         {name: each.done for name, each in story.partnership.execution.reviews.items()},
         {name: state for name, state in story.states.items() if "/experiment/" in name},
     )
