@@ -46,6 +46,7 @@ OF_PEOPLE = (
     "SELECT raw FROM history.refusals",
     "SELECT detail FROM history.refusals",
     "SELECT raw FROM history.waiting",
+    "SELECT by FROM history.alert_acts",
 )
 OF_KEYS = ("SELECT * FROM access.credentials", "SELECT secret_hash FROM access.credentials")
 CHANGING_KEYS = (

@@ -13,7 +13,7 @@ CREATE TABLE history.alert_acts (
 );
 CREATE INDEX alert_acts_of ON history.alert_acts (alert, number);
 
--- Who reads answers reads it, too.
-GRANT SELECT ON history.alert_acts TO accord_reader, accord_writer, accord_auditor;
+-- It has names, so who may not read names does not read it.
+GRANT SELECT ON history.alert_acts TO accord_writer, accord_auditor;
 GRANT INSERT ON history.alert_acts TO accord_writer;
 GRANT UPDATE (by, assigned_to) ON history.alert_acts TO accord_writer;
