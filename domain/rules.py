@@ -68,7 +68,7 @@ class DecisionRule(Value):
     """What decides a metric that deals show: the count of deals, or the reported figure."""
     tool: Slug | None = None
     """The tool whose reported figures the rule judges. Default: that of the objective on the same
-    metric and segment, or else the tool that reported most of the window."""
+    metric. Without one, figures of the parties that differ are no evidence (C15)."""
     consecutive: Annotated[int, Field(ge=1, le=4)] = 1
     """The number of consecutive windows beyond the threshold that make a breach."""
     each_campaign: bool = False

@@ -73,6 +73,7 @@ from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Row
 from projections.ledger.book import terms_of
 from projections.ledger.claims import Point
 from projections.ledger.rows import AgreedRow, Debt, SubjectRow
+from projections.objectives import ObjectiveProgress
 from projections.scorecards import Scorecards, with_scorecard
 
 STATE: Final = "state"
@@ -487,7 +488,10 @@ class _Changes:
                     facts=verdict.facts,
                 )
             )
-        elif known is not None and not verdict.breached:
+        elif known is not None and verdict.breached:
+            if known.state is AlertState.OPEN and known.text != verdict.text:
+                self._judge_anew(known, verdict)
+        elif known is not None:
             known = replace(
                 known, facts=verdict.facts, evidence=_with(known.evidence, verdict.evidence)
             )
@@ -497,6 +501,19 @@ class _Changes:
             self._resolve_earlier(verdict)
         elif not self._ended:
             self._open_again(verdict)
+
+    def _judge_anew(self, alert: Alert, verdict: Verdict) -> None:
+        """Let an open alert say what its figures have become, and whether they are disputed."""
+        self._put(
+            replace(
+                alert,
+                text=verdict.text,
+                facts=verdict.facts,
+                recorded_at=self._recorded.act.recorded_at,
+                cause=self._recorded.index,
+                evidence=_with(alert.evidence, (self._recorded.index, *verdict.evidence)),
+            )
+        )
 
     def _resolve_earlier(self, verdict: Verdict) -> None:
         period, _, segment = verdict.window.partition("/")
@@ -535,21 +552,18 @@ class _Changes:
         """Open the alerts on objectives that are missed, and close those on the others.
 
         One that both parties agreed anew resolves its alert. A figure that was late or wrong
-        withdraws it. A figure that the parties contest, or that was taken back, changes nothing.
-        Both parties see the alert, so it has the target and no figure that one may not see.
+        withdraws it. A figure that the parties dispute does not: the objective is missed as long
+        as it is by the word of one of them. One that was taken back changes nothing. The text has
+        the target and no figure, because both parties see it.
         """
         over = {name: breaches.outcome(self._judged, name) for name in self._after.over}
-        missed = {
-            name: found.target_text
-            for name, found in over.items()
-            if found is not None and found.status is ObjectiveStatus.MISSED
-        }
+        missed = {name: text for name, of in over.items() if of and (text := self._missed(of))}
         for alert in list(self._open.values()):
             if alert.rule != OBJECTIVE_MISSED or alert.window in missed:
                 continue
             found = over.get(alert.window)
             if found is not None:
-                if found.status is not ObjectiveStatus.INSUFFICIENT_EVIDENCE:
+                if found.is_disputed or found.status is not ObjectiveStatus.INSUFFICIENT_EVIDENCE:
                     text = "The figures on record show that it is not missed."
                     self._close(alert, AlertState.WITHDRAWN, text)
             else:
@@ -561,6 +575,18 @@ class _Changes:
         for name, text in missed.items():
             says = Finding(name, f"Objective {name} is missed. {text}", parties)
             self.open_standing(BY_RULE[OBJECTIVE_MISSED], says)
+
+    def _missed(self, found: ObjectiveProgress) -> str:
+        """Return what the alert on a missed objective says; empty if it is not missed."""
+        if not found.is_disputed:
+            return found.target_text if found.status is ObjectiveStatus.MISSED else ""
+        said = (
+            breaches.outcome(self._judged, found.objective.objective, each)
+            for each in found.disputed
+        )
+        if not any(each and each.status is ObjectiveStatus.MISSED for each in said):
+            return ""
+        return f"{found.target_text} The parties dispute a figure of it."
 
     # --- standing alerts ---
 
@@ -805,7 +831,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=50,
+    version=51,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -34,6 +34,7 @@ from domain.proportions import rounded
 from domain.recorded import Recorded
 from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import Action, DecisionRule, RuleComparison, Window
+from domain.sharing import DataSharingAgreed
 from domain.values import Exact, plain
 from projections import beliefs, figures, kpis, objectives
 from projections.beliefs import Belief
@@ -49,6 +50,7 @@ CONCERNED: frozenset[type[Event]] = kpis.MEASURED | {
     MetricAgreed,
     PriorAgreed,
     CommercialTermsAgreed,
+    DataSharingAgreed,
     CharterAgreed.proposed,
     CharterAgreed,
     TargetAdjusted,
@@ -130,6 +132,8 @@ class Look:
     figure: figures.Figure | None
     known: Belief | None
     """The posterior of the rate, if the rule asks for a credibility."""
+    versions: tuple[tuple[str, "Look"], ...] = ()
+    """What each party says of a figure that they dispute, by party."""
 
     @property
     def value(self) -> Decimal | None:
@@ -159,7 +163,13 @@ class Look:
 
     @property
     def breaks(self) -> bool:
-        """Whether the figure is beyond the threshold, with enough evidence."""
+        """Whether the figure is beyond the threshold, with enough evidence.
+
+        Of a disputed figure, whether it is by the word of any party: the other's word alone clears
+        no breach, whichever came first.
+        """
+        if self.versions:
+            return any(each.breaks for _, each in self.versions)
         return self.rule.passed_by(self.figure) and self.suffices
 
     @property
@@ -217,6 +227,8 @@ class Verdict:
     facts: RuleFacts | Shortfall
     evidence: tuple[int, ...]
     """The indexes of the events that agreed the rule and closed the windows."""
+    disputed: bool = False
+    """Whether the parties dispute a figure of it. Then no agreed action follows yet."""
 
 
 # --- taking events in --------------------------------------------------------------------------
@@ -255,7 +267,8 @@ def take(
             # It binds from when it was recorded, whatever its authors say: a rule never reaches
             # backwards (C15).
             since = recorded.act.recorded_at
-            return with_rule(judged, BindingRule(rule, version, recorded.index, since)), ()
+            judged = with_rule(judged, BindingRule(rule, version, recorded.index, since))
+            return replace(judged, agreed=kpis.agreed_with(judged.agreed, recorded)), ()
         case CharterAgreed.proposed():
             return with_objectives(judged, recorded, event.charter.objectives), ()
         case CharterAgreed():
@@ -263,6 +276,7 @@ def take(
             return replace(judged, agreed=kpis.agreed_with(judged.agreed, recorded)), ()
         case (
             CommercialTermsAgreed()
+            | DataSharingAgreed()
             | MetricAgreed()
             | PriorAgreed()
             | TargetAdjusted()
@@ -322,12 +336,12 @@ def _parts(judged: Judged, name: str) -> set[str]:
     return parts
 
 
-def outcome(judged: Judged, name: str) -> ObjectiveProgress | None:
-    """Return an objective as it is once its deadline has passed.
+def outcome(judged: Judged, name: str, by: str | None = None) -> ObjectiveProgress | None:
+    """Return an objective as it is once its deadline has passed, or as a party (`by`) has it.
 
     None if there is none, or if the figures here are not whole from its first month on.
     """
-    found = objectives.outcome(judged.rows, name)
+    found = objectives.outcome(judged.rows, name, by)
     since = judged.agreed.since
     if found is None or since is None:
         return None
@@ -383,7 +397,7 @@ def _recorded(verdict: Verdict, on_record: Container[str]) -> Iterator[Event]:
     facts = verdict.facts
     assert isinstance(facts, RuleFacts)  # noqa: S101 - the verdict of an agreed rule
     known = f"{verdict.rule}@{verdict.version}/{verdict.window}" in on_record
-    if verdict.breached and not known:
+    if verdict.breached and not known and not verdict.disputed:
         yield RuleBreached(
             rule=verdict.rule,
             rule_version=verdict.version,
@@ -425,11 +439,20 @@ def segments_of(judged: Judged, rule: BindingRule, window: str) -> list[str]:
 
 
 def look_at(judged: Judged, rule: BindingRule, window: str, segment: str) -> Look:
-    """Return the evidence of a rule in a window."""
+    """Return the evidence of a rule in a window, and what each party says if they dispute it."""
+    look = _look(judged, rule, window, segment)
+    parties = (look.figure.disputed if look.figure else None) or ()
+    versions = ((each, _look(judged, rule, window, segment, each)) for each in parties)
+    return replace(look, versions=tuple(versions))
+
+
+def _look(
+    judged: Judged, rule: BindingRule, window: str, segment: str, by: str | None = None
+) -> Look:
     name = rule.rule.metric
     unit, measured = rule.rule.currency, rule.rule.measured
-    tool = _tool(judged, rule, segment)
-    found = figures.figure(judged.rows, name, window, segment, unit, measured, tool)
+    tool = rule.rule.tool or judged.agreed.tool_of_objective(name, segment)
+    found = figures.figure(judged.rows, name, window, segment, unit, measured, tool, by)
     known = None
     # A belief is slow to compute, and only a figure beyond the threshold needs one.
     if rule.rule.credibility is not None and found and rule.passed_by(found):
@@ -437,16 +460,6 @@ def look_at(judged: Judged, rule: BindingRule, window: str, segment: str) -> Loo
             judged.agreed.catalogue[name], window, found.numerator, found.denominator, judged.agreed
         )
     return Look(rule, found, known)
-
-
-def _tool(judged: Judged, rule: BindingRule, segment: str) -> str | None:
-    """Return the tool that both agreed for a rule: its own, or that of the objective beside it."""
-    beside = (
-        each.tool
-        for each in judged.agreed.objectives
-        if (each.metric, each.segment or "") == (rule.rule.metric, segment)
-    )
-    return rule.rule.tool or next(beside, None)
 
 
 def _verdict(judged: Judged, rule: BindingRule, window: str, segment: str) -> Verdict:
@@ -475,6 +488,7 @@ def _verdict(judged: Judged, rule: BindingRule, window: str, segment: str) -> Ve
             *_agreed_by(rule, looks),
             *(closed[each] for each in windows if each in closed),
         ),
+        disputed=any(each.versions for each in looks),
     )
 
 
@@ -485,6 +499,8 @@ def _text(rule: BindingRule, metric: Metric, looks: Mapping[str, Look], segment:
     name = metric.name.replace("_", " ").capitalize() + (f" in {segment}" if segment else "")
     text = f"{name} {_came_to(looks, unit)}. Both agreed: {_agreed_in_words(agreed, unit)}."
     lacking = any(rule.passed_by(each.figure) and not each.suffices for each in looks.values())
+    if any(each.versions for each in looks.values()):
+        return f"{text} The parties dispute it, so the evidence is insufficient."
     return text + (" The evidence is insufficient." if lacking else "")
 
 
@@ -501,14 +517,26 @@ def _agreed_in_words(agreed: DecisionRule, unit: str) -> str:
 
 def _came_to(looks: Mapping[str, Look], unit: str) -> str:
     known = [
-        f"{in_unit(each.value, unit)} in {period_in_words(window)}"
+        f"{said} in {period_in_words(window)}"
         for window, each in looks.items()
-        if each.value is not None
+        if (said := _value_in_words(each, unit))
     ]
-    missing = [period_in_words(window) for window, each in looks.items() if each.value is None]
-    said = [f"came to {' and '.join(known)}"] if known else []
-    said += [f"had no figure in {' and '.join(missing)}"] if missing else []
-    return " and ".join(said)
+    missing = [
+        period_in_words(window) for window, each in looks.items() if not _value_in_words(each, unit)
+    ]
+    text = [f"came to {' and '.join(known)}"] if known else []
+    text += [f"had no figure in {' and '.join(missing)}"] if missing else []
+    return " and ".join(text)
+
+
+def _value_in_words(look: Look, unit: str) -> str:
+    """Return a figure in words, or what each party says of it; empty without a value."""
+    if look.value is not None:
+        return in_unit(look.value, unit)
+    said = ((party, each.value) for party, each in look.versions)
+    return " or ".join(
+        f"{in_unit(value, unit)} ({party})" for party, value in said if value is not None
+    )
 
 
 def in_unit(value: Decimal, unit: str) -> str:

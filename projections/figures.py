@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import reduce
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field, TypeAdapter, with_config
 
@@ -27,16 +27,17 @@ from domain.calendar import (
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, MeasuredBy, Metric, Unit
 from domain.proportions import Beta, rounded
 from domain.reported_figure import OTHER_CHANNELS, Respondents
-from domain.values import MINOR_UNITS, RECORDED, Exact
+from domain.values import MINOR_UNITS, RECORDED, Exact, plain
 from projections.beliefs import Belief, Posterior, ScoreBounds, belief, posterior, score_bounds
 from projections.counted import FACTS
 from projections.fold import Row, Rows
 from projections.kpis import (
     AGREED,
     AgreedMinimum,
+    AgreedRow,
     PeriodRow,
-    Said,
     Series,
+    ToolReport,
     agreed_row,
     catalogue,
     is_period,
@@ -106,6 +107,10 @@ class Figure:
     adopted: Annotated[
         bool | None,
         Field(description="True if it came in, wholly or in part, by the adoption; else null."),
+    ] = None
+    disputed: Annotated[
+        tuple[str, ...] | None,
+        Field(description="The parties that report it differently, so that none counts; or null."),
     ] = None
 
 
@@ -228,21 +233,23 @@ def figure(  # noqa: PLR0913, PLR0917 - what a figure is
     unit: str | None = None,
     measured: MeasuredBy = "count",
     tool: str | None = None,
+    by: str | None = None,
 ) -> Figure | None:
     """Return a metric's figure of a period; None if there is none. Money needs its `unit`.
 
     A metric that deals show is counted, unless `measured` says that the report decides. Customers
     from other channels are in no deal, so their figures are always reported. A reported figure is
-    that of a `tool`, or else that of the tool that counts.
+    that of a `tool`, or else that of the tool that counts. Of a disputed one it is what a party
+    (`by`) says of it.
     """
     if isinstance(rows, Read):
         if period not in rows.known:
             return None
-        asked = (name, period, segment, unit, measured, tool)
+        asked = (name, period, segment, unit, measured, tool, by)
         if asked not in rows.cached:
-            rows.cached[asked] = over(rows, name, months_of(period), segment, unit, measured, tool)
+            rows.cached[asked] = over(rows, name, months_of(period), *asked[2:])
         return rows.cached[asked]
-    return over(rows, name, months_of(period), segment, unit, measured, tool)
+    return over(rows, name, months_of(period), segment, unit, measured, tool, by)
 
 
 def over(  # noqa: PLR0913, PLR0917 - as above
@@ -253,16 +260,18 @@ def over(  # noqa: PLR0913, PLR0917 - as above
     unit: str | None = None,
     measured: MeasuredBy = "count",
     tool: str | None = None,
+    by: str | None = None,
 ) -> Figure | None:
     """Return a metric's figure of consecutive months; None if there is none.
 
-    Of a reported metric, it is that of a `tool`, or else that of the tool that counts.
+    Of a reported metric, it is that of a `tool`, or else that of the tool that counts. Of a
+    disputed figure it is what a party (`by`) says of it.
     """
     metric = catalogue(rows)[name]
     unit = unit or metric.unit.value
     if metric.counted and measured == "count" and segment != OTHER_CHANNELS:
         return _counted(rows, metric, months, segment, unit)
-    return _reported(rows, metric, months, segment, unit, tool)
+    return _reported(rows, metric, months, segment, unit, tool, by)
 
 
 def shown(
@@ -327,6 +336,14 @@ def _years(rows: Rows) -> list[str]:
 # --- what tools report -------------------------------------------------------------------------
 
 
+class _Told(NamedTuple):
+    """A figure, when it was stated last, and the parties that state it."""
+
+    figure: Figure
+    at: datetime
+    by: frozenset[str]
+
+
 def _reported(  # noqa: PLR0913, PLR0917 - as above
     rows: Rows,
     metric: Metric,
@@ -334,79 +351,157 @@ def _reported(  # noqa: PLR0913, PLR0917 - as above
     segment: str,
     unit: str,
     tool: str | None = None,
+    by: str | None = None,
 ) -> Figure | None:
     """Return the figure of a tool, or of the tool that counts."""
-    found = _of_each_tool(rows, metric, months, segment, unit)
-    return next((each for each in found if tool in {None, each.source}), None)
+    found = _of_each_tool(rows, metric, months, segment, unit, by)
+    if tool is not None:
+        return next((each.figure for each in found if each.figure.source == tool), None)
+    return _chosen(found, agreed_row(rows), metric.name, segment, by)
 
 
-def _of_each_tool(
-    rows: Rows, metric: Metric, months: tuple[str, ...], segment: str, unit: str
-) -> list[Figure]:
+def _chosen(
+    found: list[_Told], agreed: AgreedRow, metric: str, segment: str, by: str | None = None
+) -> Figure | None:
+    """Return the figure that counts of those of several tools (docs/decisions/0005).
+
+    That of the agreed tool counts, then those of the agreed giver, then what both parties state.
+    Without any of these, figures of several parties that differ are disputed.
+    """
+    tool, giver = agreed.tool_for(metric, segment), agreed.givers.get(metric)
+    preferred = (
+        [each for each in found if each.figure.source == tool],
+        [each for each in found if giver in each.by],
+        [each for each in found if len(each.by) > 1],
+    )
+    if first := next(filter(None, preferred), None):
+        return first[0].figure
+    own = [each for each in found if by in each.by] or found
+    disputed = None if by is not None else _dispute(found)
+    return disputed or next((each.figure for each in own), None)
+
+
+def _dispute(found: list[_Told]) -> Figure | None:
+    """Return the figure that several parties report differently, each by its own tool, or None."""
+    by_party: dict[str, Figure] = {}
+    for told in found:
+        for party in told.by:
+            by_party.setdefault(party, told.figure)
+    said = {_parts(each) for each in by_party.values()}
+    if len(said) < 2:  # noqa: PLR2004 - of one figure nothing differs
+        return None
+    first = found[0].figure
+    told_by = sorted(by_party.items())
+    both = " and ".join(f"{party} reported {_in_words(each)}" for party, each in told_by)
+    return Figure(
+        None,
+        first.unit,
+        first.source,
+        note=f"{both}: insufficient evidence until both agree whose tool counts",
+        reports=tuple(sorted({index for each in by_party.values() for index in each.reports})),
+        disputed=tuple(sorted(by_party)),
+    )
+
+
+def _parts(of: Figure) -> tuple[object, ...]:
+    return of.value, of.numerator, of.denominator, of.respondents
+
+
+def _in_words(of: Figure) -> str:
+    value = "no value" if of.value is None else f"{plain(of.value)} {of.unit}"
+    return f"{value} by {of.source}"
+
+
+def _of_each_tool(  # noqa: PLR0913, PLR0917 - as above
+    rows: Rows,
+    metric: Metric,
+    months: tuple[str, ...],
+    segment: str,
+    unit: str,
+    by: str | None = None,
+) -> list[_Told]:
     """Return each tool's figure: first that of most of these months, of equals the latest."""
-    by_tool: dict[str, dict[str, tuple[Figure, datetime]]] = {}
+    by_tool: dict[str, dict[str, _Told]] = {}
     adopted = agreed_row(rows).adopted
     for period in periods_within(months):
         if period in rows:
-            for tool, found in _by_tool(period_row(rows, period), metric, segment, unit).items():
+            row = period_row(rows, period)
+            for tool, told in _by_tool(row, metric, segment, unit, by).items():
                 stream = f"metric/{metric.name}/{segment or '-'}/{period}/{tool}"
-                known, at = found
-                came = replace(known, adopted=True) if stream in adopted else known
-                by_tool.setdefault(tool, {})[period] = came, at
-    ranked: dict[tuple[int, datetime, str], Figure] = {}
+                came = replace(told.figure, adopted=True) if stream in adopted else told.figure
+                by_tool.setdefault(tool, {})[period] = told._replace(figure=came)
+    ranked: dict[tuple[int, datetime, str], _Told] = {}
     for tool, by_period in by_tool.items():
         periods = standing(by_period)
-        rank = (months_in(periods), max(by_period[each][1] for each in periods), tool)
+        last = max(by_period[each].at for each in periods)
         own = months_of(periods[0]) == months
-        parts = [by_period[each][0] for each in periods]
-        ranked[rank] = parts[0] if own else _together(metric, parts, unit)
+        stated = [by_period[each] for each in periods]
+        parts = [each.figure for each in stated]
+        figure = parts[0] if own else _together(metric, parts, unit)
+        authors = _authors(stated)
+        ranked[months_in(periods), last, tool] = _Told(figure, last, authors)
     return [ranked[rank] for rank in sorted(ranked, reverse=True)]
 
 
 def _by_tool(
-    row: PeriodRow, metric: Metric, segment: str, unit: str
-) -> dict[str, tuple[Figure, datetime]]:
+    row: PeriodRow, metric: Metric, segment: str, unit: str, by: str | None = None
+) -> dict[str, _Told]:
     """Return each tool's figure of a period, and when it was stated last.
 
     A whole that a tool does not report is the sum of its segments. Campaigns are only a part of
     what deals show, so this is not done for a metric that is counted.
     """
-    whole = _said(row, metric, segment, unit)
+    whole = _said(row, metric, segment, unit, by)
     if segment or metric.counted:
         return whole
-    parts: dict[str, list[tuple[Figure, datetime]]] = {}
+    parts: dict[str, list[_Told]] = {}
     for name, of in sorted(row.reports):
         if name == metric.name and of not in {"", OTHER_CHANNELS}:
-            for tool, found in _said(row, metric, of, unit).items():
-                parts.setdefault(tool, []).append(found)
+            for tool, told in _said(row, metric, of, unit, by).items():
+                parts.setdefault(tool, []).append(told)
     # Over time the last level counts; across segments, levels are added.
     adding = replace(metric, adds=Adds.SUM) if metric.adds is Adds.LAST else metric
     for tool, each in parts.items():
-        added = _together(adding, [part for part, _ in each], unit)
+        added = _together(adding, [part.figure for part in each], unit)
         if tool not in whole and added is not None:
-            whole[tool] = added, max(at for _, at in each)
+            whole[tool] = _Told(added, max(part.at for part in each), _authors(each))
     return whole
 
 
+def _authors(parts: list[_Told]) -> frozenset[str]:
+    """Return who states all parts of a figure or, if nobody does, who states the last one."""
+    return frozenset.intersection(*(each.by for each in parts)) or parts[-1].by
+
+
 def _said(
-    row: PeriodRow, metric: Metric, segment: str, unit: str
-) -> dict[str, tuple[Figure, datetime]]:
+    row: PeriodRow, metric: Metric, segment: str, unit: str, by: str | None = None
+) -> dict[str, _Told]:
     found = {}
     for tool, report in row.reports.get((metric.name, segment), {}).items():
-        said = report.standing
+        contested, authors = report.contested, report.authors
+        said = next((each for each in contested if each.by == by), None) or report.standing
         if said is not None and said.figure.unit == unit:
-            found[tool] = _as_figure(metric, said.figure, tool, said.index), said.at
-        elif report.contested and any(each.figure.unit == unit for each in report.contested):
-            found[tool] = _contested(report.contested, tool, unit)
+            found[tool] = _Told(_as_figure(metric, said.figure, tool, said.index), said.at, authors)
+        elif any(each.figure.unit == unit for each in contested):
+            at = max(each.at for each in contested)
+            found[tool] = _Told(_contested(report, tool, unit), at, authors)
     return found
 
 
-def _contested(said: tuple[Said, ...], tool: str, unit: str) -> tuple[Figure, datetime]:
-    """Return a figure of which the parties say different things: both, and no value."""
-    both = " and ".join(f"{each.by} reported {each.figure}" for each in said)
-    note = f"{both}: insufficient evidence until one corrects its own"
-    reports = tuple(each.index for each in said)
-    return Figure(None, unit, tool, note=note, reports=reports), max(each.at for each in said)
+def _contested(report: ToolReport, tool: str, unit: str) -> Figure:
+    """Return a figure of which the parties say different things: all of them, and no value."""
+    said, objectors = report.contested, sorted(report.objectors)
+    words = [f"{each.by} reported {each.figure}" for each in said]
+    words += [f"{each} objects" for each in objectors]
+    until = "one corrects its own" if len(said) > 1 else "it is confirmed or corrected"
+    return Figure(
+        None,
+        unit,
+        tool,
+        note=f"{' and '.join(words)}: insufficient evidence until {until}",
+        reports=tuple(each.index for each in said),
+        disputed=tuple(sorted({*(each.by for each in said), *objectors})),
+    )
 
 
 def _as_figure(
@@ -548,7 +643,8 @@ def _line(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> F
     known = count or report
     if known is None:
         return None
-    tools = _of_each_tool(rows, metric, months_of(period), segment, unit) if report else []
+    told = _of_each_tool(rows, metric, months_of(period), segment, unit) if report else []
+    tools = [each.figure for each in told if count or each.figure != report]
     return FigureLine(
         known.value,
         known.unit,
@@ -559,12 +655,13 @@ def _line(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> F
         known.reports,
         known.respondents,
         known.adopted,
+        known.disputed,
         metric=metric.name,
         period=period,
         segment=segment or None,
         direction=metric.direction,
         change=_changed(rows, metric, period, segment, known, measured),
-        reported=tuple(tools if count else tools[1:]),
+        reported=tuple(tools),
     )
 
 

@@ -22,7 +22,7 @@ from domain.claims import ClaimConfirmed, ClaimObjected
 from domain.execution import KickoffHeld
 from domain.exit import PartnershipExited
 from domain.exploration import PartnerChosen
-from domain.formation import CharterAgreed
+from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import ContributionRecorded, TargetAdjusted
 from domain.kernel import Event
 from domain.metric_catalogue import CATALOGUE, Catalogue, Metric, Unit
@@ -109,40 +109,69 @@ class ToolReport:
     @property
     def standing(self) -> Said | None:
         """The report or the correction that counts; None if none does."""
-        counting = self._counting()
-        return None if self.contested else next(iter(counting), None)
+        said = self._said()
+        return None if self.contested else next((each for _, each in said), None)
 
     @property
     def contested(self) -> tuple[Said, ...]:
-        """What each party says, if both report the figure and differ; else nothing."""
-        counting = self._counting()
-        return counting if len({str(each.figure) for each in counting}) > 1 else ()
+        """What each party says, if they differ or one objects to what the other says, or nothing.
 
-    def _counting(self) -> tuple[Said, ...]:
-        """Return what each party's report comes to; one that the other confirmed stands alone."""
-        found = [(each, said) for each in self.reports if (said := self._corrected(each))]
-        confirmed = [said for each, said in found if self._is_confirmed(each)]
-        return tuple(confirmed if len(confirmed) == 1 else (said for _, said in found))
+        An objection alone says nothing else, so it is not among them.
+        """
+        said = self._said()
+        differ = len({str(each.figure) for _, each in said}) > 1
+        alone = len(said) == 1 and self._is_opposed(*said[0])
+        return tuple(each for _, each in said) if differ or alone else ()
+
+    @property
+    def authors(self) -> frozenset[str]:
+        """The parties that say what counts: who stated it, and who confirmed it."""
+        return frozenset(by for report, said in self._said() for by in self._authors(report, said))
+
+    @property
+    def objectors(self) -> frozenset[str]:
+        """The parties that object to a report and have not confirmed it."""
+        opposed = [each for each, said in self._said() if self._is_opposed(each, said)]
+        return frozenset(r.by for each in opposed for r in self._replies_to(each))
+
+    def _said(self) -> list[tuple[Said, Said]]:
+        """Return each report with what it comes to; one that the other confirmed stands alone."""
+        found = [(each, self._corrected(each)) for each in self.reports]
+        confirmed = [each for each in found if self._is_confirmed(each[0])]
+        return confirmed if len(confirmed) == 1 else found
+
+    def _authors(self, report: Said, said: Said) -> set[str]:
+        if said is report:
+            return {said.by, *(r.by for r in self._replies_to(report) if r.confirms)}
+        return {said.by, *(r.by for r in self._confirming(said))}
 
     def _is_confirmed(self, report: Said) -> bool:
-        return any(r.confirms and not r.correction and r.by != report.by for r in self.replies)
+        return any(each.confirms for each in self._replies_to(report))
 
-    def _corrected(self, report: Said) -> Said | None:
-        found = report if self._unopposed(report) else None
+    def _is_opposed(self, report: Said, said: Said) -> bool:
+        """Whether a report that was not corrected has only objections."""
+        replies = [each.confirms for each in self._replies_to(report)]
+        return said is report and bool(replies) and not any(replies)
+
+    def _replies_to(self, report: Said) -> list[Reply]:
+        return [each for each in self.replies if not each.correction and each.by != report.by]
+
+    def _corrected(self, report: Said) -> Said:
+        found = report
         for each in self.corrections:
-            if each.by == report.by or self._confirmed(each):
+            if each.by == report.by or self._confirming(each):
                 found = each
         return found
 
-    def _unopposed(self, said: Said) -> bool:
-        replies = [r.confirms for r in self.replies if not r.correction and r.by != said.by]
-        return not replies or any(replies)
-
-    def _confirmed(self, said: Said) -> bool:
-        return any(
-            each.confirms and each.correction and each.by != said.by and self._means(each, said)
+    def _confirming(self, correction: Said) -> list[Reply]:
+        return [
+            each
             for each in self.replies
-        )
+            if each.confirms
+            and each.correction
+            and each.by != correction.by
+            and self._means(each, correction)
+        ]
 
     def _means(self, reply: Reply, said: Said) -> bool:
         if reply.fact_at is not None:
@@ -200,6 +229,16 @@ class AgreedPrior:
     binds_from: datetime
 
 
+class RuledTool(NamedTuple):
+    """The tool that a decision rule names for its metric and segment."""
+
+    rule: str
+    metric: str
+    segment: str
+    """Empty for the whole."""
+    tool: str
+
+
 @dataclass(frozen=True, slots=True)
 class AgreedRow:
     """The agreed values that figures are compared to."""
@@ -220,6 +259,25 @@ class AgreedRow:
     """The streams of the figures that came in by the adoption."""
     shared_since: int = -1
     """The index of the last event that says who sees which figures; -1 if there is none."""
+    ruled: tuple[RuledTool, ...] = ()
+    """The tools that decision rules in force name."""
+    givers: Mapping[str, str] = field(default_factory=dict)
+    """The party whose figures of a metric count: the owner of one that both defined, or the
+    neutral third party that a line of data sharing names."""
+
+    def tool_of_objective(self, metric: str, segment: str = "") -> str | None:
+        """Return the tool that the charter agrees for a metric; None if there is none.
+
+        An objective on the same segment comes before one on another.
+        """
+        found = [each for each in self.objectives if each.metric == metric]
+        own = [each for each in found if (each.segment or "") == segment]
+        return next((each.tool for each in own or found), None)
+
+    def tool_for(self, metric: str, segment: str = "") -> str | None:
+        """Return the tool that both agreed for a metric: the charter's, or else a rule's."""
+        rules = (each.tool for each in self.ruled if each[1:3] == (metric, segment))
+        return self.tool_of_objective(metric, segment) or next(rules, None)
 
     @property
     def zone(self) -> str:
@@ -438,15 +496,32 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
             return replace(row, minimums=tuple(sorted((*row.minimums, minimum), key=_agreed)))
         case MetricAgreed(metric=name):
             others = (each for each in row.metrics if each.name != name)
-            return replace(row, metrics=(*others, event.definition))
+            metrics = (*others, event.definition)
+            return replace(row, metrics=metrics, givers={**row.givers, name: event.owner})
+        case DataSharingAgreed():
+            return replace(row, givers=_givers(row, event), shared_since=index)
+        case PartnerChosen():
+            return replace(row, shared_since=index)
+        case DecisionRuleAgreed(rule=rule):
+            kept = tuple(each for each in row.ruled if each.rule != rule.rule)
+            if rule.tool is not None:
+                kept += (RuledTool(rule.rule, rule.metric, rule.segment or "", rule.tool),)
+            return row if kept == row.ruled else replace(row, ruled=kept)
         case PriorAgreed():
             # It binds from its recording, not from its claimed time, so never retroactively (C21).
             prior = AgreedPrior(event.prior, event.prior_version, index, act.recorded_at)
             return replace(row, priors=(*row.priors, prior))
-        case DataSharingAgreed() | PartnerChosen():
-            return replace(row, shared_since=recorded.index)
         case _:
             return row
+
+
+def _givers(row: AgreedRow, event: DataSharingAgreed) -> dict[str, str]:
+    """Return whose figures of a metric count: of its owner, or of the neutral third party."""
+    own = {each.name for each in row.metrics}
+    owned = {name: party for name, party in row.givers.items() if name in own}
+    third = event.third_party.party if event.third_party else None
+    given = {name for each in event.lines if each.by == third for name in each.metrics}
+    return {**dict.fromkeys(sorted(given), third or ""), **owned}
 
 
 def minimum_for(window: str, agreed: AgreedRow) -> AgreedMinimum | None:
@@ -475,6 +550,7 @@ _AGREEMENTS: frozenset[type[Event]] = frozenset(
         CharterAgreed,
         CommercialTermsAgreed,
         DataSharingAgreed,
+        DecisionRuleAgreed,
         KickoffHeld,
         MetricAgreed,
         PartnerChosen,
@@ -499,7 +575,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS | {ContributionRecorded},
-    version=17,
+    version=18,
     row_type=_row_type,
     facts_from=FACTS,
 )

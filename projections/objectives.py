@@ -56,6 +56,16 @@ class ObjectiveProgress:
         return self.actual.value if self.actual else None
 
     @property
+    def disputed(self) -> tuple[str, ...]:
+        """The parties that dispute its figure; empty if nobody does."""
+        return (self.actual.disputed if self.actual else None) or ()
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether the parties dispute its figure, so that there is not enough evidence."""
+        return bool(self.disputed)
+
+    @property
     def _target(self) -> str:
         agreed = self.objective
         return f"{_in_unit(agreed.target, agreed.unit)} by {agreed.deadline}"
@@ -107,25 +117,34 @@ def objectives(rows: Rows, today: date) -> list[ObjectiveProgress]:
     return [_progress(rows, each, agreed, agreed.since, today) for each in agreed.objectives]
 
 
-def outcome(rows: Rows, name: str) -> ObjectiveProgress | None:
-    """Return an objective as it is once its deadline has passed; None if there is none (C8)."""
+def outcome(rows: Rows, name: str, by: str | None = None) -> ObjectiveProgress | None:
+    """Return an objective as it is once its deadline has passed; None if there is none (C8).
+
+    Where a figure is disputed, it is the outcome by what a party (`by`) says of it.
+    """
     agreed = agreed_row(rows)
     found = next((each for each in agreed.objectives if each.objective == name), None)
     if found is None or agreed.since is None:
         return None
-    return _progress(rows, found, agreed, agreed.since, found.deadline + timedelta(days=1))
+    day_after = found.deadline + timedelta(days=1)
+    return _progress(rows, found, agreed, agreed.since, day_after, by)
 
 
 @exact
-def _progress(
-    rows: Rows, objective: Objective, agreed: AgreedRow, since: date, today: date
+def _progress(  # noqa: PLR0913, PLR0917 - what a status rests on
+    rows: Rows,
+    objective: Objective,
+    agreed: AgreedRow,
+    since: date,
+    today: date,
+    by: str | None = None,
 ) -> ObjectiveProgress:
     months = tuple(_months(month_of(since), month_of(objective.deadline)))
     kickoff, metric = agreed.kickoff, agreed.catalogue[objective.metric]
     evidence = _Evidence(
         objective,
         metric,
-        _actual(rows, objective, metric, months, has_begun=kickoff is not None),
+        _actual(rows, objective, metric, months, by, has_begun=kickoff is not None),
         today,
         begins=max(since, kickoff) if kickoff is not None else None,
         until=today if _is_counted(objective, metric) else _last_day(rows, objective, months),
@@ -157,18 +176,19 @@ def _months(first: str, last: str) -> Iterator[str]:
         month = following(month)
 
 
-def _actual(
+def _actual(  # noqa: PLR0913 - as above
     rows: Rows,
     objective: Objective,
     metric: Metric,
     months: tuple[str, ...],
+    by: str | None,
     *,
     has_begun: bool,
 ) -> Figure | None:
     """Return the figure of an objective. What deals show is complete: no lead is zero leads."""
     name, segment = objective.metric, objective.segment or ""
     unit, measured = objective.unit, objective.measured
-    known = figures.over(rows, name, months, segment, unit, measured, objective.tool)
+    known = figures.over(rows, name, months, segment, unit, measured, objective.tool, by)
     if known is None and has_begun and _is_counted(objective, metric):
         return Figure(_ZERO, objective.unit, COUNTED) if metric.adds is Adds.SUM else None
     return known
