@@ -26,7 +26,7 @@ def person(accord: "Accord", party: str | None = None) -> str:
     file = settings().credential
     if file is None:
         return ACCOUNT + getuser()
-    identity = _identity(accord, file.read_text(encoding="utf-8").strip())
+    identity = _identity(accord, file.read_text(encoding="utf-8", errors="replace").strip())
     if party is None or identity.party != party:
         roles.access(identity, Need.OPERATE)
     return identity.actor

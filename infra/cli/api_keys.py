@@ -35,6 +35,16 @@ Expires = Annotated[
         "When it expires: from now on, such as 90d; or a date or a moment. Never unless given.",
     ),
 ]
+PARTY: Final[dict[str, Any]] = {"parser": reader("party", Slug), "metavar": "PARTY"}
+"""What every option that names a party has in common."""
+
+
+def _actor(who: str) -> Any:  # noqa: ANN401 - what typer makes of it
+    """Return the option for who uses a key."""
+    about = f"{who}; your user name by default."
+    return typer.Option("--actor", parser=reader("actor", Operator), metavar="NAME", help=about)
+
+
 PATIENCE: Final = 30.0
 """Seconds that another server has to answer."""
 
@@ -62,21 +72,11 @@ def create(
     ] = Role.PARTY.value,
     party: Annotated[
         str | None,
-        typer.Option(
-            "--party",
-            parser=reader("party", Slug),
-            metavar="PARTY",
-            help="The party of the roles party and service.",
-        ),
+        typer.Option("--party", help="The party of the roles party and service.", **PARTY),
     ] = None,
     actor: Annotated[
         str | None,
-        typer.Option(
-            "--actor",
-            parser=reader("actor", Operator),
-            metavar="NAME",
-            help="The person or the service that uses it; your user name by default.",
-        ),
+        _actor("The person or the service that uses it"),
     ] = None,
     scope: Annotated[
         list[str] | None,
@@ -166,12 +166,7 @@ def _write(out: Path, secret: str) -> None:
 
 @keys.command()
 def invite(
-    party: Annotated[
-        str,
-        typer.Option(
-            "--party", parser=reader("party", Slug), metavar="PARTY", help="The new party."
-        ),
-    ],
+    party: Annotated[str, typer.Option("--party", help="The new party.", **PARTY)],
     expires: Annotated[
         datetime | None,
         later_option(
@@ -212,15 +207,7 @@ def enrol(
         Path,
         typer.Option("--out", metavar="FILE", help="The new file for the key, for you alone."),
     ],
-    actor: Annotated[
-        str | None,
-        typer.Option(
-            "--actor",
-            parser=reader("actor", Operator),
-            metavar="NAME",
-            help="Your name; your user name by default.",
-        ),
-    ] = None,
+    actor: Annotated[str | None, _actor("Your name")] = None,
 ) -> None:
     """Make the first API key of your party, with an invitation of the operator."""
     if out.exists():
@@ -228,7 +215,10 @@ def enrol(
     if not is_private(url):
         raise typer.BadParameter(f"{url} is not encrypted. Use its https:// address.")
     body = orjson.dumps({"actor": actor or getuser()})
-    address, secret = f"{url.rstrip('/')}/v1/enrolments", invitation.read_text("utf-8").strip()
+    address, secret = (
+        f"{url.rstrip('/')}/v1/enrolments",
+        invitation.read_text("utf-8", "replace").strip(),
+    )
     status, answer = http_client.post(address, body, "application/json", PATIENCE, secret)
     found = _object(answer)
     if status != HTTPStatus.OK:
@@ -252,10 +242,7 @@ def list_keys(
     party: Annotated[
         str | None,
         typer.Option(
-            "--party",
-            parser=reader("party", Slug),
-            metavar="PARTY",
-            help="Only those that act for this party, as it sees them itself.",
+            "--party", help="Only those that act for this party, as it sees them itself.", **PARTY
         ),
     ] = None,
     store: Store = DEFAULT_STORE,

@@ -40,7 +40,7 @@ class Signer:
     def load(cls, path: Path) -> Self:
         """Read the key in a file that `save` wrote. Raises `NoKey`."""
         try:
-            text = path.read_text().strip()
+            text = path.read_text(errors="replace").strip()
         except OSError as error:
             raise NoKey(
                 f"The key file {path} cannot be read: {error.strerror}. "

@@ -173,9 +173,10 @@ def test_a_key_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
         OTHER.save(path)
     with pytest.raises(NoKey, match="accord keygen"):
         Signer.load(tmp_path / "none")
-    (tmp_path / "other").write_text("secret")
-    with pytest.raises(NoKey, match="contains no key"):
-        Signer.load(tmp_path / "other")
+    for other in (b"secret", b"PK\x03\x04\x9f"):
+        (tmp_path / "other").write_bytes(other)
+        with pytest.raises(NoKey, match="contains no key"):
+            Signer.load(tmp_path / "other")
 
 
 @pytest.mark.skipif(not WYCHEPROOF.is_file(), reason=f"the published cases are not at {WYCHEPROOF}")
