@@ -6,7 +6,7 @@ confirmation. All of it is read from rows that are kept live.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from operator import itemgetter
@@ -122,6 +122,12 @@ class EventToSend(Item):
     """The fields of the data that the sender adds."""
 
 
+class _LaterEvent(EventToSend):
+    """An event that is offered from a moment on, because it is refused before."""
+
+    opens: datetime
+
+
 class InboxItem(Item):
     """Something that awaits a party."""
 
@@ -193,12 +199,27 @@ def ask(
         key=itemgetter(0),
     )
     shown = found[: page.limit]
+    times = _times(accord, {each.partnership for _, each in shown}, when)
     return Inbox(
         simulated=accord.simulated,
         as_of=when.asked,
-        items=tuple(each for _, each in shown),
+        items=tuple(offered(each, times[each.partnership]) for _, each in shown),
         next=cursors.written(question, *shown[-1][0]) if found[page.limit :] else None,
     )
+
+
+def _times(accord: Accord, names: Iterable[str], when: AsOf) -> dict[str, datetime]:
+    """Return the moment of each partnership as of which it is asked."""
+    moment = when.at or when.known or (None if accord.simulated else accord.clock())
+    if moment is not None:
+        return dict.fromkeys(names, moment)
+    return {name: head.recorded_at for name, head in accord.history.heads(names).items()}
+
+
+def offered(item: InboxItem, now: datetime) -> InboxItem:
+    """Return an item with the events alone that are accepted by now."""
+    events = (x for x in item.events if not (isinstance(x, _LaterEvent) and x.opens > now))
+    return item.model_copy(update={"events": tuple(events)})
 
 
 _Place = tuple[str, str, str]
@@ -617,11 +638,15 @@ def _does(
     """Yield the events that do what is due.
 
     A meeting is scheduled, or was held without that; at the end of a term one renews, or leaves.
-    Until the day of a review both can move it.
+    Until the day of a review both can move it, and from then on it can be held.
     """
     data = {name: each for name, each in data.items() if name}
     if rows.overview.stage in command.stages:
-        yield _event(rows, party, command, data)
+        event = _event(rows, party, command, data)
+        if deadline.on_its_day:
+            opens = rows.terms.midnight(rows.terms.day(deadline.since))
+            event = _LaterEvent(**dict(event), opens=opens)
+        yield event
     if deadline.kind is DeadlineKind.CADENCE and command is ProposeReview:
         yield _event(rows, party, HoldReview, data)
     if deadline.on_its_day:

@@ -1,6 +1,6 @@
 """The inbox: what awaits each party, by day, with the event that does it (C22)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution, Wit
 from domain.execution import (
     AgreeImprovementPlan,
     AgreeMilestone,
+    HoldReview,
     IssueCause,
     ProposeAction,
     ProposeCancellation,
@@ -80,7 +81,9 @@ CONSULTING = "growthos-consulting"
 def inbox(story: Story, party: str | None = None) -> list[InboxItem]:
     """Return what awaits a party, or either."""
     found = [
-        each for rows in answer.of_events(story.id, story.history) for each in answer.items(rows)
+        answer.offered(each, story.now)
+        for rows in answer.of_events(story.id, story.history)
+        for each in answer.items(rows)
     ]
     return [each for each in found if party in {None, each.party}]
 
@@ -247,7 +250,15 @@ def test_a_review_is_held_on_the_day_that_both_agreed_or_moved_to_another_before
     (item,) = (each for each in inbox(story, OURS) if each.ref == "r-1")
 
     assert item.text == "Hold review r-1, on 2026-03-30."
+    assert types(item) == ["ProposeReview"]
+    hold = HoldReview(review="r-1", minutes="All is well.")
+    assert story.refuses(OURS, hold).rule == "before-its-day"
+
+    story.on("2026-03-30T00:00")
+    (item,) = (each for each in inbox(story, OURS) if each.ref == "r-1")
     assert types(item) == ["HoldReview", "ProposeReview"]
+    do(story, item)
+    assert [each for each in inbox(story) if each.ref == "r-1"] == []
 
 
 def test_a_review_that_is_overdue_is_not_asked_for_twice() -> None:
@@ -662,6 +673,14 @@ def refusal(story: Story, party: str, command: Command) -> Refused | None:
     return None
 
 
+def of_filled(refused: Refused, filled: Mapping[str, Any]) -> bool:
+    """Whether a command is refused for what a manager filled in."""
+    if isinstance(refused, Unknown) and refused.named in filled.values():
+        return True
+    field = str(refused.facts.get("field", "")).partition("/")[0]
+    return not isinstance(refused, NotNow) and field in filled
+
+
 class Life:
     """A story, and the model of what is open in it."""
 
@@ -862,6 +881,7 @@ class Life:
             return
         if item.text.startswith("Hold review "):
             self.await_day(item.day)
+            item = next(each for each in inbox(self.story, item.party) if each.ref == item.ref)
         name = do(self.story, item)
         if item.awaiting is Awaiting.CONSENT:
             self.model.accept(item.ref)
@@ -885,8 +905,7 @@ class Life:
         filled = {name: given[name] for name in event.missing} | new
         command = kind.model_validate_json(orjson.dumps(event.data | filled))
         refused = refusal(self.story.copy(), event.party, command)
-        of_fields = isinstance(refused, Unknown) and refused.named in filled.values()
-        assert of_fields or not isinstance(refused, NotNow), f"{item.text} {event.type}: {refused}"
+        assert refused is None or of_filled(refused, filled), f"{item.text} {event}: {refused}"
 
     def await_day(self, day: date) -> None:
         """Wait for the day that both agreed for a review, if it is ahead."""
