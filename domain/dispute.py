@@ -32,6 +32,7 @@ from domain.kernel import (
     Event,
     NotNow,
     Refused,
+    Unknown,
     Value,
     recorded_once,
 )
@@ -233,10 +234,12 @@ def decide(
             _still_open(state)
         return events
     if state.opened is None:
-        raise Refused(
+        raise Unknown(
             "no-such-dispute",
             f"A dispute begins when a party opens it. No dispute {command.dispute} was opened.",
             "Open the dispute (OpenDispute).",
+            named=command.dispute,
+            known=[],
             awaits=Awaited(AwaitedKind.DISPUTE, command.dispute, f"dispute {command.dispute}"),
         )
     match command:

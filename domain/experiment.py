@@ -562,7 +562,7 @@ def _still_open(state: Experiment) -> None:
 def _sample_open(comparison: Comparison) -> None:
     """Raise `Refused` once a fixed sample is complete: more trials would be a second look."""
     if isinstance(comparison.stop, FixedSample) and not comparison.lacking():
-        raise Refused(
+        raise NotNow(
             "sample-complete",
             "A fixed sample is judged once. Each variant has the agreed "
             f"{comparison.stop.trials} trials.",

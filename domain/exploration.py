@@ -535,7 +535,7 @@ def decline(
 ) -> list[Event]:
     """Decline a candidate that was not chosen, with the reason (C1)."""
     if command.candidate in context.parties[1:]:
-        raise Refused(
+        raise NotNow(
             "candidate-is-chosen",
             f"The chosen partner cannot be declined. {command.candidate} was chosen.",
             "End the partnership instead, or decline another candidate.",

@@ -142,7 +142,9 @@ class RateObjected(
         identity = [str(getattr(self, name)) for name in RatePublished.identity]
         if "/".join([RatePublished.wire, *identity]) not in known.stated:
             what = f"the rate from {self.base} to {self.quote} of {self.source} for {self.period}"
-            raise Refused(
+            # While no rate is published, no objection is possible, whatever it names.
+            kind = Refused if known.of(RatePublished) else NotNow
+            raise kind(
                 "no-such-rate",
                 f"Only a published rate can be objected to. {what[0].upper()}{what[1:]} is not on "
                 "record.",
@@ -575,6 +577,16 @@ def _part(accrued: Accrued) -> Part:
     if accrued.currency == accrued.settles_in or accrued.rate is None:
         return part
     return part.model_copy(update={"rate": accrued.rate, "converted": dict(accrued.converted)})
+
+
+def issuers(ledger: Ledger, parties: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the parties that can issue the final settlement: those that pay, or both if none does.
+
+    The operator can issue it, too.
+    """
+    currencies = {each.settles_in for each in ledger.accrued}
+    balances = [balance(each, ledger.accrued, ledger, parties) for each in sorted(currencies)]
+    return tuple(each for each in parties if _issues(each, balances))
 
 
 def issue_final(

@@ -48,7 +48,7 @@ from domain.renewal import HoldAnnualReview, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import ReportMetric
 from domain.sale import LoseDeal
 from domain.second_person import ConfirmAct, WithdrawAct
-from domain.settlement import Balance, IssueFinalSettlement
+from domain.settlement import Balance, IssueFinalSettlement, issuers
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     COMPUTED,
@@ -76,10 +76,18 @@ from projections.deadlines import OPEN as OPEN_DEADLINES
 from projections.deadlines import OVERDUE, OpenDeadlines, OverdueDeadlines
 from projections.fold import Projection
 from projections.ledger.book import terms_of
-from projections.ledger.rows import AGREED, AgreedRow, StatementRow, SubjectRow
+from projections.ledger.rows import (
+    AGREED,
+    TOTALS,
+    AgreedRow,
+    StatementRow,
+    SubjectRow,
+    TotalsRow,
+)
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.proposals import OPEN as OPEN_PROPOSALS
 from projections.proposals import OpenAct, OpenProposal, OpenProposals, Unsigned
+from projections.settlement import ledger
 from projections.visibility import OPERATOR
 
 STATED: Final = "statement/"
@@ -167,6 +175,8 @@ class _Rows:
     unpaid: tuple[StatementRow, ...]
     """The statements on which something is due."""
     terms: TermsByDay
+    issuers: tuple[str, ...]
+    """The parties that can issue the final settlement."""
     objectives: tuple[Objective, ...]
     """The objectives in force, which say where their figures come from."""
 
@@ -271,6 +281,9 @@ def _live(accord: Accord, names: list[str]) -> Iterator[_Rows]:
         alerts = _asking(kept[ALERTS.name, STATE] or START)
         subjects = _facts(accord, name, {_subject(each) for each in alerts})
         late = [each.window for each in alerts if each.rule == STATEMENT_OVERDUE]
+        overdue: OverdueDeadlines | None = kept[DEADLINES.name, OVERDUE]
+        if overdue and any(map(_is_exit, overdue.passed)):
+            kept[SETTLEMENT.name, TOTALS] = _saved(accord, SETTLEMENT, name, [TOTALS]).get(TOTALS)
         agreed: AgreedRow | None = kept[SETTLEMENT.name, AGREED]
         due = [*agreed.due] if agreed else []
         stated = _saved(accord, SETTLEMENT, name, {f"{STATED}{each}" for each in (*due, *late)})
@@ -348,8 +361,13 @@ def _read(
             subjects,
             tuple(each for each in stated if each.left > 0),
             terms_of(agreed) if agreed else TermsByDay(),
+            _issuers(kept.get((SETTLEMENT.name, TOTALS)), overview.parties),
             state.figures.objectives,
         )
+
+
+def _issuers(totals: TotalsRow | None, parties: tuple[str, ...]) -> tuple[str, ...]:
+    return issuers(ledger({TOTALS: totals} if totals else {}), parties)
 
 
 # --- items -------------------------------------------------------------------------------------
@@ -396,7 +414,14 @@ def _asked(rows: _Rows) -> Iterator[InboxItem]:
         )
 
 
-def _event(rows: _Rows, party: str, command: type[Command], data: Mapping[str, Any]) -> EventToSend:
+def _event(
+    rows: _Rows,
+    party: str,
+    command: type[Command],
+    data: Mapping[str, Any],
+    needed: tuple[str, ...] = (),
+) -> EventToSend:
+    """Return an event; `needed` are the fields that it needs here, though not always."""
     return EventToSend(
         type=cloudevents.PREFIX + command.__name__,
         subject=rows.id,
@@ -405,7 +430,7 @@ def _event(rows: _Rows, party: str, command: type[Command], data: Mapping[str, A
         missing=tuple(
             name
             for name, field in command.model_fields.items()
-            if field.is_required() and name not in data
+            if (field.is_required() or name in needed) and name not in data
         ),
     )
 
@@ -446,13 +471,18 @@ def _answers(rows: _Rows, party: str, proposal: OpenProposal) -> Iterator[EventT
     kind, _, name = proposal.substream.partition("/")
     where = {kind: name} if kind else {}
     for command in agreement.answers():
+        needed: tuple[str, ...] = ()
         if command is DeclineProposal:
             data = declined
         elif command is agreement.counters:
-            data = {"counters": proposal.proposal}
+            data, needed = {"counters": proposal.proposal}, _TERMS
         else:
             data = {**where, agreement.called: proposal.proposal, "content": proposal.content}
-        yield _event(rows, party, command, data)
+        yield _event(rows, party, command, data, needed)
+
+
+_TERMS: Final = ("frame", "items")
+"""What terms are made of. Later ones can have one of them alone."""
 
 
 def _of_act(rows: _Rows, act: OpenAct) -> InboxItem:
@@ -551,7 +581,7 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
     asked = _ASKS.get(deadline.kind)
     if deadline.kind is DeadlineKind.FIGURE:
         yield from _of_figure(rows, deadline, awaiting)
-    if deadline.kind is DeadlineKind.EXIT and awaiting is Awaiting.OVERDUE:
+    if _is_exit(deadline) and awaiting is Awaiting.OVERDUE:
         if not _is_proposed(rows, deadline):
             yield from _of_exit(rows, deadline, awaiting)
         return
@@ -583,10 +613,14 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
         )
 
 
+def _is_exit(deadline: Deadline) -> bool:
+    return deadline.kind is DeadlineKind.EXIT
+
+
 def _of_exit(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     """Yield what an exit that took effect still needs, until its completion is proposed (C27).
 
-    The settlement and the assets come first, in any order.
+    The settlement and the assets come first, in any order. A party that can do neither waits.
     """
     proposed = {each.agreement for each in rows.proposals.open}
     commands: list[type[Command]] = []
@@ -596,7 +630,10 @@ def _of_exit(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[In
         commands.append(ProposeDisposition)
     if rows.overview.settled and rows.overview.assets_settled:
         commands.append(ProposeCompletion)
-    for party in rows.overview.parties if commands else ():
+    for party in rows.overview.parties:
+        mine = [x for x in commands if x is not IssueFinalSettlement or party in rows.issuers]
+        if not mine:
+            continue
         yield InboxItem(
             day=date.fromisoformat(deadline.ref),
             awaiting=awaiting,
@@ -604,7 +641,7 @@ def _of_exit(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[In
             party=party,
             ref=deadline.ref,
             text=f"Complete the exit, which took effect on {deadline.ref}.",
-            events=tuple(_event(rows, party, each, {}) for each in commands),
+            events=tuple(_event(rows, party, each, {}) for each in mine),
         )
 
 
@@ -650,7 +687,7 @@ def _does(
     if deadline.kind is DeadlineKind.CADENCE and command is ProposeReview:
         yield _event(rows, party, HoldReview, data)
     if deadline.on_its_day:
-        yield _event(rows, party, ProposeReview, data)
+        yield _event(rows, party, ProposeReview, data, ("reason",))
     if deadline.kind in _OF_THE_TERM:
         yield _event(rows, party, GiveExitNotice, {})
 
