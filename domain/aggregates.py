@@ -36,6 +36,7 @@ from domain.experiment import Experiment, ExperimentCommand
 from domain.kernel import CLOCK_PARTY, CLOCK_SKEW, Act, Command, Event, Refused
 from domain.own_metric import own_metrics
 from domain.partnership import Partnership
+from domain.people import PersonErased
 from domain.program import DefinePortfolio, Program
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCommand, Reported
@@ -50,11 +51,13 @@ _WITH_ACTS = Partnership | Dispute | Entry
 """The states in which an act can await a second person."""
 
 RESTING_ON_THE_LOG: frozenset[type[Event]] = BINDING | {
+    PersonErased,
     RuleBreached,
     RuleBreachWithdrawn,
 }
 """Events that depend on the whole log so far. They are appended only at the index they were decided
-for. Binding events are among them, because they depend on the keys registered before."""
+for. Binding events are among them, because they depend on the keys registered before, and the
+erasure of a person is, because it lists the signed commands before it."""
 
 
 def command_types() -> dict[str, type[Command]]:

@@ -96,7 +96,9 @@ class Declaration(Event, abstract=True):
         }
         for name in filled:
             info = copy(cls.model_fields[name])
-            given: Any = Annotated[info.annotation, *info.metadata]
+            given: Any = info.annotation
+            if info.metadata:
+                given = Annotated[given, *info.metadata]
             info.default, info.metadata = None, []
             fields[name] = (given | None, info)
         doc = (cls.__doc__ or "").strip()

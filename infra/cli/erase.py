@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,8 @@ from infra.answers.question import Panel
 from infra.answers.text import Block, Line
 from infra.cli import acting, ingest
 from infra.cli.options import REFUSES, Id, Json, Store, app, opened
-from infra.deciding.pseudonyms import Names, names
+from infra.deciding import pseudonyms
+from infra.deciding.pseudonyms import COMMAND, Names, names
 from infra.settings import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -65,10 +66,14 @@ def erase(
         tally, erased = OutcomeCounts(), people(accord, id, name)
         for person in erased:
             if party is not None and key is not None:
-                tally.add(accord.service.handle([_signed(accord, id, party, person, reason, key)]))
+                gone = _gone(accord, id, person)
+                asked = {"person": person, "reason": reason, "commands": gone}
+                tally.add(accord.service.handle([_signed(accord, id, party, asked, key)]))
             elif party is None:
                 by = acting.person(accord)
-                accord.service.record_own(id, by, PersonErased(person=person, reason=reason))
+                accord.service.record_own(
+                    id, by, PersonErased(person=person, reason=reason, commands=[])
+                )
             else:
                 data = {"person": person, "reason": reason}
                 tally.add([ingest.ask(accord, "erase", "ErasePerson", id, party, person, **data)])
@@ -102,7 +107,15 @@ def people(accord: "Accord", partnership: str, name: str) -> list[str]:
     return found
 
 
-def _signed(accord: "Accord", id: str, party: str, person: str, reason: str, key: Path) -> bytes:
+def _gone(accord: "Accord", partnership: str, person: str) -> list[str]:
+    """Return the digests of the signed commands that are deleted with a person's name."""
+    history = accord.history
+    named = pseudonyms.naming_events(history.bodies(partnership), person)
+    name = names(history, partnership, [person]).get(person)
+    return pseudonyms.gone_with(name, named, history.kept(COMMAND, partnership))
+
+
+def _signed(accord: "Accord", id: str, party: str, data: dict[str, Any], key: Path) -> bytes:
     """Return the signed command by which a party erases a person; it can be recorded for an hour.
 
     Raises `NoKey`.
@@ -110,8 +123,7 @@ def _signed(accord: "Accord", id: str, party: str, person: str, reason: str, key
     from infra.tlog import dsse
     from infra.tlog.keys import Signer
 
-    data = {"person": person, "reason": reason}
-    event = ingest.event(accord, "ErasePerson", id, party, f"erase/{person}", **data)
+    event = ingest.event(accord, "ErasePerson", id, party, f"erase/{data['person']}", **data)
     event |= {"source": f"//{party}", "actor": acting.person(accord, party)}
     expires = times.moment(event["time"]) + timedelta(hours=1)
     return dsse.sign(Signer.load(key), dsse.asked(event, accord.operator, expires))

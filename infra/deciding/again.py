@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import orjson
 
 from domain import aggregates
 from domain.aggregates import State
@@ -28,6 +30,7 @@ from domain.deadlines.deadline import (
 from domain.execution import InvestmentReduced, ReviewScheduled
 from domain.kernel import CLOCK_PARTY, Event, Refused
 from domain.partnership import Partnership
+from domain.people import PersonErased, erase
 from domain.recorded import Recorded
 from domain.settlement import Ledger
 from domain.values import instant
@@ -35,6 +38,7 @@ from infra.deciding import intake, pseudonyms
 from infra.deciding.decision import CLOCK_SOURCE, ENROLMENT_SOURCE, VIEW_SOURCE
 from infra.deciding.intake import Input
 from infra.deciding.recording import ADOPTION_SOURCE, RULES_SOURCE
+from infra.tlog import codec
 from projections import DEADLINES, SETTLEMENT
 from projections.breaches import Judged, judge
 from projections.counted import DealChange, facts_of
@@ -257,12 +261,25 @@ class _Folding:
         return self._folded.rows
 
 
+class _Listed(NamedTuple):
+    erased_at: int
+    """The index of the erasure."""
+    person: str
+    """Whom it erases."""
+
+
 class _Again:
     def __init__(self, events: Sequence[Recorded], commitments: Mapping[str, str]) -> None:
         self._commitments = commitments
         self._states: dict[str, State] = {}
         self._settled, self._open = _Folding(SETTLEMENT, events), _Folding(DEADLINES, events)
-        self._seen = 0
+        self._events, self._seen = events, 0
+        self._gone: dict[str, _Listed] = {}
+        """The erasure of each erased command, by its digest."""
+        for each in events:
+            if isinstance(each.event, PersonErased):
+                for digest in each.event.commands:
+                    self._gone.setdefault(digest, _Listed(each.index, each.event.person))
 
     def move(self, each: Recorded) -> None:
         """Go behind an event."""
@@ -275,14 +292,17 @@ class _Again:
         first = events[0]
         message = None if body is None else intake.read(body)
         if message is None:
-            return Decided(first.index, "erased", Outcome.NOT_DECIDED, "The command was erased.")
+            return self._erased(events)
         if not isinstance(message, Input):
             return Decided(first.index, "unreadable", Outcome.DIFFERS, message.refused.detail)
         outcome, why = Outcome.DIFFERS, None
         try:
             if message.stream != first.stream:
                 raise _elsewhere(message.stream)
-            decided = self._decided(message, first)
+            decided = [
+                self._with_commands(each, first, private=private)
+                for each in self._decided(message, first)
+            ]
             if decided == [each.event for each in events]:
                 outcome = Outcome.SAME
             else:
@@ -294,6 +314,33 @@ class _Again:
         if private and outcome is Outcome.DIFFERS:
             why = f"{why} Or it rests on a private event before it."
         return Decided(first.index, type(message.envelope.data).__name__, outcome, why)
+
+    def _erased(self, events: Sequence[Recorded]) -> Decided:
+        """Return that a command was erased with a person, or why it cannot have been."""
+        first, why = events[0], None
+        listed = self._gone.get(first.signed or "")
+        named = set[str]().union(*(pseudonyms.people_in(_stored(each)) for each in events))
+        if any(pseudonyms.is_of_key(each.event.wire) for each in events):
+            why = "The signed command of a key is never erased, and it is not there."
+        elif listed is None or listed.erased_at <= events[-1].index or listed.person not in named:
+            why = "The signed command is not there, and no erasure of a person in it lists it."
+        if why:
+            return Decided(first.index, first.event.wire, Outcome.DIFFERS, why)
+        return Decided(first.index, "erased", Outcome.NOT_DECIDED, "The command was erased.")
+
+    def _with_commands(self, event: Event, first: Recorded, *, private: bool) -> Event:
+        """Return an erasure with the commands that the record lists, if they can be erased."""
+        recorded = first.event
+        if not isinstance(event, PersonErased) or not isinstance(recorded, PersonErased):
+            return event
+        bodies = map(codec.encode, self._events[: self._seen])
+        named = list(pseudonyms.naming_events(bodies, event.person))
+        # Whether an erased command said the name can be read nowhere any more.
+        can = pseudonyms.erasable(named)
+        if private:  # The command of a private event may be among them.
+            can |= {*recorded.commands} - {each.signed for each in self._events}
+        listed = [each for each in recorded.commands if each in can]
+        return erase(event, first.act.party, (each.mention for each in named), listed)
 
     def _decided(self, message: Input, first: Recorded) -> list[Event]:
         name, envelope = first.partnership, message.envelope
@@ -349,6 +396,11 @@ def _elsewhere(stream: str) -> Refused:
         f"The command belongs to the stream {stream}.",
         "Ask the operator why the event is in another one.",
     )
+
+
+def _stored(recorded: Recorded) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(codec.encode(recorded))
+    return found
 
 
 def _text(events: Sequence[Event]) -> str:

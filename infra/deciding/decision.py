@@ -14,6 +14,7 @@ from domain.exploration import BeginExploration
 from domain.kernel import CLOCK_PARTY, Act, Awaited, Command, Event, Refused, Stage
 from domain.keyring import Keyring, RegisterKey
 from domain.partnership import PassTime, admit, may_act
+from domain.people import PersonErased
 from domain.program import DefinePortfolio, Program
 from domain.values import instant
 from infra.deciding import admission, intake, pseudonyms
@@ -155,6 +156,7 @@ class Decider:
             lambda: self.recorder.ledger(name),
             self._states.state(cited) if cited else None,
         )
+        decided = self._with_commands(name, decided, envelope.party)
         self._check_decided(message, decided)
         start = len(self._batch.events)
         keys = partnership.keyring
@@ -315,6 +317,13 @@ class Decider:
             keys = self._states.partnership(message.subject).keyring
             signing.check_signed(decided, message.envelope.party, keys)
 
+    def _with_commands(self, name: str, decided: list[Event], party: str) -> list[Event]:
+        """Return what was decided; an erasure with the signed commands that are deleted."""
+        return [
+            self.recorder.erasing(name, each, party) if isinstance(each, PersonErased) else each
+            for each in decided
+        ]
+
     def _note_enrolment(
         self, message: Input, command: RegisterKey, before: Keyring, act: Act
     ) -> None:
@@ -403,6 +412,7 @@ class Decider:
         moment = last if self._context.simulated and last else self._context.now
         at = self._states.not_before(name, moment)
         names = Pseudonymizer(self.recorder.people[name])
+        (event,) = self._with_commands(name, [event], CLOCK_PARTY)
         act = Act(CLOCK_PARTY, names(actor), at, at)
         cause = EventCause(VIEW_SOURCE, f"{name}/{self._states.ends[name].size}")
         self.recorder.record(name, [event], act, cause, names)

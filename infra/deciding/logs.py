@@ -1,6 +1,6 @@
 """What a decision reads of a partnership's whole log, without replaying it from the start."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -48,6 +48,15 @@ class Logs:
         self._history = history
         self._views = views
         self._root_at = root_at
+
+    def bodies(self, log: PendingLog) -> Iterator[bytes]:
+        """Return the canonical bytes of the events of a log."""
+        yield from self._history.bodies(log.name, 0, log.stored)
+        yield from map(codec.encode, log.pending)
+
+    def kept(self, kind: str, name: str) -> dict[str, bytes]:
+        """Return the stored items of one kind in a partnership, by key."""
+        return self._history.kept(kind, name)
 
     def rows(self, projection: Projection, log: PendingLog, wanted: Collection[str]) -> Rows:
         """Return the rows of a projection after a log. Those under the keys `wanted` are read now.

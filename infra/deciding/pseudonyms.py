@@ -16,13 +16,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from hashlib import sha256
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 import orjson
 
-from domain.kernel import Refused, Value
-from domain.people import as_read
+from domain.kernel import Event, Refused, Value
+from domain.keyring import KeyRecovered, KeyRegistered, KeyRevoked, KeyRotated
+from domain.people import Mention, PersonErased, as_read
 from domain.recorded import Recorded
+from domain.second_person import SecondPersonAsked
 from domain.values import personal
 from infra.deciding.waiting import named_erased_person
 from infra.store.errors import Conflict
@@ -44,6 +46,8 @@ SALT = 32
 """Bytes of a salt: as many as the hash has, so that trying all of them is infeasible."""
 
 COMMITMENT = re.compile(r"person:[0-9a-f]{64}")
+
+_OF_KEYS: Final = {each.wire for each in (KeyRecovered, KeyRegistered, KeyRevoked, KeyRotated)}
 
 _SHOWN = slice(len("person:"), len("person:") + 8)
 """The digits that are shown of an erased person's commitment."""
@@ -263,31 +267,30 @@ class Names:
 # --- erasure -----------------------------------------------------------------------------------
 
 
-def to_forget(partnership: str, commitment: str) -> Kept:
+def to_forget(partnership: str, erased: PersonErased) -> Kept:
     """Return the marker that is stored with an erasure until the name is deleted."""
-    return Kept(ERASING, "", commitment, partnership.encode())
+    marker = {"commands": erased.commands, "partnership": partnership}
+    return Kept(ERASING, "", erased.person, canonical(marker))
 
 
 def forget(history: History) -> None:
     """Delete the names whose erasure is recorded, including those of an interrupted run."""
     erasing = history.kept(ERASING, "")
-    for commitment, partnership in erasing.items():
-        _forget(history, partnership.decode(), commitment)
+    for commitment, body in erasing.items():
+        marker = orjson.loads(body)
+        _forget(history, marker["partnership"], commitment, marker["commands"])
     if erasing:
         history.forget(ERASING, "", erasing)
 
 
-def _forget(history: History, partnership: str, commitment: str) -> None:
+def _forget(history: History, partnership: str, commitment: str, commands: Iterable[str]) -> None:
+    history.forget(COMMAND, partnership, commands)
     name = names(history, partnership).get(commitment)
     if name is None:
         # What is left of a damaged name is deleted, too.
         history.forget(PERSON, partnership, [commitment])
         return
     says = spoken(name)
-    spared = _not_naming(history, partnership, commitment)
-    commands = history.kept(COMMAND, partnership).items()
-    gone = [key for key, body in commands if says(body) and key not in spared]
-    history.forget(COMMAND, partnership, gone)
     _refuse_waiting(history, partnership, says)
     history.redact([_redacted(each) for each in refusals(history) if says(each.raw)])
     history.alert_acts.forget(partnership, name)
@@ -295,24 +298,64 @@ def _forget(history: History, partnership: str, commitment: str) -> None:
     history.forget(PERSON, partnership, [commitment])
 
 
-def _not_naming(history: History, partnership: str, commitment: str) -> set[str]:
-    """Return the signed commands whose events do not name a person in a field for people.
+class Named(NamedTuple):
+    """An event that names a person in a field for people."""
 
-    Their free text can contain the name, as the event's does, which cannot be deleted. Without its
-    command, such an event would be a fault: nothing in it shows that a person was erased.
+    mention: Mention
+    signed: str | None
+    """The digest of its signed command."""
+    of_key: bool
+    """Whether it registers or ends a key."""
+
+
+def naming_events(bodies: Iterable[bytes], commitment: str) -> Iterator[Named]:
+    """Yield the events that name a person in a field for people, from the bytes of all events.
+
+    Free text is none: it can say the name, but shows nobody that the person was erased.
     """
-    naming: set[str] = set()
-    others: set[str] = set()
-    for body in history.bodies(partnership):
-        try:
-            event = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            continue  # A command is not spared for an event that cannot be read.
-        # The event of an erasure names whom it erases by the commitment, as its command does.
-        is_erasure = event["type"] == "PersonErased" and event["actor"] != commitment
-        names_them = commitment.encode() in body and not is_erasure
-        (naming if names_them else others).add(event.get("signed", ""))
-    return others - naming
+    wanted = commitment.encode()
+    for body in bodies:
+        with suppress(orjson.JSONDecodeError):  # An event that cannot be read names nobody.
+            if wanted in body and commitment in people_in(event := orjson.loads(body)):
+                mention = Mention(event["party"], event["actor"] == commitment)
+                of_key = is_of_key(event["type"])
+                yield Named(mention, event.get("signed"), of_key)
+
+
+def people_in(event: Mapping[str, Any]) -> set[str]:
+    """Return the commitments in those fields of a stored event that name people.
+
+    An erasure names whom it erases by the commitment, as its command does: it says no name.
+    """
+    kind = Event.registry.get(event["type"])
+    fields = naming(kind) if kind and kind is not PersonErased else ()
+    held = ("data",) if kind is SecondPersonAsked else ()
+    shown = [event["actor"], *(event["data"].get(name) for name in (*fields, *held))]
+    return set(COMMITMENT.findall(orjson.dumps(shown).decode()))
+
+
+def gone_with(name: str | None, named: Iterable[Named], commands: Mapping[str, bytes]) -> list[str]:
+    """Return the digests of the signed commands that are deleted with a name, in order.
+
+    They say the name, and one of their events names the person in a field for people. The command
+    of a key is not deleted, because every later signature of its party rests on it.
+    """
+    if name is None:
+        return []
+    says = spoken(name)
+    return sorted(each for each in erasable(named) & commands.keys() if says(commands[each]))
+
+
+def erasable(named: Iterable[Named]) -> set[str]:
+    """Return the digests of the signed commands of these events that an erasure can delete."""
+    found = list(named)
+    kept = {each.signed for each in found if each.of_key}
+    return {each.signed for each in found if each.signed and each.signed not in kept}
+
+
+def is_of_key(wire: str) -> bool:
+    """Return whether an event registers or ends a key."""
+    return wire in _OF_KEYS
 
 
 def spoken(*names: str) -> Callable[[bytes], bool]:

@@ -15,13 +15,13 @@ from domain.deadlines.deadline import Deadlines, PeriodClosed
 from domain.deadlines.fold import wake
 from domain.figures_due import promises
 from domain.kernel import Act, Event
-from domain.people import PersonErased
+from domain.people import PersonErased, erase
 from domain.recorded import Recorded
 from domain.settlement import Ledger
 from infra.deciding import pseudonyms
 from infra.deciding.batch import Batch
 from infra.deciding.logs import Logs, PendingLog
-from infra.deciding.pseudonyms import Pseudonymizer, Pseudonyms
+from infra.deciding.pseudonyms import COMMAND, Pseudonymizer, Pseudonyms
 from infra.deciding.states import Mark, States, partnership_of
 from infra.store.history import NOTHING, TRACE, Kept, placed_at, trace_key
 from infra.tlog import codec
@@ -275,7 +275,7 @@ class Recorder:
         for event in decided:
             if isinstance(event, PersonErased):
                 people = people.without(event.person)
-                self.batch.kept.append(pseudonyms.to_forget(name, event.person))
+                self.batch.kept.append(pseudonyms.to_forget(name, event))
         self.people[name] = people
 
     # --- deadlines of other streams ---
@@ -349,6 +349,18 @@ class Recorder:
             number += 1
             cause = EventCause(RULES_SOURCE, f"{because}/{number}", because, trace=trace)
             self.record(name, actions, act, cause)
+
+    # --- erasures ---
+
+    def erasing(self, name: str, event: PersonErased, party: str) -> PersonErased:
+        """Return an erasure with the signed commands that are deleted. Raises `Refused`."""
+        known = {who: each for each, who in self.people[name].by_name.items()}
+        bodies = self._logs.bodies(self._log(name))
+        named = list(pseudonyms.naming_events(bodies, event.person))
+        pending = {each.key: each.body for each in self.batch.kept if each.kind == COMMAND}
+        commands = {**self._logs.kept(COMMAND, name), **pending}
+        gone = pseudonyms.gone_with(known.get(event.person), named, commands)
+        return erase(event, party, (each.mention for each in named), gone)
 
     # --- the log as it will be ---
 

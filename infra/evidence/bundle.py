@@ -49,8 +49,9 @@ _UNIX: Final = 3
 
 BAGIT: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
-_KEYS = (KeyRecovered, KeyRegistered, KeyRotated, KeyRevoked)
-"""Events that are in every bundle, because signatures are checked with them."""
+_ALWAYS_SHOWN = (KeyRecovered, KeyRegistered, KeyRotated, KeyRevoked, PersonErased)
+"""Events that are in every bundle, because signatures are checked with them,
+or because they list what was erased."""
 
 _UNREADABLE = (ValueError, KeyError, TypeError, ValidationError)
 """The errors of an event that was altered, or that a newer release wrote."""
@@ -257,7 +258,9 @@ class _Bundle:
         self.events.append(recorded)
         if not sight.shows(recorded) or sight.fewer_than(recorded):
             return "private"  # Even out of range: that would tell when it was recorded.
-        asked_for = self._within(recorded.act.recorded_at) or isinstance(recorded.event, _KEYS)
+        asked_for = self._within(recorded.act.recorded_at) or isinstance(
+            recorded.event, _ALWAYS_SHOWN
+        )
         if not asked_for and (self.custody is None or index != self.custody.index):
             return "range"
         self.shown.append(recorded)

@@ -333,7 +333,9 @@ def _again(draft: Draft, rows: list[Row], at: int, _: int) -> None:
 def _erased(draft: Draft, rows: list[Row], at: int, _: int) -> None:
     """Let the command of an event be gone, and somebody in it be erased."""
     person = draft.random.choice([rows[at]["actor"], "person:" + "0" * 64])
-    erasure = rows[at] | {"type": "PersonErased", "data": {"person": person, "reason": "x"}}
+    erasure = rows[at] | {"type": "PersonErased", "data": {}}
+    gone = [rows[at].get("signed", "0" * 64)]
+    erasure["data"] = {"commands": gone, "person": person, "reason": "x"}
     rows.append(erasure)
     lines = [
         each

@@ -19,6 +19,7 @@ import orjson
 import pytest
 
 from domain import times
+from domain.entry import PenaltyConceded
 from domain.execution import ActionAgreed, LessonRecorded
 from domain.kernel import Refused
 from domain.keyring import KeyRegistered, key_id
@@ -28,6 +29,7 @@ from domain.values import instant
 from infra.answers import verify
 from infra.bootstrap import Accord
 from infra.cli.erase import people
+from infra.evidence import replay
 from infra.evidence.bundle import BundleRequest, export
 from infra.store.history import Kept, Writes, input_of
 from infra.tlog import codec, dsse
@@ -432,7 +434,9 @@ def test_a_person_whom_the_operator_erased_unsigned_is_found(world: World, party
 
 
 def erasure() -> PersonErased:
-    return PersonErased.model_validate({"person": f"person:{'0' * 64}", "reason": "On request."})
+    return PersonErased.model_validate(
+        {"person": f"person:{'0' * 64}", "reason": "On request.", "commands": []}
+    )
 
 
 def test_an_event_that_binds_no_party_needs_no_signature(world: World) -> None:
@@ -738,7 +742,9 @@ def test_who_was_erased_is_in_no_new_bundle_and_all_of_it_holds(world: World) ->
         for person in people(accord, CONSULTING, name.decode()):
             with pytest.raises(Refused, match="must-be-signed"):
                 accord.service.record_own(
-                    CONSULTING, "sam", PersonErased(person=person, reason="They asked for it.")
+                    CONSULTING,
+                    "sam",
+                    PersonErased(person=person, reason="They asked for it.", commands=[]),
                 )
             (outcome,) = accord.service.handle([erasing(accord, person)])
             assert outcome.status == "accepted"
@@ -756,11 +762,11 @@ def test_a_name_in_the_free_text_of_a_signed_command_does_not_delete_the_command
 ) -> None:
     """The name stays in the event's text, so only a field for people deletes a command."""
     with world.opened() as (accord, _):
-        (maya,) = people(accord, CONSULTING, "maya.ortiz")
+        (petra,) = people(accord, CONSULTING, "petra.lindqvist")
         (sam,) = people(accord, CONSULTING, "sam.adeyemi")
-        said = {"id": "erase-maya", "reason": "Asked for by sam.adeyemi."}
+        said = {"id": "erase-petra", "reason": "Asked for by sam.adeyemi."}
         own = {"id": "erase-sam", "reason": "sam.adeyemi asked for it."}
-        for person, words in ((maya, said), (sam, own)):
+        for person, words in ((petra, said), (sam, own)):
             (outcome,) = accord.service.handle([erasing(accord, person, **words)])
             assert outcome.status == "accepted"
     bundle = world.bundle("after.zip")
@@ -769,6 +775,27 @@ def test_a_name_in_the_free_text_of_a_signed_command_does_not_delete_the_command
     left = everything(bundle)
     assert b'"actor":"sam.adeyemi"' not in left
     assert all(left.count(words["reason"].encode()) == 2 for words in (said, own))
+
+
+def test_an_act_that_no_erasure_lists_is_not_erased_though_somebody_in_it_was(
+    world: World,
+) -> None:
+    """The control comes first: an honest erasure, also behind the range that was asked for."""
+    with world.opened() as (accord, _):
+        (sam,) = people(accord, CONSULTING, "sam.adeyemi")
+        (outcome,) = accord.service.handle([erasing(accord, sam)])
+        assert outcome.status == "accepted"
+    honest = world.bundle("honest.zip")
+    assert verdict(honest, alone(world)) == CONSISTENT
+    early = world.bundle("early.zip", end=world.now - timedelta(days=300))
+    assert verdict(early, alone(world)) == CONSISTENT
+    assert not replay.replay(honest).differs
+    assert found_live(world) is None
+
+    penalty = PenaltyConceded(entry="e", condition="late", on="northbridge")
+    world.forge(world.forged(penalty, "northbridge", actor=sam, signed="a" * 64))
+    assert verdict(world.bundle(), alone(world)) == fault("command-missing", forged_at(world))
+    assert found_live(world) == f"{CONSULTING}#{forged_at(world)}"
 
 
 def erasing(

@@ -277,7 +277,8 @@ def _revocation(liar: Liar) -> Row:
 
 def _erasure(liar: Liar) -> Row:
     person = {"person": f"person:{'0' * 64}", "reason": "They asked for it."}
-    return liar.sign(liar.event("PersonErased", person), "ErasePerson", person)
+    erased = liar.event("PersonErased", person | {"commands": []})
+    return liar.sign(erased, "ErasePerson", person)
 
 
 def _of_service(liar: Liar) -> Row:
@@ -515,12 +516,15 @@ LIES: dict[str, tuple[Lie, str]] = {
     "terms by the operator": (lambda of: of.event("CommercialTermsAgreed", {}, "accord"), "event"),
     "a payment by the operator": (lambda of: of.event("PaymentReceived", {}, "accord"), "event"),
     "an erasure by the operator": (
-        lambda of: of.event("PersonErased", {}, "accord"),
+        lambda of: of.event("PersonErased", {"commands": []}, "accord"),
         "command-missing",
     ),
-    "an erasure that nobody signed": (lambda of: of.event("PersonErased", {}), "command-missing"),
+    "an erasure that nobody signed": (
+        lambda of: of.event("PersonErased", {"commands": []}),
+        "command-missing",
+    ),
     "an erasure in the name of a stranger": (
-        lambda of: of.event("PersonErased", {}, "stranger"),
+        lambda of: of.event("PersonErased", {"commands": []}, "stranger"),
         "command-missing",
     ),
     "a second key that nobody signed": (_unsigned_key, "command-missing"),
@@ -628,7 +632,7 @@ def test_a_command_of_an_erased_person_is_counted(liar: Liar, desk: Desk) -> Non
     event = liar.events[index]
     del liar.commands[event["signed"]]
     person = {"person": event["actor"], "reason": "They asked for it."}
-    erased = liar.event("PersonErased", person, THEIRS)
+    erased = liar.event("PersonErased", person | {"commands": [event["signed"]]}, THEIRS)
     liar.events.append(liar.sign(erased, "ErasePerson", person))
     people = [each for each in liar.rows("people") if each["commitment"] != event["actor"]]
     liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
@@ -637,10 +641,13 @@ def test_a_command_of_an_erased_person_is_counted(liar: Liar, desk: Desk) -> Non
     assert any("erased with a person" in line for line in desk.not_checked())
 
 
-def _gone(liar: Liar, *more: Row, before: int = 0, by: str = THEIRS) -> int:
+def _gone(
+    liar: Liar, *more: Row, before: int = 0, by: str = THEIRS, gone: str | None = None
+) -> int:
     """Let a command of two events be gone and a person in the first be erased; give its index.
 
     The erasure comes before so many of these events, and `more` are further events of the command.
+    The erasure lists the digest of the command, or `gone`.
     """
     person = liar.events[-1]["actor"]
     first = liar.lesson() | {"actor": person}
@@ -650,7 +657,8 @@ def _gone(liar: Liar, *more: Row, before: int = 0, by: str = THEIRS) -> int:
     changed = [first | each | {"stream_version": 3 + at} for at, each in enumerate(more)]
     liar.events += [first, second, *changed]
     data = {"person": person, "reason": "They asked for it."}
-    erasure = liar.event("PersonErased", data, by)
+    listed = data | {"commands": [first["signed"] if gone is None else gone]}
+    erasure = liar.event("PersonErased", listed, by)
     erasure = liar.sign(erasure, "ErasePerson", data) if by else erasure | {"party": THEIRS}
     liar.events.insert(index if before else len(liar.events), erasure)
     people = [each for each in liar.rows("people") if each["commitment"] != person]
@@ -663,6 +671,25 @@ def _elsewhere(liar: Liar) -> int:
     event = liar.events[index]
     liar.events[index] = event | {"correlation_id": event["actor"], "actor": "somebody"}
     return index
+
+
+def _penalty_of_erased(liar: Liar) -> int:
+    """Sign nothing, and name in a penalty of one party a person whom the other erased before."""
+    _gone(liar)
+    penalty = liar.event("PenaltyConceded", {"amount": MILLION})
+    person = liar.events[-1]["data"]["person"]
+    liar.events.append(penalty | {"actor": person, "signed": "a" * 64})
+    return len(liar.events) - 1
+
+
+def _key_of_erased(liar: Liar) -> int:
+    """Register another key in the name of a person who is erased next, with its command."""
+    key = _registration(liar, STRANGER) | {"signed": "a" * 64}
+    liar.events.append(key)
+    data = {"person": key["actor"], "reason": "They asked for it."}
+    erasure = liar.event("PersonErased", data | {"commands": ["a" * 64]}, THEIRS)
+    liar.events.append(liar.sign(erasure, "ErasePerson", data))
+    return len(liar.events) - 2
 
 
 def test_an_erased_command_of_several_events_is_judged_as_one(liar: Liar, desk: Desk) -> None:
@@ -691,6 +718,9 @@ ERASED: dict[str, tuple[Callable[[Liar], int], str]] = {
     ),
     "an erased person in another field than one for people": (_elsewhere, "command-missing"),
     "a command erased before it was sent": (lambda of: _gone(of, before=1), "command-missing"),
+    "a command that no erasure lists": (lambda of: _gone(of, gone="0" * 64), "command-missing"),
+    "a penalty in the name of somebody who is erased": (_penalty_of_erased, "command-missing"),
+    "a key whose command was erased": (_key_of_erased, "command-missing"),
 }
 
 

@@ -29,6 +29,7 @@ from infra.answers.money_path import Signing
 from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, REFUSED, app
 from infra.deciding.again import decided_again
 from infra.deciding.decision import CLOCK_SOURCE
+from infra.deciding.pseudonyms import COMMAND
 from infra.evidence import replay
 from infra.store.history import Kept, Writes
 from infra.tlog import dsse
@@ -250,10 +251,11 @@ def test_what_an_agreed_rule_records_is_judged_again(tmp_path: Path, lie: str) -
 def test_every_deadline_of_an_honest_log_passes_when_it_is_due(tmp_path: Path, feed: Path) -> None:
     with simulated(tmp_path) as accord:
         accord.service.handle(list(messages(feed)))
-        logs = [list(accord.history.of(name)) for name in accord.history.partnerships()]
-    passed = [each for log in logs for each in log if each.source == CLOCK_SOURCE]
+        logs = {name: list(accord.history.of(name)) for name in accord.history.partnerships()}
+        commands = {name: accord.history.kept(COMMAND, name) for name in logs}
+    passed = [each for log in logs.values() for each in log if each.source == CLOCK_SOURCE]
 
-    found = [each for log in logs for each in decided_again(log, {}, {})]
+    found = [each for name, log in logs.items() for each in decided_again(log, commands[name], {})]
 
     assert len(passed) <= len(found)
     assert not [each for each in found if each.outcome == "differs"]

@@ -274,7 +274,9 @@ def test_a_party_whose_every_key_is_revoked_binds_itself_to_nothing_more(story: 
 
 
 def test_the_operator_erases_nobody_once_a_party_has_a_key(story: Story) -> None:
-    erased = PersonErased(person=f"person:{'0' * 64}", reason="Asked for by the person.")
+    erased = PersonErased(
+        person=f"person:{'0' * 64}", reason="Asked for by the person.", commands=[]
+    )
     check_own(erased, Keyring())
 
     with pytest.raises(Refused, match="must-be-signed") as refusal:

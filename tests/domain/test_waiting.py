@@ -88,15 +88,15 @@ NAMES_WHAT_IS_MISSING = {
 _OTHERS = """
 accepted-before-proposed act-awaits-confirmation act-ended act-lapsed act-of-the-other-party
 active-range adjustment-of-two after-exit agreement-sections alignment alignment-assessed
-already-recorded already-reported amended-before-agreed amount-without-subject
-assets-dispositioned award-exceeds-dispute award-of-a-settlement before-its-day breach-exists
-breach-not-cured budget-without-reduction candidate-exists candidate-is-chosen
-candidate-not-declined candidate-scored cannot-be-waived change-needs-reason charter-agreed
-checklist command-yields confirmed-before-done content-missing contributions-decide-no-rule
-correction-content cure-answered cure-period currency-of-a-metric deadline-has-passed deal-exists
-deal-merged denominator-too-small dispute-exceeds-earnings dispute-exists dispute-names-amount
-dispute-resolved effective-date entries-decide-no-fee exit-exists exit-never-backwards
-exit-not-sooner exit-took-effect exposure-of-a-count figure-negative figure-not-whole figure-shape
+already-recorded already-reported amended-before-agreed amount-without-subject assets-dispositioned
+award-exceeds-dispute award-of-a-settlement before-its-day breach-exists breach-not-cured
+budget-without-reduction candidate-exists candidate-is-chosen candidate-not-declined
+candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist command-yields
+confirmed-before-done content-missing contributions-decide-no-rule correction-content cure-answered
+cure-period currency-of-a-metric deadline-has-passed deal-exists deal-merged denominator-too-small
+dispute-exceeds-earnings dispute-exists dispute-names-amount dispute-resolved effective-date
+entries-decide-no-fee erases-other-commands exit-exists exit-never-backwards exit-not-sooner
+exit-took-effect exposure-of-a-count figure-negative figure-not-whole figure-shape
 figures-by-party-decide-no-fee final-settlement first-key-signs-all frame-incomplete given-twice
 governance-established improvement-deadline incentive-ends-first incentive-exists
 incentive-never-backwards incentive-was-promised issue-resolved item-name-taken items-for-a-time
@@ -108,14 +108,14 @@ not-ones-own-key not-past not-the-author not-the-manager not-the-owner not-the-p
 not-yet-happened not-your-program not-your-proposal nothing-changed nothing-lost nothing-to-adjust
 nothing-to-change nothing-to-state notice-exceeds-duration notice-period one-control
 one-segment-or-each other-content other-keys overlap-exceeds-list overlap-known own-proposal
-partnership-exists period-not-begun period-not-over pilot-concluded proposal-answered
-proposal-countered proposal-declined proposal-exists proposal-lapsed proposal-replaced
-proposal-withdrawn recovery-not-signed regional-needs-market reserved-party resources
-review-of-another-kind risk-mitigated risk-of-another rule-name-taken same-person sample-complete
-score-beyond-100 segment-not-counted settlement-issued shared-with-oneself sharing-with-a-stranger
-splits-add-up sponsor staff-range stated-since statement-out-of-order stop-rule-not-met
-successes-exceed-trials target-behind-baseline term-has-begun term-is-over term-too-long
-terms-agreed terms-end-first terms-in-order terms-never-backwards terms-not-signed
+partnership-exists period-not-begun period-not-over person-of-another-party pilot-concluded
+proposal-answered proposal-countered proposal-declined proposal-exists proposal-lapsed
+proposal-replaced proposal-withdrawn recovery-not-signed regional-needs-market reserved-party
+resources review-of-another-kind risk-mitigated risk-of-another rule-name-taken same-person
+sample-complete score-beyond-100 segment-not-counted settlement-issued shared-with-oneself
+sharing-with-a-stranger splits-add-up sponsor staff-range stated-since statement-out-of-order
+stop-rule-not-met successes-exceed-trials target-behind-baseline term-has-begun term-is-over
+term-too-long terms-agreed terms-end-first terms-in-order terms-never-backwards terms-not-signed
 third-party-not-neutral tiers-in-order touch-not-yet-happened two-parties weights-of-a-split
 which-proposal winner-found wrong-stage wrong-unit
 """

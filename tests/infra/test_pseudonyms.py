@@ -7,6 +7,7 @@ import sqlite3
 from base64 import b64encode
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -291,6 +292,10 @@ def files(settings: Settings) -> bytes:
     return b"".join(path.read_bytes() for path in settings.path.parent.glob("*.db*"))
 
 
+OF_CARMEN, OF_BO = "c" * 64, "b" * 64
+"""The digests of what Carmen and Bo signed."""
+
+
 def signed(name: str) -> bytes:
     """Return what is kept of a signed command by this actor."""
     payload = canonical({"event": {"actor": name, "data": {}}, "nonce": "12345678"})
@@ -317,9 +322,12 @@ def told(accord: Accord, clock: Told) -> Accord:
             message("waits", example(CorrectMetric, period="2025-12"), actor=CARMEN),
         ]
     )
-    keys = {CARMEN: "c1", "Bo Lund": "b1"}
+    keys = {CARMEN: OF_CARMEN, "Bo Lund": OF_BO}
     commands = [Kept(COMMAND, NAME, key, signed(name)) for name, key in keys.items()]
-    accord.history.append([], Writes(kept=commands))
+    *_, last = accord.history.of(NAME)
+    again = replace(last, event_id="c" * 32, version=last.version + 1, index=last.index + 1)
+    again = replace(again, source_id="c", signed=OF_CARMEN)
+    accord.history.append([again], Writes(kept=commands))
     accord.runner.catch_up()
     return accord
 
@@ -327,7 +335,7 @@ def told(accord: Accord, clock: Told) -> Accord:
 def erase(accord: Accord, *secrets: str) -> list[str]:
     found = [each for name in secrets for each in people(accord, NAME, name)]
     for person in found:
-        erased = PersonErased(person=person, reason="They asked for it.")
+        erased = PersonErased(person=person, reason="They asked for it.", commands=[])
         accord.service.record_own(NAME, "operator", erased)
     return found
 
@@ -349,7 +357,7 @@ def test_an_export_has_what_an_erasure_removes_and_nothing_of_others(told: Accor
 
     (named,) = found.partnerships
     assert (named.id, len(named.commands)) == (NAME, 1)
-    assert [each["type"] for each in named.events] == ["RoleAssigned", "RoleAssigned"]
+    assert [each["type"] for each in named.events] == ["RoleAssigned"] * 3
     assert all(named.commitment in json.dumps(each) for each in named.events)
     assert DORA not in json.dumps(named.events)
     assert [CARMEN in each.message or "\\u" in each.message for each in found.refused] == [True] * 5
@@ -377,8 +385,11 @@ def test_a_name_is_kept_apart_and_where_inputs_were_refused_until_it_is_erased(
     size = len(before[0])
     assert list(told.history.bodies(NAME, 0, size)) == before[0]
     assert list(told.history.leaves(NAME, 0, size)) == before[1]
+    carmen, dora = erased
+    gone = {carmen: [OF_CARMEN], dora: []}
     assert [each.event for each in told.history.of(NAME, size)] == [
-        PersonErased(person=person, reason="They asked for it.") for person in erased
+        PersonErased(person=person, reason="They asked for it.", commands=gone[person])
+        for person in (carmen, dora)
     ]
     rebuild(told.history, told.views, PROJECTIONS)
     assert holding(settings) == set()
@@ -393,8 +404,30 @@ def test_data_that_names_only_other_people_is_kept(told: Accord) -> None:
     assert told.history.waiting([NAME]) == []
     with pytest.raises(NotFound, match="erased"):
         list(chosen(told, refusals[0].number))
-    assert told.history.kept(COMMAND, NAME).keys() == {"b1"}
+    assert told.history.kept(COMMAND, NAME).keys() == {OF_BO}
     assert DORA in names(told.history, NAME).values()
+
+
+def test_a_party_erases_its_own_people_alone(told: Accord) -> None:
+    """Carmen acted for the partner, although the operator's side named her before."""
+    (carmen,) = people(told, NAME, CARMEN)
+    asked = ErasePerson(person=carmen, reason="They asked for it.")
+    refused = one(told, message("of-the-other", asked))
+
+    assert refused.rule == "person-of-another-party"
+    assert OF_CARMEN in told.history.kept(COMMAND, NAME)
+    assert one(told, message("own", asked, party=THEIRS)).status == "accepted"
+    assert OF_CARMEN not in told.history.kept(COMMAND, NAME)
+
+
+def test_an_erasure_lists_the_commands_that_it_deletes_and_no_others(told: Accord) -> None:
+    (carmen,) = people(told, NAME, CARMEN)
+    asked = ErasePerson(person=carmen, reason="They asked for it.", commands=[OF_BO])
+
+    assert one(told, message("bo", asked, party=THEIRS)).rule == "erases-other-commands"
+    right = asked.model_copy(update={"commands": [OF_CARMEN]})
+    assert one(told, message("own", right, party=THEIRS)).status == "accepted"
+    assert last(told)["data"]["commands"] == [OF_CARMEN]
 
 
 def test_an_erased_name_sent_again_is_a_new_person(told: Accord) -> None:

@@ -468,7 +468,8 @@ class Verifier {
     this.cosigned = new Map(); // the times of its cosignatures, by witness
     this.keys = new Map(); // by party, by key id
     this.isPinned = true; // whether the first key of every party is pinned
-    this.erased = new Map(); // the index of each person's erasure
+    this.erased = new Set(); // the people whose names were erased
+    this.gone = new Map(); // each erased command's erasure and person
     this.exported = new Set(); // the digests of what was beside the log
     this.proposed = new Map(); // the events that can be accepted, by digest of the data
     this.named = new Map(); // the commands that events name, by digest
@@ -683,10 +684,8 @@ class Verifier {
     for (const [index, event] of this.events) {
       this.phase = ['command-malformed', index];
       if (KEY_EVENTS.has(event.type)) this.takeKey(index, event);
-      else if (event.type === 'PersonErased') {
-        const person = textOf(event.data.person);
-        if (!this.erased.has(person)) this.erased.set(person, index);
-      } else if (event.type === 'BundleExported' && event.party === OPERATOR) {
+      else if (event.type === 'PersonErased') this.takeErasure(index, event.data);
+      else if (event.type === 'BundleExported' && event.party === OPERATOR) {
         this.exported.add(event.data.files);
       }
       if (hasOwn(event, 'signed')) this.checkSigned(place, index, event);
@@ -694,8 +693,8 @@ class Verifier {
       if (PROPOSALS.has(event.type)) this.proposed.set(hex(canonical(event.data)), event);
       place += 1;
     }
-    for (const { command, indexes } of this.named.values()) {
-      if (command === null) this.checkErased(indexes);
+    for (const [digest, { command, indexes }] of this.named) {
+      if (command === null) this.checkErased(digest, indexes);
     }
     need([...this.commands.keys()].every((digest) => this.named.has(digest)), 'command-unused');
     const pinned = [...this.brought.pins.parties.keys()];
@@ -707,14 +706,24 @@ class Verifier {
     }
   }
 
-  /** That somebody in a command that is not there was erased, and that it was one command. */
-  checkErased(indexes) {
+  /** Notes whose name an event erases, and which commands with it. */
+  takeErasure(index, { person, commands }) {
+    need(Array.isArray(commands), 'command-malformed', index);
+    this.erased.add(textOf(person));
+    for (const digest of commands.map(textOf)) {
+      if (!this.gone.has(digest)) this.gone.set(digest, [index, textOf(person)]);
+    }
+  }
+
+  /** That a command that is not there was erased with a person, and that it was one command. */
+  checkErased(digest, indexes) {
     const [events, index] = [indexes.map((at) => this.events.get(at)), indexes[0]];
     const shown = events.map(({ actor, data, type }) => {
       return [actor, ...peopleIn(type).filter((name) => hasOwn(data, name)).map((name) => data[name])];
     });
     const named = commitmentsIn(canonical(shown));
-    need(named.some((who) => this.erased.get(who) > index), 'command-missing', index);
+    const [erasure, person] = this.gone.get(digest) ?? [-1, ''];
+    need(erasure > indexes.at(-1) && named.includes(person), 'command-missing', index);
     const causes = events.map(({ party, source, source_id: id }) => JSON.stringify([party, source, id]));
     const types = events.map(({ type }) => type);
     const isOnce = (type) => types.filter((each) => each === type).length === 1;
@@ -807,9 +816,8 @@ class Verifier {
     const named = this.named.get(digest);
     need(named.place === null || named.place === place - 1, 'command-replayed', index);
     if (named.command === null) {
-      // Without its command, a further key of a party is the operator's word.
-      const isFurther = KEY_EVENTS.has(event.type) && this.keys.get(event.party)?.size > 1;
-      this.isPinned &&= !isFurther;
+      // The command of a key is never erased: all other signatures rest on it.
+      need(!KEY_EVENTS.has(event.type), 'command-missing', index);
     } else {
       this.checkCommand(index, event, named.command, named.place === null);
       this.checkYield(index, event, named.command.payload, named.types);

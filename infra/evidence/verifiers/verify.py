@@ -574,7 +574,8 @@ class Verifier:
         self.cosigned: dict[str, int] = {}  # the times of its cosignatures, by witness
         self.keys: dict[str, dict[str, PartyKey]] = {}  # by party, by key id
         self.unpinned = False  # whether the first key of some party is not pinned
-        self.erased: dict[str, int] = {}  # the index of each person's erasure
+        self.erased: set[str] = set()  # the people whose names were erased
+        self.gone: dict[str, tuple[int, str]] = {}  # each erased command's erasure and person
         self.exported: set[str] = set()  # the digests of what was beside the log
         self.proposed: dict[str, Row] = {}  # the events that can be accepted, by digest of the data
         self.named: dict[str, Command] = {}  # by the digest of the command
@@ -768,7 +769,7 @@ class Verifier:
             if event["type"] in KEY_EVENTS:
                 self._take_key(index, event)
             elif event["type"] == "PersonErased":
-                self.erased.setdefault(text_of(event["data"].get("person")), index)
+                self._take_erasure(index, event["data"])
             elif event["type"] == "BundleExported" and event["party"] == OPERATOR:
                 self.exported.add(text_of(event["data"].get("files")))
             if "signed" in event:
@@ -777,9 +778,9 @@ class Verifier:
                 self._check_unsigned(index, event)
             if event["type"] in PROPOSALS:
                 self.proposed[sha256(canonical(event["data"])).hex()] = event
-        for each in self.named.values():
+        for digest, each in self.named.items():
             if each.payload is None:
-                self._check_erased(each.indexes)
+                self._check_erased(digest, each.indexes)
         require(self.named.keys() >= self.commands.keys(), "command-unused")
         require(self.keys.keys() >= self.brought.pins.parties.keys(), "key-unknown")
         self.checked.append(f"{len(self.commands)} signed commands, and the events that they yield")
@@ -787,15 +788,24 @@ class Verifier:
         for what, found in sorted(self.counted.items()):
             self.not_checked.append(f"{len(found)} {what}{total(found)}")
 
-    def _check_erased(self, indexes: list[int]) -> None:
-        """Check that somebody in a command that is not there was erased, and that it was one."""
+    def _take_erasure(self, index: int, data: Row) -> None:
+        """Note whose name an event erases, and which commands with it."""
+        person, gone = text_of(data.get("person")), data.get("commands")
+        self.erased.add(person)
+        require(isinstance(gone, list), "command-malformed", index)
+        for digest in gone or ():
+            self.gone.setdefault(text_of(digest), (index, person))
+
+    def _check_erased(self, digest: str, indexes: list[int]) -> None:
+        """Check that a command that is not there was erased with a person, and that it was one."""
         events, index = [self.events[at] for at in indexes], indexes[0]
         shown = [
             [each["actor"], *(each["data"].get(name) for name in PEOPLE.get(each["type"], ()))]
             for each in events
         ]
         named = re.findall(RULES["patterns"]["commitment"], canonical(shown).decode())
-        require(any(self.erased.get(who, -1) > index for who in named), "command-missing", index)
+        erasure, person = self.gone.get(digest, (-1, ""))
+        require(erasure > indexes[-1] and person in named, "command-missing", index)
         causes = {(each["party"], each["source"], each["source_id"]) for each in events}
         types = [each["type"] for each in events]
         yields = any(
@@ -889,9 +899,8 @@ class Verifier:
         command = self.named[digest]
         require(command.place in {None, place - 1}, "command-replayed", index)
         if command.payload is None:
-            # Without its command, a further key of a party is the operator's word.
-            further = len(self.keys.get(event["party"], ())) > 1
-            self.unpinned |= event["type"] in KEY_EVENTS and further
+            # The command of a key is never erased: all other signatures rest on it.
+            require(event["type"] not in KEY_EVENTS, "command-missing", index)
         else:
             self._check_command(index, event, command, command.payload)
             self._check_yield(index, event, command, command.payload)
@@ -1017,7 +1026,7 @@ class Verifier:
             require(right, "person")
         self.checked.append(f"{len(self.people)} names of people")
         untold = known - {person["commitment"] for person in self.people}
-        erased = len(untold & self.erased.keys())
+        erased = len(untold & self.erased)
         if erased:
             self.not_checked.append(f"{erased} people whose names were erased")
         if len(untold) > erased:
