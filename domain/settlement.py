@@ -140,17 +140,24 @@ class RateObjected(
     def check_preceding(self, known: Declarations) -> None:
         """Raise `Refused` if the rate is not published yet."""
         identity = [str(getattr(self, name)) for name in RatePublished.identity]
-        if "/".join([RatePublished.wire, *identity]) not in known.stated:
-            what = f"the rate from {self.base} to {self.quote} of {self.source} for {self.period}"
-            # While no rate is published, no objection is possible, whatever it names.
-            kind = Refused if known.of(RatePublished) else NotNow
-            raise kind(
+        if "/".join([RatePublished.wire, *identity]) in known.stated:
+            return
+        what = f"the rate from {self.base} to {self.quote} of {self.source} for {self.period}"
+        awaits = Awaited(AwaitedKind.RATE, "/".join(identity), what)
+        if not known.of(RatePublished):
+            raise NotNow(
                 "no-such-rate",
-                f"Only a published rate can be objected to. {what[0].upper()}{what[1:]} is not on "
-                "record.",
-                "Send this after the rate is published (PublishRate), or name another rate.",
-                awaits=Awaited(AwaitedKind.RATE, "/".join(identity), what),
+                "Only a published rate can be objected to. No rate is published.",
+                "Send this after the rate is published (PublishRate).",
+                awaits=awaits,
             )
+        raise Refused(
+            "no-such-rate",
+            f"Only a published rate can be objected to. {what[0].upper()}{what[1:]} is not on "
+            "record.",
+            "Send this after the rate is published (PublishRate), or name another rate.",
+            awaits=awaits,
+        )
 
 
 ObjectToRate = RateObjected.asks
