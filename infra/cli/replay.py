@@ -2,18 +2,26 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infra.cli import printing
-from infra.cli.options import FAILED, REFUSED, Json, audit, moment_option
+from infra.cli.options import DONE, FAILED, Json, audit, moment_option
 from infra.files import opened_for_owner
+
+if TYPE_CHECKING:
+    from infra.evidence.replay import Replay
+
+FAULT, NOT_PINNED, NOT_COMPUTED = 3, 4, 5
+"""Exit codes. The verifiers end with the first two for the same reasons (FORMAT.md, section 10)."""
 
 
 @audit.command(
-    epilog=f"Exit code {FAILED}: the record has a fault, or a statement differs. "
-    f"Exit code {REFUSED}: a statement cannot be computed, because events are withheld.",
+    epilog=f"Exit code {FAILED}: a statement or a decision differs, or something failed. "
+    f"{FAULT}: the record has a fault. {NOT_PINNED}: nothing differs, but no policy or not all "
+    f"parties' keys are pinned. {NOT_COMPUTED}: a statement cannot be computed, because events are "
+    "withheld.",
 )
 def replay(
     bundle: Annotated[Path, typer.Argument(metavar="FILE.zip", help="An evidence bundle.")],
@@ -90,7 +98,15 @@ def replay(
     if html is not None and found.record.code is None:
         with opened_for_owner(html, "xb") as file:
             file.write(page.page(bundle, found, against).encode())
+    if (code := _code(found)) != DONE:
+        raise typer.Exit(code)
+
+
+def _code(found: "Replay") -> int:
+    if found.record.code is not None:
+        return FAULT
     if found.differs:
-        raise typer.Exit(FAILED)
-    if not found.complete:
-        raise typer.Exit(REFUSED)
+        return FAILED
+    if found.record.verdict != "RECORD VERIFIED":
+        return NOT_PINNED
+    return DONE if found.complete else NOT_COMPUTED

@@ -9,7 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 from typer.testing import CliRunner
 
-from infra.cli.options import DONE, FAILED, app
+from infra.cli.options import FAILED, app
+from infra.cli.replay import FAULT, NOT_PINNED
 from infra.evidence.bundle import BundleRequest, export
 from tests.audit.world import rewritten
 from tests.feeds import played
@@ -28,7 +29,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def written(bundle: Path) -> Path:
     path = bundle.with_suffix(".html")
-    assert run(bundle, "--html", str(path), "--against", "2026-07-04") == DONE
+    assert run(bundle, "--html", str(path), "--against", "2026-07-04") == NOT_PINNED
     return path
 
 
@@ -63,8 +64,8 @@ def test_a_page_is_not_written_over_another_nor_of_a_record_with_a_fault(
 
     none = bundle.with_name("none.html")
 
-    assert run(bundle, "--html", str(written)) != DONE
-    assert run(rewritten(bundle, change), "--html", str(none)) == FAILED
+    assert run(bundle, "--html", str(written)) == FAILED
+    assert run(rewritten(bundle, change), "--html", str(none)) == FAULT
     assert not none.exists()
 
 

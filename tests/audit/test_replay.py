@@ -26,7 +26,8 @@ from domain.values import instant
 from infra.answers import verify
 from infra.answers.issued import Compared, Outcome
 from infra.answers.money_path import Signing
-from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, REFUSED, app
+from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, app
+from infra.cli.replay import FAULT, NOT_COMPUTED, NOT_PINNED
 from infra.deciding.again import decided_again
 from infra.deciding.decision import CLOCK_SOURCE
 from infra.deciding.pseudonyms import COMMAND
@@ -375,14 +376,19 @@ def test_the_command_ends_with_the_code_of_what_it_found(world: World) -> None:
     policy.write_text(alone(world))
     lying = issue(world, owed_to_northbridge("77777.00", [ghost_part()]))
 
-    code, text = run(honest, "--policy", policy, "--pins", world.pinned(*map(pin, made.PARTIES)))
+    pins = world.pinned(*map(pin, made.PARTIES))
+    code, text = run(honest, "--policy", policy, "--pins", pins)
     assert (code, "as computed" in text, "not pinned" in text) == (DONE, True, False)
-    code, text = run(honest)
-    assert (code, "not pinned" in text) == (DONE, True)
-    code, text = run(part)
-    assert (code, "not computed" in text) == (REFUSED, True)
-    code, text = run(lying)
+    code, text = run(part, "--policy", policy, "--pins", pins)
+    assert (code, "not computed" in text) == (NOT_COMPUTED, True)
+    for bundle in (honest, part):
+        code, text = run(bundle)
+        assert (code, "not pinned" in text) == (NOT_PINNED, True)
+    code, text = run(lying, "--policy", policy, "--pins", pins)
     assert (code, GHOST in text, "77777.00" in text) == (FAILED, True, True)
+    assert run(lying)[0] == FAILED
+    code, text = run(honest, "--policy", policy, "--not-before", "2090-01-01T00:00:00Z")
+    assert (code, "FAULT stale" in text) == (FAULT, True)
     code, text = run(honest, "--policy", honest)
     assert code == NOT_UNDERSTOOD
 
@@ -411,7 +417,7 @@ def test_each_cent_of_a_statement_leads_to_events_that_were_signed(world: World)
 
 def test_the_command_prints_the_path(world: World) -> None:
     code, text = run(world.bundle(), "--explain", "2026-Q2:USD")
-    assert (code, "events behind them" in text) == (DONE, True)
+    assert (code, "events behind them" in text) == (NOT_PINNED, True)
     code, text = run(world.bundle(), "--explain", "2031-Q1:USD")
     assert code == FAILED
 
@@ -419,6 +425,6 @@ def test_the_command_prints_the_path(world: World) -> None:
 def test_the_command_prints_the_same_as_json(world: World) -> None:
     code, text = run(world.bundle(), "--json")
     found = orjson.loads(text)
-    assert code == DONE
+    assert code == NOT_PINNED
     assert found["record"]["verdict"] == "CONSISTENT, NOT PINNED"
     assert {each["outcome"] for each in found["statements"]} == {"as computed"}
