@@ -56,7 +56,7 @@ from domain.referral import (
     ReferralSubmitted,
 )
 from domain.renewal import PartnershipRenewed, RenewalReviewHeld
-from domain.reported_figure import MetricReported
+from domain.reported_figure import MetricCorrected, MetricReported
 from domain.response import AGREED_RULE, Office, Response, Severity
 from domain.sale import DealCancelled, DealLost, DealReopened, DealWon, WinCorrected
 from domain.settlement import FinalSettlementIssued, StatementIssued
@@ -236,6 +236,7 @@ CADENCE_MISSED: Final = "cadence-missed"
 
 FIGURE_OVERDUE: Final = "figure-overdue"
 """Its row is that of the deadline. A report ends it (`domain.figures_due`)."""
+FIGURES_DIFFER: Final = "figures-differ"
 DISPUTE_OPENED: Final = "dispute-opened"
 
 
@@ -311,6 +312,25 @@ _FACTS: Final = (
 )
 """The facts that can be claims, by the deal, entry, figure or payout that they belong to."""
 
+_OF_FIGURES: Final = (
+    *(
+        On(event, lambda e: f"{e.metric}/{e.segment or '-'}/{e.period}")
+        for event in (MetricReported, MetricCorrected)
+    ),
+    *(
+        On(
+            event,
+            lambda e: (
+                f"{e.figure.metric}/{e.figure.segment or '-'}/{e.figure.period}"
+                if e.figure
+                else None
+            ),
+        )
+        for event in (ClaimConfirmed, ClaimObjected)
+    ),
+)
+"""The events by which a figure is reported, corrected, confirmed or contested."""
+
 _OF_LEADS: Final = (
     *(
         On(event, lambda e: f"deal/{e.deal}")
@@ -363,6 +383,17 @@ STANDING_ALERTS: Final = (
             On(TargetAdjusted, lambda e: e.objective),
             On(DeadlinePassed, lambda e: e.ref if e.kind is DeadlineKind.OBJECTIVE else None),
         ),
+    ),
+    StandingAlert(
+        FIGURES_DIFFER,
+        AlertKind.REMINDER,
+        "both parties are told at once that they dispute a figure of an objective or a rule (C19)",
+        Response(
+            Severity.WARNING,
+            "No figure counts until one party corrects its own, or confirms the other.",
+            Office.METRIC_OWNER,
+        ),
+        about=_OF_FIGURES,
     ),
     StandingAlert(
         AUDIT_FAILED,

@@ -23,18 +23,21 @@ from domain.arithmetic import exact
 from domain.calendar import bounds
 from domain.charter import ObjectiveStatus
 from domain.deadlines.deadline import ALL, DeadlineKind, DeadlinePassed
+from domain.deadlines.figures import figure_words
 from domain.deadlines.reviews import cadence_words, changed_cadences
 from domain.declarations import Changeable
 from domain.exit import PartnershipExited
 from domain.figures_due import FiguresDue
-from domain.formation import CharterAgreed
+from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import ComplianceAudited, HealthCheckRecorded, TargetAdjusted
 from domain.kernel import Event
 from domain.offices import NAMING, Assignee, People, people_after
+from domain.own_metric import MetricAgreed
 from domain.payouts import Payout
 from domain.recorded import Recorded
 from domain.reported_figure import MetricReported
 from domain.response import Office, Severity
+from domain.sharing import DataSharingAgreed
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     AUDIT_FAILED,
@@ -47,6 +50,7 @@ from domain.standing_alerts import (
     DUE_SOON,
     ENTRY_WITHOUT_TERMS,
     FIGURE_OVERDUE,
+    FIGURES_DIFFER,
     HEALTH_DIVERGES,
     HEALTH_LOW,
     LEAD_AWAITS,
@@ -66,10 +70,11 @@ from domain.values import Exact
 from projections import audits, awaited, breaches, scorecards
 from projections.audits import Audits, with_audit
 from projections.awaited import NOTHING_AGREED, Taken
-from projections.breaches import Judged, RuleFacts, Shortfall, Verdict
+from projections.breaches import DisputedFigure, Judged, RuleFacts, Shortfall, Verdict
 from projections.counted import FACTS
 from projections.figures import LEADS
 from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Rows
+from projections.kpis import reported_in
 from projections.ledger.book import terms_of
 from projections.ledger.claims import Point
 from projections.ledger.rows import AgreedRow, Debt, SubjectRow
@@ -353,8 +358,9 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
     missing = {each.ref for each in after.figures.missing}
     given = [each.ref for each in state.figures.missing if each.ref not in missing and not ends]
     cadences = [*_changed_cadences(rows, known, event)]
+    reported = _reported_periods(after, event) if judged is not state.judged else ()
     quiet = not (given or known.paid or windows or turns or ends or known.points or cadences)
-    if quiet and not rated and not audited and not measured:
+    if quiet and not rated and not audited and not measured and not reported:
         return NOTHING if after is state else Change({STATE: after}, [])
     changes = _Changes(rows, state, after, recorded)
     for subject, points in known.points.items():
@@ -368,8 +374,7 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
             changes.close_standing(turn.standing, ref, turn.on.text(event))
     for kind in cadences:
         changes.end_cadence(kind)
-    is_report = isinstance(event, MetricReported)
-    why = "It was reported." if is_report else "Both parties agreed other figures."
+    why = _WHY_GIVEN if isinstance(event, MetricReported) else "Both parties agreed other figures."
     for ref in given:
         changes.close_standing(BY_RULE[FIGURE_OVERDUE], ref, why)
         changes.close_standing(BY_RULE[DUE_SOON], f"{DeadlineKind.FIGURE}/{ref}", why)
@@ -382,6 +387,7 @@ def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> 
         changes.settle(audits.findings(after.audits), {AUDIT_FAILED})
     if measured:
         changes.judge_objectives()
+    changes.settle_disputes(reported)
     if ends:
         changes.end("The partnership has ended.")
     return changes.result()
@@ -393,6 +399,22 @@ def _changed_cadences(rows: Rows, known: Taken, event: Event) -> Iterator[str]:
         before: AgreedRow = rows.get(awaited.AGREED, NOTHING_AGREED)
         after: AgreedRow = (known.rows or {}).get(awaited.AGREED, before)
         yield from changed_cadences(terms_of(before), terms_of(after), event.effective_from)
+
+
+_WHY_GIVEN: Final = "It was reported."
+"""What ends the alert on a figure that is reported."""
+
+
+def _reported_periods(state: AlertsState, event: Event) -> tuple[str, ...]:
+    """Return the periods whose reports an event changes, or all if it agrees which ones count."""
+    if type(event) in _AGREE_FIGURES:
+        return tuple(state.judged.periods)
+    period = reported_in(event)
+    return () if period is None else (period,)
+
+
+_AGREE_FIGURES: Final = {CharterAgreed, DataSharingAgreed, DecisionRuleAgreed, MetricAgreed}
+"""The events that agree whose figures count, and by which tool."""
 
 
 def _over_after(over: tuple[str, ...], event: Event) -> tuple[str, ...]:
@@ -598,6 +620,29 @@ class _Changes:
         """Open the alerts of these rules on what is so now, and close those on what is not."""
         self._match(tuple(points), lambda alert: alert.rule in rules)
 
+    def settle_disputes(self, periods: Collection[str]) -> None:
+        """Open the alerts on the figures of these periods that the parties dispute.
+
+        The text has no figure, because each party sees the alert.
+        """
+        if not periods:
+            return
+        found = () if self._ended else breaches.disputed_figures(self._judged, periods)
+        points = [
+            Point(
+                FIGURES_DIFFER,
+                each.ref,
+                f"{' and '.join(party for party, _ in each.told)} dispute "
+                f"{figure_words(each.ref)}, reported by {_tools(each)}.",
+                tuple(party for party, _ in each.told),
+            )
+            for each in found
+        ]
+        self._match(
+            tuple(points),
+            lambda alert: alert.rule == FIGURES_DIFFER and alert.window.split("/")[2] in periods,
+        )
+
     def _match(self, points: tuple[Point, ...], concerns: Callable[[Alert], bool]) -> None:
         """Open an alert for each point, and close those that a point ends or that have none."""
         wanted = {(each.rule, each.ref) for each in points if not each.ends}
@@ -772,10 +817,15 @@ _ENDED: Final = {
     HEALTH_DIVERGES: "The newest scorecards no longer show it.",
     CLAIM_AWAITS: "It no longer awaits an answer.",
     CORRECTION_TAKES: "It no longer awaits an answer.",
+    FIGURES_DIFFER: "It is no longer disputed.",
     ENTRY_WITHOUT_TERMS: "Terms price it, or it is reversed.",
     STATEMENT_OVERDUE: "It is paid.",
 }
 """What ends the alerts that are made from facts, in words."""
+
+
+def _tools(disputed: DisputedFigure) -> str:
+    return " and ".join(sorted({tool for _, tool in disputed.told}))
 
 
 def _occurrence(alert: Alert) -> Occurrence | None:
@@ -831,7 +881,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=51,
+    version=52,
     row_type=_row_type,
     facts_from=FACTS,
 )

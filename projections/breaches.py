@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
+from typing import NamedTuple
 
 from domain.adoption import PartnershipAdopted
 from domain.agreement import CommercialTermsAgreed
@@ -348,6 +349,67 @@ def outcome(judged: Judged, name: str, by: str | None = None) -> ObjectiveProgre
     parts = _parts(judged, found.objective.metric)
     is_whole = all(judged.whole_from.get(each, "") <= month_of(since) for each in parts)
     return found if is_whole else None
+
+
+class DisputedFigure(NamedTuple):
+    """A figure of a period that the parties dispute."""
+
+    metric: str
+    segment: str
+    """Empty for the whole."""
+    period: str
+    told: tuple[tuple[str, str], ...]
+    """Each party that disputes it, with the tool of its figure."""
+    objectors: tuple[str, ...]
+    """Those of them that reported no figure, and object to the other's."""
+
+    @property
+    def ref(self) -> str:
+        """The identifier of the figure: ``new_users/-/2026-03``."""
+        return f"{self.metric}/{self.segment or '-'}/{self.period}"
+
+
+def disputed_figures(judged: Judged, periods: Iterable[str]) -> Iterator[DisputedFigure]:
+    """Yield the figures of these periods that the parties dispute, of objectives and rules.
+
+    What is counted from deals is disputed deal by deal, so a report beside it is not looked at.
+    """
+    for period in periods:
+        row = judged.periods.get(period, NO_FIGURES)
+        for metric, segment in sorted(row.reports):
+            if not _decides(judged, metric):
+                continue
+            for unit in sorted(_units(row, metric, segment)):
+                found = figures.figure(judged.rows, metric, period, segment, unit, "report")
+                if found and found.disputed:
+                    told = {each: _tool_of(row, metric, segment, each) for each in found.disputed}
+                    named = tuple((each, tool or found.source) for each, tool in told.items())
+                    objectors = tuple(each for each, tool in told.items() if tool is None)
+                    yield DisputedFigure(metric, segment, period, named, objectors)
+                    break
+
+
+def _units(row: PeriodRow, metric: str, segment: str) -> set[str]:
+    return {
+        said.figure.unit
+        for report in row.reports[metric, segment].values()
+        for said in filter(None, (report.standing, *report.contested))
+    }
+
+
+def _tool_of(row: PeriodRow, metric: str, segment: str, party: str) -> str | None:
+    """Return the tool by which a party reported a figure; None if it reported none."""
+    by_tool = row.reports[metric, segment]
+    told = (tool for tool in sorted(by_tool) if party in {s.by for s in by_tool[tool].reports})
+    return next(told, None)
+
+
+def _decides(judged: Judged, metric: str) -> bool:
+    """Whether an objective or a rule looks at the reported figures of a metric."""
+    agreed = [(each.metric, each.measured) for each in judged.agreed.objectives]
+    agreed += [(each.rule.metric, each.rule.measured) for each in judged.rules]
+    counted = judged.agreed.catalogue[metric].counted
+    return any(name == metric and (not counted or by == "report") for name, by in agreed)
 
 
 def windows_from(judged: Judged, window: str) -> Iterator[str]:

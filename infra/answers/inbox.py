@@ -45,13 +45,14 @@ from domain.payouts import RETURN, Payout, RecordPayout
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution
 from domain.renewal import HoldAnnualReview, HoldRenewalReview, ProposeRenewal
-from domain.reported_figure import ReportMetric
+from domain.reported_figure import FIGURE, CorrectMetric, ReportMetric
 from domain.sale import LoseDeal
 from domain.second_person import ConfirmAct, WithdrawAct
 from domain.settlement import Balance, IssueFinalSettlement, issuers
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     COMPUTED,
+    FIGURES_DIFFER,
     LEAD_AWAITS,
     LEAD_REJECTED,
     RENEWAL_OPEN,
@@ -71,6 +72,7 @@ from infra.tlog import cloudevents
 from infra.tlog.codec import canonical
 from projections import ALERTS, DEADLINES, OVERVIEW, PROPOSALS, SETTLEMENT
 from projections.alerts import START, STATE, Alert, AlertsState
+from projections.breaches import DisputedFigure, disputed_figures
 from projections.counted import FACTS
 from projections.deadlines import OPEN as OPEN_DEADLINES
 from projections.deadlines import OVERDUE, OpenDeadlines, OverdueDeadlines
@@ -179,6 +181,8 @@ class _Rows:
     """The parties that can issue the final settlement."""
     objectives: tuple[Objective, ...]
     """The objectives in force, which say where their figures come from."""
+    disputed: tuple[DisputedFigure, ...]
+    """The figures that the parties dispute."""
 
 
 def ask(
@@ -317,7 +321,9 @@ def of_events(name: str, events: Iterable[Recorded]) -> Iterator[_Rows]:
 def _asking(state: AlertsState) -> tuple[Alert, ...]:
     """Return the open alerts that ask for something: of claims, and of a renewal."""
     return tuple(
-        each for each in state.open.values() if each.rule in COMPUTED or each.rule == RENEWAL_OPEN
+        each
+        for each in state.open.values()
+        if each.rule in COMPUTED or each.rule in {RENEWAL_OPEN, FIGURES_DIFFER}
     )
 
 
@@ -363,11 +369,21 @@ def _read(
             terms_of(agreed) if agreed else TermsByDay(),
             _issuers(kept.get((SETTLEMENT.name, TOTALS)), overview.parties),
             state.figures.objectives,
+            tuple(_disputed(state)),
         )
 
 
 def _issuers(totals: TotalsRow | None, parties: tuple[str, ...]) -> tuple[str, ...]:
     return issuers(ledger({TOTALS: totals} if totals else {}), parties)
+
+
+def _disputed(state: AlertsState) -> Iterator[DisputedFigure]:
+    periods = {each.window.split("/")[2] for each in _differing(state)}
+    return disputed_figures(state.judged, sorted(periods))
+
+
+def _differing(state: AlertsState) -> list[Alert]:
+    return [each for each in state.open.values() if each.rule == FIGURES_DIFFER]
 
 
 # --- items -------------------------------------------------------------------------------------
@@ -409,9 +425,39 @@ def _asked(rows: _Rows) -> Iterator[InboxItem]:
     for row in rows.unpaid:
         yield _of_statement(rows, row)
     for alert in rows.alerts:
-        yield from (
-            _of_renewal(rows, alert) if alert.rule == RENEWAL_OPEN else _of_claim(rows, alert)
-        )
+        of_alert = _OF_ALERT.get(alert.rule, _of_claim)
+        yield from of_alert(rows, alert)
+
+
+def _of_dispute(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+    """Yield that a party corrects its figure, or confirms what it objected to."""
+    for each in rows.disputed:
+        if each.ref != alert.window:
+            continue
+        reporters = dict(each.told)
+        for party in rows.overview.parties:
+            if party in reporters:
+                yield InboxItem(
+                    day=alert.since.date(),
+                    awaiting=Awaiting.CLAIM,
+                    partnership=rows.id,
+                    party=party,
+                    ref=alert.window,
+                    text=alert.text,
+                    events=(_settles(rows, party, each),),
+                )
+
+
+def _settles(rows: _Rows, party: str, disputed: DisputedFigure) -> EventToSend:
+    figure = {
+        "metric": disputed.metric,
+        "period": disputed.period,
+        "tool": dict(disputed.told)[party],
+        **({"segment": disputed.segment} if disputed.segment else {}),
+    }
+    if party in disputed.objectors:
+        return _event(rows, party, ConfirmClaim, {"figure": figure, "fact": FIGURE})
+    return _event(rows, party, CorrectMetric, figure)
 
 
 def _event(
@@ -839,6 +885,9 @@ def _confirms(
             commands = (ConfirmClaim, ObjectToClaim)
             yield party, tuple(_event(rows, party, each, answer) for each in commands)
 
+
+_OF_ALERT: Final = {RENEWAL_OPEN: _of_renewal, FIGURES_DIFFER: _of_dispute}
+"""What asks for something because of an alert; all others are claims."""
 
 # --- text --------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from domain.standing_alerts import (
     DEPENDENCY_HIGH,
     DUE_SOON,
     ENTRY_WITHOUT_TERMS,
+    FIGURES_DIFFER,
     HEALTH_DIVERGES,
     HEALTH_LOW,
     LEAD_AWAITS,
@@ -372,6 +373,7 @@ WHO: Final = {
 WHO_OF_FACTS: Final = {
     REFERRAL_MINIMUM: "the party that falls short",
     OBJECTIVE_MISSED: "both parties",
+    FIGURES_DIFFER: "both parties",
     ATTRIBUTION_CONTESTED: "both parties",
     LEAD_AWAITS: "the party that did not submit it",
     LEAD_REJECTED: "the party that submitted it",

@@ -138,6 +138,43 @@ def test_a_figure_by_another_tool_that_both_state_clears_the_breach() -> None:
     assert states(story)[BREACH] == "withdrawn"
 
 
+DIFFER = "figures-differ web_visits/-/2026-02"
+
+
+@pytest.mark.parametrize("tool", ["billing", "aaa"], ids=["the same tool", "a tool of its own"])
+def test_both_are_told_of_a_disputed_figure_until_one_corrects_its_own(tool: str) -> None:
+    story = ruled((OURS, said(50)))
+    assert DIFFER not in states(story)
+
+    story.when(THEIRS, said(5000, tool))
+
+    alert = alerts(story)[DIFFER]
+    assert alert.state == "open"
+    assert {each.party for each in alert.who_acts} == {OURS, THEIRS}
+    assert not {"50", "5000"} & {*alert.text.split()}
+    story.when(THEIRS, corrected(50, tool))
+    assert states(story)[DIFFER] == "resolved"
+
+
+def test_an_objection_to_a_figure_is_a_dispute_until_it_is_confirmed() -> None:
+    objection = ObjectToClaim(figure=named(), fact="figure", reason="Not so.")
+    story = ruled((OURS, said(50)), (THEIRS, objection))
+    assert states(story)[DIFFER] == "open"
+
+    story.when(THEIRS, ConfirmClaim(figure=named(), fact="figure"))
+
+    assert states(story)[DIFFER] == "resolved"
+
+
+def test_a_tool_that_both_agree_ends_a_dispute() -> None:
+    story = ruled((OURS, said(50)), (THEIRS, said(5000, "aaa")))
+    assert states(story)[DIFFER] == "open"
+
+    agree(story, FLOOR.model_copy(update={"tool": "billing"}), "rule-3")
+
+    assert states(story)[DIFFER] == "resolved"
+
+
 def test_no_agreed_action_follows_from_a_figure_that_is_disputed_from_the_start() -> None:
     story = ruled((THEIRS, said(5000)), (OURS, said(50)))
     assert states(story)[BREACH] == "open"

@@ -72,6 +72,7 @@ from tests.life import HELD, OURS, SECTIONS, THEIRS, after, at, before, changed,
 from tests.projections.folds import agree, count, member, percent, report, running
 from tests.projections.folds import alerts as open_alerts
 from tests.projections.money import amend, attribute, pay, refer, share, under, win
+from tests.projections.test_figures_differ import ruled, said
 from tests.stories import Story
 
 
@@ -249,6 +250,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "exit-incomplete": lambda: later(after(GiveExitNotice), "2027-12-31"),
     "figure-overdue": figure_overdue,
     "objective-missed": objective_missed,
+    "figures-differ": lambda: ruled((OURS, said(50)), (THEIRS, said(5000))),
     "dispute-opened": lambda: after(OpenDispute),
     "audit-failed": audit_failed,
     "risk-highest": risk_highest,
@@ -399,6 +401,7 @@ def test_an_open_alert_is_printed_explained_counted_and_served(
 
 OTHER_OFFICE: Final = {
     "figure-overdue": Office.METRIC_OWNER,
+    "figures-differ": Office.METRIC_OWNER,
     "investment-reduced": Office.MARKETING,
     "breach-notice": Office.LEGAL,
     "witness-refuses": Office.LEGAL,

@@ -46,6 +46,7 @@ from domain.markets import ProposeMetricOwner
 from domain.payment import CorrectPayment
 from domain.referral import AttributionProposed, ProposeAttribution
 from domain.renewal import HoldRenewalReview, ProposeRenewal
+from domain.reported_figure import CorrectMetric
 from domain.settlement import IssueFinalSettlement, IssueStatement
 from domain.terms import Cadence
 from infra.answers import inbox as answer
@@ -70,9 +71,10 @@ from tests.life import (
     example,
     usd,
 )
-from tests.projections.folds import states
+from tests.projections.folds import count, states
 from tests.projections.money import amend, pay, share, under
 from tests.projections.test_awaited import both_claim, clicks, sold, theirs_paid
+from tests.projections.test_figures_differ import ruled, said
 from tests.stories import Story
 
 CONSULTING = "growthos-consulting"
@@ -351,6 +353,21 @@ def test_a_claim_of_money_awaits_the_other_party_with_its_confirmation(
     assert (confirm.type, object_.type) == ("accord.ConfirmClaim", "accord.ObjectToClaim")
     do(story, item)
     assert [each for each in inbox(story) if each.awaiting is Awaiting.CLAIM] == []
+
+
+def test_a_disputed_figure_awaits_both_parties_until_one_corrects_its_own() -> None:
+    story = ruled((OURS, said(50)), (THEIRS, said(5000)))
+    items = {
+        party: next(each for each in inbox(story, party) if each.ref == "web_visits/-/2026-02")
+        for party in (OURS, THEIRS)
+    }
+    assert [types(each) for each in items.values()] == [["CorrectMetric"]] * 2
+    (event,) = items[THEIRS].events
+    assert event.missing == ("figure", "reason")
+
+    story.when(THEIRS, CorrectMetric(**event.data, figure=count(50), reason="A digit."))
+
+    assert not [each for each in inbox(story) if each.ref == "web_visits/-/2026-02"]
 
 
 def test_a_contested_lead_awaits_both_parties_until_one_proposes_how_to_share_it() -> None:
