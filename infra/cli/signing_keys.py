@@ -2,17 +2,20 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from domain.keyring import Facts
+from domain.values import instant
 from infra.answers.logs import size_of
+from infra.answers.parameters import Since
 from infra.answers.question import Item, Panel
 from infra.answers.text import Block, Remark, Verbatim
 from infra.cli import printing
-from infra.cli.options import Id, Json, Store, app, audit, opened
+from infra.cli.options import Id, Json, Store, app, audit, moment_option, opened
 from infra.settings import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -109,43 +112,60 @@ def register_key(
             "It can be given more than once.",
         ),
     ] = None,
+    lost_since: Annotated[
+        datetime | None,
+        moment_option(
+            "--lost-since",
+            "Propose it in place of all keys of the party, which are lost: somebody else may have "
+            "had one since this date or moment. The other party has to agree.",
+            Since,
+        ),
+    ] = None,
 ) -> None:
     """Print the event by which a party registers its key, with proof that it holds the key.
 
-    A party's first registration is sent as it is; a later one must be signed by an active key.
+    A party's first registration is sent as it is; a later one must be signed by an active key. A
+    party that lost all its keys proposes a new one (--lost-since).
     """
     from infra.tlog.keys import Signer
 
-    if replaces and delegate:
+    if sum(map(bool, (replaces, delegate, lost_since))) > 1:
         raise typer.BadParameter(
-            "A key that replaces another signs the same: leave out --delegate."
+            "A key that replaces others signs the same as they did: give one of --replaces, "
+            "--delegate and --lost-since."
         )
-    event = registration(Signer.load(key), id, party, actor, replaces)
-    if delegate:
-        event["data"]["delegated"] = [each.value for each in delegate]
-    printing.document(event)
+    command, more = "RegisterKey", dict[str, Any]()
+    if replaces:
+        command, more = "RotateKey", {"replaces": replaces}
+    elif delegate:
+        more = {"delegated": [each.value for each in delegate]}
+    elif lost_since:
+        command, more = "ProposeKeyRecovery", {"party": party, "lost_since": instant(lost_since)}
+    printing.document(_introduction(Signer.load(key), id, (party, actor), command, more))
 
 
-def registration(
-    signer: "Signer", id: str, party: str, actor: str, replaces: str | None
+def _introduction(
+    signer: "Signer", id: str, by: tuple[str, str], command: str, more: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the CloudEvent by which a party registers its key, or replaces another."""
+    """Return the CloudEvent by which a person of a party makes its key known."""
     from domain.keyring import key_id
-    from domain.values import instant
     from infra.deciding.clock import wall_clock
     from infra.tlog import keys
 
+    party, actor = by
+    name = key_id(signer.public)
     proof = signer.sign(keys.possession(id, party, signer.public))
-    data = {"key": b64encode(signer.public).decode(), "proof": b64encode(proof).decode()}
-    command = "RegisterKey" if replaces is None else "RotateKey"
+    data = {"key": b64encode(signer.public).decode(), "proof": b64encode(proof).decode(), **more}
+    if command == "ProposeKeyRecovery":
+        data["proposal"] = f"recovery-{name}"
     return {
         "specversion": "1.0",
-        "id": f"{id}/{command}/{key_id(signer.public)}",
+        "id": f"{id}/{command}/{name}",
         "source": f"//{party}",
         "type": f"accord.{command}",
         "subject": id,
         "time": instant(wall_clock()),
         "party": party,
         "actor": actor,
-        "data": data if replaces is None else {**data, "replaces": replaces},
+        "data": data,
     }

@@ -85,12 +85,15 @@ Why the rules are like this: [signed commands](decisions/0016-signed-commands.md
 
 ## A lost key
 
-Register a second key now, for another person. If a key is lost, that one signs `RotateKey` (a new
-key takes its place) or `RevokeKey`. Say in `lost_since` since when somebody else may have had it.
+Register a second key now, for another person. If a key is lost, that one signs `RevokeKey`, which
+says in `lost_since` since when somebody else may have had it. `RotateKey` puts a new key in the
+place of one that is not lost.
 
 A party that has no other key recovers by the consent of both:
 
-1. It makes a new key, and sends `ProposeKeyRecovery` with it. This needs no signature.
+1. It makes a new key with `accord keygen`, and sends `ProposeKeyRecovery` with it: `accord
+   register-key` prints the event if it is told since when the old one may be in other hands
+   (`--lost-since`). This needs no signature.
 2. The other party makes sure of it, by telephone for example: the fingerprint in its inbox is that
    of the new key.
 3. The other party signs `AgreeKeyRecovery`. All old keys of the first party end.

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -313,6 +314,48 @@ def test_a_party_signs_what_binds_it_from_the_command_line_alone(accord: Accord,
     signed = accord("sign", "-", "--key", key, stdin=WAIVER).out.encode()
     assert accord("ingest", "-", "--json", stdin=signed).json["accepted"] == 1
     assert accord("ingest", "-", "--json", stdin=signed).json["duplicates"] == 1
+
+
+def test_a_party_that_lost_its_key_recovers_with_the_consent_of_the_other(
+    accord: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/signatures.md says: a new key, a proposal, and the signed consent of the other."""
+    now = datetime(2027, 1, 12, 9, tzinfo=UTC)
+    monkeypatch.setattr("infra.deciding.clock.wall_clock", lambda: now)
+    feed = REPOSITORY / "examples" / "3-producer-renewal.jsonl"
+    accord("init", "--simulated")
+    accord("ingest", str(feed))
+    by = {"helio-plus": "maya", "aurora-films": "boris"}
+    for party, actor in by.items():
+        register = ("register-key", "aurora-series", "--party", party, "--actor", actor)
+        accord("keygen", f"{actor}.key")
+        event = accord(*register, "--key", f"{actor}.key").out.encode()
+        assert accord("ingest", "-", "--json", stdin=event).json["accepted"] == 1
+    accord("keygen", "new.key")
+
+    lost = ("--key", "new.key", "--lost-since", "2027-01-01")
+    proposal = accord(
+        "register-key", "aurora-series", "--party", "helio-plus", "--actor", "maya", *lost
+    ).out.encode()
+    assert accord("ingest", "-", "--json", stdin=proposal).json["accepted"] == 1
+    inbox = accord("inbox", "aurora-series", "--party", "aurora-films", "--json").json
+    offered = next(
+        each
+        for item in inbox["items"]
+        for each in item["events"]
+        if each["type"] == "accord.AgreeKeyRecovery"
+    )
+    assert offered.pop("missing") == []
+    proposed = json.loads(proposal)
+    filled = {"specversion": "1.0", "id": "consent", "source": "//aurora-films", "actor": "boris"}
+    consent = {**offered, **filled, "time": proposed["time"]}
+    signed = accord("sign", "-", "--key", "boris.key", stdin=json.dumps(consent).encode())
+    assert accord("ingest", "-", "--json", stdin=signed.out.encode()).json["accepted"] == 1
+
+    keys = accord("signatures", "aurora-series", "--json").json["keys"]
+    of_party = {each["key"]: each["ended"] for each in keys if each["party"] == "helio-plus"}
+    assert len(of_party) == 2
+    assert sum(ended is None for ended in of_party.values()) == 1
 
 
 def test_a_party_with_a_key_erases_a_person_by_its_signature_alone(
