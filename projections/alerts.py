@@ -293,6 +293,16 @@ def answered(rows: Rows, alert: Alert, moment: datetime) -> Alert:
     return in_office(alert, state.people, _day(state, moment), state.offices.get(alert.id))
 
 
+def for_viewer(alerts: Iterable[Alert], shown: Iterable[Alert]) -> list[Alert]:
+    """Return the alerts of a partnership as a viewer has them.
+
+    `shown` are those that follow from the events that the viewer sees. A missed objective is among
+    the alerts only if the figures show it that the viewer sees (C14).
+    """
+    own = [each for each in shown if each.rule == OBJECTIVE_MISSED]
+    return [*(each for each in alerts if each.rule != OBJECTIVE_MISSED), *own]
+
+
 def day_of(rows: Rows, moment: datetime) -> date:
     """Return the day of a moment by which an answer names the people in office."""
     return _day(rows.get(STATE, START), moment)

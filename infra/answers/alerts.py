@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Annotated, Any, Final
 
 from domain.offices import Assignee
-from domain.standing_alerts import AlertKind
+from domain.standing_alerts import OBJECTIVE_MISSED, AlertKind
 from domain.values import Slug, instant
 from infra.access.roles import Need
 from infra.answers import alert_acts, computed, cursors, dependency_alerts, duplicate_credits
@@ -20,6 +20,7 @@ from infra.answers.logs import (
     NOW,
     AsOf,
     NotFound,
+    log,
     sight_of,
     size_of,
     stored_log,
@@ -35,7 +36,7 @@ from infra.store.views import typed_row
 from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS
 from projections.alert_acts import Handling
-from projections.alerts import Alert, AlertState, answered, day_of
+from projections.alerts import Alert, AlertState, answered, day_of, for_viewer
 from projections.fold import FoldFailed, replay
 from projections.visibility import OPERATOR, Viewer
 
@@ -148,7 +149,7 @@ def _alerts(
         for name in page:
             found = raised.get(name)
             moment = latest or heads[name].recorded_at if found else None
-            yield name, _on(accord, name, found, moment) if found and moment else ()
+            yield name, _seen(accord, name, found, moment, when) if found and moment else ()
 
 
 def _raised(
@@ -169,6 +170,17 @@ def _raised(
             # One partnership must not end the list; the answer names it (see `Question.reply`).
             if not is_list or name not in accord.views.quarantined([name]):
                 raise
+
+
+def _seen(
+    accord: Accord, name: str, raised: _Raised, moment: datetime, when: AsOf
+) -> tuple[Alert, ...]:
+    """Return the alerts of a partnership as the viewer has them, on the day of a moment."""
+    found = _on(accord, name, raised, moment)
+    if when.viewer.sees_every_figure or all(each.rule != OBJECTIVE_MISSED for each in found):
+        return found
+    rows = replay(ALERTS, log(accord.history, name, when, third_party=True)).rows
+    return tuple(for_viewer(found, _on(accord, name, _Raised(rows), moment)))
 
 
 def _on(accord: Accord, name: str, raised: _Raised, moment: datetime) -> tuple[Alert, ...]:

@@ -21,6 +21,7 @@ from domain.rules import Window
 from domain.standing_alerts import (
     BY_RULE,
     DEPENDENCY_HIGH,
+    OBJECTIVE_MISSED,
     OF_ONE_PARTY,
     REFERRAL_MINIMUM,
     is_about,
@@ -486,7 +487,8 @@ class _Reading:
         """Fold an event, and keep it if it can explain the alert.
 
         Both parties see the alerts of a rule that both agreed, even if its figures are withheld;
-        so alerts are folded from every event, and all else from those that the viewer sees.
+        so alerts are folded from every event, and all else from those that the viewer sees. Only
+        the alert on a missed objective is a status that is hidden with its figures.
         """
         if self.sight.shows(recorded):
             self._look_for_rule(recorded)
@@ -499,6 +501,8 @@ class _Reading:
             standing = BY_RULE.get(self.rule)
             if standing and is_about(standing, self.window, recorded.event):
                 self.about.append(recorded)
+        if self.rule == OBJECTIVE_MISSED and not self.sight.reads(recorded):
+            return
         before = len(self._alerts.outputs)
         fold(ALERTS, self._alerts, (recorded,))
         changed = self._alerts.outputs[before:]
@@ -528,7 +532,8 @@ class _Reading:
     @property
     def known(self) -> list[str]:
         """The ids of all alerts."""
-        return list(dict.fromkeys(output.body.id for output, _ in self._alerts.outputs))
+        ids = dict.fromkeys(output.body.id for output, _ in self._alerts.outputs)
+        return [each for each in ids if not each.startswith(f"{OBJECTIVE_MISSED}@")]
 
     @property
     def changes(self) -> list[Alert]:

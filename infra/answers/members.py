@@ -1,8 +1,10 @@
 """The partnerships that answers compare, read a page at a time, as one viewer sees them."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import islice
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from domain.kernel import Refused
@@ -25,7 +27,8 @@ from infra.store.history import partnerships
 from infra.store.views import typed_row
 from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, KPIS, OVERVIEW, SETTLEMENT, TRAITS
-from projections.alerts import STATE
+from projections.alerts import START, STATE, AlertsState, for_viewer
+from projections.fold import replay
 from projections.ledger.rows import AGREED, EARNED, TOTALS
 from projections.overview import OVERVIEW_ROW
 from projections.portfolio import READ, Member
@@ -201,4 +204,12 @@ def _then_one(accord: Accord, name: str, when: AsOf) -> Member | None:
             return None
     events = filter(sight.reads, whole_log(accord.history, name, when))
     replayed = replay_all(READ, events).folded
-    return Member.of(name, {each.name: of.rows for each, of in replayed}, sight)
+    member = Member.of(name, {each.name: of.rows for each, of in replayed}, sight)
+    if when.viewer.sees_every_figure:
+        return member
+    # A figure that the viewer does not see is reported, too, so no alert on it stays open.
+    state: AlertsState = replay(ALERTS, whole_log(accord.history, name, when)).rows.get(
+        STATE, START
+    )
+    found = for_viewer(state.open.values(), member.alerts)
+    return replace(member, alerts=tuple(sorted(found, key=attrgetter("id"))))
