@@ -97,6 +97,7 @@ def decided_again(
     """
     again = _Again(events, {name: commitment for commitment, name in names.items()})
     rules = _Rules(again) if hidden == NOTHING_HIDDEN else None
+    identity = _Identity()
     clock = _Clock(again, figures=hidden.private is None) if hidden.not_asked is None else None
     for digest, group in groupby(events, lambda each: each.signed):
         found = list(group)
@@ -108,11 +109,42 @@ def decided_again(
             private = hidden.private is not None and hidden.private < first
             yield again.decide(found, commands.get(digest), private=private)
         for each in found:
+            if wrong := identity.wrong(each):
+                yield Decided(each.index, each.event.wire, Outcome.DIFFERS, wrong)
             if clock and (passed := clock.judge(each)):
                 yield passed
             if rules and (judged := rules.judge(each)):
                 yield judged
             again.move(each)
+
+
+class _Identity:
+    """The identifiers and the versions that events must have at their places.
+
+    Events of one cause follow each other, so each that is withheld between takes a place.
+    """
+
+    def __init__(self) -> None:
+        self._cause: tuple[str, str, str] | None = None
+        self._place, self._at = 0, -1
+        self._hidden = 0
+        self._streams: dict[str, tuple[int, int]] = {}
+
+    def wrong(self, each: Recorded) -> str | None:
+        """Return what is wrong with the identifier or the version of the next event."""
+        gap = each.index - self._at - 1
+        self._hidden += gap
+        cause = each.act.party, each.source, each.source_id
+        places = [self._place + gap + 1] if cause == self._cause else range(gap + 1)
+        found = [place for place in places if codec.event_id(*cause, place) == each.event_id]
+        self._cause, self._place, self._at = cause, sum(found), each.index
+        last, hidden = self._streams.get(each.stream, (0, 0))
+        self._streams[each.stream] = each.version, self._hidden
+        if not found:
+            return "Its identifier does not follow from its source, its id there and its place."
+        if not 0 < each.version - last <= 1 + self._hidden - hidden:
+            return f"The event before it in {each.stream} has the version {last}."
+        return None
 
 
 class _Rules:
@@ -271,6 +303,7 @@ class _Listed(NamedTuple):
 class _Again:
     def __init__(self, events: Sequence[Recorded], commitments: Mapping[str, str]) -> None:
         self._commitments = commitments
+        self._names = {commitment: name for name, commitment in commitments.items()}
         self._states: dict[str, State] = {}
         self._settled, self._open = _Folding(SETTLEMENT, events), _Folding(DEADLINES, events)
         self._events, self._seen = events, 0
@@ -296,6 +329,9 @@ class _Again:
         if not isinstance(message, Input):
             return Decided(first.index, "unreadable", Outcome.DIFFERS, message.refused.detail)
         outcome, why = Outcome.DIFFERS, None
+        if not all(self._is_by(message, each) for each in events):
+            why = "It was signed by another actor, or with another time, source or id."
+            return Decided(first.index, type(message.envelope.data).__name__, outcome, why)
         try:
             if message.stream != first.stream:
                 raise _elsewhere(message.stream)
@@ -314,6 +350,16 @@ class _Again:
         if private and outcome is Outcome.DIFFERS:
             why = f"{why} Or it rests on a private event before it."
         return Decided(first.index, type(message.envelope.data).__name__, outcome, why)
+
+    def _is_by(self, message: Input, recorded: Recorded) -> bool:
+        """Whether who acted, and when, is what was signed; a name is compared if it is told."""
+        envelope, act = message.envelope, recorded.act
+        actors = {act.actor}
+        if pseudonyms.COMMITMENT.fullmatch(act.actor):
+            actors.add(self._names.get(act.actor, envelope.actor))
+        cause = act.party, recorded.source, recorded.source_id
+        same = (envelope.time, message.identity) == (act.occurred_at, cause)
+        return same and envelope.actor in actors
 
     def _erased(self, events: Sequence[Recorded]) -> Decided:
         """Return that a command was erased with a person, or why it cannot have been."""

@@ -59,9 +59,12 @@ class Liar:
     commands: dict[str, bytes] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     number: int = 0
+    honest: int = 0
+    """The number of events that are no lies."""
 
     def __post_init__(self) -> None:
         self.events = self.rows("events")
+        self.honest = len(self.events)
         self.names = {each["commitment"]: each["name"] for each in self.rows("people")}
         lines = self.files["data/commands.jsonl"].splitlines()
         self.commands = {hashlib.sha256(each).hexdigest(): each for each in lines}
@@ -129,8 +132,22 @@ class Liar:
         event = self.event("LessonRecorded", data or LESSON)
         return self.sign(event, "RecordLesson", LESSON, **changed)
 
-    def bundle(self) -> bytes:
-        """Return the bundle, signed by the operator."""
+    def identify(self) -> None:
+        """Give each event that was added the identifier that its cause and its place give."""
+        cause, place = None, 0
+        for index, event in enumerate(self.events):
+            if "withheld" in event:
+                place += 1
+                continue
+            named = event["party"], event["source"], event["source_id"]
+            cause, place = named, place + 1 if named == cause else 0
+            if index >= self.honest:
+                self.events[index] = event | {"event_id": codec.event_id(*named, place)}
+
+    def bundle(self, *, identified: bool = True) -> bytes:
+        """Return the bundle, signed by the operator; with other identifiers only if asked for."""
+        if identified:
+            self.identify()
         bodies = [codec.canonical(each) for each in self.events]
         leaves = [
             bytes.fromhex(each["withheld"]) if "withheld" in each else leaf_hash(body)
@@ -607,6 +624,20 @@ def test_amounts_neither_cancel_out_nor_disappear(liar: Liar, desk: Desk) -> Non
     assert desk.verdict(liar.bundle()) == CONSISTENT
     (line,) = (line for line in desk.not_checked() if "(payments)" in line)
     assert line.endswith(", 7.00 XTS, -7.00 XTS, 1 amounts not understood")
+
+
+@pytest.mark.parametrize("place", [None, 1, 7])
+def test_an_identifier_that_its_cause_does_not_give_is_refused(
+    liar: Liar, desk: Desk, place: int | None
+) -> None:
+    """Such an event would hide that its command was signed for another version."""
+    liar.events.append(event := liar.lesson())
+    assert desk.verdict(liar.bundle(identified=False)) == CONSISTENT
+    cause = event["party"], event["source"], event["source_id"]
+    other = "f" * 32 if place is None else codec.event_id(*cause, place)
+    liar.events[-1] = event | {"event_id": other}
+    found = desk.verdict(liar.bundle(identified=False))
+    assert found == made.fault("event", len(liar.events) - 1)
 
 
 # --- what is erased, and who is named ------------------------------------------------------------

@@ -30,7 +30,7 @@ from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, app
 from infra.cli.replay import FAULT, NOT_COMPUTED, NOT_PINNED
 from infra.deciding.again import decided_again
 from infra.deciding.decision import CLOCK_SOURCE
-from infra.deciding.pseudonyms import COMMAND
+from infra.deciding.pseudonyms import COMMAND, names
 from infra.evidence import replay
 from infra.store.history import Kept, Writes
 from infra.tlog import dsse
@@ -212,6 +212,39 @@ def signed_event(world: World, wire: str, command: str, data: dict[str, Any]) ->
         kept = [Kept("command", made.CONSULTING, digest, body)]
         accord.history.append([forged], Writes(kept=kept))
     return world.bundle()
+
+
+@pytest.mark.parametrize("lie", ["actor", "time", "id"])
+def test_who_acted_and_when_is_what_was_signed(world: World, lie: str) -> None:
+    """In the live store, too: the verifiers compare it in a bundle."""
+    lesson = {"lesson": "L-9", "text": "Ask earlier."}
+    signed_event(world, "LessonRecorded", "RecordLesson", lesson)
+    events, commands, people = told(world)
+    assert set(outcomes_of(events, commands, people)) == {"same"}
+    *_, last = events
+    if lie == "actor":
+        other = next(who for who in people if who != last.act.actor)
+        last.act = last.act._replace(actor=other)
+    elif lie == "time":
+        last.act = last.act._replace(occurred_at=last.act.occurred_at - timedelta(days=1))
+    else:
+        last.event_id = "f" * 32
+
+    assert "differs" in outcomes_of(events, commands, people)
+
+
+def told(world: World) -> tuple[list[Recorded], dict[str, bytes], dict[str, str]]:
+    """Return the events but for the export, the signed commands, and the people's names."""
+    with world.opened() as (accord, _):
+        found = list(accord.history.of(made.CONSULTING))
+        commands = accord.history.kept(COMMAND, made.CONSULTING)
+        return found[:-1], commands, names(accord.history, made.CONSULTING)
+
+
+def outcomes_of(
+    events: list[Recorded], commands: dict[str, bytes], people: dict[str, str]
+) -> list[str]:
+    return [str(each.outcome) for each in decided_again(events, commands, people)]
 
 
 def live(world: World) -> str | None:

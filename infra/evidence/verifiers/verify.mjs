@@ -468,6 +468,7 @@ class Verifier {
     this.cosigned = new Map(); // the times of its cosignatures, by witness
     this.keys = new Map(); // by party, by key id
     this.isPinned = true; // whether the first key of every party is pinned
+    this.caused = { cause: null, place: 0, at: -1 }; // the last cause, its place and index
     this.erased = new Set(); // the people whose names were erased
     this.gone = new Map(); // each erased command's erasure and person
     this.exported = new Set(); // the digests of what was beside the log
@@ -569,6 +570,7 @@ class Verifier {
       const event = valueOf(line, isEvent);
       const at = withoutZone(event.recorded_at);
       need(this.isHere(event) && this.follows(index, event) && before <= at, 'event', index);
+      need(this.isDerived(index, event), 'event', index);
       need(this.cut === null || at > withoutZone(this.request.to), 'event', this.cut);
       before = at;
       this.events.set(index, event);
@@ -599,6 +601,22 @@ class Verifier {
     const { last, already } = this.streams.get(stream) ?? { last: 0, already: 0 };
     this.streams.set(stream, { last: version, already: hidden });
     return version > last && version - last <= 1 + hidden - already;
+  }
+
+  /** Whether the id follows from the cause, and from the place among the events of that. */
+  isDerived(index, { party, source, source_id: id, event_id: eventId }) {
+    const cause = [party, source, id].map((each) => `${[...each].length}:${each}`).join('');
+    const last = this.caused;
+    // Events of one cause follow each other, so each that is withheld between takes a place.
+    const gap = index - last.at;
+    const [first, end] = cause === last.cause ? [last.place + gap, last.place + gap] : [0, gap - 1];
+    for (let place = first; place <= end; place += 1) {
+      if (hex(`${cause}${place}`).slice(0, 32) === eventId) {
+        this.caused = { cause, place, at: index };
+        return true;
+      }
+    }
+    return false;
   }
 
   isHere({ partnership, stream, type, party }) {

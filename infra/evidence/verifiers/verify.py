@@ -574,6 +574,7 @@ class Verifier:
         self.cosigned: dict[str, int] = {}  # the times of its cosignatures, by witness
         self.keys: dict[str, dict[str, PartyKey]] = {}  # by party, by key id
         self.unpinned = False  # whether the first key of some party is not pinned
+        self.caused: tuple[object, int, int] = (None, 0, -1)  # the last cause, place and index
         self.erased: set[str] = set()  # the people whose names were erased
         self.gone: dict[str, tuple[int, str]] = {}  # each erased command's erasure and person
         self.exported: set[str] = set()  # the digests of what was beside the log
@@ -666,7 +667,7 @@ class Verifier:
             event = line_of(line, _EVENT)
             at = event["recorded_at"][:-1]
             right = self._is_here(event) and self._follows(index, event) and before <= at
-            require(right, "event", index)
+            require(right and self._is_derived(index, event), "event", index)
             if self.cut is not None and at <= self.request["to"][:-1]:
                 raise Fault("event", self.cut)
             self.events[index], before = event, at
@@ -693,6 +694,19 @@ class Verifier:
         last, already = self.streams.get(event["stream"], (0, 0))
         self.streams[event["stream"]] = event["stream_version"], hidden
         return bool(0 < event["stream_version"] - last <= 1 + hidden - already)
+
+    def _is_derived(self, index: int, event: Row) -> bool:
+        """Whether the id follows from the cause, and from the place among the events of that."""
+        cause = event["party"], event["source"], event["source_id"]
+        text = "".join(f"{len(each)}:{each}" for each in cause)
+        before, last, at = self.caused
+        # Events of one cause follow each other, so each that is withheld between takes a place.
+        first, end = (last + index - at,) * 2 if cause == before else (0, index - at - 1)
+        for place in range(first, end + 1):
+            if sha256(f"{text}{place}".encode()).hex()[:32] == event["event_id"]:
+                self.caused = cause, place, index
+                return True
+        return False
 
     def _is_here(self, event: Row) -> bool:
         own, stream, type_ = self.bundle["partnership"], event["stream"], event["type"]
