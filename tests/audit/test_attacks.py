@@ -6,12 +6,14 @@ left out, so that nobody takes it for one that does nothing.
 """
 
 import re
+import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 from zipfile import ZipFile
 
@@ -715,6 +717,22 @@ def test_a_dropped_command_is_proved_by_its_receipt(world: World) -> None:
     drop(world, index)
     found = verdict(world.bundle(), alone(world), "--receipt", path)
     assert (found.code, found.at) == ("receipt", index)
+
+
+def test_a_receipt_in_odd_base64_is_none_to_both_verifiers(world: World) -> None:
+    """The last digit of a leaf has two bits that decode to nothing; both must be zero."""
+    with world.opened() as (accord, _):
+        receipt = receipt_of(accord, newest(world) - 30)
+    digits = ascii_uppercase + ascii_lowercase + "0123456789+/"
+    leaf = re.search(r"leaf (\S+)=\n", receipt)
+    assert leaf
+    odd = leaf[1][:-1] + digits[digits.index(leaf[1][-1]) + 1]
+    bundle, path = world.bundle(), world.folder / "receipt"
+    for text, code in ((receipt, 4), (receipt.replace(leaf[1], odd), 2)):
+        path.write_text(text)
+        for verifier in (made.PYTHON, made.SCRIPT):
+            command = [*verifier, bundle, "--receipt", path]
+            assert subprocess.run(command, capture_output=True, check=False).returncode == code
 
 
 def receipt_of(accord: Accord, index: int) -> str:
