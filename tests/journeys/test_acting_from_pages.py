@@ -23,6 +23,7 @@ from domain.execution import RaiseIssue
 from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.roles import Role, Scope
+from infra.answers.show import SHOW
 from infra.bootstrap import Accord
 from infra.http import create_app
 from infra.tlog.keys import Signer
@@ -154,6 +155,45 @@ def test_a_person_accepts_terms_from_the_inbox(browser: TestClient, store: Accor
     assert index >= before
     assert events(store)[index]["party"] == THEIRS
     assert f"#event-{index}" in answer.text
+
+
+def test_what_is_agreed_is_above_the_button_and_only_what_matters_is_asked(
+    browser: TestClient, store: Accord
+) -> None:
+    page = browser.get(link(browser.get("/inbox"), "Accept terms"))
+    (proposed,) = (
+        each for each in SHOW.reply(store, id=NAME).proposals if each.proposal == "terms-1"
+    )
+
+    above, _, form = page.text.partition('<form class="fields"')
+
+    assert proposed.contents
+    text = shown_text(above).lower()
+    assert [each for each in proposed.contents if plain(each).lower() not in text] == []
+    assert 'type="hidden" name="data.proposal" value="terms-1"' in form
+    assert "<details><summary>What it says" in browser.get("/inbox").text
+
+
+def test_what_was_answered_before_is_named_with_its_event(
+    browser: TestClient, store: Accord
+) -> None:
+    address = link(browser.get("/inbox"), "Accept terms")
+    Form.of(browser.get(address)).send(browser)
+    agreed = "CommercialTermsAgreed"
+    (index,) = (at for at, each in enumerate(events(store)) if each["type"] == agreed)
+
+    again = browser.get(address)
+
+    assert f"You answered it already, as #{index}" in shown_text(again.text)
+
+
+def shown_text(page: str) -> str:
+    return plain(unescape(re.sub("<[^>]+>", "", page)))
+
+
+def plain(text: str) -> str:
+    """Text with one space where a page has any."""
+    return " ".join(text.split())
 
 
 def test_a_form_that_is_sent_twice_acts_once(browser: TestClient, store: Accord) -> None:

@@ -22,6 +22,7 @@ from infra.deciding.batch import Outcome
 from infra.http.access import needs, refused_as_problem
 from infra.http.events import decide
 from infra.http.pages import forms
+from infra.http.pages.consent import answered, fields_of, subject_of
 from infra.http.pages.forms import Field, Unfinished
 from infra.http.pages.site import PageRoute, Posted, Visit, Visited, names_of, page
 from infra.http.problems import Problem, refusal
@@ -155,6 +156,8 @@ def _form(
 ) -> Response:
     problem = refused.document if refused else None
     actor = visit.identity.actor
+    answer = (visit, draft.partnership, draft.party, draft.command, draft.known)
+    subject = subject_of(*answer)
     return page(
         "send.html",
         visit,
@@ -164,7 +167,9 @@ def _form(
         names=names_of(visit.accord, draft.partnership, visit.when(draft.partnership)),
         type=draft.command.__name__,
         summary=summary(draft.command),
-        fields=fields,
+        subject=subject,
+        answered=None if subject or not draft.known else answered(*answer),
+        fields=fields_of([*fields], subject, draft.command, draft.known),
         known=orjson.dumps(draft.known).decode(),
         refused=problem,
         to_sign=draft.to_sign(actor) if problem and problem.rule == MUST_BE_SIGNED else None,

@@ -94,6 +94,11 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def clauses(text: str) -> tuple[str, ...]:
+    """Return a long sentence as its parts, the first of which says what was done."""
+    return tuple(text.split("; "))
+
+
 def named(text: str, names: Mapping[str, str]) -> str:
     """Return a text with the names of parties in place of their identifiers."""
     if not names:
@@ -144,6 +149,7 @@ _SEVERITY: Final = {
 
 _AWAITING: Final = {
     Awaiting.CONSENT: Shape(_OPEN, "Consent", "warn"),
+    Awaiting.SECOND_PERSON: Shape(_OPEN, "Second person", "warn"),
     Awaiting.DUE: Shape(_NOT_YET, "Due", "quiet"),
     Awaiting.OVERDUE: Shape(_OPEN, "Overdue", "bad"),
     Awaiting.CLAIM: Shape(_OPEN, "Claim", "warn"),
@@ -198,6 +204,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "alert_state": alert_state,
     "awaiting": awaiting,
     "basis": basis,
+    "clauses": clauses,
     "command": command,
     "day": day,
     "figure": figure,

@@ -1,0 +1,193 @@
+"""What an answer is about: it is shown above the button, so that nobody consents without reading.
+
+A proposal is shown with its contents, and a claim with what is on record of the thing that it is
+about. An answer that was given before is named with its event.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from domain.bilateral import BilateralAgreement, ProposalEnded, kind_named
+from domain.claims import ClaimCommand
+from domain.experiment import HYPOTHESIS
+from domain.formation import DRAFT, AgreementDrafted, AgreementSigned, SignAgreement
+from domain.kernel import Command
+from domain.recorded import Recorded
+from infra.answers.inbox import INBOX, SIGNED, Awaiting, Inbox, InboxItem
+from infra.answers.logs import log
+from infra.answers.parameters import LONGEST_PAGE
+from infra.answers.partnership_state import PartnershipState, ProposalState, ProposalSummary
+from infra.answers.question import Paging
+from infra.answers.show import SHOW
+from infra.http.pages.forms import Field
+from infra.http.pages.shown import clauses
+from infra.http.pages.site import Visit
+from infra.tlog import cloudevents
+from projections.contents import contents
+from projections.timeline import words
+
+_NAMED_BY_A_CLAIM: Final = ("deal", "entry", "payout", "figure")
+"""What a claim can be about: one of these, so the others do not matter on its form."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """An event, as it is listed above a button."""
+
+    index: int
+    at: datetime
+    party: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an answer is about."""
+
+    text: str
+    """What the other party did, as a sentence."""
+    contents: tuple[str, ...] = ()
+    """What it contains, each in words."""
+    record: tuple[OnRecord, ...] = ()
+    """What is on record of the thing that a claim is about, in order."""
+
+
+def subject_of(
+    visit: Visit, id: str, party: str, command: type[Command], known: Mapping[str, Any]
+) -> Subject | None:
+    """Return what an answer of a party is about; None if it answers nothing that awaits it."""
+    item = _awaited(visit, id, party, command, known)
+    if item is None:
+        return None
+    if issubclass(command, ClaimCommand):
+        return Subject(item.text, record=tuple(_of_claim(visit, id, known)))
+    if item.awaiting is Awaiting.CONSENT:
+        return _proposed(visit, id, item)
+    text, *rest = clauses(item.text)
+    return Subject(text, tuple(rest))
+
+
+def _awaited(
+    visit: Visit, id: str, party: str, command: type[Command], known: Mapping[str, Any]
+) -> InboxItem | None:
+    waiting: Inbox = INBOX.reply(
+        visit.accord, partnership=id, when=visit.when(id), page=Paging(limit=LONGEST_PAGE)
+    )
+    asked = cloudevents.PREFIX + command.__name__
+    for item in waiting.items:
+        for each in item.events:
+            if each.type == asked and each.party == party and _same(each.data, known):
+                return item
+    return None
+
+
+def _same(asked: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    named = {name: each for name, each in asked.items() if name not in SIGNED}
+    return bool(named) and named == {name: known.get(name) for name in named}
+
+
+def _proposed(visit: Visit, id: str, item: InboxItem) -> Subject:
+    state: PartnershipState = SHOW.reply(visit.accord, id=id, when=visit.when(id))
+    found = [each for each in state.proposals if _is_of(each, item)]
+    if len(found) == 1:
+        (proposal,) = found
+        text = f"{proposal.proposed_by} {proposal.text.removesuffix('.')}."
+        return Subject(text, proposal.contents)
+    drafts = [each for each in _read(visit, id) if isinstance(each.event, AgreementDrafted)]
+    if drafts and item.ref.startswith("agreement "):
+        return Subject(item.text, tuple(contents(drafts[-1].event)))
+    text, *rest = clauses(item.text)
+    return Subject(text, tuple(rest))
+
+
+def _is_of(proposal: ProposalSummary, item: InboxItem) -> bool:
+    is_open = proposal.state is ProposalState.OPEN
+    return is_open and proposal.proposal == item.ref and proposal.proposed_by != item.party
+
+
+def _of_claim(visit: Visit, id: str, known: Mapping[str, Any]) -> Iterator[OnRecord]:
+    named = {name: known[name] for name in _NAMED_BY_A_CLAIM if name in known}
+    named |= named.pop("figure", {})
+    for each in _read(visit, id):
+        if named and all(getattr(each.event, name, None) == of for name, of in named.items()):
+            yield _listed(each)
+
+
+def _read(visit: Visit, id: str) -> Iterator[Recorded]:
+    return log(visit.accord.history, id, visit.when(id))
+
+
+def _listed(each: Recorded) -> OnRecord:
+    return OnRecord(each.index, each.act.occurred_at, each.act.party, words(each.event))
+
+
+# --- answered before ---------------------------------------------------------------------------
+
+
+def answered(
+    visit: Visit, id: str, party: str, command: type[Command], known: Mapping[str, Any]
+) -> OnRecord | None:
+    """Return the event by which what a form answers was answered before; None if it was not."""
+    found = [
+        each
+        for each in _read(visit, id)
+        if _ends(each, command, known) and (command is not SignAgreement or each.act.party == party)
+    ]
+    return _listed(found[-1]) if found else None
+
+
+def _ends(recorded: Recorded, command: type[Command], known: Mapping[str, Any]) -> bool:
+    event = recorded.event
+    match event:
+        case AgreementSigned():
+            is_draft = known.get("agreement") == DRAFT
+            version = known.get("proposal" if is_draft else "agreement_version")
+            return (command is SignAgreement or is_draft) and str(version) == str(
+                event.agreement_version
+            )
+        case ProposalEnded() if event.agreement not in {DRAFT, HYPOTHESIS}:
+            kind, name = kind_named(event.agreement), event.proposal
+        case BilateralAgreement(proposal_ref=str(name)):
+            kind = type(event)
+        case _:
+            return False
+    by_name = known.get("agreement") == kind.name and known.get("proposal") == name
+    return by_name or (command in kind.answers() and known.get(kind.called) == name)
+
+
+# --- the fields that matter --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of a form, by how much they matter."""
+
+    settled: tuple[Field, ...]
+    """What is answered: it is known, and sent as it is."""
+    asked: tuple[Field, ...]
+    """What the person fills in."""
+    more: tuple[Field, ...]
+    """What the person can add."""
+
+
+def fields_of(
+    fields: list[Field], subject: Subject | None, command: type[Command], known: Mapping[str, Any]
+) -> Fields:
+    """Return the fields of a form; without a subject all of them are asked for."""
+    if subject is None:
+        return Fields((), tuple(fields), ())
+    settled = [each for each in fields if _is_known(each, known)]
+    rest = [each for each in fields if each not in settled]
+    if issubclass(command, ClaimCommand):
+        rest = [each for each in rest if each.path.partition(".")[0] not in _NAMED_BY_A_CLAIM]
+    asked = [each for each in rest if each.is_required]
+    return Fields(tuple(settled), tuple(asked), tuple(each for each in rest if each not in asked))
+
+
+def _is_known(field: Field, known: Mapping[str, Any]) -> bool:
+    found: Any = known
+    for name in field.path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found is not None
