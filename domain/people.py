@@ -56,7 +56,7 @@ class Mention(NamedTuple):
     """An event that names a person."""
 
     party: str
-    """The party of the event."""
+    """The party of the event, or the one whose people an adoption lists it with."""
     acted: bool
     """Whether the person is its actor."""
 
@@ -65,7 +65,8 @@ def party_of(mentions: Iterable[Mention]) -> str | None:
     """Return the party that a person belongs to, from all mentions in order.
 
     It is the party for which the person acted first. A person who never acted belongs to the party
-    that named them first. The operator's own events make nobody theirs.
+    that named them first, or with whose people an adoption listed them. The operator's own events
+    make nobody theirs.
     """
     first = None
     for mention in mentions:

@@ -317,9 +317,22 @@ def naming_events(bodies: Iterable[bytes], commitment: str) -> Iterator[Named]:
     for body in bodies:
         with suppress(orjson.JSONDecodeError):  # An event that cannot be read names nobody.
             if wanted in body and commitment in people_in(event := orjson.loads(body)):
-                mention = Mention(event["party"], event["actor"] == commitment)
+                mention = Mention(_whose(event, commitment), event["actor"] == commitment)
                 of_key = is_of_key(event["type"])
                 yield Named(mention, event.get("signed"), of_key)
+
+
+def _whose(event: Mapping[str, Any], commitment: str) -> str:
+    """Return the party for which an event names a person: its own, unless it lists parties.
+
+    An adoption lists both parties, each with its people.
+    """
+    for each in event["data"].get("parties", ()):
+        if isinstance(each, dict) and commitment in orjson.dumps(each).decode():
+            party: str = each["party"]
+            return party
+    own: str = event["party"]
+    return own
 
 
 def people_in(event: Mapping[str, Any]) -> set[str]:

@@ -43,6 +43,7 @@ from infra.deciding.pseudonyms import (
     commit,
     derived,
     names,
+    naming_events,
 )
 from infra.deciding.service import Service
 from infra.projecting.rebuild import rebuild
@@ -54,7 +55,7 @@ from tests.feeds import played, simulated
 from tests.infra.messages import attributes, beginning, from_steps, message
 from tests.infra.told import Told
 from tests.journeys.production import answers as answers_of
-from tests.life import LIFE, THEIRS, example
+from tests.life import LIFE, OURS, THEIRS, example
 
 NAME = "growthos-brightpath"
 CARMEN = "Carmen Fuentes-Ñíguez"
@@ -418,6 +419,21 @@ def test_a_party_erases_its_own_people_alone(told: Accord) -> None:
     assert OF_CARMEN in told.history.kept(COMMAND, NAME)
     assert one(told, message("own", asked, party=THEIRS)).status == "accepted"
     assert OF_CARMEN not in told.history.kept(COMMAND, NAME)
+
+
+def test_a_person_belongs_to_the_party_with_whose_people_an_adoption_lists_them() -> None:
+    ours, theirs = (f"person:{letter * 64}" for letter in "ab")
+    parties = [
+        {"party": OURS, "contacts": [{"name": ours}]},
+        {"party": THEIRS, "contacts": [{"name": theirs}]},
+    ]
+    adoption = orjson.dumps(
+        {"type": "AdoptionProposed", "party": OURS, "actor": "ana", "data": {"parties": parties}}
+    )
+
+    found = {each: next(naming_events([adoption], each)).mention.party for each in (ours, theirs)}
+
+    assert found == {ours: OURS, theirs: THEIRS}
 
 
 def test_an_erasure_lists_the_commands_that_it_deletes_and_no_others(told: Accord) -> None:
