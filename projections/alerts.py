@@ -891,7 +891,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=52,
+    version=53,
     row_type=_row_type,
     facts_from=FACTS,
 )

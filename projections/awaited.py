@@ -272,7 +272,8 @@ def _payout(
     statement = payout.recorded[0].statement
     debt = subjects.debt(_debt(statement))
     if debt is not None:
-        after = debt.with_payout(name, known.standing().paid)
+        today = terms.day(recorded.act.recorded_at)
+        after = debt.with_payout(name, known.standing().paid, today)
         subjects.changed[_debt(statement)] = after
         yield _debt(statement), _of_debt(statement, after)
 

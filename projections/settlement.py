@@ -358,13 +358,18 @@ def _issue(  # noqa: PLR0913, PLR0917 - what a statement says
 
 
 def _put_statement(book: Book, row: StatementRow) -> None:
-    """Change a statement's row, and note when it is reminded of and overdue if something is due."""
-    if row.left <= 0:
-        row = replace(row, overdue=False)
-    book.put(f"statement/{row.statement}", row)
+    """Change a statement's row, and note when it is reminded of and overdue if something is due.
+
+    What comes back after the due day is overdue at once. The clock is still asked to record it.
+    """
     name = row.statement
+    before: StatementRow | None = book.get(f"statement/{name}")
+    today = book.terms.day(book.recorded.act.recorded_at)
+    came_back = before is not None and before.left <= 0 < row.left and today > row.due_on
+    row = replace(row, overdue=row.left > 0 and (row.overdue or came_back))
+    book.put(f"statement/{name}", row)
     due, remind = {**book.agreed.due}, {**book.agreed.remind}
-    if row.left <= 0 or row.overdue:
+    if row.left <= 0 or (row.overdue and not came_back):
         due.pop(name, None)
         remind.pop(name, None)
     elif name not in due:
@@ -464,6 +469,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=22,
+    version=23,
     row_type=row_type,
 )

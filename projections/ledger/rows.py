@@ -388,7 +388,7 @@ class Debt:
 
     owed: Owed
     overdue: bool = False
-    """Whether the clock recorded that its due day passed, and it was not paid since."""
+    """Whether its due day has passed, and it was not paid since."""
     payouts: Mapping[str, Decimal] = field(default_factory=dict)
     """What counts of each payout, by its identifier."""
 
@@ -397,10 +397,16 @@ class Debt:
         """What is due; negative if more was paid."""
         return self.owed.amount - sum(self.payouts.values(), Decimal(0))
 
-    def with_payout(self, name: str, paid: Decimal) -> "Debt":
-        """Return the debt with what counts of a payout now."""
+    def with_payout(self, name: str, paid: Decimal, today: date) -> "Debt":
+        """Return the debt with what counts of a payout now.
+
+        What comes back after the due day is overdue at once.
+        """
         after = replace(self, payouts={**self.payouts, name: paid})
-        return after if after.left > 0 else replace(after, overdue=False)
+        if after.left <= 0:
+            return replace(after, overdue=False)
+        came_back = self.left <= 0 and today > self.owed.due_on
+        return replace(after, overdue=True) if came_back else after
 
 
 @dataclass(frozen=True)
@@ -416,7 +422,7 @@ class StatementRow:
     """The last day on which it is paid in time."""
     balance: Mapping[str, Any]
     overdue: bool = False
-    """Whether the clock recorded that its due day passed, and it was not paid since."""
+    """Whether its due day has passed, and it was not paid since."""
     payouts: Mapping[str, Standing] = field(default_factory=dict)
     """What counts of each payout, by its identifier."""
 

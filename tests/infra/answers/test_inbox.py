@@ -44,10 +44,12 @@ from domain.health import (
 from domain.kernel import Command, NotNow, Refused, Stage, Unknown
 from domain.markets import ProposeMetricOwner
 from domain.payment import CorrectPayment
+from domain.payouts import ReturnPayout
 from domain.referral import AttributionProposed, ProposeAttribution
 from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import CorrectMetric
 from domain.settlement import IssueFinalSettlement, IssueStatement
+from domain.standing_alerts import STATEMENT_OVERDUE
 from domain.terms import Cadence
 from infra.answers import inbox as answer
 from infra.answers.inbox import Awaiting, EventToSend, InboxItem
@@ -439,6 +441,28 @@ def test_a_statement_is_due_from_its_payer_then_overdue_until_it_is_paid() -> No
     assert claim.party != item.party
     do(story, claim)
     assert [each for each in inbox(story) if each.ref.startswith("payout/")] == []
+
+
+def test_a_payout_that_comes_back_after_the_due_day_is_overdue_at_once() -> None:
+    story = after(IssueStatement)
+    (item,) = (each for each in inbox(story) if each.ref == "2026-Q1:USD")
+    paid = do(story, item)
+    story.on(f"{item.day + timedelta(days=4)}T11:30")
+    assert alert_states(story, STATEMENT_OVERDUE) == []
+
+    story.when(item.party, ReturnPayout(payout=paid, reason="The account is closed."))
+
+    (again,) = (each for each in inbox(story) if each.ref == "2026-Q1:USD")
+    assert (again.awaiting, again.day) == (Awaiting.OVERDUE, item.day)
+    assert alert_states(story, STATEMENT_OVERDUE) == ["open"]
+    story.wait(days=1)
+    assert alert_states(story, STATEMENT_OVERDUE) == ["open"]
+    do(story, again)
+    assert alert_states(story, STATEMENT_OVERDUE) == ["resolved"]
+
+
+def alert_states(story: Story, rule: str) -> list[str]:
+    return [state for name, state in states(story).items() if name.startswith(f"{rule} ")]
 
 
 # --- the answer --------------------------------------------------------------------------------
