@@ -9,7 +9,7 @@ from domain.charter import ObjectiveStatus
 from domain.metric_catalogue import metric_words
 from domain.terms import Payment
 from domain.values import plain
-from infra.answers.logs import NOW, AsOf, seen_until
+from infra.answers.logs import NOW, AsOf, moment_of, seen_until
 from infra.answers.members import names_seen, of_members
 from infra.answers.question import Answer, Panel, PeriodName, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, number
@@ -36,7 +36,7 @@ class Portfolios(Answer):
     moment: datetime | None
     """The moment that deadlines are compared with: the end of what is asked about, or the time of
     the latest record, so that the answer is the same until something changes. Null if there is
-    neither."""
+    neither. A party's line of a partnership is compared with the latest record of that one."""
     span: Span | None
     """The month and the period whose results are shown; null unless a period is asked for."""
     portfolios: tuple[Portfolio, ...]
@@ -79,9 +79,15 @@ def part(member: Member, moment: datetime, span: Span | None = None) -> Part:
 
 
 def _parts(accord: Accord, when: AsOf, moment: datetime, span: Span | None) -> Iterator[Part]:
+    of_own = when.is_now and when.viewer.party is not None
+
+    def found(member: Member) -> Part:
+        # A party sees each partnership as of its own latest record, as in every other answer.
+        return part(member, moment_of(accord, member.id, when) if of_own else moment, span)
+
     # A line depends on the day of the moment, and not on its hour.
-    asked = ("portfolio", moment.date(), span)
-    return of_members(accord, when, asked, lambda member: part(member, moment, span))
+    asked = ("portfolio", None if of_own else moment.date(), span)
+    return of_members(accord, when, asked, found)
 
 
 def portfolios(found: Iterable[Part]) -> tuple[Portfolio, ...]:

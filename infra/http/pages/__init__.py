@@ -8,6 +8,7 @@ from infra.http.pages import (
     evidence,
     inbox,
     inputs,
+    money,
     partnership,
     portfolio,
     search,
@@ -32,6 +33,7 @@ def router() -> APIRouter:
         alerts,
         inbox,
         inputs,
+        money,
         search,
     ):
         made.include_router(each.router)

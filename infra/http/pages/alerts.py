@@ -1,5 +1,7 @@
 """The alerts: what must be done, and by whom?"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -9,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from domain.kernel import Refused
-from domain.standing_alerts import AlertKind
+from domain.standing_alerts import DEPENDENCY_HIGH
 from domain.values import Slug
 from infra.access import roles
 from infra.access.roles import Need
@@ -18,10 +20,11 @@ from infra.answers.parameters import LONGEST_PAGE, error_of
 from infra.answers.question import Paging
 from infra.http.access import needs
 from infra.http.handle_alerts import Acknowledgement, Assignment, Silencing, handle
+from infra.http.pages import shown
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.site import Form, PageRoute, Posted, Visit, Visited, page
 from infra.http.problems import Problem
-from projections.alert_acts import AlertActKind
+from projections.alert_acts import AlertActKind, Handling
 from projections.alerts import Alert, AlertState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -47,6 +50,41 @@ def _answer(visit: Visit, partnership: str | None) -> Alerts:
     return answer
 
 
+@dataclass(frozen=True, slots=True)
+class OpenAlerts:
+    """The open alerts of a viewer, as every page counts them."""
+
+    to_act_on: tuple[Alert, ...]
+    """Those on which somebody must act."""
+    reminders: tuple[Alert, ...]
+    """Those that only say that a day is near."""
+    silenced: tuple[Alert, ...]
+    """Those that the viewer's side has put aside until a day."""
+    handling: Mapping[str, Handling]
+    """What the viewer's side has done about them, by the id of the alert."""
+
+
+def open_alerts(visit: Visit, partnership: str | None = None) -> OpenAlerts:
+    """Return the open alerts of one partnership or of all, the latest first."""
+    about = () if partnership is None else (partnership,)
+    answer: Alerts = ALERTS_QUESTION.reply(
+        visit.accord,
+        partnership=partnership,
+        state=AlertState.OPEN,
+        when=visit.when(*about),
+        page=Paging(limit=LONGEST_PAGE),
+    )
+    silenced = {name for name, each in answer.handling.items() if each.silenced_until}
+    latest = sorted(answer.items, key=lambda each: each.since, reverse=True)
+    loud = [each for each in latest if each.id not in silenced]
+    return OpenAlerts(
+        tuple(each for each in loud if not shown.is_reminder(each)),
+        tuple(each for each in loud if shown.is_reminder(each)),
+        tuple(each for each in latest if each.id in silenced),
+        answer.handling,
+    )
+
+
 @router.get("/alerts.json")
 @needs(Need.FIGURES)
 def alerts_json(visit: Visited, partnership: Chosen = None) -> Response:
@@ -69,20 +107,17 @@ def alerts_page(
     """Show what is open, what was withdrawn because it should not have opened, what is resolved."""
     answer = _answer(visit, partnership)
     latest = sorted(answer.items, key=lambda each: each.since, reverse=True)
-    opened = _in(latest, AlertState.OPEN)
-    silenced = {name for name, each in answer.handling.items() if each.silenced_until}
+    opened = open_alerts(visit, partnership)
     return page(
         "alerts.html",
         visit,
         section="alerts",
         answer=answer,
         partnership=partnership,
-        opened=sorted((each for each in opened if each.id not in silenced), key=_is_reminder),
-        silenced=[each for each in opened if each.id in silenced],
+        opened=opened,
+        of_programs={each.partnership for each in latest if each.rule == DEPENDENCY_HIGH},
         withdrawn=_in(latest, AlertState.WITHDRAWN),
         resolved=_in(latest, AlertState.RESOLVED),
-        to_act_on=sum(not _is_reminder(each) for each in opened if each.id not in silenced),
-        reminders=sum(_is_reminder(each) for each in opened if each.id not in silenced),
         can_act=_can_act(visit),
         done=done and _DONE[done],
     )
@@ -136,7 +171,3 @@ def _handle(
 
 def _in(alerts: list[Alert], state: AlertState) -> list[Alert]:
     return [each for each in alerts if each.state is state]
-
-
-def _is_reminder(alert: Alert) -> bool:
-    return alert.kind is AlertKind.REMINDER

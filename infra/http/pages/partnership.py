@@ -15,7 +15,7 @@ from infra.access.roles import Need
 from infra.answers.alerts import ALERTS_QUESTION
 from infra.answers.inbox import INBOX
 from infra.answers.kpis import KPIS
-from infra.answers.logs import rows_of
+from infra.answers.logs import moment_of, rows_of
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Paging, PartnershipId
 from infra.answers.show import SHOW
@@ -118,6 +118,7 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         visit,
         section="portfolio",
         answer=state,
+        shown_day=moment_of(accord, id, when),
         names={each.party: each.name for each in state.parties},
         steps=[*_steps(overview.stages)],
         alerts=opened.items,

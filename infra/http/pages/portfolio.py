@@ -7,30 +7,38 @@ A long one is shown a page at a time; the figures above it are those of all part
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 
 from domain.charter import ObjectiveStatus
-from domain.standing_alerts import AlertKind
 from domain.values import Slug
 from infra.access.roles import Need
-from infra.answers.alerts import ALERTS_QUESTION
 from infra.answers.inbox import INBOX, Awaiting, InboxItem
+from infra.answers.logs import moment_of
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.portfolio import PORTFOLIO
 from infra.answers.question import Paging
 from infra.http.access import needs
+from infra.http.pages.alerts import OpenAlerts, open_alerts
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Visited, page
-from projections.alerts import Alert, AlertState
+from infra.http.pages.site import PageRoute, Visit, Visited, page
+from projections.alerts import Alert
 from projections.portfolio import PartnershipLine, Portfolio
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 SHOWN: Final = 100
 """Partnerships of a page."""
+
+_BEHIND: Final = frozenset(ObjectiveStatus) - {
+    ObjectiveStatus.OPEN,
+    ObjectiveStatus.ON_TRACK,
+    ObjectiveStatus.MET,
+}
+"""The statuses of a partnership that is not on track."""
 
 _RANKS: Final = {status: rank for rank, status in enumerate(ObjectiveStatus)}
 
@@ -69,16 +77,13 @@ class Summary:
     """How many of them have a partner, and so a row."""
     active: int
     on_track: int
+    behind: int
+    """How many active ones are not on track. One that has only begun is neither."""
     to_act_on: int
     reminders: int
     disputed: tuple[tuple[str, Decimal], ...]
     """What is on hold, by currency."""
     next: InboxItem | None
-
-    @property
-    def behind(self) -> int:
-        """How many active partnerships are not on track."""
-        return self.active - self.on_track
 
 
 @router.get("/portfolio.json")
@@ -105,41 +110,55 @@ def portfolio_page(
     """Show the partnerships that the viewer sees, the one in most need first."""
     when, everything = visit.when(), Paging(limit=LONGEST_PAGE)
     answer = PORTFOLIO.reply(visit.accord, when=when)
-    opened = ALERTS_QUESTION.reply(
-        visit.accord, state=AlertState.OPEN, when=when, page=everything
-    ).items
+    opened = open_alerts(visit)
     waiting = INBOX.reply(visit.accord, when=when, page=everything).items
     rows = sorted(_rows(answer.portfolios, opened, waiting), key=lambda each: each.rank)
+    listed = _page(rows, after)
+    days = _days(visit, listed.rows)
     return page(
         "portfolio.html",
         visit,
         section="portfolio",
         answer=answer,
-        shown=_page(rows, after),
-        summary=_summary(answer.portfolios, rows, waiting),
+        shown=listed,
+        shown_day=None if days else answer.moment,
+        days=days,
+        summary=_summary(answer.portfolios, rows, opened, waiting),
         searching=[(each, of.name) for of in answer.portfolios for each in of.searching],
     )
 
 
+def _days(visit: Visit, rows: Iterable[Row]) -> dict[str, datetime]:
+    """Return the moment that each row is compared with, where they differ: for a party's latest."""
+    when = visit.when()
+    if visit.is_past or when.viewer.party is None:
+        return {}
+    return {each.line.id: moment_of(visit.accord, each.line.id, when) for each in rows}
+
+
 def _rows(
-    portfolios: Iterable[Portfolio], opened: Iterable[Alert], waiting: Iterable[InboxItem]
+    portfolios: Iterable[Portfolio], opened: OpenAlerts, waiting: Iterable[InboxItem]
 ) -> Iterator[Row]:
-    alerts: defaultdict[str, list[Alert]] = defaultdict(list)
-    for each in opened:
-        alerts[each.partnership].append(each)
+    to_act_on, reminders = _by_partnership(opened.to_act_on), _by_partnership(opened.reminders)
     first: dict[str, InboxItem] = {}
     for item in waiting:
         first.setdefault(item.partnership, item)
     for of in portfolios:
         for line in of.partners:
-            mine = alerts[line.id]
             yield Row(
                 line,
                 of.name,
-                tuple(each for each in mine if each.kind is not AlertKind.REMINDER),
-                tuple(each for each in mine if each.kind is AlertKind.REMINDER),
+                tuple(to_act_on[line.id]),
+                tuple(reminders[line.id]),
                 first.get(line.id),
             )
+
+
+def _by_partnership(alerts: Iterable[Alert]) -> defaultdict[str, list[Alert]]:
+    found: defaultdict[str, list[Alert]] = defaultdict(list)
+    for each in alerts:
+        found[each.partnership].append(each)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +181,10 @@ def _page(rows: list[Row], after: str | None) -> Shown:
 
 
 def _summary(
-    portfolios: Iterable[Portfolio], rows: list[Row], waiting: Iterable[InboxItem]
+    portfolios: Iterable[Portfolio],
+    rows: list[Row],
+    opened: OpenAlerts,
+    waiting: Iterable[InboxItem],
 ) -> Summary:
     found = list(portfolios)
     disputed: dict[str, Decimal] = {}
@@ -174,8 +196,9 @@ def _summary(
         listed=len(rows),
         active=sum(each.progress.active for each in found),
         on_track=sum(each.progress.on_track for each in found),
-        to_act_on=sum(len(each.to_act_on) for each in rows),
-        reminders=sum(len(each.reminders) for each in rows),
+        behind=sum(each.line.active and each.line.status in _BEHIND for each in rows),
+        to_act_on=len(opened.to_act_on),
+        reminders=len(opened.reminders),
         disputed=tuple(sorted(disputed.items())),
         next=next((each for each in waiting if each.awaiting is not Awaiting.CONSENT), None),
     )

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from domain.calendar import PERIOD_PATTERN, period_in_words
 from domain.charter import ObjectiveStatus
 from domain.response import Severity
-from domain.standing_alerts import AlertKind
+from domain.standing_alerts import DISPUTE_OPENED, AlertKind
 from domain.values import MINOR_UNITS, instant
 from infra.answers import text
 from infra.answers.inbox import Awaiting
@@ -161,11 +161,17 @@ def status(value: ObjectiveStatus) -> Shape:
     return _STATUS[value]
 
 
+def is_reminder(alert: Alert) -> bool:
+    """Return whether an alert only says that a day is near. A dispute about money never does."""
+    disputes_money = alert.rule == DISPUTE_OPENED and bool(alert.at_stake)
+    return alert.kind is AlertKind.REMINDER and not disputes_money
+
+
 def alert_state(alert: Alert) -> Shape:
     """Return how an alert's state is shown; an open one says if it is only a reminder."""
     if ended := _ENDED.get(alert.state):
         return ended
-    if alert.kind is AlertKind.REMINDER:
+    if is_reminder(alert):
         return Shape(_NOT_YET, "Reminder", "quiet")
     return Shape(_OPEN, "Open", _SEVERITY[alert.severity] if alert.severity else "bad")
 

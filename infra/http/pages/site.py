@@ -50,6 +50,7 @@ class Section(NamedTuple):
 SECTIONS: Final = {
     "portfolio": Section("Portfolio", Need.FACTS),
     "alerts": Section("Alerts", Need.FIGURES),
+    "money": Section("Money", Need.FACTS),
     "inbox": Section("Inbox", Need.FACTS),
     "inputs": Section("Inputs", Need.INPUTS),
 }
@@ -150,6 +151,11 @@ class Visit:
         return sections_of(self.identity)
 
     @property
+    def home(self) -> str:
+        """A link to the first page of who asks."""
+        return self.link(f"/{next(iter(self.sections), '')}")
+
+    @property
     def latest(self) -> str:
         """A link to this page as of now."""
         return self.link(self.path, at=None, known=None, partnership=self.partnership)
@@ -185,8 +191,8 @@ class Visit:
         return {name: value for name, value in asked.items() if value}
 
     @property
-    def may_search(self) -> bool:
-        """Whether who asks may search, so that each page has the box."""
+    def reads_facts(self) -> bool:
+        """Whether who asks may search, and open a partnership and its history."""
         return _may(self.identity, Need.FACTS)
 
     def link(self, path: str, **query: str | None) -> str:

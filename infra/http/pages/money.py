@@ -1,0 +1,42 @@
+"""Money: what do we owe, what are we owed, and what is overdue, over all partnerships?"""
+
+from fastapi import APIRouter, Response
+
+from infra.access.roles import Need
+from infra.answers.owed import OWED
+from infra.http.access import needs
+from infra.http.pages.downloads import as_csv, as_json
+from infra.http.pages.site import PageRoute, Visited, page
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("/money.json")
+@needs(Need.FACTS)
+def money_json(visit: Visited) -> Response:
+    """Return what each party owes, is owed and disputes as JSON."""
+    return as_json(OWED.reply(visit.accord, when=visit.when()))
+
+
+@router.get("/money.csv")
+@needs(Need.FACTS)
+def money_csv(visit: Visited) -> Response:
+    """Return the sums of each partnership and currency as a table."""
+    answer = OWED.reply(visit.accord, when=visit.when())
+    return as_csv("money", (each for of in answer.parties for each in of.partners))
+
+
+@router.get("/money")
+@needs(Need.FACTS)
+def money_page(visit: Visited) -> Response:
+    """Show what each party owes and is owed, what is overdue and what is in dispute."""
+    answer = OWED.reply(visit.accord, when=visit.when())
+    return page(
+        "money.html",
+        visit,
+        section="money",
+        answer=answer,
+        shown_day=answer.moment,
+        overdue=sum(len(each.overdue) for each in answer.parties),
+        disputes=sum(len(each.disputes) for each in answer.parties),
+    )
