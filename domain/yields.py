@@ -117,7 +117,7 @@ _FOLLOWING: Final[Mapping[str, str]] = {
 _OF_OPERATOR = """
     BundleExported CosignatureRefused CosignatureResumed DeadlinePassed FinalSettlementIssued
     FirstKeySentByOperator FullViewTaken InvestmentReduced IssueEscalated MilestoneMissed
-    PeriodClosed PersonErased ProposalLapsed ReminderGiven ReviewMissed ReviewScheduled
+    PartyKeyMade PeriodClosed PersonErased ProposalLapsed ReminderGiven ReviewMissed ReviewScheduled
     RuleBreachWithdrawn RuleBreached StatementIssued
 """
 BY_OPERATOR: Final = frozenset(_OF_OPERATOR.split())

@@ -264,6 +264,13 @@ def written() -> str:
     return "{\n" + ",\n".join(tables) + "\n}\n"
 
 
+def test_every_event_follows_from_a_command_or_is_the_operators() -> None:
+    """An honest event that no reader takes would spoil each bundle that has it."""
+    of_commands = {name for each in command_types().values() for name in yields.of(each)}
+
+    assert set(Event.registry) == of_commands | yields.BY_OPERATOR
+
+
 def test_the_rules_are_those_of_the_domain() -> None:
     assert PATH.read_text(encoding="utf-8") == written(), "see the docstring of this module"
 

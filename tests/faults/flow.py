@@ -214,7 +214,8 @@ def reached(made: Production) -> dict[str, int]:
                     (SELECT coalesce(max(position), -1) FROM views.cursors WHERE name = 'relay'),
                     (SELECT coalesce(max(move), -1) FROM views.positions WHERE track = 'live'),
                     (SELECT coalesce(max(position), -1) FROM views.cursors
-                        WHERE name = 'publisher/trail')
+                        WHERE name = 'publisher/trail'),
+                    (SELECT coalesce(max(position), -1) FROM views.cursors WHERE name = 'courier')
             """).fetchone()
             return dict(zip(ROLES, found or (), strict=True))
         time.sleep(0.1)

@@ -76,6 +76,7 @@ recorded_events = st.builds(
         occurred_at=moments,
         recorded_at=moments,
         key=st.just(""),
+        spellings=st.just(frozenset[str]()),
     ),
     source=texts,
     source_id=texts,
