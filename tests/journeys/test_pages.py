@@ -117,7 +117,7 @@ def test_a_lead_sees_which_partnership_needs_her_and_why(browser: Browser, site:
         row = page.locator("tbody tr", has_text="growthos-harbourlight")
 
         assert (
-            "6 of 6 running partnerships are not on track" in page.locator(".verdict").inner_text()
+            "5 of 6 running partnerships are not on track" in page.locator(".verdict").inner_text()
         )
         assert "Off track" in page.locator("tbody tr").first.inner_text()
         assert "Off track" in row.inner_text()
