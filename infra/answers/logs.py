@@ -239,9 +239,10 @@ def last_shown(
 ) -> tuple[int, datetime] | None:
     """Return the last of the first `size` events that is seen: its index, when it was recorded."""
     for index in range(size - 1, -1, -1):
+        _, recorded_at = times_at(history, partnership, index)
         for body in history.bodies(partnership, index, index + 1):
             if is_shown(sight, index, body):
-                return index, _times(partnership, index, body)[1]
+                return index, recorded_at
     return None
 
 

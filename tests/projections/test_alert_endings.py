@@ -67,6 +67,7 @@ from domain.viewing import CosignatureResumed
 from projections.alerts import AlertState
 from tests.infra.answers.test_every_alert import STANDING
 from tests.life import OURS, SECTIONS, THEIRS, after, at, changed, example, usd
+from tests.projections import test_figures_differ as differ
 from tests.projections.folds import alerts, refer_many
 from tests.projections.money import amend, share
 from tests.stories import Story
@@ -403,6 +404,10 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
     },
     "referral-minimum": {"a better quarter": Ending(ten_leads), "leads": leads_in_time(12)},
     "figure-overdue": {"MetricReported": Ending(reported)},
+    "figures-differ": {
+        "MetricCorrected": by(OURS, differ.corrected(5000)),
+        "ClaimConfirmed": by(OURS, ConfirmClaim(figure=differ.named(), fact="figure")),
+    },
     "objective-missed": {
         "TargetAdjusted": both(
             lambda story: example(
