@@ -66,6 +66,7 @@ from projections.ledger.rows import (
     SubjectRow,
     Sum,
     TotalsRow,
+    comes_back_late,
     part_of,
     replace,
     row_type,
@@ -365,7 +366,7 @@ def _put_statement(book: Book, row: StatementRow) -> None:
     name = row.statement
     before: StatementRow | None = book.get(f"statement/{name}")
     today = book.terms.day(book.recorded.act.recorded_at)
-    came_back = before is not None and before.left <= 0 < row.left and today > row.due_on
+    came_back = before is not None and comes_back_late(before.left, row.left, row.due_on, today)
     row = replace(row, overdue=row.left > 0 and (row.overdue or came_back))
     book.put(f"statement/{name}", row)
     due, remind = {**book.agreed.due}, {**book.agreed.remind}

@@ -91,7 +91,7 @@ def _next(deadline: Deadline) -> Deadline:
 
 
 def silence(day: date, terms: TermsByDay) -> Deadline:
-    """Return the deadline of the claims that silence confirms when a day begins."""
+    """Return a deadline at the beginning of a day, when silence confirms claims."""
     return on(day, DeadlineKind.SILENCE, day.isoformat(), terms)
 
 

@@ -437,15 +437,7 @@ def _of_dispute(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
         reporters = dict(each.told)
         for party in rows.overview.parties:
             if party in reporters:
-                yield InboxItem(
-                    day=alert.since.date(),
-                    awaiting=Awaiting.CLAIM,
-                    partnership=rows.id,
-                    party=party,
-                    ref=alert.window,
-                    text=alert.text,
-                    events=(_settles(rows, party, each),),
-                )
+                yield _reply_to(rows, alert, party, (_settles(rows, party, each),))
 
 
 def _settles(rows: _Rows, party: str, disputed: DisputedFigure) -> EventToSend:
@@ -820,15 +812,20 @@ def _of_claim(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
         yield from _of_lead(rows, alert)
         return
     for party, events in _replies(rows, alert, _subject(alert)):
-        yield InboxItem(
-            day=alert.since.date(),
-            awaiting=Awaiting.CLAIM,
-            partnership=rows.id,
-            party=party,
-            ref=alert.window,
-            text=alert.text,
-            events=events,
-        )
+        yield _reply_to(rows, alert, party, events)
+
+
+def _reply_to(rows: _Rows, alert: Alert, party: str, events: tuple[EventToSend, ...]) -> InboxItem:
+    """Return that a party answers what an alert says, since the day on which it opened."""
+    return InboxItem(
+        day=alert.since.date(),
+        awaiting=Awaiting.CLAIM,
+        partnership=rows.id,
+        party=party,
+        ref=alert.window,
+        text=alert.text,
+        events=events,
+    )
 
 
 def _replies(

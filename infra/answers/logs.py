@@ -239,10 +239,10 @@ def last_shown(
 ) -> tuple[int, datetime] | None:
     """Return the last of the first `size` events that is seen: its index, when it was recorded."""
     for index in range(size - 1, -1, -1):
-        _, recorded_at = times_at(history, partnership, index)
-        for body in history.bodies(partnership, index, index + 1):
-            if is_shown(sight, index, body):
-                return index, recorded_at
+        body = _body(history, partnership, index)
+        _, recorded_at = _times(partnership, index, body)
+        if is_shown(sight, index, body):
+            return index, recorded_at
     return None
 
 
@@ -260,8 +260,12 @@ def times_at(history: History, partnership: str, index: int) -> tuple[datetime, 
 
     Raises `UnreadableEvent`, also if the event is missing.
     """
+    return _times(partnership, index, _body(history, partnership, index))
+
+
+def _body(history: History, partnership: str, index: int) -> bytes:
     for body in history.bodies(partnership, index, index + 1):
-        return _times(partnership, index, body)
+        return body
     raise UnreadableEvent(f"{partnership}#{index}", "is missing.")
 
 

@@ -382,6 +382,11 @@ class EarnedRow:
     amounts: Mapping[str, Decimal] = field(default_factory=dict)
 
 
+def comes_back_late(left_before: Decimal, left: Decimal, due_on: date, today: date) -> bool:
+    """Return whether a statement that was paid is due again after its due day, as of today."""
+    return left_before <= 0 < left and today > due_on
+
+
 @dataclass(frozen=True)
 class Debt:
     """What a statement asks for, and what was paid on it."""
@@ -405,7 +410,7 @@ class Debt:
         after = replace(self, payouts={**self.payouts, name: paid})
         if after.left <= 0:
             return replace(after, overdue=False)
-        came_back = self.left <= 0 and today > self.owed.due_on
+        came_back = comes_back_late(self.left, after.left, self.owed.due_on, today)
         return replace(after, overdue=True) if came_back else after
 
 

@@ -70,7 +70,7 @@ COMMANDS: Final = dict(commands())
 
 
 def line(name: str) -> list[str]:
-    """Return what is typed: the command with all that it requires."""
+    """Return the words of a command line, with every argument that the command requires."""
     typed_words: list[str] = []
     for each in COMMANDS[name].params:
         if each.required:

@@ -31,14 +31,13 @@ from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.roles import Role
 from infra.answers.table import QUESTIONS
-from infra.bootstrap import Accord
 from infra.cli.options import app as command_line
 from infra.http import create_app
 from infra.http.access import GuardedRoute, guarded_routes
 from infra.http.alerts import STREAM
-from infra.workers import Workers
 from tests import planted
 from tests.feeds import simulated
+from tests.infra.access.worlds import Served
 from tests.infra.messages import message
 from tests.life import OURS, THEIRS, example
 from tests.planted import PARTIES, PARTNERSHIP, POSITIONS, WORDS
@@ -99,18 +98,10 @@ ALWAYS: Final = {"limit": "1000"}
 
 
 @dataclass(frozen=True)
-class World:
+class World(Served):
     """A served store with a life of two parties, and a key for each role."""
 
-    accord: Accord
-    workers: Workers
-    client: TestClient
-    keys: dict[str, str | None]
     store: str
-
-    def headers(self, name: str) -> dict[str, str]:
-        key = self.keys[name]
-        return {"Authorization": f"Bearer {key}"} if key else {}
 
     def routes(self) -> list[GuardedRoute]:
         served: Any = self.client.app

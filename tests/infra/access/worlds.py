@@ -46,18 +46,24 @@ ROLES: Final = {
 
 
 @dataclass(frozen=True)
-class World:
-    """One store with two partnerships, and a key for each role."""
+class Served:
+    """A served store, and a key for each name."""
 
     accord: Accord
     workers: Workers
     client: TestClient
     keys: dict[str, str | None]
-    tokens: Tokens
 
-    def headers(self, role: str) -> dict[str, str]:
-        key = self.keys[role]
+    def headers(self, name: str) -> dict[str, str]:
+        key = self.keys[name]
         return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+@dataclass(frozen=True)
+class World(Served):
+    """One store with two partnerships, and a key for each role."""
+
+    tokens: Tokens
 
 
 @contextmanager
