@@ -4,8 +4,10 @@ Each command of the command line runs with secrets in its settings and in the fi
 once on a store that answers, and once on one that cannot be reached. A new command is run, too.
 """
 
+import gc
 import logging
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +15,9 @@ from typing import Any, Final
 import pytest
 import typer
 
+from consumers.command import app as command_line
 from infra.bootstrap import Accord, bootstrap
-from infra.cli.options import app as command_line
+from infra.kafka import topics
 from infra.settings import Settings
 from tests.documents import REPOSITORY
 from tests.journeys import typed
@@ -80,7 +83,7 @@ def line(name: str) -> list[str]:
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """The settings, with a secret in each that can have one."""
     given = {
         "ACCORD_KAFKA": "127.0.0.1:1",
@@ -92,7 +95,13 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     }
     for variable, value in given.items():
         monkeypatch.setenv(variable, value)
-    return given
+    # No broker is there, and a command need not wait for one.
+    monkeypatch.setattr(topics, "_PATIENCE", 300)
+    with warnings.catch_warnings():
+        # The client leaves the sockets of refused connections open.
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield given
+        gc.collect()
 
 
 @pytest.fixture
@@ -115,7 +124,7 @@ def secrets(folder: Path) -> list[str]:
     files = (folder / each for each in ("olga.token", "new.invitation"))
     return [
         PLANTED,
-        *(each.read_text().strip().rpartition("_")[2] for each in files if each.exists()),
+        *(each.read_text().strip().split("_", 2)[2] for each in files if each.exists()),
     ]
 
 
@@ -136,6 +145,7 @@ def test_no_command_shows_a_secret_of_its_settings_or_of_who_acts(
     accord: typed.Accord, store: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="kafka")
     planted = secrets(tmp_path)
     assert len(planted) == 3
     answered = set()
@@ -156,6 +166,7 @@ def test_no_command_shows_the_password_of_a_store_that_it_cannot_reach(
     accord: typed.Accord, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="kafka")
     monkeypatch.setenv("ACCORD_STORE", f"postgresql://ana:{PLANTED}@127.0.0.1:1/accord")
     failed = set()
     for name in sorted(COMMANDS.keys() - SERVING - ELSEWHERE):
@@ -174,6 +185,7 @@ def test_no_command_shows_a_credential_that_is_not_valid(
     accord: typed.Accord, store: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="kafka")
     (tmp_path / "olga.token").write_text(text)
     refused = set()
     for name in ("settle", "erase", "keys invite", "audit bundle", "show"):
