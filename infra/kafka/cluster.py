@@ -1,5 +1,6 @@
 """A Kafka cluster: its address, who this process is there, and what each client needs of both."""
 
+import logging
 import ssl
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,9 @@ from infra.settings import BrokerLogin, Settings, WrongSetting
 
 OAUTH: Final = "OAUTHBEARER"
 """The mechanism that takes a token (RFC 7628); all others take a user and a password."""
+
+# At DEBUG the clients log what they send, the password among it.
+logging.getLogger("kafka").setLevel(logging.INFO)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The topics: their names, their retention, and how they are created."""
 
-import logging
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Final
@@ -16,9 +15,6 @@ _DAY = 24 * 60 * 60 * 1000
 _FOREVER = "-1"
 _PATIENCE = 30_000
 """Milliseconds in which a broker has to answer, even one on a busy machine."""
-
-# At DEBUG it logs all of its settings, the password among them.
-logging.getLogger(KafkaAdminClient.__module__).setLevel(logging.INFO)
 
 
 class TopicsDiffer(Exception):

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import logging
 import time
 import uuid
 import warnings
@@ -269,7 +270,12 @@ def test_a_login_of_which_a_part_is_missing_says_which(given: dict[str, str], mi
         Cluster.of(settings)
 
 
-def test_no_password_is_printed(encrypted: Encrypted) -> None:
+def test_no_password_is_printed(encrypted: Encrypted, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    admin_of(encrypted.admin).close()
+
+    assert not logging.getLogger("kafka.net").isEnabledFor(logging.DEBUG)
+    assert WORD not in caplog.text
     assert WORD not in repr(encrypted.admin)
 
 

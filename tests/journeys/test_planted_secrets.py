@@ -4,10 +4,8 @@ Each command of the command line runs with secrets in its settings and in the fi
 once on a store that answers, and once on one that cannot be reached. A new command is run, too.
 """
 
-import gc
 import logging
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +15,6 @@ import typer
 
 from consumers.command import app as command_line
 from infra.bootstrap import Accord, bootstrap
-from infra.kafka import topics
 from infra.settings import Settings
 from tests.documents import REPOSITORY
 from tests.journeys import typed
@@ -30,8 +27,9 @@ PARTNERSHIP: Final = "aurora-series"
 SERVING: Final = {"up", "run", "follow"}
 """Commands that run until they are stopped. `tests/infra/test_cluster.py` reads their logs."""
 
-ELSEWHERE: Final = {"keys enrol", "audit cosign", "audit witness", "demo"}
-"""Commands that open no store that is there."""
+ELSEWHERE: Final = {"keys enrol", "audit cosign", "audit witness", "demo", "keys broker-user"}
+"""Commands that open no store that is there. The last one asks the broker, so
+`tests/infra/test_cluster.py` reads what its client logs."""
 
 GIVEN: Final = {
     "id": PARTNERSHIP,
@@ -83,7 +81,7 @@ def line(name: str) -> list[str]:
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The settings, with a secret in each that can have one."""
     given = {
         "ACCORD_KAFKA": "127.0.0.1:1",
@@ -95,13 +93,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     }
     for variable, value in given.items():
         monkeypatch.setenv(variable, value)
-    # No broker is there, and a command need not wait for one.
-    monkeypatch.setattr(topics, "_PATIENCE", 300)
-    with warnings.catch_warnings():
-        # The client leaves the sockets of refused connections open.
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield given
-        gc.collect()
+    return given
 
 
 @pytest.fixture
@@ -145,7 +137,6 @@ def test_no_command_shows_a_secret_of_its_settings_or_of_who_acts(
     accord: typed.Accord, store: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.DEBUG, logger="kafka")
     planted = secrets(tmp_path)
     assert len(planted) == 3
     answered = set()
@@ -166,7 +157,6 @@ def test_no_command_shows_the_password_of_a_store_that_it_cannot_reach(
     accord: typed.Accord, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.DEBUG, logger="kafka")
     monkeypatch.setenv("ACCORD_STORE", f"postgresql://ana:{PLANTED}@127.0.0.1:1/accord")
     failed = set()
     for name in sorted(COMMANDS.keys() - SERVING - ELSEWHERE):
@@ -185,7 +175,6 @@ def test_no_command_shows_a_credential_that_is_not_valid(
     accord: typed.Accord, store: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.DEBUG, logger="kafka")
     (tmp_path / "olga.token").write_text(text)
     refused = set()
     for name in ("settle", "erase", "keys invite", "audit bundle", "show"):
