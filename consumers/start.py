@@ -1,0 +1,17 @@
+"""Where the command `accord` starts."""
+
+import gc
+
+
+def main() -> None:
+    """Run the command.
+
+    Its modules are loaded without looking for garbage: nothing of them is any, and looking for it
+    is an eighth of what a command takes to start.
+    """
+    gc.disable()
+    from consumers.command import main as command
+
+    gc.freeze()
+    gc.enable()
+    command()
