@@ -61,6 +61,32 @@ Subject = Annotated[
 incentive, an adjustment."""
 
 
+_LEDGER_NAME = r"[A-Za-z0-9@/._:,+-]"
+
+LedgerName = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{_LEDGER_NAME}{{0,300}}$"),
+    Worded(
+        "is not a name of the ledger",
+        "Write it as the line of a statement has it, as in payment/P-1 or revenue-share-1.",
+    ),
+]
+"""The name of a fact or of an item, as a line of a statement has it."""
+
+
+class DisputedLine(Value):
+    """What a line of a statement prices, and by which item of the terms."""
+
+    fact: LedgerName
+    """The fact that is priced: `payment/P-1`, `win@2026-03-01T09:00:00Z`."""
+    item: LedgerName
+    """The name of the item of the terms: `revenue-share-1`."""
+
+    def __str__(self) -> str:
+        """Return it in words: ``revenue-share-1 of payment/P-1``."""
+        return f"{self.item} of {self.fact}"
+
+
 class DisputeOutcome(StrEnum):
     """The outcomes of a dispute."""
 
@@ -96,13 +122,16 @@ class _Dispute(Value):
     """What earned the disputed money: `deal/D`, `entry/E`, `referral/D`, `adjustment/P`, an item's
     due day (`due/NAME@DAY`), window (`window/NAME@DAY`, by its first day) or reported period
     (`report/NAME@PERIOD`). None if no money is disputed."""
+    line: DisputedLine | None = None
+    """The line of the subject that is disputed, as a statement shows it. None: all that the subject
+    earned."""
 
 
 class OpenDispute(_Dispute, DisputeCommand):
     """Open a dispute on money that the other party earned, or on something else (C24)."""
 
     amount: PositiveMoney | None = None
-    """The disputed amount. Default: all that the subject earned for the other party."""
+    """The disputed amount. Default: all that the line, else the subject, earned the other party."""
 
 
 class DisputeOpened(_Dispute, Event):
@@ -163,7 +192,7 @@ class DisputeResolved(
     subject="how the dispute ends (C24)",
     accepts="AcceptResolution",
     base=DisputeCommand,
-    added=("subject", "amount"),
+    added=("subject", "line", "amount"),
     counted=None,
 ):
     """A dispute ended: as both parties agreed, or withdrawn by the one that opened it (C24).
@@ -175,6 +204,8 @@ class DisputeResolved(
     """The identifier of the dispute."""
     subject: Subject | None = None
     """What earned the disputed money; None if no money was disputed."""
+    line: DisputedLine | None = None
+    """The line of the subject that was disputed; None if it was all that the subject earned."""
     outcome: DisputeOutcome
     """The outcome of the dispute."""
     amount: PositiveMoney | None = None
@@ -278,16 +309,16 @@ def open_(
     ledger: Callable[[], Ledger],
     act: Act,
 ) -> list[Event]:
-    """Open a dispute once, on at most what its subject earned for the other party.
+    """Open a dispute once, on at most what its line or its subject earned for the other party.
 
     Facts up to the end of the dispute's day count (docs/settlement.md, From accrual to payout).
     """
-    if command.subject is None and command.amount is not None:
+    if command.subject is None and (command.amount or command.line):
         raise Refused(
             "amount-without-subject",
-            f"A disputed amount needs what earned it. Dispute {command.dispute} names "
-            f"{command.amount} and no subject.",
-            "Name the subject, or leave out the amount.",
+            f"A disputed amount or line needs what earned it. Dispute {command.dispute} names "
+            f"{command.amount or command.line} and no subject.",
+            "Name the subject, or leave out the amount and the line.",
             field="subject",
         )
     event, existing = DisputeOpened.of(command), state.opened
@@ -298,7 +329,8 @@ def open_(
     if existing is None and command.subject is not None:
         day = context.terms.day(act.occurred_at)
         other = next((each for each in context.parties if each != act.party), None)
-        earned = ledger().earnings(command.subject, other, day) if other else {}
+        line = (command.line.fact, command.line.item) if command.line else None
+        earned = ledger().earnings(command.subject, other, day, line) if other else {}
         event = event.model_copy(update={"amount": _disputable(command, earned)})
     return recorded_once(event, existing, f"Dispute {command.dispute}")
 
@@ -317,7 +349,8 @@ def _check_same_dispute(state: Dispute, act: Act) -> None:
 
 
 def _disputable(command: OpenDispute, earned: Mapping[str, Decimal]) -> Money:
-    """Return the disputed amount. Raises `Refused` if it exceeds what the subject earned."""
+    """Return the disputed amount. Raises `Refused` if it exceeds what was earned."""
+    earner = f"{command.line}, {command.subject}," if command.line else command.subject
     amounts = [
         Money(amount=amount, currency=currency)
         for currency, amount in sorted(earned.items())
@@ -327,7 +360,7 @@ def _disputable(command: OpenDispute, earned: Mapping[str, Decimal]) -> Money:
         raise Refused(
             "nothing-earned",
             "Only money that the other party earned can be disputed. "
-            f"{command.subject} earned nothing for it up to that day.",
+            f"{earner} earned nothing for it up to that day.",
             "Name what earned the money (see the ledger lines of a statement). A claim is objected "
             "to (ObjectToClaim).",
             field="subject",
@@ -337,7 +370,7 @@ def _disputable(command: OpenDispute, earned: Mapping[str, Decimal]) -> Money:
         if len(amounts) > 1:
             raise Refused(
                 "dispute-names-amount",
-                f"A dispute is about one currency. {command.subject} earned {listed}.",
+                f"A dispute is about one currency. {earner} earned {listed}.",
                 "Give the amount, and open a dispute for each currency.",
                 field="amount",
             )
@@ -349,7 +382,7 @@ def _disputable(command: OpenDispute, earned: Mapping[str, Decimal]) -> Money:
         raise Refused(
             "dispute-exceeds-earnings",
             "A dispute cannot exceed what its subject earned for the other party up to that day. "
-            f"{command.amount} is disputed; {command.subject} earned {listed}.",
+            f"{command.amount} is disputed; {earner} earned {listed}.",
             "Dispute at most that.",
             field="amount",
         )
@@ -418,7 +451,8 @@ def withdraw(command: WithdrawDispute, state: Dispute, act: Act) -> list[Event]:
 def _disputed(state: Dispute) -> dict[str, Any]:
     """Return the fields by which an end of the dispute repeats what was disputed."""
     opened = state.opened
-    return {name: getattr(opened, name) for name in ("subject", "amount")} if opened else {}
+    repeated = ("subject", "line", "amount")
+    return {name: getattr(opened, name) for name in repeated} if opened else {}
 
 
 def _still_open(state: Dispute) -> None:

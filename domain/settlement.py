@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from domain import payouts
 from domain.arithmetic import exact
@@ -353,7 +353,19 @@ class Accrued(NamedTuple):
     lines: int
 
 
-def _nothing_earned(_: str, __: str, ___: date) -> Mapping[str, Decimal]:
+class Earnings(Protocol):
+    """Tells what was earned for a subject of the ledger."""
+
+    def __call__(
+        self, subject: str, party: str, day: date, line: tuple[str, str] | None, /
+    ) -> Mapping[str, Decimal]:
+        """Return what a subject (`deal/D-1`) earned for a party from facts up to a day.
+
+        It is by currency. With a `line`, a fact and an item, it is what that line earned.
+        """
+
+
+def _nothing_earned(*_: object) -> Mapping[str, Decimal]:
     return {}
 
 
@@ -372,9 +384,7 @@ class Ledger:
 
     accrued: tuple[Accrued, ...] = ()
     held: tuple[Accrued, ...] = ()
-    earnings: Callable[[str, str, date], Mapping[str, Decimal]] = _nothing_earned
-    """Takes a subject (`deal/D-1`), a party and a day. Returns what the subject earned for the
-    party from facts up to that day, by currency."""
+    earnings: Earnings = _nothing_earned
     merges: Callable[[str], Merges] = lambda _: Merges()
     """Takes a deal. Returns its part in the merges of duplicates."""
 

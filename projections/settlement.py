@@ -202,7 +202,7 @@ def _dispute(book: Book, recorded: Recorded) -> list[str]:
         return []  # It is about no money (C24).
     key = book.row_of_subject(event.subject)
     before = book.row(key, SubjectRow)
-    after = facts.with_dispute(before, event, recorded.act)
+    after = facts.with_dispute(before, event, recorded)
     if after is before:
         return []
     book.put(key, after)
@@ -426,7 +426,7 @@ def ledger(rows: Rows) -> Ledger:
     return Ledger(
         tuple(_accrued(totals.open)),
         tuple(each for each in _accrued(totals.held) if any(each.earned.values())),
-        lambda subject, party, day: earned(rows, subject, party, day),
+        lambda *asked: earned(rows, *asked),
         lambda deal: merges(rows, deal),
     )
 
@@ -453,14 +453,21 @@ def merges(rows: Rows, deal: str) -> Merges:
     return Merges(row.merged_into or None, row.duplicates)
 
 
-def earned(rows: Rows, subject: str, party: str, day: date) -> dict[str, Decimal]:
-    """Return what a party earned for a subject from facts up to the end of a day, by currency."""
+def earned(
+    rows: Rows, subject: str, party: str, day: date, line: tuple[str, str] | None = None
+) -> dict[str, Decimal]:
+    """Return what a party earned for a subject from facts up to the end of a day, by currency.
+
+    With a `line`, a fact and an item, it is what that item pays for that fact.
+    """
     book = Book(rows, None)  # type: ignore[arg-type] # reads only
     row = book.row(book.row_of_subject(subject), SubjectRow)
     found: dict[str, Decimal] = {}
     for text, amount in row.lines.items():
         key = LineKey.of(text)
-        if (key.subject, key.to) == (subject, party) and date.fromisoformat(key.day) <= day:
+        if (key.subject, key.to) != (subject, party) or line not in {None, (key.fact, key.item)}:
+            continue
+        if date.fromisoformat(key.day) <= day:
             found[key.currency] = found.get(key.currency, Decimal(0)) + amount.own
     return found
 
@@ -470,6 +477,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=23,
+    version=24,
     row_type=row_type,
 )

@@ -1,7 +1,7 @@
 """What awaits each party over all partnerships, with the event that does it, by day.
 
-Proposals and drafts await a consent, agreed things fall due, and claims of money await a
-confirmation. All of it is read from rows that are kept live.
+Proposals and drafts await a consent, agreed things fall due, claims of money await a confirmation,
+and disputes await a proposal how they end. All of it is read from rows that are kept live.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +19,7 @@ from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
 from domain.deadlines.deadline import Deadline, DeadlineKind
 from domain.deadlines.figures import figure_words
 from domain.deadlines.reviews import cadence_words
+from domain.dispute import ProposeResolution
 from domain.execution import (
     CompleteAction,
     CompleteOnboardingStep,
@@ -52,6 +53,7 @@ from domain.settlement import Balance, IssueFinalSettlement, issuers
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     COMPUTED,
+    DISPUTE_OPENED,
     FIGURES_DIFFER,
     LEAD_AWAITS,
     LEAD_REJECTED,
@@ -115,6 +117,8 @@ class Awaiting(StrEnum):
     """Something whose day has passed."""
     CLAIM = "claim"
     """Its answer to a claim of money of the other party."""
+    DISPUTE = "dispute"
+    """Its proposal how an open dispute ends, while none awaits an answer."""
 
 
 class EventToSend(Item):
@@ -319,11 +323,9 @@ def of_events(name: str, events: Iterable[Recorded]) -> Iterator[_Rows]:
 
 
 def _asking(state: AlertsState) -> tuple[Alert, ...]:
-    """Return the open alerts that ask for something: of claims, and of a renewal."""
+    """Return the open alerts that ask for something: of claims, disputes, and of a renewal."""
     return tuple(
-        each
-        for each in state.open.values()
-        if each.rule in COMPUTED or each.rule in {RENEWAL_OPEN, FIGURES_DIFFER}
+        each for each in state.open.values() if each.rule in COMPUTED or each.rule in _OF_ALERT
     )
 
 
@@ -438,6 +440,22 @@ def _of_dispute(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
         for party in rows.overview.parties:
             if party in reporters:
                 yield _reply_to(rows, alert, party, (_settles(rows, party, each),))
+
+
+def _of_opened(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+    """Yield that either party proposes how a dispute ends, unless a proposal awaits an answer."""
+    if any(each.substream == f"dispute/{alert.window}" for each in rows.proposals.open):
+        return
+    for party in rows.overview.parties:
+        yield InboxItem(
+            day=alert.since.date(),
+            awaiting=Awaiting.DISPUTE,
+            partnership=rows.id,
+            party=party,
+            ref=alert.window,
+            text=f"Propose how it ends. {alert.text}",
+            events=(_event(rows, party, ProposeResolution, {"dispute": alert.window}),),
+        )
 
 
 def _settles(rows: _Rows, party: str, disputed: DisputedFigure) -> EventToSend:
@@ -883,7 +901,11 @@ def _confirms(
             yield party, tuple(_event(rows, party, each, answer) for each in commands)
 
 
-_OF_ALERT: Final = {RENEWAL_OPEN: _of_renewal, FIGURES_DIFFER: _of_dispute}
+_OF_ALERT: Final = {
+    RENEWAL_OPEN: _of_renewal,
+    FIGURES_DIFFER: _of_dispute,
+    DISPUTE_OPENED: _of_opened,
+}
 """What asks for something because of an alert; all others are claims."""
 
 # --- text --------------------------------------------------------------------------------------
@@ -894,6 +916,7 @@ _STYLES = {
     Awaiting.CONSENT: "bold",
     Awaiting.SECOND_PERSON: "bold",
     Awaiting.CLAIM: "",
+    Awaiting.DISPUTE: "bold",
 }
 
 

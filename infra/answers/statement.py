@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from domain import settlement
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import PERIOD_PATTERN, bounds
+from domain.dispute import DisputeOpened, DisputeOutcome, DisputeResolved
 from domain.recorded import Recorded
 from domain.settlement import (
     ROUNDING,
@@ -25,14 +26,16 @@ from domain.settlement import (
 from domain.values import Exact, plain
 from infra.answers import statements
 from infra.answers import text as words
+from infra.answers.line_disputes import LineDispute, MoneyDisputes
 from infra.answers.logs import NOW, AsOf, NotFound, Row, log
 from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
 from infra.answers.statements import State, StatementPayout, payouts_of, state_of
 from infra.answers.text import Block, Line, Table
 from infra.bootstrap import Accord
+from projections.ledger.book import terms_of
 from projections.ledger.rows import AGREED, AgreedRow, StatementRow, in_words
-from projections.settlement import ledger, post
+from projections.settlement import earned, ledger, post
 
 
 class Weighing(StrEnum):
@@ -100,6 +103,12 @@ class LedgerLine(Item):
     """With tiers or a cap: what the window has earned with the fact, before rounding."""
     disputed: Exact | None = None
     """What a decision takes away."""
+    dispute: str | None = None
+    """The dispute that puts the amount on hold or releases it; null for every other line."""
+    disputes: tuple[LineDispute, ...] = ()
+    """The disputes about the line, in the order in which they were opened."""
+    disputable: Exact | None = None
+    """How much of the amount the other party can dispute by now; null where it can dispute none."""
     replaced: str | None = None
     """Why another line takes its place, if only the currency or the rate of its statement is
     another; null for every other line."""
@@ -238,6 +247,7 @@ class Postings:
     rows: dict[str, Any] = field(default_factory=dict)
     open: list[Row] = field(default_factory=list)
     """Lines that no statement states yet."""
+    disputes: MoneyDisputes = field(default_factory=MoneyDisputes)
     issued: list[Issued] = field(default_factory=list)
     last: Recorded | None = None
     """The last event."""
@@ -251,6 +261,8 @@ class Postings:
         posting = post(self.rows, recorded, self.policy)
         self.rows |= posting.changed
         match event:
+            case DisputeOpened() | DisputeResolved():
+                self.disputes.take(recorded, terms_of(self.rows.get(AGREED, AgreedRow())))
             case StatementIssued(statement=name, period=period, balance=balance):
                 self._issue(recorded, name, period, "", balance)
             case FinalSettlementIssued(settlement=final):
@@ -291,8 +303,23 @@ class Postings:
             balance=issued.balance,
             paid=row.paid,
             payouts=payouts_of(row.payouts),
-            lines=tuple(map(line_of, issued.lines)),
+            lines=tuple(map(self.line, issued.lines)),
         )
+
+    def line(self, row: Row) -> LedgerLine:
+        """Return a line of the ledger with the disputes about it."""
+        line = line_of(row)
+        disputes = self.disputes.of(row)
+        known = {"disputes": disputes, "disputable": self._disputable(line, disputes)}
+        return line.model_copy(update=known)
+
+    def _disputable(self, line: LedgerLine, disputes: tuple[LineDispute, ...]) -> Decimal | None:
+        if line.dispute or any(x.outcome is not DisputeOutcome.WITHDRAWN for x in disputes):
+            return None
+        priced = (line.fact, line.item)
+        now = earned(self.rows, line.about, line.to, date.max, priced).get(line.currency)
+        most = min(line.amount, now or Decimal(0))
+        return most if most > 0 else None
 
     def drafts(self, period: str) -> Iterator[Statement]:
         """Yield what accrued up to the end of a period and is not stated yet, by currency."""
@@ -316,7 +343,7 @@ class Postings:
                 paid=Decimal(0),
                 payouts=(),
                 lines=tuple(
-                    line_of(line)
+                    self.line(line)
                     for line in self.open
                     if bounds(line["month"])[1] <= end and line["settles_in"] == currency
                 ),
@@ -324,8 +351,8 @@ class Postings:
 
 
 _MOVES = {
-    "hold": "on hold, because it is disputed",
-    "release": "no longer on hold",
+    "hold": "on hold by dispute {}",
+    "release": "no longer on hold by dispute {}",
 }
 """The items of lines by which disputes hold money, in words."""
 
@@ -339,7 +366,7 @@ def line_of(row: Row) -> LedgerLine:
 def _parts(line: LedgerLine) -> Iterator[str]:
     about = in_words(line.about)
     if line.item in _MOVES:
-        yield f"{about}: {_MOVES[line.item]}"
+        yield f"{about}: {_MOVES[line.item].format(line.dispute)}"
         return
     fact = in_words(line.fact)
     yield f"{line.item}, {about}" if fact in about else f"{line.item} of {fact}, {about}"

@@ -6,14 +6,15 @@ from enum import StrEnum
 
 from domain.payouts import PayoutState, Standing
 from domain.settlement import Balance
-from domain.values import Exact, plain
+from domain.values import Exact, Money, plain
 from infra.answers.logs import NOW, AsOf, log, sight_of, size_of, view_rows
 from infra.answers.question import Answer, Item, Panel, PartnershipId, Question
 from infra.answers.text import Block, Remark, Table, minute
 from infra.bootstrap import Accord
 from projections import SETTLEMENT
 from projections.fold import replay
-from projections.ledger.rows import StatementRow
+from projections.ledger.book import LineKey
+from projections.ledger.rows import StatementRow, SubjectRow, in_words
 
 
 class State(StrEnum):
@@ -68,6 +69,25 @@ class IssuedStatement(Item):
     """The payouts on it, in the order of their identifiers."""
 
 
+class Hold(Item):
+    """What an open dispute holds of what is not stated yet."""
+
+    dispute: str
+    """The identifier of the dispute."""
+    index: int
+    """The index of the event that opened it."""
+    about: str
+    """What earned the money: `deal/D-1`."""
+    fact: str
+    """The fact that is priced: `payment/P-1`."""
+    month: str
+    """The month that the money belongs to."""
+    to: str
+    """The party that earned it."""
+    amount: Money
+    """The amount."""
+
+
 class IssuedStatements(Answer):
     """The statements of a partnership, in the order of issue."""
 
@@ -75,6 +95,8 @@ class IssuedStatements(Answer):
     """The partnership."""
     items: tuple[IssuedStatement, ...]
     """The items, in order."""
+    holds: tuple[Hold, ...]
+    """What is on hold, with the dispute that holds it, in the order in which they were opened."""
 
 
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements:
@@ -88,7 +110,32 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements
     )
     issued = [_issued(row) for key, row in rows.items() if key.startswith("statement/")]
     found = sorted(issued, key=lambda each: (each.index, each.statement))
-    return IssuedStatements(simulated=accord.simulated, as_of=when.asked, id=id, items=tuple(found))
+    held = sorted(_held(rows.values()), key=lambda each: (each.index, each.about, each.month))
+    return IssuedStatements(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        id=id,
+        items=tuple(found),
+        holds=tuple(held),
+    )
+
+
+def _held(rows: Iterable[object]) -> Iterator[Hold]:
+    for row in rows:
+        if not isinstance(row, SubjectRow):
+            continue
+        for text, by_dispute in row.held.items():
+            key = LineKey.of(text)
+            for dispute, amount in by_dispute.items():
+                yield Hold(
+                    dispute=dispute,
+                    index=row.disputes[dispute].cause,
+                    about=key.subject,
+                    fact=key.fact,
+                    month=key.day[:7],
+                    to=key.to,
+                    amount=Money(amount=amount.own, currency=key.currency),
+                )
 
 
 def _issued(row: StatementRow) -> IssuedStatement:
@@ -156,6 +203,21 @@ def text(found: IssuedStatements) -> Iterator[Block]:
     yield from blocks(found.items)
     if not found.items:
         yield Remark("No statement was issued.")
+    yield Table(
+        ["DISPUTE", "EVENT", "MONTH", "TO", ">AMOUNT", "OF"],
+        [
+            (
+                each.dispute,
+                f"#{each.index}",
+                each.month,
+                each.to,
+                f"{each.amount}",
+                f"{in_words(each.fact)}, {in_words(each.about)}",
+            )
+            for each in found.holds
+        ],
+        title="on hold",
+    )
 
 
 def blocks(issued: Iterable[IssuedStatement], title: str = "", indent: int = 0) -> Iterator[Block]:

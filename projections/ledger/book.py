@@ -77,8 +77,6 @@ PAID_TO = (RevenueShare, ReferralFee, Retainer, LicenceFee, Hybrid)
 PAR = Decimal(1)
 """The rate of a currency to itself."""
 
-NOTHING_STATED = Amount(Decimal(0), Decimal(0))
-
 
 class LineKey(NamedTuple):
     """What tells the lines of a subject apart."""
@@ -586,7 +584,9 @@ class Book:
                 self._difference(text, old, None, why)
         held = self._held(found, holds, wanted, row) if holds else {}
         for text in {**row.held, **held}:
-            self._hold(text, row.held.get(text), held.get(text))
+            old_holds, new_holds = row.held.get(text, {}), held.get(text, {})
+            for dispute in {**old_holds, **new_holds}:
+                self._hold(text, dispute, old_holds.get(dispute), new_holds.get(dispute))
         lines = {text: each.amount for text, each in wanted.items()}
         if row is not before or lines != row.lines or held != row.held:
             self.put(key, replace(row, lines=lines, held=held))
@@ -694,30 +694,35 @@ class Book:
 
     def _held(
         self, tracks: list[Track], holds: list[Hold], wanted: Mapping[str, Wanted], row: SubjectRow
-    ) -> dict[str, Amount]:
+    ) -> dict[str, dict[str, Amount]]:
         """Return what is on hold. What was stated is not claimed back before the decision."""
-        held: dict[str, Amount] = {}
-        for place, amount in holds:
+        held: dict[str, dict[str, Amount]] = {}
+        taken: dict[int, Decimal] = {}
+        for dispute, place, amount in holds:
             track = tracks[place]
+            before = taken.get(place, Decimal(0))
+            taken[place] = before + amount
             mine = [key for key in map(LineKey.of, wanted) if key.track == _track_key(track)]
             left = Amount(Decimal(0), Decimal(0))
             for key in mine:
                 left = _plus(left, wanted[key.text()].amount)
             for text, stated in row.stated.items():
                 if LineKey.of(text).track == _track_key(track):
-                    left = _plus(left, Amount(-stated.own, -(stated.settled or Decimal(0))))
+                    left = _plus(left, _negative(stated))
+            for other in held.get(mine[0].text(), {}).values():
+                left = _plus(left, _negative(other))
             currency, rate = self.exchange(track)
             of_settled = Decimal(0)
             if rate is not None:
-                whole = _at(track.amount, rate, currency)
-                of_settled = whole - _at(track.amount - amount, rate, currency)
+                whole = _at(track.amount - before, rate, currency)
+                of_settled = whole - _at(track.amount - taken[place], rate, currency)
             own = max(Decimal(0), min(amount, left.own))
             settled = max(Decimal(0), min(of_settled, left.settled or Decimal(0)))
             if own or settled:
-                held[mine[0].text()] = Amount(own, settled)
+                held.setdefault(mine[0].text(), {})[dispute] = Amount(own, settled)
         return held
 
-    def _hold(self, text: str, old: Amount | None, new: Amount | None) -> None:
+    def _hold(self, text: str, dispute: str, old: Amount | None, new: Amount | None) -> None:
         own = (new.own if new else Decimal(0)) - (old.own if old else Decimal(0))
         settled = (new.settled or Decimal(0) if new else Decimal(0)) - (
             old.settled or Decimal(0) if old else Decimal(0)
@@ -727,7 +732,8 @@ class Book:
         key = LineKey.of(text)
         self._add("held", key, Amount(own, settled))
         self._add("open", key, Amount(-own, -settled))
-        self._line(key, "hold" if own > 0 else "release", Amount(-own, -settled), {})
+        item = "hold" if own > 0 else "release"
+        self._line(key, item, Amount(-own, -settled), {"dispute": dispute})
 
     def _line(self, key: LineKey, item: str, amount: Amount, details: Mapping[str, Any]) -> None:
         recorded = self.recorded
@@ -798,8 +804,9 @@ class Book:
                 over = add_months(date.fromisoformat(f"{key.day[:7]}-01"), 1)
                 taken = key.settles_in == statement.currency and key.rate
                 if taken and over <= statement.until:
-                    held = row.held.get(text, NOTHING_STATED)
-                    taken_of = _plus(amount, Amount(-held.own, -(held.settled or Decimal(0))))
+                    taken_of = amount
+                    for held in row.held.get(text, {}).values():
+                        taken_of = _plus(taken_of, _negative(held))
                     stated[text] = taken_of
                     stated_at = stated_at or (statement.at if taken_of.own else None)
         return replace(row, stated=stated, stated_at=stated_at, statements=len(statements))
@@ -822,6 +829,10 @@ def _less(new: Decimal | None, old: Decimal | None) -> Decimal | None:
 def _plus(one: Amount, other: Amount) -> Amount:
     settled = (one.settled or Decimal(0)) + (other.settled or Decimal(0))
     return Amount(one.own + other.own, settled)
+
+
+def _negative(amount: Amount) -> Amount:
+    return Amount(-amount.own, -(amount.settled or Decimal(0)))
 
 
 def _shown(value: object) -> object:

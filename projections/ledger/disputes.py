@@ -16,6 +16,7 @@ from projections.ledger.tracks import Track
 class Hold(NamedTuple):
     """What an open dispute holds of a track."""
 
+    dispute: str
     place: int
     amount: Decimal
 
@@ -33,6 +34,7 @@ def decided(
         return found, []
     before = list(found)
     held: dict[int, Decimal] = {}
+    holds: list[Hold] = []
     for name, dispute in sorted(disputes.items(), key=lambda each: (each[1].at, each[0])):
         day = known.terms.day(dispute.at)
         places = _named(dispute, found, known, day)
@@ -49,17 +51,19 @@ def decided(
                 found[place] = _less(found[place], name, dispute, taken, known)
             else:
                 held[place] = held.get(place, Decimal(0)) + taken
-    return found, [Hold(*each) for each in held.items()]
+                holds.append(Hold(name, place, taken))
+    return found, holds
 
 
 def _named(dispute: Dispute, tracks: Sequence[Track], known: Known, day: date) -> list[int]:
-    """Return the places of what the other party earned for the subject up to a day."""
+    """Return the places of what the other party earned for the subject or the line up to a day."""
     other = known.other(dispute.by)
     return [
         place
         for place, each in enumerate(tracks)
         if (each.subject, each.to, each.currency) == (dispute.subject, other, dispute.currency)
         and each.day <= day
+        and dispute.line in {None, (each.fact, each.item)}
     ]
 
 

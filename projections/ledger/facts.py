@@ -24,6 +24,7 @@ from domain.payment import (
     RefundReversed,
 )
 from domain.payouts import PayoutCorrected, PayoutRecorded, PayoutReturned
+from domain.recorded import Recorded
 from domain.referral import (
     AttributionSettled,
     DemoHeld,
@@ -447,8 +448,9 @@ def _with_reply(row: R, event: Any, act: Act) -> R:  # noqa: ANN401 - a reply
     return replace(row, replies={**row.replies, name: reply})
 
 
-def with_dispute(row: SubjectRow, event: Event, act: Act) -> SubjectRow:
+def with_dispute(row: SubjectRow, event: Event, recorded: Recorded) -> SubjectRow:
     """Return the row of a subject with a dispute opened or decided."""
+    act = recorded.act
     match event:
         case DisputeOpened():
             if event.subject is None or event.amount is None:
@@ -459,6 +461,8 @@ def with_dispute(row: SubjectRow, event: Event, act: Act) -> SubjectRow:
                 act.occurred_at,
                 event.amount.amount,
                 event.amount.currency,
+                recorded.index,
+                (event.line.fact, event.line.item) if event.line else None,
             )
             return replace(row, disputes={**row.disputes, event.dispute: opened})
         case DisputeResolved():

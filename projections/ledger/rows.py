@@ -102,6 +102,10 @@ class Dispute(NamedTuple):
     at: datetime
     amount: Decimal
     currency: str
+    cause: int
+    """The index of the event that opened it."""
+    line: tuple[str, str] | None = None
+    """The fact and the item that earned it; None: all of the subject."""
     decided_at: datetime | None = None
     removed: Decimal | None = None
     """What the decision removes; None while the dispute is open."""
@@ -200,8 +204,8 @@ class SubjectRow(FactsRow):
     """What the subject adds to the counts that terms depend on."""
     lines: Mapping[str, Amount] = field(default_factory=dict)
     """What was posted, by the key of the line."""
-    held: Mapping[str, Amount] = field(default_factory=dict)
-    """What is on hold, by the key of the line."""
+    held: Mapping[str, Mapping[str, Amount]] = field(default_factory=dict)
+    """What each dispute holds, by the key of the line."""
     stated: Mapping[str, Amount] = field(default_factory=dict)
     """What statements have, by the key of the line; as of the first `statements` of them."""
     statements: int = 0

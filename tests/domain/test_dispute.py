@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from domain.dispute import (
     AcceptResolution,
     Dispute,
+    DisputedLine,
     DisputeOpened,
     DisputeOutcome,
     DisputeResolved,
@@ -100,6 +101,66 @@ def test_a_dispute_about_all_of_a_deal_names_what_it_earned_and_nothing_that_com
 
     assert [each.amount for each in story.facts(DisputeOpened)] == [usd("150.00")]
     assert total(story.history) == 150
+
+
+def test_a_dispute_of_one_line_holds_what_that_line_earned_and_names_itself() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    pay(story, "D-1", "P-2", usd("400.00"))
+
+    story.when(OURS, of_line("payment/P-2"))
+
+    (event,) = story.facts(DisputeOpened)
+    assert event.amount == usd("60.00")
+    (hold,) = [each for each in lines(story.history) if each["item"] == "hold"]
+    assert (hold["fact"], hold["amount"], hold["dispute"]) == ("payment/P-2", "-60.00", "Q-1")
+
+
+def test_a_dispute_of_one_line_takes_nothing_from_the_others_when_it_is_upheld() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    pay(story, "D-1", "P-2", usd("400.00"))
+    story.when(OURS, of_line("payment/P-2"))
+
+    end(story, DisputeOutcome.UPHELD)
+
+    (taken,) = [each for each in lines(story.history) if each["cause"] == "dispute/Q-1"]
+    assert (taken["fact"], taken["amount"]) == ("payment/P-2", "-60.00")
+    assert [each.line for each in story.facts(DisputeResolved)] == [of_line("payment/P-2").line]
+
+
+def test_a_line_is_disputed_by_at_most_what_it_earned() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    pay(story, "D-1", "P-2", usd("400.00"))
+
+    with pytest.raises(Refused, match=r"revenue-share-1 of payment/P-2, deal/D-1, earned 60\.00"):
+        story.when(OURS, of_line("payment/P-2", usd("100.00")))
+    with pytest.raises(Refused, match="revenue-share-1 of payment/P-9, deal/D-1, earned nothing"):
+        story.when(OURS, of_line("payment/P-9"))
+
+
+def test_two_disputes_hold_each_its_own_line() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    pay(story, "D-1", "P-2", usd("400.00"))
+    story.when(OURS, of_line("payment/P-2"))
+    open_dispute(story, usd("150.00"), name="Q-2")
+
+    held = {each["dispute"]: each["fact"] for each in lines(story.history) if "dispute" in each}
+
+    assert held == {"Q-1": "payment/P-2", "Q-2": "payment/D-1-P"}
+
+
+def of_line(fact: str, amount: Money | None = None) -> OpenDispute:
+    return OpenDispute(
+        dispute="Q-1",
+        cause=IssueCause.MONEY,
+        description="The client was ours.",
+        subject="deal/D-1",
+        line=DisputedLine(fact=fact, item="revenue-share-1"),
+        amount=amount,
+    )
 
 
 def test_a_refund_reduces_the_amount_on_hold() -> None:

@@ -178,8 +178,8 @@ def test_a_finance_clerk_disputes_a_line_where_it_stands(browser: Browser, site:
     with opened(browser, site, PAGES["statement"], scripts=False) as page:
         page.get_by_role("link", name=re.compile("^Dispute line")).first.click()
 
-        assert "/ref-" in page.get_by_label("Subject").input_value()
-        assert page.get_by_label("Cause").input_value() == "money"
+        assert "of statement 2026-Q3:USD" in page.get_by_label("What you answer").inner_text()
+        assert page.get_by_label("Amount, amount").input_value() == "100.00"
 
         page.get_by_label("Dispute", exact=True).fill("no such thing as spaces in a name")
         page.get_by_label("Description").fill("We paid this before.")

@@ -37,8 +37,8 @@ from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected, FigureRef
 from domain.context import PartnershipContext
 from domain.deadlines import fold
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, PeriodClosed
+from domain.dispute import DisputedLine, DisputeOutcome
 from domain.dispute import DisputeOpened as ProductDispute
-from domain.dispute import DisputeOutcome
 from domain.dispute import DisputeResolved as ProductDecision
 from domain.execution import IncentiveIntroduced, IssueCause
 from domain.exit import ExitNoticeGiven, ExitReason
@@ -993,8 +993,16 @@ def _(fact: DisputeOpened, _: object) -> list[Event]:
             description="disputed",
             subject=named(fact.subject),
             amount=_money(fact.amount),
+            line=_disputed_line(fact),
         )
     ]
+
+
+def _disputed_line(opened: DisputeOpened) -> DisputedLine | None:
+    if opened.line is None:
+        return None
+    fact, item = opened.line
+    return DisputedLine(fact=fact.removeprefix(_row_of(opened.subject, fact)), item=item)
 
 
 @events.register
@@ -1005,6 +1013,7 @@ def _(fact: DisputeResolved, by_id: Mapping[str, Fact]) -> list[Event]:
         ProductDecision(
             dispute=fact.dispute,
             subject=named(opened.subject),
+            line=_disputed_line(opened),
             outcome=DisputeOutcome(fact.outcome),
             amount=_money(opened.amount),
             award=fact.amount and _money(fact.amount),
@@ -1273,11 +1282,7 @@ def lines_of_model(lines: Iterable[Line]) -> Lines:
     found: Lines = {}
     for line in lines:
         subject = named(line.subject)
-        row = f"deal/{line.subject.id}/" if line.subject.kind in {"deal", "referral"} else ""
-        row = row or (f"{subject}/" if line.subject.kind in {"entry", "penalty"} else "")
-        row = row or (f"{subject}/" if line.subject.kind == "adjustment" else "")
-        if line.subject.kind == "report":
-            row = "/".join(line.base_fact.split("/")[:3]) + "/"
+        row = _row_of(line.subject, line.base_fact)
         fact = line.base_fact.removeprefix(row)
         cause = line.fact.removeprefix(row)
         key = (subject, fact, cause, line.item, line.to, line.currency, line.day.isoformat())
@@ -1290,6 +1295,19 @@ def lines_of_model(lines: Iterable[Line]) -> Lines:
             settled = None if settled is None else settled + (known.settled or 0)
         found[key] = Amounts(own, line.settles_in, settled, of_line)
     return {key: each for key, each in found.items() if each.own or each.settled}
+
+
+def _row_of(subject: Subject, base_fact: str) -> str:
+    """Return what the product leaves out of the name of a fact: its row."""
+    match subject.kind:
+        case "deal" | "referral":
+            return f"deal/{subject.id}/"
+        case "entry" | "penalty" | "adjustment":
+            return f"{named(subject)}/"
+        case "report":
+            return "/".join(base_fact.split("/")[:3]) + "/"
+        case _:
+            return ""
 
 
 def explained(seed: int, facts: Sequence[Fact], product: Lines, model: Lines) -> str:

@@ -130,6 +130,7 @@ _FACTS = (
     "rate published",
     "dispute open",
     *(f"dispute {outcome}" for outcome in ("upheld", "settled", "rejected")),
+    "dispute of a line",
     "dispute of a deal with several earners",
     "dispute of a deal with tiers or a cap",
     "statement",
@@ -374,6 +375,8 @@ def _of_deal(deal: str, known: Known) -> Iterator[str]:
 def _of_dispute(dispute: DisputeOpened, known: Known, kinds: Mapping[Line, str]) -> Iterator[str]:
     if all(each.dispute != dispute.id for each in known.of(DisputeResolved)):
         yield "dispute open"
+    if dispute.line is not None:
+        yield "dispute of a line"
     mine = [each for each in kinds if each.subject == dispute.subject]
     if len({each.item for each in mine}) > 1 or len({each.to for each in mine}) > 1:
         yield "dispute of a deal with several earners"

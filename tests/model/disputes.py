@@ -47,7 +47,7 @@ def decided(known: Known, tracks: Sequence[Track]) -> tuple[list[Track], list[Ho
 def _named(known: Known, dispute: DisputeOpened, tracks: Sequence[Track]) -> list[int]:
     """The places of the tracks that a dispute can touch, oldest first.
 
-    They are the other party's, of the named subject and currency, from facts up to its day.
+    They are the other party's, of the named subject, line and currency, from facts up to its day.
     """
     day = known.terms.day(dispute.occurred_at)
     return [
@@ -57,6 +57,7 @@ def _named(known: Known, dispute: DisputeOpened, tracks: Sequence[Track]) -> lis
         and each.to == known.other(dispute.stated_by)
         and each.currency == dispute.amount.currency
         and each.day <= day
+        and dispute.line in {None, (each.fact, each.item)}
     ]
 
 

@@ -494,6 +494,8 @@ class DisputeOpened(Fact):
 
     subject: Subject
     amount: Money
+    line: tuple[str, str] | None = None
+    """The priced fact and the item that are disputed; None: all of the subject."""
 
 
 @dataclass(frozen=True)

@@ -693,7 +693,8 @@ def _dispute(found: Life) -> None:
         if not amount or at > horizon:
             continue
         disputed = Money(min(amount, line.amount), line.currency)
-        opened = DisputeOpened(found.new("dispute"), at, at, line.by, line.subject, disputed)
+        one = (line.base_fact, line.item) if found.chance(50) else None
+        opened = DisputeOpened(found.new("dispute"), at, at, line.by, line.subject, disputed, one)
         found.add(opened)
         outcome: Literal["upheld", "settled", "rejected"] = random.choice(
             ("upheld", "settled", "rejected")

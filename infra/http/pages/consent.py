@@ -11,25 +11,33 @@ from typing import Any, Final
 
 from domain.bilateral import BilateralAgreement, ProposalEnded, kind_named
 from domain.claims import ClaimCommand
+from domain.dispute import OpenDispute
 from domain.experiment import HYPOTHESIS
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned, SignAgreement
 from domain.kernel import Command
 from domain.recorded import Recorded
+from domain.values import plain
 from infra.answers.inbox import INBOX, SIGNED, Awaiting, Inbox, InboxItem
 from infra.answers.logs import log
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.partnership_state import PartnershipState, ProposalState, ProposalSummary
 from infra.answers.question import Paging
 from infra.answers.show import SHOW
+from infra.answers.statement import Statement, replay
 from infra.http.pages.forms import Field
 from infra.http.pages.shown import clauses
 from infra.http.pages.site import Visit
+from infra.http.pages.statements import to_dispute
 from infra.tlog import cloudevents
 from projections.contents import contents
 from projections.timeline import words
 
 _NAMED_BY_A_CLAIM: Final = ("deal", "entry", "payout", "figure")
 """What a claim can be about: one of these, so the others do not matter on its form."""
+
+
+_NAMED_BY_A_LINE: Final = ("cause", "subject", "line.fact", "line.item", "amount.currency")
+"""What a line of a statement settles of the dispute about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,9 @@ class Subject:
 def subject_of(
     visit: Visit, id: str, party: str, command: type[Command], known: Mapping[str, Any]
 ) -> Subject | None:
-    """Return what an answer of a party is about; None if it answers nothing that awaits it."""
+    """Return what an event of a party is about; None if it answers nothing and disputes no line."""
+    if command is OpenDispute:
+        return _disputed(visit, id, known)
     item = _awaited(visit, id, party, command, known)
     if item is None:
         return None
@@ -100,6 +110,31 @@ def _proposed(visit: Visit, id: str, item: InboxItem) -> Subject:
         return Subject(item.text, tuple(contents(drafts[-1].event)))
     text, *rest = clauses(item.text)
     return Subject(text, tuple(rest))
+
+
+def _disputed(visit: Visit, id: str, known: Mapping[str, Any]) -> Subject | None:
+    """Return the line of a statement that a dispute names, with what is on record of it."""
+    found = [
+        (each.statement or f"the next one, of {each.period}", line)
+        for each in _statements(visit, id)
+        for line in each.lines
+        if to_dispute(line) | {"amount": None} == {**known, "amount": None}
+    ]
+    if not found:
+        return None
+    statement, line = found[-1]
+    about = line.about.partition("/")
+    record = tuple(_of_claim(visit, id, {about[0]: about[2]}))
+    amount = f"{plain(line.amount)} {line.currency} to {line.to}"
+    return Subject(f"Line {line.line} of statement {statement}: {amount}.", (line.text,), record)
+
+
+def _statements(visit: Visit, id: str) -> Iterator[Statement]:
+    """Yield the statements that were issued, and the next one."""
+    postings = replay(_read(visit, id))
+    yield from map(postings.statement, postings.issued)
+    if months := [line["month"] for line in postings.open]:
+        yield from postings.drafts(max(months))
 
 
 def _is_of(proposal: ProposalSummary, item: InboxItem) -> bool:
@@ -180,9 +215,12 @@ def fields_of(
         return Fields((), tuple(fields), ())
     settled = [each for each in fields if _is_known(each, known)]
     rest = [each for each in fields if each not in settled]
+    if command is OpenDispute:
+        settled = [each for each in settled if each.path in _NAMED_BY_A_LINE]
+        rest = [each for each in fields if each not in settled]
     if issubclass(command, ClaimCommand):
         rest = [each for each in rest if each.path.partition(".")[0] not in _NAMED_BY_A_CLAIM]
-    asked = [each for each in rest if each.is_required]
+    asked = [each for each in rest if each.is_required or _is_known(each, known)]
     return Fields(tuple(settled), tuple(asked), tuple(each for each in rest if each not in asked))
 
 

@@ -14,11 +14,13 @@ from markupsafe import Markup
 
 from domain.calendar import PERIOD_PATTERN, period_in_words
 from domain.charter import ObjectiveStatus
+from domain.dispute import DisputeOutcome
 from domain.response import Severity
 from domain.standing_alerts import DISPUTE_OPENED, AlertKind
 from domain.values import MINOR_UNITS, instant
 from infra.answers import text
 from infra.answers.inbox import Awaiting
+from infra.answers.line_disputes import LineDispute
 from infra.answers.next import Met
 from infra.answers.statements import State
 from infra.tlog import cloudevents
@@ -153,6 +155,7 @@ _AWAITING: Final = {
     Awaiting.DUE: Shape(_NOT_YET, "Due", "quiet"),
     Awaiting.OVERDUE: Shape(_OPEN, "Overdue", "bad"),
     Awaiting.CLAIM: Shape(_OPEN, "Claim", "warn"),
+    Awaiting.DISPUTE: Shape(_HOLD, "Dispute", "warn"),
 }
 
 
@@ -194,6 +197,19 @@ def statement_state(value: State) -> Shape:
     return _STATEMENT[value]
 
 
+_DISPUTE: Final = {
+    DisputeOutcome.UPHELD: Shape(_DONE, "Dispute upheld", "quiet"),
+    DisputeOutcome.REJECTED: Shape(_DONE, "Dispute rejected", "quiet"),
+    DisputeOutcome.SETTLED: Shape(_DONE, "Dispute settled", "quiet"),
+    DisputeOutcome.WITHDRAWN: Shape(_WITHDRAWN, "Dispute withdrawn", "quiet"),
+}
+
+
+def dispute_state(value: LineDispute) -> Shape:
+    """Return how a dispute about a line is shown."""
+    return _DISPUTE[value.outcome] if value.outcome else Shape(_HOLD, "In dispute", "warn")
+
+
 _MET: Final = {
     Met.YES: Shape(_DONE, "Met", "good"),
     Met.NO: Shape(_OPEN, "Not met", "warn"),
@@ -213,6 +229,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "clauses": clauses,
     "command": command,
     "day": day,
+    "dispute_state": dispute_state,
     "figure": figure,
     "met": met,
     "moment": moment,

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, date
 from decimal import Decimal
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
+from domain.execution import IssueCause
+from domain.values import plain
 from infra.access.roles import Need
 from infra.answers.logs import times_at
 from infra.answers.parameters import Name
 from infra.answers.question import PartnershipId
-from infra.answers.statement import STATEMENT, PeriodStatements, Statement
+from infra.answers.statement import STATEMENT, LedgerLine, PeriodStatements, Statement
 from infra.bootstrap import Accord
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
@@ -60,7 +62,23 @@ def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> R
         answer=answer,
         names=names_of(visit.accord, id, visit.when(id)),
         known=[[*_known_by(visit.accord, id, each)] for each in answer.statements],
+        to_dispute=to_dispute,
     )
+
+
+def to_dispute(line: LedgerLine) -> dict[str, Any]:
+    """Return what the form of a dispute about a line is filled in with.
+
+    A dispute is named for its line; a later one about the same line has the next number.
+    """
+    again = f"-{len(line.disputes) + 1}" if line.disputes else ""
+    return {
+        "dispute": f"line-{line.line}{again}",
+        "cause": IssueCause.MONEY.value,
+        "subject": line.about,
+        "line": {"fact": line.fact, "item": line.item},
+        "amount": {"amount": plain(line.disputable or Decimal(0)), "currency": line.currency},
+    }
 
 
 # --- what a statement said on other days -------------------------------------------------------

@@ -101,6 +101,7 @@ FILLED: dict[str, Any] = {
     "minutes": "All is on its way.",
     "how": "It is off the page.",
     "resolution": "It is done.",
+    "outcome": "rejected",
 }
 """What a manager adds to an event of the inbox."""
 
@@ -414,6 +415,19 @@ def declining(item: InboxItem) -> EventToSend:
     return next(each for each in item.events if each.type == "accord.DeclineProposal")
 
 
+def test_an_open_dispute_awaits_the_proposal_of_either_how_it_ends() -> None:
+    story = after(OpenDispute)
+
+    found = [each for each in inbox(story) if each.awaiting is Awaiting.DISPUTE]
+
+    assert {each.party: types(each) for each in found} == {
+        OURS: ["ProposeResolution"],
+        THEIRS: ["ProposeResolution"],
+    }
+    do(story, found[0])
+    assert not [each for each in inbox(story) if each.awaiting is Awaiting.DISPUTE]
+
+
 def test_a_resolution_of_a_dispute_awaits_the_other_party_which_can_decline_it() -> None:
     story = after(OpenDispute)
     story.when(THEIRS, example(ProposeResolution))
@@ -592,6 +606,8 @@ class Model:
             if task.owner in {"", party} and name not in closing
         }
         rates = party in self.unrated | self._scorecards(now)
+        proposed = {each.name for each in self.asked.values() if each.agreement == "Resolution"}
+        consents |= self.disputes.keys() - proposed
         return consents | tasks | ({f"health_check/{party}"} if rates else set())
 
     def accept(self, proposal: str) -> None:
@@ -926,6 +942,9 @@ class Life:
         name = do(self.story, item)
         if item.awaiting is Awaiting.CONSENT:
             self.model.accept(item.ref)
+        elif item.awaiting is Awaiting.DISPUTE:
+            day, within = self.story.now.date(), f"dispute/{item.ref}"
+            self.model.asked[name] = Asked(item.party, "Resolution", day, item.ref, within=within)
         elif agreement := CLOSES.get(self.model.tasks[item.ref].kind):
             self.model.asked[name] = Asked(item.party, agreement, self.story.now.date(), item.ref)
         else:

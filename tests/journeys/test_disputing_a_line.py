@@ -1,0 +1,143 @@
+"""Disputing one line of a statement, from the line to its mark.
+
+The story: growthos owes Brightpath a share of two payments of one deal. Gia of growthos disputes
+the line of the second one. The form names the line, its statement and its payment, and asks for the
+reason. From then on the line shows its dispute and offers no second one, and both sides have the
+dispute in their inbox.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from domain.dispute import DisputeOpened
+from infra.access.credentials import Grant
+from infra.access.roles import Role
+from infra.answers.inbox import INBOX
+from infra.answers.logs import log
+from infra.answers.statement import STATEMENT, LedgerLine
+from infra.answers.statements import STATEMENTS
+from infra.bootstrap import Accord
+from tests.feeds import simulated
+from tests.infra.signing import NAME
+from tests.journeys.test_acting_from_pages import Form, link, shown_text, signed_in
+from tests.life import OURS, THEIRS, usd
+from tests.projections.money import pay, sell, share, state, under
+
+GIA = Grant(role=Role.PARTY, party=OURS, actor="Gia Gallo")
+PERIOD = "2026-01"
+ADDRESS = f"/partnerships/{NAME}/statements/{PERIOD}"
+
+
+@pytest.fixture(params=["a draft", "issued"])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Accord]:
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    pay(story, "D-1", "P-2", usd("400.00"))
+    if request.param == "issued":
+        story.on("2026-02-01")
+        state(story, PERIOD)
+    with simulated(tmp_path) as accord:
+        accord.history.append(story.history)
+        accord.catch_up()
+        yield accord
+
+
+@pytest.fixture
+def browser(store: Accord) -> Iterator[TestClient]:
+    """The browser of Gia, who is signed in."""
+    with signed_in(store, GIA) as found:
+        yield found
+
+
+def lines(store: Accord) -> list[LedgerLine]:
+    (found,) = STATEMENT.reply(store, id=NAME, period=PERIOD).statements
+    return list(found.lines)
+
+
+def opened(store: Accord) -> list[DisputeOpened]:
+    return [
+        each.event for each in log(store.history, NAME) if isinstance(each.event, DisputeOpened)
+    ]
+
+
+def to_second_payment(browser: TestClient, store: Accord) -> str:
+    """The address of the form that disputes the line of the second payment."""
+    (line,) = (each for each in lines(store) if each.fact == "payment/P-2")
+    page = browser.get(ADDRESS).text
+    found = re.search(rf'href="([^"]+)" aria-label="Dispute line {re.escape(line.line)}"', page)
+    assert found
+    return found[1].replace("&amp;", "&")
+
+
+def test_the_form_names_the_line_its_statement_and_its_payment(
+    browser: TestClient, store: Accord
+) -> None:
+    page = browser.get(to_second_payment(browser, store))
+    above, _, _ = page.text.partition('<form class="fields"')
+    form = Form.of(page)
+
+    text = shown_text(above)
+    assert "60.00 USD" in text
+    assert "of statement" in text
+    assert "payment P-2" in text
+    assert form.fields["data.dispute"].startswith("line-")
+    assert form.fields["data.amount.amount"] == "60.00"
+    assert form.needed <= {"data.dispute", "data.cause", "data.description", "time"}
+
+
+def test_what_is_at_stake_is_the_line_and_not_its_deal(browser: TestClient, store: Accord) -> None:
+    form = Form.of(browser.get(to_second_payment(browser, store)))
+
+    answer = form.send(browser, **{"data.description": "P-2 is of another client."})
+
+    assert "Recorded" in answer.text, shown_text(answer.text)
+    (event,) = opened(store)
+    assert (event.amount, event.line and event.line.fact) == (usd("60.00"), "payment/P-2")
+
+
+def test_the_line_shows_its_dispute_and_offers_no_second_one(
+    browser: TestClient, store: Accord
+) -> None:
+    form = Form.of(browser.get(to_second_payment(browser, store)))
+    form.send(browser, **{"data.description": "P-2 is of another client."})
+
+    (event,) = opened(store)
+    page = browser.get(ADDRESS).text
+    about = {
+        each.fact: [one.dispute for one in each.disputes]
+        for each in lines(store)
+        if each.dispute is None
+    }
+    assert about == {"payment/D-1-P": [], "payment/P-2": [event.dispute]}
+    assert "In dispute" in shown_text(page)
+    assert event.dispute in shown_text(page)
+    assert len(re.findall('aria-label="Dispute line', page)) == 1
+
+
+def test_what_is_on_hold_names_its_dispute(store: Accord, browser: TestClient) -> None:
+    is_draft = not STATEMENTS.reply(store, id=NAME).items
+    form = Form.of(browser.get(to_second_payment(browser, store)))
+    form.send(browser, **{"data.description": "P-2 is of another client."})
+
+    (event,) = opened(store)
+    holds = STATEMENTS.reply(store, id=NAME).holds
+    # What was stated is not claimed back before the decision.
+    held = [(event.dispute, "payment/P-2", usd("60.00"))] if is_draft else []
+    assert [(each.dispute, each.fact, each.amount) for each in holds] == held
+    texts = [each.text for each in lines(store) if each.dispute]
+    assert texts == ([f"deal D-1: on hold by dispute {event.dispute}"] if is_draft else [])
+
+
+def test_both_sides_have_the_dispute_in_their_inbox(store: Accord, browser: TestClient) -> None:
+    form = Form.of(browser.get(to_second_payment(browser, store)))
+    form.send(browser, **{"data.description": "P-2 is of another client."})
+
+    (event,) = opened(store)
+    found = [each for each in INBOX.reply(store).items if each.ref == event.dispute]
+    assert {each.party for each in found} == {OURS, THEIRS}
+    resolution = Form.of(browser.get(link(browser.get("/inbox"), "Propose resolution")))
+    assert resolution.fields["data.dispute"] == event.dispute
