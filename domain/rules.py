@@ -14,7 +14,6 @@ from domain.metric_catalogue import (
     MeasuredBy,
     check_currency,
     check_segment,
-    known,
     proportion,
 )
 from domain.values import Currency, Number, Percent, Ref, Slug, Sureness
@@ -113,13 +112,6 @@ def check(rule: DecisionRule, own: Catalogue = NO_METRICS) -> None:
         )
     check_currency(rule.metric, rule.currency, own)
     check_segment(rule.metric, rule.segment, rule.measured, own)
-    if known(rule.metric, own=own).of_contributions:
-        raise Refused(
-            "contributions-decide-no-rule",
-            "A rule judges deals, entries or reported figures. "
-            f"{rule.metric} is counted from contributions.",
-            "Agree an objective on it, or use another metric.",
-        )
     if rule.minimum_sample is not None or rule.credibility is not None:
         proportion(rule.metric, own)
 

@@ -29,7 +29,12 @@ from domain.declarations import Changeable
 from domain.exit import PartnershipExited
 from domain.figures_due import FiguresDue
 from domain.formation import CharterAgreed, DecisionRuleAgreed
-from domain.health import ComplianceAudited, HealthCheckRecorded, TargetAdjusted
+from domain.health import (
+    ComplianceAudited,
+    ContributionRecorded,
+    HealthCheckRecorded,
+    TargetAdjusted,
+)
 from domain.kernel import Event
 from domain.offices import NAMING, Assignee, People, people_after
 from domain.own_metric import MetricAgreed
@@ -70,11 +75,24 @@ from domain.values import Exact
 from projections import audits, awaited, breaches, scorecards
 from projections.audits import Audits, with_audit
 from projections.awaited import NOTHING_AGREED, Taken
-from projections.breaches import DisputedFigure, Judged, RuleFacts, Shortfall, Verdict
+from projections.breaches import (
+    DisputedFigure,
+    FactChange,
+    Judged,
+    RuleFacts,
+    Shortfall,
+    Verdict,
+)
 from projections.counted import FACTS
 from projections.figures import LEADS
 from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Rows
-from projections.kpis import reported_in
+from projections.kpis import (
+    GIVEN,
+    GivenRow,
+    given_change,
+    given_key,
+    reported_in,
+)
 from projections.ledger.book import terms_of
 from projections.ledger.claims import Point
 from projections.ledger.rows import AgreedRow, Debt, SubjectRow
@@ -315,13 +333,21 @@ def _day(state: AlertsState, moment: datetime) -> date:
 
 def keys(recorded: Recorded) -> tuple[str, ...]:
     """Return the rows that an event touches."""
-    subject = awaited.key_of(recorded.event)
+    subject = _subject_of(recorded)
     done = (
         alert_id(turn.standing.rule, 1, recorded.partnership, ref)
         for turn, ref in _turns(recorded)
         if turn.standing.once
     )
     return (STATE, awaited.AGREED, *(() if subject is None else (subject,)), *done)
+
+
+def _subject_of(recorded: Recorded) -> str | None:
+    """Return the key of the row of what an event is about; None for another event."""
+    event = recorded.event
+    if isinstance(event, ContributionRecorded):
+        return given_key(event, recorded.act.party)
+    return awaited.key_of(event)
 
 
 def _turns(recorded: Recorded) -> list[tuple[_Turn, str]]:
@@ -338,13 +364,17 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     known = awaited.take(rows, recorded, state.watched)
     if known.rows is None:
         return NOTHING
-    changed, outputs = _apply(rows, state, recorded, known)
-    return Change({**known.rows, **changed}, outputs)
+    given = given_change(rows, recorded)
+    changed, outputs = _apply(rows, state, recorded, known, given or known.change)
+    kept = {given.key: given.after} if given else {}
+    return Change({**known.rows, **kept, **changed}, outputs)
 
 
-def _apply(rows: Rows, state: AlertsState, recorded: Recorded, known: Taken) -> Change:
+def _apply(
+    rows: Rows, state: AlertsState, recorded: Recorded, known: Taken, change: FactChange
+) -> Change:
     event = recorded.event
-    judged, windows = breaches.take(state.judged, recorded, known.change)
+    judged, windows = breaches.take(state.judged, recorded, change)
     turns = _turns(recorded)
     ends = isinstance(event, PartnershipExited)
     after = state
@@ -871,7 +901,11 @@ def _with(known: set[int] | tuple[int, ...], more: tuple[int, ...]) -> tuple[int
     return tuple(sorted({*known, *more}))
 
 
-def _row_type(key: str) -> type[AlertsState | AgreedRow | SubjectRow | Payout | Debt | Alert]:
+def _row_type(
+    key: str,
+) -> type[AlertsState | AgreedRow | SubjectRow | GivenRow | Payout | Debt | Alert]:
+    if key.startswith(GIVEN):
+        return GivenRow
     if key.startswith(FACTS):
         if key.startswith(f"{FACTS}payout/"):
             return Payout
@@ -891,7 +925,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=53,
+    version=54,
     row_type=_row_type,
     facts_from=FACTS,
 )

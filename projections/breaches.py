@@ -24,12 +24,14 @@ from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.calendar import bounds, following, month_of, period_in_words, preceding, quarter_of
 from domain.charter import Objective
 from domain.deadlines.deadline import DeadlinePassed, PeriodClosed, exit_of
+from domain.declarations import Declarations
 from domain.execution import KickoffHeld
 from domain.formation import CharterAgreed, DecisionRuleAgreed
-from domain.health import TargetAdjusted
+from domain.health import ContributionRecorded, TargetAdjusted
 from domain.kernel import Event
 from domain.metric_catalogue import Adds, Metric, Unit
 from domain.own_metric import MetricAgreed
+from domain.partnership import Partnership
 from domain.priors import PriorAgreed
 from domain.proportions import rounded
 from domain.recorded import Recorded
@@ -39,10 +41,21 @@ from domain.sharing import DataSharingAgreed
 from domain.values import Exact, plain
 from projections import beliefs, figures, kpis, objectives
 from projections.beliefs import Belief
-from projections.counted import NO_CHANGE, DealChange
+from projections.counted import NO_CHANGE, DealChange, facts_of
 from projections.fold import Rows
-from projections.kpis import AGREED, NO_FIGURES, NOTHING_AGREED, AgreedRow, PeriodRow
+from projections.kpis import (
+    AGREED,
+    NO_FIGURES,
+    NOTHING_AGREED,
+    AgreedRow,
+    GivenChange,
+    PeriodRow,
+    stated_change,
+)
 from projections.objectives import ObjectiveProgress
+
+FactChange = DealChange | GivenChange
+"""What an event changes of what is counted: of a deal or an entry, or of a contribution."""
 
 CONCERNED: frozenset[type[Event]] = kpis.MEASURED | {
     PeriodClosed,
@@ -232,23 +245,41 @@ class Verdict:
     """Whether the parties dispute a figure of it. Then no agreed action follows yet."""
 
 
+class Counting:
+    """What is counted of one stream, from the state before its first new event on."""
+
+    def __init__(self, before: object) -> None:
+        self._facts = facts_of(before)
+        known = before.context.declarations if isinstance(before, Partnership) else Declarations()
+        self._declarations = known
+
+    def change(self, recorded: Recorded) -> FactChange:
+        """Return what the next event changes of what is counted."""
+        event = recorded.event
+        if isinstance(event, ContributionRecorded):
+            return stated_change(self._declarations, event, recorded.act)
+        change = DealChange.by(self._facts, recorded)
+        self._facts = change.after
+        return change
+
+
 # --- taking events in --------------------------------------------------------------------------
 
 
 def take(
-    judged: Judged, recorded: Recorded, deal: DealChange = NO_CHANGE
+    judged: Judged, recorded: Recorded, change: FactChange = NO_CHANGE
 ) -> tuple[Judged, tuple[str, ...]]:
     """Return the state with an event in it, and the closed windows to judge because of it.
 
-    `deal` is what the event changes of the facts of its deal. A window after these can change, too:
-    see `windows_from`.
+    `change` is what the event changes of its deal, entry or contribution. A window after these can
+    change, too: see `windows_from`.
     """
     event = recorded.event
     if type(event) in kpis.MEASURED:
         # Most events do not change a rule's metrics, so check this first.
         if kpis.measures(event).isdisjoint(judged.needed):
             return judged, ()
-        periods = _measured(judged, recorded, deal)
+        periods = _measured(judged, recorded, change)
         if not periods:
             return judged, ()
         touched = [each for period in periods for each in _within(period)]
@@ -289,15 +320,16 @@ def take(
             return judged, ()
 
 
-def _measured(judged: Judged, recorded: Recorded, deal: DealChange) -> dict[str, PeriodRow]:
+def _measured(judged: Judged, recorded: Recorded, change: FactChange) -> dict[str, PeriodRow]:
     """Return the rows of the periods whose needed figures an event changes."""
     period = kpis.reported_in(recorded.event)
     if period is not None:
         row = judged.periods.get(period, NO_FIGURES)
         return {period: kpis.with_report(row, recorded)}
-    return kpis.periods_with(
-        judged.periods, deal.added(recorded.event, judged.agreed.zone, judged.needed)
-    )
+    if isinstance(change, GivenChange):
+        return kpis.periods_with(judged.periods, change.added(judged.needed))
+    added = change.added(recorded.event, judged.agreed.zone, judged.needed)
+    return kpis.periods_with(judged.periods, added)
 
 
 def _within(period: str) -> tuple[str, ...]:
@@ -437,16 +469,16 @@ def verdicts(judged: Judged, window: str) -> Iterator[Verdict]:
 
 
 def judge(
-    judged: Judged, recorded: Recorded, on_record: Container[str], deal: DealChange = NO_CHANGE
+    judged: Judged, recorded: Recorded, on_record: Container[str], change: FactChange = NO_CHANGE
 ) -> tuple[Judged, list[Event]]:
     """Return the state with an event in it, and the events that the log must record because of it.
 
     `on_record` are the breaches that are recorded and not withdrawn (`RuleBreached.breach`).
-    `deal` is what the event changes of the facts of its deal.
+    `change` is what the event changes of its deal, entry or contribution.
     """
     if type(recorded.event) not in CONCERNED:
         return judged, []
-    judged, changed = take(judged, recorded, deal)
+    judged, changed = take(judged, recorded, change)
     events: list[Event] = []
     for first in changed if judged.rules else ():
         for window in islice(windows_from(judged, first), reach(judged, first)):

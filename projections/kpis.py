@@ -5,7 +5,7 @@ time zone that was agreed first; a report belongs to the period that it names. F
 ratios and comparisons, see `figures`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,12 +19,13 @@ from domain.arithmetic import exact
 from domain.calendar import bounds, month_of
 from domain.charter import Objective
 from domain.claims import ClaimConfirmed, ClaimObjected
+from domain.declarations import Declarations
 from domain.execution import KickoffHeld
 from domain.exit import PartnershipExited
 from domain.exploration import PartnerChosen
 from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import ContributionRecorded, TargetAdjusted
-from domain.kernel import Event
+from domain.kernel import Act, Event
 from domain.metric_catalogue import CATALOGUE, Catalogue, Metric, Unit
 from domain.own_metric import MetricAgreed
 from domain.priors import Prior, PriorAgreed
@@ -293,6 +294,7 @@ class AgreedRow:
 
 
 NO_FIGURES = PeriodRow()
+NOTHING_GIVEN: Final = GivenRow()
 NOTHING_AGREED = AgreedRow()
 
 
@@ -321,7 +323,7 @@ def is_period(key: str) -> bool:
 # --- what events measure -----------------------------------------------------------------------
 
 
-MEASURED: frozenset[type[Event]] = counted.COUNTED | {*REPORTS, *_REPLIES}
+MEASURED: frozenset[type[Event]] = counted.COUNTED | {*REPORTS, *_REPLIES, ContributionRecorded}
 """The events that change a figure."""
 
 
@@ -366,7 +368,7 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
     if (period := reported_in(event)) is not None:
         return (period,)
     if isinstance(event, ContributionRecorded):
-        return (_given_key(event, recorded.act.party), event.period)
+        return (given_key(event, recorded.act.party), event.period)
     return (AGREED,) if type(event) in _AGREEMENTS else ()
 
 
@@ -383,10 +385,8 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
         )
     if (period := reported_in(event)) is not None:
         return Change({period: with_report(period_row(rows, period), recorded)}, [])
-    if isinstance(event, ContributionRecorded):
-        key = _given_key(event, recorded.act.party)
-        row = GivenRow(event.period, tuple(_given(event)))
-        return Change({key: row, **periods_with(rows, contributed(rows, recorded))}, [])
+    if (given := given_change(rows, recorded)) is not None:
+        return Change({given.key: given.after, **periods_with(rows, given.added())}, [])
     if type(event) in _AGREEMENTS:
         return Change({AGREED: agreed_with(agreed_row(rows), recorded)}, [])
     return NOTHING
@@ -407,23 +407,50 @@ def periods_with(rows: Rows, added: Mapping[counted.Series, Sum]) -> dict[str, P
     return found
 
 
-def _given_key(event: ContributionRecorded, party: str) -> str:
+def given_key(event: ContributionRecorded, party: str) -> str:
+    """Return the key of the row of a contribution."""
     return f"{GIVEN}{party}/{event.contribution}"
 
 
-def contributed(rows: Rows, recorded: Recorded) -> dict[counted.Series, Sum]:
-    """Return what a contribution adds to figures, less what was stated of it before."""
+class GivenChange(NamedTuple):
+    """A contribution as it was stated before an event, and after it."""
+
+    key: str
+    """The key of its row."""
+    party: str
+    before: GivenRow
+    after: GivenRow
+
+    def added(self, needed: Container[str] = CATALOGUE) -> dict[counted.Series, Sum]:
+        """Return what the event adds to the needed metrics, less what was stated before."""
+        added: dict[counted.Series, Sum] = {}
+        for row, sign in ((self.before, -1), (self.after, 1)):
+            for metric, unit, amount in row.given:
+                if metric in needed:
+                    to = counted.Series(row.period, metric, self.party, unit)
+                    added[to] = added.get(to, NO_SUM).plus(amount * sign, sign)
+        return added
+
+
+def given_change(rows: Rows, recorded: Recorded) -> GivenChange | None:
+    """Return what an event changes of a contribution; None for another event."""
     event, party = recorded.event, recorded.act.party
     if not isinstance(event, ContributionRecorded):
-        return {}
-    before: GivenRow = rows.get(_given_key(event, party), GivenRow())
-    after = GivenRow(event.period, tuple(_given(event)))
-    added: dict[counted.Series, Sum] = {}
-    for row, sign in ((before, -1), (after, 1)):
-        for metric, unit, amount in row.given:
-            to = counted.Series(row.period, metric, party, unit)
-            added[to] = added.get(to, NO_SUM).plus(amount * sign, sign)
-    return added
+        return None
+    key = given_key(event, party)
+    return GivenChange(key, party, rows.get(key, NOTHING_GIVEN), _given_row(event))
+
+
+def stated_change(declarations: Declarations, event: ContributionRecorded, act: Act) -> GivenChange:
+    """Return what an event changes of a contribution, by what its author has declared before."""
+    key = given_key(event, act.party)
+    before = declarations.stated.get(event.key(act))
+    row = _given_row(before) if isinstance(before, ContributionRecorded) else NOTHING_GIVEN
+    return GivenChange(key, act.party, row, _given_row(event))
+
+
+def _given_row(event: ContributionRecorded) -> GivenRow:
+    return GivenRow(event.period, tuple(_given(event)))
 
 
 def _given(event: ContributionRecorded) -> Iterator[Given]:
@@ -574,7 +601,7 @@ KPIS = Projection(
     "kpis",
     keys,
     apply,
-    MEASURED | _AGREEMENTS | {ContributionRecorded},
+    MEASURED | _AGREEMENTS,
     version=18,
     row_type=_row_type,
     facts_from=FACTS,

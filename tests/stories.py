@@ -25,8 +25,7 @@ from domain.recorded import Recorded
 from domain.second_person import ConfirmAct
 from domain.settlement import Ledger
 from infra.answers.problems import catalogue
-from projections.breaches import Judged, judge
-from projections.counted import DealChange, facts_of
+from projections.breaches import Counting, Judged, judge
 from projections.deadlines import DEADLINES, of_other_streams
 from projections.fold import Folded, fold, replay
 from projections.proposals import (
@@ -204,7 +203,7 @@ class Story:
         """Record events, and give what agreed rules had recorded because of them."""
         start = len(self.history)
         before = self.states.get(stream)
-        deal = facts_of(before)
+        counting = Counting(before)
         self._write(stream, events, act)
         said: list[Event] = []
         for event in events:
@@ -218,9 +217,8 @@ class Story:
                 said += lapsed + self._record(self.id, lapsed, aggregates.rules_act(act))
         for recorded in self.history[start : start + len(events)]:
             on_record = self.partnership.breaches.open
-            change = DealChange.by(deal, recorded)
+            change = counting.change(recorded)
             self.judged, breaches = judge(self.judged, recorded, on_record, change)
-            deal = change.after
             if not breaches:
                 continue
             by_rules = aggregates.rules_act(act)

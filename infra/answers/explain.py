@@ -332,8 +332,8 @@ class _Figures:
         fold(KPIS, self._folded, (recorded,))
 
     def _measure(self, recorded: Recorded) -> None:
-        if given := kpis.contributed(self.rows, recorded):
-            self._counts.append((recorded, given))
+        if given := kpis.given_change(self.rows, recorded):
+            self._counts.append((recorded, given.added()))
             return
         deal = counted.key_of(recorded.event)
         if deal is None:

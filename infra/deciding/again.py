@@ -40,8 +40,7 @@ from infra.deciding.intake import Input
 from infra.deciding.recording import ADOPTION_SOURCE, RULES_SOURCE
 from infra.tlog import codec
 from projections import DEADLINES, SETTLEMENT
-from projections.breaches import Judged, judge
-from projections.counted import DealChange, facts_of
+from projections.breaches import Counting, FactChange, Judged, judge
 from projections.deadlines import of_other_streams
 from projections.fold import Dispatch, Folded, Projection, Rows, fold_all
 from projections.settlement import ledger, silences
@@ -153,7 +152,7 @@ class _Rules:
     def __init__(self, again: "_Again") -> None:
         self._again = again
         self._judged = Judged()
-        self._waiting: deque[tuple[Recorded, DealChange]] = deque()
+        self._waiting: deque[tuple[Recorded, FactChange]] = deque()
         """The events that are not judged yet: all that are recorded together come before."""
         self._due: list[Event] = []
         """The events that the rules ask for, and that come next."""
@@ -172,8 +171,8 @@ class _Rules:
             found = Decided(
                 recorded.index, due.wire, Outcome.DIFFERS, f"The rules give {_text([due])} before."
             )
-        deal = facts_of(self._again.state(recorded.stream))
-        self._waiting.append((recorded, DealChange.by(deal, recorded)))
+        counting = Counting(self._again.state(recorded.stream))
+        self._waiting.append((recorded, counting.change(recorded)))
         return found
 
     def _belongs(self, recorded: Recorded) -> bool:

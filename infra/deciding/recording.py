@@ -29,8 +29,7 @@ from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import UnreadableEvent
 from projections import PROPOSALS, proposals
 from projections.alerts import ALERTS, STATE, AlertsState
-from projections.breaches import CONCERNED, Judged, judge
-from projections.counted import DealChange, facts_of
+from projections.breaches import CONCERNED, Counting, Judged, judge
 from projections.deadlines import DEADLINES, OPEN, TERMS, of_other_streams
 from projections.fold import FoldFailed
 from projections.ledger.rows import AGREED, TOTALS
@@ -318,7 +317,7 @@ class Recorder:
 
         `before` is the state of the events' stream before them.
         """
-        deal = facts_of(before)
+        counting = Counting(before)
         for index, each in enumerate(recorded, first):
             if type(each.event) not in CONCERNED:
                 continue
@@ -326,9 +325,8 @@ class Recorder:
             on_record = self.states.partnership(name).breaches.open
             placed = placed_at(each, index, NOTHING)
             try:
-                change = DealChange.by(deal, placed)
+                change = counting.change(placed)
                 judged, breaches = judge(judged, placed, on_record, change)
-                deal = change.after
             except Exception as error:
                 raise FoldFailed(ALERTS, placed, error) from error
             self.judged[name] = judged

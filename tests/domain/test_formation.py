@@ -650,14 +650,6 @@ def test_a_rule_judges_one_segment_or_each_campaign() -> None:
     assert refusal.rule == "one-segment-or-each"
 
 
-def test_a_rule_judges_no_contributions() -> None:
-    rule = changed(CONVERSION_FLOOR, metric="contributed_hours")
-
-    refusal = at(Stage.FORMATION).refuses(OURS, ProposeDecisionRule(proposal="hours", rule=rule))
-
-    assert refusal.rule == "contributions-decide-no-rule"
-
-
 def test_the_goals_of_a_charter_are_the_parties_own() -> None:
     charter = changed(CHARTER, goals={STRANGER: "To gain from it."})
 

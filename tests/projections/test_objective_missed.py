@@ -3,10 +3,11 @@
 from datetime import date
 from decimal import Decimal
 
+from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.charter import Charter, Objective
-from domain.examples import CHARTER, CO_BRANDED_REVENUE
-from domain.formation import ProposeCharter
-from domain.health import ProposeTarget
+from domain.examples import CHARTER, CO_BRANDED_REVENUE, CONVERSION_FLOOR
+from domain.formation import ProposeCharter, ProposeDecisionRule
+from domain.health import ContributionKind, ProposeTarget, RecordContribution
 from domain.kernel import Stage
 from domain.reported_figure import ReportMetric
 from tests.life import OURS, THEIRS, at, changed
@@ -204,3 +205,68 @@ def test_no_objective_is_missed_after_the_end() -> None:
     story.on("2028-01-01")
 
     assert not [each for each in states(story) if each.startswith("objective-missed")]
+
+
+# --- of what the parties contribute ------------------------------------------------------------
+
+
+HOURS = changed(
+    SUBSCRIBERS,
+    objective="our-hours",
+    metric="contributed_hours",
+    unit="hours",
+    segment=OURS,
+    target=Decimal(20),
+)
+"""Our side is to need at most twenty hours by the end of March."""
+
+
+def contribute(story: Story, month: str, hours: int, reason: str | None = None) -> None:
+    """Let our side record its hours of a month, or correct them with a reason."""
+    command = RecordContribution(
+        contribution=f"training-{month}",
+        kind=ContributionKind.TIME,
+        what="Training",
+        period=month,
+        hours=Decimal(hours),
+        change_reason=reason,
+    )
+    story.when(OURS, command)
+
+
+def test_hours_beyond_the_objective_are_alerted_until_they_are_corrected() -> None:
+    story = running()
+    charter(story, HOURS)
+    story.on("2026-03-31T22:00")
+    contribute(story, "2026-02", 12)
+    contribute(story, "2026-03", 13)
+    story.on("2026-04-01")
+    assert states(story)["objective-missed our-hours"] == "open"
+
+    contribute(story, "2026-03", 7, reason="Six of them were of another project.")
+
+    assert states(story)["objective-missed our-hours"] == "withdrawn"
+
+
+def test_a_rule_finds_that_a_party_contributes_less_than_both_agreed() -> None:
+    least = changed(
+        CONVERSION_FLOOR,
+        rule="training",
+        metric="contributed_hours",
+        measured="count",
+        segment=OURS,
+        threshold=Decimal(10),
+        consecutive=1,
+    )
+    story = running()
+    story.agree(OURS, ProposeDecisionRule(proposal="training", rule=least))
+    story.on("2026-06-30T22:00")
+    contribute(story, "2026-05", 4)
+
+    story.on("2026-07-01")
+    assert states(story)[f"training 2026-Q2/{OURS}"] == "open"
+    assert [each.rule for each in story.facts(RuleBreached)] == ["training"]
+
+    contribute(story, "2026-05", 14, reason="A day of ten hours was left out.")
+    assert states(story)[f"training 2026-Q2/{OURS}"] == "withdrawn"
+    assert [each.rule for each in story.facts(RuleBreachWithdrawn)] == ["training"]

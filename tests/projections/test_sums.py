@@ -9,12 +9,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+import pytest
+
 from domain.entry import RecordJointRevenue, RecordSharedCost
-from domain.examples import CHARTER, CO_BRANDED_REVENUE
+from domain.examples import CHARTER, CO_BRANDED_REVENUE, CONVERSION_FLOOR
 from domain.formation import ProposeCharter
 from domain.health import ContributionKind, RecordContribution
 from domain.metric_catalogue import CATALOGUE, Unit
+from domain.rules import RuleComparison
 from domain.terms import CostShare, Incentive, Item, Retainer, RevenueSplit, Trigger
+from projections.backtest import tried
 from projections.objectives import objectives
 from projections.portfolio import line
 from tests.documents import REPOSITORY
@@ -121,6 +125,41 @@ def objectives_on(story: Story) -> list[str]:
     return found
 
 
+def rules_on(story: Story) -> list[str]:
+    """Return the metrics of which the sum breaks a rule: more than zero."""
+    closed = story.copy()
+    closed.on("2026-04-02")
+    found = []
+    for name in METRICS:
+        metric = CATALOGUE[name]
+        rule = changed(
+            CONVERSION_FLOOR,
+            metric=name,
+            measured="count",
+            segment=OURS if metric.by_party else None,
+            currency="USD" if metric.unit is Unit.MONEY else None,
+            comparison=RuleComparison.ABOVE,
+            threshold=Decimal(0),
+            consecutive=1,
+        )
+        if tried(rule, "2026", closed.history).alerts:
+            found.append(name)
+    return found
+
+
+NO_REVENUE: Final = "no money comes in"
+BY_THE_LEDGER: Final = "computed by the ledger"
+WHY_NOT: Final = {
+    ("shared costs", "revenue"): NO_REVENUE,
+    ("hours", "revenue"): NO_REVENUE,
+    ("hours with a value", "revenue"): NO_REVENUE,
+    ("incentives", "judged"): BY_THE_LEDGER,
+    ("retainers", "judged"): BY_THE_LEDGER,
+    ("hours", "net"): "hours alone have no price",
+}
+"""Why a sum feeds nothing of a column."""
+
+
 def net_of(story: Story) -> list[str]:
     """Return the columns of the net contribution to the initiator that the sum moves."""
     found = [
@@ -132,18 +171,28 @@ def net_of(story: Story) -> list[str]:
 
 def row(name: str) -> str:
     story = SUMS[name]()
-    cells = (revenue_of(story), objectives_on(story), net_of(story))
-    return f"| {name} | {' | '.join(', '.join(f'`{x}`' for x in each) or '—' for each in cells)} |"
+    fed = {
+        "revenue": revenue_of(story),
+        "judged": objectives_on(story),
+        "net": net_of(story),
+    }
+    cells = (
+        ", ".join(f"`{each}`" for each in found) or f"none: {WHY_NOT[name, column]}"
+        for column, found in fed.items()
+    )
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 def section() -> str:
     lines = [
         BEGINS,
         "A test records each sum and asks each answer (`python -m tests.projections.test_sums`).",
-        "An objective can be about a metric of the catalogue. What the terms earn a party is none:",
-        "it is computed by the ledger, and an objective cannot be about it.",
+        "An objective and a decision rule can be about a metric of the catalogue: they are judged",
+        "from counts, as each event is recorded. What the terms earn a party is no metric. The",
+        "ledger computes it, and computes it again when a late fact or new terms change it. For a",
+        "target on it, agree a metric of your own (`ProposeMetric`) and report it.",
         "",
-        "| recorded | revenue and its dependency | objective | net contribution and ROI |",
+        "| recorded | revenue, dependency | objective, decision rule | net contribution, ROI |",
         "|---|---|---|---|",
         *map(row, SUMS),
         "",
@@ -158,6 +207,13 @@ def written(page: str) -> str:
         before, _, rest = page.partition(ENDS)
         return f"{before}\n{section()}{ENDS}{rest}"
     return f"{before}{section()}{ENDS}{rest.partition(ENDS)[2]}"
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_a_rule_can_be_about_all_that_an_objective_can_be_about(name: str) -> None:
+    story = SUMS[name]()
+
+    assert rules_on(story) == objectives_on(story)
 
 
 def test_the_section_is_what_the_answers_say() -> None:
