@@ -4,11 +4,12 @@ A server of the demo's store runs in a thread of this process, and Chromium look
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from shutil import which
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import httpx2
 import pytest
@@ -16,32 +17,29 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from benchmarks.pages import served
+from domain.charter import ObjectiveStatus
 from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.roles import Role
+from infra.answers.inbox import Awaiting
+from infra.answers.next import Met
+from infra.answers.statements import State
 from infra.http.pages import shown
 from tests.feeds import played
+from tests.journeys.pages import ANSWERS, ONE, PAST, addresses
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
-ONE = "growthos-consulting"
-PAST = "at=2026-09-21&known=2026-09-21"
-"""One day before a review, with a dispute open."""
-
 PAGES = {
     "portfolio": f"/portfolio?{PAST}",
-    "partnership": f"/partnerships/{ONE}?{PAST}",
-    "history": f"/partnerships/{ONE}/history",
-    "statement": f"/partnerships/{ONE}/statements/2026-Q3",
+    "history": ANSWERS["/partnerships/{id}/history"],
+    "statement": ANSWERS["/partnerships/{id}/statements/{period}"],
     "alerts": f"/alerts?{PAST}",
-    "inbox": f"/inbox?{PAST}",
-    "inputs": "/inputs",
-    "next": f"/partnerships/{ONE}/next",
-    "send": f"/partnerships/{ONE}/send/OpenDispute?party=growthos",
-    "refused": "/partnerships/nobody",
 }
+"""The pages of the four people."""
 
 WIDE, NARROW = (1400, 900), (390, 844)
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
 class Closed(NamedTuple):
@@ -290,23 +288,42 @@ def test_a_party_sees_its_side_and_every_link_keeps_it(browser: Browser, site: s
 
 
 def test_a_partnership_that_is_not_there_is_said_in_words(browser: Browser, site: str) -> None:
-    with opened(browser, site, PAGES["refused"]) as page:
+    with opened(browser, site, "/partnerships/nobody") as page:
         assert "There is no partnership nobody." in page.locator("main").inner_text()
 
 
 # --- for everyone ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("path", addresses())
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
-    browser: Browser, site: str, size: tuple[int, int], scheme: str
+    browser: Browser, site: str, path: str
 ) -> None:
-    for name, path in PAGES.items():
-        with opened(browser, site, path, size, scheme) as page:
+    with opened(browser, site, path) as page:
+        # Colours do not depend on the width, nor the layout on the colours.
+        for size, scheme in zip((WIDE, NARROW), SCHEMES, strict=True):
+            page.set_viewport_size({"width": size[0], "height": size[1]})
+            page.emulate_media(color_scheme=scheme)
             found = Axe().run(page).response["violations"]
-            assert [(name, each["id"], each["help"]) for each in found] == []
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+            assert [(size, scheme, each["id"], each["help"]) for each in found] == []
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, size
+
+
+@pytest.mark.parametrize("path", addresses())
+def test_each_button_is_reached_on_a_phone_without_scrolling_sideways(
+    browser: Browser, site: str, path: str
+) -> None:
+    with opened(browser, site, path, NARROW) as page:
+        for each in page.locator("main details").all():
+            each.evaluate("details => { details.open = true }")
+        outside = [
+            text
+            for button in page.locator("main button, main .button, main input, main select").all()
+            if (box := button.bounding_box())
+            and not 0 <= box["x"] <= box["x"] + box["width"] <= NARROW[0]
+            and (text := button.inner_text() or button.get_attribute("name"))
+        ]
+        assert outside == []
 
 
 def test_the_keyboard_alone_reaches_the_content_and_every_link(browser: Browser, site: str) -> None:
@@ -335,3 +352,18 @@ def test_the_filters_are_used_by_a_template() -> None:
     texts = "".join(each.read_text(encoding="utf-8") for each in folder.glob("*.html"))
 
     assert [name for name in shown.FILTERS if not re.search(rf"\|\s*{name}\b", texts)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [
+        (ObjectiveStatus, shown.status),
+        (Awaiting, shown.awaiting),
+        (State, shown.statement_state),
+        (Met, shown.met),
+    ],
+)
+def test_each_state_has_a_mark_and_a_word(
+    kind: type[StrEnum], shape: Callable[[StrEnum], shown.Shape]
+) -> None:
+    assert all(shape(each).mark and shape(each).word for each in kind)

@@ -23,6 +23,7 @@ from infra.http.access import needs, refused_as_problem
 from infra.http.events import decide
 from infra.http.pages import forms
 from infra.http.pages.consent import answered, fields_of, subject_of
+from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.forms import Field, Unfinished
 from infra.http.pages.site import PageRoute, Posted, Visit, Visited, names_of, page
 from infra.http.problems import Problem, refusal
@@ -75,6 +76,31 @@ class Draft:
         """Return it as the line that its party signs, with the digest of what it accepts."""
         signed = {name: self.known[name] for name in sorted(SIGNED & self.known.keys())}
         return orjson.dumps(replace(self, data={**self.data, **signed}).event(actor)).decode()
+
+
+@router.get("/partnerships/{id}/next.json")
+@needs(Need.FACTS)
+def next_json(visit: Visited, id: PartnershipId) -> Response:
+    """Return what each party can send and what closed gates require as JSON."""
+    return as_json(NEXT.reply(visit.accord, id=id, when=visit.when(id)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sendable:
+    """A type of event that a party can send."""
+
+    party: str
+    type: str
+    summary: str
+
+
+@router.get("/partnerships/{id}/next.csv")
+@needs(Need.FACTS)
+def next_csv(visit: Visited, id: PartnershipId) -> Response:
+    """Return the types of events that each party can send as a table."""
+    answer = NEXT.reply(visit.accord, id=id, when=visit.when(id))
+    found = [(of.party, event) for of in answer.parties for event in of.events]
+    return as_csv(f"{id}-next", (Sendable(of, each.type, each.summary) for of, each in found))
 
 
 @router.get("/partnerships/{id}/next")

@@ -158,7 +158,8 @@ def _handle(
     visit: Visit, form: Form, kind_of_form: type[Acknowledgement], kind: AlertActKind
 ) -> Response:
     partnership = form.get("partnership")
-    given = {name: value for name, value in form.items() if name != "partnership"}
+    # One form has the fields of all three acts.
+    given = {name: form[name] for name in form.keys() & kind_of_form.model_fields}
     try:
         asked = kind_of_form.model_validate({**given, "party": visit.party})
     except ValidationError as error:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -17,11 +16,13 @@ from starlette.background import BackgroundTask
 
 from infra.access.roles import Need, Role
 from infra.answers.logs import size_of
-from infra.answers.question import PartnershipId
+from infra.answers.question import Answer, Item, PartnershipId
+from infra.answers.verify import Difference, Unfolded
 from infra.audit.notary import Notary
 from infra.deciding.group_commit import Busy
 from infra.evidence.bundle import GUIDES, BundleRequest, export, guides
 from infra.http.access import needs
+from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.site import PageRoute, Posted, Visit, Visited, names_of, page
 from infra.http.problems import AGAIN_SOON, Problem
 from infra.http.verdicts import MOST_EVENTS
@@ -30,11 +31,17 @@ from infra.tlog.notes import Checkpoint, Malformed, Note, Signature
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _LONGEST_REASON: Final = 2000
+
+MOST_CHECKPOINTS: Final = 100
+"""The most checkpoints that a page lists."""
+
+_UNSEEN: Final = {"key": "", "stored": None, "expected": None}
+"""What a difference is shown without to a viewer who may not see stored values."""
+
 _TOO_LONG: Final = "The log has more than {:,} events, so a page does not {}."
 
 
-@dataclass(frozen=True, slots=True)
-class Cosigned:
+class Signer(Item):
     """Who signed a checkpoint, and when, if the signature says so."""
 
     by: str
@@ -43,13 +50,92 @@ class Cosigned:
     """Whether it is the log itself, rather than a witness."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class SignedCheckpoint(Item):
     """A checkpoint, and who signed it."""
 
     size: int
+    """How many events it counts."""
     root: str
-    signatures: tuple[Cosigned, ...]
+    """The root of the tree of these events, in hex: their fingerprint."""
+    signatures: tuple[Signer, ...]
+
+
+class LastVerification(Item):
+    """What the last verification on a page found."""
+
+    at: datetime
+    verified: bool
+    events: int
+    rows: int
+    differences: tuple[Difference, ...]
+    """Without the key and the values where the viewer may not see them."""
+    unfolded: tuple[Unfolded, ...]
+
+
+class Evidence(Answer):
+    """What is signed of a log, and what was verified."""
+
+    id: str
+    """The partnership."""
+    events: int
+    """The size of the log."""
+    verification: LastVerification | None
+    """Null if it was not verified since the server started."""
+    checkpoints: tuple[SignedCheckpoint, ...]
+    """The latest first, at most a hundred."""
+    key: str | None
+    """The key of the log; null for a process that cannot sign."""
+    digests: dict[str, str]
+    """The SHA-256 of each verifier of this release, and of what it reads."""
+
+
+def _answer(visit: Visit, id: str) -> Evidence:
+    when, accord = visit.when(id), visit.accord
+    notary = accord.notary
+    return Evidence(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        id=id,
+        events=size_of(accord.history, id),
+        verification=_verification(visit, id),
+        checkpoints=tuple(_checkpoints(visit, id)),
+        key=str(notary.seal.verifier(id)) if notary else None,
+        digests=_digests(),
+    )
+
+
+def _verification(visit: Visit, id: str) -> LastVerification | None:
+    last, sees = visit.served.verdicts.last(id), visit.sees
+    if last is None:
+        return None
+    found = last.found
+    shows_values = sees.party is None and sees.inputs
+    return LastVerification(
+        at=last.at,
+        verified=found.verified,
+        events=found.events,
+        rows=found.rows,
+        differences=found.differences
+        if shows_values
+        else tuple(each.model_copy(update=_UNSEEN) for each in found.differences),
+        unfolded=found.quarantined
+        if shows_values
+        else tuple(each.model_copy(update={"error": ""}) for each in found.quarantined),
+    )
+
+
+@router.get("/partnerships/{id}/evidence.json")
+@needs(Need.FACTS)
+def evidence_json(visit: Visited, id: PartnershipId) -> Response:
+    """Return what is signed and what was verified as JSON."""
+    return as_json(_answer(visit, id))
+
+
+@router.get("/partnerships/{id}/evidence.csv")
+@needs(Need.FACTS)
+def evidence_csv(visit: Visited, id: PartnershipId) -> Response:
+    """Return the checkpoints of a log as a table."""
+    return as_csv(f"{id}-checkpoints", _answer(visit, id).checkpoints)
 
 
 @router.get("/partnerships/{id}/evidence")
@@ -61,23 +147,15 @@ def evidence_page(
     done: Annotated[bool, Query(description="Whether it was verified just now.")] = False,
 ) -> Response:
     """Show what is signed, what was verified, and what can be taken away."""
-    seen = visit.when(id).viewer
-    size = size_of(visit.accord.history, id)
-    notary = visit.accord.notary
+    answer = _answer(visit, id)
     return page(
         "evidence.html",
         visit,
         section="portfolio",
-        id=id,
+        answer=answer,
         names=names_of(visit.accord, id, visit.when(id)),
-        size=size,
-        checkpoint=_last(visit, id),
-        verdict=visit.served.verdicts.last(id),
-        shows_values=seen.party is None and seen.inputs,
-        key=str(notary.seal.verifier(id)) if notary else None,
-        digests=_digests(),
         can_act=visit.form_token is not None and not visit.is_past,
-        is_long=size > MOST_EVENTS,
+        is_long=answer.events > MOST_EVENTS,
         most=MOST_EVENTS,
         done=done,
     )
@@ -155,27 +233,25 @@ def _check_length(visit: Visit, id: str, what: str, command: str) -> None:
 # --- what is shown -----------------------------------------------------------------------------
 
 
-def _last(visit: Visit, id: str) -> Signed | None:
-    """Return the last checkpoint of a log; nothing is signed for a page."""
-    notes = visit.accord.trees.checkpoints(id)
-    if not notes:
-        return None
-    with suppress(Malformed):
-        note = Note.read(notes[-1])
-        checkpoint = Checkpoint.read(note.text)
-        return Signed(
-            checkpoint.size, checkpoint.root.hex(), tuple(_signers(visit, note, checkpoint.origin))
-        )
-    return None
+def _checkpoints(visit: Visit, id: str) -> Iterator[SignedCheckpoint]:
+    """Yield the latest checkpoints of a log, the latest first; nothing is signed for a page."""
+    for text in visit.accord.trees.checkpoints(id)[-MOST_CHECKPOINTS:][::-1]:
+        with suppress(Malformed):
+            note = Note.read(text)
+            checkpoint = Checkpoint.read(note.text)
+            signers = tuple(_signers(visit, note, checkpoint.origin))
+            yield SignedCheckpoint(
+                size=checkpoint.size, root=checkpoint.root.hex(), signatures=signers
+            )
 
 
-def _signers(visit: Visit, note: Note, origin: str) -> Iterator[Cosigned]:
+def _signers(visit: Visit, note: Note, origin: str) -> Iterator[Signer]:
     """Yield who signed a note: the log once, with its time, then each witness."""
     notary = visit.accord.notary
-    yield Cosigned(origin, notary.seal.time(note) if notary else None, is_log=True)
+    yield Signer(by=origin, at=notary.seal.time(note) if notary else None, is_log=True)
     for each in note.signatures:
         if each.name != origin:
-            yield Cosigned(each.name, _time_of(each), is_log=False)
+            yield Signer(by=each.name, at=_time_of(each), is_log=False)
 
 
 def _time_of(signature: Signature) -> datetime | None:

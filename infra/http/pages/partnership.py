@@ -21,7 +21,7 @@ from infra.answers.question import Paging, PartnershipId
 from infra.answers.show import SHOW
 from infra.answers.statements import STATEMENTS
 from infra.http.access import needs
-from infra.http.pages.downloads import as_json
+from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.site import PageRoute, Visited, page
 from projections import OVERVIEW
 from projections.alerts import AlertState
@@ -98,6 +98,13 @@ class FigureRow:
 def partnership_json(visit: Visited, id: PartnershipId) -> Response:
     """Return the state of a partnership as JSON."""
     return as_json(SHOW.reply(visit.accord, id=id, when=visit.when(id)))
+
+
+@router.get("/partnerships/{id}.csv")
+@needs(Need.FACTS)
+def partnership_csv(visit: Visited, id: PartnershipId) -> Response:
+    """Return the figures of a partnership as a table, by period."""
+    return as_csv(id, KPIS.reply(visit.accord, id=id, when=visit.when(id)).figures)
 
 
 @router.get("/partnerships/{id}")

@@ -231,6 +231,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "day": day,
     "dispute_state": dispute_state,
     "figure": figure,
+    "machine": instant,
     "met": met,
     "moment": moment,
     "money": money,

@@ -160,9 +160,9 @@ class Visit:
         """A link to this page as of now."""
         return self.link(self.path, at=None, known=None, partnership=self.partnership)
 
-    def beside(self, kind: str) -> str:
-        """Return a link to the same answer in another form: `json` or `csv`."""
-        return self.link(f"{self.path}.{kind}", partnership=self.partnership)
+    def beside(self, kind: str, words: str = "") -> str:
+        """Return a link to the same answer in another form (`json`, `csv`), to the same search."""
+        return self.link(f"{self.path}.{kind}", partnership=self.partnership, words=words)
 
     def acts_for(self, party: str) -> bool:
         """Return whether an event of a party can be sent from this page."""

@@ -84,6 +84,15 @@ def _compared(visit: Visit, id: str, against: datetime | None) -> Comparison:
     return answer
 
 
+@router.get("/partnerships/{id}/history.json")
+@needs(Need.FACTS)
+def timeline_json(visit: Visited, id: PartnershipId) -> Response:
+    """Return all events of a partnership as JSON."""
+    *pages, last = _pages(visit.accord, id, visit.when(id))
+    items = tuple(item for each in (*pages, last) for item in each.items)
+    return as_json(last.model_copy(update={"items": items}))
+
+
 @router.get("/partnerships/{id}/history.csv")
 @needs(Need.FACTS)
 def timeline_csv(visit: Visited, id: PartnershipId) -> Response:

@@ -1,0 +1,60 @@
+"""The pages of the application, by the path of their route: a new page cannot be forgotten."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from fastapi import FastAPI
+
+from infra.http.access import guarded_routes
+from infra.http.pages.site import PageRoute
+
+ONE: Final = "growthos-consulting"
+
+PAST: Final = "at=2026-09-21&known=2026-09-21"
+"""One day before a review, with a dispute open."""
+
+ANSWERS: Final = {
+    "/portfolio": "/portfolio",
+    "/partnerships/{id}": f"/partnerships/{ONE}",
+    "/partnerships/{id}/history": f"/partnerships/{ONE}/history",
+    "/partnerships/{id}/statements/{period}": f"/partnerships/{ONE}/statements/2026-Q3",
+    "/partnerships/{id}/evidence": f"/partnerships/{ONE}/evidence",
+    "/partnerships/{id}/next": f"/partnerships/{ONE}/next",
+    "/alerts": "/alerts",
+    "/money": "/money",
+    "/inbox": "/inbox",
+    "/inputs": "/inputs",
+    "/search": "/search?words=consulting",
+}
+"""An address of each page that shows an answer."""
+
+OTHERS: Final = {
+    "/": "/",
+    "/sign-in": "/sign-in",
+    "/partnerships/{id}/send/{type}": f"/partnerships/{ONE}/send/OpenDispute?party=growthos",
+}
+"""An address of each page that shows none."""
+
+ELSEWHERE: Final = {"/sign-in/with/{number}", "/sign-in/callback"}
+"""What only leads to another page."""
+
+VARIANTS: Final = (
+    *(f"{path}?{PAST}" for path in ("/portfolio", f"/partnerships/{ONE}", "/alerts", "/inbox")),
+    f"/partnerships/{ONE}/history?against=2026-07-01&known=2026-07-06",
+    f"/partnerships/{ONE}/statements/2026-Q3?party=northbridge",
+    "/search",
+    "/partnerships/nobody",
+)
+"""Pages that differ with what is asked: as of a past day, compared, of a party, refused."""
+
+
+def addresses() -> list[str]:
+    """Return every address that a test of all pages opens."""
+    return [*ANSWERS.values(), *OTHERS.values(), *VARIANTS]
+
+
+def paths(app: FastAPI) -> Iterator[str]:
+    """Yield the path of each page of an application, and of what is beside it."""
+    for route in guarded_routes(app.routes):
+        if isinstance(route, PageRoute) and "GET" in (route.methods or ()):
+            yield route.path

@@ -1,0 +1,97 @@
+"""Beside each page that shows an answer there is the same answer as JSON and as a table."""
+
+import csv
+import re
+from collections.abc import Iterator
+from html import unescape
+from io import StringIO
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from infra.http import create_app
+from tests.feeds import played
+from tests.journeys.pages import ANSWERS, ELSEWHERE, ONE, OTHERS, paths
+
+KINDS = ("csv", "json")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with played(tmp_path_factory.mktemp("beside")) as accord, accord.workers() as workers:
+        accord.catch_up()
+        with TestClient(create_app(accord, workers, is_open=True)) as found:
+            yield found
+
+
+def served(client: TestClient) -> set[str]:
+    """The paths of the pages that the application has, and of what is beside them."""
+    assert isinstance(client.app, FastAPI)
+    return set(paths(client.app))
+
+
+def links(page: str) -> list[str]:
+    return [unescape(each) for each in re.findall(r'href="([^"]+)"', page)]
+
+
+def test_every_page_of_the_application_is_among_those_that_are_tested(client: TestClient) -> None:
+    found = served(client)
+    beside = {each for each in found if each.endswith(tuple(f".{kind}" for kind in KINDS))}
+
+    assert found - beside == {*ANSWERS, *OTHERS, *ELSEWHERE}
+
+
+def test_every_table_and_document_is_beside_a_page(client: TestClient) -> None:
+    found = served(client)
+    compared = "/partnerships/{id}/compare"
+    wanted = {f"{path}.{kind}" for path in [*ANSWERS, compared] for kind in KINDS}
+
+    assert {each for each in found if each.endswith((".csv", ".json"))} == wanted
+
+
+@pytest.mark.parametrize("path", ANSWERS)
+def test_a_page_links_to_its_answer_as_json_and_as_a_table(client: TestClient, path: str) -> None:
+    address = ANSWERS[path]
+    page = client.get(address)
+    name, _, query = address.partition("?")
+    wanted = {kind: f"{name}.{kind}" + (f"?{query}" if query else "") for kind in KINDS}
+
+    assert set(wanted.values()) <= set(links(page.text))
+    assert "simulated" in client.get(wanted["json"]).json()
+    table = client.get(wanted["csv"])
+    assert table.headers["content-disposition"].startswith("attachment")
+    rows = list(csv.DictReader(StringIO(table.text)))
+    assert rows
+    assert all(None not in row for row in rows)
+
+
+def test_a_comparison_is_beside_its_page_too(client: TestClient) -> None:
+    page = client.get(f"/partnerships/{ONE}/history?against=2026-07-01&known=2026-07-06")
+    found = [each for each in links(page.text) if "/compare." in each]
+
+    assert [client.get(each).status_code for each in found] == [200, 200]
+    assert all("known=2026-07-06" in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("page", "route"),
+    [
+        (f"/partnerships/{ONE}", f"/v1/partnerships/{ONE}"),
+        (f"/partnerships/{ONE}/history", f"/v1/partnerships/{ONE}/history?limit=1000"),
+        (f"/partnerships/{ONE}/next", f"/v1/partnerships/{ONE}/next"),
+        (
+            f"/partnerships/{ONE}/statements/2026-Q2",
+            f"/v1/partnerships/{ONE}/statement?period=2026-Q2",
+        ),
+        ("/portfolio", "/v1/portfolio"),
+        ("/alerts", "/v1/alerts?limit=1000"),
+        ("/money", "/v1/owed"),
+        ("/inbox", "/v1/inbox?limit=1000"),
+        ("/inputs", "/v1/refusals?limit=1000"),
+    ],
+)
+def test_the_document_beside_a_page_is_that_of_the_route(
+    client: TestClient, page: str, route: str
+) -> None:
+    assert client.get(f"{page}.json").json() == client.get(route).json()
