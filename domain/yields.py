@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from domain.bilateral import (
     AcceptBilateral,
+    BilateralAgreement,
     BilateralCommand,
     CounterBilateral,
     ProposalLapsed,
@@ -131,9 +132,6 @@ def of(command: type[Command]) -> Mapping[str, Added]:
         # It may await a second person.
         once[SecondPersonAsked.wire] = frozenset({"act", "confirm_by", "signed_with", "within"})
     following = [*_FOLLOWING.get(command.__name__, "").split(), ProposalLapsed.wire]
-    if issubclass(command, ProposeBilateral):
-        # A proposal that the other party made before is accepted by it.
-        following.append(command.agreement.wire)
     return once | dict.fromkeys(following)
 
 
@@ -163,7 +161,13 @@ def _once(command: type[Command]) -> Collection[str]:
     agreement = command.agreement
     if issubclass(command, CounterBilateral):
         return (agreement.countered.wire,)
-    return ((agreement.proposed if issubclass(command, ProposeBilateral) else agreement).wire,)
+    if not issubclass(command, ProposeBilateral):
+        return (agreement.wire,)
+    # What binds nobody but its author is agreed as soon as it is proposed.
+    alone: Any = agreement.binds_author_alone
+    by_default: Any = BilateralAgreement.binds_author_alone
+    may_bind_alone = alone.__func__ is not by_default.__func__
+    return (agreement.proposed.wire, *([agreement.wire] if may_bind_alone else []))
 
 
 def _added(command: type[Command], event: type[Event]) -> Added:

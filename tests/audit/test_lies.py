@@ -315,13 +315,19 @@ def _agreement(liar: Liar) -> Row:
     return _waiver(liar, "x")
 
 
-def _waiver(liar: Liar, reason: str) -> Row:
-    """A waiver that is agreed for a reason; it was proposed for the reason x."""
+def _waiver(liar: Liar, reason: str | None) -> Row:
+    """A waiver that is agreed for a reason, or for none; it was proposed for the reason x."""
     proposed = liar.event("WaiverProposed", {"proposal": "w", "reason": "x"}, THEIRS)
     liar.events.append(liar.sign(proposed, "ProposeWaiver", proposed["data"]))
     content = hashlib.sha256(codec.canonical(proposed["data"])).hexdigest()
-    agreed = liar.event("WaiverGranted", {"proposal": "w", "reason": reason})
+    given = {"reason": reason} if reason else {}
+    agreed = liar.event("WaiverGranted", {"proposal": "w", **given})
     return liar.sign(agreed, "AgreeWaiver", {"proposal": "w", "content": content})
+
+
+def _alone(liar: Liar) -> Row:
+    data = {"proposal": "w", "reason": "x"}
+    return liar.sign(liar.event("WaiverGranted", data), "ProposeWaiver", data)
 
 
 def _of_operator(liar: Liar) -> Row:
@@ -364,9 +370,11 @@ CONTROLS: dict[str, tuple[Lie, set[str]]] = {
             "another agreement than was accepted",
             "an acceptance of nothing",
             "an acceptance of anything",
+            "an accepted member left out",
             "an agreement that nobody signed",
         },
     ),
+    "a waiver that binds its author alone": (_alone, {"terms agreed by their proposal"}),
     "a reminder of the operator": (
         _of_operator,
         {
@@ -561,6 +569,17 @@ LIES: dict[str, tuple[Lie, str]] = {
 }
 
 
+def _agreed_alone(liar: Liar) -> Row:
+    """One party's signature yields what both agreed."""
+    data = {"proposal": "t", "items": [], "effective_from": "2026-01-01"}
+    return liar.sign(liar.event("CommercialTermsAgreed", data), "ProposeTerms", data)
+
+
+def _list(liar: Liar) -> Row:
+    data: Any = ["x"]
+    return liar.sign(liar.event("LessonRecorded", {}), "RecordLesson", data)
+
+
 def _proposal_in_place_of_an_act(liar: Liar) -> Row:
     """A second person confirms what no first person did."""
     held = {"proposal": "w", "command": "ConcedePenalty", "data": {"amount": MILLION}}
@@ -577,6 +596,14 @@ LIES |= {
         "command-differs",
     ),
     "a proposal confirmed as an act": (_proposal_in_place_of_an_act, "command-content"),
+    "a member left out": (lambda of: of.lesson({"lesson": "L-9"}), "command-differs"),
+    "an accepted member left out": (lambda of: _waiver(of, None), "command-content"),
+    "terms agreed by their proposal": (_agreed_alone, "command-yields"),
+    "a command whose content is a list": (_list, "command-malformed"),
+    "a command without the prefix of its type": (
+        lambda of: of.lesson(type="RecordLesson", asked={"type": "RecordLesson"}),
+        "command-malformed",
+    ),
 }
 
 
@@ -624,6 +651,30 @@ def test_amounts_neither_cancel_out_nor_disappear(liar: Liar, desk: Desk) -> Non
     assert desk.verdict(liar.bundle()) == CONSISTENT
     (line,) = (line for line in desk.not_checked() if "(payments)" in line)
     assert line.endswith(", 7.00 XTS, -7.00 XTS, 1 amounts not understood")
+
+
+def test_an_amount_is_found_at_any_depth(liar: Liar, desk: Desk) -> None:
+    money = {"amount": "7.00", "currency": "XTS"}
+    data = {"command": "ConcedePenalty", "data": {"amount": money}, "items": [{"fee": money}]}
+    liar.events.append(liar.event("SecondPersonAsked", data, "stranger"))
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    index = len(liar.events) - 1
+    line = f"#{index} SecondPersonAsked by stranger: not signed, 14.00 XTS"
+    assert line in desk.not_checked()
+
+
+def test_what_follows_as_a_whole_is_listed_with_its_amount(liar: Liar, desk: Desk) -> None:
+    statement = {"balance": {"amount": "7.00", "currency": "XTS"}}
+    for _ in range(2):
+        event = liar.event("StatementIssued", statement)
+        liar.events.append(liar.sign(event, "IssueStatement", {"period": "2026-Q4"}))
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    last = len(liar.events) - 1
+    where = f"#{last - 1} #{last}"
+    what = "StatementIssued not compared with what was signed:"
+    (line,) = (each for each in desk.not_checked() if what in each)
+    assert f"{where}, " in line
+    assert line.endswith(", 14.00 XTS")
 
 
 @pytest.mark.parametrize("place", [None, 1, 7])

@@ -102,6 +102,7 @@ WEAK = (
 PATTERNS = {
     "amount": "-?(?:0|[1-9][0-9]{0,30})(?:[.][0-9]{1,30})?",
     "checkpoint": rf"([^\n]+)\n({NUMBER})\n({HASH})\n",
+    "command": "accord[.][A-Za-z]{1,100}",
     "commitment": "person:[0-9a-f]{64}",
     "currency": "[A-Z]{3}",
     "digest": "[0-9a-f]{64}",
@@ -162,7 +163,7 @@ FORMS = {
         "partnership": "text",
         "party": "text",
         "seen": "object|null",
-        "type": "text",
+        "type": "command",
     },
     "person": {"commitment": "commitment", "name": "text", "salt": "text"},
     "request": {
@@ -234,6 +235,7 @@ def rules() -> dict[str, Any]:
             for name, kind in sorted(registry.items())
         },
         "limits": LIMITS,
+        "members": {name: sorted(kind.model_fields) for name, kind in sorted(registry.items())},
         "never": NEVER,
         "own": sorted(yields.BY_OPERATOR),
         "patterns": PATTERNS,

@@ -476,6 +476,7 @@ class Verifier {
     this.named = new Map(); // the commands that events name, by digest
     this.used = new Map(); // nonces and sources with their command
     this.counted = new Map(); // what is not checked, and the data of each
+    this.listed = new Map(); // the indexes of what is listed with them
     this.unsigned = [];
   }
 
@@ -483,6 +484,12 @@ class Verifier {
   count(what, data = {}) {
     if (!this.counted.has(what)) this.counted.set(what, []);
     this.counted.get(what).push(data);
+  }
+
+  /** Counts one more event that is not checked, and lists its index. */
+  countAt(index, what) {
+    this.count(what, this.events.get(index).data);
+    this.listed.set(what, [...(this.listed.get(what) ?? []), index]);
   }
 
   verify(zip) {
@@ -720,7 +727,8 @@ class Verifier {
     this.checked.push(`${this.commands.size} signed commands, and the events that they yield`);
     this.notChecked.push(...this.unsigned);
     for (const [what, found] of [...this.counted].sort(([one], [other]) => (one < other ? -1 : 1))) {
-      this.notChecked.push(`${found.length} ${what}${total(found)}`);
+      const indexes = (this.listed.get(what) ?? []).map((index) => ` #${index}`).join('');
+      this.notChecked.push(`${found.length} ${what}${indexes}${total(found)}`);
     }
   }
 
@@ -883,8 +891,9 @@ class Verifier {
   checkYield(index, { type, data }, payload, types) {
     const ruleOf = (name) => (hasOwn(RULES.commands, name) ? RULES.commands[name] : { events: {} });
     const name = payload.type.replace(/^accord\./, '');
-    const asked = payload.event.data;
-    let [signed, rule, accepted] = [isObject(asked) ? asked : {}, ruleOf(name), {}];
+    const asked = hasOwn(payload.event, 'data') ? payload.event.data : {};
+    need(isObject(asked), 'command-malformed', index);
+    let [signed, rule, accepted] = [asked, ruleOf(name), {}];
     let { accepts } = rule;
     if (name === 'ConfirmAct' && type !== 'ActConfirmed') {
       // A second person does what the first one did, and accepts what that one accepted.
@@ -899,18 +908,19 @@ class Verifier {
     types.push(type);
     if (accepts) {
       accepted = this.accepted(index, signed, name === 'ConfirmAct');
-      if (accepted === undefined && types.length === 1) this.count('acceptances of what was not asked for');
     }
     if (type === 'SecondPersonAsked') signed = { command: name, data: signed };
+    if (added === null) this.countAt(index, `${type} not compared with what was signed:`);
     if (added === null || accepted === undefined) return;
     need(types.filter((each) => each === type).length === 1, 'command-yields', index);
-    for (const member of Object.keys(data)) {
-      const value = data[member];
+    // A member that was signed or accepted, and is left out, has the value null.
+    for (const member of [...new Set([...Object.keys(data), ...RULES.members[type]])].sort()) {
+      const value = hasOwn(data, member) ? data[member] : null;
       const names = peopleIn(type).includes(member) ? this.names : null;
       if (hasOwn(signed, member)) need(isAlike(value, signed[member], names), 'command-differs', index);
       else if (hasOwn(accepted, member)) {
         need(isAlike(value, accepted[member], names), 'command-content', index);
-      } else need(added.includes(member), 'command-differs', index);
+      } else need(!hasOwn(data, member) || added.includes(member), 'command-differs', index);
     }
   }
 
@@ -921,6 +931,7 @@ class Verifier {
     const isHidden = this.notAsked !== null && this.notAsked < index;
     const mayBe = isHidden && PATTERNS.get('digest').test(textOf(content));
     need(isFitting && (found !== undefined || mayBe), 'command-content', index);
+    if (found === undefined) this.countAt(index, 'events that rest on what was not asked for:');
     return found?.data;
   }
 
@@ -997,12 +1008,17 @@ function isAlike(recorded, meant, names) {
   return members.length === Object.keys(meant).length && members.every(isSame);
 }
 
+/** Each object at any depth that has an `amount` that is no object itself. */
+function moneys(value) {
+  const parts = isObject(value) || Array.isArray(value) ? Object.values(value).flatMap(moneys) : [];
+  return isObject(value) && hasOwn(value, 'amount') && !isObject(value.amount) ? [value, ...parts] : parts;
+}
+
 /** The sums of the amounts in these data, by currency and sign, as text. */
 function total(found) {
   const amounts = new Map();
   let odd = 0;
-  const values = found.flatMap((data) => Object.values(data).filter(isObject));
-  for (const money of values.filter((each) => hasOwn(each, 'amount'))) {
+  for (const money of found.flatMap((data) => Object.values(data)).flatMap(moneys)) {
     const [amount, currency] = [textOf(money.amount), textOf(money.currency)];
     if (PATTERNS.get('amount').test(amount) && PATTERNS.get('currency').test(currency)) {
       // One sum of both signs would hide what cancels out.

@@ -39,6 +39,7 @@ PATTERNS: Final = {name: re.compile(each).fullmatch for name, each in RULES["pat
 COMMANDS: Final[dict[str, Row]] = RULES["commands"]
 KINDS: Final[dict[str, str]] = RULES["kinds"]
 PEOPLE: Final[dict[str, list[str]]] = RULES["people"]
+MEMBERS: Final[dict[str, list[str]]] = RULES["members"]
 PROPOSALS: Final = frozenset(RULES["proposals"])
 BINDING: Final = frozenset({"binds", "erases"})
 OPERATOR: Final = "accord"  # the party of what the clock, agreed rules and the operator record
@@ -582,11 +583,17 @@ class Verifier:
         self.named: dict[str, Command] = {}  # by the digest of the command
         self.used: dict[tuple[str, ...], str] = {}  # nonces and sources with their command
         self.counted: dict[str, list[Row]] = {}  # what is not checked, and the data of each
+        self.listed: dict[str, list[int]] = {}  # the indexes of what is listed with them
         self.unsigned: list[str] = []
 
     def count(self, what: str, data: Row | None = None) -> None:
         """Count one more of what is not checked, with the amounts in its data."""
         self.counted.setdefault(what, []).append(data or {})
+
+    def count_at(self, index: int, what: str) -> None:
+        """Count one more event that is not checked, and list its index."""
+        self.count(what, self.events[index]["data"])
+        self.listed.setdefault(what, []).append(index)
 
     def verify(self, raw: bytes) -> None:
         """Check everything; raises `Fault`."""
@@ -800,7 +807,8 @@ class Verifier:
         self.checked.append(f"{len(self.commands)} signed commands, and the events that they yield")
         self.not_checked += self.unsigned
         for what, found in sorted(self.counted.items()):
-            self.not_checked.append(f"{len(found)} {what}{total(found)}")
+            indexes = "".join(f" #{index}" for index in self.listed.get(what, ()))
+            self.not_checked.append(f"{len(found)} {what}{indexes}{total(found)}")
 
     def _take_erasure(self, index: int, data: Row) -> None:
         """Note whose name an event erases, and which commands with it."""
@@ -958,9 +966,10 @@ class Verifier:
 
     def _check_yield(self, index: int, event: Row, command: Command, payload: Row) -> None:
         """Check that the command yields the event, and how each of its members follows."""
-        type_, types, asked = event["type"], command.types, payload["event"].get("data")
+        type_, types, data = event["type"], command.types, event["data"]
         name = payload["type"].removeprefix("accord.")
-        signed: Row = asked if isinstance(asked, dict) else {}
+        signed: Row = payload["event"].get("data", {})
+        require(isinstance(signed, dict), "command-malformed", index)
         rule, accepts = COMMANDS.get(name, {}), COMMANDS.get(name, {}).get("accepts")
         accepted: Row | None = {}
         if name == "ConfirmAct" and type_ != "ActConfirmed":
@@ -976,21 +985,23 @@ class Verifier:
         types.append(type_)
         if accepts:
             accepted = self._accepted(index, signed, act=name == "ConfirmAct")
-            if accepted is None and len(types) == 1:
-                self.count("acceptances of what was not asked for")
         if type_ == "SecondPersonAsked":
             signed = {"command": name, "data": signed}
+        if added is None:
+            self.count_at(index, f"{type_} not compared with what was signed:")
         if added is None or accepted is None:
             return
         require(types.count(type_) == 1, "command-yields", index)
-        for member, value in event["data"].items():
+        # A member that was signed or accepted, and is left out, has the value null.
+        for member in sorted({*data, *MEMBERS[type_]}):
             names = self.names if member in PEOPLE.get(type_, ()) else None
+            value = data.get(member)
             if member in signed:
                 require(alike(value, signed[member], names), "command-differs", index)
             elif member in accepted:
                 require(alike(value, accepted[member], names), "command-content", index)
             else:
-                require(member in added, "command-differs", index)
+                require(member not in data or member in added, "command-differs", index)
 
     def _accepted(self, index: int, signed: Row, *, act: bool) -> Row | None:
         """What a signed acceptance accepts; None if that may be withheld for its range.
@@ -1002,6 +1013,7 @@ class Verifier:
         if found is None:
             hidden = self.not_asked is not None and self.not_asked < index
             require(hidden and PATTERNS["digest"](content), "command-content", index)
+            self.count_at(index, "events that rest on what was not asked for:")
             return None
         require(act == (found["type"] == "SecondPersonAsked"), "command-content", index)
         data: Row = found["data"]
@@ -1079,13 +1091,21 @@ def alike(recorded: object, meant: object, names: dict[str, str] | None) -> bool
     return type(recorded) is type(meant) and recorded == meant
 
 
+def moneys(value: object) -> Iterator[Row]:
+    """Yield each object at any depth that has an `amount` that is no object itself."""
+    if isinstance(value, dict) and not isinstance(value.get("amount", {}), dict):
+        yield value
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from moneys(each)
+
+
 def total(found: list[Row]) -> str:
     """The sums of the amounts in these data, by currency and sign, as text."""
     amounts: dict[str, Decimal] = {}
     odd = 0
-    values = (each for data in found for each in data.values() if isinstance(each, dict))
     with localcontext(prec=100):
-        for money in (each for each in values if "amount" in each):
+        for money in (each for data in found for each in moneys([*data.values()])):
             amount, currency = text_of(money["amount"]), text_of(money.get("currency"))
             if PATTERNS["amount"](amount) and PATTERNS["currency"](currency):
                 # One sum of both signs would hide what cancels out.
