@@ -20,7 +20,7 @@ from pydantic import Field
 from domain import figures_due
 from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
-from domain.calendar import bounds
+from domain.calendar import bounds, quarter_of
 from domain.charter import ObjectiveStatus
 from domain.deadlines.deadline import ALL, DeadlineKind, DeadlinePassed
 from domain.deadlines.figures import figure_words
@@ -450,7 +450,11 @@ def _reported_periods(state: AlertsState, event: Event) -> tuple[str, ...]:
     if type(event) in _AGREE_FIGURES:
         return tuple(state.judged.periods)
     period = reported_in(event)
-    return () if period is None else (period,)
+    if period is None:
+        return ()
+    # What is said of a month says something of its quarter and of its year.
+    around = (period, quarter_of(period) if "-" in period else period, period[:4])
+    return tuple(each for each in dict.fromkeys(around) if each in state.judged.periods)
 
 
 _AGREE_FIGURES: Final = {CharterAgreed, DataSharingAgreed, DecisionRuleAgreed, MetricAgreed}
@@ -925,7 +929,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=54,
+    version=55,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -21,7 +21,15 @@ from typing import NamedTuple
 from domain.adoption import PartnershipAdopted
 from domain.agreement import CommercialTermsAgreed
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
-from domain.calendar import bounds, following, month_of, period_in_words, preceding, quarter_of
+from domain.calendar import (
+    bounds,
+    following,
+    month_of,
+    months_of,
+    period_in_words,
+    preceding,
+    quarter_of,
+)
 from domain.charter import Objective
 from domain.deadlines.deadline import DeadlinePassed, PeriodClosed, exit_of
 from domain.declarations import Declarations
@@ -53,6 +61,7 @@ from projections.kpis import (
     stated_change,
 )
 from projections.objectives import ObjectiveProgress
+from projections.standing import periods_within
 
 FactChange = DealChange | GivenChange
 """What an event changes of what is counted: of a deal or an entry, or of a contribution."""
@@ -414,7 +423,10 @@ def disputed_figures(judged: Judged, periods: Iterable[str]) -> Iterator[Dispute
             for unit in sorted(_units(row, metric, segment)):
                 found = figures.figure(judged.rows, metric, period, segment, unit, "report")
                 if found and found.disputed:
-                    told = {each: _tool_of(row, metric, segment, each) for each in found.disputed}
+                    told = {
+                        each: _tool_of(judged, metric, segment, period, each)
+                        for each in found.disputed
+                    }
                     named = tuple((each, tool or found.source) for each, tool in told.items())
                     objectors = tuple(each for each, tool in told.items() if tool is None)
                     yield DisputedFigure(metric, segment, period, named, objectors)
@@ -429,11 +441,14 @@ def _units(row: PeriodRow, metric: str, segment: str) -> set[str]:
     }
 
 
-def _tool_of(row: PeriodRow, metric: str, segment: str, party: str) -> str | None:
-    """Return the tool by which a party reported a figure; None if it reported none."""
-    by_tool = row.reports[metric, segment]
-    told = (tool for tool in sorted(by_tool) if party in {s.by for s in by_tool[tool].reports})
-    return next(told, None)
+def _tool_of(judged: Judged, metric: str, segment: str, period: str, party: str) -> str | None:
+    """Return the tool by which a party reported a figure, or parts of it; None without one."""
+    for each in reversed(periods_within(months_of(period))):
+        by_tool = judged.periods.get(each, NO_FIGURES).reports.get((metric, segment), {})
+        for tool in sorted(by_tool):
+            if party in {said.by for said in by_tool[tool].reports}:
+                return tool
+    return None
 
 
 def _decides(judged: Judged, metric: str) -> bool:

@@ -390,14 +390,19 @@ def _dispute(found: list[_Told]) -> Figure | None:
     said = {_parts(each) for each in by_party.values()}
     if len(said) < 2:  # noqa: PLR2004 - of one figure nothing differs
         return None
-    first = found[0].figure
+    return _disputed(by_party, "both agree whose tool counts")
+
+
+def _disputed(by_party: Mapping[str, Figure], until: str) -> Figure:
+    """Return a figure without a value, because each party reports another one."""
     told_by = sorted(by_party.items())
+    first = next(iter(by_party.values()))
     both = " and ".join(f"{party} reported {_in_words(each)}" for party, each in told_by)
     return Figure(
         None,
         first.unit,
         first.source,
-        note=f"{both}: insufficient evidence until both agree whose tool counts",
+        note=f"{both}: insufficient evidence until {until}",
         reports=tuple(sorted({index for each in by_party.values() for index in each.reports})),
         disputed=tuple(sorted(by_party)),
     )
@@ -438,9 +443,39 @@ def _of_each_tool(  # noqa: PLR0913, PLR0917 - as above
         stated = [by_period[each] for each in periods]
         parts = [each.figure for each in stated]
         figure = parts[0] if own else _together(metric, parts, unit)
-        authors = _authors(stated)
-        ranked[months_in(periods), last, tool] = _Told(figure, last, authors)
+        told = _Told(figure, last, _authors(stated))
+        if len(by_period) > len(periods):
+            told = _beside_wholes(metric, by_period, told, by)
+        ranked[months_in(periods), last, tool] = told
     return [ranked[rank] for rank in sorted(ranked, reverse=True)]
+
+
+def _beside_wholes(
+    metric: Metric, by_period: Mapping[str, _Told], told: _Told, by: str | None
+) -> _Told:
+    """Return what a tool says, unless one party's months differ from the other's quarter or year.
+
+    One party's months do not replace what the other party alone said of their quarter. Of a party
+    (`by`) that stated the quarter, that is what counts.
+    """
+    unit, periods = told.figure.unit, standing(by_period)
+    for period in sorted(set(by_period).difference(periods), key=bounds):
+        whole, months = by_period[period], frozenset(months_of(period))
+        inside = [each for each in periods if months.issuperset(months_of(each))]
+        authors = frozenset[str]().union(*(by_period[each].by for each in inside))
+        if not inside or whole.by & authors:
+            continue
+        together = _together(metric, [by_period[each].figure for each in inside], unit)
+        if _parts(together) == _parts(whole.figure):
+            continue
+        if by in whole.by:
+            own = sorted({*periods, period}.difference(inside), key=bounds)
+            parts = [by_period[each].figure for each in own]
+            return _Told(_together(metric, parts, unit), told.at, whole.by)
+        if by is None:
+            said = {**dict.fromkeys(authors, together), **dict.fromkeys(whole.by, whole.figure)}
+            return _Told(_disputed(said, "one corrects its own"), told.at, authors | whole.by)
+    return told
 
 
 def _by_tool(

@@ -185,8 +185,8 @@ class Story:
             events = aggregates.passed(due, self.partnership)
             recorded += events
             recorded += self._record(self.id, events, aggregates.clock_act(due.due, now))
-            if due.kind is DeadlineKind.PERIOD:
-                others = {**others, **self._asked()}
+            if due.kind in {DeadlineKind.PERIOD, DeadlineKind.SILENCE}:
+                others = {**others, **self._deadlines_of_other_streams()}
         return recorded
 
     def _deadlines_of_other_streams(self) -> Deadlines:

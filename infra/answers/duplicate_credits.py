@@ -64,11 +64,11 @@ def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
     each other. No fold can open them, because each sees one partnership.
     """
     found: dict[str, list[Alert]] = {}
-    if when.is_now and when.viewer.party is not None:
+    if when.viewer.party is not None:
         for duplicate in ask(accord, when).duplicates:
             # A partnership can count one payment in two deals; it gets one alert.
             credits_ = {each.partnership: each for each in duplicate.credits}
-            stated = [_stated(accord, duplicate.subject, each) for each in credits_.values()]
+            stated = [_stated(accord, duplicate.subject, each, when) for each in credits_.values()]
             since = max(each.act.occurred_at for each in stated)
             for event in stated:
                 alert = _alert(duplicate, [*credits_], event, since)
@@ -76,10 +76,10 @@ def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
     return found
 
 
-def _stated(accord: Accord, subject: str, credit: Credited) -> Recorded:
+def _stated(accord: Accord, subject: str, credit: Credited, when: AsOf) -> Recorded:
     """Return the event that stated a payment, or the first one of a deal."""
     stream = f"{credit.partnership}/{DEAL}{credit.deal}"
-    events = accord.history.streams([stream])[stream]
+    events = list(when.of(accord.history.streams([stream])[stream]))
     payment = subject.removeprefix(PAYMENT)
     of = (each for each in events if getattr(each.event, "payment", "") == payment)
     return next(of, events[0])

@@ -28,7 +28,7 @@ from domain.standing_alerts import (
     response_of,
 )
 from domain.values import MINOR_UNITS, Exact
-from infra.answers import dependency_alerts, explain_money, metrics
+from infra.answers import dependency_alerts, duplicate_credits, explain_money, metrics
 from infra.answers import kpis as figures_text
 from infra.answers.alerts import response
 from infra.answers.logs import (
@@ -556,8 +556,8 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplai
     rule, _, version = name.partition("@")
     if not window or not version.isdecimal():
         raise NotFound(f"{reference} names neither an alert nor a figure.", HOW_TO_ASK)
-    if rule == DEPENDENCY_HIGH:
-        return partnership, _dependency(accord, reference, partnership, when)
+    if rule in OF_ONE_PARTY:
+        return partnership, _of_one_party(accord, reference, partnership, when)
     sight = sight_of(accord.history, partnership, when)
     read = _Reading(reference, rule, int(version), window, sight)
     for recorded in whole_log(accord.history, partnership, when):
@@ -593,25 +593,29 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplai
     )
 
 
-def _dependency(accord: Accord, reference: str, partnership: str, when: AsOf) -> AlertExplained:
-    """Explain an alert that a party gets of its own program: by the limit that it set."""
-    alerts = dependency_alerts.alerts_of(accord, when).get(partnership, [])
+def _of_one_party(accord: Accord, reference: str, partnership: str, when: AsOf) -> AlertExplained:
+    """Explain an alert that the viewer alone gets.
+
+    It rests on the limit that the party set, or on the deal or payment in this partnership.
+    """
+    alone = dependency_alerts if reference.startswith(f"{DEPENDENCY_HIGH}@") else duplicate_credits
+    alerts = alone.alerts_of(accord, when).get(partnership, [])
     alert = next((each for each in alerts if each.id == reference), None)
     if alert is None:
         otherwise = f"Ask for the alerts of {partnership}."
         known = [each.id for each in alerts]
         raise NotFound(f"There is no alert {reference}.", perhaps(reference, known, otherwise))
     log = whole_log(accord.history, partnership, when)
-    (limits,) = (timeline.item(each) for each in log if each.index == alert.cause)
+    (caused,) = (timeline.item(each) for each in log if each.index == alert.cause)
     standing = OF_ONE_PARTY[alert.rule]
     return AlertExplained(
         alert=alert,
         severity_because=standing.response.because,
         rule=ExplainedRule(rule=alert.rule, text=standing.sentence),
-        transitions=(Transition(alert=alert, text=alert.text, because_of=limits),),
+        transitions=(Transition(alert=alert, text=alert.text, because_of=caused),),
         inputs=(),
-        about=(limits,),
-        evidence=(limits,),
+        about=(caused,),
+        evidence=(caused,),
     )
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from domain import aggregates, keyring, signing, yields
 from domain.adoption import ProposeAdoption
@@ -393,9 +394,8 @@ class Decider:
         ):
             self._pass(name, deadline, deadline.due if self._context.simulated else now)
             others = aggregates.after_passing(others, deadline)
-            if deadline.kind is DeadlineKind.PERIOD:
-                # The figures of a period are due from its end on.
-                others = {**others, **self.recorder.asked(name, now)}
+            if deadline.kind in _OPENING_OTHERS:
+                others = {**others, **self.recorder.deadlines_of_other_streams(name, now)}
 
     def _pass(self, name: str, deadline: Deadline, recorded_at: datetime) -> None:
         act = aggregates.clock_act(deadline.due, self._states.not_before(name, recorded_at))
@@ -416,6 +416,11 @@ class Decider:
         act = Act(CLOCK_PARTY, names(actor), at, at)
         cause = EventCause(VIEW_SOURCE, f"{name}/{self._states.ends[name].size}")
         self.recorder.record(name, [event], act, cause, names)
+
+
+_OPENING_OTHERS: Final = {DeadlineKind.PERIOD, DeadlineKind.SILENCE}
+"""The deadlines that open others as they pass: figures are due after their period, and a deal has
+a next day on which silence confirms."""
 
 
 def _cause_of(message: Input) -> EventCause:

@@ -303,10 +303,13 @@ class Recorder:
         if terms.silence is None or now < self.quiet.get(name, now):
             return {}
         found = silences(self._logs.rows(SETTLEMENT, self._log(name), [AGREED]))
-        # A claim that is recorded later is confirmed later than this.
-        first = terms.midnight(terms.day(now) + terms.silence)
-        self.quiet[name] = min([first, *(each.due for each in found.values() if each.due > now)])
-        return {key: each for key, each in found.items() if each.due <= now}
+        due = {key: each for key, each in found.items() if each.due <= now}
+        if not due:
+            # A claim that is recorded later is confirmed later than this.
+            first = terms.midnight(terms.day(now) + terms.silence)
+            self.quiet[name] = min([first, *(each.due for each in found.values())])
+        # Only the next day of a deal is known, so the days are read again once one has passed.
+        return due
 
     # --- agreed rules ---
 

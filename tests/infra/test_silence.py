@@ -100,6 +100,33 @@ def silences(accord: Accord) -> list[tuple[datetime, datetime]]:
     return [(each.occurred_at, each.recorded_at) for each in found]
 
 
+def test_each_day_on_which_silence_confirms_a_claim_of_one_deal_is_recorded_on_that_day(
+    accord: Accord, clock: Told, settings: Settings
+) -> None:
+    claimed(accord, clock)
+    clock.now = datetime(2026, 2, 5, 9, tzinfo=UTC)
+    second = ReceivePayment(deal="S-1", payment="P-2", amount=usd("500.00"))
+    raw = message("claim-2", second, party=THEIRS, at=clock.now)
+    (outcome,) = accord.service.handle([raw])
+    assert outcome.status == "accepted"
+    writer = GroupCommit(accord.service)
+    writer.start()
+    recording = RecordingClock(clock, accord.history, settings.clock)
+    scheduler = Scheduler(accord.history, accord.views, accord.service, writer, recording)
+
+    for day in (8, 9, 10):
+        accord.catch_up()
+        clock.now = datetime(2026, 2, day, 6, tzinfo=UTC)
+        scheduler.check()
+
+    assert [
+        (each.event.ref, f"{each.act.recorded_at:%Y-%m-%d}")
+        for each in accord.history.of(NAME)
+        if isinstance(each.event, DeadlinePassed) and each.event.kind is DeadlineKind.SILENCE
+    ] == [("2026-02-08", "2026-02-08"), ("2026-02-10", "2026-02-10")]
+    assert alerts_on_claims(accord) == ["resolved", "resolved"]
+
+
 def test_the_scheduler_records_the_end_of_silence_and_the_alert_closes(
     accord: Accord, clock: Told, settings: Settings
 ) -> None:

@@ -259,3 +259,68 @@ def _disputed(first: str) -> Story:
         figure = 500 if party == THEIRS else 9
         story.when(party, said(figure, "crm", "2026-03", "new_subscribers"))
     return story
+
+
+# --- a month on one side, its quarter on the other -----------------------------------------------
+
+
+MONTHS = ("2026-01", "2026-02", "2026-03")
+DIFFER_IN_THE_QUARTER = "figures-differ web_visits/-/2026-Q1"
+
+
+def by_months_and_by_quarter(months: int, quarter: int, tool: str, *, later: str) -> Story:
+    """Return a story in which one side states three months, the other their quarter."""
+    of_months = [(OURS, said(months, "billing", each)) for each in MONTHS]
+    of_quarter = [(THEIRS, said(quarter, tool, "2026-Q1"))]
+    story = ruled()
+    story.on("2026-04-02")
+    both = of_months + of_quarter if later == "quarter" else of_quarter + of_months
+    for party, command in both:
+        story.when(party, command)
+    return story
+
+
+@pytest.mark.parametrize("tool", ["billing", "aaa"], ids=["the same tool", "a tool of its own"])
+@pytest.mark.parametrize("later", ["quarter", "months"])
+def test_months_that_do_not_come_to_the_quarter_of_the_other_side_differ_from_it(
+    tool: str, later: str
+) -> None:
+    story = by_months_and_by_quarter(50, 5000, tool, later=later)
+
+    alert = alerts(story)[DIFFER_IN_THE_QUARTER]
+    assert alert.state == "open"
+    assert alert.text.endswith(
+        " dispute web visits of 2026-Q1, reported by aaa and billing."
+        if tool == "aaa"
+        else " dispute web visits of 2026-Q1, reported by billing."
+    )
+    (line,) = lines(story, "web_visits", "2026-Q1").values()
+    assert (line.value, line.disputed) == (None, tuple(sorted((OURS, THEIRS))))
+
+    of = said(150, tool, "2026-Q1")
+    story.when(THEIRS, CorrectMetric(**of.model_dump(), reason="Of one month only."))
+
+    assert states(story)[DIFFER_IN_THE_QUARTER] == "resolved"
+    (line,) = lines(story, "web_visits", "2026-Q1").values()
+    assert line.value == 150
+
+
+@pytest.mark.parametrize("later", ["quarter", "months"])
+def test_months_that_come_to_the_quarter_of_the_other_side_agree_with_it(later: str) -> None:
+    story = by_months_and_by_quarter(50, 150, "billing", later=later)
+
+    assert DIFFER_IN_THE_QUARTER not in states(story)
+    (line,) = lines(story, "web_visits", "2026-Q1").values()
+    assert line.value == 150
+    assert line.disputed is None
+
+
+def test_a_party_that_states_its_own_quarter_month_by_month_disputes_nothing() -> None:
+    story = ruled((OURS, said(5000, "billing", "2026-Q1")))
+    story.on("2026-04-02")
+    for month in MONTHS:
+        story.when(OURS, said(50, "billing", month))
+
+    assert DIFFER_IN_THE_QUARTER not in states(story)
+    (line,) = lines(story, "web_visits", "2026-Q1").values()
+    assert line.value == 150

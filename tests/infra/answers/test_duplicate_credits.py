@@ -1,15 +1,17 @@
 """What is credited in two partnerships of one party, and who is shown it (money.md, section 6)."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from domain.standing_alerts import CREDITED_TWICE
-from infra.answers import alerts
+from infra.answers import alerts, explain
 from infra.answers.duplicate_credits import DUPLICATE_CREDITS, DuplicateCredits, ask
-from infra.answers.logs import AsOf
+from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
+from projections.alerts import Alert
 from projections.visibility import Viewer
 from tests.feeds import simulated
 from tests.infra.answers.demo import EVERYTHING, day, without_moment
@@ -76,6 +78,24 @@ def test_the_party_that_pays_twice_is_alerted_in_both_partnerships(store: Accord
         assert event.stream == f"{each.partnership}/deal/D-1"
     one = alerts.ask(store, SECOND, when=AsOf(viewer=Viewer(OURS))).items
     assert [each for each in one if each.rule == CREDITED_TWICE] == twice[1:]
+
+
+def test_the_alert_is_there_as_of_a_day_and_is_explained_as_each_alert_is(store: Accord) -> None:
+    def twice(when: AsOf) -> list[Alert]:
+        found = alerts.ask(store, when=replace(when, viewer=Viewer(OURS))).items
+        return [each for each in found if each.rule == CREDITED_TWICE]
+
+    assert twice(EVERYTHING) == twice(AsOf())
+    assert not twice(AsOf(at=day("2026-01-11")))
+    for each in twice(EVERYTHING):
+        for when in (AsOf(), EVERYTHING):
+            asked = replace(when, viewer=Viewer(OURS))
+            explained = explain.ask(store, each.id, asked).explained
+            assert isinstance(explained, explain.AlertExplained)
+            assert explained.alert == each
+            assert [item.index for item in explained.evidence] == [each.cause]
+    with pytest.raises(NotFound):
+        explain.ask(store, f"credited-twice@1/{FIRST}/deal/D-1", AsOf(viewer=Viewer(THEIRS)))
 
 
 @pytest.mark.parametrize("partner", [THEIRS, RIVAL])
