@@ -130,6 +130,8 @@ class Said(NamedTuple):
     party: str
     at: datetime
     told: datetime
+    cause: int | None = None
+    """The index of the event; None where a command is decided."""
 
 
 @dataclass(frozen=True)
@@ -158,9 +160,9 @@ def _stated(facts: Iterable[tuple[Event, Said]]) -> Iterator[Stated]:
         yield Stated(event, said.party, said.at)
 
 
-def with_event(payout: Payout, event: Event, act: Act) -> Payout:
+def with_event(payout: Payout, event: Event, act: Act, cause: int | None = None) -> Payout:
     """Return a payout with one more event, in whatever order they come."""
-    said = Said(act.party, act.occurred_at, act.recorded_at)
+    said = Said(act.party, act.occurred_at, act.recorded_at, cause)
     match event:
         case PayoutRecorded():
             return replace(payout, recorded=(event, said))

@@ -929,7 +929,7 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=55,
+    version=56,
     row_type=_row_type,
     facts_from=FACTS,
 )

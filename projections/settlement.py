@@ -390,7 +390,9 @@ def _sum_key(month: str, currency: str, settles_in: str, rate: Decimal | None) -
 def _pay_out(book: Book, recorded: Recorded, name: str) -> None:
     """Take what is said of a payout."""
     row: Payout = book.get(f"payout/{name}") or Payout()
-    book.put(f"payout/{name}", payouts.with_event(row, recorded.event, recorded.act))
+    book.put(
+        f"payout/{name}", payouts.with_event(row, recorded.event, recorded.act, recorded.index)
+    )
     _count_payout(book, name)
 
 
@@ -477,6 +479,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=24,
+    version=25,
     row_type=row_type,
 )

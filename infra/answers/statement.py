@@ -27,7 +27,7 @@ from domain.values import Exact, plain
 from infra.answers import statements
 from infra.answers import text as words
 from infra.answers.line_disputes import LineDispute, MoneyDisputes
-from infra.answers.logs import NOW, AsOf, NotFound, Row, log
+from infra.answers.logs import NOW, AsOf, NotFound, Row, log, moment_of
 from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
 from infra.answers.statements import State, StatementPayout, payouts_of, state_of
@@ -157,6 +157,9 @@ class PeriodStatements(Answer):
     """The period: a month, a quarter or a year."""
     policy: PolicyKind | None
     """The policy that competing touches are weighed by, instead of the agreed ones."""
+    outside: str | None
+    """That the period is ahead, or over before the terms begin, in words; null for every other
+    period."""
     rounding: str
     """How every amount is rounded."""
     statements: tuple[Statement, ...]
@@ -206,9 +209,25 @@ def ask(
         id=id,
         period=period,
         policy=kind,
+        outside=_outside(postings, period, moment_of(accord, id, when)),
         rounding=ROUNDING,
         statements=tuple(found),
     )
+
+
+def _outside(postings: "Postings", period: str, now: datetime) -> str | None:
+    if not _is_period(period):
+        return None
+    begins, ends = bounds(period)
+    terms = terms_of(postings.rows.get(AGREED, AgreedRow()))
+    start = terms.start if terms.is_agreed else None
+    if begins > now:
+        return f"{period} begins on {begins:%Y-%m-%d}. It is {now:%Y-%m-%d} here."
+    if start is None:
+        return "No terms are agreed yet."
+    if ends.date() <= start:
+        return f"{period} is over before the terms begin, on {start}."
+    return None
 
 
 def _is_period(text: str) -> bool:
@@ -302,7 +321,7 @@ class Postings:
             currency=issued.balance.currency,
             balance=issued.balance,
             paid=row.paid,
-            payouts=payouts_of(row.payouts),
+            payouts=payouts_of(row, self.rows),
             lines=tuple(map(self.line, issued.lines)),
         )
 
@@ -413,7 +432,9 @@ def text(found: PeriodStatements) -> Iterator[Block]:
     yield Line(f"{found.id}, {found.period}", "bold")
     if found.policy:
         yield Line(f"as if touches were weighed by {found.policy.value}", indent=2)
-    if not found.statements:
+    if found.outside:
+        yield Line(found.outside, indent=2)
+    elif not found.statements:
         yield Line("Nothing accrued up to its end that is not stated already.", indent=2)
     for each in found.statements:
         yield Line()
@@ -449,9 +470,16 @@ def _statement(each: Statement) -> Iterator[Block]:
         indent=4,
     )
     yield Table(
-        ["PAYOUT", ">AMOUNT", ">PAID", "STATE"],
+        ["PAYOUT", "DAY", "EVENT", ">AMOUNT", ">PAID", "STATE"],
         [
-            (one.payout, plain(one.recorded), plain(one.paid), one.state.value)
+            (
+                one.payout,
+                words.day(one.paid_at),
+                f"#{one.index}",
+                plain(one.recorded),
+                plain(one.paid),
+                one.state.value,
+            )
             for one in each.payouts
         ],
         title="payouts",

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
-from domain.payouts import PayoutState, Standing
+from domain import settlement
+from domain.calendar import quarter_of
+from domain.payouts import Known, Payout, PayoutState, Standing
 from domain.settlement import Balance
+from domain.terms_by_day import TermsByDay
 from domain.values import Exact, Money, plain
 from infra.answers.logs import NOW, AsOf, log, sight_of, size_of, view_rows
 from infra.answers.question import Answer, Item, Panel, PartnershipId, Question
@@ -13,8 +18,9 @@ from infra.answers.text import Block, Remark, Table, minute
 from infra.bootstrap import Accord
 from projections import SETTLEMENT
 from projections.fold import replay
-from projections.ledger.book import LineKey
-from projections.ledger.rows import StatementRow, SubjectRow, in_words
+from projections.ledger.book import LineKey, terms_of
+from projections.ledger.rows import AGREED, AgreedRow, StatementRow, SubjectRow, in_words
+from projections.settlement import ledger
 
 
 class State(StrEnum):
@@ -26,8 +32,11 @@ class State(StrEnum):
     """It is issued, and its balance is to be paid."""
     OVERDUE = "overdue"
     """It is issued, its due day has passed, and something is left to be paid."""
+    PAYMENT_STATED = "payment stated"
+    """It is issued, and paid as the payer states. The payee has not agreed, and can object."""
     SETTLED = "settled"
-    """It is issued, and nothing is left to be paid."""
+    """It is issued, and nothing is left to be paid: the payee agreed to each payout, or its time to
+    object is over."""
 
 
 class StatementPayout(Item):
@@ -44,6 +53,27 @@ class StatementPayout(Item):
     """How much of that the payee acknowledges."""
     state: PayoutState
     """Whether the payee confirmed it or objected, and whether it came back."""
+    stated_by: str
+    """The party that recorded it first."""
+    paid_at: datetime
+    """When it was paid, as that party states."""
+    index: int | None
+    """The index of the event that recorded it first."""
+    waits_for: str | None
+    """The party whose answer it awaits; null if none does."""
+    agreed_on: date | None
+    """The day on which silence counts as that answer; null if it never does."""
+
+
+class RunningStatement(Item):
+    """What is earned by now and on no statement yet, in one currency."""
+
+    period: str
+    """The quarter of the last month in which something was earned."""
+    state: State
+    """That it is not issued."""
+    balance: Balance
+    """What one party owes the other by now, and what is on hold."""
 
 
 class IssuedStatement(Item):
@@ -97,6 +127,8 @@ class IssuedStatements(Answer):
     """The items, in order."""
     holds: tuple[Hold, ...]
     """What is on hold, with the dispute that holds it, in the order in which they were opened."""
+    running: tuple[RunningStatement, ...]
+    """What is earned so far and on no statement yet, by currency."""
 
 
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements:
@@ -108,7 +140,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements
         if when.is_now
         else replay(SETTLEMENT, log(accord.history, id, when)).rows
     )
-    issued = [_issued(row) for key, row in rows.items() if key.startswith("statement/")]
+    issued = [_issued(row, rows) for key, row in rows.items() if key.startswith("statement/")]
     found = sorted(issued, key=lambda each: (each.index, each.statement))
     held = sorted(_held(rows.values()), key=lambda each: (each.index, each.about, each.month))
     return IssuedStatements(
@@ -117,7 +149,21 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements
         id=id,
         items=tuple(found),
         holds=tuple(held),
+        running=tuple(running(rows)),
     )
+
+
+def running(rows: Mapping[str, Any]) -> Iterator[RunningStatement]:
+    """Yield what is earned and not stated yet, by currency, from the rows of the settlement."""
+    agreed: AgreedRow = rows.get(AGREED, AgreedRow())
+    known = ledger(rows)
+    if not agreed.is_between_two:
+        return
+    for currency in sorted({each.settles_in for each in (*known.accrued, *known.held)}):
+        balance = settlement.balance(currency, known.accrued, known, agreed.parties)
+        if balance.amount or balance.held or balance.without_rate:
+            last = max(each.month for each in (*known.accrued, *known.held))
+            yield RunningStatement(period=quarter_of(last), state=State.OPEN, balance=balance)
 
 
 def _held(rows: Iterable[object]) -> Iterator[Hold]:
@@ -138,7 +184,7 @@ def _held(rows: Iterable[object]) -> Iterator[Hold]:
                 )
 
 
-def _issued(row: StatementRow) -> IssuedStatement:
+def _issued(row: StatementRow, rows: Mapping[str, Any]) -> IssuedStatement:
     balance = Balance.model_validate(row.balance)
     return IssuedStatement(
         statement=row.statement,
@@ -149,21 +195,42 @@ def _issued(row: StatementRow) -> IssuedStatement:
         index=row.index,
         balance=balance,
         paid=row.paid,
-        payouts=payouts_of(row.payouts),
+        payouts=payouts_of(row, rows),
     )
 
 
-def payouts_of(payouts: Mapping[str, Standing]) -> tuple[StatementPayout, ...]:
+def payouts_of(row: StatementRow, rows: Mapping[str, Any]) -> tuple[StatementPayout, ...]:
     """Return the payouts on a statement, in the order of their identifiers."""
+    terms = terms_of(rows.get(AGREED, AgreedRow()))
     return tuple(
-        StatementPayout(payout=name, **each._asdict()) for name, each in sorted(payouts.items())
+        _payout(name, each, rows[f"payout/{name}"], terms)
+        for name, each in sorted(row.payouts.items())
+    )
+
+
+def _payout(name: str, standing: Standing, payout: Payout, terms: TermsByDay) -> StatementPayout:
+    assert payout.recorded is not None  # noqa: S101 - a statement has the recorded ones alone
+    event, said = payout.recorded
+    waits = standing.state is PayoutState.NOT_CONFIRMED
+    known = Known(payout, terms, date.min)
+    return StatementPayout(
+        payout=name,
+        **standing._asdict(),
+        stated_by=said.party,
+        paid_at=said.at,
+        index=said.cause,
+        waits_for=event.payee if waits else None,
+        agreed_on=known.next_deadline() if waits else None,
     )
 
 
 def state_of(balance: Balance, row: StatementRow) -> State:
     """Return the state of an issued statement; one that owes nothing is settled at once."""
-    if balance.payer is None or row.left <= 0:
+    if balance.payer is None:
         return State.SETTLED
+    if row.left <= 0:
+        agreed = sum((each.confirmed for each in row.payouts.values()), Decimal(0))
+        return State.SETTLED if agreed >= balance.amount else State.PAYMENT_STATED
     return State.OVERDUE if row.overdue else State.ISSUED
 
 
@@ -183,13 +250,16 @@ def _paid(balance: Balance, payouts: list[StatementPayout]) -> str:
         return f"{payer} owes {payee} {plain(balance.amount)} {currency}"
     if paid >= balance.amount:
         more = f", {plain(paid - balance.amount)} too much" if paid > balance.amount else ""
-        text = f"{payer} paid {payee} {plain(paid)} {currency}{more}"
+        did = "paid" if confirmed == paid else "states that it paid"
+        text = f"{payer} {did} {payee} {plain(paid)} {currency}{more}"
     else:
         text = f"{payer} owes {payee} {plain(balance.amount)} {currency}, {plain(paid)} of it paid"
     if confirmed == paid:
         return text
     part = f"{plain(paid - confirmed)} of that " if confirmed else ""
-    return f"{text}, {part}not confirmed by {payee}"
+    days = [each.agreed_on for each in payouts if each.agreed_on]
+    until = f", whose silence confirms it on {min(days)}" if days else ""
+    return f"{text}, {part}not confirmed by {payee}{until}"
 
 
 def _objections(balance: Balance, payouts: list[StatementPayout]) -> Iterator[str]:
@@ -203,6 +273,8 @@ def text(found: IssuedStatements) -> Iterator[Block]:
     yield from blocks(found.items)
     if not found.items:
         yield Remark("No statement was issued.")
+    for each in found.running:
+        yield Remark(f"Not issued yet, {each.period} so far: {owed(each.balance)}.")
     yield Table(
         ["DISPUTE", "EVENT", "MONTH", "TO", ">AMOUNT", "OF"],
         [

@@ -98,7 +98,7 @@ def _answer(visit: Visit, id: str) -> Evidence:
         id=id,
         events=size_of(accord.history, id),
         verification=_verification(visit, id),
-        checkpoints=tuple(_checkpoints(visit, id)),
+        checkpoints=tuple(checkpoints(visit, id)),
         key=str(notary.seal.verifier(id)) if notary else None,
         digests=_digests(),
     )
@@ -233,7 +233,7 @@ def _check_length(visit: Visit, id: str, what: str, command: str) -> None:
 # --- what is shown -----------------------------------------------------------------------------
 
 
-def _checkpoints(visit: Visit, id: str) -> Iterator[SignedCheckpoint]:
+def checkpoints(visit: Visit, id: str) -> Iterator[SignedCheckpoint]:
     """Yield the latest checkpoints of a log, the latest first; nothing is signed for a page."""
     for text in visit.accord.trees.checkpoints(id)[-MOST_CHECKPOINTS:][::-1]:
         with suppress(Malformed):

@@ -13,7 +13,7 @@ from domain.metric_catalogue import Adds
 from domain.terms import describe
 from infra.access.roles import Need
 from infra.answers.alerts import ALERTS_QUESTION
-from infra.answers.inbox import INBOX
+from infra.answers.inbox import INBOX, Awaiting
 from infra.answers.kpis import KPIS
 from infra.answers.logs import moment_of, rows_of
 from infra.answers.parameters import LONGEST_PAGE
@@ -129,8 +129,10 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         names={each.party: each.name for each in state.parties},
         steps=[*_steps(overview.stages)],
         alerts=opened.items,
-        waiting=waiting.items,
-        statements=STATEMENTS.reply(accord, id=id, when=when).items,
+        # A dispute is among the alerts, with who acts.
+        waiting=[each for each in waiting.items if each.awaiting is not Awaiting.DISPUTE],
+        statements=(statements := STATEMENTS.reply(accord, id=id, when=when)),
+        issued=statements.items,
         bullets=[Bullet.of(each) for each in kpis.objectives],
         width=WIDTH,
         periods=periods,

@@ -70,11 +70,14 @@ def figure(value: Decimal | None, unit: str) -> str:
     return number if unit == "count" else f"{number}{_NARROW}{'%' if unit == 'percent' else unit}"
 
 
-def basis(value: Decimal | str | None) -> str:
-    """Return what a share or a fee is of: ``12,500.00``; nothing without it."""
+def basis(value: Decimal | str | None, currency: str) -> str:
+    """Return what a share or a fee is of: ``12,500.00 USD``; nothing without it."""
     if value is None:
         return ""
-    return _signed(f"{value:,f}") if isinstance(value, Decimal) else value
+    if isinstance(value, Decimal):
+        return money(value, currency)
+    is_number = fullmatch(r"-?[0-9]+(\.[0-9]+)?", value)
+    return money(Decimal(value), currency) if is_number else value
 
 
 def _signed(number: str) -> str:
@@ -188,6 +191,7 @@ _STATEMENT: Final = {
     State.OPEN: Shape(_NOT_YET, "Not issued", "quiet"),
     State.ISSUED: Shape(_OPEN, "Issued", "warn"),
     State.OVERDUE: Shape(_OPEN, "Overdue", "bad"),
+    State.PAYMENT_STATED: Shape(_OPEN, "Payment stated", "warn"),
     State.SETTLED: Shape(_DONE, "Paid", "good"),
 }
 

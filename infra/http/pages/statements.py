@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Annotated, Any
@@ -12,13 +12,17 @@ from fastapi import APIRouter, Path, Response
 from domain.execution import IssueCause
 from domain.values import plain
 from infra.access.roles import Need
-from infra.answers.logs import times_at
+from infra.answers import text
+from infra.answers.logs import moment_of, times_at
 from infra.answers.parameters import Name
 from infra.answers.question import PartnershipId
+from infra.answers.show import SHOW
 from infra.answers.statement import STATEMENT, LedgerLine, PeriodStatements, Statement
+from infra.answers.statements import State, StatementPayout
 from infra.bootstrap import Accord
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
+from infra.http.pages.evidence import checkpoints
 from infra.http.pages.site import PageRoute, Visit, Visited, names_of, page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -62,8 +66,76 @@ def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> R
         answer=answer,
         names=names_of(visit.accord, id, visit.when(id)),
         known=[[*_known_by(visit.accord, id, each)] for each in answer.statements],
+        months=[[*_by_month(each)] for each in answer.statements],
+        stated=[_payment_stated(each) for each in answer.statements],
+        sheet=_sheet(visit, id),
         to_dispute=to_dispute,
+        what_for=what_for,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a printed sheet says of itself."""
+
+    terms: int | None
+    """The version of the terms in force."""
+    known_at: datetime
+    """The moment of the answer."""
+    fingerprint: str | None
+    """The root of the last signed checkpoint; null if none is signed yet."""
+    size: int | None
+    """How many events that checkpoint counts."""
+
+
+def _sheet(visit: Visit, id: str) -> Sheet:
+    when = visit.when(id)
+    signed = next(checkpoints(visit, id), None)
+    terms = SHOW.reply(visit.accord, id=id, when=when).terms
+    return Sheet(
+        terms.version or None,
+        moment_of(visit.accord, id, when),
+        signed.root if signed else None,
+        signed.size if signed else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The lines of a month, or those by which disputes move money."""
+
+    name: str
+    """The month; empty for what disputes move."""
+    total: Decimal | None
+    """What the payee gets by them, in the currency of the statement; null without a rate."""
+    lines: tuple[LedgerLine, ...]
+
+
+def _by_month(statement: Statement) -> Iterator[Month]:
+    def name(line: LedgerLine) -> str:
+        return "" if line.dispute else line.month
+
+    payee = statement.balance.payee
+    named = sorted(statement.lines, key=lambda each: name(each) or "~")
+    for month, found in groupby(named, key=name):
+        lines = tuple(found)
+        settled = [(each.to, each.settled) for each in lines]
+        known = [x if to == payee else -x for to, x in settled if x is not None]
+        yield Month(month, sum(known, Decimal(0)) if len(known) == len(lines) else None, lines)
+
+
+def _payment_stated(statement: Statement) -> StatementPayout | None:
+    """Return the payout for whose confirmation a statement waits that is paid as its payer says."""
+    waiting = [each for each in statement.payouts if each.waits_for]
+    return waiting[-1] if statement.state is State.PAYMENT_STATED and waiting else None
+
+
+def what_for(line: LedgerLine) -> str:
+    """Return what a line is for, without what has a column of its own."""
+    own = {f"terms version {line.terms_version}", text.late(line.late_days)}
+    if line.share is not None and line.earned is None:
+        own.add(f"{plain(line.share)} % of {line.basis}")
+    return "; ".join(each for each in line.text.split("; ") if each not in own)
 
 
 def to_dispute(line: LedgerLine) -> dict[str, Any]:
@@ -91,8 +163,8 @@ class KnownBy:
     day: date
     balance: Decimal
     """What the payer owed by the lines that were recorded by then."""
-    new: int
-    """How many lines were recorded on the day."""
+    new: tuple[LedgerLine, ...]
+    """The lines that were recorded on the day."""
 
 
 def _known_by(accord: Accord, id: str, statement: Statement) -> Iterator[KnownBy]:
@@ -108,7 +180,7 @@ def _known_by(accord: Accord, id: str, statement: Statement) -> Iterator[KnownBy
         for line in found:
             settled = line.settled or Decimal(0)
             balance += settled if line.to == payee else -settled
-        yield KnownBy(day, balance, len(found))
+        yield KnownBy(day, balance, tuple(found))
 
 
 def _recorded_on(accord: Accord, id: str, index: int) -> date:

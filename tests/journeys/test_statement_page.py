@@ -1,0 +1,145 @@
+"""The page of a statement: what runs, what is paid, and by whose word.
+
+The story: growthos owes Brightpath a share. Before the statement is issued, the partnership shows
+what is earned so far. Growthos then records a payout. Until Brightpath confirms it, no page says
+that the statement is paid.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import unescape
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from domain.claims import ConfirmClaim
+from domain.dispute import OpenDispute
+from domain.execution import IssueCause
+from domain.payouts import PAYOUT, RecordPayout
+from infra.answers import statement, statements
+from infra.answers.statement import STATEMENT
+from infra.answers.statements import STATEMENTS, State
+from infra.bootstrap import Accord
+from infra.http import create_app
+from tests.feeds import simulated
+from tests.infra.answers.helpers import printed
+from tests.infra.signing import NAME
+from tests.life import OURS, THEIRS, usd
+from tests.projections.money import pay, sell, share, state, under
+from tests.stories import Story
+
+PERIOD = "2026-01"
+ADDRESS = f"/partnerships/{NAME}/statements/{PERIOD}"
+PAID = RecordPayout(payout="O-1", statement="2026-01:USD", amount=usd("210.00"))
+CONFIRMED = ConfirmClaim(payout="O-1", fact=PAYOUT)
+
+
+def earned() -> Story:
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    pay(story, "D-1", "P-2", usd("400.00"))
+    return story
+
+
+def stated() -> Story:
+    story = earned()
+    story.on("2026-02-01")
+    state(story, PERIOD)
+    return story
+
+
+@contextmanager
+def kept(folder: Path, story: Story) -> Iterator[Accord]:
+    with simulated(folder) as accord:
+        accord.history.append(story.history)
+        accord.catch_up()
+        yield accord
+
+
+def page(accord: Accord, address: str) -> str:
+    """The text of a page."""
+    with accord.workers() as workers:
+        app = create_app(accord, workers, is_open=True)
+        with TestClient(app, headers={"Accept": "text/html"}) as browser:
+            found = browser.get(address)
+    assert found.status_code == 200
+    return " ".join(unescape(re.sub("<[^>]+>", "", found.text)).split())
+
+
+def test_what_the_payer_states_is_not_paid_until_the_payee_agrees(tmp_path: Path) -> None:
+    story = stated()
+    story.when(OURS, PAID)
+    with kept(tmp_path, story) as accord:
+        (issued,) = STATEMENTS.reply(accord, id=NAME).items
+        (payout,) = issued.payouts
+        text = page(accord, ADDRESS)
+        lines = printed(statements.text(STATEMENTS.reply(accord, id=NAME)))
+        whole = printed(statement.text(STATEMENT.reply(accord, id=NAME, period=PERIOD)))
+
+    assert (issued.state, payout.waits_for) == (State.PAYMENT_STATED, THEIRS)
+    assert (payout.stated_by, payout.index) == (OURS, len(story.history) - 1)
+    assert "Payment stated" in text
+    assert "states that it paid" in text
+    assert f"#{payout.index}" in text
+    assert "✓ Paid" not in text
+    assert f"states that it paid {THEIRS} 210.00 USD, not confirmed by {THEIRS}" in lines
+    assert f"#{payout.index}" in whole
+
+
+def test_what_the_payee_confirmed_is_paid(tmp_path: Path) -> None:
+    story = stated()
+    story.when(OURS, PAID)
+    story.when(THEIRS, CONFIRMED)
+    with kept(tmp_path, story) as accord:
+        (issued,) = STATEMENTS.reply(accord, id=NAME).items
+        text = page(accord, ADDRESS)
+
+    assert (issued.state, issued.payouts[0].waits_for) == (State.SETTLED, None)
+    assert "✓ Paid" in text
+
+
+def test_what_is_earned_so_far_has_its_row_with_what_is_on_hold(tmp_path: Path) -> None:
+    story = earned()
+    disputed = OpenDispute(
+        dispute="Q-1",
+        cause=IssueCause.MONEY,
+        description="The client was ours.",
+        subject="deal/D-1",
+        amount=usd("50.00"),
+    )
+    story.when(OURS, disputed)
+    with kept(tmp_path, story) as accord:
+        found = STATEMENTS.reply(accord, id=NAME)
+        text = page(accord, f"/partnerships/{NAME}")
+        money = page(accord, "/money")
+
+    (running,) = found.running
+    assert (running.period, running.state, running.balance.amount) == ("2026-Q1", State.OPEN, 160)
+    assert "earned so far; 50.00 USD on hold by dispute Q-1" in text
+    assert "statements" in money
+
+
+def test_each_month_has_its_subtotal(tmp_path: Path) -> None:
+    with kept(tmp_path, stated()) as accord:
+        assert "January 2026210.00 USD" in page(accord, ADDRESS)
+
+
+def test_a_period_that_is_ahead_or_before_the_terms_says_so(tmp_path: Path) -> None:
+    with kept(tmp_path, earned()) as accord:
+        ahead = STATEMENT.reply(accord, id=NAME, period="2030").outside
+        before = STATEMENT.reply(accord, id=NAME, period="2025-Q1").outside
+
+        assert ahead is not None
+        assert ahead.startswith("2030 begins on 2030-01-01.")
+        assert before == "2025-Q1 is over before the terms begin, on 2026-01-01."
+        assert before in page(accord, f"/partnerships/{NAME}/statements/2025-Q1")
+
+
+def test_a_printed_sheet_names_the_partnership_its_day_and_the_fingerprint(tmp_path: Path) -> None:
+    with kept(tmp_path, stated()) as accord:
+        text = page(accord, ADDRESS)
+
+    assert f"({NAME}), terms version" in text
+    assert "As known on 1 Feb 2026" in text
+    assert "no signed checkpoint yet" in text or "Fingerprint of the log" in text
