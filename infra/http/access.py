@@ -72,9 +72,7 @@ class GuardedRoute(APIRoute):
             if need is Need.NOTHING or (here.is_open and not await _has_keys(here)):
                 request.state.identity = here.anyone
             else:
-                request.state.identity = await run_in_threadpool(
-                    _admitted, here, request, need, takes_sessions=takes_sessions
-                )
+                await run_in_threadpool(_admit, here, request, need, takes_sessions=takes_sessions)
             answer: Response = await handle(request)
             return answer
 
@@ -126,7 +124,7 @@ async def _has_keys(here: Served) -> bool:
     return await run_in_threadpool(here.accord.history.credentials.exist)
 
 
-def _admitted(here: Served, request: Request, need: Need, *, takes_sessions: bool) -> Identity:
+def _admit(here: Served, request: Request, need: Need, *, takes_sessions: bool) -> None:
     secret = cookies.read(request, cookies.SESSION) if takes_sessions else None
     if secret is None or "authorization" in request.headers:
         identity = _of_header(here, request)
@@ -135,9 +133,10 @@ def _admitted(here: Served, request: Request, need: Need, *, takes_sessions: boo
             identity = of_session(here, secret)
         except Unauthenticated as error:
             raise unauthenticated(error) from error
+    # A page says who asks, even if it refuses.
+    request.state.identity = identity
     with refused_as_problem():
         roles.access(identity, need)
-    return identity
 
 
 def of_session(here: Served, secret: str) -> Identity:

@@ -33,6 +33,7 @@ from infra.http import (
 from infra.http.access import GuardedRoute, needs, needs_of
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
+from infra.http.pages.site import no_page
 from infra.http.problems import Problem, handle_problems, response
 from infra.http.strict import AbsoluteForm, HeadAsGet, known_parameters
 from infra.running.worker import (
@@ -125,7 +126,7 @@ def create_app(  # noqa: PLR0913 - what is served, to whom, and within which lim
     )
     app.router.route_class = GuardedRoute
     app.state.served = Served(accord, workers, limits, is_open, tokens=tokens)
-    handle_problems(app)
+    handle_problems(app, no_page)
     app.add_middleware(_KnownHosts, hosts=hosts, simulated=accord.simulated)
     app.add_middleware(_WithHeaders, headers=SAFETY | (IS_SIMULATED if accord.simulated else {}))
     if is_open:

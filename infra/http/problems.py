@@ -1,7 +1,8 @@
 """What went wrong, as problem details for HTTP (RFC 9457)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
@@ -28,6 +29,9 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 REFUSED: Final = "/problems/"
 """The beginning of the ``type`` of a refusal; the name of the rule follows. It is a page."""
+
+NoPage = Callable[[Request, "Problem"], Response | None]
+"""Makes the page of an address without a page, for a person; None for a program."""
 
 AGAIN_SOON: Final = {"Retry-After": "1"}
 """The same request may succeed in a second."""
@@ -181,10 +185,10 @@ def not_found(error: NotFound) -> Problem:
     return Problem(404, error.detail, error.hint)
 
 
-def handle_problems(app: FastAPI) -> None:
-    """Have every error of `app` answered with problem details."""
+def handle_problems(app: FastAPI, no_page: NoPage) -> None:
+    """Have every error of `app` answered with problem details, to a person with a page."""
     app.exception_handler(Problem)(_answer)
-    app.exception_handler(HTTPException)(_of_http)
+    app.exception_handler(HTTPException)(partial(_of_http, no_page))
     app.exception_handler(RequestValidationError)(_of_parameters)
     app.exception_handler(UnreadableEvent)(_of_damage)
     app.exception_handler(UnreadableRow)(_of_damaged_row)
@@ -206,11 +210,12 @@ def response(problem: Problem, *, simulated: bool) -> Response:
     return Response(body, problem.status, problem.headers, MEDIA_TYPE)
 
 
-def _of_http(request: Request, error: HTTPException) -> Response:
+def _of_http(no_page: NoPage, request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
     if "Allow" in headers:
         headers["Allow"] = ", ".join(_methods(request))
-    return _answer(request, Problem(error.status_code, f"{error.detail}.", headers=headers))
+    problem = Problem(error.status_code, f"{error.detail}.", headers=headers)
+    return no_page(request, problem) or _answer(request, problem)
 
 
 _METHODS: Final = {

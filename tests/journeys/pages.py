@@ -31,6 +31,7 @@ ANSWERS: Final = {
 OTHERS: Final = {
     "/": "/",
     "/sign-in": "/sign-in",
+    "/partnerships/{id}/sent/{type}": f"/partnerships/{ONE}/sent/OpenDispute?first=3&count=2",
     "/partnerships/{id}/send/{type}": f"/partnerships/{ONE}/send/OpenDispute?party=growthos",
 }
 """An address of each page that shows none."""
@@ -44,6 +45,7 @@ VARIANTS: Final = (
     f"/partnerships/{ONE}/statements/2026-Q3?party=northbridge",
     "/search",
     "/partnerships/nobody",
+    "/nowhere",
 )
 """Pages that differ with what is asked: as of a past day, compared, of a party, refused."""
 

@@ -8,10 +8,12 @@ he signs, with the command line that signs it.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -23,9 +25,12 @@ from domain.execution import RaiseIssue
 from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.roles import Role, Scope
+from infra.answers.refusals import REFUSALS
 from infra.answers.show import SHOW
 from infra.bootstrap import Accord
 from infra.http import create_app
+from infra.http.pages import act
+from infra.http.pages.forms import CHANGE_REASON
 from infra.tlog.keys import Signer
 from tests.feeds import simulated
 from tests.infra.messages import beginning, from_steps
@@ -236,11 +241,156 @@ def test_what_is_no_json_is_refused_before_it_is_sent(browser: TestClient) -> No
 def test_a_form_has_a_field_for_each_that_its_command_needs(browser: TestClient) -> None:
     form = Form.of(browser.get(f"/partnerships/{NAME}/send/RaiseIssue"))
 
-    fields = RaiseIssue.model_fields
+    fields = RaiseIssue.model_fields.keys() - {CHANGE_REASON}
     assert {f"data.{name}" for name in fields} <= form.fields.keys()
+    assert f"data.{CHANGE_REASON}" not in form.fields
     assert form.needed - {"time"} == {
-        f"data.{name}" for name, each in fields.items() if each.is_required()
+        f"data.{name}" for name, each in RaiseIssue.model_fields.items() if each.is_required()
     }
+
+
+def test_what_a_field_cannot_have_is_said_beside_it_and_is_no_refused_input(
+    browser: TestClient, store: Accord
+) -> None:
+    form = Form.of(browser.get(f"/partnerships/{NAME}/send/RaiseIssue"))
+
+    answer = form.send(browser, **{"data.issue": "a b", "data.description": "Late."})
+
+    assert answer.status_code == 422
+    assert "What is wrong is said beside each field." in shown_text(answer.text)
+    (issue,) = re.findall(r"<input[^>]* name=.data.issue.[^>]*>", answer.text)
+    assert 'aria-invalid="true" autofocus' in issue
+    assert 'aria-describedby="data.issue-about data.issue-wrong"' in issue
+    assert "/data/" not in shown_text(answer.text)
+    assert answer.text.count(" autofocus") == 1
+    assert REFUSALS.reply(store, all=True).items == ()
+
+
+def test_a_refused_form_that_is_corrected_leaves_the_list_of_refused_inputs(
+    browser: TestClient, store: Accord
+) -> None:
+    form = Form.of(browser.get(link(browser.get("/inbox"), "Decline proposal")))
+    right = {"data.reason": "Too little.", "data.proposal": form.fields["data.proposal"]}
+    refused = form.send(browser, **right | {"data.proposal": "terms-99"})
+    (before,) = REFUSALS.reply(store).items
+
+    Form.of(refused).send(browser, **right)
+
+    assert before.rule
+    assert REFUSALS.reply(store).items == ()
+
+
+def test_what_was_sent_has_a_page_of_its_own_so_that_a_reload_sends_nothing(
+    browser: TestClient, store: Accord
+) -> None:
+    form = Form.of(browser.get(link(browser.get("/inbox"), "Accept terms")))
+    answer = form.send(browser)
+    recorded = len(events(store))
+
+    again = browser.get(answer.url)
+
+    assert [each.status_code for each in answer.history] == [303]
+    assert again.text == answer.text
+    assert len(events(store)) == recorded
+
+
+def test_the_time_is_chosen_in_the_zone_of_the_agreement(
+    browser: TestClient, store: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(act, "zone_of", lambda *_: ZoneInfo("America/New_York"))
+    page = browser.get(link(browser.get("/inbox"), "Accept terms"))
+    form = Form.of(page)
+    local = datetime.fromisoformat(form.fields["time"]).replace(microsecond=0)
+
+    form.send(browser, time=f"{local - timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}")
+
+    assert "America/New_York" in page.text
+    (accepted,) = (each for each in events(store) if each["type"] == "TermsAccepted")
+    happened = local.replace(tzinfo=ZoneInfo("America/New_York")) - timedelta(seconds=1)
+    assert datetime.fromisoformat(accepted["occurred_at"]) == happened
+
+
+def test_a_time_that_is_not_changed_is_the_exact_moment(browser: TestClient, store: Accord) -> None:
+    form = Form.of(browser.get(link(browser.get("/inbox"), "Accept terms")))
+
+    form.send(browser)
+
+    (accepted,) = (each for each in events(store) if each["type"] == "TermsAccepted")
+    assert accepted["occurred_at"] == form.fields["moment"]
+
+
+def test_a_time_that_is_none_is_said_beside_its_field(browser: TestClient) -> None:
+    form = Form.of(browser.get(f"/partnerships/{NAME}/send/RaiseIssue"))
+
+    answer = form.send(browser, **RAISED | {"time": "yesterday"})
+
+    assert answer.status_code == 422
+    assert "When it happened is not a day and a time." in shown_text(answer.text)
+
+
+RAISED = {"data.issue": "i-1", "data.cause": "money", "data.description": "Late."}
+
+
+# --- a session that ended ----------------------------------------------------------------------
+
+
+def test_a_form_that_comes_after_its_session_says_so_and_is_there_after_the_sign_in(
+    store: Accord,
+) -> None:
+    with signed_in(store, BORIS) as browser:
+        form = Form.of(browser.get(f"/partnerships/{NAME}/send/RaiseIssue"))
+        before = len(events(store))
+        browser.cookies.clear()
+
+        ended = form.send(browser, **RAISED)
+        key = credentials.create(store.history.credentials, BORIS, store.clock()).key
+        again = Form.of(Form.of(ended).send(browser, key=key))
+
+        assert "nothing was recorded" in shown_text(ended.text)
+        assert len(events(store)) == before
+        assert {name: again.fields[name] for name in RAISED} == RAISED
+
+
+# --- what went wrong ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/nowhere", 404),
+        ("/partnerships", 404),
+        ("/partnerships/nobody", 403),
+        ("/alerts/acknowledge", 405),
+        ("/inbox?nothing=1", 422),
+        (f"/partnerships/{NAME}/send/Nothing", 404),
+    ],
+)
+def test_a_page_that_cannot_be_shown_has_the_viewer_and_a_way_back(
+    browser: TestClient, address: str, status: int
+) -> None:
+    answer = browser.get(address)
+
+    assert answer.status_code == status
+    text = shown_text(answer.text)
+    assert "Boris Brandt" in text
+    assert 'aria-label="Main"' in answer.text
+    assert not re.search(r"/v1/|/docs|Authorization|route", text)
+
+
+def test_a_stranger_at_an_address_without_a_page_is_led_to_sign_in(store: Accord) -> None:
+    with signed_in(store, BORIS) as browser:
+        browser.cookies.clear()
+        answer = browser.get("/nowhere")
+
+    assert answer.status_code == 404
+    assert 'href="/sign-in"' in answer.text
+    assert "Main" not in answer.text
+
+
+def test_a_program_at_an_address_without_a_route_gets_the_problem(browser: TestClient) -> None:
+    answer = browser.get("/v1/nowhere", headers={"Accept": "application/json"})
+
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 # --- who may -----------------------------------------------------------------------------------

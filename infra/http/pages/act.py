@@ -1,13 +1,16 @@
 """Acting from a page: the form is made from a command's schema, and the usual intake decides."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 import orjson
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import RedirectResponse
 
 from domain.aggregates import command_types
 from domain.kernel import Command
@@ -16,7 +19,7 @@ from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.inbox import INBOX, SIGNED
 from infra.answers.next import NEXT, summary
-from infra.answers.parameters import LONGEST_PAGE, Name
+from infra.answers.parameters import LONGEST_PAGE, Name, Whole, Wrong
 from infra.answers.question import Paging, PartnershipId
 from infra.deciding.batch import Outcome
 from infra.http.access import needs, refused_as_problem
@@ -24,8 +27,8 @@ from infra.http.events import decide
 from infra.http.pages import forms
 from infra.http.pages.consent import answered, fields_of, subject_of
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.forms import Field, Unfinished
-from infra.http.pages.site import PageRoute, Posted, Visit, Visited, names_of, page
+from infra.http.pages.forms import Unfinished
+from infra.http.pages.site import PageRoute, Posted, Visit, Visited, names_of, page, zone_of
 from infra.http.problems import Problem, refusal
 from infra.tlog import cloudevents
 
@@ -40,6 +43,9 @@ MUST_BE_SIGNED: Final = "must-be-signed"
 TypeName = Annotated[Name, Path(description="The type of event, such as AcceptTerms.")]
 Known = Annotated[
     str | None, Query(description="The data that is known, as JSON: the inbox has it.")
+]
+Typed = Annotated[
+    str | None, Query(description="What was filled in before the session ended, as JSON.")
 ]
 
 
@@ -121,10 +127,13 @@ def next_page(visit: Visited, id: PartnershipId) -> Response:
 
 @router.get("/partnerships/{id}/send/{type}")
 @needs(Need.EMIT)
-def form_page(visit: Visited, id: PartnershipId, type: TypeName, given: Known = None) -> Response:
-    """Show the form of a command, with what is known filled in."""
+def form_page(
+    visit: Visited, id: PartnershipId, type: TypeName, given: Known = None, typed: Typed = None
+) -> Response:
+    """Show the form of a command, with what is known filled in, or what was filled in before."""
     draft = _draft(visit, id, type, given or "")
-    return _form(visit, draft, forms.fields(draft.command, draft.known))
+    before = {name: each for name, each in _object(typed or "").items() if isinstance(each, str)}
+    return _form(visit, draft, before or None)
 
 
 @router.post("/partnerships/{id}/send/{type}")
@@ -132,19 +141,56 @@ def form_page(visit: Visited, id: PartnershipId, type: TypeName, given: Known = 
 async def send(visit: Visited, id: PartnershipId, type: TypeName, form: Posted) -> Response:
     """Send what a form was filled in with; show what was decided, or in place why not."""
     draft = _draft(visit, id, type, form.get("known", ""))
-    draft = replace(draft, id=form.get("id", draft.id), time=form.get("time", draft.time))
-    filled = forms.filled(draft.command, form)
+    draft = replace(draft, id=form.get("id", draft.id))
     try:
-        draft = replace(draft, data=forms.data(draft.command, form))
+        time = _time(form, draft.time, zone_of(visit.accord, id, visit.when(id)))
+        draft = replace(draft, time=time, data=forms.data(draft.command, form))
     except Unfinished as error:
-        problem = Problem(422, str(error), "Write it as JSON, or leave it empty.")
-        return _form(visit, draft, filled, problem)
+        count = len(error.wrong)
+        fields = "A field needs" if count == 1 else f"{count} fields need"
+        problem = Problem(422, f"{fields} to be corrected.", "What is wrong is said beside it.")
+        return _form(visit, draft, form, problem, error.wrong)
     signed = form.get("signed", "").strip()
     raw = signed.encode() if signed else orjson.dumps(draft.event(visit.identity.actor))
     (outcome,) = await decide(visit.served, visit.identity, [raw])
     if outcome.status == "refused":
-        return _form(visit, draft, filled, refusal(outcome), signed)
-    return _decided(visit, draft, outcome)
+        problem = refusal(outcome)
+        return _form(visit, draft, form, problem, _beside(draft.command, problem))
+    return _sent(visit, draft, outcome)
+
+
+def _beside(command: type[Command], problem: Problem) -> Mapping[str, Wrong]:
+    """Return what is wrong by the path of its field, if a refusal is about a field of the form."""
+    root, *steps = (problem.document.pointer or "").removeprefix("/").split("/")
+    if root == "time":
+        return {root: Wrong(problem.document.detail, problem.document.hint)}
+    known = [each.path for each in forms.fields(command, {})]
+    path = forms.path_of(steps, known)
+    if root != "data" or path not in known:
+        return {}
+    return {path: Wrong(problem.document.detail, problem.document.hint)}
+
+
+# --- when it happened --------------------------------------------------------------------------
+
+
+def _time(form: Mapping[str, str], now: str, zone: ZoneInfo) -> str:
+    """Return the moment that a form says: the exact one if what it shows was not changed."""
+    exact, typed = form.get("moment", now), form.get("time", "").strip()
+    try:
+        if not typed or typed == _local(exact, zone):
+            return exact
+        found = datetime.fromisoformat(typed)
+    except ValueError:
+        wrong = Wrong("When it happened is not a day and a time", "Choose both, as on a calendar.")
+        raise Unfinished({"time": wrong}) from None
+    found = found if found.tzinfo else found.replace(tzinfo=zone)
+    return instant(found.astimezone(UTC))
+
+
+def _local(moment: str, zone: ZoneInfo) -> str:
+    """Return a moment as a browser's field for a day and a time has it."""
+    return f"{datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%dT%H:%M:%S}"
 
 
 def _draft(visit: Visit, id: str, type: str, known: str) -> Draft:
@@ -159,57 +205,104 @@ def _draft(visit: Visit, id: str, type: str, known: str) -> Draft:
     visit.when(id)
     with refused_as_problem():
         roles.check_emits(visit.identity, party, type, id)
-    now, given = instant(visit.accord.clock()), _known(known)
+    now, given = instant(visit.accord.clock()), _object(known)
     return Draft(id, command, party, secrets.token_hex(16), now, given, given)
 
 
-def _known(text: str) -> Mapping[str, Any]:
+def _object(text: str) -> Mapping[str, Any]:
     try:
         found = orjson.loads(text or "{}")
     except orjson.JSONDecodeError:
         found = None
     if not isinstance(found, dict):
-        raise Problem(400, "The data that is known is no JSON object.", "Open the form again.")
+        raise Problem(400, "What the form is filled in with is damaged.", "Open the form again.")
     return found
 
 
 def _form(
     visit: Visit,
     draft: Draft,
-    fields: Sequence[Field],
+    typed: Mapping[str, str] | None = None,
     refused: Problem | None = None,
-    signed: str = "",
+    wrong: Mapping[str, Wrong] | None = None,
 ) -> Response:
+    """Return the form: filled in with what is known, or as somebody filled it in."""
     problem = refused.document if refused else None
-    actor = visit.identity.actor
+    actor, when = visit.identity.actor, visit.when(draft.partnership)
     answer = (visit, draft.partnership, draft.party, draft.command, draft.known)
     subject = subject_of(*answer)
+    zone = zone_of(visit.accord, draft.partnership, when)
+    found = forms.fields(draft.command, draft.known)
+    if typed is not None:
+        found = forms.filled(draft.command, typed)
+    typed, wrong = typed or {}, wrong or {}
+    fields = fields_of(forms.asked(found, wrong), subject, draft.command, draft.known)
+    beside = ["time", *(each.path for each in (*fields.asked, *fields.more))]
     return page(
         "send.html",
         visit,
         refused.status if refused else HTTPStatus.OK,
         section="portfolio",
         draft=draft,
-        names=names_of(visit.accord, draft.partnership, visit.when(draft.partnership)),
+        names=names_of(visit.accord, draft.partnership, when),
         type=draft.command.__name__,
-        summary=summary(draft.command),
+        summary=forms.plain(summary(draft.command)),
         subject=subject,
         answered=None if subject or not draft.known else answered(*answer),
-        fields=fields_of([*fields], subject, draft.command, draft.known),
+        fields=fields,
+        wrong_time=wrong.get("time"),
+        first_wrong=next((each for each in beside[1:] + beside[:1] if each in wrong), None),
+        elsewhere=[each for path, each in wrong.items() if path not in beside],
         known=orjson.dumps(draft.known).decode(),
+        moment=draft.time,
+        time=typed.get("time") or _local(draft.time, zone),
+        zone=zone.key,
         refused=problem,
         to_sign=draft.to_sign(actor) if problem and problem.rule == MUST_BE_SIGNED else None,
-        signed=signed,
+        signed=typed.get("signed", ""),
     )
 
 
-def _decided(visit: Visit, draft: Draft, outcome: Outcome) -> Response:
+# --- after it was sent -------------------------------------------------------------------------
+
+Decided = Annotated[
+    Literal["recorded", "duplicate", "waiting"], Query(description="What was decided.")
+]
+
+
+def _sent(visit: Visit, draft: Draft, outcome: Outcome) -> Response:
+    """Lead to a page of its own, so that a reload sends nothing again."""
+    path = f"/partnerships/{draft.partnership}/sent/{draft.command.__name__}"
+    status = outcome.status if outcome.status in {"duplicate", "waiting"} else "recorded"
+    events = (f"{outcome.first or 0}", f"{outcome.count or 0}")
+    to = visit.link(path, status=status, first=events[0], count=events[1])
+    return RedirectResponse(to, HTTPStatus.SEE_OTHER)
+
+
+@router.get("/partnerships/{id}/sent/{type}")
+@needs(Need.EMIT)
+def sent_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
+    visit: Visited,
+    id: PartnershipId,
+    type: TypeName,
+    status: Decided = "recorded",
+    first: Whole = 0,
+    count: Whole = 0,
+) -> Response:
+    """Show what was decided of an event that was sent from a page, with its events."""
+    if type not in command_types():
+        raise Problem(404, f"There is no type of event {type}.", "Choose one of those listed.")
     return page(
         "sent.html",
         visit,
         section="portfolio",
-        draft=draft,
-        names=names_of(visit.accord, draft.partnership, visit.when(draft.partnership)),
-        type=draft.command.__name__,
-        outcome=outcome,
+        id=id,
+        names=names_of(visit.accord, id, visit.when(id)),
+        type=type,
+        status=status,
+        events=range(first, first + min(count, MOST_LISTED)),
     )
+
+
+MOST_LISTED: Final = 50
+"""How many events of one command its page lists."""

@@ -4,16 +4,20 @@ An object is a group of fields and a list of texts one text in each line. What i
 that is written as JSON.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 import orjson
+from pydantic import ValidationError
 
+from domain.calendar import DURATION_PATTERN, PERIOD_PATTERN
 from domain.kernel import Command
 from infra.answers.field_table import Schema, resolved
 from infra.answers.inbox import SIGNED
+from infra.answers.parameters import Wrong, error_of
 
 LONG: Final = 300
 """A text that may have more characters than this has several lines."""
@@ -44,20 +48,35 @@ class Field:
     choices: tuple[str, ...] = ()
     value: str = ""
     """What is filled in."""
+    example: str = ""
+    """How such a value is written."""
+    wrong: Wrong | None = None
+    """What is wrong with what is filled in."""
 
     @property
     def name(self) -> str:
         """Its name in the form."""
-        return f"data.{self.path}"
+        return f"{PREFIX}{self.path}"
 
     @property
     def label(self) -> str:
-        """Its name in words."""
-        return self.path.replace(".", ", ").replace("_", " ")
+        """Its name in words; a group that is named like its field is named once."""
+        return ", ".join(dict.fromkeys(self.path.split("."))).replace("_", " ")
+
+
+PREFIX: Final = "data."
+"""The beginning of the name of each field of the data."""
+
+CHANGE_REASON: Final = "change_reason"
+"""The field that only a change of what is on record has."""
 
 
 class Unfinished(ValueError):
-    """A form that cannot be read: the field, and what is wrong with it."""
+    """A form that cannot be sent: by the path of each field, what is wrong with it."""
+
+    def __init__(self, wrong: Mapping[str, Wrong]) -> None:
+        super().__init__("; ".join(each.detail for each in wrong.values()))
+        self.wrong = wrong
 
 
 def fields(command: type[Command], known: Mapping[str, Any]) -> list[Field]:
@@ -68,6 +87,15 @@ def fields(command: type[Command], known: Mapping[str, Any]) -> list[Field]:
     schema = command.model_json_schema()
     found = _fields(schema, schema.get("$defs", {}), "", known, is_needed=True)
     return [each for each in found if each.path not in SIGNED]
+
+
+def asked(found: Iterable[Field], wrong: Mapping[str, Wrong]) -> list[Field]:
+    """Return fields with what is wrong with each.
+
+    The reason for a change is left out until an event changes what is on record.
+    """
+    marked = [replace(each, wrong=wrong.get(each.path)) for each in found]
+    return [each for each in marked if each.path != CHANGE_REASON or each.wrong or each.value]
 
 
 def _fields(
@@ -86,10 +114,26 @@ def _fields(
             path=path,
             kind=kind,
             is_required=is_required,
-            meaning=" ".join((described.get("description") or one.get("description", "")).split()),
+            meaning=plain(described.get("description") or one.get("description", "")),
             choices=tuple(map(str, one.get("enum", ()))) if kind is Kind.CHOICE else (),
             value=_written(kind, one.get("const") if value is None else value),
+            example=_EXAMPLES.get(one.get("pattern", ""), ""),
         )
+
+
+_EXAMPLES: Final = {
+    DURATION_PATTERN: "P3Y is three years, P6M six months, P60D sixty days.",
+    PERIOD_PATTERN: "2026 is a year, 2026-Q3 a quarter, 2026-09 a month.",
+}
+"""How a value is written, by the pattern of its field."""
+
+_FOR_PROGRAMS: Final = re.compile(r" \((?:C[0-9]+[^)]*|`[^`]*`)\)|; null[^.]*(?=\.)|`")
+"""What the meaning of a field says to programs alone: its source, a command, the mark of code."""
+
+
+def plain(meaning: str) -> str:
+    """Return the meaning of a field or a command without what it says to programs alone."""
+    return _FOR_PROGRAMS.sub("", " ".join(meaning.split()))
 
 
 def _kind(schema: Schema, named: Schema) -> Kind:  # noqa: PLR0911 - a line for each kind
@@ -126,15 +170,55 @@ def filled(command: type[Command], given: Mapping[str, str]) -> list[Field]:
 def data(command: type[Command], given: Mapping[str, str]) -> dict[str, Any]:
     """Return the data that a form was filled in with; what is empty is left out.
 
-    Values that a field cannot have are left for the intake to refuse. Raises `Unfinished` for JSON
-    that is none.
+    Raises `Unfinished` for what the fields cannot have. Nothing of that is sent, so that a typo is
+    no refused input.
     """
     found: dict[str, Any] = {}
-    for field in fields(command, {}):
+    wrong: dict[str, Wrong] = {}
+    asked = fields(command, {})
+    for field in asked:
         text = given.get(field.name, "").strip()
         if text:
-            _put(found, field.path.split("."), _read(field, text))
+            try:
+                _put(found, field.path.split("."), _read(field, text))
+            except orjson.JSONDecodeError as error:
+                wrong[field.path] = Wrong(f"{field.label} is not JSON: {error}", _AS_JSON)
+    if not wrong:
+        wrong = _wrong(command, found, {each.path: each for each in asked})
+    if wrong:
+        raise Unfinished(wrong)
     return found
+
+
+_AS_JSON: Final = "Write it as JSON, or leave it empty."
+
+
+def _wrong(
+    command: type[Command], given: Mapping[str, Any], asked: Mapping[str, Field]
+) -> dict[str, Wrong]:
+    """Return what is wrong with data, by the path of its field."""
+    try:
+        command.model_validate_json(orjson.dumps(given))
+    except ValidationError as error:
+        found: dict[str, Wrong] = {}
+        for each in error.errors(include_url=False):
+            path = path_of([str(step) for step in each["loc"]], asked)
+            label = asked[path].label if path in asked else "The form"
+            found.setdefault(path, error_of(label, each))
+        return found
+    return {}
+
+
+def path_of(steps: Iterable[str], asked: Iterable[str]) -> str:
+    """Return the path of the field in which a place of the data is; the first one within it."""
+    known = [*asked]
+    path: list[str] = []
+    for step in steps:
+        longer = ".".join([*path, step])
+        if any(each == longer or each.startswith(f"{longer}.") for each in known):
+            path.append(step)
+    place = ".".join(path)
+    return next((each for each in known if each == place or each.startswith(f"{place}.")), place)
 
 
 def _put(found: dict[str, Any], path: list[str], value: Any) -> None:  # noqa: ANN401 - as above
@@ -153,9 +237,6 @@ def _read(field: Field, text: str) -> Any:  # noqa: ANN401 - as above
         case Kind.WHOLE:
             return int(text) if text.lstrip("-").isdecimal() else text
         case Kind.JSON:
-            try:
-                return orjson.loads(text)
-            except orjson.JSONDecodeError as error:
-                raise Unfinished(f"{field.label} is not JSON: {error}.") from error
+            return orjson.loads(text)
         case _:
             return text

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -13,13 +13,13 @@ from fastapi.responses import RedirectResponse
 from domain.kernel import Refused
 from infra.access import credentials, sessions, sign_in
 from infra.access.credentials import Unauthenticated
-from infra.access.roles import Identity, Need, Role
+from infra.access.roles import Need, Role
 from infra.access.sessions import OF_KEY, Session
 from infra.access.tokens import Issuer, IssuerUnreachable, is_token
 from infra.http import access, cookies
 from infra.http.access import needs
 from infra.http.dependencies import Served, ServedHere
-from infra.http.pages.site import PageRoute, Posted, plain_page, sections_of
+from infra.http.pages.site import PageRoute, Posted, plain_page, sections_of, signed_in
 from infra.http.problems import Problem, ProblemDetails
 from infra.http.strict import takes_any_parameter
 
@@ -28,40 +28,42 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 ROOT: Final = "/"
 """Leads to the first page of who is signed in."""
 
+_PASTE_A_KEY: Final = "Paste the whole key as you got it, or ask the operator for one."
+
 _HOUR: Final = timedelta(hours=1)
 
 To = Annotated[str, Query(description="The page to show after signing in.")]
+Ended = Annotated[
+    Literal["true"] | None, Query(description="Given if a form was sent after its session.")
+]
 
 
 @router.get(ROOT)
 @needs(Need.NOTHING)
 def root(request: Request, served: ServedHere) -> Response:
     """Lead a browser to the first page of its person, or to where the person signs in."""
-    identity = _signed_in(request, served)
+    identity = signed_in(request, served)
     if identity is None:
         return _seen("/sign-in")
     return _seen(f"/{next(iter(sections_of(identity)), 'docs')}")
 
 
-def _signed_in(request: Request, here: Served) -> Identity | None:
-    if here.is_open and not here.accord.history.credentials.exist():
-        return here.anyone
-    secret = cookies.read(request, cookies.SESSION)
-    try:
-        return access.of_session(here, secret) if secret else None
-    except Unauthenticated:
-        return None
-
-
 @router.get("/sign-in")
 @needs(Need.NOTHING)
-def sign_in_page(request: Request, served: ServedHere, to: To = ROOT) -> Response:
-    """Show how to sign in."""
-    return _page(request, served, to)
+def sign_in_page(
+    request: Request, served: ServedHere, to: To = ROOT, ended: Ended = None
+) -> Response:
+    """Show how to sign in; say that nothing was recorded, if a form came after its session."""
+    return _page(request, served, to, ended=ended is not None)
 
 
 def _page(
-    request: Request, here: Served, to: str, refused: ProblemDetails | None = None
+    request: Request,
+    here: Served,
+    to: str,
+    refused: ProblemDetails | None = None,
+    *,
+    ended: bool = False,
 ) -> Response:
     return plain_page(
         "sign_in.html",
@@ -69,6 +71,7 @@ def _page(
         refused=refused,
         issuers=[(number, urlsplit(each.url).netloc) for number, each in _issuers(here)],
         to=to,
+        ended=ended,
         hours=OF_KEY // _HOUR,
         form_token=cookies.form_token(request),
     )
@@ -92,8 +95,13 @@ def _of_key(request: Request, here: Served, key: str) -> Session:
     if is_token(key):
         raise Problem(400, "This is a token of an issuer.", "Sign in at the issuer, or send a key.")
     history = here.accord.history
-    with _unauthenticated_as_problem():
-        identity = access.authenticated(here, request, key)
+    try:
+        with _unauthenticated_as_problem():
+            identity = access.authenticated(here, request, key)
+    except Problem as problem:
+        if problem.status != HTTPStatus.UNAUTHORIZED:
+            raise
+        raise Problem(401, problem.document.detail, _PASTE_A_KEY) from problem
     if identity.role is Role.INVITED:
         raise Problem(
             403,

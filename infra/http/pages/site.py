@@ -5,12 +5,14 @@ and keeps the moment that is asked about (`at`, `known`) and the viewer in every
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
+from zoneinfo import ZoneInfo
 
 import orjson
 from fastapi import Depends, Query, Request, Response
@@ -22,18 +24,20 @@ from pydantic import BeforeValidator
 from domain.kernel import Refused
 from domain.values import instant
 from infra.access import roles
+from infra.access.credentials import Unauthenticated
 from infra.access.roles import SENDING, Identity, Need, Role
 from infra.answers.logs import AsOf, NotFound, rows_of
 from infra.answers.parameters import When
 from infra.bootstrap import Accord
 from infra.http import access, cookies
 from infra.http.access import Caller, GuardedRoute
-from infra.http.dependencies import Served, ServedHere, served
+from infra.http.dependencies import Served, served
 from infra.http.pages import shown
 from infra.http.problems import Problem, invalid, not_found
 from infra.http.questions import Party
 from infra.tlog import cloudevents
-from projections import OVERVIEW
+from projections import KPIS, OVERVIEW
+from projections.kpis import agreed_row
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.visibility import Viewer
 
@@ -201,19 +205,30 @@ class Visit:
         return f"{path}?{urlencode(given)}" if given else path
 
 
-def _visit(  # noqa: PLR0913, PLR0917 - each is a parameter of every page
+def _visit(
     request: Request,
-    served: ServedHere,
     who: Caller,
     at: Chosen = None,
     known: Chosen = None,
     party: Party = None,
 ) -> Visit:
-    limited = request.query_params.get("partnership")
+    visit = _visited(request, who, at, known, party)
+    request.state.visit = visit
+    return visit
+
+
+def _visited(
+    request: Request,
+    who: Identity,
+    at: datetime | None = None,
+    known: datetime | None = None,
+    party: str | None = None,
+) -> Visit:
+    here, limited = served(request), request.query_params.get("partnership")
     # Nobody acts on a bundle, or from a page that was asked for with a key.
-    acts = "authorization" not in request.headers and not served.accord.is_bundle
+    acts = "authorization" not in request.headers and not here.accord.is_bundle
     token = cookies.form_token(request) if acts else None
-    return Visit(served, who, request.url.path, at, known, party, limited, token)
+    return Visit(here, who, request.url.path, at, known, party, limited, token)
 
 
 Visited = Annotated[Visit, Depends(_visit)]
@@ -236,7 +251,7 @@ class PageRoute(GuardedRoute):
                 return _problem_page(request, not_found(error))
             except Problem as problem:
                 if problem.status == HTTPStatus.UNAUTHORIZED and is_browser(request):
-                    return to_sign_in(request)
+                    return await to_sign_in(request)
                 return _problem_page(request, problem)
             except RequestValidationError as error:
                 return _problem_page(request, invalid(error))
@@ -251,11 +266,35 @@ def is_browser(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def to_sign_in(request: Request) -> Response:
-    """Lead a browser to where its person signs in, and back to the page that was asked for."""
-    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    to = asked if request.method == "GET" else "/"
-    return RedirectResponse(f"/sign-in?to={quote(to, safe='')}", HTTPStatus.SEE_OTHER)
+LONGEST_ADDRESS: Final = 8_000
+"""Characters of an address that every proxy takes."""
+
+
+async def to_sign_in(request: Request) -> Response:
+    """Lead a browser to where its person signs in, and back to the page that was asked for.
+
+    A form that was sent after its session had ended is shown again as it was filled in.
+    """
+    path, query = request.url.path, request.url.query
+    if request.method == "GET":
+        return _signing_in(f"{path}?{query}" if query else path)
+    if "/send/" not in path:
+        return _signing_in("/", ended="true")
+    fields = dict(parse_qsl((await _body(request)).decode(errors="replace")))
+    given = fields.pop("known", "{}")
+    typed = {each: fields[each] for each in fields if each in _KEPT or each.startswith("data.")}
+    kept = {name: each for name, each in request.query_params.items() if name == "party"}
+    asked = {**kept, "given": given, "typed": orjson.dumps(typed).decode()}
+    to = f"{path}?{urlencode(asked)}"
+    return _signing_in(to if len(to) <= LONGEST_ADDRESS else path, ended="true")
+
+
+_KEPT: Final = frozenset({"moment", "time"})
+"""What a form keeps besides the data, when its session has ended."""
+
+
+def _signing_in(to: str, **more: str) -> Response:
+    return RedirectResponse(f"/sign-in?{urlencode({'to': to, **more})}", HTTPStatus.SEE_OTHER)
 
 
 Form = Mapping[str, str]
@@ -264,12 +303,7 @@ Form = Mapping[str, str]
 
 async def _form(request: Request) -> Form:
     """Return the fields of a form. Raises a problem for one that this server did not give out."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_FORM:
-            raise Problem(413, "The form is too large.", "Write less into it.")
-    fields = dict(parse_qsl(body.decode(errors="replace")))
+    fields = dict(parse_qsl((await _body(request)).decode(errors="replace")))
     # A browser does not send this header by itself.
     if "authorization" not in request.headers and not cookies.is_own_form(
         request, fields.pop("form_token", "")
@@ -282,20 +316,105 @@ async def _form(request: Request) -> Form:
     return fields
 
 
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_FORM:
+            raise Problem(413, "The form is too large.", "Write less into it.")
+    return body
+
+
 Posted = Annotated[Form, Depends(_form)]
 """A page's parameter for the form that was sent."""
 
 
+# --- what went wrong ---------------------------------------------------------------------------
+
+
 def _problem_page(request: Request, problem: Problem) -> Response:
-    page = _ENVIRONMENT.get_template("problem.html")
-    body = page.render(problem=problem.document, simulated=served(request).accord.simulated)
+    body = _ENVIRONMENT.get_template("problem.html").render(
+        visit=_visit_of(request),
+        section="",
+        title=_TITLES.get(problem.status, problem.document.title),
+        detail=problem.document.detail,
+        hint=_for_people(problem),
+    )
     return HTMLResponse(body, problem.status, headers=dict(problem.headers or {}))
+
+
+_TITLES: Final[Mapping[int, str]] = {
+    HTTPStatus.BAD_REQUEST: "This cannot be done",
+    HTTPStatus.FORBIDDEN: "This is not open to you",
+    HTTPStatus.NOT_FOUND: "There is nothing here",
+    HTTPStatus.METHOD_NOT_ALLOWED: "There is no page here",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "This cannot be read",
+}
+
+_HINTS: Final[Mapping[int, str]] = {
+    HTTPStatus.FORBIDDEN: "If you need it, ask the operator of this server.",
+    HTTPStatus.NOT_FOUND: "Check the address, or begin at the first page.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Nothing was changed. Begin at the first page.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Correct the address, or begin at the first page.",
+}
+"""What a person can do, where the hint of a problem is for programs."""
+
+_OF_PROGRAMS: Final = ("/v1/", "/docs", "docs/", "Authorization", "parameters of this route")
+
+
+def _for_people(problem: Problem) -> str:
+    hint = problem.document.hint
+    if any(each in hint for each in _OF_PROGRAMS):
+        return _HINTS.get(problem.status, "Begin at the first page.")
+    return hint
+
+
+def _visit_of(request: Request) -> Visit | None:
+    """Return the visit of a request that failed, for the shell of a page; None for a stranger."""
+    here, found = served(request), getattr(request.state, "visit", None)
+    who: Identity | None = getattr(request.state, "identity", None) or signed_in(request, here)
+    if who is None or (who.role is Role.ANYONE and not is_open_now(here)):
+        return None
+    if isinstance(found, Visit):
+        with suppress(Problem):
+            access.viewer(here, who, (), found.party)
+            return found
+    return _visited(request, who)
+
+
+def is_open_now(here: Served) -> bool:
+    """Return whether a server lets in anyone: the first key closes it."""
+    return here.is_open and not here.accord.history.credentials.exist()
+
+
+def signed_in(request: Request, here: Served) -> Identity | None:
+    """Return who is signed in with a browser; on an open server, anyone."""
+    if is_open_now(here):
+        return here.anyone
+    secret = cookies.read(request, cookies.SESSION)
+    try:
+        return access.of_session(here, secret) if secret else None
+    except Unauthenticated:
+        return None
+
+
+def no_page(request: Request, problem: Problem) -> Response | None:
+    """Return the page for a person at an address without a page; None for a program."""
+    path = request.url.path
+    if not is_browser(request) or path.startswith(("/v1/", "/assets/")):
+        return None
+    return _problem_page(request, problem)
 
 
 def names_of(accord: Accord, id: str, when: AsOf) -> Mapping[str, str]:
     """Return the names of the parties of a partnership, the initiator first."""
     overview = rows_of(OVERVIEW, accord, id, when).get(OVERVIEW_ROW, Overview())
     return {party: overview.names.get(party, party) for party in overview.parties}
+
+
+def zone_of(accord: Accord, id: str, when: AsOf) -> ZoneInfo:
+    """Return the time zone of the days of a partnership: UTC until one is agreed."""
+    return ZoneInfo(agreed_row(rows_of(KPIS, accord, id, when)).zone)
 
 
 def page(template: str, visit: Visit, status: int = HTTPStatus.OK, /, **shown: object) -> Response:
