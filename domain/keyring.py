@@ -7,7 +7,7 @@ has which key. Keys can change after the end, too, because what is still owed is
 """
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -119,8 +119,11 @@ class KeyRevoked(_Revocation, Event):
     """A party revoked one of its keys, which can no longer sign."""
 
 
-class FirstKeySentByOperator(Event):
-    """The operator sent the registration of a party's first key, or made the API key that did."""
+class KeySentByOperator(Event):
+    """The operator sent a party's key that no key of the party's own signed.
+
+    It counts as sent by the operator, too, if the operator made the API key that sent it.
+    """
 
     party: Slug
     """The party whose key it is."""
@@ -185,6 +188,13 @@ def public_of(added: Any) -> bytes:  # noqa: ANN401 - `Added`, or a proposal
     return b64decode(added.key)
 
 
+def added_by(command: Command) -> KeyId | None:
+    """Return the identifier of the key that a command adds or proposes; None if it does neither."""
+    if isinstance(command, Key | ProposeKeyRecovery):
+        return key_id(public_of(command))
+    return None
+
+
 # --- state -------------------------------------------------------------------------------------
 
 
@@ -214,6 +224,8 @@ class Keyring:
     """Every key that was ever registered in a partnership, by identifier."""
 
     keys: Mapping[str, PartyKey] = field(default_factory=dict)
+    by_operator: frozenset[str] = frozenset()
+    """The keys that the operator sent (see `KeySentByOperator`)."""
 
     def active(self) -> SigningKeys:
         """Return the identifiers of the keys that can bind, of each party that has one."""
@@ -222,6 +234,17 @@ class Keyring:
             if self.keys[name].binds:
                 found.setdefault(self.keys[name].party, []).append(name)
         return dict(sorted(found.items()))
+
+    def consenting(self) -> set[str]:
+        """Return the parties whose consent replaces a lost key: each with a binding key of its own.
+
+        A key that the operator sent may be in its hands, and it could replace a party's key alone.
+        """
+        return {
+            each.party
+            for name, each in self.keys.items()
+            if each.binds and name not in self.by_operator
+        }
 
     def of(self, party: str) -> dict[str, PartyKey]:
         """Return the keys that a party has or had."""
@@ -314,8 +337,8 @@ def _check_active(keyid: str, state: Keyring, act: Act) -> None:
 def check_recoverable(party: str, state: Keyring, act: Act) -> None:
     """Raise `Refused` if a party lost no key, or if the other party cannot sign its consent.
 
-    The party that lost its keys can sign nothing. So the other one must sign its consent, or the
-    operator alone could replace a party's key.
+    The party that lost its keys can sign nothing. So the other one must sign its consent, with a
+    key that the operator did not send, or the operator alone could replace a party's key.
     """
     if not state.of(party):
         raise NotNow(
@@ -323,13 +346,14 @@ def check_recoverable(party: str, state: Keyring, act: Act) -> None:
             f"Only a party that has registered a key can recover one. {party} has none.",
             "Register a key (RegisterKey).",
         )
-    others = {each.party for each in state.keys.values() if each.binds} - {party}
+    others = state.consenting() - {party}
     if not others or (act.party != party and act.party not in others):
         raise NotNow(
             "recovery-not-signed",
             "The other party signs its consent to a recovered key. It has no key that signs "
-            "everything.",
-            "Let the other party register a key first (RegisterKey).",
+            "everything and that the operator did not send.",
+            "Let the other party register a key first (RegisterKey). It sends it with an API key "
+            "that it made itself (accord keys enrol).",
         )
 
 
@@ -341,15 +365,31 @@ def check_recovered(event: Any, state: Keyring, act: Act) -> None:  # noqa: ANN4
         raise _used_before(name, state)
 
 
-def enrolment(command: RegisterKey, state: Keyring, party: str, sender: str) -> list[Event]:
-    """Return the event that a first key was sent by the operator; none for any other key.
+def check_signer(decided: Iterable[Event], name: str, state: Keyring) -> None:
+    """Raise `Refused` if a key that the operator sent signed the consent to a recovered key."""
+    if name in state.by_operator and any(isinstance(each, KeyRecovered) for each in decided):
+        raise Refused(
+            "recovery-by-operator",
+            "The consent to a recovered key is signed with a key that the operator did not send. "
+            f"The operator sent the key {name}.",
+            "Sign it with a key that the party sent itself.",
+            keyid=name,
+        )
 
-    `sender` is the party that sent the registration with a credential which it made itself; empty
-    for the operator, and for a credential that the operator made.
+
+def enrolment(
+    keyid: str, state: Keyring, *, party: str, sender: str, signer: str | None
+) -> list[Event]:
+    """Return the event that the operator sent a key; none if the party itself sent or signed it.
+
+    `sender` is the party that sent the command with a credential which it made itself; empty for
+    the operator, and for a credential that the operator made. `signer` is the key that signed it,
+    None if none did. `state` is the one before the command.
     """
-    if state.of(party) or sender == party:
+    is_signed = signer in state.of(party) and signer not in state.by_operator
+    if sender == party or is_signed:
         return []
-    return [FirstKeySentByOperator(party=party, keyid=command.name)]
+    return [KeySentByOperator(party=party, keyid=keyid)]
 
 
 # --- fold --------------------------------------------------------------------------------------
@@ -367,6 +407,8 @@ def evolve(state: Keyring, event: Event, act: Act) -> Keyring:
             return _with(_without(state, event.replaces, event), event, delegated, act)
         case KeyRevoked():
             return _without(state, event.keyid, event)
+        case KeySentByOperator():
+            return replace(state, by_operator=state.by_operator | {event.keyid})
         case KeyRecovered():
             for name, each in state.of(event.party).items():
                 if each.active:
@@ -378,11 +420,11 @@ def evolve(state: Keyring, event: Event, act: Act) -> Keyring:
 
 def _with(state: Keyring, event: Added, delegated: frozenset[Facts] | None, act: Act) -> Keyring:
     name = key_id(public_of(event))
-    return Keyring({**state.keys, name: PartyKey(act.party, event, delegated)})
+    return replace(state, keys={**state.keys, name: PartyKey(act.party, event, delegated)})
 
 
 def _without(state: Keyring, keyid: str, event: KeyRotated | KeyRevoked | KeyRecovered) -> Keyring:
     key = state.keys.get(keyid)
     if key is None:  # A replay as of a moment may have the end alone.
         return state
-    return Keyring({**state.keys, keyid: replace(key, ended=event)})
+    return replace(state, keys={**state.keys, keyid: replace(key, ended=event)})

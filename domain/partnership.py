@@ -107,6 +107,7 @@ from domain.keyring import (
     KeyRevoked,
     Keyring,
     KeyRotated,
+    KeySentByOperator,
     ProposeKeyRecovery,
 )
 from domain.renewal import HoldRenewalReview, PartnershipRenewed, Renewal, RenewalReviewHeld
@@ -422,7 +423,9 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
 # Events are dispatched by their type as well, so that folding a long history is fast.
 _SETTLING = frozenset(get_args(SettlementCommand))
 _OF_RULES: frozenset[type[Event]] = frozenset({RuleBreached, RuleBreachWithdrawn})
-_OF_KEYS: frozenset[type[Event]] = frozenset({KeyRegistered, KeyRotated, KeyRevoked})
+_OF_KEYS: frozenset[type[Event]] = frozenset(
+    {KeyRegistered, KeyRotated, KeyRevoked, KeySentByOperator}
+)
 _OF_TIME: frozenset[type[Event]] = frozenset({PeriodClosed, DeadlinePassed})
 
 

@@ -65,7 +65,7 @@ _LISTED: Final[Mapping[Effect, str]] = {
         PilotConcluded PortfolioDefined ProposalLapsed RenewalReviewHeld ReviewHeld VariantObserved
     """,
     Effect.OF_NO_PARTY: """
-        BundleExported CosignatureRefused CosignatureResumed DeadlinePassed FirstKeySentByOperator
+        BundleExported CosignatureRefused CosignatureResumed DeadlinePassed KeySentByOperator
         FullViewTaken MilestoneMissed PartyKeyMade PeriodClosed ReminderGiven ReviewMissed
         RuleBreachWithdrawn RuleBreached
     """,

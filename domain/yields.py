@@ -117,7 +117,7 @@ _FOLLOWING: Final[Mapping[str, str]] = {
 
 _OF_OPERATOR = """
     BundleExported CosignatureRefused CosignatureResumed DeadlinePassed FinalSettlementIssued
-    FirstKeySentByOperator FullViewTaken InvestmentReduced IssueEscalated MilestoneMissed
+    KeySentByOperator FullViewTaken InvestmentReduced IssueEscalated MilestoneMissed
     PartyKeyMade PeriodClosed PersonErased ProposalLapsed ReminderGiven ReviewMissed ReviewScheduled
     RuleBreachWithdrawn RuleBreached StatementIssued
 """

@@ -222,8 +222,8 @@ WORDS: dict[type[Event], Words] = {
         f"registered the key {e.name}"
         + (f", which signs only {', '.join(e.delegated)}" if e.delegated else "")
     ),
-    keyring.FirstKeySentByOperator: lambda e: (
-        f"sent the first key {e.keyid} of {e.party}, or made the API key that sent it"
+    keyring.KeySentByOperator: lambda e: (
+        f"sent the key {e.keyid} of {e.party}, or made the API key that sent it"
     ),
     keyring.KeyRotated: lambda e: f"replaced the key {e.replaces} with {e.name}",
     keyring.KeyRecovered.proposed: lambda e: (

@@ -12,16 +12,7 @@ import orjson
 
 from domain import keyring
 from domain.kernel import CLOCK_PARTY, Event
-from domain.keyring import (
-    Facts,
-    FirstKeySentByOperator,
-    KeyRecovered,
-    KeyRegistered,
-    KeyRevoked,
-    Keyring,
-    KeyRotated,
-    PartyKey,
-)
+from domain.keyring import Facts, KeyRecovered, KeyRevoked, Keyring, PartyKey
 from domain.recorded import Recorded
 from domain.signing import FACTS, MUST_BE_SIGNED, Effect, effect_of
 from domain.values import Exact, Money
@@ -144,16 +135,11 @@ class _Keys:
     ring: Keyring = field(default_factory=Keyring)
     added: dict[str, Recorded] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
-    by_operator: set[str] = field(default_factory=set)
     lost: list[_Loss] = field(default_factory=list)
 
     def take(self, recorded: Recorded) -> None:
         """Fold an event."""
         event = recorded.event
-        if isinstance(event, FirstKeySentByOperator):
-            self.by_operator.add(event.keyid)
-        if not isinstance(event, KeyRegistered | KeyRotated | KeyRevoked | KeyRecovered):
-            return
         before = self.ring
         self.ring = keyring.evolve(self.ring, event, recorded.act)
         self.added |= {name: recorded for name in self.ring.keys if name not in before.keys}
@@ -239,7 +225,7 @@ def _key(name: str, key: PartyKey, keys: _Keys) -> SigningKey:
         party=key.party,
         key=name,
         signs=tuple(sorted(key.delegated or ())),
-        sent_by=KeySender.OPERATOR if name in keys.by_operator else KeySender.PARTY,
+        sent_by=KeySender.OPERATOR if name in keys.ring.by_operator else KeySender.PARTY,
         since=added.act.recorded_at,
         index=added.index,
         ended=keys.ended.get(name),

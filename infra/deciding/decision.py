@@ -13,7 +13,7 @@ from domain.corrections import correcting
 from domain.deadlines.deadline import Deadline, DeadlineKind
 from domain.exploration import BeginExploration
 from domain.kernel import CLOCK_PARTY, Act, Awaited, Command, Event, Refused, Stage
-from domain.keyring import Keyring, RegisterKey
+from domain.keyring import Keyring
 from domain.partnership import PassTime, admit, may_act
 from domain.people import PersonErased
 from domain.program import DefinePortfolio, Program
@@ -45,7 +45,7 @@ VIEW_SOURCE = "accord:view"
 """The source of the operator's own actions: viewing everything (C14), erasing a name."""
 
 ENROLMENT_SOURCE = "accord:enrolment"
-"""The source of the event that the operator sent a party's first key."""
+"""The source of the event that the operator sent a party's key."""
 
 RUNS_BACKWARDS = "recordedtime-runs-backwards"
 """The rule of an input of a simulated feed that is not in the order of its recording."""
@@ -162,8 +162,8 @@ class Decider:
         start = len(self._batch.events)
         keys = partnership.keyring
         self.recorder.record(message.stream, decided, act, _cause_of(message), names)
-        if decided and isinstance(command, RegisterKey):
-            self._note_enrolment(message, command, keys, act)
+        if decided:
+            self._note_enrolment(message, keys, act)
         if message.signed and decided:
             self._batch.kept += admission.kept(message.signed)
             self._nonces.add(admission.nonce_key(message.signed.payload))
@@ -310,8 +310,10 @@ class Decider:
         The operator issues a party's statements, because the ledger alone gives what is in them.
         """
         if message.signed is not None:
-            own = self._states.partnership(message.subject).keyring.of(message.envelope.party)
+            keys = self._states.partnership(message.subject).keyring
+            own = keys.of(message.envelope.party)
             signing.check_delegated(decided, own.get(message.signed.keyid))
+            keyring.check_signer(decided, message.signed.keyid, keys)
             admission.check_same(message.signed, message.envelope, decided)
             yields.check(message.envelope.data, decided)
         elif not (self._context.own and signing.are_statements(decided)):
@@ -325,19 +327,24 @@ class Decider:
             for each in decided
         ]
 
-    def _note_enrolment(
-        self, message: Input, command: RegisterKey, before: Keyring, act: Act
-    ) -> None:
-        """Record that the operator sent a party's first key. A feed of a simulated store has none.
+    def _note_enrolment(self, message: Input, before: Keyring, act: Act) -> None:
+        """Record that the operator sent a party's key. A feed of a simulated store has none.
 
         `before` are the keys before this one.
         """
-        if not self._context.simulated:
-            sender = message.sender if message.is_own else ""
-            events = keyring.enrolment(command, before, message.party, sender)
-            cause = EventCause(ENROLMENT_SOURCE, f"{message.subject}/{command.name}")
-            by_operator = act._replace(party=CLOCK_PARTY, actor="operator")
-            self.recorder.record(message.subject, events, by_operator, cause)
+        keyid = keyring.added_by(message.envelope.data)
+        if keyid is None or self._context.simulated:
+            return
+        events = keyring.enrolment(
+            keyid,
+            before,
+            party=message.party,
+            sender=message.sender if message.is_own else "",
+            signer=message.signed.keyid if message.signed else None,
+        )
+        cause = EventCause(ENROLMENT_SOURCE, f"{message.subject}/{keyid}")
+        by_operator = act._replace(party=CLOCK_PARTY, actor="operator")
+        self.recorder.record(message.subject, events, by_operator, cause)
 
     # --- time ---
 

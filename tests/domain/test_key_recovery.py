@@ -1,5 +1,6 @@
 """A lost key: revoked or replaced with another key, or recovered by the consent of both parties."""
 
+from base64 import b64decode, b64encode
 from datetime import timedelta
 
 import pytest
@@ -8,9 +9,14 @@ from domain.kernel import Refused, Stage
 from domain.keyring import (
     AgreeKeyRecovery,
     KeyRecovered,
+    Keyring,
+    KeySentByOperator,
     ProposeKeyRecovery,
     RegisterKey,
     RevokeKey,
+    check_recoverable,
+    check_signer,
+    evolve,
     key_id,
     public_of,
 )
@@ -19,6 +25,7 @@ from tests.life import FIRST_KEY, LOST, OURS, PROOF, SECOND_KEY, THEIRS, at, exa
 from tests.stories import Story
 
 PROPOSE, AGREE = example(ProposeKeyRecovery), example(AgreeKeyRecovery)
+THIRD_KEY = b64encode(bytes([3]) * 32).decode()
 NEW = key_id(public_of(PROPOSE))
 
 
@@ -62,6 +69,37 @@ def test_the_operator_alone_recovers_no_key_because_the_other_party_signs() -> N
     story.when(OURS, RegisterKey(key=FIRST_KEY, proof=PROOF))
 
     assert story.refuses(OURS, PROPOSE).rule == "recovery-not-signed"
+
+
+def sent_by_operator(story: Story, keyid: str) -> Keyring:
+    """Return the keys as they are once the log says that the operator sent one of them."""
+    sent = KeySentByOperator(party=THEIRS, keyid=keyid)
+    return evolve(story.partnership.keyring, sent, story.history[-1].act)
+
+
+def test_the_operator_recovers_no_key_with_a_key_of_the_partner_that_it_sent(story: Story) -> None:
+    (theirs,) = active(story, THEIRS)
+    act = story.history[-1].act
+
+    with pytest.raises(Refused, match="that the operator did not send") as refused:
+        check_recoverable(OURS, sent_by_operator(story, theirs), act)
+
+    assert refused.value.rule == "recovery-not-signed"
+
+
+def test_a_party_consents_with_a_key_of_its_own_though_the_operator_sent_another(
+    story: Story,
+) -> None:
+    (theirs,) = active(story, THEIRS)
+    own = key_id(b64decode(THIRD_KEY))
+    story.when(THEIRS, RegisterKey(key=THIRD_KEY, proof=PROOF))
+    keys = sent_by_operator(story, theirs)
+    agreed = story.when(THEIRS, AGREE)
+
+    check_recoverable(OURS, keys, story.history[-1].act)
+    check_signer(agreed, own, keys)
+    with pytest.raises(Refused, match="recovery-by-operator"):
+        check_signer(agreed, theirs, keys)
 
 
 def test_a_party_whose_key_ended_meanwhile_cannot_agree(story: Story) -> None:

@@ -92,8 +92,8 @@ already-recorded already-reported amended-before-agreed amount-without-subject a
 award-exceeds-dispute award-of-a-settlement before-its-day breach-exists breach-not-cured
 budget-without-reduction candidate-exists candidate-is-chosen candidate-not-declined
 candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist command-yields
-confirmed-before-done content-missing correction-content cure-answered
-cure-period currency-of-a-metric deadline-has-passed deal-exists deal-merged denominator-too-small
+confirmed-before-done content-missing correction-content cure-answered cure-period
+currency-of-a-metric deadline-has-passed deal-exists deal-merged denominator-too-small
 dispute-exceeds-earnings dispute-exists dispute-names-amount dispute-resolved effective-date
 entries-decide-no-fee erases-other-commands exit-exists exit-never-backwards exit-not-sooner
 exit-took-effect exposure-of-a-count figure-negative figure-not-whole figure-shape
@@ -110,14 +110,14 @@ nothing-to-change nothing-to-state notice-exceeds-duration notice-period one-con
 one-segment-or-each other-content other-keys overlap-exceeds-list overlap-known own-proposal
 partnership-exists period-not-begun period-not-over person-of-another-party pilot-concluded
 proposal-answered proposal-countered proposal-declined proposal-exists proposal-lapsed
-proposal-replaced proposal-withdrawn recovery-not-signed regional-needs-market reserved-party
-resources review-of-another-kind risk-mitigated risk-of-another rule-name-taken same-person
-sample-complete score-beyond-100 segment-not-counted settlement-issued shared-with-oneself
-sharing-with-a-stranger splits-add-up sponsor staff-range stated-since statement-out-of-order
-stop-rule-not-met successes-exceed-trials target-behind-baseline term-has-begun term-is-over
-term-too-long terms-agreed terms-end-first terms-in-order terms-never-backwards terms-not-signed
-third-party-not-neutral tiers-in-order touch-not-yet-happened two-parties weights-of-a-split
-which-proposal winner-found wrong-stage wrong-unit
+proposal-replaced proposal-withdrawn recovery-by-operator recovery-not-signed regional-needs-market
+reserved-party resources review-of-another-kind risk-mitigated risk-of-another rule-name-taken
+same-person sample-complete score-beyond-100 segment-not-counted settlement-issued
+shared-with-oneself sharing-with-a-stranger splits-add-up sponsor staff-range stated-since
+statement-out-of-order stop-rule-not-met successes-exceed-trials target-behind-baseline
+term-has-begun term-is-over term-too-long terms-agreed terms-end-first terms-in-order
+terms-never-backwards terms-not-signed third-party-not-neutral tiers-in-order touch-not-yet-happened
+two-parties weights-of-a-split which-proposal winner-found wrong-stage wrong-unit
 """
 
 REFUSES = frozenset(_OTHERS.split())

@@ -774,8 +774,8 @@ class Verifier {
       const isSettled = RULES.statements.includes(type) && source === 'accord:settle';
       need(!isBound || isSettled, 'command-missing', index);
       this.unsigned.push(`#${index} ${type} by ${party}: not signed${total([data])}`);
-    } else if (type === 'FirstKeySentByOperator') {
-      this.unsigned.push(`#${index} the operator itself sent the first key of ${textOf(data.party)}`);
+    } else if (type === 'KeySentByOperator') {
+      this.unsigned.push(`#${index} the operator itself sent a key of ${textOf(data.party)}`);
     } else if (RULES.facts.includes(kind)) {
       this.count(`facts that nobody signed (${kind})`, data);
     } else if (party === OPERATOR) {

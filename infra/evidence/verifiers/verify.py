@@ -857,9 +857,9 @@ class Verifier:
             settled = type_ in RULES["statements"] and event["source"] == "accord:settle"
             require(not had_key or settled, "command-missing", index)
             self.unsigned.append(f"#{index} {type_} by {party}: not signed{total([data])}")
-        elif type_ == "FirstKeySentByOperator":
+        elif type_ == "KeySentByOperator":
             name = text_of(data.get("party"))
-            self.unsigned.append(f"#{index} the operator itself sent the first key of {name}")
+            self.unsigned.append(f"#{index} the operator itself sent a key of {name}")
         elif kind in RULES["facts"]:
             self.count(f"facts that nobody signed ({kind})", data)
         elif party == OPERATOR:

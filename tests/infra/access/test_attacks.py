@@ -16,11 +16,17 @@ from fastapi import APIRouter, FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from benchmarks.audit.signing import covering
 from domain.adoption import ProposeAdoption
 from domain.examples import EXAMPLES
 from domain.exploration import BeginExploration
 from domain.kernel import Command
-from domain.keyring import FirstKeySentByOperator
+from domain.keyring import (
+    AgreeKeyRecovery,
+    KeyRecoveryProposed,
+    KeySentByOperator,
+    ProposeKeyRecovery,
+)
 from domain.partnership import PassTime
 from domain.program import DefinePortfolio
 from domain.values import instant
@@ -29,6 +35,8 @@ from infra.access import credentials, invitations
 from infra.access.attempts import MOST, WINDOW
 from infra.access.credentials import Grant, NewKey
 from infra.access.roles import Need, Role, Scope
+from infra.answers import signatures
+from infra.answers.signatures import KeySender
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.intake import Sent
 from infra.http import create_app
@@ -37,8 +45,9 @@ from infra.http.alerts import STREAM
 from infra.http.server import check_open
 from infra.settings import Settings, WrongSetting
 from infra.tlog.keys import Signer
-from tests.infra.messages import beginning, candidate, message
-from tests.infra.signing import Signatory
+from tests.infra.messages import beginning, candidate, from_steps, message
+from tests.infra.signing import NAME, Signatory
+from tests.infra.test_key_recovery import AFTER_KICKOFF
 from tests.journeys.typed import PROGRAM
 
 BEGINNINGS = (BeginExploration, ProposeAdoption, DefinePortfolio)
@@ -225,7 +234,7 @@ def test_a_first_key_that_the_operator_sends_for_a_party_is_told_to_the_party(
     door(world, forged.unsigned(forged.register(OURS), subject=OURS))
     world.accord.catch_up()
 
-    sent = FirstKeySentByOperator(party="growthos", keyid=forged.keyid)
+    sent = KeySentByOperator(party="growthos", keyid=forged.keyid)
     assert [each.event for each in world.accord.history.of(OURS)][-1] == sent
     told = world.get(world.key().key, f"/v1/partnerships/{OURS}/signatures").json()
     assert [each["sent_by"] for each in told["keys"]] == ["operator"]
@@ -243,6 +252,44 @@ def test_a_first_key_that_a_party_sends_with_its_credential_is_its_own(world: Wo
     assert found.status_code == 200
     told = world.get(world.key().key, f"/v1/partnerships/{OURS}/signatures").json()
     assert [(each["key"], each["sent_by"]) for each in told["keys"]] == [(own.keyid, "party")]
+
+
+def recovery(new: Signatory) -> tuple[ProposeKeyRecovery, AgreeKeyRecovery]:
+    """A proposal of a new key for a party, and the consent to it."""
+    lost = datetime(2026, 1, 11, 9, tzinfo=UTC)
+    proposed = ProposeKeyRecovery(
+        proposal="mine", party=new.party, lost_since=lost, **new.shown(NAME)
+    )
+    agreed = covering(AgreeKeyRecovery(proposal="mine"), [KeyRecoveryProposed.of(proposed)])
+    assert isinstance(agreed, AgreeKeyRecovery)
+    return proposed, agreed
+
+
+@pytest.mark.parametrize("is_partners_own", [False, True], ids=["operators", "own"])
+def test_the_operator_takes_no_key_with_a_partners_key_that_it_sent(
+    world: World, *, is_partners_own: bool
+) -> None:
+    """growthos made its key itself. The operator has another key, and proposes it for growthos."""
+    service = world.accord.service
+    service.handle(from_steps(AFTER_KICKOFF))
+    own, partner = Signatory("growthos", Signer.new()), Signatory("brightpath", Signer.new())
+    service.handle([Sent(own.unsigned(own.register()), "growthos", is_own=True)])
+    sender = "brightpath" if is_partners_own else ""
+    service.handle([Sent(partner.unsigned(partner.register()), sender, is_own=True)])
+    taken = Signatory("growthos", Signer.new())
+    proposed, agreed = recovery(taken)
+
+    told = service.handle([taken.unsigned(proposed), partner.signs(agreed)])
+
+    rules = [each.rule for each in told]
+    keys = {each.key: each.sent_by for each in signatures.ask(world.accord, NAME).keys}
+    if is_partners_own:
+        assert rules == [None, None]
+        assert keys[taken.keyid] is KeySender.OPERATOR
+        assert keys[own.keyid] is KeySender.PARTY
+    else:
+        assert rules == ["recovery-not-signed", "no-such-proposal"]
+        assert keys == {own.keyid: KeySender.PARTY, partner.keyid: KeySender.OPERATOR}
 
 
 def test_nobody_asks_what_would_come_of_acting_as_another(world: World) -> None:

@@ -50,7 +50,7 @@ NOT_IN_THE_LIFE: Final = """
 show: AdoptionProposed AdoptionPartAgreed PartnershipAdopted AgreementAdopted AgreementAmended
     CandidateDeclined ExplorationClosed IssueEscalated MilestoneMissed ReviewMissed
 history: ActConfirmed ActWithdrawn BundleExported CosignatureRefused CosignatureResumed
-    FirstKeySentByOperator FullViewTaken KeyRecovered KeyRecoveryProposed KeyRegistered KeyRevoked
+    KeySentByOperator FullViewTaken KeyRecovered KeyRecoveryProposed KeyRegistered KeyRevoked
     KeyRotated PartyKeyMade PersonErased ProposalLapsed SecondPersonAsked
 alerts: RuleBreached RuleBreachWithdrawn
 portfolio: PortfolioDefined
