@@ -20,8 +20,8 @@ FAULT, NOT_PINNED, NOT_COMPUTED = 3, 4, 5
 @audit.command(
     epilog=f"Exit code {FAILED}: a statement or a decision differs, or something failed. "
     f"{FAULT}: the record has a fault. {NOT_PINNED}: nothing differs, but no policy or not all "
-    f"parties' keys are pinned. {NOT_COMPUTED}: a statement cannot be computed, because events are "
-    "withheld.",
+    f"parties' keys are pinned. {NOT_COMPUTED}: a statement cannot be computed, or a binding act "
+    "cannot be decided again, because events are withheld or commands erased.",
 )
 def replay(
     bundle: Annotated[Path, typer.Argument(metavar="FILE.zip", help="An evidence bundle.")],

@@ -3,8 +3,8 @@
 A verifier checks that an event can follow from what its party signed. Here the command is decided
 on the states that the events before it give, so all that the decision adds is checked, too. Agreed
 rules are judged again (C20): each breach, and each review or reduction that a breach asks for. So
-is each deadline: it passes when it is due, and not before or unnoticed. Unsigned commands and what
-the operator records of itself are not decided again.
+is each deadline: it passes when it is due, and not before or unnoticed. So is what an adoption
+states for each party, and which proposals lapse elsewhere. `NEVER` names what is not decided again.
 """
 
 from collections import deque
@@ -33,16 +33,19 @@ from domain.partnership import Partnership
 from domain.people import PersonErased, erase
 from domain.recorded import Recorded
 from domain.settlement import Ledger
+from domain.signing import Effect, effect_of
 from domain.values import instant
 from infra.deciding import intake, pseudonyms
+from infra.deciding.consequences import Consequences
 from infra.deciding.decision import CLOCK_SOURCE, ENROLMENT_SOURCE, VIEW_SOURCE
 from infra.deciding.intake import Input
 from infra.deciding.recording import ADOPTION_SOURCE, RULES_SOURCE
 from infra.tlog import codec
-from projections import DEADLINES, SETTLEMENT
+from projections import DEADLINES, PROPOSALS, SETTLEMENT, proposals
 from projections.breaches import Counting, FactChange, Judged, judge
 from projections.deadlines import of_other_streams
 from projections.fold import Dispatch, Folded, Projection, Rows, fold_all
+from projections.proposals import OpenProposals
 from projections.settlement import ledger, silences
 
 
@@ -65,6 +68,18 @@ class Decided:
     outcome: Outcome
     why: str | None = None
     """What the rules give instead, or why it was not decided."""
+
+    binds: bool = False
+    """Whether it is an act that binds its party."""
+
+
+NEVER: Final = (
+    "unsigned commands, and figures, payments and claims that nobody signed",
+    "what the operator records of itself: exports, witnesses, keys that it made or sent",
+    "claims that nobody recorded as confirmed by silence: the ledger confirms them by their day",
+    "alerts: they are no events",
+)
+"""What a replay does not decide again, wherever it stands."""
 
 
 class UnknownPerson(LookupError):
@@ -97,24 +112,59 @@ def decided_again(
     again = _Again(events, {name: commitment for commitment, name in names.items()})
     rules = _Rules(again) if hidden == NOTHING_HIDDEN else None
     identity = _Identity()
+    entailed = Consequences(again.open_proposals) if hidden == NOTHING_HIDDEN else None
     clock = _Clock(again, figures=hidden.private is None) if hidden.not_asked is None else None
     for digest, group in groupby(events, lambda each: each.signed):
         found = list(group)
         first = found[0].index
         if digest and hidden.not_asked is not None and hidden.not_asked < first:
             why = "Events before it were not asked for."
-            yield Decided(first, found[0].event.wire, Outcome.NOT_DECIDED, why)
+            wire, binds = found[0].event.wire, _bind(found)
+            yield Decided(first, wire, Outcome.NOT_DECIDED, why, binds=binds)
         elif digest:
             private = hidden.private is not None and hidden.private < first
             yield again.decide(found, commands.get(digest), private=private)
         for each in found:
-            if wrong := identity.wrong(each):
-                yield Decided(each.index, each.event.wire, Outcome.DIFFERS, wrong)
+            for wrong in (
+                identity.wrong(each),
+                _other_source(each),
+                entailed and entailed.wrong(each),
+            ):
+                if wrong:
+                    yield Decided(each.index, each.event.wire, Outcome.DIFFERS, wrong)
             if clock and (passed := clock.judge(each)):
                 yield passed
             if rules and (judged := rules.judge(each)):
                 yield judged
             again.move(each)
+
+
+def _bind(events: Sequence[Recorded]) -> bool:
+    """Whether one of these events binds its party."""
+    return any(effect_of(type(each.event)) is Effect.BINDS for each in events)
+
+
+_BY_CLOCK: Final = frozenset({CLOCK_SOURCE})
+_SOURCES: Final[Mapping[str, frozenset[str]]] = {
+    "DeadlinePassed": _BY_CLOCK,
+    "IssueEscalated": _BY_CLOCK,
+    "MilestoneMissed": _BY_CLOCK,
+    "PeriodClosed": _BY_CLOCK,
+    "ReminderGiven": _BY_CLOCK,
+    "ReviewMissed": _BY_CLOCK,
+    "InvestmentReduced": frozenset({RULES_SOURCE}),
+    "ProposalLapsed": frozenset({CLOCK_SOURCE, RULES_SOURCE}),
+    "ReviewScheduled": frozenset({CLOCK_SOURCE, RULES_SOURCE}),
+}
+"""The sources of what is judged only if it has one of them."""
+
+
+def _other_source(each: Recorded) -> str | None:
+    """Return what is wrong with the source of an event of the clock or of a rule."""
+    sources = _SOURCES.get(each.event.wire)
+    if each.act.party != CLOCK_PARTY or sources is None or each.source in sources:
+        return None
+    return f"The clock and the rules record it under the source {' or '.join(sorted(sources))}."
 
 
 class _Identity:
@@ -305,6 +355,7 @@ class _Again:
         self._names = {commitment: name for name, commitment in commitments.items()}
         self._states: dict[str, State] = {}
         self._settled, self._open = _Folding(SETTLEMENT, events), _Folding(DEADLINES, events)
+        self._proposed = _Folding(PROPOSALS, events)
         self._events, self._seen = events, 0
         self._gone: dict[str, _Listed] = {}
         """The erasure of each erased command, by its digest."""
@@ -348,7 +399,8 @@ class _Again:
             why = f"It is refused ({refused.rule}): {refused.detail}"
         if private and outcome is Outcome.DIFFERS:
             why = f"{why} Or it rests on a private event before it."
-        return Decided(first.index, type(message.envelope.data).__name__, outcome, why)
+        name, binds = type(message.envelope.data).__name__, _bind(events)
+        return Decided(first.index, name, outcome, why, binds=binds)
 
     def _is_by(self, message: Input, recorded: Recorded) -> bool:
         """Whether who acted, and when, is what was signed; a name is compared if it is told."""
@@ -371,7 +423,8 @@ class _Again:
             why = "The signed command is not there, and no erasure of a person in it lists it."
         if why:
             return Decided(first.index, first.event.wire, Outcome.DIFFERS, why)
-        return Decided(first.index, "erased", Outcome.NOT_DECIDED, "The command was erased.")
+        wire, why = first.event.wire, "The command was erased with a person."
+        return Decided(first.index, wire, Outcome.NOT_DECIDED, why, binds=_bind(events))
 
     def _with_commands(self, event: Event, first: Recorded, *, private: bool) -> Event:
         """Return an erasure with the commands that the record lists, if they can be erased."""
@@ -429,6 +482,10 @@ class _Again:
         if figures:
             return found
         return {key: each for key, each in found.items() if each.kind is not DeadlineKind.FIGURE}
+
+    def open_proposals(self) -> OpenProposals | None:
+        """Return the proposals that are open behind the events so far."""
+        return self._proposed.until(self._seen).get(proposals.OPEN)
 
     def silences(self) -> Deadlines:
         """Return the days on which silence confirms a claim."""

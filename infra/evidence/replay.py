@@ -65,6 +65,8 @@ class Decision(Item):
     """Whether it differs or was not decided."""
     why: str | None
     """What the rules give instead, or why it was not decided."""
+    binds: bool
+    """Whether it is a signed act that binds its party."""
 
 
 class Replay(Result):
@@ -82,6 +84,8 @@ class Replay(Result):
     """How many signed commands, breaches of rules and deadlines were decided again, by outcome."""
     decided: tuple[Decision, ...]
     """Each of them that was not decided again, or whose events are other ones."""
+    never_decided: tuple[str, ...]
+    """What no replay decides again."""
     statements: tuple[Compared, ...]
     """Every issued statement, in the order of issue."""
     explained: StatementExplained | None = None
@@ -96,8 +100,11 @@ class Replay(Result):
 
     @property
     def complete(self) -> bool:
-        """Whether every statement was computed."""
-        return all(each.outcome is not Outcome.NOT_COMPUTED for each in self.statements)
+        """Whether every statement was computed, and every binding act decided again."""
+        computed = all(each.outcome is not Outcome.NOT_COMPUTED for each in self.statements)
+        return computed and not any(
+            each.binds and each.outcome is again.Outcome.NOT_DECIDED for each in self.decided
+        )
 
 
 def replay(  # noqa: PLR0913 - whatever its reader brings
@@ -140,6 +147,7 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
         decided=tuple(
             Decision(**asdict(each)) for each in decided if each.outcome is not again.Outcome.SAME
         ),
+        never_decided=_never(log),
         statements=tuple(statements),
         explained=_explained(path, explain) if explain and record.code is None else None,
     )
@@ -151,6 +159,20 @@ def _explained(path: Path, statement: str) -> StatementExplained:
         when = AsOf(viewer=accord.viewer)
         found = explain_money.explained(accord, partnership, "statement", statement, when)
     assert isinstance(found, StatementExplained)  # noqa: S101 - what was asked for
+    return found
+
+
+def _never(log: VisibleLog) -> tuple[str, ...]:
+    """Return what is not decided again: always, and because events are withheld."""
+    found: tuple[str, ...] = again.NEVER
+    if log.withheld:
+        found += (
+            "agreed rules, adoptions and proposals that lapse elsewhere: events are withheld",
+        )
+    if log.first(NOT_ASKED_FOR) is not None:
+        found += ("deadlines: events were not asked for",)
+    elif log.first(PRIVATE) is not None:
+        found += ("the days by which figures are due: events are private",)
     return found
 
 
@@ -207,6 +229,8 @@ def text(found: Replay) -> Iterator[Block]:
     for of in found.decided:
         style = "bold red" if of.outcome is again.Outcome.DIFFERS else "yellow"
         yield Line(f"#{of.index} {of.command}: {of.outcome}. {of.why}", style, 4)
+    for what in found.never_decided:
+        yield Line(f"not decided again: {what}", indent=2)
     yield Table(
         ["STATEMENT", ">#", "IN THE LOG", "LEDGER"],
         [

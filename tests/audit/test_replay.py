@@ -4,6 +4,7 @@ Every bundle here is signed by its operator's key, and both verifiers find it co
 """
 
 from base64 import b64encode
+from dataclasses import asdict
 from dataclasses import replace as replace_in
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,10 +17,12 @@ import pytest
 from typer.testing import CliRunner
 
 from domain.aggregates import command_types
+from domain.bilateral import ProposalLapsed
 from domain.breach_actions import RuleBreached
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, PeriodClosed
-from domain.kernel import Event
+from domain.kernel import CLOCK_PARTY, Event
 from domain.keyring import key_id
+from domain.people import PersonErased
 from domain.recorded import Recorded
 from domain.settlement import Balance, FinalSettlementIssued, Part, StatementIssued
 from domain.values import instant
@@ -28,9 +31,11 @@ from infra.answers.issued import Compared, Outcome
 from infra.answers.money_path import Signing
 from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, app
 from infra.cli.replay import FAULT, NOT_COMPUTED, NOT_PINNED
-from infra.deciding.again import decided_again
+from infra.deciding.again import NEVER, decided_again
+from infra.deciding.consequences import NOTHING_GIVES
 from infra.deciding.decision import CLOCK_SOURCE
 from infra.deciding.pseudonyms import COMMAND, names
+from infra.deciding.recording import ADOPTION_SOURCE
 from infra.evidence import replay
 from infra.store.history import Kept, Writes
 from infra.tlog import dsse
@@ -40,6 +45,7 @@ from tests.feeds import FEEDS, messages, simulated
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.xdist_group("attacks")]
 
+ADOPTED = next(each for each in FEEDS if "adopted" in each.name)
 COBALT = next(each for each in FEEDS if "exit" in each.name)
 GHOST = "2026-Q4:USD"
 DUE = date(2027, 1, 31)
@@ -323,6 +329,84 @@ def test_a_deadline_that_the_operator_made_up_is_found(tmp_path: Path, lie: str)
 
     assert differing
     assert differing[0].index in {place - 1, place, place + 1}
+
+
+@pytest.mark.parametrize("lie", ["another value", "left out", "the last left out", "made up"])
+def test_what_an_adoption_states_for_each_party_is_computed_again(tmp_path: Path, lie: str) -> None:
+    """Both agreed the adoption; nobody signs what it states in other streams."""
+    with simulated(tmp_path) as accord:
+        accord.service.handle(list(messages(ADOPTED)))
+        logs = [list(accord.history.of(name)) for name in accord.history.partnerships()]
+        events = next(log for log in logs if any(each.source == ADOPTION_SOURCE for each in log))
+        commands = accord.history.kept(COMMAND, events[0].partnership)
+    assert "differs" not in outcomes_of(events, commands, {})
+    stated = [each.index for each in events if each.source == ADOPTION_SOURCE]
+    place = next(index for index in stated if events[index].event.wire == "MetricReported")
+    match lie:
+        case "another value":
+            figure = next(events[index].event for index in stated if index > place)
+            events[place] = replace_in(events[place], event=figure)
+        case "left out":
+            del events[place]
+        case "the last left out":
+            place = stated[-1]
+            del events[place]
+        case _:
+            place = stated[-1] + 1
+            named = f"{events[stated[0]].causation_id}/99"
+            events.insert(place, replace_in(events[stated[-1]], source_id=named))
+
+    found = [each for each in decided_again(events, commands, {}) if each.outcome == "differs"]
+
+    assert any(each.why and each.why.startswith(("In ", NOTHING_GIVES)) for each in found)
+    assert found[0].index in {place - 1, place, place + 1}
+
+
+@pytest.mark.parametrize("source", ["accord:rules", "accord:settle"])
+def test_a_proposal_that_the_operator_lets_lapse_is_found(world: World, source: str) -> None:
+    """Whatever source it names: a rule that gives it, or one that nobody judges."""
+    lapsed = ProposalLapsed(agreement="Terms", proposal="terms-1", reason="It is settled.")
+    world.forge(world.forged(lapsed, CLOCK_PARTY, cause=(source, "x/lapsed")))
+    world.bundle()
+    events, commands, people = told(world)
+
+    differing = [
+        each for each in decided_again(events, commands, people) if each.outcome == "differs"
+    ]
+
+    assert {each.index for each in differing} == {events[-1].index}
+    assert live(world) == f"{made.CONSULTING}#{events[-1].index}"
+
+
+def test_a_binding_act_whose_command_was_erased_is_not_decided_and_says_so(world: World) -> None:
+    honest = replay.replay(world.bundle("honest.zip"))
+    assert honest.complete
+    events, commands, people = told(world)
+    place = next(each.index for each in events if each.event.wire == "DisputeOpened")
+    digest = events[place].signed
+    assert digest
+    del commands[digest]
+    erased = PersonErased(
+        person=events[place].act.actor, reason="They asked for it.", commands=[digest]
+    )
+    last = events[-1]
+    events.append(replace_in(last, index=last.index + 1, event=erased, signed=None))
+
+    found = next(
+        each for each in decided_again(events, commands, people) if each.outcome == "not decided"
+    )
+
+    assert (found.index, found.command, found.binds) == (place, "DisputeOpened", True)
+    some = honest.model_copy(update={"decided": (replay.Decision(**asdict(found)),)})
+    assert not some.complete
+
+
+def test_a_replay_names_what_it_never_decides(world: World) -> None:
+    for party in (None, *made.PARTIES):
+        code, text = run(world.bundle(f"{party}.zip", party=party))
+        assert code == NOT_PINNED
+        assert all(f"not decided again: {what}" in text for what in NEVER)
+        assert ("events are withheld" in text) is (" withheld (" in text)
 
 
 def outcomes(events: list[Recorded]) -> set[str]:
