@@ -143,6 +143,27 @@ class CandidateSummary(Item):
     """The plans to bridge dimensions with a low rating."""
 
 
+class TermsAgreement(Item):
+    """Terms as both parties agreed them: by which event, since when, and what they replaced."""
+
+    version: int
+    """The version of the terms."""
+    event: int
+    """The index of the event that agreed them."""
+    agreed_by: str
+    """The party that accepted them, by which they were agreed."""
+    agreed_at: datetime
+    """When it accepted."""
+    effective_from: date
+    """The first day on which they apply."""
+    until: date | None
+    """The first day on which they no longer apply; null but for temporary terms."""
+    text: tuple[str, ...]
+    """What they pay for what, in words; empty if they change the frame alone."""
+    replaced: tuple[str, ...]
+    """What was paid for what until then and is not any longer, in words."""
+
+
 class AgreedTerms(Item):
     """The terms in force on a day, and all versions (C10)."""
 
@@ -156,6 +177,8 @@ class AgreedTerms(Item):
     """The frame of the agreement on the day; null if no terms are agreed."""
     versions: tuple[CommercialTermsAgreed, ...]
     """All versions, in the order of agreement."""
+    agreements: tuple[TermsAgreement, ...]
+    """How each version was agreed, in the same order."""
 
 
 class RuleSummary(Item):

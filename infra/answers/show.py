@@ -10,7 +10,7 @@ from typing import Annotated, Final, NamedTuple, TypeVar
 
 from domain import aggregates, dispute, exploration, partnership
 from domain.adoption import PartnershipAdopted, parts_of
-from domain.agreement import TermsCountered, TermsProposed
+from domain.agreement import CommercialTermsAgreed, TermsCountered, TermsProposed
 from domain.bilateral import (
     BilateralAgreement,
     BilateralAgreements,
@@ -99,7 +99,7 @@ from domain.recorded import Recorded
 from domain.renewal import AnnualReviewHeld
 from domain.settlement import RateObjected, RatePublished
 from domain.sharing import DataSharingAgreed
-from domain.terms import restarted
+from domain.terms import describe, restarted
 from domain.terms_by_day import TermsByDay
 from domain.values import instant
 from infra.answers.logs import (
@@ -137,6 +137,7 @@ from infra.answers.partnership_state import (
     SignedAgreement,
     TaskState,
     TaskSummary,
+    TermsAgreement,
     WaiverSummary,
 )
 from infra.answers.question import Parameter, PartnershipId, Question
@@ -204,7 +205,7 @@ def ask(
         last_recorded_at=found.recorded_at,
         parties=tuple(parties_of(state, moment.date())),
         candidates=tuple(_candidates(folded)),
-        terms=_terms(state.context.terms, moment),
+        terms=_terms(folded, moment),
         charter=folded.charter,
         rules=tuple(
             RuleSummary(agreed=each, text=rule_in_words(each.rule, own_metrics(agreements)))
@@ -327,6 +328,8 @@ class _Folded:
     """The charter, its objectives with the targets in force."""
     records: list[RecordSummary] = field(default_factory=list)
     """What else was recorded, in order."""
+    terms_agreed: dict[int, tuple[int, str]] = field(default_factory=dict)
+    """The event that agreed each version of the terms, and its party."""
 
     @classmethod
     def of(cls, stream: Iterable[Recorded], sight: Sight) -> "_Folded":
@@ -334,6 +337,9 @@ class _Folded:
         for recorded in filter(sight.shows, stream):
             folded.state = partnership.evolve(folded.state, recorded.event, recorded.act)
             folded._note(recorded, sight)
+            by = (recorded.index, recorded.act.party)
+            for each in folded.state.context.terms.agreed:
+                folded.terms_agreed.setdefault(each.terms_version, by)
             folded.charter = _charter_after(folded.charter, recorded.event)
             if isinstance(recorded.event, ON_RECORD):
                 folded.records.append(_on_record(recorded))
@@ -426,7 +432,8 @@ def open_deadlines(state: partnership.Partnership) -> Iterator[OpenDeadline]:
         yield OpenDeadline(due=each.due, last_day=last_day, kind=each.kind, ref=each.ref)
 
 
-def _terms(terms: TermsByDay, moment: datetime) -> AgreedTerms:
+def _terms(folded: _Folded, moment: datetime) -> AgreedTerms:
+    terms = folded.state.context.terms
     day = terms.day(moment)
     return AgreedTerms(
         day=day,
@@ -434,6 +441,28 @@ def _terms(terms: TermsByDay, moment: datetime) -> AgreedTerms:
         items=terms.items(day),
         frame=terms.frame(day) if terms.is_agreed else None,
         versions=terms.agreed,
+        agreements=tuple(
+            _agreed_terms(terms, each, *folded.terms_agreed[each.terms_version])
+            for each in terms.agreed
+        ),
+    )
+
+
+def _agreed_terms(
+    terms: TermsByDay, agreed: CommercialTermsAgreed, event: int, party: str
+) -> TermsAgreement:
+    first = agreed.effective_from
+    text = tuple(map(describe, agreed.items or ()))
+    before = map(describe, terms.items(first - timedelta(days=1))) if text else ()
+    return TermsAgreement(
+        version=agreed.terms_version,
+        event=event,
+        agreed_by=party,
+        agreed_at=agreed.agreed_at,
+        effective_from=first,
+        until=agreed.until,
+        text=text,
+        replaced=tuple(each for each in before if each not in text),
     )
 
 

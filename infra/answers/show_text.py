@@ -228,19 +228,20 @@ def _terms_blocks(terms: AgreedTerms, *, ended: bool) -> Iterator[Block]:
     else:
         yield Line(f"terms in force on {terms.day}: version {terms.version}", "bold", 2)
     yield from (Line(f"{each.name}: {describe(each)}", indent=4) for each in terms.items)
-    yield from (Line(line, indent=4) for line in _frame_lines(terms.frame))
-    for version in terms.versions:
+    yield from (Line(line, indent=4) for line in frame_lines(terms.frame))
+    for version, how in zip(terms.versions, terms.agreements, strict=True):
         changed = [*(version.frame.given() if version.frame else ()), *_items_of(version)]
         until = f" until {version.until}" if version.until else ""
         text = f"version {version.terms_version}, from {version.effective_from}{until}"
-        yield Line(f"{text}, agrees {', '.join(map(name_words, changed))}", indent=4)
+        by = f"agreed on {how.agreed_at:%Y-%m-%d} by {how.agreed_by}, #{how.event}"
+        yield Line(f"{text}, agrees {', '.join(map(name_words, changed))} ({by})", indent=4)
 
 
 def _items_of(version: CommercialTermsAgreed) -> list[str]:
     return ["items"] if version.items else []
 
 
-def _frame_lines(frame: Frame) -> Iterator[str]:
+def frame_lines(frame: Frame) -> Iterator[str]:
     """Yield the frame of an agreement in words; what is as by default is left out."""
     for party, least in frame.minimum_referrals_per_quarter.items():
         yield f"{party} brings at least {counted(least, 'referral')} every quarter"

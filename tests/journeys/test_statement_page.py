@@ -8,16 +8,20 @@ that the statement is paid.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from html import unescape
 from pathlib import Path
 
 from starlette.testclient import TestClient
 
+from domain.agreement import CommercialTermsAgreed
 from domain.claims import ConfirmClaim
 from domain.dispute import OpenDispute
 from domain.execution import IssueCause
 from domain.payouts import PAYOUT, RecordPayout
 from infra.answers import statement, statements
+from infra.answers.show import SHOW
+from infra.answers.show_text import text as show_text
 from infra.answers.statement import STATEMENT
 from infra.answers.statements import STATEMENTS, State
 from infra.bootstrap import Accord
@@ -26,7 +30,7 @@ from tests.feeds import simulated
 from tests.infra.answers.helpers import printed
 from tests.infra.signing import NAME
 from tests.life import OURS, THEIRS, usd
-from tests.projections.money import pay, sell, share, state, under
+from tests.projections.money import amend, pay, sell, share, state, under
 from tests.stories import Story
 
 PERIOD = "2026-01"
@@ -118,6 +122,31 @@ def test_what_is_earned_so_far_has_its_row_with_what_is_on_hold(tmp_path: Path) 
     assert (running.period, running.state, running.balance.amount) == ("2026-Q1", State.OPEN, 160)
     assert "earned so far; 50.00 USD on hold by dispute Q-1" in text
     assert "statements" in money
+
+
+def test_terms_in_force_name_the_event_that_agreed_them_and_what_they_replaced(
+    tmp_path: Path,
+) -> None:
+    story = earned()
+    amend(story, share("10"), since=date(2026, 1, 7), until=None)
+    with kept(tmp_path, story) as accord:
+        found = SHOW.reply(accord, id=NAME).terms
+        text = page(accord, f"/partnerships/{NAME}")
+        whole = printed(show_text(SHOW.reply(accord, id=NAME)))
+
+    (*_, last) = found.agreements
+    agreed = [each.index for each in story.history if isinstance(each.event, CommercialTermsAgreed)]
+    assert (last.version, last.event, last.effective_from) == (
+        found.version,
+        agreed[-1],
+        date(2026, 1, 7),
+    )
+    assert [each.event for each in found.agreements] == agreed
+    assert [each for each in last.replaced if "15 %" in each]
+    assert f"version {last.version}, since 7 Jan 2026 · agreed 7 Jan 2026 by" in text
+    assert f"#{last.event}" in text
+    assert "All versions, side by side" in text
+    assert f"by {last.agreed_by}, #{last.event})" in whole
 
 
 def test_each_month_has_its_subtotal(tmp_path: Path) -> None:

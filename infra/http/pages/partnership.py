@@ -19,6 +19,7 @@ from infra.answers.logs import moment_of, rows_of
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Paging, PartnershipId
 from infra.answers.show import SHOW
+from infra.answers.show_text import frame_lines
 from infra.answers.statements import STATEMENTS
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
@@ -138,6 +139,10 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         periods=periods,
         figures=[*_by_metric(kpis.figures, periods)],
         terms=[describe(each) for each in state.terms.items],
+        frame=[*frame_lines(state.terms.frame)] if state.terms.frame else [],
+        in_force=next(
+            (each for each in state.terms.agreements if each.version == state.terms.version), None
+        ),
     )
 
 
