@@ -676,9 +676,9 @@ class _Changes:
             Point(
                 FIGURES_DIFFER,
                 each.ref,
-                f"{' and '.join(party for party, _ in each.told)} dispute "
+                f"{' and '.join(said.party for said in each.told)} dispute "
                 f"{figure_words(each.ref)}, reported by {_tools(each)}.",
-                tuple(party for party, _ in each.told),
+                tuple(said.party for said in each.told),
             )
             for each in found
         ]
@@ -869,7 +869,7 @@ _ENDED: Final = {
 
 
 def _tools(disputed: DisputedFigure) -> str:
-    return " and ".join(sorted({tool for _, tool in disputed.told}))
+    return " and ".join(sorted({each.tool for each in disputed.told}))
 
 
 def _occurrence(alert: Alert) -> Occurrence | None:

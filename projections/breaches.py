@@ -392,6 +392,16 @@ def outcome(judged: Judged, name: str, by: str | None = None) -> ObjectiveProgre
     return found if is_whole else None
 
 
+class StatedBy(NamedTuple):
+    """What a party that disputes a figure stated of it."""
+
+    party: str
+    tool: str
+    """The tool of its own figure or, if it only objects, of the other's."""
+    period: str
+    """The period of its last statement: that of the figure, or one inside it."""
+
+
 class DisputedFigure(NamedTuple):
     """A figure of a period that the parties dispute."""
 
@@ -399,8 +409,8 @@ class DisputedFigure(NamedTuple):
     segment: str
     """Empty for the whole."""
     period: str
-    told: tuple[tuple[str, str], ...]
-    """Each party that disputes it, with the tool of its figure."""
+    told: tuple[StatedBy, ...]
+    """What each party that disputes it stated."""
     objectors: tuple[str, ...]
     """Those of them that reported no figure, and object to the other's."""
 
@@ -424,11 +434,14 @@ def disputed_figures(judged: Judged, periods: Iterable[str]) -> Iterator[Dispute
                 found = figures.figure(judged.rows, metric, period, segment, unit, "report")
                 if found and found.disputed:
                     told = {
-                        each: _tool_of(judged, metric, segment, period, each)
+                        each: _stated(judged, metric, segment, period, each)
                         for each in found.disputed
                     }
-                    named = tuple((each, tool or found.source) for each, tool in told.items())
-                    objectors = tuple(each for each, tool in told.items() if tool is None)
+                    named = tuple(
+                        stated or StatedBy(each, found.source, period)
+                        for each, stated in told.items()
+                    )
+                    objectors = tuple(each for each, stated in told.items() if stated is None)
                     yield DisputedFigure(metric, segment, period, named, objectors)
                     break
 
@@ -441,13 +454,13 @@ def _units(row: PeriodRow, metric: str, segment: str) -> set[str]:
     }
 
 
-def _tool_of(judged: Judged, metric: str, segment: str, period: str, party: str) -> str | None:
-    """Return the tool by which a party reported a figure, or parts of it; None without one."""
+def _stated(judged: Judged, metric: str, segment: str, period: str, party: str) -> StatedBy | None:
+    """Return what a party stated of a figure, or of parts of it; None if it stated nothing."""
     for each in reversed(periods_within(months_of(period))):
         by_tool = judged.periods.get(each, NO_FIGURES).reports.get((metric, segment), {})
         for tool in sorted(by_tool):
             if party in {said.by for said in by_tool[tool].reports}:
-                return tool
+                return StatedBy(party, tool, each)
     return None
 
 

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from pydantic import BaseModel
 
+from domain.standing_alerts import OBJECTIVE_MISSED
 from infra.answers import alerts, cursors
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.members import seen_among
@@ -164,9 +165,10 @@ def _changes(
             number, after = outputs[-1].number, ids.after(outputs[-1])
         seen = set(seen_among(accord, {each.partnership for each in outputs}, viewer))
         found = [
-            Message("alert", _named(accord, each.read().body), ids.after(each))
+            Message("alert", body, ids.after(each))
             for each in outputs
             if each.kind == "alert" and each.partnership in seen
+            if (body := _seen_by(accord, each.read().body, viewer)) is not None
         ]
         if found or not outputs:
             yield Batch(found, after)
@@ -182,6 +184,20 @@ def _open(accord: Accord, partnership: str | None, when: AsOf) -> Iterator[Seque
         if found.items:
             yield found.items
         page = Paging(found.next, LONGEST_PAGE) if found.next else None
+
+
+def _seen_by(accord: Accord, body: dict[str, Any], viewer: Viewer) -> dict[str, Any] | None:
+    """Return a changed alert as a viewer has it; None if it has none.
+
+    A missed objective is an alert only of those who see that the figures miss it (C14).
+    """
+    if viewer.sees_every_figure or body["rule"] != OBJECTIVE_MISSED:
+        return _named(accord, body)
+    try:
+        own = alerts.one(accord, body["id"], AsOf(viewer=viewer))
+    except NotFound:
+        return None
+    return ALERTS.dump(own.id, own)
 
 
 def _named(accord: Accord, body: dict[str, Any]) -> dict[str, Any]:

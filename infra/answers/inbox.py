@@ -74,7 +74,7 @@ from infra.tlog import cloudevents
 from infra.tlog.codec import canonical
 from projections import ALERTS, DEADLINES, OVERVIEW, PROPOSALS, SETTLEMENT
 from projections.alerts import START, STATE, Alert, AlertsState
-from projections.breaches import DisputedFigure, disputed_figures
+from projections.breaches import DisputedFigure, StatedBy, disputed_figures
 from projections.counted import FACTS
 from projections.deadlines import OPEN as OPEN_DEADLINES
 from projections.deadlines import OVERDUE, OpenDeadlines, OverdueDeadlines
@@ -436,10 +436,10 @@ def _of_dispute(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
     for each in rows.disputed:
         if each.ref != alert.window:
             continue
-        reporters = dict(each.told)
+        reporters = {stated.party: stated for stated in each.told}
         for party in rows.overview.parties:
-            if party in reporters:
-                yield _reply_to(rows, alert, party, (_settles(rows, party, each),))
+            if stated := reporters.get(party):
+                yield _reply_to(rows, alert, party, (_settles(rows, stated, each),))
 
 
 def _of_opened(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
@@ -458,16 +458,17 @@ def _of_opened(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
         )
 
 
-def _settles(rows: _Rows, party: str, disputed: DisputedFigure) -> EventToSend:
+def _settles(rows: _Rows, stated: StatedBy, disputed: DisputedFigure) -> EventToSend:
     figure = {
         "metric": disputed.metric,
-        "period": disputed.period,
-        "tool": dict(disputed.told)[party],
+        # One that stated months of a quarter says which of them was wrong.
+        **({"period": stated.period} if stated.period == disputed.period else {}),
+        "tool": stated.tool,
         **({"segment": disputed.segment} if disputed.segment else {}),
     }
-    if party in disputed.objectors:
-        return _event(rows, party, ConfirmClaim, {"figure": figure, "fact": FIGURE})
-    return _event(rows, party, CorrectMetric, figure)
+    if stated.party in disputed.objectors:
+        return _event(rows, stated.party, ConfirmClaim, {"figure": figure, "fact": FIGURE})
+    return _event(rows, stated.party, CorrectMetric, figure)
 
 
 def _event(

@@ -52,7 +52,7 @@ from infra.answers.text import Block, Line, Remark, Table, amount, figure, minut
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
-from projections.alerts import Alert, answered
+from projections.alerts import Alert, answered, for_viewer
 from projections.contribution import Contribution, Sourced, contributions, sourced
 from projections.fold import Dispatch, Folded, Rows, fold_all
 from projections.objectives import ObjectiveProgress, objectives
@@ -258,7 +258,7 @@ def ask(
             if line.segment is None or (line.metric, line.segment) in agreed
         ),
         objectives=tuple(map(sight.progress, objectives(rows.rows, now.date()))),
-        alerts=tuple(_alerts(seen.alerts, review, seen.since, now)),
+        alerts=tuple(_alerts(seen, now)),
         actions=tuple(_actions(state, state.context.terms.day(now))),
         milestones=tuple(_open(state, MilestonePlanned)),
         issues=tuple(_open(state, IssueRaised)),
@@ -312,6 +312,8 @@ class _Seen:
     state: Partnership = field(default_factory=Partnership)
     alerts: Folded = field(default_factory=Folded)
     """Folded from every event: both parties see the alerts of a rule that both agreed."""
+    shown: Folded = field(default_factory=Folded)
+    """The alerts that follow from the events that the viewer sees."""
     since: Since | None = None
     disputes: dict[str, DisputeOpened] = field(default_factory=dict)
     """Those that are not resolved."""
@@ -324,6 +326,8 @@ class _Seen:
         for recorded in events:
             fold_all(alerts, [self.alerts], (recorded,))
             if self.sight.reads(recorded):
+                if not self.sight.viewer.sees_every_figure:
+                    fold_all(alerts, [self.shown], (recorded,))
                 self.state = aggregates.fold((recorded,), self.state)
                 self._collect(recorded)
                 yield recorded
@@ -374,15 +378,19 @@ def _agreed_figures(state: Partnership) -> set[tuple[str, str | None]]:
     }
 
 
-def _alerts(
-    alerts: Folded, review: str | None, since: Since | None, now: datetime
-) -> Iterator[Alert]:
-    rows = [row for row in alerts.rows.values() if isinstance(row, Alert)]
-    of_the_review = {review, f"{DeadlineKind.REVIEW}/{review}"}
+def _alerts(seen: _Seen, now: datetime) -> Iterator[Alert]:
+    rows, since = _alerts_in(seen.alerts), seen.since
+    if not seen.sight.viewer.sees_every_figure:
+        rows = for_viewer(rows, _alerts_in(seen.shown))
+    of_the_review = {seen.review, f"{DeadlineKind.REVIEW}/{seen.review}"}
     for each in sorted(rows, key=lambda each: (each.since, each.id)):
         ended_before = since is not None and each.until is not None and each.until < since.at
         if each.window not in of_the_review and not ended_before:
-            yield answered(alerts.rows, each, now)
+            yield answered(seen.alerts.rows, each, now)
+
+
+def _alerts_in(folded: Folded) -> list[Alert]:
+    return [row for row in folded.rows.values() if isinstance(row, Alert)]
 
 
 def _actions(state: Partnership, today: date) -> Iterator[ReviewAction]:

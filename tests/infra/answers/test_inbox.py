@@ -76,7 +76,7 @@ from tests.life import (
 from tests.projections.folds import count, states
 from tests.projections.money import amend, pay, share, under
 from tests.projections.test_awaited import both_claim, clicks, sold, theirs_paid
-from tests.projections.test_figures_differ import ruled, said
+from tests.projections.test_figures_differ import by_months_and_by_quarter, ruled, said
 from tests.stories import Story
 
 CONSULTING = "growthos-consulting"
@@ -1039,3 +1039,17 @@ def test_an_adoption_that_waits_is_said_in_full_and_without_commitments_to_names
     whole, part, _ = found.events
     assert (whole.type, part.type) == ("accord.AgreeAdoption", "accord.AgreeAdoptionPart")
     assert part.missing == ("part",)
+
+
+def test_a_party_whose_months_differ_from_the_others_quarter_corrects_one_of_its_months() -> None:
+    story = by_months_and_by_quarter(50, 5000, "billing", later="months")
+    (rows,) = answer.of_events(story.id, story.history)
+
+    found = {
+        each.party: each.events[0]
+        for each in answer.items(rows)
+        if each.ref == "web_visits/-/2026-Q1"
+    }
+
+    assert "period" in found[OURS].missing
+    assert found[THEIRS].data["period"] == "2026-Q1"
