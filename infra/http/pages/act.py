@@ -256,7 +256,7 @@ def _form(
         known=orjson.dumps(draft.known).decode(),
         moment=draft.time,
         time=typed.get("time") or _local(draft.time, zone),
-        zone=zone.key,
+        zone=zone,
         refused=problem,
         to_sign=draft.to_sign(actor) if problem and problem.rule == MUST_BE_SIGNED else None,
         signed=typed.get("signed", ""),

@@ -23,7 +23,7 @@ from infra.answers.show_text import frame_lines
 from infra.answers.statements import STATEMENTS
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Visited, page
+from infra.http.pages.site import PageRoute, Visited, page, zone_of
 from projections import OVERVIEW
 from projections.alerts import AlertState
 from projections.figures import FigureLine
@@ -128,6 +128,7 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         answer=state,
         shown_day=moment_of(accord, id, when),
         names={each.party: each.name for each in state.parties},
+        zone=zone_of(accord, id, when),
         steps=[*_steps(overview.stages)],
         alerts=opened.items,
         # A dispute is among the alerts, with who acts.

@@ -5,11 +5,13 @@ colour alone.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from re import escape, fullmatch, sub
 from typing import Any, Final, NamedTuple
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from domain.calendar import PERIOD_PATTERN, period_in_words
@@ -30,17 +32,56 @@ _MINUS: Final = "\N{MINUS SIGN}"
 _NARROW: Final = "\N{NO-BREAK SPACE}"
 
 
-def day(value: date | datetime) -> Markup:
-    """Return a day, in UTC if it is that of a moment: ``21 Sep 2026``."""
-    if isinstance(value, datetime):
-        value = value.astimezone(UTC).date()
-    return _time(value.isoformat(), f"{value.day} {value:%b %Y}")
+@pass_context
+def day(context: Context, value: date | datetime) -> Markup:
+    """Return a day: ``21 Sep 2026``.
+
+    That of a moment is in the time zone of the page, with the day in UTC beside where it differs.
+    """
+    if not isinstance(value, datetime):
+        return _time(value.isoformat(), _day(value))
+    here, utc = value.astimezone(_zone(context)).date(), value.astimezone(UTC).date()
+    beside = "" if here == utc else f" ({_day(utc)} UTC)"
+    return _time(instant(value.astimezone(UTC)), f"{_day(here)}{beside}")
 
 
-def moment(value: datetime) -> Markup:
-    """Return a moment to the minute, in UTC: ``21 Sep 2026, 14:00``."""
-    at = value.astimezone(UTC)
-    return _time(instant(at), f"{at.day} {at:%b %Y, %H:%M}")
+@pass_context
+def moment(context: Context, value: datetime) -> Markup:
+    """Return a moment to the minute: ``21 Sep 2026, 14:00``.
+
+    It is in the time zone of the page, with UTC beside: ``21 Sep 2026, 10:00 EDT (14:00 UTC)``.
+    """
+    utc, here = value.astimezone(UTC), value.astimezone(_zone(context))
+    people = f"{_day(here.date())}, {here:%H:%M}"
+    if here.utcoffset():
+        beside = "" if here.date() == utc.date() else f"{_day(utc.date())}, "
+        people = f"{people} {here:%Z} ({beside}{utc:%H:%M} UTC)"
+    return _time(instant(utc), people)
+
+
+def _zone(context: Context) -> tzinfo:
+    """Return the time zone of a page: UTC unless it is about one agreement."""
+    found: tzinfo = context.get("zone") or UTC
+    return found
+
+
+def _day(value: date) -> str:
+    return f"{value.day} {value:%b %Y}"
+
+
+def is_end_of_day(value: datetime) -> bool:
+    """Return whether a moment is what a day means in a question: its end (UTC)."""
+    return value == datetime.combine(value.astimezone(UTC).date(), time.max, UTC)
+
+
+def typed(value: datetime) -> str:
+    """Return a moment as a browser's field for a day and a time has it, in UTC."""
+    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def unfilled(meaning: str) -> str:
+    """Return the meaning of a rule with dots for what only its sender reads (``<name>``)."""
+    return sub(r"<[^<>]+>", "\N{HORIZONTAL ELLIPSIS}", meaning)
 
 
 def _time(machine: str, people: str) -> Markup:
@@ -235,6 +276,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "day": day,
     "dispute_state": dispute_state,
     "figure": figure,
+    "is_end_of_day": is_end_of_day,
     "machine": instant,
     "met": met,
     "moment": moment,
@@ -245,6 +287,8 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "sentence": sentence,
     "statement_state": statement_state,
     "status": status,
+    "typed": typed,
+    "unfilled": unfilled,
     "words": words,
 }
 """The filters of the templates, by name."""

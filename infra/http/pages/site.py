@@ -4,6 +4,7 @@ A page shows the answers that the command line and the API give. Each page works
 and keeps the moment that is asked about (`at`, `known`) and the viewer in every link.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -83,9 +84,20 @@ def blank_as_none(value: object) -> object:
     return None if value == "" else value
 
 
+_TYPED: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?")
+"""A moment as a field of a browser has it: without a time zone, and perhaps without seconds."""
+
+
+def moment_as_typed(value: object) -> object:
+    """Return None for a field that is not filled in; a moment that a browser wrote is in UTC."""
+    if isinstance(value, str) and (found := _TYPED.fullmatch(value)):
+        return f"{value}Z" if found[1] else f"{value}:00Z"
+    return blank_as_none(value)
+
+
 Chosen = Annotated[
     When | None,
-    BeforeValidator(blank_as_none),
+    BeforeValidator(moment_as_typed),
     Query(description="A day or a moment. A form sends a field that is not filled in, too."),
 ]
 """One of the two moments."""
@@ -167,6 +179,12 @@ class Visit:
     def beside(self, kind: str, words: str = "") -> str:
         """Return a link to the same answer in another form (`json`, `csv`), to the same search."""
         return self.link(f"{self.path}.{kind}", partnership=self.partnership, words=words)
+
+    def to_event(self, partnership: str, index: int) -> str:
+        """Return a link to an event in the history, on the page of it that has the event."""
+        return (
+            f"{self.link(f'/partnerships/{partnership}/history', event=f'{index}')}#event-{index}"
+        )
 
     def acts_for(self, party: str) -> bool:
         """Return whether an event of a party can be sent from this page."""

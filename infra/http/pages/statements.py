@@ -23,7 +23,7 @@ from infra.bootstrap import Accord
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.evidence import checkpoints
-from infra.http.pages.site import PageRoute, Visit, Visited, names_of, page
+from infra.http.pages.site import PageRoute, Visit, Visited, names_of, page, zone_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -65,6 +65,7 @@ def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> R
         section="portfolio",
         answer=answer,
         names=names_of(visit.accord, id, visit.when(id)),
+        zone=zone_of(visit.accord, id, visit.when(id)),
         known=[[*_known_by(visit.accord, id, each)] for each in answer.statements],
         months=[[*_by_month(each)] for each in answer.statements],
         stated=[_payment_stated(each) for each in answer.statements],

@@ -4,7 +4,7 @@ Two rails show every event twice: above when it happened, below when it was reco
 was recorded late is a slanted line, so that lateness is seen before anything is read.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -16,18 +16,31 @@ from infra.access.roles import Need
 from infra.answers.compare import COMPARE, Comparison
 from infra.answers.history import HISTORY, HistoryItem, PartnershipHistory
 from infra.answers.logs import AsOf
-from infra.answers.parameters import LONGEST_PAGE, When
+from infra.answers.parameters import LONGEST_PAGE, Name, When, Whole
 from infra.answers.question import Paging, PartnershipId
 from infra.bootstrap import Accord
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Visit, Visited, blank_as_none, names_of, page
+from infra.http.pages.shown import named
+from infra.http.pages.site import (
+    PageRoute,
+    Visit,
+    Visited,
+    blank_as_none,
+    moment_as_typed,
+    names_of,
+    page,
+    zone_of,
+)
 from infra.http.problems import Problem
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 WIDTH: Final = 1000
 """The width of the rails, in pixels."""
+
+MOST_LISTED: Final = 100
+"""Events of a page."""
 
 MOST_MARKS: Final = 14
 """How many names of months have room below the rails."""
@@ -57,7 +70,7 @@ class Mark:
 
 Against = Annotated[
     When | None,
-    BeforeValidator(blank_as_none),
+    BeforeValidator(moment_as_typed),
     Query(description="Compare with what was known by this day or moment."),
 ]
 
@@ -101,24 +114,48 @@ def timeline_csv(visit: Visited, id: PartnershipId) -> Response:
     return as_csv(f"{id}-history", (item for each in pages for item in each.items))
 
 
+At = Annotated[
+    Whole | None, Query(description="An event: the page begins with it, or a little later.")
+]
+Words = Annotated[
+    Name | None,
+    BeforeValidator(blank_as_none),
+    Query(description="Only the events that say all of these words."),
+]
+
+
 @router.get("/partnerships/{id}/history")
 @needs(Need.FACTS)
-def timeline_page(visit: Visited, id: PartnershipId, against: Against = None) -> Response:
-    """Show every event of a partnership, the latest first, and which were recorded late.
+def timeline_page(
+    visit: Visited,
+    id: PartnershipId,
+    against: Against = None,
+    event: At = None,
+    words: Words = None,
+) -> Response:
+    """Show the events of a partnership, the latest first, and which were recorded late.
 
     With `against`, show also what differs from what was known by that day.
     """
     when = visit.when(id)
     *pages, last = _pages(visit.accord, id, when)
     items = [item for each in (*pages, last) for item in each.items]
+    names = names_of(visit.accord, id, when)
     scale = _Scale.of(items)
+    found = _listed(items[::-1], names, event, words)
     return page(
         "timeline.html",
         visit,
         section="portfolio",
         answer=last,
-        names=names_of(visit.accord, id, when),
-        items=items[::-1],
+        names=names,
+        zone=zone_of(visit.accord, id, when),
+        count=len(items),
+        most=MOST_LISTED,
+        items=found.items,
+        later=found.is_later,
+        earlier=found.earlier,
+        words=words,
         late=[each for each in items if each.late_days],
         strokes=[*scale.strokes(items)] if scale else [],
         marks=[*scale.marks()] if scale else [],
@@ -126,6 +163,38 @@ def timeline_page(visit: Visited, id: PartnershipId, against: Against = None) ->
         against=against,
         compared=_compared(visit, id, against) if against else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The events of a page, the latest first."""
+
+    items: list[HistoryItem]
+    is_later: bool
+    """Whether events come before these."""
+    earlier: int | None
+    """The event with which the next page begins."""
+
+
+def _listed(
+    latest: list[HistoryItem], names: Mapping[str, str], event: int | None, words: str | None
+) -> Listed:
+    """Return the events of a page: the latest, or those around an event, of those with words."""
+    wanted = (words or "").lower().split()
+    found = [each for each in latest if _says(each, names, wanted)] if wanted else latest
+    start = 0
+    if event is not None:
+        place = next((at for at, each in enumerate(found) if each.index <= event), len(found))
+        # A page begins at the same events however it is reached, so that links of a page agree.
+        start = place // MOST_LISTED * MOST_LISTED
+    rest = found[start + MOST_LISTED :]
+    return Listed(found[start : start + MOST_LISTED], start > 0, rest[0].index if rest else None)
+
+
+def _says(item: HistoryItem, names: Mapping[str, str], words: list[str]) -> bool:
+    party = item.event.party if item.event else ""
+    text = " ".join([named(item.text, names), names.get(party, party), *item.people.values()])
+    return all(each in text.lower() for each in words)
 
 
 def _pages(accord: Accord, id: str, when: AsOf) -> Iterator[PartnershipHistory]:

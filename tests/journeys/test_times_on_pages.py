@@ -1,0 +1,140 @@
+"""A page says when: in the time zone of the agreement with UTC beside, and as of which moment.
+
+The story: the agreement's days are those of New York. A deal is paid there late on the evening of
+31 October, which is 1 November in UTC. The clerk reads it under October, with the day of October.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from html import unescape
+from zoneinfo import ZoneInfo
+
+import pytest
+from jinja2 import Environment
+from starlette.testclient import TestClient
+
+from infra.http import create_app
+from infra.http.pages import shown, timeline
+from tests.feeds import played
+from tests.journeys.pages import ONE, PAST
+
+NEW_YORK = ZoneInfo("America/New_York")
+EVENING = datetime(2026, 11, 1, 3, 0, tzinfo=UTC)
+"""31 October, 23:00 in New York."""
+
+
+def text(page: str) -> str:
+    return " ".join(unescape(re.sub("<[^>]+>", "", page)).split())
+
+
+def written(template: str, **given: object) -> str:
+    environment = Environment(autoescape=True)
+    environment.filters |= shown.FILTERS
+    return text(environment.from_string(template).render(**given))
+
+
+@pytest.mark.parametrize(
+    ("template", "zone", "wanted"),
+    [
+        ("{{ at | moment }}", None, "1 Nov 2026, 03:00"),
+        ("{{ at | moment }}", NEW_YORK, "31 Oct 2026, 23:00 EDT (1 Nov 2026, 03:00 UTC)"),
+        ("{{ at | day }}", None, "1 Nov 2026"),
+        ("{{ at | day }}", NEW_YORK, "31 Oct 2026 (1 Nov 2026 UTC)"),
+        ("{{ at.date() | day }}", NEW_YORK, "1 Nov 2026"),
+    ],
+)
+def test_a_time_is_in_the_zone_of_the_agreement_with_utc_beside(
+    template: str, zone: ZoneInfo | None, wanted: str
+) -> None:
+    assert written(template, at=EVENING, zone=zone) == wanted
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with played(tmp_path_factory.mktemp("times")) as accord, accord.workers() as workers:
+        accord.catch_up()
+        with TestClient(create_app(accord, workers, is_open=True)) as found:
+            yield found
+
+
+def test_the_history_says_in_which_zone_it_is(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline, "zone_of", lambda *_: NEW_YORK)
+
+    page = text(client.get(f"/partnerships/{ONE}/history").text)
+
+    assert "Times are in the agreement's time zone, America/New_York" in page
+    assert re.search(r"\d\d:\d\d E[DS]T \(\d\d:\d\d UTC\)", page)
+
+
+# --- the moment that is asked about ------------------------------------------------------------
+
+
+def test_the_bar_keeps_the_time_of_day(client: TestClient) -> None:
+    page = client.get(f"/partnerships/{ONE}?known=2026-07-04T10:00:00Z").text
+
+    (field,) = re.findall(
+        r'<input [^>]*name="known"[^>]*>', page.partition("<main")[0].partition("moment")[2]
+    )
+    assert 'type="datetime-local"' in field
+    assert 'value="2026-07-04T10:00:00"' in field
+    again = client.get(f"/partnerships/{ONE}?at=&known=2026-07-04T10:00:00").text
+    assert 'value="2026-07-04T10:00:00"' in again
+    assert "4 Jul 2026, 10:00" in text(again)
+
+
+def test_a_day_stays_a_day(client: TestClient) -> None:
+    page = client.get(f"/partnerships/{ONE}?known=2026-07-04").text
+
+    assert '<input type="date" name="known" value="2026-07-04">' in page
+
+
+@pytest.mark.parametrize("path", ["/inputs", f"/partnerships/{ONE}/evidence"])
+def test_a_page_that_has_no_past_says_so(client: TestClient, path: str) -> None:
+    assert "This page cannot show a past moment." in client.get(f"{path}?{PAST}").text
+    assert "This page cannot show a past moment." not in client.get(path).text
+
+
+# --- a long history ----------------------------------------------------------------------------
+
+
+def listed(page: str) -> list[int]:
+    return [int(each) for each in re.findall(r'<tr id="event-(\d+)"', page)]
+
+
+def test_a_history_has_pages_of_100_events_and_an_event_leads_to_its_own(
+    client: TestClient,
+) -> None:
+    path = f"/partnerships/{ONE}/history"
+    latest = client.get(path).text
+    count = client.get(f"/v1{path}?limit=1000").json()["items"][-1]["index"] + 1
+
+    found, pages = listed(latest), 1
+    while following := re.search(r'href="([^"]+)">Earlier events', latest):
+        latest = client.get(unescape(following[1])).text
+        assert len(listed(latest)) <= timeline.MOST_LISTED
+        found, pages = found + listed(latest), pages + 1
+
+    assert found == list(range(count))[::-1]
+    assert pages == -(-count // timeline.MOST_LISTED)
+    assert 3 in listed(client.get(f"{path}?event=3").text)
+
+
+def test_a_history_is_filtered_by_words(client: TestClient) -> None:
+    path = f"/partnerships/{ONE}/history"
+
+    page = client.get(f"{path}?words=REF-0011").text
+
+    rows = re.findall(r'<tr id="event-\d+".*?</tr>', page, re.DOTALL)
+    assert rows
+    assert all("ref-0011" in text(each) for each in rows)
+    assert "No event has these words." in client.get(f"{path}?words=nowhere-at-all").text
+
+
+# --- what only a sender reads ------------------------------------------------------------------
+
+
+def test_a_rule_is_shown_without_the_names_that_only_its_sender_reads() -> None:
+    assert shown.unfilled("<name> is not allowed in <stage>.") == "… is not allowed in …."
