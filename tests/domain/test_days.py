@@ -26,6 +26,7 @@ from domain.kernel import Event
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     AUDIT_FAILED,
+    BY_RULE,
     CLAIM_AWAITS,
     CORRECTION_TAKES,
     CREDITED_TWICE,
@@ -45,6 +46,7 @@ from domain.standing_alerts import (
     asked,
     author,
     both,
+    office_of,
     other,
     owner,
 )
@@ -178,46 +180,48 @@ WORDS: Final = {
     ),
 }
 
-SAID_SHORTER: Final = {
-    DeadlineKind.STATEMENT: ("`IssueStatement`, `IssueFinalSettlement`", "`RecordPayout`", "—"),
-    DeadlineKind.SILENCE: (
-        "`SubmitReferral`, and every fact that the party that gains states",
-        "`ConfirmClaim`, `ObjectToClaim`",
-        "—",
-    ),
+ALERTED, DONE, MOVED, GIVEN_UP = "alerted", "done", "moved", "given up"
+
+SET_BY: Final = {
+    DeadlineKind.STATEMENT: "`IssueStatement`, `IssueFinalSettlement`",
+    DeadlineKind.SILENCE: ("`SubmitReferral`, and every fact that the party that gains states"),
     DeadlineKind.FIGURE: (
-        "`ProposeCharter`, `ProposeDataSharing`, for each period of their frequency",
-        "`ReportMetric`",
-        (
+        "`ProposeCharter`, `ProposeDataSharing`, for each period of their frequency"
+    ),
+    DeadlineKind.LAPSE: (
+        "`ProposeExit`, `ProposeExitWithdrawal`, `ProposeImprovementPlan`, `ProposeCharter`, "
+        "`ProposeTarget`, `ProposeAdoption`; a sooner `ExitNoticeGiven`"
+    ),
+    DeadlineKind.SIGNATURE: "`AgreementDrafted`",
+    DeadlineKind.CONFIRMATION: "an act above the agreed amount",
+    DeadlineKind.ANSWER: "every proposal",
+}
+"""What sets a deadline, where the table of the code does not name it."""
+
+ANSWERED: Final = "its acceptance, another proposal, `DeclineProposal`"
+
+SAID_SHORTER: Final = {
+    DeadlineKind.STATEMENT: {DONE: "`RecordPayout`"},
+    DeadlineKind.SILENCE: {DONE: "`ConfirmClaim`, `ObjectToClaim`"},
+    DeadlineKind.FIGURE: {
+        DONE: "`ReportMetric`",
+        GIVEN_UP: (
             "`ProposeCharter`, `ProposeTarget` or `ProposeDataSharing` without it; an exit that "
             "takes effect before its period is over"
         ),
-    ),
-    DeadlineKind.LAPSE: (
-        (
-            "`ProposeExit`, `ProposeExitWithdrawal`, `ProposeImprovementPlan`, `ProposeCharter`, "
-            "`ProposeTarget`, `ProposeAdoption`; a sooner `ExitNoticeGiven`"
-        ),
-        "its acceptance, another proposal, `DeclineProposal`",
-        "`WithdrawProposal`",
-    ),
-    DeadlineKind.SIGNATURE: (
-        "`AgreementDrafted`",
-        "`AgreementSigned`, another draft, `DeclineProposal`",
-        "`WithdrawProposal`",
-    ),
-    DeadlineKind.CONFIRMATION: (
-        "an act above the agreed amount",
-        "`ConfirmAct`, the same act again after it lapsed",
-        "`WithdrawAct`",
-    ),
-    DeadlineKind.ANSWER: (
-        "every proposal",
-        "its acceptance, another proposal, `DeclineProposal`",
-        "`WithdrawProposal`",
-    ),
+    },
+    DeadlineKind.LAPSE: {DONE: ANSWERED, GIVEN_UP: "`WithdrawProposal`"},
+    DeadlineKind.SIGNATURE: {
+        DONE: "`AgreementSigned`, another draft, `DeclineProposal`",
+        GIVEN_UP: "`WithdrawProposal`",
+    },
+    DeadlineKind.CONFIRMATION: {
+        DONE: "`ConfirmAct`, the same act again after it lapsed",
+        GIVEN_UP: "`WithdrawAct`",
+    },
+    DeadlineKind.ANSWER: {DONE: ANSWERED, GIVEN_UP: "`WithdrawProposal`"},
 }
-"""What sets a deadline, does it and gives it up, where the table of the code does not name it."""
+"""What does it and gives it up, where the table of the code does not name it."""
 
 OF_THE_LEDGER: Final = {
     DeadlineKind.STATEMENT: (STATEMENT_OVERDUE,),
@@ -234,6 +238,33 @@ NOT_REMINDED: Final = {
     DeadlineKind.OBJECTIVE: "its status says it all the time",
 }
 """Why nobody is reminded of a kind."""
+
+NONE_OF: Final = {
+    (DeadlineKind.PERIOD, ALERTED): "none: each figure that is missing has its own",
+    (DeadlineKind.PERIOD, DONE): "nothing: the clock records it",
+    (DeadlineKind.PERIOD, MOVED): "never: the calendar sets it",
+    (DeadlineKind.PERIOD, GIVEN_UP): "never",
+    (DeadlineKind.FIGURE, MOVED): "`ProposeTerms`, for later periods",
+    (DeadlineKind.STATEMENT, MOVED): "never: the terms count the days from its issue",
+    (DeadlineKind.STATEMENT, GIVEN_UP): "never: what is owed stays owed",
+    (DeadlineKind.SILENCE, MOVED): "never: the terms count the days from the claim",
+    (DeadlineKind.SILENCE, GIVEN_UP): "never: silence answers it",
+    (DeadlineKind.ISSUE, MOVED): "never: the terms count the hours",
+    (DeadlineKind.ISSUE, GIVEN_UP): "never: both resolve it",
+    (DeadlineKind.OBJECTIVE, DONE): "nothing: its figures decide",
+    (DeadlineKind.NOTICE, ALERTED): "none: nobody has to give notice",
+    (DeadlineKind.NOTICE, DONE): "nothing: nobody has to give notice",
+    (DeadlineKind.TERM_END, DONE): "nothing: the day ends it",
+    (DeadlineKind.EXIT, DONE): "`PartnershipExited`",
+    (DeadlineKind.CURE, MOVED): "never: the cure period is agreed",
+    (DeadlineKind.CURE, GIVEN_UP): "never: uncured, the other party can leave",
+    (DeadlineKind.ANSWER, MOVED): "never: another proposal has a day of its own",
+    (DeadlineKind.SIGNATURE, MOVED): "never: another draft has a day of its own",
+    (DeadlineKind.CONFIRMATION, MOVED): "never: the act can be sent again",
+    (DeadlineKind.LAPSE, ALERTED): "none: the proposal has lapsed",
+    (DeadlineKind.LAPSE, MOVED): "never: another proposal has a day of its own",
+}
+"""Why a kind has no alert, or nothing that does it, moves it or gives it up."""
 
 NOT_DUE: Final = {
     "The day on which something happened": """
@@ -266,8 +297,8 @@ NO_DAY: Final = {
 """The times in the terms from which no day follows, by the reason."""
 
 COLUMNS = (
-    "what is due", "when", "set by", "agreed in", "reminder", "alert when it is overdue", "done by",
-    "moved by", "given up by",
+    "what is due", "when", "set by", "agreed in", "reminder", "alert when it is overdue",
+    "whom both name", "done by", "moved by", "given up by",
 )  # fmt: skip
 
 
@@ -321,7 +352,7 @@ def _command(event: type[Event]) -> str:
 
 
 def _listed(events: Iterable[type[Event]]) -> str:
-    return ", ".join(dict.fromkeys(map(_command, events))) or "—"
+    return ", ".join(dict.fromkeys(map(_command, events)))
 
 
 def _is_replan(event: type[Event], rule: DeadlineRule) -> bool:
@@ -334,31 +365,48 @@ ENDS: Final = {"CommitmentCancelled", "ExitNoticeGiven", "ExitAgreed", "ExitWith
 
 def row(rule: DeadlineRule) -> str:
     """Return the row of a kind of deadline."""
-    words = WORDS[rule.kind]
-    opens = [each.event for each in rule.opened_by]
+    words, known = WORDS[rule.kind], ways(rule)
+    set_by = SET_BY.get(rule.kind) or _listed(each.event for each in rule.opened_by)
+    found = {name: each or NONE_OF[rule.kind, name] for name, each in known.items()}
+    reminder = f"`{DUE_SOON}`" if rule.reminds_of else NOT_REMINDED[rule.kind]
+    cells = [words.what, words.due, set_by, words.term, reminder]
+    cells += [found[ALERTED], named(rule), found[DONE], found[MOVED], found[GIVEN_UP]]
+    return f"| {' | '.join(cells)} |"
+
+
+def ways(rule: DeadlineRule) -> dict[str, str]:
+    """Return how a kind is alerted, done, moved and given up; empty for what it has not."""
     closes = [each.event for each in rule.closed_by]
     moves = [each for each in closes if _is_replan(each, rule) and each is not ExitWithdrawn]
     ends = [each for each in closes if each.wire in ENDS and each not in moves]
     does = [each for each in closes if each not in {*moves, *ends}]
     if rule.kind in OF_THE_PLAN:
         does.remove(DeadlinePassed)
-    alerts = (rule.alert.rule,) if rule.alert else OF_THE_LEDGER.get(rule.kind, ())
-    cells = [words.what, words.due, _listed(opens), words.term]
-    cells.append(f"`{DUE_SOON}`" if rule.reminds_of else NOT_REMINDED[rule.kind])
-    cells += [
-        ", ".join(f"`{each}`" for each in alerts) or "—",
-        _listed(does),
-        _listed(moves),
-        _listed(ends),
-    ]
-    if rule.kind is DeadlineKind.CADENCE:
-        cells[7] = _listed([CommercialTermsAgreed])
-    if rule.kind in SAID_SHORTER:
-        cells[2], cells[6], cells[8] = SAID_SHORTER[rule.kind]
+    found = {
+        ALERTED: ", ".join(f"`{each}`" for each in alerts_of(rule)),
+        DONE: _listed(does),
+        MOVED: _listed([CommercialTermsAgreed] if rule.kind is DeadlineKind.CADENCE else moves),
+        GIVEN_UP: _listed(ends),
+    } | SAID_SHORTER.get(rule.kind, {})
     if rule.kind in OF_THE_PLAN:
-        given_up = [] if cells[8] == "—" else [cells[8]]
-        cells[8] = ", ".join([*given_up, "an exit that takes effect"])
-    return f"| {' | '.join(cells)} |"
+        given_up = filter(None, [found[GIVEN_UP], "an exit that takes effect"])
+        found[GIVEN_UP] = ", ".join(given_up)
+    return found
+
+
+def alerts_of(rule: DeadlineRule) -> tuple[str, ...]:
+    """Return the alerts that open once a day of a kind has passed."""
+    return (rule.alert.rule,) if rule.alert else OF_THE_LEDGER.get(rule.kind, ())
+
+
+def named(rule: DeadlineRule) -> str:
+    """Return whom the reminder and the alert of a kind name, in words."""
+    if alerts := alerts_of(rule):
+        return "; ".join(dict.fromkeys(who(BY_RULE[each]) for each in alerts))
+    if not rule.reminds_of:
+        return "nobody"
+    office, _ = office_of(DUE_SOON, f"{rule.kind}/it")
+    return f"{WHO[asked]}: {office.replace('-', ' ')}"
 
 
 WHO: Final = {
@@ -419,9 +467,10 @@ def page() -> str:
         "# Days, reminders and alerts",
         "",
         "Everything that falls due on a day: what sets the day, who is reminded, which alert opens",
-        "once it has passed, and how it is moved or given up. The end of the partnership gives up",
-        "all of it, but not what is owed. A reminder comes `days.remind_hours` before, 48 unless",
-        "the terms say otherwise. A test writes this page (`python -m tests.domain.test_days`).",
+        "once it has passed, whom both name, and how it is moved or given up. The end of the",
+        "partnership gives up all of it, but not what is owed. A reminder comes",
+        "`days.remind_hours` before, 48 unless the terms say otherwise. A test writes this page",
+        "(`python -m tests.domain.test_days`).",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{'---|' * len(COLUMNS)}",
@@ -491,6 +540,25 @@ def test_every_kind_of_deadline_has_a_row() -> None:
     assert {each.kind for each in RULES} == set(DeadlineKind) - {DeadlineKind.REMINDER}
     assert {each.kind for each in RULES} == WORDS.keys()
     assert {each.kind for each in RULES if not each.reminds_of} == NOT_REMINDED.keys()
+
+
+def test_a_kind_that_has_no_alert_or_is_never_moved_says_why() -> None:
+    lacking = {
+        (each.kind, name) for each in RULES for name, found in ways(each).items() if not found
+    }
+
+    assert lacking == NONE_OF.keys()
+
+
+def test_every_alert_on_a_day_that_has_passed_is_in_a_row() -> None:
+    in_rows = {each for rule in RULES for each in alerts_of(rule)}
+    by_day = {
+        each.rule
+        for each in STANDING_ALERTS
+        if any(turn.event is DeadlinePassed for turn in each.opened_by)
+    }
+
+    assert by_day <= in_rows
 
 
 def test_the_page_is_what_the_table_of_the_code_says() -> None:
