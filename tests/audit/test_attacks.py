@@ -389,6 +389,40 @@ def test_a_checkpoint_that_is_older_than_its_cosignatures_is_reported_with_the_i
         assert int(waited[1]) >= int(seconds)
 
 
+def test_of_two_witnesses_that_are_equally_far_both_verifiers_name_the_first_of_the_policy(
+    whole: World,
+) -> None:
+    far = 400 * 86_400
+    signers = {name: Signer(name.encode() * 8) for name in ("zzzz", "aaaa")}
+    witnesses = {
+        name: Verifier(f"{name}.example", Kind.COSIGNATURE, signer.public)
+        for name, signer in signers.items()
+    }
+
+    def cosign(files: dict[str, bytes]) -> None:
+        *lines, last = files["data/checkpoints.jsonl"].splitlines(keepends=True)
+        note = Note.read(orjson.loads(last)["note"])
+        moment = whole.seal.time(note)
+        assert moment
+        at = int(moment.timestamp())
+        note = note.cosigned("zzzz.example", signers["zzzz"], at - far)
+        note = note.cosigned("aaaa.example", signers["aaaa"], at + far)
+        last = codec.canonical({"note": str(note)}) + b"\n"
+        files["data/checkpoints.jsonl"] = b"".join([*lines, last])
+
+    bundle = rewritten(whole.bundle("far.zip"), cosign)
+    policy = whole.folder / "far"
+    lines = [f"witness {name} {key}" for name, key in witnesses.items()]
+    policy.write_text("\n".join([f"log {whole.log}", *lines, "quorum none", ""]))
+    first, other = (
+        told(verifier, bundle, "--policy", policy)["not_checked"]
+        for verifier in (made.PYTHON, made.SCRIPT)
+    )
+    assert first == other
+    (line,) = (each for each in first if f"at most {far} s" in each)
+    assert line.endswith("by zzzz)")
+
+
 def test_not_before_rests_on_witnesses_and_not_on_the_clock_of_the_operator(
     whole: World,
 ) -> None:

@@ -677,16 +677,32 @@ def test_what_follows_as_a_whole_is_listed_with_its_amount(liar: Liar, desk: Des
     assert line.endswith(", 14.00 XTS")
 
 
-@pytest.mark.parametrize("place", [None, 1, 7])
+IDENTIFIERS: dict[str, Callable[[Row], Row]] = {
+    "an identifier of no cause": lambda _: {"event_id": "f" * 32},
+    "no identifier": lambda _: {"event_id": ""},
+    "an identifier in upper case": lambda of: {"event_id": of["event_id"].upper()},
+    "the identifier of the next place": lambda of: {"event_id": _placed(of, 1)},
+    "the identifier of a later place": lambda of: {"event_id": _placed(of, 7)},
+    "the identifier of another source": lambda of: {
+        "event_id": _placed({**of, "source": "//x.example"}, 0)
+    },
+    "version 0 of its stream": lambda _: {"stream_version": 0},
+    "a version with more missing than was withheld": lambda _: {"stream_version": 77},
+}
+
+
+def _placed(event: Row, place: int) -> str:
+    return codec.event_id(event["party"], event["source"], event["source_id"], place)
+
+
+@pytest.mark.parametrize("name", IDENTIFIERS)
 def test_an_identifier_that_its_cause_does_not_give_is_refused(
-    liar: Liar, desk: Desk, place: int | None
+    liar: Liar, desk: Desk, name: str
 ) -> None:
     """Such an event would hide that its command was signed for another version."""
     liar.events.append(event := liar.lesson())
     assert desk.verdict(liar.bundle(identified=False)) == CONSISTENT
-    cause = event["party"], event["source"], event["source_id"]
-    other = "f" * 32 if place is None else codec.event_id(*cause, place)
-    liar.events[-1] = event | {"event_id": other}
+    liar.events[-1] = event | IDENTIFIERS[name](event)
     found = desk.verdict(liar.bundle(identified=False))
     assert found == made.fault("event", len(liar.events) - 1)
 
@@ -984,6 +1000,7 @@ def page() -> str:
     by_code: dict[str, list[str]] = {}
     for name, (_, code) in [*LIES.items(), *ERASED.items()]:
         by_code.setdefault(code, []).append(name)
+    by_code["event"] += IDENTIFIERS
     rows = [f"| `{code}` | {'; '.join(names)} |" for code, names in sorted(by_code.items())]
     notes = [each for each in mutator.NOTES if each not in mutator.HARMLESS]
     envelopes = [each for each in mutator.ENVELOPES if "a value" not in each]
@@ -995,7 +1012,7 @@ def page() -> str:
         ("`bag`", "an archive with", (*ARCHIVE, "any other byte in a record of its directory")),
     ]
     rows += [f"| {code} | {what}: {'; '.join(names)} |" for code, what, names in written]
-    events = len(LIES) + len(ERASED)
+    events = len(LIES) + len(ERASED) + len(IDENTIFIERS)
     forms = sum(len(names) for _, _, names in written)
     controls = "\n".join(f"- {name}" for name in ["a harmless signed event", *CONTROLS])
     return f"""# What was tried against the record
