@@ -52,7 +52,7 @@ from infra.answers.text import Block, Line, Remark, Table, amount, figure, minut
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
-from projections.alerts import Alert, answered, for_viewer
+from projections.alerts import Alert, AlertState, answered, for_viewer
 from projections.contribution import Contribution, Sourced, contributions, sourced
 from projections.fold import Dispatch, Folded, Rows, fold_all
 from projections.objectives import ObjectiveProgress, objectives
@@ -176,7 +176,7 @@ class Review(Answer):
     objectives: tuple[ObjectiveProgress, ...]
     """The objectives, each with its figure so far."""
     alerts: tuple[Alert, ...]
-    """Those that are open, or ended since the last review."""
+    """Those that are open, then those that ended since the last review."""
     actions: tuple[ReviewAction, ...]
     """The actions that reviews agreed."""
     milestones: tuple[MilestonePlanned, ...]
@@ -383,7 +383,7 @@ def _alerts(seen: _Seen, now: datetime) -> Iterator[Alert]:
     if not seen.sight.viewer.sees_every_figure:
         rows = for_viewer(rows, _alerts_in(seen.shown))
     of_the_review = {seen.review, f"{DeadlineKind.REVIEW}/{seen.review}"}
-    for each in sorted(rows, key=lambda each: (each.since, each.id)):
+    for each in sorted(rows, key=lambda x: (x.state is not AlertState.OPEN, x.since, x.id)):
         ended_before = since is not None and each.until is not None and each.until < since.at
         if each.window not in of_the_review and not ended_before:
             yield answered(seen.alerts.rows, each, now)
@@ -446,7 +446,8 @@ def _accrued(rows: Rows) -> Iterator[Accrual]:
         for party, share in each.earned.items():
             earned[party] = earned.get(party, Decimal(0)) + share
     for currency, earned in sorted(sums.items()):
-        yield Accrual(currency=currency, earned=earned)
+        if any(earned.values()):
+            yield Accrual(currency=currency, earned=earned)
 
 
 def _debts(rows: Rows) -> Iterator[Debt]:

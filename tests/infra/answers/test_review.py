@@ -12,6 +12,7 @@ from infra.answers import kpis, review, rules
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.text import Line, Remark
 from infra.bootstrap import Accord
+from projections.alerts import AlertState
 from projections.visibility import Viewer
 from tests.feeds import simulated
 from tests.infra.answers.demo import BY_PARTNER, CONSULTING, EVERYTHING, without_moment
@@ -65,6 +66,19 @@ def test_contributions_of_both_parties_are_on_it(demo: Accord) -> None:
     page = review.ask(demo, CONSULTING, LAST)
 
     assert tuple(each.party for each in page.contributions) == page.parties
+
+
+def test_what_is_open_comes_before_what_has_ended_and_nothing_accrued_is_left_out(
+    demo: Accord,
+) -> None:
+    page = review.ask(demo, "growthos-harbourlight", when=AsOf(at=moment("2026-09-21")))
+
+    states = [each.state for each in page.alerts]
+    open_ones = states.count(AlertState.OPEN)
+    assert 0 < open_ones < len(states)
+    assert set(states[:open_ones]) == {AlertState.OPEN}
+    # All of what accrued in euros is on a statement.
+    assert [each.currency for each in page.accrued] == ["USD"]
 
 
 def test_it_says_who_is_who_on_both_sides(demo: Accord) -> None:
