@@ -1,5 +1,6 @@
 """The keys with which each party signs, and what it recorded without a signature."""
 
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import orjson
 
 from domain import keyring
 from domain.kernel import CLOCK_PARTY, Event
-from domain.keyring import Facts, KeyRecovered, KeyRevoked, Keyring, PartyKey
+from domain.keyring import Facts, KeyRecovered, KeyRevoked, Keyring, PartyKey, public_of
 from domain.recorded import Recorded
 from domain.signing import FACTS, MUST_BE_SIGNED, Effect, effect_of
 from domain.values import Exact, Money
@@ -46,6 +47,8 @@ class SigningKey(Item):
     """The party."""
     key: str
     """The fingerprint: the first 16 hexadecimal digits of the key's SHA-256."""
+    public: str
+    """The public key in base64, as a file of pins names it."""
     signs: tuple[Facts, ...]
     """The kinds of facts that a key of a service signs; empty if the key signs everything."""
     sent_by: KeySender
@@ -224,6 +227,7 @@ def _key(name: str, key: PartyKey, keys: _Keys) -> SigningKey:
     return SigningKey(
         party=key.party,
         key=name,
+        public=b64encode(public_of(key.added)).decode(),
         signs=tuple(sorted(key.delegated or ())),
         sent_by=KeySender.OPERATOR if name in keys.ring.by_operator else KeySender.PARTY,
         since=added.act.recorded_at,

@@ -25,7 +25,8 @@ from infra.access.roles import Role
 from infra.bootstrap import Accord
 from infra.http import create_app, verdicts
 from tests.documents import REPOSITORY
-from tests.infra.signing import NAME
+from tests.infra.messages import message
+from tests.infra.signing import NAME, signatory
 from tests.journeys.test_acting_from_pages import Form, signed_in, terms_proposed
 from tests.life import OURS
 
@@ -157,6 +158,35 @@ def test_the_page_has_the_digests_of_the_verifiers_and_the_key_of_the_log(
     for name in ("verify.py", "verify.mjs", "rules.json"):
         assert sha256((VERIFIERS / name).read_bytes()).hexdigest() in page
     assert str(store.signing().seal.verifier(NAME)) in page
+
+
+def test_the_page_alone_has_what_a_check_elsewhere_needs(
+    browser: TestClient, store: Accord, tmp_path: Path
+) -> None:
+    ours = signatory(OURS, 1)
+    store.service.handle([message("key", ours.register(), party=OURS, at="2026-02-01")])
+    store.catch_up()
+    form = Form.of(browser.get(PAGE))
+    (tmp_path / "evidence.zip").write_bytes(form.send(browser, reason="A dispute.").content)
+    policy, pins, _ = re.findall(
+        r"<pre[^>]*><code>(.*?)</code></pre>", browser.get(PAGE).text, re.DOTALL
+    )
+    (tmp_path / "policy").write_text(unescape(policy), encoding="utf-8")
+    (tmp_path / "pins").write_text(unescape(pins), encoding="utf-8")
+    with ZipFile(tmp_path / "evidence.zip") as bundle:
+        for copy in (
+            each for each in bundle.namelist() if each.endswith(("verify.py", "rules.json"))
+        ):
+            (tmp_path / Path(copy).name).write_bytes(bundle.read(copy))
+
+    words = ["verify.py", "evidence.zip", "--policy", "policy", "--pins", "pins"]
+    ran = subprocess.run(
+        [sys.executable, "-I", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"party {OURS} " in pins
+    assert ours.keyid in browser.get(PAGE).text
 
 
 def test_a_stranger_sees_no_evidence(store: Accord) -> None:

@@ -17,6 +17,7 @@ from starlette.background import BackgroundTask
 from infra.access.roles import Need, Role
 from infra.answers.logs import size_of
 from infra.answers.question import Answer, Item, PartnershipId
+from infra.answers.signatures import SIGNATURES, SigningKey
 from infra.answers.verify import Difference, Unfolded
 from infra.audit.notary import Notary
 from infra.deciding.group_commit import Busy
@@ -85,6 +86,8 @@ class Evidence(Answer):
     """The latest first, at most a hundred."""
     key: str | None
     """The key of the log; null for a process that cannot sign."""
+    keys: tuple[SigningKey, ...]
+    """The parties' keys, in the order in which they were added, ended ones included."""
     digests: dict[str, str]
     """The SHA-256 of each verifier of this release, and of what it reads."""
 
@@ -100,6 +103,7 @@ def _answer(visit: Visit, id: str) -> Evidence:
         verification=_verification(visit, id),
         checkpoints=tuple(checkpoints(visit, id)),
         key=str(notary.seal.verifier(id)) if notary else None,
+        keys=SIGNATURES.reply(accord, id=id, when=when).keys,
         digests=_digests(),
     )
 
@@ -154,6 +158,9 @@ def evidence_page(
         section="portfolio",
         answer=answer,
         names=names_of(visit.accord, id, visit.when(id)),
+        witnesses=sorted(
+            {one.by for each in answer.checkpoints for one in each.signatures if not one.is_log}
+        ),
         can_act=visit.form_token is not None and not visit.is_past,
         is_long=answer.events > MOST_EVENTS,
         most=MOST_EVENTS,
