@@ -352,8 +352,9 @@ def check_recoverable(party: str, state: Keyring, act: Act) -> None:
             "recovery-not-signed",
             "The other party signs its consent to a recovered key. It has no key that signs "
             "everything and that the operator did not send.",
-            "Let the other party register a key first (RegisterKey). It sends it with an API key "
-            "that it made itself (accord keys enrol).",
+            "Let the other party register a key first (RegisterKey), or replace the one that the "
+            "operator sent (RotateKey). It sends it with an API key that it made itself (accord "
+            "keys enrol).",
         )
 
 

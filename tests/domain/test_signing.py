@@ -99,8 +99,9 @@ A party that has no other key recovers by the consent of both:
 3. The other party signs `AgreeKeyRecovery`. All old keys of the first party end.
 
 The operator cannot do this alone: the other party must sign, with a key that the operator did not
-send (`accord signatures`, SENT BY). Whoever makes the proposal in the name of a party needs only
-its consent, so step 2 counts. Verifiers name each recovered key, and
+send (`accord signatures`, SENT BY). It makes a key that the operator sent its own by sending
+`RotateKey` with an API key that it made itself. Whoever makes the proposal in the name of a party
+needs only the other's consent, so step 2 counts. Verifiers name each recovered key, and
 `accord signatures` lists what was signed between the loss and the recovery or the revocation.
 
 ## A second person

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from benchmarks.audit.signing import covering
 from domain.adoption import ProposeAdoption
 from domain.examples import EXAMPLES
-from domain.exploration import BeginExploration
+from domain.exploration import BeginExploration, ChoosePartner
 from domain.kernel import Command
 from domain.keyring import (
     AgreeKeyRecovery,
@@ -35,8 +35,6 @@ from infra.access import credentials, invitations
 from infra.access.attempts import MOST, WINDOW
 from infra.access.credentials import Grant, NewKey
 from infra.access.roles import Need, Role, Scope
-from infra.answers import signatures
-from infra.answers.signatures import KeySender
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.intake import Sent
 from infra.http import create_app
@@ -46,9 +44,10 @@ from infra.http.server import check_open
 from infra.settings import Settings, WrongSetting
 from infra.tlog.keys import Signer
 from tests.infra.messages import beginning, candidate, from_steps, message
-from tests.infra.signing import NAME, Signatory
-from tests.infra.test_key_recovery import AFTER_KICKOFF
+from tests.infra.signing import Signatory
 from tests.journeys.typed import PROGRAM
+from tests.life import LIFE
+from tests.stories import moment
 
 BEGINNINGS = (BeginExploration, ProposeAdoption, DefinePortfolio)
 EVENT = "application/cloudevents+json"
@@ -236,60 +235,106 @@ def test_a_first_key_that_the_operator_sends_for_a_party_is_told_to_the_party(
 
     sent = KeySentByOperator(party="growthos", keyid=forged.keyid)
     assert [each.event for each in world.accord.history.of(OURS)][-1] == sent
+    assert _shown_keys(world) == [(forged.keyid, "operator")]
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+def test_a_recovered_key_that_the_operator_sends_for_a_party_is_told_to_both(
+    world: World, door: Callable[[World, bytes], None]
+) -> None:
+    """The operator says for a party that its key is lost, and the partner consents."""
+    own, partner, forged = _signatories()
+    _enrols(world, own)
+    consenting = _enrols(world, partner)
+    door(world, forged.unsigned(_lost(forged), subject=OURS))
+    consent = covering(AgreeKeyRecovery(proposal="new"), [KeyRecoveryProposed.of(_lost(forged))])
+    assert world.post(consenting, partner.signs(consent, subject=OURS)).status_code == 200
+
+    assert _shown_keys(world) == [
+        (own.keyid, "party"),
+        (partner.keyid, "party"),
+        (forged.keyid, "operator"),
+    ]
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+def test_the_operator_recovers_no_key_with_a_key_of_the_partner_that_it_sent_itself(
+    world: World, door: Callable[[World, bytes], None]
+) -> None:
+    """The partner has no key. So the operator makes one, and consents with it to the other."""
+    own, partner, forged = _signatories()
+    _enrols(world, own)
+    _command_line(world, partner.unsigned(partner.register(OURS), subject=OURS))
+    before = size(world)
+
+    door(world, forged.unsigned(_lost(forged), subject=OURS))
+
+    assert size(world) == before
+    assert _shown_keys(world) == [(own.keyid, "party"), (partner.keyid, "operator")]
+
+
+def test_a_party_makes_a_key_that_the_operator_sent_its_own_by_replacing_it(world: World) -> None:
+    own, partner, new = _signatories()
+    _enrols(world, own)
+    _command_line(world, partner.unsigned(partner.register(OURS), subject=OURS))
+    later = Signatory("brightpath", Signer.new())
+    rotation = partner.signs(later.rotate(partner.keyid, OURS), subject=OURS)
+    assert world.post(_invited(world, "brightpath"), rotation).status_code == 200
+
+    _command_line(world, new.unsigned(_lost(new), subject=OURS))
+    consent = covering(AgreeKeyRecovery(proposal="new"), [KeyRecoveryProposed.of(_lost(new))])
+    _command_line(world, later.signs(consent, subject=OURS))
+
+    assert _shown_keys(world)[-2:] == [(later.keyid, "party"), (new.keyid, "operator")]
+
+
+def _signatories() -> tuple[Signatory, Signatory, Signatory]:
+    """Return who has growthos' key, who has brightpath's, and who makes a new one of growthos."""
+    return (
+        Signatory("growthos", Signer.new()),
+        Signatory("brightpath", Signer.new()),
+        Signatory("growthos", Signer.new()),
+    )
+
+
+def _lost(new: Signatory) -> ProposeKeyRecovery:
+    found: ProposeKeyRecovery = ProposeKeyRecovery(
+        proposal="new", party=new.party, lost_since=moment("2026-01-20"), **new.shown(OURS)
+    )
+    return found
+
+
+def _invited(world: World, party: str) -> str:
+    """Return the API key that a party makes itself, with an invitation."""
+    keys, now = world.accord.history.credentials, datetime.now(UTC)
+    invitation = invitations.invite(keys, party, "ops", now)
+    return invitations.enrol(
+        keys, invitation.credential, invitations.Enrolment(actor="maya"), now
+    ).key
+
+
+def _enrols(world: World, who: Signatory) -> str:
+    """Let a party register a signing key with an API key that it made itself, and return that."""
+    if who.party == "growthos":
+        steps = LIFE[: [type(each.command) for each in LIFE].index(ChoosePartner) + 1]
+        world.accord.service.handle(from_steps(steps))
+        world.accord.catch_up()
+    made = _invited(world, who.party)
+    found = world.post(made, who.unsigned(who.register(OURS), subject=OURS))
+    assert found.status_code == 200
+    return made
+
+
+def _shown_keys(world: World) -> list[tuple[str, str]]:
     told = world.get(world.key().key, f"/v1/partnerships/{OURS}/signatures").json()
-    assert [each["sent_by"] for each in told["keys"]] == ["operator"]
+    return [(each["key"], each["sent_by"]) for each in told["keys"]]
 
 
 def test_a_first_key_that_a_party_sends_with_its_credential_is_its_own(world: World) -> None:
     own = Signatory("growthos", Signer.new())
-    keys, now = world.accord.history.credentials, datetime.now(UTC)
-    invitation = invitations.invite(keys, "growthos", "ops", now)
-    enrolment = invitations.Enrolment(actor="maya")
-    made = invitations.enrol(keys, invitation.credential, enrolment, now)
+    _enrols(world, own)
 
-    found = world.post(made.key, own.unsigned(own.register(OURS), subject=OURS))
-
-    assert found.status_code == 200
-    told = world.get(world.key().key, f"/v1/partnerships/{OURS}/signatures").json()
-    assert [(each["key"], each["sent_by"]) for each in told["keys"]] == [(own.keyid, "party")]
-
-
-def recovery(new: Signatory) -> tuple[ProposeKeyRecovery, AgreeKeyRecovery]:
-    """A proposal of a new key for a party, and the consent to it."""
-    lost = datetime(2026, 1, 11, 9, tzinfo=UTC)
-    proposed = ProposeKeyRecovery(
-        proposal="mine", party=new.party, lost_since=lost, **new.shown(NAME)
-    )
-    agreed = covering(AgreeKeyRecovery(proposal="mine"), [KeyRecoveryProposed.of(proposed)])
-    assert isinstance(agreed, AgreeKeyRecovery)
-    return proposed, agreed
-
-
-@pytest.mark.parametrize("is_partners_own", [False, True], ids=["operators", "own"])
-def test_the_operator_takes_no_key_with_a_partners_key_that_it_sent(
-    world: World, *, is_partners_own: bool
-) -> None:
-    """growthos made its key itself. The operator has another key, and proposes it for growthos."""
-    service = world.accord.service
-    service.handle(from_steps(AFTER_KICKOFF))
-    own, partner = Signatory("growthos", Signer.new()), Signatory("brightpath", Signer.new())
-    service.handle([Sent(own.unsigned(own.register()), "growthos", is_own=True)])
-    sender = "brightpath" if is_partners_own else ""
-    service.handle([Sent(partner.unsigned(partner.register()), sender, is_own=True)])
-    taken = Signatory("growthos", Signer.new())
-    proposed, agreed = recovery(taken)
-
-    told = service.handle([taken.unsigned(proposed), partner.signs(agreed)])
-
-    rules = [each.rule for each in told]
-    keys = {each.key: each.sent_by for each in signatures.ask(world.accord, NAME).keys}
-    if is_partners_own:
-        assert rules == [None, None]
-        assert keys[taken.keyid] is KeySender.OPERATOR
-        assert keys[own.keyid] is KeySender.PARTY
-    else:
-        assert rules == ["recovery-not-signed", "no-such-proposal"]
-        assert keys == {own.keyid: KeySender.PARTY, partner.keyid: KeySender.OPERATOR}
+    assert _shown_keys(world) == [(own.keyid, "party")]
 
 
 def test_nobody_asks_what_would_come_of_acting_as_another(world: World) -> None:
