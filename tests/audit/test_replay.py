@@ -200,15 +200,21 @@ PAYOUT: dict[str, Any] = {
 }
 
 
-def signed_event(world: World, wire: str, command: str, data: dict[str, Any]) -> Path:
-    """Record an event that its party signed and no rule gives; return the bundle."""
+def signed_event(
+    world: World,
+    wire: str,
+    command: str,
+    data: dict[str, Any],
+    signed: dict[str, Any] | None = None,
+) -> Path:
+    """Record an event that its party signed, or signed otherwise; return the bundle."""
     at = world.now + timedelta(hours=1)
     event = Event.registry[wire].model_validate(
         data | ({"on": at.date()} if "breach" in data else {})
     )
     told = made.registration("growthos", instant(at)) | {"id": "lie", "type": f"accord.{command}"}
     fields = command_types()[command].model_fields
-    told["data"] = {name: each for name, each in data.items() if name in fields}
+    told["data"] = {name: each for name, each in (signed or data).items() if name in fields}
     payload = dsse.asked(told, made.OPERATOR, at + timedelta(days=1))
     body = dsse.sign(made.SIGNERS["growthos"], payload)
     digest = sha256(body).hexdigest()
@@ -218,6 +224,32 @@ def signed_event(world: World, wire: str, command: str, data: dict[str, Any]) ->
         kept = [Kept("command", made.CONSULTING, digest, body)]
         accord.history.append([forged], Writes(kept=kept))
     return world.bundle()
+
+
+@pytest.mark.parametrize("left_out", [True, False])
+def test_a_member_that_was_signed_and_is_not_recorded_is_found(
+    world: World, *, left_out: bool
+) -> None:
+    """The verifiers refuse such a bundle, and the live store differs; else nothing does."""
+    data: dict[str, Any] = {
+        "incentive": "spring",
+        "description": "A card.",
+        "from_day": "2027-01-01",
+    }
+    signed = data | {"per_referral": {"amount": "50.00", "currency": "USD"}}
+    recorded = data if left_out else signed
+    bundle = signed_event(world, "IncentiveIntroduced", "IntroduceIncentive", recorded, signed)
+    index = max(each.index for each in told(world)[0])
+
+    found = replay.replay(bundle)
+
+    if left_out:
+        assert (found.record.code, found.record.index) == ("command-differs", index)
+        assert verdict(bundle, alone(world)) == made.fault("command-differs", index)
+    else:
+        assert verdict(bundle, alone(world)) == CONSISTENT
+        assert {each.outcome for each in found.decided} <= {"not decided"}
+    assert live(world) == (f"{made.CONSULTING}#{index}" if left_out else None)
 
 
 @pytest.mark.parametrize("lie", ["actor", "time", "id"])
