@@ -125,11 +125,15 @@ def invite(served: ServedHere, who: Caller, asked: AskedInvitation) -> Response:
     _check_not_open(who)
     now = served.accord.clock()
     with _wrong_as_problem():
-        # The party makes a key of its own, without limits, also if a token ends in a few minutes.
+        # The party makes a key of its own, without limits. So the end of a token, a few minutes
+        # away, limits nothing, and that of a key limits the invitation.
         grant = Grant(role=Role.PARTY, party=asked.party, actor=who.actor)
-        _check_maker(served, who, grant, who.expires_at)
+        maker = credentials.known(_keys(served), who.credential) if who.credential else None
+        last = maker.expires_at if maker else None
+        ends = asked.expires_at or min(filter(None, (now + invitations.LASTS, last)))
+        credentials.check_maker(who, last, grant, ends)
         new = invitations.invite(
-            _keys(served), asked.party, who.actor, now, asked.expires_at, _announce(served, who)
+            _keys(served), asked.party, who.actor, now, ends, _announce(served, who)
         )
     return _secret(api_keys.invited(served.accord, new))
 

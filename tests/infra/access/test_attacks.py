@@ -852,6 +852,11 @@ PARTY = {"role": "party", "party": "growthos", "actor": "x"}
         ({"expires_at": ENDS}, "/v1/keys", {"role": "operator", "actor": "x"}),
         (
             {"expires_at": ENDS},
+            "/v1/invitations",
+            {"party": "northwind", "expires_at": instant(ENDS + timedelta(seconds=1))},
+        ),
+        (
+            {"expires_at": ENDS},
             "/v1/keys",
             AUDIT | {"partnerships": [OURS], "expires_at": instant(ENDS + timedelta(seconds=1))},
         ),
@@ -866,6 +871,17 @@ def test_a_key_grants_no_more_than_its_maker_has(
     refused(world.client.post(path, json=body, headers=operator), 422, "beyond-maker")
 
     assert len(credentials.listed(world.accord.history.credentials)) == before
+
+
+@pytest.mark.parametrize("asked", [{}, {"expires_at": instant(ENDS)}], ids=["usual", "own end"])
+def test_an_operator_whose_key_ends_invites_until_then(world: World, asked: dict[str, str]) -> None:
+    operator = world.key(Role.OPERATOR, expires_at=ENDS).key
+    body = {"party": "northwind"} | asked
+
+    made = world.client.post("/v1/invitations", json=body, headers=bearer(operator))
+
+    assert made.status_code == 200
+    assert made.json()["about"]["expires_at"] == instant(ENDS)
 
 
 def test_a_limited_operator_makes_a_key_within_its_limits(world: World) -> None:
