@@ -3,6 +3,7 @@
 A server of the demo's store runs in a thread of this process, and Chromium looks at it.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,6 +69,17 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+SCREENSHOTS: Final = os.environ.get("ACCORD_SCREENSHOTS")
+"""The folder in which a picture of each page is kept that a journey ends on; none without it."""
+
+
+def _keep(page: Page, width: int, scheme: str) -> None:
+    test = os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].removesuffix(" (call)")
+    test = re.sub(r"[^a-z0-9]+", "-", test.lower())
+    path = Path(SCREENSHOTS or "") / f"{test.strip('-')}-{width}-{scheme}.png"
+    page.screenshot(path=path, full_page=True)
+
+
 @contextmanager
 def opened(
     browser: Browser,
@@ -101,6 +113,8 @@ def opened(
     page.goto(site + path)
     try:
         yield page
+        if SCREENSHOTS:
+            _keep(page, size[0], scheme)
         assert outside == []
         assert errors == []
     finally:
@@ -177,7 +191,7 @@ def test_a_finance_clerk_disputes_a_line_where_it_stands(browser: Browser, site:
         page.get_by_role("link", name=re.compile("^Dispute line")).first.click()
 
         assert "of statement 2026-Q3:USD" in page.get_by_label("What you answer").inner_text()
-        assert page.get_by_label("Amount, amount").input_value() == "100.00"
+        assert page.locator('[name="data.amount.amount"]').input_value() == "100.00"
 
         page.get_by_label("Dispute", exact=True).fill("no such thing as spaces in a name")
         page.get_by_label("Description").fill("We paid this before.")

@@ -8,6 +8,7 @@ from typing import Final
 
 from fastapi import APIRouter, Response
 
+from domain.calendar import bounds
 from domain.kernel import Stage
 from domain.metric_catalogue import Adds
 from domain.terms import describe
@@ -138,6 +139,7 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         bullets=[Bullet.of(each) for each in kpis.objectives],
         width=WIDTH,
         periods=periods,
+        still_running={each for each in periods if bounds(each)[1] > moment_of(accord, id, when)},
         figures=[*_by_metric(kpis.figures, periods)],
         terms=[describe(each) for each in state.terms.items],
         frame=[*frame_lines(state.terms.frame)] if state.terms.frame else [],
