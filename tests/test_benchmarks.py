@@ -1,29 +1,42 @@
-"""The benchmarks run, and their feed is what they say it is; how fast is for them to tell."""
+"""The benchmarks run, and their feed is what they say it is; how fast is for them to tell.
+
+Each runs in a process of its own: it looks for garbage before each measurement, and those of the
+tests would take most of the time.
+"""
 
 import json
+import subprocess
+import sys
+from typing import Any
 
 import orjson
 import pytest
 
 from benchmarks import amendment, pages
 from benchmarks import show as growth
-from benchmarks.__main__ import INGEST, INSERT, main
+from benchmarks.__main__ import INGEST, INSERT
 from benchmarks.audit import __main__ as beside_audit
 from benchmarks.audit.appending import APPEND_ON
 from benchmarks.audit.proofs import INCLUSION_BUILT, LONGEST
 from benchmarks.feed import FORMING, feed
 from benchmarks.kafka import __main__ as beside_kafka
 from benchmarks.kafka import latency, throughput
-from dev.local import Missing
-from tests.parts import missing_part
+from dev.local.kafka import Broker
+from dev.local.postgres import Postgres
+from tests.parts import or_missing
 
 
-def test_a_quick_run_measures_every_contender_and_memory(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    main(["--quick", "--json"])
+def quick(benchmark: str) -> dict[str, Any]:
+    """Run a benchmark on little, and return what it measured."""
+    command = [sys.executable, "-m", benchmark, "--quick", "--json"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
-    found = json.loads(capsys.readouterr().out)
+
+def test_a_quick_run_measures_every_contender_and_memory() -> None:
+    found = quick("benchmarks")
     assert found["feed"]["events"] > found["feed"]["lines"] == 600
     assert all(rate > 0 for rate in found["events_per_second"].values())
     assert (INGEST, INSERT) in {(each["of"], each["to"]) for each in found["ratios"]}
@@ -31,12 +44,8 @@ def test_a_quick_run_measures_every_contender_and_memory(
     assert all(each["ingest"] > 2**20 < each["rebuild"] for each in found["peak_memory"])
 
 
-def test_a_quick_run_on_the_log_hands_out_what_is_verified(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    beside_audit.main(["--quick", "--json"])
-
-    found = json.loads(capsys.readouterr().out)
+def test_a_quick_run_on_the_log_hands_out_what_is_verified() -> None:
+    found = quick("benchmarks.audit")
     assert found["feed"]["events"] > found["feed"]["lines"] == 600
     unsigned, signed = found["bundles"]
     assert unsigned["signed"] == 0
@@ -49,36 +58,24 @@ def test_a_quick_run_on_the_log_hands_out_what_is_verified(
     assert "verify.py" in beside_audit.show(found)
 
 
-def test_a_quick_run_asks_for_the_first_pages_of_each_size(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    pages.main(["--quick", "--json"])
-
-    found = json.loads(capsys.readouterr().out)
+def test_a_quick_run_asks_for_the_first_pages_of_each_size() -> None:
+    found = quick("benchmarks.pages")
     assert found["sizes"] == [2, 4]
     assert found["milliseconds"].keys() == {*pages.PAGES}
     assert all(each > 0 for times in found["milliseconds"].values() for each in times)
     assert "portfolio" in pages.shown(found)
 
 
-def test_a_quick_run_of_amendments_touches_few_deals_and_all(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    amendment.main(["--quick", "--json"])
-
-    found = json.loads(capsys.readouterr().out)
+def test_a_quick_run_of_amendments_touches_few_deals_and_all() -> None:
+    found = quick("benchmarks.amendment")
     assert found["deals"] == 100
     assert found["milliseconds"].keys() == {"10", "100"}
     assert found["ratio"] > 0
     assert "| 100 |" in amendment.show(found)
 
 
-def test_a_quick_run_of_questions_asks_each_at_every_size(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    growth.main(["--quick", "--json"])
-
-    found = json.loads(capsys.readouterr().out)
+def test_a_quick_run_of_questions_asks_each_at_every_size() -> None:
+    found = quick("benchmarks.show")
     assert found["sizes"] == list(growth.QUICK)
     assert 0 < found["own_stream"] < growth.QUICK[0]
     assert all(len(times) == 2 for times in found["milliseconds"].values())
@@ -88,10 +85,11 @@ def test_a_quick_run_of_questions_asks_each_at_every_size(
 
 @pytest.mark.xdist_group("kafka")
 def test_a_quick_run_with_kafka_measures_every_contender_and_misses_no_alert() -> None:
-    try:
-        found = beside_kafka.measure(beside_kafka.QUICK)
-    except Missing as error:
-        missing_part(error.part, f"{error.why}. {error.hint}")
+    with or_missing():
+        for part in (Broker, Postgres):
+            part().remove()
+
+    found = quick("benchmarks.kafka")
 
     assert found["feed"]["events"] > found["feed"]["lines"]
     assert all(rate > 0 for rate in found["per_second"].values())
