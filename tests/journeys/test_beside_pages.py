@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from infra.http import create_app
 from tests.feeds import played
-from tests.journeys.pages import ANSWERS, ELSEWHERE, ONE, OTHERS, paths
+from tests.journeys.pages import ANSWERS, ELSEWHERE, ONE, OTHERS, PAST, paths
 
 KINDS = ("csv", "json")
 
@@ -95,3 +95,36 @@ def test_the_document_beside_a_page_is_that_of_the_route(
     client: TestClient, page: str, route: str
 ) -> None:
     assert client.get(f"{page}.json").json() == client.get(route).json()
+
+
+# --- alerts ------------------------------------------------------------------------------------
+
+
+def alert_rows(page: str) -> list[str]:
+    found = re.findall(r'<tr id="[^"]+">.*?</tr>', page, re.DOTALL)
+    return [" ".join(unescape(re.sub("<[^>]+>", " ", each)).split()) for each in found]
+
+
+def test_an_alert_has_names_the_figure_against_its_limit_and_what_ends_it(
+    client: TestClient,
+) -> None:
+    rows = alert_rows(client.get(f"/alerts?{PAST}").text)
+
+    (row,) = (each for each in rows if "8 of 10 referrals in 2026-Q2" in each)
+    assert "GrowthOS × Northbridge" in row
+    assert "Found: 8. The minimum is 10, so 2 are missing." in row
+    assert "It ends when a later figure keeps to the rule" in row
+    assert not [each for each in rows if re.search(r"\(C[0-9]|`", each)]
+    assert [each for each in rows if "It ends with one of these events:" in each]
+
+
+def test_alerts_are_filtered_by_rule_and_by_who_acts(client: TestClient) -> None:
+    every = alert_rows(client.get("/alerts").text)
+
+    of_rule = alert_rows(client.get("/alerts?rule=referral-minimum&acts=").text)
+    of_party = alert_rows(client.get("/alerts?acts=northbridge").text)
+
+    assert of_rule
+    assert all("Rule referral-minimum" in each for each in of_rule)
+    assert of_party
+    assert len(of_rule) < len(every) > len(of_party)

@@ -28,6 +28,7 @@ from infra.http.pages import forms
 from infra.http.pages.consent import answered, fields_of, subject_of
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.forms import Unfinished
+from infra.http.pages.shown import unsourced
 from infra.http.pages.site import PageRoute, Posted, Visit, Visited, names_of, page, zone_of
 from infra.http.problems import Problem, refusal
 from infra.tlog import cloudevents
@@ -246,7 +247,7 @@ def _form(
         draft=draft,
         names=names_of(visit.accord, draft.partnership, when),
         type=draft.command.__name__,
-        summary=forms.plain(summary(draft.command)),
+        summary=unsourced(summary(draft.command)),
         subject=subject,
         answered=None if subject or not draft.known else answered(*answer),
         fields=fields,

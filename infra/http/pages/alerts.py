@@ -1,6 +1,6 @@
 """The alerts: what must be done, and by whom?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Final
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from domain.kernel import Refused
 from domain.standing_alerts import DEPENDENCY_HIGH
@@ -16,16 +16,19 @@ from domain.values import Slug
 from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.alerts import ALERTS_QUESTION, Alerts
-from infra.answers.parameters import LONGEST_PAGE, error_of
+from infra.answers.logs import row_of_each
+from infra.answers.parameters import LONGEST_PAGE, Name, error_of
 from infra.answers.question import Paging
 from infra.http.access import needs
 from infra.http.handle_alerts import Acknowledgement, Assignment, Silencing, handle
 from infra.http.pages import shown
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import Form, PageRoute, Posted, Visit, Visited, page
+from infra.http.pages.site import Form, PageRoute, Posted, Visit, Visited, blank_as_none, page
 from infra.http.problems import Problem
+from projections import OVERVIEW
 from projections.alert_acts import AlertActKind, Handling
 from projections.alerts import Alert, AlertState
+from projections.overview import OVERVIEW_ROW
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -99,21 +102,62 @@ def alerts_csv(visit: Visited, partnership: Chosen = None) -> Response:
     return as_csv("alerts", _answer(visit, partnership).items)
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which alerts are shown: those of a rule, those on which a party acts."""
+
+    rule: str | None
+    acts: str | None
+
+    def kept(self, alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+        """Return the alerts that pass."""
+        return tuple(each for each in alerts if self._passes(each))
+
+    def _passes(self, alert: Alert) -> bool:
+        parties = {each.party for each in alert.who_acts}
+        return self.rule in {None, alert.rule} and (self.acts is None or self.acts in parties)
+
+    def of(self, opened: OpenAlerts) -> OpenAlerts:
+        """Return the open alerts that pass."""
+        return OpenAlerts(
+            self.kept(opened.to_act_on),
+            self.kept(opened.reminders),
+            self.kept(opened.silenced),
+            opened.handling,
+        )
+
+
+Rule = Annotated[Name | None, BeforeValidator(blank_as_none), Query(description="One rule.")]
+Acts = Annotated[
+    Slug | None, BeforeValidator(blank_as_none), Query(description="The party that acts.")
+]
+
+
 @router.get("/alerts")
 @needs(Need.FIGURES)
 def alerts_page(
-    visit: Visited, partnership: Chosen = None, done: AlertActKind | None = None
+    visit: Visited,
+    partnership: Chosen = None,
+    rule: Rule = None,
+    acts: Acts = None,
+    done: AlertActKind | None = None,
 ) -> Response:
     """Show what is open, what was withdrawn because it should not have opened, what is resolved."""
-    answer = _answer(visit, partnership)
-    latest = sorted(answer.items, key=lambda each: each.since, reverse=True)
-    opened = open_alerts(visit, partnership)
+    answer, only = _answer(visit, partnership), Filter(rule, acts)
+    latest = sorted(only.kept(answer.items), key=lambda each: each.since, reverse=True)
+    opened = only.of(open_alerts(visit, partnership))
+    names = _names(visit, answer.items)
     return page(
         "alerts.html",
         visit,
         section="alerts",
         answer=answer,
         partnership=partnership,
+        only=only,
+        rules=sorted({each.rule for each in answer.items}),
+        parties=sorted({who.party for each in answer.items for who in each.who_acts}),
+        names={party: name for of in names.values() for party, name in of.items()},
+        pairs={name: " × ".join(of.values()) for name, of in names.items()},
         opened=opened,
         of_programs={each.partnership for each in latest if each.rule == DEPENDENCY_HIGH},
         withdrawn=_in(latest, AlertState.WITHDRAWN),
@@ -121,6 +165,16 @@ def alerts_page(
         can_act=_can_act(visit),
         done=done and _DONE[done],
     )
+
+
+def _names(visit: Visit, alerts: Iterable[Alert]) -> Mapping[str, Mapping[str, str]]:
+    """Return the names of the parties of each partnership that has alerts."""
+    about = {each.partnership for each in alerts if each.rule != DEPENDENCY_HIGH}
+    rows = row_of_each(visit.accord, OVERVIEW, OVERVIEW_ROW, sorted(about))
+    return {
+        name: {each: row.names.get(each, each) for each in row.parties}
+        for name, row in rows.items()
+    }
 
 
 def _can_act(visit: Visit) -> bool:

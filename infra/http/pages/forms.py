@@ -4,7 +4,6 @@ An object is a group of fields and a list of texts one text in each line. What i
 that is written as JSON.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,6 +17,7 @@ from domain.kernel import Command
 from infra.answers.field_table import Schema, resolved
 from infra.answers.inbox import SIGNED
 from infra.answers.parameters import Wrong, error_of
+from infra.http.pages.shown import unsourced
 
 LONG: Final = 300
 """A text that may have more characters than this has several lines."""
@@ -114,7 +114,7 @@ def _fields(
             path=path,
             kind=kind,
             is_required=is_required,
-            meaning=plain(described.get("description") or one.get("description", "")),
+            meaning=unsourced(described.get("description") or one.get("description", "")),
             choices=tuple(map(str, one.get("enum", ()))) if kind is Kind.CHOICE else (),
             value=_written(kind, one.get("const") if value is None else value),
             example=_EXAMPLES.get(one.get("pattern", ""), ""),
@@ -126,14 +126,6 @@ _EXAMPLES: Final = {
     PERIOD_PATTERN: "2026 is a year, 2026-Q3 a quarter, 2026-09 a month.",
 }
 """How a value is written, by the pattern of its field."""
-
-_FOR_PROGRAMS: Final = re.compile(r" \((?:C[0-9]+[^)]*|`[^`]*`)\)|; null[^.]*(?=\.)|`")
-"""What the meaning of a field says to programs alone: its source, a command, the mark of code."""
-
-
-def plain(meaning: str) -> str:
-    """Return the meaning of a field or a command without what it says to programs alone."""
-    return _FOR_PROGRAMS.sub("", " ".join(meaning.split()))
 
 
 def _kind(schema: Schema, named: Schema) -> Kind:  # noqa: PLR0911 - a line for each kind

@@ -4,6 +4,7 @@ A state has a mark, a word and a colour, and the mark and the word suffice: noth
 colour alone.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
@@ -18,7 +19,7 @@ from domain.calendar import PERIOD_PATTERN, period_in_words
 from domain.charter import ObjectiveStatus
 from domain.dispute import DisputeOutcome
 from domain.response import Severity
-from domain.standing_alerts import DISPUTE_OPENED, AlertKind
+from domain.standing_alerts import BY_RULE, DISPUTE_OPENED, AlertKind
 from domain.values import MINOR_UNITS, instant
 from infra.answers import text
 from infra.answers.inbox import Awaiting
@@ -27,6 +28,7 @@ from infra.answers.next import Met
 from infra.answers.statements import State
 from infra.tlog import cloudevents
 from projections.alerts import Alert, AlertState
+from projections.breaches import RuleFacts, Shortfall
 
 _MINUS: Final = "\N{MINUS SIGN}"
 _NARROW: Final = "\N{NO-BREAK SPACE}"
@@ -140,6 +142,15 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+_SOURCE: Final = re.compile(r" ?\((?:C[0-9]+[^)]*|`[^`]*`)\)|; null[^.]*(?=\.)|`")
+"""What a description says to programs alone: its source, a command, the mark of code."""
+
+
+def unsourced(text: str) -> str:
+    """Return a description without what it says to programs alone."""
+    return _SOURCE.sub("", " ".join(text.split()))
+
+
 def clauses(text: str) -> tuple[str, ...]:
     """Return a long sentence as its parts, the first of which says what was done."""
     return tuple(text.split("; "))
@@ -156,7 +167,7 @@ def named(text: str, names: Mapping[str, str]) -> str:
 def command(type: str) -> str:
     """Return the type of an event as words: ``Accept terms`` for ``accord.AcceptTerms``."""
     name = type.removeprefix(cloudevents.PREFIX)
-    return sentence(sub(r"(?<!^)([A-Z])", r" \1", name).lower())
+    return sentence(_event_words(name))
 
 
 # --- states ------------------------------------------------------------------------------------
@@ -223,6 +234,40 @@ def alert_state(alert: Alert) -> Shape:
     return Shape(_OPEN, "Open", _SEVERITY[alert.severity] if alert.severity else "bad")
 
 
+def expected(alert: Alert) -> str:
+    """Return what the rule of an alert expects, and what was found."""
+    standing = BY_RULE.get(alert.rule)
+    said = unsourced(standing.sentence) if standing else "Both parties agreed this rule."
+    match alert.facts:
+        case RuleFacts(values=values, threshold=limit):
+            found = ", ".join(_number(each) for each in values)
+            return f"{said} Found: {found}. The limit is {_number(limit)}."
+        case Shortfall(value=value, threshold=limit, shortfall=missing):
+            return (
+                f"{said} Found: {_number(value)}. The minimum is {_number(limit)}, so "
+                f"{_number(missing)} are missing."
+            )
+        case None:
+            return said
+
+
+def _number(value: Decimal | None) -> str:
+    return "no figure" if value is None else figure(value, "count")
+
+
+def ends_by(alert: Alert) -> str:
+    """Return what ends an open alert, in words; nothing if no event or figure does by itself."""
+    standing = BY_RULE.get(alert.rule)
+    if standing is None or alert.facts is not None:
+        return "It ends when a later figure keeps to the rule, or a correction shows that it did."
+    found = dict.fromkeys(_event_words(each.event.__name__) for each in standing.closed_by)
+    return f"It ends with one of these events: {', '.join(found)}." if found else ""
+
+
+def _event_words(type: str) -> str:
+    return sub(r"(?<!^)([A-Z])", r" \1", type).lower()
+
+
 def awaiting(value: Awaiting) -> Shape:
     """Return how an item of the inbox is marked."""
     return _AWAITING[value]
@@ -275,6 +320,8 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "command": command,
     "day": day,
     "dispute_state": dispute_state,
+    "ends_by": ends_by,
+    "expected": expected,
     "figure": figure,
     "is_end_of_day": is_end_of_day,
     "machine": instant,
