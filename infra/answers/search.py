@@ -42,6 +42,8 @@ class SearchResult(Item):
     """When that happened."""
     text: str
     """What the party did then, as a sentence without its subject; or the names of the parties."""
+    said: tuple[str, ...] = ()
+    """Where that event says the words: the name of a field and its text, or who acted."""
 
 
 class SearchResults(Page[SearchResult]):
@@ -186,26 +188,51 @@ def _of_events(
             event=index,
             day=event.occurred_at,
             text=seen.text,
+            said=tuple(islice(_where(event, words, named), MOST_SAID)),
         )
     return sorted(found.values(), key=_place)
 
 
 def _says(event: StoredEvent, words: list[str], named: Callable[[str], str]) -> bool:
     """Whether an event has the words in what it says, in its stream, or in who acted."""
-    texts = [named(event.actor), event.stream.partition("/")[2], *map(named, _texts(event.data))]
+    said = (named(text) for _, text in _texts(event.data))
+    texts = [named(event.actor), event.stream.partition("/")[2], *said]
     whole = "\n".join(texts).casefold()
     return all(each in whole for each in words)
 
 
-def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+MOST_SAID = 3
+"""How many of the texts with the words a result has."""
+
+LONGEST_SAID = 120
+"""Characters of such a text at most."""
+
+
+def _where(event: StoredEvent, words: list[str], named: Callable[[str], str]) -> Iterator[str]:
+    """Yield the texts of an event that have the words, each with its field: most words first."""
+    said = [(field, named(text)) for field, text in _acted_and_said(event)]
+    counts = {each: sum(word in each[1].casefold() for word in words) for each in said}
+    for field, text in sorted(counts, key=lambda each: -counts[each]):
+        if counts[field, text]:
+            short = text if len(text) <= LONGEST_SAID else f"{text[:LONGEST_SAID]}…"
+            yield f"{field}: {short}"
+
+
+def _acted_and_said(event: StoredEvent) -> Iterator[tuple[str, str]]:
+    yield "who acted", event.actor
+    yield from _texts(event.data)
+
+
+def _texts(value: Any, field: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON
+    """Yield each text with the name of its field in words."""
     if isinstance(value, str):
-        yield value
+        yield field.replace("_", " "), value
     elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
+        for name, each in value.items():
+            yield from _texts(each, name)
     elif isinstance(value, list):
         for each in value:
-            yield from _texts(each)
+            yield from _texts(each, field)
 
 
 # --- text --------------------------------------------------------------------------------------
@@ -221,6 +248,8 @@ def text(found: SearchResults) -> Iterator[Block]:
         yield Line(f"{where}  {each.about or 'the partnership'}{more}", "bold")
         happened = "" if each.day is None else f"{day(each.day)}  "
         yield Hanging(f"    {happened}", each.text)
+        for said in each.said:
+            yield Hanging("    ", said)
 
 
 SEARCH = Question(

@@ -128,3 +128,24 @@ def test_alerts_are_filtered_by_rule_and_by_who_acts(client: TestClient) -> None
     assert all("Rule referral-minimum" in each for each in of_rule)
     assert of_party
     assert len(of_rule) < len(every) > len(of_party)
+
+
+@pytest.mark.parametrize(
+    ("act", "given", "said"),
+    [
+        ("assign", {"to": "   "}, "The person to assign it to is missing."),
+        ("silence", {"until": ""}, "The day until which it is silenced is missing."),
+        ("silence", {"until": "soon"}, "The day until which it is silenced is not"),
+    ],
+)
+def test_an_act_that_lacks_something_names_it(
+    client: TestClient, act: str, given: dict[str, str], said: str
+) -> None:
+    page = client.get(f"/partnerships/{ONE}/evidence").text
+    (token, *_) = re.findall(r'name="form_token" value="([^"]+)"', page)
+    form = {"form_token": token, "alert": "any", "by": "Olu"} | given
+
+    answer = client.post(f"/alerts/{act}", data=form)
+
+    assert answer.status_code == 422
+    assert said in " ".join(unescape(re.sub("<[^>]+>", " ", answer.text)).split())

@@ -39,6 +39,13 @@ _DONE: Final = {
     AlertActKind.SILENCE: "The alert is silenced. It comes back on its day, or if it opens anew.",
 }
 
+_FIELDS: Final = {
+    "by": "The name of who acts",
+    "to": "The person to assign it to",
+    "until": "The day until which it is silenced",
+}
+"""The fields of the form, in words."""
+
 Chosen = Annotated[Slug | None, Query(description="One partnership.")]
 
 
@@ -213,11 +220,14 @@ def _handle(
 ) -> Response:
     partnership = form.get("partnership")
     # One form has the fields of all three acts.
-    given = {name: form[name] for name in form.keys() & kind_of_form.model_fields}
+    filled = {name: each.strip() for name, each in form.items()}
+    given = {name: filled[name] for name in kind_of_form.model_fields if filled.get(name)}
     try:
         asked = kind_of_form.model_validate({**given, "party": visit.party})
     except ValidationError as error:
-        raise Problem(422, *error_of("form", error.errors()[0])) from error
+        first = error.errors()[0]
+        wrong = error_of(_FIELDS.get(f"{first['loc'][0]}", "The form"), first)
+        raise Problem(422, f"{wrong.detail}.", wrong.hint) from error
     details = asked.model_dump(include={"to", "until"})
     handle(visit.served, visit.identity, asked, kind, **details)
     to = visit.link("/alerts", done=kind, partnership=partnership)

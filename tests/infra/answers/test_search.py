@@ -68,6 +68,14 @@ def test_a_person_is_found_by_name_where_that_person_acted(demo: Accord) -> None
     assert {each.partnership for each in found} == {ONE}
 
 
+def test_what_is_found_says_where_it_has_the_words(demo: Accord) -> None:
+    found = [each for each in search(demo, "sam adeyemi", "northbridge") if each.event is not None]
+
+    assert found
+    assert all(each.said for each in found)
+    assert "who acted: sam.adeyemi" in {said for each in found for said in each.said}
+
+
 def test_a_document_is_found_by_its_name(demo: Accord) -> None:
     (found,) = search(demo, "webinar-2025-10", "northbridge")
 
