@@ -384,7 +384,7 @@ class MilestonePlanned(
     title: Text
     """The milestone, in words."""
     owner: Slug | None = None
-    """The party that reaches it; null for both."""
+    """The party that reaches it; null for both, which then say together that it is reached."""
     due: Day
     """The last day on which it is in time."""
     reason: Text | None = None
@@ -415,18 +415,55 @@ def _check_reason(proposed: Any, known: list[str], name: str) -> None:  # noqa: 
 
 
 class ReachMilestone(Command):
-    """Record that a milestone was reached (C17)."""
+    """Record that a milestone was reached by its owner, one of the parties (C17)."""
 
     stages = IN_FORCE
     milestone: Ref
     """The identifier of the milestone."""
 
 
-class MilestoneReached(Event):
-    """A milestone was reached (C17)."""
+class MilestoneReached(
+    BilateralAgreement,
+    name="MilestoneReached",
+    subject="that a milestone of both was reached (C17)",
+    stages=IN_FORCE,
+    identity=("milestone",),
+    counted=None,
+):
+    """A milestone was reached: its owner says so, or both parties if both own it (C17)."""
 
+    context_only = False
+    proposal: Ref | None = None
+    """The identifier of the proposal; null where one party owns the milestone."""
     milestone: Ref
     """The identifier of the milestone."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` unless both own the milestone, and it is still to be reached."""
+        name: str = proposed.milestone
+        planned = {each.milestone: each for each in context.agreements.of(MilestonePlanned)}
+        _check_known("milestone", name, [*planned], MilestonePlanned.proposes)
+        owner = planned[name].owner
+        if owner is not None:
+            raise NotNow(
+                "not-of-both",
+                f"Both parties say together that something of both is done. {owner} alone owns "
+                f"milestone {name}.",
+                f"Let {owner} record it (ReachMilestone).",
+                owner=owner,
+            )
+        if name in {each.milestone for each in context.agreements.of(cls)}:
+            raise NotNow(
+                "milestone-reached",
+                f"A milestone is reached once. Milestone {name} was reached.",
+                "Plan it again with another day (ProposeMilestone), or plan another milestone.",
+                milestone=name,
+            )
+
+
+ProposeMilestoneReached = MilestoneReached.proposes
+AgreeMilestoneReached = MilestoneReached.accepts
 
 
 class MilestoneMissed(Event):
@@ -962,7 +999,7 @@ def decide(
 
 
 def reach(command: ReachMilestone, milestones: Tasks, act: Act) -> list[Event]:
-    """Record that a milestone was reached, by its owner if it has one (C17)."""
+    """Record that a milestone was reached by its owner (C17)."""
     name = command.milestone
     existing = milestones.get(name)
     if existing is None:
@@ -975,10 +1012,17 @@ def reach(command: ReachMilestone, milestones: Tasks, act: Act) -> list[Event]:
             named=name,
             known=[each for each, task in sorted(milestones.items()) if task.done is None],
         )
-    planned = existing.planned
-    if isinstance(planned, MilestonePlanned) and planned.owner is not None:
-        _check_owner("a milestone", name, planned.owner, act)
-    reached = MilestoneReached.of(command)
+    owner = existing.planned.owner if isinstance(existing.planned, MilestonePlanned) else None
+    if owner is None:
+        raise NotNow(
+            "milestone-of-both",
+            f"What both parties own is done once both say so. Both own milestone {name}.",
+            "Propose that it was reached (ProposeMilestoneReached), or agree the proposal of the "
+            "other party (AgreeMilestoneReached).",
+            milestone=name,
+        )
+    _check_owner("a milestone", name, owner, act)
+    reached = MilestoneReached(milestone=name)
     return recorded_once(reached, existing.done, f"The completion of {name}")
 
 

@@ -13,6 +13,7 @@ from domain.execution import (
     CommitmentCancelled,
     ImprovementPlanCompleted,
     IssueResolved,
+    MilestonePlanned,
     MilestoneReached,
     OnboardingStepCompleted,
     ReviewHeld,
@@ -94,6 +95,10 @@ def _reason(
             return settled[1]
         if isinstance(event, CharterAgreed) and kind is TargetAdjusted:
             return "A later charter was agreed."
+        if isinstance(event, MilestonePlanned) and kind is MilestoneReached:
+            if subject == event.about(event):
+                return f"The milestone {event.milestone} was planned anew."
+            continue
         if isinstance(event, ExitNoticeGiven) and _is_no_sooner(kind, proposal.proposed, event):
             return f"Notice was given to leave on {event.effective_on}."
         if not (isinstance(event, kind) and kind.replaces):

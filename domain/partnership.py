@@ -63,6 +63,8 @@ from domain.execution import (
     ExecutionCommand,
     HoldKickoff,
     KickoffHeld,
+    MilestonePlanned,
+    MilestoneReached,
     OnboardingStepAgreed,
     OnboardingStepCompleted,
 )
@@ -534,12 +536,17 @@ def _without_waivers(agreements: BilateralAgreements) -> BilateralAgreements:
 
 
 def _without_given_up(agreements: BilateralAgreements, event: Event) -> BilateralAgreements:
-    """Return the agreements after one that gives up another, or that agrees it again."""
+    """Return the agreements after one that gives up another, or that agrees it again.
+
+    A milestone that is planned again is to be reached again.
+    """
     if isinstance(event, CommitmentCancelled):
         given_up = GIVEN_UP[event.kind]
         if not issubclass(given_up, BilateralAgreement):
             return agreements
         return agreements.without(given_up, event.ref)
+    if isinstance(event, MilestonePlanned):
+        agreements = agreements.without(MilestoneReached, event.milestone)
     kinds = (name for name, kind in GIVEN_UP.items() if type(event) is kind)
     if (name := next(kinds, None)) is not None:
         return agreements.without(CommitmentCancelled, name, getattr(event, name))

@@ -20,11 +20,15 @@ from pydantic import Field
 from domain import figures_due
 from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
+from domain.bilateral import BilateralAgreement, BilateralProposed, ProposalEnded
 from domain.calendar import bounds, quarter_of
 from domain.charter import ObjectiveStatus
-from domain.deadlines.deadline import ALL, DeadlineKind, DeadlinePassed
+from domain.deadlines.answers import answer_ref, proposal_of
+from domain.deadlines.deadline import ALL, DeadlineKind, DeadlinePassed, awaited_of
 from domain.deadlines.figures import figure_words
+from domain.deadlines.fold import SAYS, done_by_both
 from domain.deadlines.reviews import cadence_words, changed_cadences
+from domain.deadlines.table import RULES
 from domain.declarations import Changeable
 from domain.exit import PartnershipExited
 from domain.figures_due import FiguresDue
@@ -208,6 +212,9 @@ class AlertsState:
     """The offices that act on open alerts, by id, where they are others than those of the rules."""
     at_end: tuple[str, ...] = ()
     """The alerts on what awaited a party when the partnership ended."""
+    said: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The open proposals that something of both is done, each with the id of its deadline and the
+    party that answers."""
 
 
 START: Final = AlertsState()
@@ -377,30 +384,16 @@ def _apply(
     judged, windows = breaches.take(state.judged, recorded, change)
     turns = _turns(recorded)
     ends = isinstance(event, PartnershipExited)
-    after = state
-    if judged is not state.judged or known.watched is not state.watched:
-        after = replace(state, judged=judged, watched=known.watched)
-    if type(event) in NAMING:
-        after = replace(after, people=people_after(state.people, event, recorded.act))
-    rated = isinstance(event, HealthCheckRecorded)
-    if isinstance(event, HealthCheckRecorded):
-        cards = with_scorecard(state.scorecards, recorded.act.party, event)
-        after = replace(after, scorecards=cards)
-    audited = isinstance(event, ComplianceAudited)
-    if isinstance(event, ComplianceAudited):
-        after = replace(after, audits=with_audit(state.audits, recorded, event))
-    if type(event) in figures_due.CONCERNED:
-        after = replace(after, figures=figures_due.evolve(state.figures, event, recorded.act))
-    over = _over_after(state.over, event)
-    if over != state.over:
-        after = replace(after, over=over)
-    measured = over != state.over or (bool(over) and judged is not state.judged)
+    after = _taken(state, judged, recorded, known)
+    rated, audited = isinstance(event, HealthCheckRecorded), isinstance(event, ComplianceAudited)
+    measured = after.over != state.over or (bool(after.over) and judged is not state.judged)
+    handed = after.said != state.said
     missing = {each.ref for each in after.figures.missing}
     given = [each.ref for each in state.figures.missing if each.ref not in missing and not ends]
     cadences = [*_changed_cadences(rows, known, event)]
     reported = _reported_periods(after, event) if judged is not state.judged else ()
     quiet = not (given or known.paid or windows or turns or ends or known.points or cadences)
-    if quiet and not rated and not audited and not measured and not reported:
+    if quiet and not rated and not audited and not measured and not reported and not handed:
         return NOTHING if after is state else Change({STATE: after}, [])
     changes = _Changes(rows, state, after, recorded)
     for subject, points in known.points.items():
@@ -412,6 +405,8 @@ def _apply(
             changes.open_standing(turn.standing, changes.finding(turn.on, ref))
         else:
             changes.close_standing(turn.standing, ref, turn.on.text(event))
+    if handed:
+        changes.hand_over()
     for kind in cadences:
         changes.end_cadence(kind)
     why = _WHY_GIVEN if isinstance(event, MetricReported) else "Both parties agreed other figures."
@@ -431,6 +426,55 @@ def _apply(
     if ends:
         changes.end("The partnership has ended.")
     return changes.result()
+
+
+def _taken(state: AlertsState, judged: Judged, recorded: Recorded, known: Taken) -> AlertsState:
+    """Return what rules are judged from, after an event."""
+    event, after = recorded.event, state
+    if judged is not state.judged or known.watched is not state.watched:
+        after = replace(state, judged=judged, watched=known.watched)
+    if type(event) in NAMING:
+        after = replace(after, people=people_after(state.people, event, recorded.act))
+    if isinstance(event, HealthCheckRecorded):
+        cards = with_scorecard(state.scorecards, recorded.act.party, event)
+        after = replace(after, scorecards=cards)
+    if isinstance(event, ComplianceAudited):
+        after = replace(after, audits=with_audit(state.audits, recorded, event))
+    if type(event) in figures_due.CONCERNED:
+        after = replace(after, figures=figures_due.evolve(state.figures, event, recorded.act))
+    over, said = _over_after(state.over, event), _said_after(after, recorded)
+    if (over, said) != (state.over, state.said):
+        after = replace(after, over=over, said=said)
+    return after
+
+
+def _said_after(state: AlertsState, recorded: Recorded) -> Mapping[str, tuple[str, str]]:
+    """Return the open proposals that something of both is done, after an event."""
+    event, party = recorded.event, recorded.act.party
+    match event:
+        case BilateralProposed() if deadline := done_by_both(event):
+            other = next((each for each in state.people.parties if each != party), "")
+            return {**state.said, proposal_of(event): (deadline, other)}
+        case ProposalEnded():
+            ended = answer_ref(event.agreement, event.proposal, event.within)
+        case BilateralAgreement() if event.proposal_ref is not None:
+            ended = answer_ref(event.name, event.proposal_ref, event.within(event))
+        case _:
+            return state.said
+    if ended not in state.said:
+        return state.said
+    return {name: each for name, each in state.said.items() if name != ended}
+
+
+_OF_BOTH: Final = {rule.alert.rule: rule.kind for rule in RULES if rule.both and rule.alert}
+"""The kind of deadline of each alert on what both own."""
+
+
+def _deadline_of(rule: str, window: str) -> str:
+    """Return the id of the deadline that an alert is on: `milestone/M-1`; empty for others."""
+    if rule == DUE_SOON:
+        return window
+    return f"{_OF_BOTH[rule].value}/{window}" if rule in _OF_BOTH else ""
 
 
 def _changed_cadences(rows: Rows, known: Taken, event: Event) -> Iterator[str]:
@@ -730,8 +774,26 @@ class _Changes:
             on.to(event),
         )
 
+    def hand_over(self) -> None:
+        """Let alerts on what both own name who still has to say that it is done."""
+        before = {deadline for deadline, _ in self._before.said.values()}
+        changed = before | {deadline for deadline, _ in self._after.said.values()}
+        for alert in list(self._open.values()):
+            deadline = _deadline_of(alert.rule, alert.window)
+            acting = self._awaited(deadline) or self._after.people.parties
+            if deadline in changed and acting != tuple(each.party for each in alert.who_acts):
+                self._say(alert, replace(alert, who_acts=assigned(acting)))
+
+    def _awaited(self, deadline: str) -> tuple[str, ...]:
+        """Return the party whose word alone is missing on a deadline, if there is one."""
+        said = self._after.said.values()
+        awaited_party = awaited_of(answers for each, answers in said if each == deadline)
+        return (awaited_party,) if awaited_party else ()
+
     def open_standing(self, standing: StandingAlert, found: Finding) -> None:
         """Open an alert about one subject; one that is open says what has become of it."""
+        awaits = self._awaited(_deadline_of(standing.rule, found.ref))
+        found = found._replace(acting=awaits or found.acting)
         severity = standing.response.severity
         alert = opened(standing.rule, standing.kind, severity, self._recorded, found)
         known = self._open.get(alert.id)
@@ -928,8 +990,9 @@ ALERTS = Projection(
     | awaited.CONCERNED
     | NAMING
     | figures_due.CONCERNED
+    | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=56,
+    version=57,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -81,7 +81,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     after = time.evolve(before, recorded.event, recorded.act, terms, parties.names)
     late: OverdueDeadlines | None = rows.get(OVERDUE)
     late_before = {each.id: each for each in late.passed} if late else {}
-    late_after = time.overdue(late_before, before, recorded.event, recorded.act)
+    late_after = time.overdue(late_before, before, recorded.event, recorded.act, parties.names)
     due_after = figures_due.evolve(due, recorded.event, recorded.act)
     if due_after.missing != due.missing:
         after = with_figures(after, due, due_after, recorded.act, terms)
@@ -134,6 +134,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED | figures_due.CONCERNED | _PARTIES,
-    version=18,
+    version=19,
     row_type=lambda key: _ROWS[key],
 )

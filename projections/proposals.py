@@ -15,8 +15,8 @@ from domain.bilateral import (
 )
 from domain.content import digest
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
+from domain.deadlines.fold import done_by_both
 from domain.dispute import DisputeResolved
-from domain.execution import ImprovementPlanCompleted, IssueResolved
 from domain.exit import BreachCured, PartnershipExited
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.exploration import ExplorationClosed
@@ -188,12 +188,10 @@ _COMMITMENT: Final = re.compile("person:[0-9a-f]{64}")
 def _closes(event: Any) -> str:  # noqa: ANN401 - events that are made
     """Return the deadline that the acceptance of a proposal closes; empty if there is none."""
     match event:
-        case ImprovementPlanCompleted.proposed():
-            return f"{DeadlineKind.IMPROVEMENT.value}/{event.plan}"
         case BreachCured.proposed():
             return f"{DeadlineKind.CURE.value}/{event.breach}"
-        case IssueResolved.proposed():
-            return f"{DeadlineKind.ISSUE.value}/{event.issue}"
+        case BilateralProposed():
+            return done_by_both(event)
         case _:
             return ""
 

@@ -434,7 +434,14 @@ WORDS: dict[type[Event], Words] = {
     execution.CommitmentCancelled: lambda e: (
         f"and its partner gave up {e.kind} {e.ref}: {e.reason}"
     ),
-    execution.MilestoneReached: lambda e: f"reached milestone {e.milestone}",
+    execution.MilestoneReached.proposed: lambda e: (
+        f"proposed that milestone {e.milestone} of both was reached"
+    ),
+    execution.MilestoneReached: lambda e: (
+        f"reached milestone {e.milestone}"
+        if e.proposal is None
+        else f"and its partner reached milestone {e.milestone}"
+    ),
     execution.MilestoneMissed: lambda e: f"milestone {e.milestone}, due {e.due}, was missed",
     execution.ReviewScheduled.proposed: lambda e: (
         f"proposed {e.kind} review {e.review} for {e.at:%Y-%m-%d}"

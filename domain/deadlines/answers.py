@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from domain import (  # noqa: F401 - agreements
+    adoption,
     dispute,
     health,
     markets,
@@ -69,6 +70,12 @@ def answer_ref(agreement: str, proposal: str, within: str | None = None) -> str:
     return "/".join([agreement, proposal, *([within] if within else [])])
 
 
+def proposal_of(event: Any) -> str:  # noqa: ANN401 - made
+    """Return the `ref` of the answer to a proposal that an event records."""
+    kind = event.agreement
+    return answer_ref(kind.name, getattr(event, kind.called), kind.within(event))
+
+
 def proposal_words(ref: str) -> str:
     """Return the proposal that an answer is to, as words: `m-1 of deal D-1`."""
     _, proposal, *within = ref.split("/")
@@ -93,10 +100,8 @@ def draft_of(ref: str) -> str:
 
 def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN401 - made
     """Return by when a proposal is answered. Nobody can answer it before it is recorded."""
-    kind = event.agreement
     last = terms.answer_until(terms.day(act.recorded_at))
-    ref = answer_ref(kind.name, getattr(event, kind.called), kind.within(event))
-    deadline = end_of_day(DeadlineKind.ANSWER, ref, last, terms)
+    deadline = end_of_day(DeadlineKind.ANSWER, proposal_of(event), last, terms)
     return deadline._replace(since=act.recorded_at, asked_by=act.party)
 
 

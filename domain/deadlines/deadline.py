@@ -3,7 +3,7 @@
 Days begin at 00:00 in the agreement's time zone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -72,16 +72,38 @@ class Deadline(NamedTuple):
     """The office that an issue then goes to."""
     on_its_day: bool = False
     """Whether it cannot be done before its last day."""
+    said: tuple[tuple[str, str], ...] = ()
+    """The open proposals that it is done, of what both own, each with the party that answers it."""
 
     @property
     def last_day(self) -> date:
         """The last day that is in time, or the day of a deadline that is due at a moment."""
         return self.day - DAY if self.day else self.due.date()
 
+    def with_word(self, proposal: str, answers: str) -> "Deadline":
+        """Return it after a party said that what both own is done: it then awaits the other."""
+        return self._awaiting((*self.said, (proposal, answers)))
+
+    def without_word(self, proposal: str) -> "Deadline":
+        """Return it after the other party said no, or after the proposal ended otherwise."""
+        return self._awaiting(tuple(each for each in self.said if each[0] != proposal))
+
+    def _awaiting(self, said: tuple[tuple[str, str], ...]) -> "Deadline":
+        return self._replace(said=said, party=awaited_of(answers for _, answers in said))
+
     @property
     def id(self) -> str:
         """The identifier of the deadline, unique in its partnership."""
         return f"{self.kind.value}/{self.ref}"
+
+
+def awaited_of(answers: Iterable[str]) -> str:
+    """Return who acts on what both own; empty if both do.
+
+    `answers` are the parties that answer the open proposals that it is done.
+    """
+    asked = {*answers}
+    return asked.pop() if len(asked) == 1 else ""
 
 
 Deadlines = Mapping[str, Deadline]

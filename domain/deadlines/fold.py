@@ -5,8 +5,15 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from domain.agreement import CommercialTermsAgreed
+from domain.bilateral import BilateralProposed, ProposalEnded
 from domain.calendar import bounds, following
-from domain.deadlines.answers import act_words, draft_of, proposal_words
+from domain.deadlines.answers import (
+    act_words,
+    answer_ref,
+    draft_of,
+    proposal_of,
+    proposal_words,
+)
 from domain.deadlines.deadline import (
     ALL,
     DAY,
@@ -65,8 +72,39 @@ _ENDS: Final = (PartnershipExited, ExplorationClosed)
 """The events that end everything."""
 
 
-CONCERNED: frozenset[type[Event]] = frozenset({*_OPENS, *_CLOSES, *_ENDS, ReminderGiven})
-"""The events that open or close a deadline, or remind of it."""
+SAYS: Final = {rule.both.proposed: rule for rule in RULES if rule.both}
+"""The rule of what both own, by the event with which one party says that it is done."""
+
+
+CONCERNED: frozenset[type[Event]] = frozenset({*_OPENS, *_CLOSES, *_ENDS, *SAYS, ReminderGiven})
+"""The events that open or close a deadline, hand it to a party, or remind of it."""
+
+
+def done_by_both(event: BilateralProposed) -> str:
+    """Return the id of the deadline of what both own that a proposal says is done; empty if none.
+
+    `issue/I-1` for the proposal of a resolution of issue I-1.
+    """
+    rule = SAYS.get(type(event))
+    return f"{rule.kind.value}/{rule.said_of(event)}" if rule else ""
+
+
+def with_words(deadlines: Deadlines, event: Event, act: Act, parties: tuple[str, ...]) -> Deadlines:
+    """Return deadlines after a party said that what both own is done, or after such a word ended.
+
+    From the first word on the other party alone acts. If it says no, both act again.
+    """
+    if isinstance(event, BilateralProposed):
+        known = deadlines.get(done_by_both(event))
+        other = next((each for each in parties if each != act.party), "")
+        if known is None:
+            return deadlines
+        return {**deadlines, known.id: known.with_word(proposal_of(event), other)}
+    if isinstance(event, ProposalEnded):
+        ended = answer_ref(event.agreement, event.proposal, event.within)
+        said = [each for each in deadlines.values() if ended in dict(each.said)]
+        return {**deadlines, **{each.id: each.without_word(ended) for each in said}}
+    return deadlines
 
 
 def due(deadlines: Deadlines, now: datetime) -> Deadline | None:
@@ -194,6 +232,7 @@ def evolve(
         return {}
     if isinstance(event, ReminderGiven):
         return _reminded(deadlines, f"{event.kind.value}/{event.ref}")
+    deadlines = with_words(deadlines, event, act, parties)
     closed, around = set(_closed_by(event, act, deadlines)), Around(deadlines, parties)
     opened = {
         each.id: _with_reminder(each, act, terms)
@@ -239,13 +278,20 @@ def after_passing(deadlines: Deadlines, passing: Deadline) -> Deadlines:
     return {key: each for key, each in deadlines.items() if key != passing.id}
 
 
-def overdue(passed_before: Deadlines, open_before: Deadlines, event: Event, act: Act) -> Deadlines:
+def overdue(
+    passed_before: Deadlines,
+    open_before: Deadlines,
+    event: Event,
+    act: Act,
+    parties: tuple[str, ...],
+) -> Deadlines:
     """Return the passed deadlines of which what was due is still to be done, after an event.
 
     `passed_before` are those before it, and `open_before` the deadlines that it can let pass.
     """
     if isinstance(event, _ENDS):
         return {}
+    passed_before = with_words(passed_before, event, act, parties)
     done = set(_closed_by(event, act, passed_before))
     # What passes again, such as the next review of a kind, is overdue since the first time.
     still = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from domain.agreement import CommercialTermsAgreed
+from domain.bilateral import BilateralAgreement, BilateralProposed
 from domain.deadlines.deadline import (
     ALL,
     Deadline,
@@ -94,8 +95,16 @@ class DeadlineRule:
     reminds_of: str = ""
     """What those who act are reminded of: a sentence with its `{ref}` and its last `{day}`. Empty
     if nobody is reminded."""
+    both: type[BilateralAgreement] | None = None
+    """The agreement by which both parties do it, if both own it. Once one proposes it, the deadline
+    awaits the other alone, until that is answered."""
     at_its_moment: bool = False
     """Whether a reminder is counted from `since`, the moment of a meeting, and not from `due`."""
+
+    def said_of(self, event: BilateralProposed) -> str:
+        """Return the `ref` of what a proposal says is done (`both`)."""
+        [closing] = [each for each in self.closed_by if each.event is self.both]
+        return closing.ref(event) or ""
 
 
 def opens(event: type[E], deadline: Callable[[E, Act, TermsByDay], Deadline]) -> Opening:

@@ -1,6 +1,7 @@
 """Deadlines of what both plan: milestones, actions, onboarding, issues, plans and objectives."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 
@@ -47,9 +48,13 @@ def _escalation(event: IssueRaised, act: Act, terms: TermsByDay, _: Around) -> I
         yield from _step(0, event.issue, act.occurred_at, act.occurred_at, terms)
 
 
-def _next_step(event: IssueEscalated, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:
+def _next_step(
+    event: IssueEscalated, act: Act, terms: TermsByDay, around: Around
+) -> Iterator[Deadline]:
     """Yield the step after one that came, if the terms have another."""
-    yield from _step(event.step, event.issue, event.raised_at, act.occurred_at, terms)
+    for step in _step(event.step, event.issue, event.raised_at, act.occurred_at, terms):
+        passed = around.open.get(step.id)
+        yield step._replace(said=passed.said, party=passed.party) if passed else step
 
 
 def _step(
@@ -119,24 +124,29 @@ def _task(
 
 RULES = (
     until_exit(
-        _task(
-            DeadlineKind.MILESTONE,
-            (MilestonePlanned, MilestoneReached),
-            ("milestone", "Milestone", "reached"),
-            DeadlineAlert(
-                "milestone-missed",
-                "a milestone is reached by the end of its day (C17)",
-                Response(Severity.WARNING, "The plan of both parties slips."),
-                lambda e: f"Milestone {e.milestone} was due on {e.due}.",
-                about="milestone",
+        replace(
+            _task(
+                DeadlineKind.MILESTONE,
+                (MilestonePlanned, MilestoneReached),
+                ("milestone", "Milestone", "reached"),
+                DeadlineAlert(
+                    "milestone-missed",
+                    "a milestone is reached by the end of its day (C17)",
+                    Response(Severity.WARNING, "The plan of both parties slips."),
+                    lambda e: f"Milestone {e.milestone} was due on {e.due}.",
+                    about="milestone",
+                ),
+                passing=records(
+                    MilestoneMissed,
+                    lambda e: e.milestone,
+                    lambda each: [
+                        MilestoneMissed(
+                            milestone=each.ref, due=each.last_day, party=each.party or None
+                        )
+                    ],
+                ),
             ),
-            passing=records(
-                MilestoneMissed,
-                lambda e: e.milestone,
-                lambda each: [
-                    MilestoneMissed(milestone=each.ref, due=each.last_day, party=each.party or None)
-                ],
-            ),
+            both=MilestoneReached,
         )
     ),
     _task(
@@ -185,6 +195,7 @@ RULES = (
             about="issue",
             to=lambda e: e.to,
         ),
+        both=IssueResolved,
     ),
     DeadlineRule(
         DeadlineKind.IMPROVEMENT,
@@ -220,6 +231,7 @@ RULES = (
             reminder=True,
         ),
         reminds_of="The last day of improvement plan {ref} is {day}.",
+        both=ImprovementPlanCompleted,
     ),
     # Whether an objective is missed, its figures say (`projections.alerts`).
     DeadlineRule(

@@ -26,6 +26,7 @@ from domain.execution import (
     HoldReview,
     ProposeImprovementPlanOutcome,
     ProposeIssueResolution,
+    ProposeMilestoneReached,
     ProposeReview,
     ReachMilestone,
 )
@@ -614,6 +615,11 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
 }
 """What a deadline asks for: in words, the command, and its field that names what is due."""
 
+_ASKS_BOTH: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
+    DeadlineKind.MILESTONE: ("Reach milestone {}.", ProposeMilestoneReached, "milestone"),
+}
+"""What a deadline asks for instead, where both own what is due."""
+
 
 _HELD_BY: Final[Mapping[str, tuple[type[Command], str]]] = {
     "annual_review": (HoldAnnualReview, ""),
@@ -635,7 +641,8 @@ def _is_far(deadline: Deadline) -> bool:
 
 
 def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
-    asked = _ASKS.get(deadline.kind)
+    asked = _ASKS_BOTH.get(deadline.kind) if not deadline.party else None
+    asked = asked or _ASKS.get(deadline.kind)
     if deadline.kind is DeadlineKind.FIGURE:
         yield from _of_figure(rows, deadline, awaiting)
     if _is_exit(deadline) and awaiting is Awaiting.OVERDUE:

@@ -21,6 +21,7 @@ from domain.deadlines.fold import OF_THE_PLAN
 from domain.deadlines.rule import DeadlineRule
 from domain.deadlines.table import RULES
 from domain.declarations import Declaration
+from domain.execution import MilestoneReached
 from domain.exit import ExitWithdrawn
 from domain.kernel import Event
 from domain.standing_alerts import (
@@ -344,6 +345,8 @@ OF_THE_FRAME: Final = {"FrameChange", "DayRules", "ClaimRules", "EscalationStep"
 
 def _command(event: type[Event]) -> str:
     """Return the name of the command that an event follows from, or of the event."""
+    if event is MilestoneReached:
+        return "`ReachMilestone` of its owner, `ProposeMilestoneReached` of both"
     if issubclass(event, BilateralAgreement):
         return f"`{event.proposes.__name__}`"
     if issubclass(event, Declaration):
@@ -461,6 +464,20 @@ def every_alert() -> Iterator[str]:
 NOTHING_DUE: Final = "## Days on which nothing falls due"
 
 
+OF_BOTH: Final = (
+    "What both parties own is done once both say so: "
+    + ", ".join(
+        f"{WORDS[rule.kind].what} (`{rule.both.proposes.__name__}`, `{rule.both.accepts.__name__}`)"
+        for rule in RULES
+        if rule.both
+    )
+    + ". The first party proposes that it is done. From then on the reminder, the alert and the "
+    "inbox name the other party alone, which agrees or declines with a reason. After a decline or "
+    "a withdrawal they name both again."
+)
+"""The rule of what both own, with the agreement of each."""
+
+
 def page() -> str:
     """Return the page."""
     lines = [
@@ -475,6 +492,8 @@ def page() -> str:
         f"| {' | '.join(COLUMNS)} |",
         f"|{'---|' * len(COLUMNS)}",
         *map(row, RULES),
+        "",
+        OF_BOTH,
         "",
         "## Every alert",
         "",

@@ -21,6 +21,7 @@ from domain.execution import (
     AgreeImprovementPlan,
     AgreeIssueResolution,
     AgreeMilestone,
+    AgreeMilestoneReached,
     AgreeReview,
     HoldReview,
     IssueEscalated,
@@ -29,7 +30,6 @@ from domain.execution import (
     ProposeIssueResolution,
     ProposeMilestone,
     RaiseIssue,
-    ReachMilestone,
     ReviewMissed,
 )
 from domain.exit import AgreeCompletion, GiveExitNotice
@@ -122,12 +122,12 @@ def test_a_milestone_is_missed_once_its_last_day_is_over() -> None:
 
     assert of(MilestoneMissed, in_time) == []
     assert of(MilestoneMissed, late) == [
-        MilestoneMissed(milestone="creative-final", due=date(2026, 1, 19))
+        MilestoneMissed(milestone="creative-final", due=date(2026, 1, 19), party=OURS)
     ]
 
 
 def test_a_milestone_reached_in_time_is_not_missed() -> None:
-    story = after(ReachMilestone)
+    story = after(AgreeMilestoneReached)
 
     assert of(MilestoneMissed, story.on("2026-03-01")) == []
 

@@ -4,9 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from domain.bilateral import DeclineProposal, ProposalLapsed, WithdrawProposal
 from domain.execution import (
     AgreeImprovementPlan,
     AgreeMilestone,
+    AgreeMilestoneReached,
     CompleteOnboardingStep,
     CompleteTraining,
     DiagnoseRootCause,
@@ -16,11 +18,13 @@ from domain.execution import (
     IntroduceIncentive,
     IssueRaised,
     LessonRecorded,
+    MilestoneMissed,
     MilestoneReached,
     OnboardingStepCompleted,
     ProposeImprovementPlan,
     ProposeIssueResolution,
     ProposeMilestone,
+    ProposeMilestoneReached,
     ProposeReview,
     RaiseIssue,
     ReachMilestone,
@@ -35,6 +39,10 @@ from domain.terms import Cadence
 from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, changed, example
 from tests.projections.folds import states
 from tests.projections.money import amend, share
+from tests.stories import Story
+
+LAUNCH = example(ProposeMilestone, proposal="plan-launch", milestone="launch", owner=None)
+LAUNCHED = example(ProposeMilestoneReached)
 
 ONCE = [
     (RecordLesson, LessonRecorded, {"text": "Something else"}),
@@ -151,10 +159,76 @@ def test_a_milestone_is_reached_by_its_owner_alone_as_both_agreed_it() -> None:
     assert story.refuses(THEIRS, reach).rule == "not-the-owner"
 
 
-def test_a_milestone_of_both_is_reached_by_either() -> None:
-    for side in (OURS, THEIRS):
-        story = after(AgreeMilestone)
-        assert story.when(side, example(ReachMilestone))
+def with_milestone_of_both() -> Story:
+    story = at(Stage.EXECUTION)
+    story.agree(OURS, LAUNCH)
+    return story
+
+
+def awaits(story: Story) -> str:
+    """Return the party that a deadline of both awaits; empty if it awaits both."""
+    return story.partnership.deadlines["milestone/launch"].party
+
+
+def test_a_milestone_of_both_is_reached_once_both_say_so() -> None:
+    for one, other in ((OURS, THEIRS), (THEIRS, OURS)):
+        story = with_milestone_of_both()
+        assert story.refuses(one, ReachMilestone(milestone="launch")).rule == "milestone-of-both"
+
+        story.when(one, LAUNCHED)
+
+        assert story.facts(MilestoneReached) == []
+        assert story.refuses(one, AgreeMilestoneReached(proposal="launched")).rule == "own-proposal"
+        assert awaits(story) == other
+        assert story.when(other, AgreeMilestoneReached(proposal="launched")) == [
+            MilestoneReached(proposal="launched", milestone="launch")
+        ]
+        assert story.partnership.execution.milestones["launch"].done is not None
+        assert story.on("2026-03-01") != []
+        assert story.facts(MilestoneMissed) == []
+
+
+def test_the_other_party_can_say_that_a_milestone_of_both_is_not_reached() -> None:
+    story = with_milestone_of_both()
+    story.when(OURS, LAUNCHED)
+
+    story.when(THEIRS, DeclineProposal(proposal="launched", reason="The page is not live."))
+
+    assert awaits(story) == ""
+    story.when(THEIRS, changed(LAUNCHED, proposal="live"))
+    assert awaits(story) == OURS
+    story.when(THEIRS, WithdrawProposal(proposal="live", reason="Not yet."))
+    assert awaits(story) == ""
+
+
+def test_a_milestone_of_both_awaits_both_while_each_awaits_the_answer_of_the_other() -> None:
+    story = with_milestone_of_both()
+    story.when(OURS, LAUNCHED)
+    story.when(THEIRS, changed(LAUNCHED, proposal="live"))
+    assert awaits(story) == ""
+
+    story.when(OURS, AgreeMilestoneReached(proposal="live"))
+
+    assert [each.proposal for each in story.facts(ProposalLapsed)] == ["launched"]
+    again = changed(LAUNCHED, proposal="again")
+    assert story.refuses(OURS, again).rule == "milestone-reached"
+
+
+def test_a_milestone_that_is_planned_again_is_to_be_said_again() -> None:
+    story = with_milestone_of_both()
+    story.when(OURS, LAUNCHED)
+    ours = changed(LAUNCH, proposal="ours", owner=OURS, reason="We do it alone.")
+
+    story.agree(OURS, ours)
+
+    assert [each.proposal for each in story.facts(ProposalLapsed)] == ["launched"]
+    assert awaits(story) == OURS
+    refusal = story.refuses(OURS, changed(LAUNCHED, proposal="live"))
+    assert (refusal.rule, refusal.facts["owner"]) == ("not-of-both", OURS)
+    story.when(OURS, ReachMilestone(milestone="launch"))
+    both = changed(LAUNCH, proposal="both", due=date(2026, 6, 1), reason="A second launch.")
+    story.agree(OURS, both)
+    assert story.when(OURS, changed(LAUNCHED, proposal="second"))
 
 
 def test_the_minutes_of_a_review_that_was_not_scheduled_are_corrected_by_their_author() -> None:

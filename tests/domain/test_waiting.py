@@ -102,7 +102,8 @@ governance-established improvement-deadline incentive-ends-first incentive-exist
 incentive-never-backwards incentive-was-promised issue-resolved item-name-taken items-for-a-time
 key-used-before less-is-better limits-of-one-currency local-to-a-market lost-in-the-future manager
 merge-of-a-merged merged-into-a-duplicate merged-into-itself metric-changes-meaning
-metric-of-the-catalogue metric-parts months-of-a-share must-be-signed name-taken no-longer-wins
+metric-of-the-catalogue metric-parts milestone-of-both milestone-reached months-of-a-share
+must-be-signed name-taken no-longer-wins not-of-both
 no-proportion no-such-budget no-such-objective not-a-program not-delegated not-ones-own-dispute
 not-ones-own-key not-past not-the-author not-the-manager not-the-owner not-the-payer not-the-winner
 not-yet-happened not-your-program not-your-proposal nothing-changed nothing-lost nothing-to-adjust

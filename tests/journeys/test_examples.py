@@ -257,7 +257,8 @@ def test_each_alert_was_emitted_as_open_before_it_ended(accord: Accord) -> None:
         said.setdefault(output.body["id"], []).append(output.body["state"])
 
     assert sum(map(len, ALERTS.values())) == len(said)
-    assert all(states[0] == "open" and len(states) == 2 for states in said.values())
+    # An alert on what both own is emitted again when it is handed to one of them.
+    assert all({*states[:-1]} == {"open"} and states[-1] != "open" for states in said.values())
 
 
 @pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.stem)

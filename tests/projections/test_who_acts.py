@@ -5,11 +5,25 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.claims import ConfirmClaim
+from domain.deadlines.deadline import DeadlineKind
 from domain.dispute import OpenDispute
 from domain.entry import RecordSharedCost
-from domain.execution import AgreeMilestone, ProposeAction, ProposeMilestone, RaiseIssue
+from domain.execution import (
+    AgreeImprovementPlanOutcome,
+    AgreeMilestone,
+    AgreeMilestoneReached,
+    ProposeAction,
+    ProposeImprovementPlanOutcome,
+    ProposeIssueResolution,
+    ProposeMilestone,
+    ProposeMilestoneReached,
+    RaiseIssue,
+)
 from domain.exit import GiveBreachNotice
 from domain.governance import AssignContact, Function
 from domain.health import IdentifyRisk, ProposeTarget, RotateManager
@@ -19,10 +33,11 @@ from domain.response import Office, Severity
 from domain.settlement import IssueStatement
 from domain.standing_alerts import STANDING_ALERTS, StandingAlert
 from domain.terms import CostShare, Item
-from projections import ALERTS
+from projections import ALERTS, DEADLINES
 from projections.alerts import answered
+from projections.deadlines import OPEN, OVERDUE
 from projections.fold import replay
-from tests.life import OURS, THEIRS, after, example, usd
+from tests.life import OURS, THEIRS, after, before, changed, example, usd
 from tests.projections.folds import alerts, running
 from tests.projections.money import lines, pay, refer, share, under, win
 from tests.stories import Story, moment
@@ -57,6 +72,86 @@ def test_only_the_owner_acts_on_a_missed_milestone_that_it_owns() -> None:
     assert who(story, "milestone-missed creative-final") == [
         (THEIRS, "partnership-manager", "Boris")
     ]
+
+
+LAUNCHED = ProposeMilestoneReached(proposal="final", milestone="creative-final")
+NO = DeclineProposal(proposal="final", reason="The files are drafts.")
+MISSED, REMINDER = "milestone-missed creative-final", "due-soon milestone/creative-final"
+
+
+def parties(story: Story, alert: str) -> list[str]:
+    return [each.party for each in alerts(story)[alert].who_acts]
+
+
+def test_the_first_word_hands_a_milestone_of_both_to_the_other_party() -> None:
+    story = running()
+    story.agree(OURS, example(ProposeMilestone, owner=None))
+    story.on("2026-01-18")
+    assert parties(story, REMINDER) == [OURS, THEIRS]
+
+    story.when(OURS, LAUNCHED)
+
+    assert parties(story, REMINDER) == [THEIRS]
+    story.on("2026-01-21")
+    assert parties(story, MISSED) == [THEIRS]
+    story.when(THEIRS, NO)
+    assert parties(story, MISSED) == [OURS, THEIRS]
+    story.when(THEIRS, changed(LAUNCHED, proposal="now"))
+    assert parties(story, MISSED) == [OURS]
+    story.when(OURS, AgreeMilestoneReached(proposal="now"))
+    assert alerts(story)[MISSED].state == "resolved"
+
+
+def test_whoever_said_that_an_improvement_plan_or_an_issue_is_done_awaits_the_other() -> None:
+    story = before(AgreeImprovementPlanOutcome)
+    story.on("2026-04-01")
+    plan = example(ProposeImprovementPlanOutcome).plan
+    assert parties(story, f"improvement-due {plan}") == [THEIRS]
+    issue = running()
+    issue.when(THEIRS, example(RaiseIssue))
+    issue.when(THEIRS, example(ProposeIssueResolution))
+    issue.wait(hours=48)
+    (name,) = [each for each in alerts(issue) if each.startswith("issue-escalated")]
+    assert parties(issue, name) == [OURS]
+
+
+@given(st.data())
+def test_whatever_was_said_or_denied_what_both_own_awaits_whoever_has_not_said_it(
+    data: st.DataObject,
+) -> None:
+    story = running()
+    story.agree(OURS, example(ProposeMilestone, owner=None, due=date(2026, 1, 12)))
+    asked: dict[str, str] = {}  # By proposal, the party that answers.
+    for name in "abcdef":
+        story.wait(hours=data.draw(st.integers(1, 48)))
+        if asked and data.draw(st.sampled_from(["answer", "say"])) == "answer":
+            proposal = data.draw(st.sampled_from([*asked]))
+            party, command = data.draw(
+                st.sampled_from(
+                    [
+                        (asked[proposal], DeclineProposal(proposal=proposal, reason="No.")),
+                        (OTHER[asked[proposal]], WithdrawProposal(proposal=proposal, reason="No.")),
+                    ]
+                )
+            )
+            story.when(party, command)
+            del asked[proposal]
+        else:
+            party = data.draw(st.sampled_from([OURS, THEIRS]))
+            story.when(party, changed(LAUNCHED, proposal=name))
+            asked[name] = OTHER[party]
+        expected = [OURS, THEIRS] if len({*asked.values()}) != 1 else [*{*asked.values()}]
+        row = replay(DEADLINES, story.history).rows
+        deadlines = [*row[OPEN].open, *(row[OVERDUE].passed if OVERDUE in row else ())]
+        (acts,) = [each.party for each in deadlines if each.kind is DeadlineKind.MILESTONE]
+        assert [each for each in (OURS, THEIRS) if acts in {each, ""}] == expected
+        named = [each for each in (MISSED, REMINDER) if each in alerts(story)]
+        for alert in named:
+            if alerts(story)[alert].state == "open":
+                assert parties(story, alert) == expected
+
+
+OTHER = {OURS: THEIRS, THEIRS: OURS}
 
 
 def test_a_manager_who_handed_over_is_named_up_to_the_handover_and_the_successor_from_then() -> (

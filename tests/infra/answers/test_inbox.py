@@ -124,6 +124,26 @@ def do(story: Story, item: InboxItem, place: int = 0) -> str:
     return new
 
 
+def test_what_both_own_is_in_the_inbox_of_both_until_one_says_that_it_is_done() -> None:
+    story = at(Stage.EXECUTION)
+    story.agree(OURS, example(ProposeMilestone, owner=None, milestone="launch"))
+    mine, theirs = inbox(story)
+    assert [each.party for each in (mine, theirs)] == [OURS, THEIRS]
+    assert types(mine) == types(theirs) == ["ProposeMilestoneReached"]
+
+    do(story, mine)
+
+    (item,) = inbox(story)
+    assert (item.party, types(item)) == (THEIRS, ["AgreeMilestoneReached", "DeclineProposal"])
+    do(story, item, 1)
+    mine, theirs = inbox(story)
+    do(story, theirs)
+    (item,) = inbox(story)
+    assert item.party == OURS
+    do(story, item)
+    assert inbox(story) == []
+
+
 # --- consent -----------------------------------------------------------------------------------
 
 
@@ -190,12 +210,12 @@ def test_a_milestone_that_was_moved_is_due_on_its_new_day() -> None:
     moved = example(
         ProposeMilestone, proposal="moved", due=date(2026, 2, 2), reason="The printer is late."
     )
-    assert awaiting(story, THEIRS) == [("overdue", "creative-final")]
+    assert awaiting(story, OURS) == [("overdue", "creative-final")]
 
     story.when(OURS, moved)
     story.when(THEIRS, AgreeMilestone(proposal="moved"))
 
-    (item,) = inbox(story, THEIRS)
+    (item,) = inbox(story, OURS)
     assert (item.awaiting, item.day) == (Awaiting.DUE, date(2026, 2, 2))
 
 
