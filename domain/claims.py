@@ -102,8 +102,10 @@ class _Answer(Value):
     @property
     def named(self) -> str:
         """The fact in words: `the payment P-1 of deal D-1`, or `entry E-1` for an entry itself."""
-        own = (self.entry is not None and self.fact == "entry") or self.fact == "payout"
-        return self.about if own else f"the {self.fact.replace('/', ' ')} of {self.about}"
+        fact = self.fact.removeprefix(f"{_CORRECTION}/")
+        is_whole = fact in {ClaimKind.ENTRY, ClaimKind.PAYOUT, ClaimKind.FIGURE}
+        named = self.about if is_whole else f"the {fact.replace('/', ' ')} of {self.about}"
+        return named if fact == self.fact else f"the correction of {named}"
 
     @property
     def is_of_a_lead(self) -> bool:

@@ -283,7 +283,7 @@ def _check_new(name: str, context: PartnershipContext) -> None:
     if name in {each.id for each in context.terms.exits}:
         raise Refused(
             "exit-exists",
-            f"Each exit has an identifier of its own. There is already an exit {name}.",
+            f"Each exit has an identifier of its own. Exit {name} is on record already.",
             "Use a new identifier.",
             field="exit",
         )
@@ -465,7 +465,7 @@ def give_breach_notice(
             raise Refused(
                 "breach-exists",
                 "Each breach has an identifier of its own. "
-                f"{existing.party} gave notice of a breach {command.breach}.{cured}",
+                f"{existing.party} gave notice of breach {command.breach}.{cured}",
                 "Use a new identifier.",
                 field="breach",
             )

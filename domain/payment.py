@@ -321,8 +321,9 @@ def reverse(command: ReverseRefund, state: Deal, act: Act) -> list[Event]:
             return [event]
     raise Refused(
         "no-such-refund",
-        f"Only a refund that happened before and is not reversed yet can be reversed. Deal "
-        f"{command.deal} has no such refund {command.refund} before {act.occurred_at:%Y-%m-%d}.",
+        "Only a refund that happened before and is not reversed yet can be reversed. Deal "
+        f"{command.deal} has no refund {command.refund} to reverse before "
+        f"{act.occurred_at:%Y-%m-%d}.",
         "Record the refund (IssueRefund), or use the identifier of a recorded one.",
         awaits=Awaited(
             AwaitedKind.REFUND, command.refund, f"refund {command.refund} of deal {command.deal}"

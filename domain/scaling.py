@@ -120,7 +120,7 @@ def _evidence_first(proposed: Any, context: PartnershipContext) -> Requirement: 
     return Requirement(
         "evidence-first",
         any(each in shows for each in proposed.evidence),
-        f"None of {', '.join(proposed.evidence)} is an experiment or an outcome.",
+        f"No experiment and no outcome is among what it names: {', '.join(proposed.evidence)}.",
         "Attach the experiment or the outcome that shows that it works (AttachEvidence).",
         fitting={"evidence": shows} if shows else {},
     )
