@@ -149,6 +149,8 @@ class StandingAlert:
     once: bool = False
     """Whether its `ref` names one thing, which is done once. What was done in time and is recorded
     late then withdraws the alert, even after something else resolved it."""
+    recurs: bool = False
+    """Whether its `ref` names what falls due again and again, such as the next review of a kind."""
 
 
 def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
@@ -170,6 +172,7 @@ def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
             if each.event not in {rule.passing.event, *(other.event for other in rule.closed_by)}
         ),
         once=bool(alert.about),
+        recurs=alert.recurs,
     )
 
 

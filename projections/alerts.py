@@ -344,7 +344,7 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
     done = (
         alert_id(turn.standing.rule, 1, recorded.partnership, ref)
         for turn, ref in _turns(recorded)
-        if turn.standing.once
+        if turn.standing.once or turn.standing.recurs
     )
     return (STATE, awaited.AGREED, *(() if subject is None else (subject,)), *done)
 
@@ -800,7 +800,8 @@ class _Changes:
         if found.to is not None:
             self._offices = {**self._offices, alert.id: found.to}
         if known is None:
-            past: Alert | None = self._rows.get(alert.id) if standing.once else None
+            has_past = standing.once or standing.recurs
+            past: Alert | None = self._rows.get(alert.id) if has_past else None
             self._put(replace(alert, earlier=_occurrence(past) if past else None))
         elif _says(known) != _says(alert):
             self._say(known, alert)
@@ -992,7 +993,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=57,
+    version=58,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -234,6 +234,7 @@ RULES = (
                 "The partnership runs without the look at it that was agreed.",
             ),
             lambda e: f"No {cadence_words(e.ref)} was done in the agreed time.",
+            recurs=True,
         ),
         reminds_of="The next {ref} is due by {day}.",
     ),

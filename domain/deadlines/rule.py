@@ -78,6 +78,9 @@ class DeadlineAlert(NamedTuple):
     """The field by which events name what the alert is about; empty for a date of the agreement."""
     to: Callable[[Any], Office | None] = lambda _: None
     """Takes that event and gives the office that acts, where it is another than `response` says."""
+    recurs: bool = False
+    """Whether the same falls due again and again, so that each miss is kept beside the one before.
+    """
     reminder: bool = False
     """Whether the alert only asks for something to be done or decided. A breach counts against a
     partnership, a reminder does not."""

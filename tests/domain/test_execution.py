@@ -37,9 +37,9 @@ from domain.execution import (
 from domain.kernel import Command, Event, Stage
 from domain.terms import Cadence
 from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, changed, example
-from tests.projections.folds import states
+from tests.projections.folds import alerts, states
 from tests.projections.money import amend, share
-from tests.stories import Story
+from tests.stories import Story, moment
 
 LAUNCH = example(ProposeMilestone, proposal="plan-launch", milestone="launch", owner=None)
 LAUNCHED = example(ProposeMilestoneReached)
@@ -103,6 +103,32 @@ def test_a_review_is_held_without_having_been_scheduled_and_counts_for_its_caden
     assert "cadence-missed operational" not in states(story)
     story.on("2026-03-05")
     assert states(story)["cadence-missed operational"] == "open"
+
+
+def test_a_cadence_that_is_missed_twice_is_listed_twice() -> None:
+    story = at(Stage.EXECUTION)
+    amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(operational="monthly"))
+    story.on("2026-02-20")
+    first = alerts(story)["cadence-missed operational"]
+    assert (first.state, first.earlier) == ("open", None)
+    story.when(OURS, HoldReview(review="late", kind="operational", minutes="We met."))
+    story.on("2026-04-10")
+
+    second = alerts(story)["cadence-missed operational"]
+
+    assert second.state == "open"
+    assert second.since > first.since
+    assert second.earlier is not None
+    assert (second.earlier.since, second.earlier.until) == (first.since, moment("2026-02-20"))
+    assert second.earlier.ended == "Review late was held."
+    story.when(
+        OURS,
+        HoldReview(review="late-word", kind="operational", minutes="We met."),
+        happened="2026-03-10",
+    )
+    # The second miss was none, and the first one was.
+    taken_back = alerts(story)["cadence-missed operational"]
+    assert (taken_back.state, taken_back.since) == ("resolved", first.since)
 
 
 def test_a_scheduled_review_has_its_kind_already() -> None:
