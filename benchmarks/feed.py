@@ -287,6 +287,7 @@ def _plan(told: Told, kickoff: datetime, random: Random) -> None:
         milestone="launch",
         workstream="marketing",
         title="Joint launch",
+        owner=OURS,
         due=due.date().isoformat(),
     )
     told.tell(
