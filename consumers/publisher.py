@@ -38,7 +38,7 @@ from projections import KPIS, figures, timeline
 from projections.alerts import AlertState
 from projections.counted import FACTS
 from projections.figures import FigureLine
-from projections.fold import Rows, replay
+from projections.fold import Folded, Rows, fold
 from projections.kpis import AGREED, catalogue
 from projections.visibility import OPERATIONS, PERHAPS_HIDDEN, Sight
 
@@ -67,6 +67,9 @@ SHARE = 0.1
 
 REMEMBERED = 50_000
 """How many figures and rows to cache, so that unchanged figures are not published again."""
+
+FOLDS = 100
+"""How many partnerships with a hidden figure to keep the fold of; each has all of their rows."""
 
 
 def run(settings: Settings, process: WorkerProcess) -> None:
@@ -255,6 +258,7 @@ class Figures:
         self._keys: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
         """The keys of the figures that were ever published, by partnership and period."""
         self._moved: deque[Move] = deque()
+        self._seen = SeenByOperations(store)
 
     def forget(self) -> None:
         """Forget what was published, because another process may have published since."""
@@ -262,6 +266,7 @@ class Figures:
         self._read.clear()
         self._keys.clear()
         self._moved.clear()
+        self._seen.forget()
 
     def take(self, cursor: int) -> Taken:
         """Return the figures of some partnerships that have changed since a save."""
@@ -298,7 +303,7 @@ class Figures:
         rows = figures.Read(loaded)
         metrics = self._differing(partnership, rows, changed)
         periods = figures.concerned(rows, changed)
-        sight, seen = seen_by_operations(self._store, partnership, rows)
+        sight, seen = self._seen.of(partnership, rows)
         lines = {
             period: {
                 _key(partnership, each): each
@@ -349,27 +354,50 @@ class Figures:
         return metrics
 
 
-def seen_by_operations(history: History, partnership: str, rows: Rows) -> tuple[Sight, Rows]:
-    """Return what operations see of a partnership, and its rows of KPIs without all else.
+class SeenByOperations:
+    """What operations see of each partnership, and its rows of KPIs without all else.
 
-    They are folded anew, from all that is recorded, if there is a figure that is not seen.
+    If there is a figure that they do not see, the rows are folded from the events that they see.
+    The fold is kept while their sight stays the same, so only new events are folded into it.
     """
-    own = history.streams([partnership])[partnership]
-    reports = history.below(f"{partnership}/metric")
-    sight = Sight.of(OPERATIONS, [*own, *reports])
-    if all(map(sight.reads, reports)):
-        return sight, rows
-    return sight, figures.Read(replay(KPIS, filter(sight.reads, history.of(partnership))).rows)
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._kept: OrderedDict[str, tuple[Sight, Folded, int]] = OrderedDict()
+        """The sight and the fold of a partnership, and the index of the next event to fold."""
+
+    def forget(self) -> None:
+        """Fold everything from the start the next time."""
+        self._kept.clear()
+
+    def of(self, partnership: str, rows: Rows) -> tuple[Sight, Rows]:
+        """Return the sight of operations, and the rows that they see of these."""
+        own = self._history.streams([partnership])[partnership]
+        reports = self._history.below(f"{partnership}/metric")
+        sight = Sight.of(OPERATIONS, [*own, *reports])
+        if all(map(sight.reads, reports)):
+            return sight, rows
+        return sight, figures.Read(self._folded(partnership, sight).rows)
+
+    def _folded(self, partnership: str, sight: Sight) -> Folded:
+        # Taken out first: a fold that fails halfway must not be continued.
+        before, folded, start = self._kept.pop(partnership, (sight, Folded(), 0))
+        if before != sight:
+            folded, start = Folded(), 0
+        events = list(self._history.of(partnership, start))
+        fold(KPIS, folded, filter(sight.reads, events))
+        _remember(self._kept, partnership, (sight, folded, start + len(events)), FOLDS)
+        return folded
 
 
 K = TypeVar("K")
 T = TypeVar("T")
 
 
-def _remember(cached: OrderedDict[K, T], key: K, value: T) -> None:
+def _remember(cached: OrderedDict[K, T], key: K, value: T, most: int = REMEMBERED) -> None:
     cached[key] = value
     cached.move_to_end(key)
-    if len(cached) > REMEMBERED:
+    if len(cached) > most:
         cached.popitem(last=False)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from consumers.publisher import seen_by_operations
+from consumers.publisher import SeenByOperations
 from domain.calendar import quarter_of
 from infra.answers.logs import view_rows
 from infra.bootstrap import Accord
@@ -93,9 +93,10 @@ def reported(accord: Accord) -> Iterator[tuple[str, Row]]:
 
     They are as operations see them.
     """
+    seen_by = SeenByOperations(accord.history)
     for name in partnerships(accord.history):
         rows = view_rows(accord, KPIS, name)
-        sight, seen = seen_by_operations(accord.history, name, rows)
+        sight, seen = seen_by.of(name, rows)
         months = rows.keys() - {AGREED}
         for period in months | {quarter_of(each) for each in months} | {m[:4] for m in months}:
             for line in sight.lines(figures.report(seen, period), period):

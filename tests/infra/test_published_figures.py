@@ -1,14 +1,16 @@
 """A figure that a late fact moves to another period is removed from the topic of figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 import orjson
 import pytest
 
-from consumers.publisher import Figures
+from consumers import publisher
+from consumers.publisher import Figures, SeenByOperations
 from domain.examples import LIFE, changed, usd
 from domain.payment import CorrectPayment, ReceivePayment
+from domain.recorded import Recorded
 from domain.sale import WinDeal
 from domain.sharing import AgreeDataSharing
 from infra.bootstrap import Accord, bootstrap, migrate
@@ -16,6 +18,7 @@ from infra.kafka import messages
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_views import PostgresViews
+from projections.fold import Folded, Projection, fold
 from tests import planted
 from tests.infra.messages import from_steps, message
 from tests.journeys.schemas import keeps_to
@@ -176,3 +179,48 @@ def test_a_count_is_taken_from_the_topic_once_both_agree_a_smallest_cell(
     shown = orjson.loads(after[key])
     assert (shown["value"], shown["note"]) == (None, "fewer than 10: not shown")
     assert "numerator" not in shown
+
+
+def test_while_a_figure_is_hidden_each_event_is_folded_once(
+    empty: Accord, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folded: list[int] = []
+
+    def counting(projection: Projection, into: Folded, events: Iterable[Recorded]) -> Folded:
+        seen = list(events)
+        folded.extend(each.index for each in seen)
+        return fold(projection, into, seen)
+
+    monkeypatch.setattr(publisher, "fold", counting)
+    sent = planted.life()
+    step = max(place for place, each in enumerate(sent) if b'"step-' in each)
+    last(topic(store), empty, [*sent[:step], *sent[step + 1 :]])
+    operations, name = SeenByOperations(empty.history), planted.PARTNERSHIP
+    folded.clear()
+    operations.of(name, {})
+    assert folded
+    last(topic(store), empty, [sent[step]])
+    folded.clear()
+
+    kept = operations.of(name, {})
+    more = len(folded)
+    anew = SeenByOperations(empty.history).of(name, {})
+
+    assert kept == anew
+    assert 0 < more < len(folded) - more
+
+
+def test_when_the_sight_of_operations_changes_all_is_folded_anew(
+    empty: Accord, store: PostgresStore
+) -> None:
+    sent = planted.life()
+    report = message("few-more", changed(planted.SMALL, period="2025-12"), at="2027-12-31")
+    last(topic(store), empty, sent)
+    operations, name = SeenByOperations(empty.history), planted.PARTNERSHIP
+    before, _ = operations.of(name, {})
+    last(topic(store), empty, [report])
+
+    after = operations.of(name, {})
+
+    assert after[0] != before
+    assert after == SeenByOperations(empty.history).of(name, {})
