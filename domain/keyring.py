@@ -353,8 +353,8 @@ def check_recoverable(party: str, state: Keyring, act: Act) -> None:
             "The other party signs its consent to a recovered key. It has no key that signs "
             "everything and that the operator did not send.",
             "Let the other party register a key first (RegisterKey), or replace the one that the "
-            "operator sent (RotateKey). It sends it with an API key that it made itself (accord "
-            "keys enrol).",
+            "operator sent (RotateKey). It sends it with a credential that it made itself, "
+            "such as an API key from an invitation.",
         )
 
 

@@ -61,8 +61,8 @@ _LISTED: Final[Mapping[Effect, str]] = {
         AlignmentAssessed AudienceOverlapMeasured BridgingPlanAgreed CandidateApproached
         CandidateDeclined CandidateIdentified CandidateScored DecisionChecklistCompleted
         EvidenceSubmitted ExplorationBegun IdealPartnerProfileDefined IssueEscalated
-        KeyRecoveryProposed KickoffHeld MilestoneReached ObservationCorrected PartnerChosen
-        PilotConcluded PortfolioDefined ProposalLapsed RenewalReviewHeld ReviewHeld VariantObserved
+        KeyRecoveryProposed KickoffHeld ObservationCorrected PartnerChosen PilotConcluded
+        PortfolioDefined ProposalLapsed RenewalReviewHeld ReviewHeld VariantObserved
     """,
     Effect.OF_NO_PARTY: """
         BundleExported CosignatureRefused CosignatureResumed DeadlinePassed KeySentByOperator

@@ -121,6 +121,7 @@ _SIGNING: Final = frozenset(
         "IntroduceIncentive",
         "OpenDispute",
         "PromoteVariant",
+        "ReachMilestone",
         "RegisterHypothesis",
         "RegisterKey",
         "RevokeKey",
