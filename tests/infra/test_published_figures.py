@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from decimal import Decimal
 
 import orjson
 import pytest
@@ -11,6 +12,7 @@ from consumers.publisher import Figures, SeenByOperations
 from domain.examples import LIFE, changed, usd
 from domain.payment import CorrectPayment, ReceivePayment
 from domain.recorded import Recorded
+from domain.reported_figure import CorrectMetric, ReportedFigure
 from domain.sale import WinDeal
 from domain.sharing import AgreeDataSharing
 from infra.bootstrap import Accord, bootstrap, migrate
@@ -210,15 +212,23 @@ def test_while_a_figure_is_hidden_each_event_is_folded_once(
     assert 0 < more < len(folded) - more
 
 
-def test_when_the_sight_of_operations_changes_all_is_folded_anew(
+def test_a_figure_that_is_corrected_below_the_smallest_cell_leaves_the_kept_fold(
     empty: Accord, store: PostgresStore
 ) -> None:
-    sent = planted.life()
-    report = message("few-more", changed(planted.SMALL, period="2025-12"), at="2027-12-31")
-    last(topic(store), empty, sent)
+    many = Decimal(2 * planted.CELL)
+    figure = ReportedFigure(unit="percent", numerator=many, denominator=2 * many)
+    shown = changed(planted.SHARED, period="2025-11", figure=figure)
+    few = CorrectMetric(
+        metric=shown.metric,
+        period=shown.period,
+        tool=shown.tool,
+        figure=planted.SMALL.figure,
+        reason="Counted again.",
+    )
+    last(topic(store), empty, [*planted.life(), message("shown", shown, at="2027-12-30")])
     operations, name = SeenByOperations(empty.history), planted.PARTNERSHIP
     before, _ = operations.of(name, {})
-    last(topic(store), empty, [report])
+    last(topic(store), empty, [message("few", few, at="2027-12-31")])
 
     after = operations.of(name, {})
 
