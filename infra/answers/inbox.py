@@ -246,7 +246,8 @@ _Place = tuple[str, str, str]
 
 
 def _place(item: InboxItem) -> _Place:
-    about = f"{item.party} {item.awaiting} {item.ref} {item.events[0].type}"
+    first = item.events[0].type if item.events else ""
+    about = f"{item.party} {item.awaiting} {item.ref} {first}"
     return item.day.isoformat(), item.partnership, about
 
 
@@ -876,8 +877,10 @@ def _replies(
     if key.startswith("correction/"):
         correction = row.corrections[key.removeprefix("correction/")]
         by, of = correction.by, correction.of
-    else:
+    elif key in row.facts:
         by, of = row.facts[key].by, key
+    else:  # An entry that no terms price is no claim: its author reverses it.
+        return
     where: dict[str, Any] = {kind: names[0]}
     if kind == "figure":
         tool, _, segment = of.partition("/")

@@ -436,6 +436,7 @@ def test_deadlines_due_before_a_command_are_recorded_before_it(past: Accord) -> 
     passed = [each for each in due if not isinstance(each.event, ReminderGiven)]
     assert [type(each.event) for each in passed] == [
         MilestoneMissed,
+        MilestoneMissed,
         ReviewMissed,
         PeriodClosed,
     ]

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -349,6 +349,21 @@ def test_a_form_that_comes_after_its_session_says_so_and_is_there_after_the_sign
         assert "nothing was recorded" in shown_text(ended.text)
         assert len(events(store)) == before
         assert {name: again.fields[name] for name in RAISED} == RAISED
+
+
+def test_a_link_fills_in_nothing_that_its_page_does_not_show(browser: TestClient) -> None:
+    """The page says which terms are accepted, and a crafted link named others in their place."""
+    honest = link(browser.get("/inbox"), "Accept terms")
+    before = Form.of(browser.get(honest)).fields
+    typed = {"data.proposal": "others", "signed": "{}", "form_token": "x", "id": "y"}
+
+    crafted = Form.of(browser.get(f"{honest}&{urlencode({'typed': orjson.dumps(typed)})}"))
+
+    changing = {"id", "moment", "time"}
+    assert crafted.fields["id"] != "y"
+    assert {name: each for name, each in crafted.fields.items() if name not in changing} == {
+        name: each for name, each in before.items() if name not in changing
+    }
 
 
 # --- what went wrong ---------------------------------------------------------------------------

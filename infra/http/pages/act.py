@@ -29,7 +29,16 @@ from infra.http.pages.consent import answered, fields_of, subject_of
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.forms import Unfinished
 from infra.http.pages.shown import unsourced
-from infra.http.pages.site import PageRoute, Posted, Visit, Visited, names_of, page, zone_of
+from infra.http.pages.site import (
+    PageRoute,
+    Posted,
+    Visit,
+    Visited,
+    is_kept,
+    names_of,
+    page,
+    zone_of,
+)
 from infra.http.problems import Problem, refusal
 from infra.tlog import cloudevents
 
@@ -133,7 +142,11 @@ def form_page(
 ) -> Response:
     """Show the form of a command, with what is known filled in, or what was filled in before."""
     draft = _draft(visit, id, type, given or "")
-    before = {name: each for name, each in _object(typed or "").items() if isinstance(each, str)}
+    before = {
+        name: each
+        for name, each in _object(typed or "").items()
+        if isinstance(each, str) and is_kept(name)
+    }
     return _form(visit, draft, before or None)
 
 
@@ -238,6 +251,9 @@ def _form(
         found = forms.filled(draft.command, typed)
     typed, wrong = typed or {}, wrong or {}
     fields = fields_of(forms.asked(found, wrong), subject, draft.command, draft.known)
+    # What is not shown is what the page says, whatever a link filled in.
+    shown = {each.path: each for each in forms.fields(draft.command, draft.known)}
+    fields = replace(fields, settled=tuple(shown[each.path] for each in fields.settled))
     beside = ["time", *(each.path for each in (*fields.asked, *fields.more))]
     return page(
         "send.html",

@@ -300,11 +300,16 @@ async def to_sign_in(request: Request) -> Response:
         return _signing_in("/", ended="true")
     fields = dict(parse_qsl((await _body(request)).decode(errors="replace")))
     given = fields.pop("known", "{}")
-    typed = {each: fields[each] for each in fields if each in _KEPT or each.startswith("data.")}
+    typed = {each: fields[each] for each in fields if is_kept(each)}
     kept = {name: each for name, each in request.query_params.items() if name == "party"}
     asked = {**kept, "given": given, "typed": orjson.dumps(typed).decode()}
     to = f"{path}?{urlencode(asked)}"
     return _signing_in(to if len(to) <= LONGEST_ADDRESS else path, ended="true")
+
+
+def is_kept(name: str) -> bool:
+    """Whether a field of a form is kept when its session has ended: its data and its time."""
+    return name in _KEPT or name.startswith("data.")
 
 
 _KEPT: Final = frozenset({"moment", "time"})

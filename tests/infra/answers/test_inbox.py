@@ -17,6 +17,7 @@ from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.calendar import add
 from domain.content import digest
 from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution, WithdrawDispute
+from domain.entry import RecordJointRevenue
 from domain.execution import (
     AgreeImprovementPlan,
     AgreeMilestone,
@@ -62,6 +63,7 @@ from tests.feeds import played, simulated
 from tests.infra.messages import from_steps, message
 from tests.life import (
     ADOPTION,
+    EXAMPLES,
     LIFE,
     OURS,
     SECTIONS,
@@ -538,6 +540,36 @@ def test_the_saved_rows_and_a_replay_give_the_same_inbox(tmp_path: Path, steps: 
         last = accord.history.last_recorded_at()
         assert last is not None
         assert saved == answer.ask(accord, when=AsOf(known=last), page=ALL).items
+
+
+def test_what_is_planned_in_formation_stops_no_inbox(tmp_path: Path) -> None:
+    """It is due, though nothing that does it is accepted yet."""
+    formed = LIFE[: LIFE.index(EXAMPLES[DraftAgreement])]
+    day = "2026-01-02"
+    planned = changed(example(ProposeMilestone), due="2026-01-20", owner=None)
+    agreed = changed(example(AgreeMilestone), proposal=planned.proposal)
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(formed))
+        told = accord.service.handle(
+            [
+                message("planned", planned, party=OURS, at=day),
+                message("agreed", agreed, party=THEIRS, at=day),
+            ]
+        )
+        accord.runner.catch_up()
+
+        found = answer.ask(accord, page=ALL).items
+
+    assert [each.status for each in told] == ["accepted", "accepted"]
+    assert {each.party for each in found if each.ref == planned.milestone} == {OURS, THEIRS}
+
+
+def test_an_entry_that_no_terms_price_stops_no_inbox() -> None:
+    story = under(share())
+    before = asked_of(story)
+    story.when(OURS, RecordJointRevenue(entry="E-1", amount=usd("100.00")))
+
+    assert asked_of(story) == before
 
 
 # --- random lives ------------------------------------------------------------------------------
