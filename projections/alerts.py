@@ -24,7 +24,13 @@ from domain.bilateral import BilateralAgreement, BilateralProposed, ProposalEnde
 from domain.calendar import bounds, quarter_of
 from domain.charter import ObjectiveStatus
 from domain.deadlines.answers import answer_ref, proposal_of
-from domain.deadlines.deadline import ALL, DeadlineKind, DeadlinePassed, awaited_of
+from domain.deadlines.deadline import (
+    ALL,
+    DeadlineKind,
+    DeadlinePassed,
+    awaited_of,
+    other_of,
+)
 from domain.deadlines.figures import figure_words
 from domain.deadlines.fold import SAYS, done_by_both
 from domain.deadlines.reviews import cadence_words, changed_cadences
@@ -453,7 +459,7 @@ def _said_after(state: AlertsState, recorded: Recorded) -> Mapping[str, tuple[st
     event, party = recorded.event, recorded.act.party
     match event:
         case BilateralProposed() if deadline := done_by_both(event):
-            other = next((each for each in state.people.parties if each != party), "")
+            other = other_of(state.people.parties, party)
             return {**state.said, proposal_of(event): (deadline, other)}
         case ProposalEnded():
             ended = answer_ref(event.agreement, event.proposal, event.within)

@@ -97,6 +97,11 @@ class Deadline(NamedTuple):
         return f"{self.kind.value}/{self.ref}"
 
 
+def other_of(parties: Iterable[str], party: str) -> str:
+    """Return the other of two parties; empty while there is none."""
+    return next((each for each in parties if each != party), "")
+
+
 def awaited_of(answers: Iterable[str]) -> str:
     """Return who acts on what both own; empty if both do.
 

@@ -24,6 +24,7 @@ from domain.deadlines.deadline import (
     end_of_day,
     of_party,
     on,
+    other_of,
 )
 from domain.deadlines.figures import figure_words
 from domain.deadlines.reviews import cadence_words, has_other_cadence
@@ -96,7 +97,7 @@ def with_words(deadlines: Deadlines, event: Event, act: Act, parties: tuple[str,
     """
     if isinstance(event, BilateralProposed):
         known = deadlines.get(done_by_both(event))
-        other = next((each for each in parties if each != act.party), "")
+        other = other_of(parties, act.party)
         if known is None:
             return deadlines
         return {**deadlines, known.id: known.with_word(proposal_of(event), other)}

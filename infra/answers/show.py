@@ -335,11 +335,13 @@ class _Folded:
     def of(cls, stream: Iterable[Recorded], sight: Sight) -> "_Folded":
         folded = cls()
         for recorded in filter(sight.shows, stream):
+            before = folded.state.context.terms
             folded.state = partnership.evolve(folded.state, recorded.event, recorded.act)
             folded._note(recorded, sight)
-            by = (recorded.index, recorded.act.party)
-            for each in folded.state.context.terms.agreed:
-                folded.terms_agreed.setdefault(each.terms_version, by)
+            if (terms := folded.state.context.terms) is not before:
+                by = (recorded.index, recorded.act.party)
+                for each in terms.agreed:
+                    folded.terms_agreed.setdefault(each.terms_version, by)
             folded.charter = _charter_after(folded.charter, recorded.event)
             if isinstance(recorded.event, ON_RECORD):
                 folded.records.append(_on_record(recorded))

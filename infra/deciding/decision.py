@@ -309,15 +309,14 @@ class Decider:
 
         The operator issues a party's statements, because the ledger alone gives what is in them.
         """
+        keys = self._states.partnership(message.subject).keyring
         if message.signed is not None:
-            keys = self._states.partnership(message.subject).keyring
             own = keys.of(message.envelope.party)
             signing.check_delegated(decided, own.get(message.signed.keyid))
             keyring.check_signer(decided, message.signed.keyid, keys)
             admission.check_same(message.signed, message.envelope, decided)
             yields.check(message.envelope.data, decided)
         elif not (self._context.own and signing.are_statements(decided)):
-            keys = self._states.partnership(message.subject).keyring
             signing.check_signed(decided, message.envelope.party, keys)
 
     def _with_commands(self, name: str, decided: list[Event], party: str) -> list[Event]:

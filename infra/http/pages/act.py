@@ -246,13 +246,12 @@ def _form(
     answer = (visit, draft.partnership, draft.party, draft.command, draft.known)
     subject = subject_of(*answer)
     zone = zone_of(visit.accord, draft.partnership, when)
-    found = forms.fields(draft.command, draft.known)
-    if typed is not None:
-        found = forms.filled(draft.command, typed)
+    as_known = forms.fields(draft.command, draft.known)
+    found = as_known if typed is None else forms.filled(draft.command, typed)
     typed, wrong = typed or {}, wrong or {}
     fields = fields_of(forms.asked(found, wrong), subject, draft.command, draft.known)
     # What is not shown is what the page says, whatever a link filled in.
-    shown = {each.path: each for each in forms.fields(draft.command, draft.known)}
+    shown = {each.path: each for each in as_known}
     fields = replace(fields, settled=tuple(shown[each.path] for each in fields.settled))
     beside = ["time", *(each.path for each in (*fields.asked, *fields.more))]
     return page(

@@ -122,24 +122,24 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
     waiting = INBOX.reply(accord, partnership=id, when=when, page=everything)
     overview = rows_of(OVERVIEW, accord, id, when).get(OVERVIEW_ROW, Overview())
     periods = sorted({each.period for each in kpis.figures})[-4:]
+    moment = moment_of(accord, id, when)
     return page(
         "partnership.html",
         visit,
         section="portfolio",
         answer=state,
-        shown_day=moment_of(accord, id, when),
+        shown_day=moment,
         names={each.party: each.name for each in state.parties},
         zone=zone_of(accord, id, when),
         steps=[*_steps(overview.stages)],
         alerts=opened.items,
         # A dispute is among the alerts, with who acts.
         waiting=[each for each in waiting.items if each.awaiting is not Awaiting.DISPUTE],
-        statements=(statements := STATEMENTS.reply(accord, id=id, when=when)),
-        issued=statements.items,
+        statements=STATEMENTS.reply(accord, id=id, when=when),
         bullets=[Bullet.of(each) for each in kpis.objectives],
         width=WIDTH,
         periods=periods,
-        still_running={each for each in periods if bounds(each)[1] > moment_of(accord, id, when)},
+        still_running={each for each in periods if bounds(each)[1] > moment},
         figures=[*_by_metric(kpis.figures, periods)],
         terms=[describe(each) for each in state.terms.items],
         frame=[*frame_lines(state.terms.frame)] if state.terms.frame else [],

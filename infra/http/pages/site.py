@@ -33,7 +33,7 @@ from infra.bootstrap import Accord
 from infra.http import access, cookies
 from infra.http.access import Caller, GuardedRoute
 from infra.http.dependencies import Served, served
-from infra.http.pages import shown
+from infra.http.pages import forms, shown
 from infra.http.problems import Problem, invalid, not_found
 from infra.http.questions import Party
 from infra.tlog import cloudevents
@@ -309,7 +309,7 @@ async def to_sign_in(request: Request) -> Response:
 
 def is_kept(name: str) -> bool:
     """Whether a field of a form is kept when its session has ended: its data and its time."""
-    return name in _KEPT or name.startswith("data.")
+    return name in _KEPT or name.startswith(forms.PREFIX)
 
 
 _KEPT: Final = frozenset({"moment", "time"})
