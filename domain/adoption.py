@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -43,6 +44,7 @@ from domain.metric_catalogue import known
 from domain.reported_figure import MetricReported
 from domain.rules import DecisionRule
 from domain.settlement import AdjustmentAgreed
+from domain.terms import UTC as UTC_ZONE
 from domain.terms import check_parties
 from domain.terms_by_day import TermsByDay
 from domain.values import Day, PositiveMoney, Ref, Slug, Text
@@ -348,9 +350,17 @@ def _agreed(terms: TermsOnDay, number: int, context: PartnershipContext) -> Comm
     content: dict[str, Any] = {name: getattr(terms, name) for name in TermsFor.model_fields}
     proposed = CommercialTermsAgreed.proposed(proposal=proposal, **content)
     CommercialTermsAgreed.check(proposed, context)
-    at = datetime.combine(terms.agreed_on, time(), UTC)
+    at = _beginning(terms, context)
     content |= CommercialTermsAgreed.complete(proposed, context, Act("", "", at, at))
     return CommercialTermsAgreed(proposal=proposal, terms_version=number, **content)
+
+
+def _beginning(terms: TermsOnDay, context: PartnershipContext) -> datetime:
+    """Return the moment, in UTC, at which the day of the agreement begins in its time zone."""
+    if context.terms.is_agreed:
+        return context.terms.midnight(terms.agreed_on)
+    zone = (terms.frame and terms.frame.time_zone) or UTC_ZONE
+    return datetime.combine(terms.agreed_on, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def check_term(proposed: Any, act: Act) -> None:  # noqa: ANN401 - made

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time
+from datetime import date, datetime
 
 from domain.adoption import AdoptionProposed, PartnershipAdopted
 from domain.execution import KickoffHeld
@@ -39,17 +39,18 @@ class StageEntered:
 class Overview:
     """The parties and the stages of one partnership.
 
-    An answer as of a moment may lack the beginning: then `purpose` and `began` are None.
+    An answer as of a moment may lack the beginning: then `purpose` is None.
     """
 
     parties: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     """The name of each party, by its identifier."""
     purpose: str | None = None
-    began: datetime | None = None
     stages: tuple[StageEntered, ...] = ()
     adopted: datetime | None = None
     """When both parties agreed its adoption, if it ran before."""
+    ran_since: date | None = None
+    """The first day of the partnership, as its adoption states it."""
     settled: bool = False
     """Whether the final settlement of an exit was issued (C27)."""
     assets_settled: bool = False
@@ -72,9 +73,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     row: Overview = rows.get(OVERVIEW_ROW, Overview())
     if isinstance(event, ExplorationBegun):
         party = recorded.act.party
-        row = Overview(
-            (party,), {party: event.party_name}, event.purpose, recorded.act.occurred_at, ()
-        )
+        row = Overview((party,), {party: event.party_name}, event.purpose)
     elif isinstance(event, AdoptionProposed | PartnershipAdopted):
         row = _adopted(row, event, recorded)
     elif isinstance(event, PartnerChosen):
@@ -107,7 +106,7 @@ def _adopted(
         parties=parties_after(event, recorded.act, row.parties),
         names={each.party: each.name for each in event.parties},
         purpose=event.purpose,
-        began=datetime.combine(event.since, time(), UTC),
+        ran_since=event.since,
         adopted=recorded.act.occurred_at if is_agreed else None,
     )
 
@@ -144,6 +143,6 @@ OVERVIEW = Projection(
             WaiverGranted,
         }
     ),
-    version=3,
+    version=4,
     row_type=lambda _: Overview,
 )

@@ -273,8 +273,8 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
 
 def _joined(overview: Overview) -> date | None:
     """Return the day on which the partner joined: that of the kickoff, or as an adoption says."""
-    if overview.adopted and overview.began:
-        return overview.began.date()
+    if overview.adopted:
+        return overview.ran_since
     since = [each.since for each in overview.stages if each.stage is Stage.EXECUTION]
     return since[0].date() if since else None
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -122,6 +123,20 @@ def test_no_gate_is_said_to_be_passed() -> None:
     assert story.facts(KickoffHeld) == []
     assert story.facts(AgreementSigned) == []
     assert story.partnership.context.agreements.of(WaiverGranted) == []
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_terms_of_an_adoption_are_agreed_on_their_days_in_the_zone_of_the_agreement(
+    zone: str,
+) -> None:
+    first, *later = ADOPTION.terms
+    zoned = changed(first, frame=changed(first.frame, time_zone=zone))
+
+    terms = adopted(terms=[zoned, *later]).partnership.context.terms
+
+    assert [each.agreed_at.astimezone(ZoneInfo(zone)).date() for each in terms.agreed] == [
+        each.agreed_on for each in ADOPTION.terms
+    ]
 
 
 def test_terms_apply_as_if_both_had_agreed_them_on_their_days() -> None:

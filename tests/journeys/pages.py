@@ -1,6 +1,8 @@
 """The pages of the application, by the path of their route: a new page cannot be forgotten."""
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Final
 
 from fastapi import FastAPI
@@ -60,3 +62,8 @@ def paths(app: FastAPI) -> Iterator[str]:
     for route in guarded_routes(app.routes):
         if isinstance(route, PageRoute) and "GET" in (route.methods or ()):
             yield route.path
+
+
+def text(page: str) -> str:
+    """Return the words of a page, with one space where it has any."""
+    return " ".join(unescape(re.sub("<[^>]+>", "", page)).split())

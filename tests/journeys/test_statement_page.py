@@ -5,11 +5,9 @@ what is earned so far. Growthos then records a payout. Until Brightpath confirms
 that the statement is paid.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from html import unescape
 from pathlib import Path
 
 from starlette.testclient import TestClient
@@ -29,6 +27,7 @@ from infra.http import create_app
 from tests.feeds import simulated
 from tests.infra.answers.helpers import printed
 from tests.infra.signing import NAME
+from tests.journeys.pages import text
 from tests.life import OURS, THEIRS, usd
 from tests.projections.money import amend, pay, sell, share, state, under
 from tests.stories import Story
@@ -73,7 +72,7 @@ def page(accord: Accord, address: str) -> str:
         with TestClient(app, headers={"Accept": "text/html"}) as browser:
             found = browser.get(address)
     assert found.status_code == 200
-    return " ".join(unescape(re.sub("<[^>]+>", "", found.text)).split())
+    return text(found.text)
 
 
 def test_what_the_payer_states_is_not_paid_until_the_payee_agrees(tmp_path: Path) -> None:

@@ -17,15 +17,11 @@ from starlette.testclient import TestClient
 from infra.http import create_app
 from infra.http.pages import shown, timeline
 from tests.feeds import played
-from tests.journeys.pages import ONE, PAST
+from tests.journeys.pages import ONE, PAST, text
 
 NEW_YORK = ZoneInfo("America/New_York")
 EVENING = datetime(2026, 11, 1, 3, 0, tzinfo=UTC)
 """31 October, 23:00 in New York."""
-
-
-def text(page: str) -> str:
-    return " ".join(unescape(re.sub("<[^>]+>", "", page)).split())
 
 
 def written(template: str, **given: object) -> str:

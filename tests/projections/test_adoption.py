@@ -138,7 +138,7 @@ def test_the_objectives_of_an_adopted_charter_run_and_the_partner_joined_when_it
 
     assert len(agreed.objectives) == len(CHARTER.objectives)
     assert agreed.kickoff == ADOPTION.since
-    assert overview.began == moment("2023-10-01T00:00")
+    assert overview.ran_since == ADOPTION.since
     assert overview.adopted == moment("2025-08-28")
 
 

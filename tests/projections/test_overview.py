@@ -30,7 +30,6 @@ def test_a_partnership_begins_with_one_party_and_a_purpose() -> None:
         ("growthos",),
         {"growthos": "GrowthOS"},
         "Consulting firms that refer clients",
-        began,
         (StageEntered(Stage.EXPLORATION, began),),
     )
 

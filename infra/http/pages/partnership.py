@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -29,7 +29,7 @@ from projections import OVERVIEW
 from projections.alerts import AlertState
 from projections.figures import FigureLine
 from projections.objectives import ObjectiveProgress
-from projections.overview import OVERVIEW_ROW, Overview, StageEntered
+from projections.overview import OVERVIEW_ROW, Overview
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -56,6 +56,8 @@ class Step:
     since: datetime | None
     """When it was first entered; null if it never was."""
     is_now: bool
+    ran_since: date | None = None
+    """The first day of a partnership that was adopted in this step, as both parties state it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         shown_day=moment,
         names={each.party: each.name for each in state.parties},
         zone=zone_of(accord, id, when),
-        steps=[*_steps(overview.stages)],
+        steps=[*_steps(overview)],
         alerts=opened.items,
         # A dispute is among the alerts, with who acts.
         waiting=[each for each in waiting.items if each.awaiting is not Awaiting.DISPUTE],
@@ -149,12 +151,16 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
     )
 
 
-def _steps(entered: Iterable[StageEntered]) -> Iterator[Step]:
-    found = list(entered)
-    now = found[-1].stage if found else None
+def _steps(overview: Overview) -> Iterator[Step]:
     for name, stages in TRACK.items():
-        since = [each.since for each in found if each.stage in stages]
-        yield Step(name, since[0] if since else None, now in stages)
+        since = [each.since for each in overview.stages if each.stage in stages]
+        is_adopted = overview.adopted is not None and overview.adopted in since
+        yield Step(
+            name,
+            since[0] if since else None,
+            overview.stage in stages,
+            overview.ran_since if is_adopted else None,
+        )
 
 
 def _by_metric(figures: Iterable[FigureLine], periods: list[str]) -> Iterator[FigureRow]:
