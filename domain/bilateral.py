@@ -326,10 +326,10 @@ def _made(
         __base__=bases,
         __module__=agreement.__module__,
         __doc__=doc,
-        __cls_kwargs__={"use_attribute_docstrings": False},
         **fields,
     )
-    made.agreement = agreement  # type: ignore[attr-defined] # of the bases above
+    # Both are class attributes of the bases above.
+    made.described_by = made.agreement = agreement  # type: ignore[attr-defined]
     return made
 
 

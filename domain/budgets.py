@@ -6,12 +6,14 @@ from decimal import Decimal
 
 from domain.arithmetic import exact
 from domain.bilateral import BilateralAgreements
+from domain.described import described
 from domain.execution import InvestmentReduced, reductions
 from domain.scaling import JointInvestmentAgreed
 from domain.settlement import rounded
 from domain.values import Money
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Budget:
     """A joint investment, and what is left of it."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from domain.context import PartnershipContext
+from domain.described import described
 from domain.exploration import (
     PASSING_RATING,
     Candidate,
@@ -24,6 +25,7 @@ UNMITIGATED = "Mitigate each risk of the register (MitigateRisk)."
 UNLISTED = "Put the risks on the register (IdentifyRisk), and mitigate each (MitigateRisk)."
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ChecklistAnswer:
     """The answer to one of the eight questions (C6)."""

@@ -107,11 +107,11 @@ class Declaration(Event, abstract=True):
             __base__=DeclarationCommand,
             __module__=cls.__module__,
             __doc__=f"Record: {doc[:1].lower()}{doc[1:]}",
-            __cls_kwargs__={"use_attribute_docstrings": False},
             **fields,
         )
         cls.asks.stages = stages
         cls.asks.declaration = cls
+        cls.asks.described_by = cls
 
     def key(self, act: Act, kind: type["Declaration"] | None = None) -> str:
         """Return the identity as text, or that of a declaration of another `kind` that it names."""

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from domain.described import Described
 
 CLOCK_PARTY = "accord"
 """The party of events that no partner caused: of the clock, of agreed rules, and of the operator.
@@ -159,12 +161,10 @@ class AlreadyRecorded(Refused):
     """A command asks to record something that is recorded with other content."""
 
 
-class Value(BaseModel):
+class Value(Described):
     """An immutable value. Unknown fields are refused."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_enum_values=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
 
 
 class Command(Value):

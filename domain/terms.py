@@ -592,7 +592,7 @@ def _optional_fields() -> dict[str, Any]:
         kind: Any = field.annotation
         if field.metadata:
             kind = Annotated[(kind, *field.metadata)]
-        made[name] = (kind | None, Field(None, description=field.description))
+        made[name] = (kind | None, None)
     return made
 
 
@@ -601,6 +601,7 @@ _FrameChange: Any = create_model(
     __base__=Value,
     **_optional_fields(),
 )
+_FrameChange.described_by = Frame
 
 
 class FrameChange(_FrameChange):

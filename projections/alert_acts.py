@@ -10,8 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
+from domain.described import described
 from projections.alerts import Alert, AlertState
-from projections.fold import DESCRIBED
+from projections.fold import STRICT
 
 
 class AlertActKind(StrEnum):
@@ -25,11 +26,12 @@ class AlertActKind(StrEnum):
     """Put it aside until a moment."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class AlertAct:
     """One act about an alert."""
 
-    __pydantic_config__ = DESCRIBED
+    __pydantic_config__ = STRICT
     alert: str
     """The id of the alert."""
     since: datetime
@@ -47,11 +49,12 @@ class AlertAct:
     """Until when it is silenced."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Handling:
     """What one side did about an open alert; null where nothing was done."""
 
-    __pydantic_config__ = DESCRIBED
+    __pydantic_config__ = STRICT
     acknowledged_by: str | None = None
     """The first person who acknowledged it."""
     acknowledged_at: datetime | None = None

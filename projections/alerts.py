@@ -36,6 +36,7 @@ from domain.deadlines.fold import SAYS, done_by_both
 from domain.deadlines.reviews import cadence_words, changed_cadences
 from domain.deadlines.table import RULES
 from domain.declarations import Changeable
+from domain.described import described
 from domain.exit import PartnershipExited
 from domain.figures_due import FiguresDue
 from domain.formation import CharterAgreed, DecisionRuleAgreed
@@ -95,7 +96,7 @@ from projections.breaches import (
 )
 from projections.counted import FACTS
 from projections.figures import LEADS
-from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Rows
+from projections.fold import NOTHING, STRICT, Change, Output, Projection, Rows
 from projections.kpis import (
     GIVEN,
     GivenRow,
@@ -124,11 +125,12 @@ class AlertState(StrEnum):
     """A late fact or a correction showed that it should not have opened."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Occurrence:
     """A time at which an alert was open, and what resolved it."""
 
-    __pydantic_config__ = DESCRIBED
+    __pydantic_config__ = STRICT
     text: str
     """What it said, in words."""
     since: datetime
@@ -139,11 +141,12 @@ class Occurrence:
     """What resolved it, in words."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Alert:
     """One alert as it is now; each change of it is emitted in the same form."""
 
-    __pydantic_config__ = DESCRIBED
+    __pydantic_config__ = STRICT
     id: str
     """Rule and version, partnership, window."""
     rule: str

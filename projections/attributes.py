@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import PlainSerializer
 
+from domain.described import described
 from domain.exploration import Dimension
 from domain.kernel import Stage
 from domain.values import Exact, plain
@@ -80,6 +81,7 @@ def observe(member: Member, metric: str, period: str | None) -> Iterator[Observe
             yield Observed(member.id, member.candidate, ended, value, unit)
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class FittedLine:
     """A regression line: the figure against one attribute."""
@@ -96,6 +98,7 @@ class FittedLine:
     """The share of the variation that the line explains, from 0 to 1."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """How one attribute of the partners relates to their figures."""
@@ -110,6 +113,7 @@ class Attribute:
     """What the line shows, or why there is none."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class PartnerFigure:
     """The figure of one partnership."""
@@ -120,6 +124,7 @@ class PartnerFigure:
     """The value, as a decimal string."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class AttributeComparison:
     """A comparison of the partners' attributes with their figures, in one unit."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.calendar import bounds
+from domain.described import described
 from domain.formation import DecisionRuleAgreed
 from domain.own_metric import own_metrics_in
 from domain.proportions import rounded
@@ -34,6 +35,7 @@ class Finding(StrEnum):
     NO_FIGURE = "no-figure"
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class TriedWindow:
     """The evidence of a rule in one closed window, as known now."""

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.calendar import bounds
+from domain.described import described
 from domain.metric_catalogue import Metric
 from domain.priors import Prior, uniform
 from domain.proportions import UNIFORM, Beta, in_percent
@@ -32,6 +33,7 @@ class Belief(NamedTuple):
     trials: int
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Posterior:
     """The mean and the credible interval of a rate, in percent, and the prior (C21)."""
@@ -50,6 +52,7 @@ class Posterior:
     """The version of the agreed prior; null for the uniform prior, which nobody agreed."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ScoreBounds:
     """The bounds of a net promoter score, given who answered (C21)."""

@@ -33,6 +33,7 @@ from domain.calendar import (
 from domain.charter import Objective
 from domain.deadlines.deadline import DeadlinePassed, PeriodClosed, exit_of
 from domain.declarations import Declarations
+from domain.described import described
 from domain.execution import KickoffHeld
 from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import ContributionRecorded, TargetAdjusted
@@ -202,6 +203,7 @@ class Look:
         return not passed and self.rule.has_sample(self.figure)
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class RuleFacts:
     """The figures by which an agreed rule was judged: a value for each window it looks at."""
@@ -222,6 +224,7 @@ class RuleFacts:
     """The probability of a breach in each period, in percent."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Shortfall:
     """A party's referrals of a quarter against the minimum that it agreed (C10)."""

@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 
 from domain.arithmetic import exact
 from domain.calendar import months_of
+from domain.described import described
 from domain.metric_catalogue import Unit
 from domain.terms import ItemKind, named
 from domain.values import Exact
@@ -35,6 +36,7 @@ _ZERO = Decimal(0)
 _CENT = Decimal("0.01")
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Fee:
     """What the items of one kind come to between a party and its partner."""
@@ -47,6 +49,7 @@ class Fee:
     """What the party owes by them."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Contribution:
     """What a partnership brings one party in one currency, and what is left of it."""
@@ -87,6 +90,7 @@ class Contribution:
         return sum((each.owed for each in self.fees), _ZERO)
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Hours:
     """The working hours that a party contributed."""
@@ -97,6 +101,7 @@ class Hours:
     """The hours of its contributions in the period."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class SourcedRevenue:
     """What customers paid on the deals of a party in one currency, less refunds."""
@@ -109,6 +114,7 @@ class SourcedRevenue:
     """On the deals that it influenced."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Sourced:
     """The deals that were won which a party sourced, and those that it touched alone (C18)."""

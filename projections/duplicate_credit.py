@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from domain.arithmetic import exact
 from domain.claims import ClaimKind
+from domain.described import described
 from domain.values import Exact
 from projections.ledger.book import LineKey, terms_of
 from projections.ledger.counting import Known
@@ -30,6 +31,7 @@ class Place(NamedTuple):
     deal: str
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Earned:
     """What a party has earned."""
@@ -42,6 +44,7 @@ class Earned:
     """The currency, as a code of ISO 4217."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Credited:
     """The credit for a deal or a payment in one partnership."""
@@ -56,6 +59,7 @@ class Credited:
     """What it has earned so far, by party and currency."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class DuplicateCredit:
     """A deal or a payment that is credited in several partnerships of one party."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from domain.comparison import Comparison, Tally
+from domain.described import described
 from domain.experiment import (
     HypothesisRegistered,
     ObservationCorrected,
@@ -34,6 +35,7 @@ _STATED = (HypothesisRegistered, PilotStarted, PilotConcluded, VariantPromoted)
 # --- rows --------------------------------------------------------------------------------------
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Stated(Generic[E]):
     """An event of an experiment, and who stated it when."""
@@ -158,6 +160,7 @@ class PilotState(StrEnum):
     CONCLUDED = "concluded"
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class VariantResults:
     """One variant's results. Probabilities are from 0 to 1.
@@ -191,6 +194,7 @@ class VariantResults:
     """Its rate over the control's."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Stop:
     """What the stop rule says now."""
@@ -206,6 +210,7 @@ class Stop:
     variants."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ExperimentFigures:
     """One experiment with its variants (C5, C26)."""

@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from functools import reduce
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import Field, TypeAdapter, with_config
+from pydantic import Field, TypeAdapter
 
 from domain import reported_figure
 from domain.arithmetic import exact
@@ -24,6 +24,7 @@ from domain.calendar import (
     preceding,
     quarter_of,
 )
+from domain.described import described
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, MeasuredBy, Metric, Unit
 from domain.proportions import Beta, rounded
 from domain.reported_figure import OTHER_CHANNELS, Respondents
@@ -128,6 +129,7 @@ class Against:
     ]
 
 
+@described
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureChange(Against):
     """A figure against an earlier one of the same length of time."""
@@ -138,6 +140,7 @@ class FigureChange(Against):
     """The difference in percent, if the earlier period is the one before."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Target:
     """A party's referrals of a quarter against the minimum that it agreed (C10)."""
@@ -156,7 +159,7 @@ class Target:
     """What is missing to the minimum."""
 
 
-@with_config(use_attribute_docstrings=True)
+@described
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureLine(Figure):
     """A metric's figure of one period and segment, with what it is compared to."""

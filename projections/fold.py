@@ -107,7 +107,7 @@ class RowsOnDemand(dict[str, Any]):
         return super().pop(key, default)
 
 
-DESCRIBED = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+STRICT = ConfigDict(extra="forbid")
 """The config of a row that is shown as it is stored (`__pydantic_config__`)."""
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.arithmetic import exact
+from domain.described import described
 from domain.proportions import UNIFORM, in_percent, rounded
 from domain.reported_figure import OTHER_CHANNELS
 from domain.values import Exact
@@ -43,6 +44,7 @@ STEPS = {
 """The metric that counts each step."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Passed:
     """How many deals took a step, and their share of the previous recorded step."""
@@ -63,6 +65,7 @@ class Passed:
     """A remark about the data."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Cohort:
     """The customers from one channel."""
@@ -75,6 +78,7 @@ class Cohort:
     """In percent."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Cohorts:
     """One rate, of the partner's customers and of those from other channels."""
@@ -89,6 +93,7 @@ class Cohorts:
     """The probability, from 0 to 1, that the partner's rate is the higher one."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Funnel:
     """The funnel of a period, or of the whole history."""

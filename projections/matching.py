@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
+from domain.described import described
+
 BEST = 3
 """The number of matches for each partnership."""
 
@@ -46,6 +48,7 @@ class Matched:
         yield from (Thing("market", each) for each in self.markets)
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Match:
     """Two partnerships whose partners could be introduced, and the traits that they share."""

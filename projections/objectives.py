@@ -16,6 +16,7 @@ from typing import Final
 from domain.arithmetic import exact
 from domain.calendar import bounds, following, month_of, months_of, preceding, quarter_of
 from domain.charter import Objective, ObjectiveStatus
+from domain.described import described
 from domain.metric_catalogue import Adds, Direction, Metric
 from domain.values import MINOR_UNITS, Exact, plain
 from projections import figures
@@ -32,6 +33,7 @@ _WHOLE = Decimal(1)
 _ZERO = Decimal(0)
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ObjectiveProgress:
     """An agreed objective, its figure so far, and its status (C8)."""

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 from domain.arithmetic import exact
 from domain.charter import ObjectiveStatus
+from domain.described import described
 from domain.exploration import IdealPartnerProfileDefined
 from domain.kernel import IN_FORCE, Stage
 from domain.metric_catalogue import CATALOGUE
@@ -146,6 +147,7 @@ def _of_kind(rows: Rows, kind: str) -> dict[str, Any]:
 # --- one partnership ---------------------------------------------------------------------------
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Revenue:
     """An amount of money by a metric; refunds are already taken off payments."""
@@ -158,6 +160,7 @@ class Revenue:
     """The currency, as a code of ISO 4217."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class PartnershipLine:
     """One partnership as a line of the sheet."""
@@ -371,6 +374,7 @@ def _profile(member: Member) -> IdealPartnerProfileDefined | None:
 # --- all of one party --------------------------------------------------------------------------
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class NotOnTrack:
     """An active partnership that is not on track, and why."""
@@ -383,6 +387,7 @@ class NotOnTrack:
     """The reasons, in words."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class PortfolioProgress:
     """How many active partnerships are on track, and which are not."""
@@ -403,6 +408,7 @@ class Level(StrEnum):
     ABOVE = "above"
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Load:
     """How many partnerships are active, and how many full-time people they need (C12, C28)."""
@@ -429,6 +435,7 @@ class Load:
     """Whether the partnerships need more people than there are."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Share:
     """The revenue of one partnership, and its share of the total."""
@@ -441,6 +448,7 @@ class Share:
     """The share, in percent."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Dependency:
     """How far the revenue of a metric in a currency depends on single partnerships."""
@@ -461,6 +469,7 @@ class Dependency:
     """The finding, in words."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Portfolio:
     """The partnerships of one party, compared."""

@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.described import described
 from domain.exploration import PASSING_RATING, AudienceOverlapMeasured, CandidateScored, Dimension
 from domain.metric_catalogue import CATALOGUE, Direction, metric_words
 from domain.priors import uniform
@@ -28,6 +29,7 @@ def _mean(total: int, count: int) -> Decimal:
     return (Decimal(total) / count).quantize(_DIGITS, ROUND_HALF_EVEN)
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Rate:
     """A measured rate: successes of trials, with what is likely after them (C5, C21)."""
@@ -68,6 +70,7 @@ class CandidateProgress(StrEnum):
     CHOSEN = "chosen"
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class RankedCandidate:
     """A candidate with the reasons for its rank (C1, C2, C4)."""
@@ -254,6 +257,7 @@ class Mistake(StrEnum):
     NO_EXPERIMENT = "no-experiment"
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Reason:
     """The reason for a market's rating, and the event that gave it."""
@@ -264,6 +268,7 @@ class Reason:
     """The partnership and the index of the event: ``acme#12``."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Check:
     """Whether a mistake was made in a market: the evidence that it was not, or a hint."""
@@ -281,6 +286,7 @@ class Check:
         return self.shown_by is None
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class MarketFigure:
     """The sum of what was reported of a metric in a market."""
@@ -293,6 +299,7 @@ class MarketFigure:
     """The unit: a currency, or one of the catalogue, such as `count`."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class RankedPartner:
     """A partner, or a potential one, in a market (C3).
@@ -319,6 +326,7 @@ class RankedPartner:
     """The rates that were reported with the chosen partner in this market."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class RankedMarket:
     """A market by its own evidence (C3)."""

@@ -13,6 +13,7 @@ from typing import Final
 from domain.arithmetic import exact
 from domain.calendar import bounds, months_of, preceding, quarter_of
 from domain.charter import Objective
+from domain.described import described
 from domain.metric_catalogue import Adds, Unit
 from domain.settlement import Balance
 from domain.values import MINOR_UNITS, Exact
@@ -35,6 +36,7 @@ _ZERO = Decimal(0)
 # --- what was brought --------------------------------------------------------------------------
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Span:
     """A period that is asked about, with the month and the longer period of its results."""
@@ -63,6 +65,7 @@ class Span:
         return cls(asked, month, period, before, is_over=is_over, has_begun=has_begun)
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a partnership brought of one metric in a month and in a longer period."""
@@ -218,6 +221,7 @@ def _percent(value: Decimal | None, target: Decimal | None) -> Decimal | None:
 # --- what is owed ------------------------------------------------------------------------------
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Money:
     """What is owed between the party of a portfolio and one partner or all, in one currency."""

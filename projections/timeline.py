@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import with_config
-
 from domain import (
     adoption,
     agreement,
@@ -53,6 +51,7 @@ from domain.deadlines.figures import figure_words
 from domain.deadlines.fold import reminder_text
 from domain.deadlines.reviews import cadence_words
 from domain.declarations import Changeable
+from domain.described import described
 from domain.kernel import Event
 from domain.metric_catalogue import metric_words
 from domain.recorded import Recorded
@@ -628,7 +627,7 @@ WORDS: dict[type[Event], Words] = {
 """The words of each event type; a test checks that no type lacks them."""
 
 
-@with_config(use_attribute_docstrings=True)
+@described
 @dataclass(frozen=True, slots=True)
 class TimelineItem:
     """One event as the timeline shows it."""

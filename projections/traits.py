@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from domain.adoption import PartnershipAdopted
 from domain.agreement import CommercialTermsAgreed
+from domain.described import described
 from domain.execution import LessonRecorded
 from domain.experiment import PilotConcluded
 from domain.exploration import (
@@ -45,7 +46,7 @@ from domain.recorded import Recorded
 from domain.scaling import JointInvestmentAgreed
 from domain.terms_by_day import TermsByDay
 from domain.values import Number
-from projections.fold import DESCRIBED, NOTHING, Change, Projection, Rows
+from projections.fold import NOTHING, STRICT, Change, Projection, Rows
 
 TRAITS_ROW = "traits"
 """The key of the row for the whole partnership."""
@@ -112,11 +113,12 @@ class MarketTraits:
     """The event that named the regional manager."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The limits that a party set for its portfolio, and when they were recorded (C28)."""
 
-    __pydantic_config__ = DESCRIBED
+    __pydantic_config__ = STRICT
     party: str
     """The party whose limits they are."""
     recorded_at: datetime

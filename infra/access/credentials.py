@@ -14,8 +14,9 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Annotated, Final, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import ConfigDict, StringConstraints
 
+from domain.described import Described
 from domain.kernel import CLOCK_PARTY, Refused
 from domain.values import Slug, instant
 from domain.wording import Worded
@@ -46,10 +47,10 @@ _NO_HASH: Final = bytes(32)
 """Compared with the secret where there is no such id, so that both take the same time."""
 
 
-class AskedGrant(BaseModel):
+class AskedGrant(Described):
     """To whom a credential is to be bound, and what it may do."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     role: Role
     """For whom it acts."""

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from domain.described import Described
 from domain.kernel import CLOCK_PARTY, Refused
 from domain.values import instant
 from infra.access.credentials import (
@@ -34,10 +35,10 @@ LONGEST: Final = timedelta(days=90)
 """How long an invitation can last. It lies in somebody's mail until then."""
 
 
-class Enrolment(BaseModel):
+class Enrolment(Described):
     """The first key of a party, as the party asks for it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     actor: PersonName
     """The person who uses it."""

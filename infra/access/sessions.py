@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from domain.described import Described
 from infra.access import credentials
 from infra.access.credentials import SECRET_BYTES, Credential, Grant, Unauthenticated
 from infra.access.roles import Identity
@@ -26,10 +27,10 @@ OF_TOKEN: Final = timedelta(hours=1)
 """How long a session of an issuer's person lasts. The issuer may have dismissed them meanwhile."""
 
 
-class SignedIn(BaseModel):
+class SignedIn(Described):
     """With what a person signed in: an API key, or what an issuer said of them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     credential: str | None = None
     """The id of the API key."""

@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from domain.described import Described
 from domain.kernel import Refused
 from domain.values import Slug
 from infra.access.credentials import PERSON, Grant, Unauthenticated, checked
@@ -87,10 +88,10 @@ def is_private(url: str) -> bool:
 # --- issuers -----------------------------------------------------------------------------------
 
 
-class Issuer(BaseModel):
+class Issuer(Described):
     """An issuer of tokens, and for whom it may speak."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str
     """Its address, exactly as its tokens have it in ``iss``."""

@@ -10,8 +10,9 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from domain.described import Described
 from domain.program import STREAM as PROGRAM
 from domain.recorded import Recorded
 from infra.bootstrap import Accord
@@ -86,10 +87,10 @@ class AsOf:
         return Asked(at=self.at, known=self.known, version=self.version, party=party, full=full)
 
 
-class Asked(BaseModel):
+class Asked(Described):
     """The moment and the viewer of an answer; null where they were not given."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: datetime | None = None
     """Only what had happened by then."""

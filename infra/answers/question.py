@@ -16,6 +16,7 @@ from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_t
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.calendar import Period
+from domain.described import Described
 from domain.values import Slug, instant
 from infra.access.roles import Need
 from infra.answers.logs import NOW, Asked, AsOf, in_range
@@ -50,12 +51,10 @@ class Panel(StrEnum):
     """What an operator does."""
 
 
-class Item(BaseModel):
+class Item(Described):
     """A part of an answer."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Quarantine(Item):

@@ -217,8 +217,6 @@ def _model(wire: str) -> type[Envelope]:
         f"{command.__name__}Event",
         __base__=Envelope,
         __doc__=command.__doc__,
-        # Its fields have descriptions already, and searching for docstrings takes half the time.
-        __cls_kwargs__={"use_attribute_docstrings": False},
         type=(Literal[wire], Field(description="The type of the event.")),  # type: ignore[arg-type] # known only at run time
         data=(command, Field(description="The fields of the command.")),
     )

@@ -10,8 +10,9 @@ from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
+from domain.described import Described
 from domain.kernel import Refused
 from domain.values import Instant, Slug
 from domain.viewing import PartyKeyMade
@@ -63,10 +64,10 @@ class AskedKey(AskedGrant):
     """When it expires; never unless given."""
 
 
-class AskedInvitation(BaseModel):
+class AskedInvitation(Described):
     """The party to invite, and until when."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     party: Slug
     """The new party."""
@@ -74,10 +75,10 @@ class AskedInvitation(BaseModel):
     """When the invitation expires; 7 days from now unless given."""
 
 
-class Rotation(BaseModel):
+class Rotation(Described):
     """How an API key is rotated."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     until: Instant | None = Field(default=None)
     """Until when the old key stays valid; 24 hours from now unless given."""

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from domain.described import Described
 from domain.values import Slug
 from infra.access.roles import Identity, Need, Role
 from infra.answers import alert_acts, alerts
@@ -27,10 +28,10 @@ _PROBLEMS: Final[dict[int | str, Schema]] = {
 }
 
 
-class Acknowledgement(BaseModel):
+class Acknowledgement(Described):
     """Which alert was seen, and by whom."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     alert: Name
     """The id of an open alert."""

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from domain.aggregates import command_types
+from domain.described import Described
 from infra.access.roles import Need
 from infra.answers import changes
 from infra.answers.table import QUESTIONS
@@ -59,10 +60,8 @@ def _content(schema: Schema, example: object, media_type: str = "application/jso
 # --- what is posted ----------------------------------------------------------------------------
 
 
-class PartySignature(BaseModel):
+class PartySignature(Described):
     """The signature of a party."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     keyid: str
     """The identifier of the key: the first 16 hexadecimal digits of its SHA-256 hash."""
@@ -70,10 +69,8 @@ class PartySignature(BaseModel):
     """The signature, in Base64."""
 
 
-class SignedCommand(BaseModel):
+class SignedCommand(Described):
     """A DSSE envelope: an event, signed by its party (`accord sign`)."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     payload: str
     """The event and what its signature covers, in Base64."""

@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from domain.described import Described
 from infra.access.roles import Identity
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import MemberResult
@@ -78,10 +79,8 @@ _HINTS = {
 _ANY_HINT = "The document of the API is at /docs."
 
 
-class ParameterError(BaseModel):
+class ParameterError(Described):
     """A parameter of a request that is wrong."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     parameter: str
     """The name of the parameter."""
@@ -91,10 +90,10 @@ class ParameterError(BaseModel):
     """What to do about it."""
 
 
-class ProblemDetails(BaseModel):
+class ProblemDetails(Described):
     """What went wrong (RFC 9457). Members that do not apply are left out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str = "about:blank"
     """The page of the rule that refused an event, `/problems/RULE`; else `about:blank`."""

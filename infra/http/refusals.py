@@ -5,8 +5,9 @@ from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from domain.described import Described
 from infra.access.roles import Identity, Need, Role
 from infra.answers import refusals
 from infra.answers.logs import NotFound
@@ -36,10 +37,10 @@ _ONE: Final[dict[int | str, Schema]] = {
 }
 
 
-class Dismissal(BaseModel):
+class Dismissal(Described):
     """Who dismisses refusals."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     by: Operator
     """The name of the operator, for the record. With an API key, its actor is recorded instead."""
