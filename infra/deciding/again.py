@@ -76,7 +76,7 @@ class Decided:
 NEVER: Final = (
     "unsigned commands, and figures, payments and claims that nobody signed",
     "what the operator records of itself: exports, witnesses, keys that it made or sent",
-    "claims that nobody recorded as confirmed by silence: the ledger confirms them by their day",
+    "deadlines and silence that passed after the last input: no later event shows that they did",
     "alerts: they are no events",
 )
 """What a replay does not decide again, wherever it stands."""
@@ -257,8 +257,9 @@ _AT_ONCE: Final = frozenset({VIEW_SOURCE, RULES_SOURCE, ADOPTION_SOURCE, ENROLME
 class _Clock:
     """The deadlines, which must pass in the order of their days, and before what comes later.
 
-    Silence confirms claims by their day, whether that is recorded or not (C20), so of the events
-    that record it only the days are checked.
+    Silence confirms claims by their day (C20), and the ledger counts them whether that is recorded
+    or not. It must be recorded all the same, so an input that comes behind such a day shows that
+    its event was left out.
     """
 
     def __init__(self, again: "_Again", *, figures: bool) -> None:
@@ -281,7 +282,9 @@ class _Clock:
         self._silences = None
         # Nothing passes for an event that is recorded at the same time as the one before.
         if recorded.source not in _AT_ONCE and moment != last and not self._due:
-            self._next(recorded.partnership, moment)
+            name = recorded.partnership
+            is_silence_agreed = self._again.partnership(name).context.terms.silence is not None
+            self._next(name, moment, self._again.silences() if is_silence_agreed else {})
         if not self._due:
             return None
         why = f"The clock gives {_text(self._due)} before."
@@ -299,7 +302,7 @@ class _Clock:
             due = self._silence(recorded)
         else:
             if not self._due:
-                self._next(recorded.partnership, moment)
+                self._next(recorded.partnership, moment, {})
             due = self._due.pop(0) if self._due else None
         by_clock = (recorded.source_id, recorded.act.party) == (self._cause, CLOCK_PARTY)
         if due == event and by_clock:
@@ -316,10 +319,10 @@ class _Clock:
                 return event
         return None
 
-    def _next(self, name: str, now: datetime) -> None:
+    def _next(self, name: str, now: datetime, silences: Deadlines) -> None:
         """Find the next deadline that has passed by a moment, and what it records."""
         deadlines = self._again.deadlines(name, figures=self._figures)
-        if deadline := aggregates.next_due(deadlines, now):
+        if deadline := aggregates.next_due({**deadlines, **silences}, now):
             self._due = aggregates.passed(deadline, self._again.partnership(name))
             self._cause = _cause(name, deadline)
 

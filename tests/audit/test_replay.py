@@ -363,6 +363,23 @@ def test_a_deadline_that_the_operator_made_up_is_found(tmp_path: Path, lie: str)
     assert differing[0].index in {place - 1, place, place + 1}
 
 
+def test_a_confirmation_by_silence_that_the_operator_leaves_out_is_found(tmp_path: Path) -> None:
+    with simulated(tmp_path) as accord:
+        accord.service.handle(list(messages(ADOPTED)))
+        events = list(accord.history.of("growthos-harbourlight"))
+    by_silence = [
+        each
+        for each in events
+        if isinstance(each.event, DeadlinePassed) and each.event.kind is DeadlineKind.SILENCE
+    ]
+    assert len(by_silence) > 1
+
+    for each in by_silence[:3]:
+        left = [other for other in events if other is not each]
+        differing = [of for of in decided_again(left, {}, {}) if of.outcome == "differs"]
+        assert each.index + 1 in {of.index for of in differing}, each.event
+
+
 @pytest.mark.parametrize("lie", ["another value", "left out", "the last left out", "made up"])
 def test_what_an_adoption_states_for_each_party_is_computed_again(tmp_path: Path, lie: str) -> None:
     """Both agreed the adoption; nobody signs what it states in other streams."""
