@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain import program
-from domain.examples import EXAMPLES, Step
 from domain.kernel import Command
 from domain.values import instant
 from infra.tlog import cloudevents
+
+if TYPE_CHECKING:
+    from domain.examples import Step
 
 SOURCE = "//crm.growthos.example"
 SUBJECT = "growthos-brightpath"
@@ -19,10 +21,13 @@ NINE = time(9, tzinfo=UTC)
 
 def example(command: type[Command]) -> dict[str, Any]:
     """Return the example of a command as a CloudEvent in structured JSON."""
+    # Other commands do not wait for the examples to be made.
+    from domain.examples import EXAMPLES  # noqa: PLC0415
+
     return event(EXAMPLES[command], f"example-{command.__name__}")
 
 
-def event(step: Step, id: str) -> dict[str, Any]:
+def event(step: "Step", id: str) -> dict[str, Any]:
     """Return a CloudEvent that asks for what a step of the examples asks for."""
     at = datetime.combine(datetime.fromisoformat(step.at), NINE)
     # A program is its party's own, and so under a name of its own.
@@ -40,8 +45,10 @@ def event(step: Step, id: str) -> dict[str, Any]:
     }
 
 
-def events(steps: Iterable[Step]) -> list[dict[str, Any]]:
+def events(steps: Iterable["Step"]) -> list[dict[str, Any]]:
     """Return the events of steps, in order: the example where a step is one."""
+    from domain.examples import EXAMPLES  # noqa: PLC0415
+
     return [
         event(each, f"example-{type(each.command).__name__}")
         if each is EXAMPLES[type(each.command)]

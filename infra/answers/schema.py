@@ -8,6 +8,7 @@ import orjson
 
 from domain.aggregates import command_types
 from domain.kernel import NOT_ENDED, Command, Refused, Stage
+from infra.answers.example_events import example
 from infra.answers.field_table import EventField, fields
 from infra.answers.logs import NotFound
 from infra.answers.parameters import Name
@@ -97,8 +98,6 @@ def _type(command: type[Command]) -> EventType:
 
 
 def _described(command: type[Command], schema: dict[str, Any]) -> EventType:
-    from infra.answers.example_events import example  # noqa: PLC0415
-
     given = example(command)
     return _type(command).model_copy(
         update={

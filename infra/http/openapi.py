@@ -14,6 +14,7 @@ from domain.aggregates import command_types
 from domain.described import Described
 from infra.access.roles import Need
 from infra.answers import changes
+from infra.answers.example_events import example
 from infra.answers.table import QUESTIONS
 from infra.deciding import intake
 from infra.http.problems import MEDIA_TYPE, ProblemDetails
@@ -213,9 +214,6 @@ POST_ONE_PROBLEMS: Final = {
 
 def _schemas() -> Schema:
     """Return the schemas of all events, their union `Event`, all answers, and problems."""
-    # The server does not wait for the examples to be made.
-    from infra.answers.example_events import example  # noqa: PLC0415
-
     models = intake.envelope_types()
     answers = {each.answer for each in QUESTIONS}
     # The form of an alert comes with the answers.
