@@ -9,8 +9,9 @@ The table is the page `docs/days.md`. After a change that is meant, write it ane
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, TypeGuard, get_args
 
+import pytest
 from pydantic import BaseModel
 
 from domain.aggregates import command_types, event_types
@@ -23,7 +24,9 @@ from domain.deadlines.table import RULES
 from domain.declarations import Declaration
 from domain.execution import MilestoneReached
 from domain.exit import ExitWithdrawn
-from domain.kernel import Event
+from domain.experiment import PilotStarted
+from domain.health import ProposeTarget
+from domain.kernel import Event, Stage
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     AUDIT_FAILED,
@@ -52,6 +55,7 @@ from domain.standing_alerts import (
     owner,
 )
 from tests.documents import REPOSITORY
+from tests.life import OURS, at, changed, example
 
 PAGE = REPOSITORY / "docs/days.md"
 
@@ -199,7 +203,7 @@ SET_BY: Final = {
 }
 """What sets a deadline, where the table of the code does not name it."""
 
-ANSWERED: Final = "its acceptance, another proposal, `DeclineProposal`"
+ENDED: Final = "`WithdrawProposal`, an event that makes it lapse"
 
 SAID_SHORTER: Final = {
     DeadlineKind.STATEMENT: {DONE: "`RecordPayout`"},
@@ -211,7 +215,7 @@ SAID_SHORTER: Final = {
             "takes effect before its period is over"
         ),
     },
-    DeadlineKind.LAPSE: {DONE: ANSWERED, GIVEN_UP: "`WithdrawProposal`"},
+    DeadlineKind.LAPSE: {GIVEN_UP: ENDED},
     DeadlineKind.SIGNATURE: {
         DONE: "`AgreementSigned`, another draft, `DeclineProposal`",
         GIVEN_UP: "`WithdrawProposal`",
@@ -220,7 +224,7 @@ SAID_SHORTER: Final = {
         DONE: "`ConfirmAct`, the same act again after it lapsed",
         GIVEN_UP: "`WithdrawAct`",
     },
-    DeadlineKind.ANSWER: {DONE: ANSWERED, GIVEN_UP: "`WithdrawProposal`"},
+    DeadlineKind.ANSWER: {GIVEN_UP: ENDED},
 }
 """What does it and gives it up, where the table of the code does not name it."""
 
@@ -239,6 +243,8 @@ NOT_REMINDED: Final = {
     DeadlineKind.OBJECTIVE: "its status says it all the time",
 }
 """Why nobody is reminded of a kind."""
+
+OWN_DAY: Final = "never: another proposal has its own day, and this one keeps its day"
 
 NONE_OF: Final = {
     (DeadlineKind.PERIOD, ALERTED): "none: each figure that is missing has its own",
@@ -259,11 +265,17 @@ NONE_OF: Final = {
     (DeadlineKind.EXIT, DONE): "`PartnershipExited`",
     (DeadlineKind.CURE, MOVED): "never: the cure period is agreed",
     (DeadlineKind.CURE, GIVEN_UP): "never: uncured, the other party can leave",
-    (DeadlineKind.ANSWER, MOVED): "never: another proposal has a day of its own",
+    (
+        DeadlineKind.ANSWER,
+        MOVED,
+    ): OWN_DAY,
     (DeadlineKind.SIGNATURE, MOVED): "never: another draft has a day of its own",
     (DeadlineKind.CONFIRMATION, MOVED): "never: the act can be sent again",
     (DeadlineKind.LAPSE, ALERTED): "none: the proposal has lapsed",
-    (DeadlineKind.LAPSE, MOVED): "never: another proposal has a day of its own",
+    (
+        DeadlineKind.LAPSE,
+        MOVED,
+    ): OWN_DAY,
 }
 """Why a kind has no alert, or nothing that does it, moves it or gives it up."""
 
@@ -391,10 +403,28 @@ def ways(rule: DeadlineRule) -> dict[str, str]:
         MOVED: _listed([CommercialTermsAgreed] if rule.kind is DeadlineKind.CADENCE else moves),
         GIVEN_UP: _listed(ends),
     } | SAID_SHORTER.get(rule.kind, {})
+    if rule.kind in ANSWERS:
+        found[DONE] = answered(rule)
     if rule.kind in OF_THE_PLAN:
         given_up = filter(None, [found[GIVEN_UP], "an exit that takes effect"])
         found[GIVEN_UP] = ", ".join(given_up)
     return found
+
+
+ANSWERS: Final = {DeadlineKind.ANSWER, DeadlineKind.LAPSE}
+"""The deadlines of proposals."""
+
+
+def answered(rule: DeadlineRule) -> str:
+    """Return what answers the proposals of a kind. Another proposal leaves the first one open."""
+    kinds = [each.event.agreement for each in rule.opened_by if _proposes(each.event)]
+    counters = sorted({f"`{each.counters.__name__}`" for each in kinds if each.counters})
+    pilots = ["`StartPilot`"] if PilotStarted in {each.event for each in rule.closed_by} else []
+    return ", ".join(["its acceptance", *counters, *pilots, "`DeclineProposal`"])
+
+
+def _proposes(event: type[Event]) -> TypeGuard[type[BilateralProposed]]:
+    return issubclass(event, BilateralProposed)
 
 
 def alerts_of(rule: DeadlineRule) -> tuple[str, ...]:
@@ -567,6 +597,19 @@ def test_a_kind_that_has_no_alert_or_is_never_moved_says_why() -> None:
     }
 
     assert lacking == NONE_OF.keys()
+
+
+@pytest.mark.parametrize("kind", sorted(ANSWERS))
+def test_another_proposal_leaves_the_day_of_the_first_one_open(kind: DeadlineKind) -> None:
+    story = at(Stage.EXECUTION)
+    first = example(ProposeTarget, proposal="first")
+    story.when(OURS, first)
+    mine = {each for each in story.partnership.deadlines if each.startswith(f"{kind}/")}
+
+    story.when(OURS, changed(first, proposal="second"))
+
+    assert mine
+    assert mine < {*story.partnership.deadlines}
 
 
 def test_every_alert_on_a_day_that_has_passed_is_in_a_row() -> None:
