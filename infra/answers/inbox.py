@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Annotated, Any, Final
 
 from domain.aggregates import command_types
+from domain.agreement import CommercialTermsAgreed, ProposeTerms
 from domain.bilateral import DeclineProposal, WithdrawProposal, kind_named
 from domain.charter import Objective
 from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
@@ -20,6 +21,7 @@ from domain.deadlines.deadline import Deadline, DeadlineKind
 from domain.deadlines.figures import figure_words
 from domain.deadlines.reviews import cadence_words
 from domain.dispute import ProposeResolution
+from domain.entry import ENTRY, ReverseEntry
 from domain.execution import (
     CompleteAction,
     CompleteOnboardingStep,
@@ -55,6 +57,7 @@ from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     COMPUTED,
     DISPUTE_OPENED,
+    ENTRY_WITHOUT_TERMS,
     FIGURES_DIFFER,
     LEAD_AWAITS,
     LEAD_REJECTED,
@@ -799,6 +802,33 @@ def _of_renewal(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
         )
 
 
+def _of_unpriced(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+    """Yield that no terms price an entry: both agree such terms, or its author reverses it."""
+    row, name = rows.subjects.get(_subject(alert)), alert.window.split("/")[1]
+    if not isinstance(row, SubjectRow):
+        return
+    stated = [each[ENTRY] for each in (row.facts, row.others) if ENTRY in each]
+    authors = {each.by for each in stated}
+    terms = {"effective_from": rows.terms.day(stated[0].at).isoformat()}
+    is_proposed = any(each.agreement == CommercialTermsAgreed.name for each in rows.proposals.open)
+    for party in rows.overview.parties:
+        events = []
+        if not is_proposed and rows.overview.stage in ProposeTerms.stages:
+            events.append(_event(rows, party, ProposeTerms, terms, _TERMS))
+        if party in authors:
+            events.append(_event(rows, party, ReverseEntry, {"entry": name}))
+        if events:
+            yield InboxItem(
+                day=alert.since.date(),
+                awaiting=Awaiting.DUE,
+                partnership=rows.id,
+                party=party,
+                ref=alert.window,
+                text=alert.text,
+                events=tuple(events),
+            )
+
+
 # --- claims ------------------------------------------------------------------------------------
 
 
@@ -877,10 +907,8 @@ def _replies(
     if key.startswith("correction/"):
         correction = row.corrections[key.removeprefix("correction/")]
         by, of = correction.by, correction.of
-    elif key in row.facts:
+    else:
         by, of = row.facts[key].by, key
-    else:  # An entry that no terms price is no claim: its author reverses it.
-        return
     where: dict[str, Any] = {kind: names[0]}
     if kind == "figure":
         tool, _, segment = of.partition("/")
@@ -914,6 +942,7 @@ def _confirms(
 
 _OF_ALERT: Final = {
     RENEWAL_OPEN: _of_renewal,
+    ENTRY_WITHOUT_TERMS: _of_unpriced,
     FIGURES_DIFFER: _of_dispute,
     DISPUTE_OPENED: _of_opened,
 }

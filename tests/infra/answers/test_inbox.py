@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.aggregates import command_types
+from domain.agreement import ProposeTerms
 from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.calendar import add
 from domain.content import digest
 from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution, WithdrawDispute
-from domain.entry import RecordJointRevenue
+from domain.entry import RecordJointRevenue, ReverseEntry
 from domain.execution import (
     AgreeImprovementPlan,
     AgreeMilestone,
@@ -77,7 +78,7 @@ from tests.life import (
 )
 from tests.projections.folds import count, states
 from tests.projections.money import amend, pay, share, under
-from tests.projections.test_awaited import both_claim, clicks, sold, theirs_paid
+from tests.projections.test_awaited import JOINT, both_claim, clicks, sold, theirs_paid
 from tests.projections.test_figures_differ import by_months_and_by_quarter, ruled, said
 from tests.stories import Story
 
@@ -564,12 +565,37 @@ def test_what_is_planned_in_formation_stops_no_inbox(tmp_path: Path) -> None:
     assert {each.party for each in found if each.ref == planned.milestone} == {OURS, THEIRS}
 
 
-def test_an_entry_that_no_terms_price_stops_no_inbox() -> None:
+def unpriced() -> Story:
     story = under(share())
-    before = asked_of(story)
     story.when(OURS, RecordJointRevenue(entry="E-1", amount=usd("100.00")))
+    return story
 
-    assert asked_of(story) == before
+
+def test_an_entry_that_no_terms_price_asks_for_terms_or_its_author_reverses_it() -> None:
+    story = unpriced()
+    items = [each for each in inbox(story) if each.ref == "entry/E-1"]
+    offered = {each.party: types(each) for each in items}
+    assert offered == {OURS: ["ProposeTerms", "ReverseEntry"], THEIRS: ["ProposeTerms"]}
+    (reverse,) = (x for each in items for x in each.events if x.type == "accord.ReverseEntry")
+    assert reverse.missing == ("reversal", "amount", "reason")
+
+    filled: Any = {"reversal": "V-1", "amount": usd("100.00"), "reason": "A mistake."}
+    story.when(OURS, ReverseEntry(**reverse.data, **filled))
+
+    assert not [each for each in inbox(story) if each.ref == "entry/E-1"]
+
+
+def test_an_entry_that_no_terms_price_asks_for_no_second_proposal_of_terms() -> None:
+    story = unpriced()
+    (theirs,) = (each for each in inbox(story, THEIRS) if each.ref == "entry/E-1")
+    (event,) = theirs.events
+    assert event.missing == ("frame", "items", "proposal")
+    split = JOINT.model_dump(mode="json")
+
+    story.when(THEIRS, ProposeTerms(**event.data, proposal="split", items=[split]))
+
+    left = {each.party: types(each) for each in inbox(story) if each.ref == "entry/E-1"}
+    assert left == {OURS: ["ReverseEntry"]}
 
 
 # --- random lives ------------------------------------------------------------------------------
