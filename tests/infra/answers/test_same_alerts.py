@@ -1,5 +1,7 @@
 """Whatever a viewer asks, it finds the same alerts open: in lists, on pages, and in the stream.
 
+What operations see is also sent to other systems: posted to a webhook, and published to a topic.
+
 Random lives have objectives, figures that both parties state, correct and hide by the data-sharing
 protocol, hours, and deals. The viewers are the operator, both parties and a neutral third party.
 """
@@ -10,12 +12,15 @@ from itertools import takewhile
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
+from unittest.mock import patch
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumers.publisher import _alert
 from domain.health import ProposeTarget
 from domain.kernel import Refused
 from domain.reported_figure import CorrectMetric
@@ -26,8 +31,10 @@ from infra.answers.logs import AsOf, NotFound
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Paging
 from infra.bootstrap import Accord
+from infra.exchange.sink import Delivery, cursor_of
+from infra.exchange.webhook import Webhook
 from projections.alerts import AlertState
-from projections.visibility import Viewer
+from projections.visibility import OPERATIONS, Viewer
 from tests.infra.answers.test_alerts_of_a_viewer import hidden
 from tests.infra.answers.test_every_alert import recorded
 from tests.life import OURS, THEIRS, example
@@ -49,7 +56,7 @@ def state(story: Story, random: Random) -> None:
     """Let a party state a figure of a month or of their quarter, or correct its own."""
     party, month = random.choice((OURS, THEIRS)), random.choice(("2026-03", "2026-03", "2026-Q1"))
     of = said(
-        random.choice((10, 60)), random.choice(("crm", "crm", "aaa")), month, "new_subscribers"
+        random.choice((5, 60)), random.choice(("crm", "crm", "aaa")), month, "new_subscribers"
     )
     if random.random() < 0.3:
         story.when(party, CorrectMetric(**of.model_dump(), reason="A digit."))
@@ -90,6 +97,9 @@ def life(random: Random) -> Story:
     return story
 
 
+ALL_OUTPUTS: Final = 10_000
+"""More changes of alerts than a life has."""
+
 Found = dict[str, str]
 """The texts of open alerts by id."""
 
@@ -119,10 +129,39 @@ def streamed(accord: Accord, since: Since, viewer: Viewer) -> Found:
         first = next(batches)
     for batch in takewhile(lambda each: each.messages, batches):
         for each in batch.messages:
-            known.pop(each.body["id"], None)
-            if each.body["state"] == AlertState.OPEN:
-                known[each.body["id"]] = each.body["text"]
+            _learn(known, each.body)
     return known
+
+
+def posted(accord: Accord) -> Found:
+    """Return what a system knows to be open that is posted each change from the first one on."""
+    known: Found = {}
+
+    def receive(_: str, body: bytes, *__: object) -> tuple[int, bytes]:
+        _learn(known, orjson.loads(body)["data"])
+        return 204, b""
+
+    accord.views.move_cursor(cursor_of("webhook"), 0)
+    with patch("infra.exchange.webhook.post", receive):
+        Delivery(accord.views, "webhook", Webhook("https://alerts.example/")).step()
+    return known
+
+
+def published(accord: Accord) -> Found:
+    """Return what the topic of alerts says is open, once older messages of a key are removed."""
+    known: Found = {}
+    for each in accord.views.outputs(limit=ALL_OUTPUTS):
+        message = _alert("accord.alerts", each)
+        body = orjson.loads(message.value or b"{}")
+        assert message.key == body["id"]
+        _learn(known, body)
+    return known
+
+
+def _learn(known: Found, body: dict[str, Any]) -> None:
+    known.pop(body["id"], None)
+    if body["state"] == AlertState.OPEN:
+        known[body["id"]] = body["text"]
 
 
 def disputed(accord: Accord, viewer: Viewer) -> set[str]:
@@ -143,6 +182,7 @@ def agree(accord: Accord, name: str) -> None:
         assert streamed(accord, Since.BEGIN, viewer) == known, viewer
         differ = {each for each in known if each.startswith(f"{FIGURES_DIFFER}@")}
         assert {each.split("/", 2)[2] for each in differ} == disputed(accord, viewer), viewer
+    assert posted(accord) == published(accord) == listed(accord, AsOf(viewer=OPERATIONS))
     when = AsOf(viewer=THIRD)
     assert not disputed(accord, THIRD)
     assert not listed(accord, when)
