@@ -22,6 +22,9 @@ from dev.local.postgres import Postgres
 
 MISSING = "real part missing: "
 
+ALONE = {"test_documents.py"}
+"""Files whose tests run in any worker."""
+
 PATIENT: dict[str, int] = {"bootstrap_timeout_ms": 120_000}
 """How long a test's own client waits for a broker on a busy machine; by default it gives up."""
 
@@ -125,13 +128,17 @@ def _native_or_container() -> Iterator[Reachable]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all tests with a broker in one worker, so that only one broker is started.
+    """Keep the tests of a file in one worker, so that what they share is made once.
 
-    First, because xdist reads the groups when its own hook is called.
+    All tests with a broker are in one worker, too, so that only one broker is started. The tests of
+    `ALONE` are long and share nothing. First, because xdist reads the groups when its own hook is
+    called.
     """
     for item in items:
         if {"broker", "own_broker"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("kafka"))
+        elif item.path.name not in ALONE and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 # --- what is missing ---------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""The product against the model: random lives, in several orders of arrival, to the cent."""
+"""The product against the model: random lives, in several orders of arrival, to the cent.
+
+`make money-laws` judges thousands of lives; these are the first of them.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -35,7 +38,7 @@ FAILED = (
 """Seeds and sizes of lives that the product once told otherwise than the model."""
 
 
-@pytest.mark.parametrize("block", range(13))
+@pytest.mark.parametrize("block", range(6))
 def test_the_product_owes_what_the_model_owes_in_every_order(block: int) -> None:
     for seed in range(block * 16, block * 16 + 16):
         assert not judge(seed, 2 + seed % 5).difference
@@ -99,7 +102,7 @@ def paid_out(seed: int) -> list[Fact]:
     return adapter.with_statements(facts, at("2026-02-10"))
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", range(4))
 def test_payouts_pay_what_the_model_says_in_every_order(block: int) -> None:
     for seed in range(block * 30, block * 30 + 30):
         facts = paid_out(seed)
@@ -132,7 +135,7 @@ def test_a_life_of_money_laws_that_once_differed_is_equal(seed: int) -> None:
     assert not judge(seed).difference
 
 
-@pytest.mark.parametrize("seed", range(300, 320))
+@pytest.mark.parametrize("seed", range(300, 308))
 def test_posted_lines_add_up_to_the_final_lines_in_every_order(seed: int) -> None:
     facts = lived(seed, 4)
     for arrival, clock in arrivals(facts, seed):
@@ -140,7 +143,7 @@ def test_posted_lines_add_up_to_the_final_lines_in_every_order(seed: int) -> Non
         assert adapter.posted(product) == adapter.kept(product)
 
 
-@pytest.mark.parametrize("seed", range(400, 420))
+@pytest.mark.parametrize("seed", range(400, 408))
 def test_stated_open_and_held_are_what_accrued_at_every_moment(seed: int) -> None:
     facts = lived(seed, 4)
     moments = []
