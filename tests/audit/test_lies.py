@@ -45,6 +45,7 @@ OURS, THEIRS = made.PARTIES
 MILLION = {"amount": "1000000.00", "currency": "USD"}
 LESSON = {"lesson": "L-9", "text": "Ask earlier."}
 STRANGER = Signer(b"x" * 32)
+SECOND = Signer(b"y" * 32)
 
 Row = dict[str, Any]
 
@@ -288,6 +289,33 @@ def _rotation(liar: Liar) -> Row:
     return liar.sign(key, "RotateKey", key["data"])
 
 
+def _recovery(liar: Liar, *, sent: bool = False) -> Row:
+    """A new key of the other party, to which a party agrees with a second key of its own.
+
+    If it was `sent`, the operator sent this second key.
+    """
+    second = _registration(liar, SECOND)
+    liar.events.append(liar.sign(second, "RegisterKey", second["data"]))
+    if sent:
+        by_operator = {"party": OURS, "keyid": key_id(SECOND.public)}
+        liar.events.append(liar.event("KeySentByOperator", by_operator, "accord"))
+    proof = STRANGER.sign(keys.possession(CONSULTING, THEIRS, STRANGER.public))
+    data = {
+        "proposal": "k",
+        "party": THEIRS,
+        "key": b64encode(STRANGER.public).decode(),
+        "proof": b64encode(proof).decode(),
+    }
+    liar.events.append(liar.event("KeyRecoveryProposed", data, THEIRS))
+    content = hashlib.sha256(codec.canonical(data)).hexdigest()
+    accepted = {"proposal": "k", "content": content}
+    return liar.sign(liar.event("KeyRecovered", data), "AgreeKeyRecovery", accepted, by=SECOND)
+
+
+def _recovery_by_operator(liar: Liar) -> Row:
+    return _recovery(liar, sent=True)
+
+
 def _revocation(liar: Liar) -> Row:
     revoked = liar.event("KeyRevoked", {"keyid": key_id(SIGNERS[OURS].public)})
     return liar.sign(revoked, "RevokeKey", revoked["data"])
@@ -355,6 +383,10 @@ CONTROLS: dict[str, tuple[Lie, set[str]]] = {
         {"a second key that nobody signed", "a key whose proof is wrong"},
     ),
     "a rotation of the key": (_rotation, {"a rotation of no key"}),
+    "a recovered key that the other party agreed": (
+        _recovery,
+        {"a recovered key that a key from the operator agreed"},
+    ),
     "a revocation that its party signed": (_revocation, {"a revocation that nobody signed"}),
     "an erasure that a party signed": (
         _erasure,
@@ -559,6 +591,7 @@ LIES: dict[str, tuple[Lie, str]] = {
         lambda of: _registration(of, STRANGER, replaces="0" * 16) | {"type": "KeyRotated"},
         "key-unknown",
     ),
+    "a recovered key that a key from the operator agreed": (_recovery_by_operator, "command-key"),
     "a revocation that nobody signed": (
         lambda of: of.event("KeyRevoked", {"keyid": key_id(SIGNERS[OURS].public)}),
         "command-missing",

@@ -467,6 +467,7 @@ class Verifier {
     this.time = 0;
     this.cosigned = new Map(); // the times of its cosignatures, by witness
     this.keys = new Map(); // by party, by key id
+    this.sent = new Set(); // the ids of the keys that the operator sent
     this.isPinned = true; // whether the first key of every party is pinned
     this.caused = { cause: null, place: 0, at: -1 }; // the last cause, its place and index
     this.erased = new Set(); // the people whose names were erased
@@ -775,6 +776,7 @@ class Verifier {
       need(!isBound || isSettled, 'command-missing', index);
       this.unsigned.push(`#${index} ${type} by ${party}: not signed${total([data])}`);
     } else if (type === 'KeySentByOperator') {
+      this.sent.add(data.keyid);
       this.unsigned.push(`#${index} the operator itself sent a key of ${textOf(data.party)}`);
     } else if (RULES.facts.includes(kind)) {
       this.count(`facts that nobody signed (${kind})`, data);
@@ -866,7 +868,9 @@ class Verifier {
     const isActive = key?.since < index || (key?.since === index && own.size === 1);
     const isOpen = isActive && (key.until === null || key.until === index);
     const isDelegated = isOpen && (key.delegated?.includes(RULES.kinds[event.type]) ?? true);
-    need(isDelegated, 'command-key', index);
+    // Else the operator alone could replace the keys of both parties.
+    const isOwn = event.type !== 'KeyRecovered' || !this.sent.has(keyid);
+    need(isDelegated && isOwn, 'command-key', index);
     if (isFirst) need(ed25519Verify(key.key, message, signature), 'command-signature', index);
     for (const use of [JSON.stringify([party, payload.nonce]), JSON.stringify([party, source, id])]) {
       if (!this.used.has(use)) this.used.set(use, digest);

@@ -574,6 +574,7 @@ class Verifier:
         self.signed = self.time = 0  # the size and the time of the last checkpoint so far
         self.cosigned: dict[str, int] = {}  # the times of its cosignatures, by witness
         self.keys: dict[str, dict[str, PartyKey]] = {}  # by party, by key id
+        self.sent: set[str] = set()  # the ids of the keys that the operator sent
         self.unpinned = False  # whether the first key of some party is not pinned
         self.caused: tuple[object, int, int] = (None, 0, -1)  # the last cause, place and index
         self.erased: set[str] = set()  # the people whose names were erased
@@ -859,6 +860,7 @@ class Verifier:
             self.unsigned.append(f"#{index} {type_} by {party}: not signed{total([data])}")
         elif type_ == "KeySentByOperator":
             name = text_of(data.get("party"))
+            self.sent.add(text_of(data.get("keyid")))
             self.unsigned.append(f"#{index} the operator itself sent a key of {name}")
         elif kind in RULES["facts"]:
             self.count(f"facts that nobody signed ({kind})", data)
@@ -941,7 +943,9 @@ class Verifier:
         alone = key.since == index and len(self.keys[party]) == 1
         active = (key.since < index or alone) and key.until in {None, index}
         delegated = key.delegated is None or KINDS[event["type"]] in key.delegated
-        require(active and delegated, "command-key", index)
+        # Else the operator alone could replace the keys of both parties.
+        own = event["type"] != "KeyRecovered" or command.keyid not in self.sent
+        require(active and delegated and own, "command-key", index)
         if command.place is None:
             right = ed25519_verify(key.public, command.message, command.signature)
             require(right, "command-signature", index)
