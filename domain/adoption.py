@@ -28,7 +28,7 @@ from domain.calendar import bounds
 from domain.charter import Charter
 from domain.claims import ClaimConfirmed, FigureRef
 from domain.consent import acceptable
-from domain.content import Consent
+from domain.content import Consent, FileDigest
 from domain.context import PartnershipContext
 from domain.exploration import not_the_clock
 from domain.formation import AgreementAdopted, CharterAgreed, DecisionRuleAgreed
@@ -76,7 +76,9 @@ class Contract(Value):
     """The contract that both parties signed before the adoption."""
 
     reference: Text
-    """Where the contract is: a document number, a link, a digest."""
+    """Where the contract is: a document number, a link."""
+    sha256: FileDigest | None = None
+    """The SHA-256 of the file, by which a bundle can bring it and a reader can check it."""
     signed_on: Day
     """The day on which the second party signed."""
     sections: Sections

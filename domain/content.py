@@ -24,6 +24,16 @@ ContentDigest = Annotated[
 ]
 """A digest of content: 64 hexadecimal digits, in lower case."""
 
+FileDigest = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{64}$"),
+    Worded(
+        "is not the SHA-256 of a file in 64 hexadecimal digits",
+        "Compute the SHA-256 of the file, or leave it out.",
+    ),
+]
+"""The SHA-256 of a file that is not in the record: 64 hexadecimal digits, in lower case."""
+
 
 class Consent(Value):
     """The field of a command that accepts or signs something."""

@@ -21,6 +21,7 @@ from domain.bilateral import (
     ProposalAnswer,
     ProposalEnded,
 )
+from domain.content import FileDigest
 from domain.context import PartnershipContext
 from domain.execution import IssueCause
 from domain.kernel import (
@@ -150,6 +151,8 @@ class _Submission(Value):
     """The title of the evidence."""
     reference: Text
     """Where the evidence is: a link, a document number, an event of this partnership."""
+    sha256: FileDigest | None = None
+    """The SHA-256 of the file, by which a bundle can bring it and a reader can check it."""
 
 
 class SubmitEvidence(_Submission, DisputeCommand):

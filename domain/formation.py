@@ -23,7 +23,7 @@ from domain.bilateral import (
 )
 from domain.charter import Charter, Objective
 from domain.consent import Proposals, with_acceptance, with_proposal
-from domain.content import Consent, ContentDigest
+from domain.content import Consent, ContentDigest, FileDigest
 from domain.context import PartnershipContext
 from domain.declarations import Changeable, Declaration
 from domain.gates import Requirement
@@ -104,7 +104,9 @@ class EvidenceAttached(
     title: Text
     """The title of the evidence."""
     reference: Text
-    """Where the evidence is: a link, a document number, a digest."""
+    """Where the evidence is: a link, a document number."""
+    sha256: FileDigest | None = None
+    """The SHA-256 of the file, by which a bundle can bring it and a reader can check it."""
 
 
 AttachEvidence = EvidenceAttached.asks
@@ -280,7 +282,9 @@ class AgreementAdopted(Event):
     """Both parties confirmed the contract that they had signed before the adoption (C9, C28)."""
 
     reference: Text
-    """Where the contract is: a document number, a link, a digest."""
+    """Where the contract is: a document number, a link."""
+    sha256: FileDigest | None = None
+    """The SHA-256 of the file, by which a bundle can bring it and a reader can check it."""
     signed_on: Day
     """The day on which the second party signed."""
     sections: Sections

@@ -9,7 +9,7 @@ import typer
 
 from infra.answers.parameters import Since
 from infra.answers.question import Result
-from infra.answers.text import Block, Line, Remark, Verbatim
+from infra.answers.text import Block, Line, Remark, Verbatim, counted
 from infra.cli import acting, printing
 from infra.cli.options import FAILED, Id, Json, Store, audit, moment_option, opened
 from infra.cli.witness import NotCosigned, not_cosigned, report
@@ -24,6 +24,8 @@ class Written(Result):
     """The events of the log."""
     withheld: int
     """How many of them are in it as hashes alone."""
+    files: int
+    """The files in it that its events name."""
     log: str
     """The key of the log, which a reader pins."""
     warning: str | None
@@ -67,6 +69,14 @@ def bundle(
     end: Annotated[
         datetime | None, moment_option("--to", "Include later events as hashes alone.")
     ] = None,
+    files: Annotated[
+        Path | None,
+        typer.Option(
+            "--files",
+            metavar="FOLDER",
+            help="Include the files in this folder whose SHA-256 an event names.",
+        ),
+    ] = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -79,7 +89,7 @@ def bundle(
 
     with opened(store, as_json=as_json) as accord:
         by = acting.person(accord)
-        asked = BundleRequest(by, reason, party, statement, alert, start, end)
+        asked = BundleRequest(by, reason, party, statement, alert, start, end, files)
         accord.catch_up()
         notary = accord.signing()
         made = export(accord, notary, id, asked, out)
@@ -88,6 +98,7 @@ def bundle(
             file=str(out),
             size=made.size,
             withheld=made.withheld,
+            files=made.files,
             log=str(notary.seal.verifier(id)),
             warning=made.warning or None,
             not_cosigned=not_cosigned(notary, id),
@@ -100,7 +111,8 @@ def bundle(
 
 def _text(written: Written) -> Iterator[Block]:
     hidden = f", {written.withheld} of them as hashes alone" if written.withheld else ""
-    what = f"Wrote {written.size} events{hidden} to {written.file}."
+    files = f" and {counted(written.files, 'file')}" if written.files else ""
+    what = f"Wrote {written.size} events{hidden}{files} to {written.file}."
     yield Line(f"{what} Its reader pins this key of the log:")
     yield Verbatim(f"{written.log}\n")
     if written.warning:

@@ -32,7 +32,7 @@ from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import COMMAND, PERSON, name_in
-from infra.evidence import inputs
+from infra.evidence import files, inputs
 from infra.files import opened_for_owner
 from infra.store.history import Refusal, Waiting
 from infra.tlog import codec
@@ -91,6 +91,8 @@ class BundleRequest:
     alert: str | None = None
     start: datetime | None = None
     end: datetime | None = None
+    files: Path | None = None
+    """A folder with files that events name by their SHA-256: those that are named are included."""
 
 
 @dataclass(slots=True)
@@ -99,6 +101,8 @@ class Exported:
 
     size: int
     withheld: int = 0
+    files: int = 0
+    """How many files it has that its events name."""
     warning: str | None = None
 
 
@@ -186,6 +190,11 @@ class _Bundle:
     events: list[Recorded] = field(init=False, default_factory=list)
     """All events that can be read."""
     shown: list[Recorded] = field(init=False, default_factory=list)
+    files: dict[str, bytes] = field(init=False)
+    """The files that the bundle brings, by digest."""
+
+    def __post_init__(self) -> None:
+        self.files = self._named_files()
 
     def write(self, bag: _Bag) -> None:
         """Write all of it."""
@@ -219,6 +228,7 @@ class _Bundle:
             self.exported = Exported(size, warning=str(error))
         else:
             self.exported = Exported(size)
+        self.exported.files = len(self.files)
         return [Note.read(each) for each in self.accord.trees.checkpoints(self.partnership)]
 
     def _intact(self) -> int:
@@ -258,16 +268,16 @@ class _Bundle:
         self.events.append(recorded)
         if not sight.shows(recorded) or sight.fewer_than(recorded):
             return "private"  # Even out of range: that would tell when it was recorded.
-        asked_for = self._within(recorded.act.recorded_at) or isinstance(
-            recorded.event, _ALWAYS_SHOWN
-        )
-        if not asked_for and (self.custody is None or index != self.custody.index):
+        is_custody = self.custody is not None and index == self.custody.index
+        if not is_custody and not self._is_asked_for(recorded):
             return "range"
         self.shown.append(recorded)
         return None
 
-    def _within(self, moment: datetime) -> bool:
-        start, end = self.asked.start, self.asked.end
+    def _is_asked_for(self, recorded: Recorded) -> bool:
+        if isinstance(recorded.event, _ALWAYS_SHOWN):
+            return True
+        start, end, moment = self.asked.start, self.asked.end, recorded.act.recorded_at
         return (start is None or start <= moment) and (end is None or moment <= end)
 
     def _request(self) -> Row:
@@ -324,6 +334,8 @@ class _Bundle:
         bag.lines("data/request.json", [self._request()])
         bag.lines("data/rejected.jsonl", map(inputs.row, self._rejected()))
         bag.lines("data/waiting.jsonl", map(inputs.row, self._waiting()))
+        for digest, data in self.files.items():
+            bag.put(f"data/files/{digest}", data)
         bag.put("data/policy.txt", self.notary.policy_of(self.partnership).encode())
         for key, token in self.accord.history.kept(TIMESTAMP, self.partnership).items():
             bag.put(f"data/timestamps/{key}.tsr", token)
@@ -331,6 +343,19 @@ class _Bundle:
             bag.lines(f"data/schemas/{kind.wire}.json", [_schema(kind)])
         for name, data in guides().items():
             bag.put(f"data/{name}", data)
+
+    def _named_files(self) -> dict[str, bytes]:
+        """Return the files of the folder that an event of the bundle names, by digest."""
+        if self.asked.files is None:
+            return {}
+        sight = _sight(self.accord, self.partnership, self.asked.party)
+        named = {
+            digest
+            for each in _readable(self.accord, self.partnership)
+            if sight.shows(each) and self._is_asked_for(each)
+            for digest, _ in files.named(each.event)
+        }
+        return files.found(self.asked.files, named)
 
     def _kinds(self) -> set[type[Event]]:
         """Return the kinds of event that the bundle shows."""

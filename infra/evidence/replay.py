@@ -30,6 +30,7 @@ from infra.answers.text import Block, Line, Remark, Styled, Table, counted
 from infra.deciding import again
 from infra.deciding.again import Decided, Hidden, decided_again
 from infra.evidence import bundle_store
+from infra.evidence.files import named
 from infra.evidence.verifiers import verify
 from infra.tlog import codec
 from projections.fold import FoldFailed
@@ -69,6 +70,19 @@ class Decision(Item):
     """Whether it is a signed act that binds its party."""
 
 
+class NamedFile(Item):
+    """A file outside the record that an event names by its SHA-256."""
+
+    index: int
+    """The index of the event."""
+    title: str
+    """What the event calls it."""
+    sha256: str
+    """Its SHA-256 in hex, which is its name under `data/files/`."""
+    brought: bool
+    """Whether it is in the bundle."""
+
+
 class Replay(Result):
     """A bundle that was verified, and the statements that follow from its events or do not."""
 
@@ -88,6 +102,8 @@ class Replay(Result):
     """What no replay decides again."""
     statements: tuple[Compared, ...]
     """Every issued statement, in the order of issue."""
+    files: tuple[NamedFile, ...]
+    """Every file that an event shown names, in the order of the events."""
     explained: StatementExplained | None = None
     """The statement that was asked about, with the path from each line to the signed events."""
 
@@ -127,6 +143,7 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
     found = verify.verify(raw, verify.bring(policy, pins, seen, receipts, not_before))
     record = Record(**{name: found[name] for name in Record.model_fields})
     about, log, decided, statements = {}, VisibleLog(), list[Decided](), list[Compared]()
+    files: dict[str, bytes] = {}
     if record.code is None:
         files = verify.read_container(raw)
         about = orjson.loads(files["data/request.json"])
@@ -149,6 +166,16 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
         ),
         never_decided=_never(log),
         statements=tuple(statements),
+        files=tuple(
+            NamedFile(
+                index=each.index,
+                title=title,
+                sha256=digest,
+                brought=f"data/files/{digest}" in files,
+            )
+            for each in log.events
+            for digest, title in named(each.event)
+        ),
         explained=_explained(path, explain) if explain and record.code is None else None,
     )
 
@@ -249,6 +276,7 @@ def text(found: Replay) -> Iterator[Block]:
                 [(of.where, of.stated or "", of.computed or "") for of in each.differences],
                 indent=4,
             )
+    yield from _files(found.files)
     if found.explained:
         yield Line()
         yield from explain_money.text(found.explained)
@@ -256,6 +284,15 @@ def text(found: Replay) -> Iterator[Block]:
     numbers = ", ".join(f"{outcomes.count(of)} {of}" for of in Outcome if of in outcomes)
     yield Line()
     yield Line(f"{counted(len(outcomes), 'statement')}{': ' if numbers else ''}{numbers}", indent=2)
+
+
+def _files(files: Sequence[NamedFile]) -> Iterator[Block]:
+    if files:
+        rows = [
+            (each.title, each.index, each.sha256, "yes" if each.brought else "no") for each in files
+        ]
+        yield Line()
+        yield Table(["FILE", ">#", "SHA-256", "IN THE BUNDLE"], rows, indent=2)
 
 
 def _owed(balance: Balance | None) -> str:

@@ -75,6 +75,7 @@ WORDS = {
     "quorum": "The last checkpoint lacks the cosignatures of the quorum.",
     "receipt": "The log lacks what the operator gave a receipt for.",
     "person": "A name in the bundle is not the recorded one.",
+    "file": "A file that the bundle brings is not one that an event names.",
     "custody": "The log does not have this export as it is here.",
 }
 """The sentence for each verdict, and for each code of a fault."""
@@ -108,7 +109,7 @@ PATTERNS = {
     "digest": "[0-9a-f]{64}",
     "envelope": rf'\{{"payload":"({BASE64})","payloadType":"({re.escape(dsse.TYPE)})",'
     rf'"signatures":\[\{{"keyid":"([0-9a-f]{{16}})","sig":"({SIGNATURE})"\}}\]\}}',
-    "file": "data/(?:schemas/[A-Za-z0-9]+[.]json|timestamps/[0-9]{1,16}[.]tsr"
+    "file": "data/(?:files/[0-9a-f]{64}|schemas/[A-Za-z0-9]+[.]json|timestamps/[0-9]{1,16}[.]tsr"
     "|proofs/[0-9]{1,16}[.]tlog-proof)",
     "format": "accord-bundle/1",
     "key": rf"({NAME})[+]([0-9a-f]{{8}})[+]({BASE64})",

@@ -505,6 +505,7 @@ class Verifier {
       ['command-malformed', this.checkEvents],
       ['quorum', this.checkAgainstUser],
       ['person', this.checkPeople],
+      ['file', this.checkBrought],
       ['custody', this.checkCustody],
     ];
     for (const [code, step] of steps) {
@@ -979,6 +980,21 @@ class Verifier {
     if (erased > 0) this.notChecked.push(`${erased} people whose names were erased`);
     const others = untold.size - erased;
     if (others > 0) this.notChecked.push(`${others} people whose names are not in the bundle`);
+  }
+
+  /** That each file in the bundle is one that an event shown names by its digest. */
+  checkBrought() {
+    const shown = this.files.get('data/events.jsonl').latin1Slice();
+    const member = new RegExp(`"sha256":"(${RULES.patterns.digest})"`, 'g');
+    const named = new Set([...shown.matchAll(member)].map(([, digest]) => digest));
+    const brought = [...this.files.keys()].filter((name) => name.startsWith('data/files/'));
+    for (const file of brought) {
+      const name = file.slice(-64);
+      need(named.has(name) && hex(this.files.get(file)) === name, 'file');
+    }
+    if (named.size > 0) this.checked.push(`${brought.length} files that events name by their digest`);
+    const missing = named.size - brought.length;
+    if (missing > 0) this.notChecked.push(`${missing} files that events name are not in the bundle`);
   }
 
   /** That the log has this export, with the digest of what is beside the log. */

@@ -609,6 +609,7 @@ class Verifier:
             ("command-malformed", self.check_events),
             ("quorum", self.check_against_user),
             ("person", self.check_people),
+            ("file", self.check_brought),
             ("custody", self.check_custody),
         ):
             self.phase = code, None
@@ -1062,6 +1063,20 @@ class Verifier:
         if len(untold) > erased:
             count = len(untold) - erased
             self.not_checked.append(f"{count} people whose names are not in the bundle")
+
+    def check_brought(self) -> None:
+        """Check that each file in the bundle is one that an event shown names by its digest."""
+        digest = RULES["patterns"]["digest"]
+        shown = self.files["data/events.jsonl"].decode()
+        named = set(re.findall(f'"sha256":"({digest})"', shown))
+        brought = {name[-64:] for name in self.files if name.startswith("data/files/")}
+        for name in brought:
+            right = name in named and sha256(self.files[f"data/files/{name}"]).hex() == name
+            require(right, "file")
+        if named:
+            self.checked.append(f"{len(brought)} files that events name by their digest")
+        if missing := len(named - brought):
+            self.not_checked.append(f"{missing} files that events name are not in the bundle")
 
     def check_custody(self) -> None:
         """Check that the log has this export, with the digest of what is beside the log."""
