@@ -122,6 +122,7 @@ from domain.exploration import (
 from domain.formation import (
     AgreeCharter,
     AgreeDecisionRule,
+    AgreeNegotiationEnd,
     AttachEvidence,
     DeclareBestAlternative,
     DeclareNonNegotiable,
@@ -129,6 +130,7 @@ from domain.formation import (
     EvidenceKind,
     ProposeCharter,
     ProposeDecisionRule,
+    ProposeNegotiationEnd,
     SignAgreement,
 )
 from domain.gates import AgreeWaiver, ProposeWaiver
@@ -1382,6 +1384,12 @@ ELSEWHERE = (
         DeclineCandidate(candidate=THEIRS, reason="Its clients are too small for our product."),
     ),
     Step("2025-10-21", OURS, CloseExploration(reason="The market is too small.")),
+    Step(
+        "2026-01-05",
+        OURS,
+        ProposeNegotiationEnd(proposal="stop-1", reason="The budget of next year is too small."),
+    ),
+    Step("2026-01-06", THEIRS, AgreeNegotiationEnd(proposal="stop-1")),
     Step(
         "2025-09-01",
         OURS,

@@ -86,7 +86,7 @@ class OnboardingStepCompleted(
     Changeable,
     Declaration,
     command="CompleteOnboardingStep",
-    stages=IN_FORCE,
+    stages=SIGNED_OR_SIGNING,
     identity=("step",),
     by_party=True,
 ):
@@ -417,7 +417,7 @@ def _check_reason(proposed: Any, known: list[str], name: str) -> None:  # noqa: 
 class ReachMilestone(Command):
     """Record that a milestone was reached by its owner, one of the parties (C17)."""
 
-    stages = IN_FORCE
+    stages = SIGNED_OR_SIGNING
     milestone: Ref
     """The identifier of the milestone."""
 
@@ -426,7 +426,7 @@ class MilestoneReached(
     BilateralAgreement,
     name="MilestoneReached",
     subject="that a milestone of both was reached (C17)",
-    stages=IN_FORCE,
+    stages=SIGNED_OR_SIGNING,
     identity=("milestone",),
     counted=None,
 ):
@@ -561,7 +561,7 @@ class ActionAgreed(
     BilateralAgreement,
     name="Action",
     subject="an action: what a party does by a day (C22)",
-    stages=IN_FORCE,
+    stages=SIGNED_OR_SIGNING,
     ends_with_exit=True,
     identity=("action",),
 ):
@@ -603,7 +603,9 @@ ProposeAction = ActionAgreed.proposes
 AgreeAction = ActionAgreed.accepts
 
 
-class ActionCompleted(Declaration, command="CompleteAction", stages=IN_FORCE, identity=("action",)):
+class ActionCompleted(
+    Declaration, command="CompleteAction", stages=SIGNED_OR_SIGNING, identity=("action",)
+):
     """An action was done by its owner (C22)."""
 
     action: Ref

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple, assert_never
+from typing import Any, Final, NamedTuple, assert_never
 
 from domain import terms_by_day
 from domain.agreement import CommercialTermsAgreed, Section
@@ -18,6 +18,8 @@ from domain.calendar import add, in_words, subtract
 from domain.consent import Proposal
 from domain.context import PartnershipContext
 from domain.execution import ImprovementPlanAgreed, ImprovementPlanCompleted, plan_deadline
+from domain.exploration import ExplorationClosed
+from domain.formation import NegotiationEnded
 from domain.gates import Requirement, passing
 from domain.kernel import (
     RUNNING,
@@ -384,6 +386,9 @@ class PartnershipExited(
 ProposeCompletion = PartnershipExited.proposes
 CompletionProposed = PartnershipExited.proposed
 AgreeCompletion = PartnershipExited.accepts
+
+ENDINGS: Final[tuple[type[Event], ...]] = (ExplorationClosed, NegotiationEnded, PartnershipExited)
+"""The events that end a partnership, each in its stage. Nothing is open or planned after one."""
 
 
 # --- state -------------------------------------------------------------------------------------

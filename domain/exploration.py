@@ -538,7 +538,7 @@ def decline(
         raise NotNow(
             "candidate-is-chosen",
             f"The chosen partner cannot be declined. {command.candidate} was chosen.",
-            "End the partnership instead, or decline another candidate.",
+            "End the negotiation instead (ProposeNegotiationEnd), or decline another candidate.",
             field="candidate",
         )
     return _note(CandidateDeclined.of(command), state, act)

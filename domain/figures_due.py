@@ -16,7 +16,7 @@ from domain.bilateral import BilateralAgreements
 from domain.calendar import bounds, months_of, quarter_of
 from domain.charter import Objective
 from domain.deadlines.deadline import DeadlinePassed, PeriodClosed, exit_of
-from domain.exit import PartnershipExited
+from domain.exit import ENDINGS
 from domain.formation import CharterAgreed
 from domain.health import TargetAdjusted
 from domain.kernel import Act, Event
@@ -32,7 +32,7 @@ CONCERNED: Final[frozenset[type[Event]]] = frozenset(
         MetricReported,
         PeriodClosed,
         DeadlinePassed,
-        PartnershipExited,
+        *ENDINGS,
     }
 )
 """The events that change which figures are due, or missing."""
@@ -174,7 +174,7 @@ def evolve(due: FiguresDue, event: Event, act: Act) -> FiguresDue:
             return _closed(due, period)
         case DeadlinePassed() if day := exit_of(event):
             return replace(due, exited_on=date.fromisoformat(day))
-        case PartnershipExited():
+        case _ if isinstance(event, ENDINGS):
             return FiguresDue()
         case _:
             return due

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from typing import Any, Final, assert_never
+from typing import Any, Final, NamedTuple, assert_never
 
 from domain import charter as charters
 from domain import content as contents
@@ -15,6 +15,7 @@ from domain import governance, rules
 from domain.agreement import Agreement, Sections
 from domain.bilateral import (
     BilateralAgreement,
+    BilateralCommand,
     ProposalAnswer,
     ProposalEnded,
     ProposalLapsed,
@@ -293,6 +294,45 @@ class AgreementAdopted(Event):
     """The parties that signed it."""
 
 
+# --- the end of the negotiation ----------------------------------------------------------------
+
+
+class NegotiationEnded(
+    BilateralAgreement,
+    name="NegotiationEnd",
+    subject="an end of the negotiation before the kickoff (C27)",
+    stages=NEGOTIATING,
+    counted=None,
+):
+    """A negotiation ended before the kickoff, and with it all that was open or planned (C27).
+
+    Either party ends it alone, until both signed the agreement. What both signed ends by both, or
+    once a party asked for the end and the agreed days for an answer went by.
+    """
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    reason: Text
+    """The reason, in words."""
+
+    @classmethod
+    def binds_author_alone(cls, proposed: Any, context: "FormationContext", party: str) -> bool:  # noqa: ANN401, ARG003 - made
+        """Whether the party needs no consent: nothing is signed, or it asked for that in vain."""
+        terms, today = context.partnership.terms, context.today
+        asked = context.partnership.agreements.proposals_of(cls).values()
+        return not context.formation.in_force.version or any(
+            each.party == party
+            and each.withdrawn is None
+            and terms.answer_until(terms.day(each.known_at)) < today
+            for each in asked
+        )
+
+
+ProposeNegotiationEnd = NegotiationEnded.proposes
+NegotiationEndProposed = NegotiationEnded.proposed
+AgreeNegotiationEnd = NegotiationEnded.accepts
+
+
 # --- state -------------------------------------------------------------------------------------
 
 
@@ -310,9 +350,26 @@ class Formation:
     """The latest draft, under its version."""
 
 
+class FormationContext(NamedTuple):
+    """What the end of a negotiation depends on."""
+
+    formation: Formation
+    partnership: PartnershipContext
+    today: date
+    """The day of the recording in the agreement's time zone."""
+
+
 # --- decisions ---------------------------------------------------------------------------------
 
-FormationCommand = DraftAgreement | SignAgreement
+FormationCommand = DraftAgreement | SignAgreement | BilateralCommand
+
+FormationCommands: tuple[type[Command], ...] = (
+    DraftAgreement,
+    SignAgreement,
+    ProposeNegotiationEnd,
+    AgreeNegotiationEnd,
+)
+"""The commands that are decided here."""
 
 
 def decide(
@@ -328,6 +385,9 @@ def decide(
             return draft(command, state)
         case SignAgreement():
             return sign(command, state, context, keyring, act)
+        case BilateralCommand():
+            today = context.terms.day(act.recorded_at)
+            return context.agreements.decide(command, FormationContext(state, context, today), act)
         case _:
             assert_never(command)
 

@@ -69,25 +69,30 @@ from domain.execution import (
     OnboardingStepCompleted,
 )
 from domain.exit import (
+    ENDINGS,
     Exit,
     ExitAgreed,
     ExitCommand,
     ExitCommands,
     ExitNoticeGiven,
     ExitWithdrawn,
-    PartnershipExited,
     terms_after,
 )
 from domain.exploration import (
     BeginExploration,
     Exploration,
     ExplorationBegun,
-    ExplorationClosed,
     ExplorationCommand,
     PartnerChosen,
 )
 from domain.facts import Stated
-from domain.formation import DRAFT, DecisionRuleAgreed, Formation, FormationCommand
+from domain.formation import (
+    DRAFT,
+    DecisionRuleAgreed,
+    Formation,
+    FormationCommand,
+    FormationCommands,
+)
 from domain.gates import WaiverGranted
 from domain.health import RiskIdentified, RiskMitigated
 from domain.kernel import (
@@ -173,9 +178,12 @@ class Partnership:
         return self.context.parties
 
     @property
-    def ended_without_partner(self) -> bool:
-        """Whether the exploration was closed, so that there never was a partnership of two."""
-        return self.stage is Stage.ENDED and len(self.parties) == 1
+    def ended_in(self) -> Stage | None:
+        """The stage before the kickoff in which it ended; None if it runs, or ended by its exit."""
+        has_begun = self.execution.kickoff or self.context.agreements.of(PartnershipAdopted)
+        if self.stage is not Stage.ENDED or has_begun:
+            return None
+        return Stage.EXPLORATION if len(self.parties) == 1 else Stage.FORMATION
 
     @property
     def rules(self) -> tuple[DecisionRuleAgreed, ...]:
@@ -227,10 +235,13 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
             "Settle what is left, and complete the exit (ProposeDisposition, "
             "IssueFinalSettlement, ProposeCompletion).",
         )
-    if state.ended_without_partner and Stage.EXPLORATION not in command.stages:
+    if state.ended_in is not None and state.ended_in not in command.stages:
         raise NotNow(
             "wrong-stage",
-            f"{type(command).__name__} needs a partner, and the exploration ended without one.",
+            f"{type(command).__name__} needs a partner, and the exploration ended without one."
+            if state.ended_in is Stage.EXPLORATION
+            else f"{type(command).__name__} needs a kickoff, and the negotiation ended without "
+            "one.",
             "Begin another partnership (BeginExploration), or check the subject.",
             stage=state.stage.value,
         )
@@ -411,7 +422,7 @@ def _pass_time(_: PassTime, state: Partnership, act: Act) -> list[Event]:  # noq
 _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] = {
     **dict.fromkeys(get_args(ExplorationCommand), _explore),
     **dict.fromkeys(AdoptionCommands, _adopt),
-    **dict.fromkeys(get_args(FormationCommand), _form),
+    **dict.fromkeys(FormationCommands, _form),
     **dict.fromkeys(get_args(ExecutionCommand), _execute),
     HoldRenewalReview: _renew,
     **dict.fromkeys(ExitCommands, _leave),
@@ -581,8 +592,7 @@ _ARROWS: dict[type[Event], Stage] = {
     RenewalReviewHeld: Stage.RENEWAL,
     ExitNoticeGiven: Stage.EXIT,
     ExitAgreed: Stage.EXIT,
-    PartnershipExited: Stage.ENDED,
-    ExplorationClosed: Stage.ENDED,
+    **dict.fromkeys(ENDINGS, Stage.ENDED),
 }
 
 

@@ -37,7 +37,7 @@ from domain.deadlines.reviews import cadence_words, changed_cadences
 from domain.deadlines.table import RULES
 from domain.declarations import Changeable
 from domain.described import described
-from domain.exit import PartnershipExited
+from domain.exit import ENDINGS
 from domain.figures_due import FiguresDue
 from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import (
@@ -392,7 +392,7 @@ def _apply(
     event = recorded.event
     judged, windows = breaches.take(state.judged, recorded, change)
     turns = _turns(recorded)
-    ends = isinstance(event, PartnershipExited)
+    ends = isinstance(event, ENDINGS)
     after = _taken(state, judged, recorded, known)
     rated, audited = isinstance(event, HealthCheckRecorded), isinstance(event, ComplianceAudited)
     measured = after.over != state.over or (bool(after.over) and judged is not state.judged)
@@ -1001,8 +1001,8 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | SAYS.keys()
-    | {ComplianceAudited, HealthCheckRecorded, PartnershipExited},
-    version=58,
+    | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
+    version=59,
     row_type=_row_type,
     facts_from=FACTS,
 )

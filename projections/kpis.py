@@ -21,7 +21,7 @@ from domain.charter import Objective
 from domain.claims import ClaimConfirmed, ClaimObjected
 from domain.declarations import Declarations
 from domain.execution import KickoffHeld
-from domain.exit import PartnershipExited
+from domain.exit import ENDINGS
 from domain.exploration import PartnerChosen
 from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import ContributionRecorded, TargetAdjusted
@@ -507,7 +507,7 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
             return replace(row, kickoff=act.occurred_at.date())
         case PartnershipAdopted(since=since):
             return replace(row, kickoff=since, adopted=adopted_streams(event))
-        case PartnershipExited():
+        case _ if isinstance(event, ENDINGS):
             return replace(row, has_ended=True)
         case TargetAdjusted():
             return replace(row, objectives=event.adjusts(row.objectives))
@@ -582,9 +582,9 @@ _AGREEMENTS: frozenset[type[Event]] = frozenset(
         MetricAgreed,
         PartnerChosen,
         PartnershipAdopted,
-        PartnershipExited,
         PriorAgreed,
         TargetAdjusted,
+        *ENDINGS,
     }
 )
 
@@ -602,7 +602,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=18,
+    version=19,
     row_type=_row_type,
     facts_from=FACTS,
 )

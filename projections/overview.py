@@ -7,13 +7,13 @@ from datetime import date, datetime
 from domain.adoption import AdoptionProposed, PartnershipAdopted
 from domain.execution import KickoffHeld
 from domain.exit import (
+    ENDINGS,
     AssetsDispositioned,
     ExitAgreed,
     ExitNoticeGiven,
     ExitWithdrawn,
-    PartnershipExited,
 )
-from domain.exploration import ExplorationBegun, ExplorationClosed, PartnerChosen
+from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.gates import WaiverGranted
 from domain.kernel import Event, Stage
 from domain.partnership import parties_after, stage_after
@@ -136,13 +136,12 @@ OVERVIEW = Projection(
             ExitNoticeGiven,
             ExitAgreed,
             ExitWithdrawn,
-            PartnershipExited,
-            ExplorationClosed,
+            *ENDINGS,
             FinalSettlementIssued,
             AssetsDispositioned,
             WaiverGranted,
         }
     ),
-    version=4,
+    version=5,
     row_type=lambda _: Overview,
 )

@@ -17,9 +17,8 @@ from domain.content import digest
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.deadlines.fold import done_by_both
 from domain.dispute import DisputeResolved
-from domain.exit import BreachCured, PartnershipExited
+from domain.exit import ENDINGS, BreachCured
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
-from domain.exploration import ExplorationClosed
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
 from domain.kernel import Command, Event
 from domain.keyring import (
@@ -199,7 +198,7 @@ def _closes(event: Any) -> str:  # noqa: ANN401 - events that are made
 def _ends(recorded: Recorded, existing: OpenProposal) -> bool:
     """Whether an event answers or withdraws a proposal, or ends what it belongs to."""
     event = recorded.event
-    if isinstance(event, PartnershipExited | ExplorationClosed):
+    if isinstance(event, ENDINGS):
         return True
     # What makes a proposal on a deal or an experiment impossible is recorded with the partnership.
     within = event.within if isinstance(event, ProposalEnded) else None
@@ -262,7 +261,7 @@ def _unsigned(before: Unsigned | None, recorded: Recorded) -> Unsigned | None:
         case AgreementSigned() if before and before.version == event.agreement_version:
             signed = (*before.signed_by, act.party)
             return replace(before, signed_by=signed) if len(signed) < 2 else None  # noqa: PLR2004 - both
-        case PartnershipExited():
+        case _ if isinstance(event, ENDINGS):
             return None
         case ProposalEnded(agreement=agreement) if agreement == DRAFT:
             return None
@@ -307,7 +306,7 @@ def _acts(before: tuple[OpenAct, ...], recorded: Recorded) -> tuple[OpenAct, ...
             return _without(before, event.act)
         case DeadlinePassed(kind=DeadlineKind.CONFIRMATION):
             return _without(before, event.ref.partition("/")[0])
-        case PartnershipExited():
+        case _ if isinstance(event, ENDINGS):
             return ()
         case _:
             return before
@@ -324,8 +323,7 @@ def _concerned() -> frozenset[type[Event]]:
         DisputeResolved,
         AgreementDrafted,
         AgreementSigned,
-        PartnershipExited,
-        ExplorationClosed,
+        *ENDINGS,
         KeyRegistered,
         KeyRotated,
         KeyRevoked,
@@ -341,5 +339,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=11, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=12, row_type=lambda _: OpenProposals
 )

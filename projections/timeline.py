@@ -319,6 +319,8 @@ WORDS: dict[type[Event], Words] = {
         f"chose {e.name} as the partner; formation began" + _waived(e)
     ),
     exploration.ExplorationClosed: lambda e: f"ended the exploration: {e.reason}",
+    formation.NegotiationEndProposed: lambda e: f"asked to end the negotiation: {e.reason}",
+    formation.NegotiationEnded: lambda e: f"ended the negotiation: {e.reason}",
     markets.MarketTargeted: lambda e: f"targeted the market {e.market}",
     markets.LocalFeedbackRecorded: lambda e: (
         f"recorded feedback from {e.market}: {e.score} of 5, by {e.given_by}: {e.text}"

@@ -35,8 +35,7 @@ from domain.deadlines.rule import (
     speaks_of,
 )
 from domain.deadlines.table import RULES
-from domain.exit import PartnershipExited
-from domain.exploration import ExplorationClosed
+from domain.exit import ENDINGS
 from domain.kernel import Act, Event
 from domain.payouts import Payouts
 from domain.terms_by_day import TermsByDay
@@ -69,15 +68,11 @@ _TO_DO = {rule.kind for rule in RULES if rule.alert}
 """The kinds of which something is still to be done once they passed."""
 
 
-_ENDS: Final = (PartnershipExited, ExplorationClosed)
-"""The events that end everything."""
-
-
 SAYS: Final = {rule.both.proposed: rule for rule in RULES if rule.both}
 """The rule of what both own, by the event with which one party says that it is done."""
 
 
-CONCERNED: frozenset[type[Event]] = frozenset({*_OPENS, *_CLOSES, *_ENDS, *SAYS, ReminderGiven})
+CONCERNED: frozenset[type[Event]] = frozenset({*_OPENS, *_CLOSES, *ENDINGS, *SAYS, ReminderGiven})
 """The events that open or close a deadline, hand it to a party, or remind of it."""
 
 
@@ -229,7 +224,7 @@ def evolve(
     """Open and close deadlines by one event; `terms` and `parties` are those after it."""
     if type(event) not in CONCERNED:
         return deadlines
-    if isinstance(event, _ENDS):
+    if isinstance(event, ENDINGS):
         return {}
     if isinstance(event, ReminderGiven):
         return _reminded(deadlines, f"{event.kind.value}/{event.ref}")
@@ -290,7 +285,7 @@ def overdue(
 
     `passed_before` are those before it, and `open_before` the deadlines that it can let pass.
     """
-    if isinstance(event, _ENDS):
+    if isinstance(event, ENDINGS):
         return {}
     passed_before = with_words(passed_before, event, act, parties)
     done = set(_closed_by(event, act, passed_before))

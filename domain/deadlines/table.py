@@ -1,7 +1,7 @@
 """Every kind of deadline: what opens it, what closes it, what its passing records and alerts.
 
-`PartnershipExited` closes all but those of silence and of statements: what was claimed before the
-end can count after it, and what is owed stays owed.
+An end of the partnership (`ENDINGS`) closes all but those of silence and of statements: what was
+claimed before the end can count after it, and what is owed stays owed.
 """
 
 from typing import Final

@@ -11,13 +11,14 @@ import pytest
 from domain.adoption import PartnershipAdopted
 from domain.aggregates import command_types
 from domain.bilateral import BilateralAgreement, BilateralAgreements, BilateralCommand
-from domain.execution import MilestoneReached
+from domain.execution import HoldKickoff, MilestoneReached
 from domain.exit import ExitAgreed, GiveExitNotice
+from domain.formation import NegotiationEnded, ProposeNegotiationEnd
 from domain.gates import WAIVABLE
 from domain.kernel import Command, Refused, Stage
 from domain.keyring import KeyRecovered
 from tests.documents import REPOSITORY
-from tests.life import ADOPTED, EXAMPLES, LIFE, LOST, OURS, THEIRS, after, at, changed
+from tests.life import ADOPTED, EXAMPLES, LIFE, LOST, OURS, THEIRS, after, at, before, changed
 from tests.projections.folds import states
 from tests.stories import Story, moment
 
@@ -108,6 +109,7 @@ FINAL = {
     "KeyRecovery",
     "Merge",
     "MilestoneReached",
+    "NegotiationEnd",
     "Resolution",
     "Renewal",
     "Waiver",
@@ -133,6 +135,8 @@ def alone(kind: type[BilateralAgreement]) -> str:
     """Return when an agreement needs no consent, because it binds its author alone."""
     return {
         "Action": "its owner, where it is new",
+        "NegotiationEnd": "either, until both signed the agreement; afterwards who asked before, "
+        "once the days for an answer went by",
         "Reduction": "the party whose own investment it is",
         "Cure": "the party that gave notice of the breach",
         "Waiver": "the initiator, while it has no partner",
@@ -146,8 +150,11 @@ def alone(kind: type[BilateralAgreement]) -> str:
 def _before(kind: type[BilateralAgreement]) -> tuple[Story, Command, str]:
     """Return the story before a proposal of a kind that was accepted, the proposal, its party."""
     if kind is KeyRecovered:
-        *before, step = LOST
-        return at(Stage.EXECUTION).given(before), step.command, step.party
+        *steps, step = LOST
+        return at(Stage.EXECUTION).given(steps), step.command, step.party
+    if kind is NegotiationEnded:
+        step = EXAMPLES[ProposeNegotiationEnd]
+        return before(HoldKickoff), step.command, step.party
     life = ADOPTED if kind is PartnershipAdopted else LIFE
     accepted = {
         getattr(step.command, kind.called)
@@ -316,23 +323,23 @@ def test_no_command_of_one_side_changes_what_both_agreed() -> None:
         story = Story(now=moment(life[0].at))
         for step in life:
             story.on(step.at)
-            before = story.partnership.context
+            known = story.partnership.context
             story.given([step])
             after_ = story.partnership.context
             if isinstance(step.command, BilateralCommand):
                 continue
-            assert by_both(after_.agreements) == by_both(before.agreements), step
+            assert by_both(after_.agreements) == by_both(known.agreements), step
             # Each party can leave, with notice.
-            assert after_.terms == before.terms or isinstance(step.command, GiveExitNotice), step
+            assert after_.terms == known.terms or isinstance(step.command, GiveExitNotice), step
 
 
 @pytest.mark.parametrize("name", SEEN)
 def test_what_one_side_does_alone_opens_an_alert_for_both(name: str) -> None:
     command = command_types()[name]
     _, alert = SEEN[name]
-    before = {each for each in states(_until(command)) if each.startswith(alert)}
+    known = {each for each in states(_until(command)) if each.startswith(alert)}
 
-    opened = {each: state for each, state in states(after(command)).items() if each not in before}
+    opened = {each: state for each, state in states(after(command)).items() if each not in known}
 
     assert [state for each, state in opened.items() if each.startswith(alert)] == ["open"]
 
@@ -359,7 +366,7 @@ def test_each_agreement_takes_both_sides(kind: type[BilateralAgreement]) -> None
     "stage", [Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL], ids=lambda each: each.value
 )
 def test_what_binds_both_can_be_agreed_in_every_running_stage(stage: Stage) -> None:
-    elsewhere = {"Adoption", "Scope", "JointInvestment", "Renewal"}
+    elsewhere = {"Adoption", "NegotiationEnd", "Scope", "JointInvestment", "Renewal"}
     of_the_exit = {"Completion", "Disposition", "ExitWithdrawal"}
 
     for kind in KINDS:

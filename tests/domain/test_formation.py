@@ -17,7 +17,7 @@ from domain.agreement import (
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.bilateral import DeclineProposal, ProposalAnswer, ProposalLapsed, WithdrawProposal
 from domain.content import digest
-from domain.execution import HoldKickoff, KickoffHeld
+from domain.execution import HoldKickoff, KickoffHeld, ProposeOnboardingStep
 from domain.exit import GiveExitNotice
 from domain.formation import (
     AgreeCharter,
@@ -25,6 +25,7 @@ from domain.formation import (
     AgreementAmended,
     AgreementDrafted,
     AgreementSigned,
+    AgreeNegotiationEnd,
     AttachEvidence,
     CharterAgreed,
     DecisionRuleAgreed,
@@ -32,10 +33,12 @@ from domain.formation import (
     DeclareBestAlternative,
     DeclareNonNegotiable,
     DraftAgreement,
+    NegotiationEnded,
     NonNegotiableDeclared,
     ObjectiveAgreed,
     ProposeCharter,
     ProposeDecisionRule,
+    ProposeNegotiationEnd,
     SignAgreement,
 )
 from domain.gates import ProposeWaiver
@@ -49,6 +52,8 @@ from domain.governance import (
     SponsorAssigned,
 )
 from domain.kernel import Command, Refused, Stage
+from domain.payment import ReceivePayment
+from domain.referral import SubmitReferral
 from domain.standing_alerts import RESERVED
 from domain.terms import (
     CostShare,
@@ -65,6 +70,9 @@ from domain.terms import (
     Trigger,
     named,
 )
+from projections import DEADLINES, PROPOSALS
+from projections.deadlines import OPEN, OVERDUE
+from projections.fold import replay
 from tests.life import (
     CHARTER,
     CO_BRANDED_REVENUE,
@@ -988,3 +996,94 @@ def test_the_kickoff_shows_what_was_waived() -> None:
 
     assert story.facts(KickoffHeld)[0].waived == [f"resources:{THEIRS}"]
     assert story.partnership.stage is Stage.EXECUTION
+
+
+# --- the end of the negotiation ----------------------------------------------------------------
+
+
+STOP = ProposeNegotiationEnd(proposal="stop-1", reason="The budget of next year is too small.")
+
+
+@pytest.mark.parametrize("party", [OURS, THEIRS])
+def test_either_party_ends_a_negotiation_alone_while_nothing_is_signed(party: str) -> None:
+    story = before(SignAgreement)
+
+    _, ended = story.when(party, STOP)
+
+    assert ended == NegotiationEnded(proposal="stop-1", reason=STOP.reason)
+    assert story.partnership.stage is Stage.ENDED
+
+
+def test_one_signature_leaves_the_other_party_free_to_end_the_negotiation() -> None:
+    story = after(SignAgreement)
+
+    story.when(THEIRS, STOP)
+
+    assert story.partnership.stage is Stage.ENDED
+
+
+def test_what_both_signed_takes_both_to_end() -> None:
+    story = before(HoldKickoff)
+
+    story.when(OURS, STOP)
+
+    assert story.facts(NegotiationEnded) == []
+    assert story.refuses(OURS, AgreeNegotiationEnd(proposal="stop-1")).rule == "own-proposal"
+    story.when(THEIRS, AgreeNegotiationEnd(proposal="stop-1"))
+    assert story.partnership.stage is Stage.ENDED
+
+
+@pytest.mark.parametrize("declined", [True, False])
+def test_who_asked_for_the_end_of_what_both_signed_ends_it_after_the_days_for_an_answer(
+    *, declined: bool
+) -> None:
+    story = before(HoldKickoff)
+    story.when(OURS, STOP)
+    if declined:
+        story.when(THEIRS, DeclineProposal(proposal="stop-1", reason="We hired for it."))
+    again = changed(STOP, proposal="stop-2")
+    terms = story.partnership.context.terms
+    story.on(terms.answer_until(terms.day(story.now)).isoformat())
+    story.when(OURS, again)
+    assert story.facts(NegotiationEnded) == []
+
+    story.wait(days=1)
+    story.when(OURS, changed(STOP, proposal="stop-3"))
+
+    assert story.partnership.stage is Stage.ENDED
+
+
+def test_a_request_to_end_that_was_taken_back_opens_no_way_out() -> None:
+    story = before(HoldKickoff)
+    story.when(OURS, STOP)
+    story.when(OURS, WithdrawProposal(proposal="stop-1", reason="We found the budget."))
+    story.wait(days=60)
+
+    story.when(OURS, changed(STOP, proposal="stop-2"))
+
+    assert story.facts(NegotiationEnded) == []
+
+
+def test_nothing_is_open_or_due_after_a_negotiation_ended() -> None:
+    story = at(Stage.FORMATION)
+    story.when(OURS, example(ProposeTerms))
+    story.when(OURS, example(DraftAgreement))
+    story.agree(OURS, example(ProposeOnboardingStep))
+    story.wait(days=60)
+    assert "open" in states(story).values()
+
+    story.when(THEIRS, STOP)
+
+    assert "open" not in states(story).values()
+    assert story.partnership.deadlines == {}
+    assert not replay(PROPOSALS, story.history).rows
+    assert {OPEN, OVERDUE}.isdisjoint(replay(DEADLINES, story.history).rows)
+    assert story.wait(days=400) == []
+
+
+@pytest.mark.parametrize("kind", [ProposeTerms, SubmitReferral, SignAgreement, ReceivePayment])
+def test_a_negotiation_that_ended_takes_nothing_more(kind: type[Command]) -> None:
+    story = at(Stage.FORMATION)
+    story.when(THEIRS, STOP)
+
+    assert story.refuses(OURS, example(kind)).rule == "wrong-stage"

@@ -10,9 +10,14 @@ from functools import cache
 import pytest
 
 from domain.examples import Step
-from domain.execution import KickoffHeld
+from domain.execution import HoldKickoff, KickoffHeld
 from domain.exploration import ChoosePartner, CloseExploration, DeclineCandidate
-from domain.formation import AgreementSigned, SignAgreement
+from domain.formation import (
+    AgreementSigned,
+    AgreeNegotiationEnd,
+    ProposeNegotiationEnd,
+    SignAgreement,
+)
 from domain.kernel import Act, Command, Event, Refused, Stage
 from domain.keyring import (
     AgreeKeyRecovery,
@@ -173,10 +178,11 @@ def _before(step: Step) -> Story:
             story = Story()
         case DeclineCandidate() | CloseExploration():
             story = before(ChoosePartner)
-        case AgreeKeyRecovery():
-            story = at(Stage.EXECUTION).given(LOST)
-        case ProposeKeyRecovery():
-            story = at(Stage.EXECUTION).given(LOST[:-1])
+        case ProposeNegotiationEnd() | AgreeNegotiationEnd():
+            asked = EXAMPLES[ProposeNegotiationEnd]
+            story = before(HoldKickoff).given([asked] if step is not asked else [])
+        case ProposeKeyRecovery() | AgreeKeyRecovery():
+            story = at(Stage.EXECUTION).given(each for each in LOST if each is not step)
         case RotateKey() | RevokeKey():
             story = at(Stage.EXECUTION).given([EXAMPLES[RegisterKey]])
         case ConfirmAct() | WithdrawAct():

@@ -48,7 +48,8 @@ history: DealsMerged MergeProposed
 
 NOT_IN_THE_LIFE: Final = """
 show: AdoptionProposed AdoptionPartAgreed PartnershipAdopted AgreementAdopted AgreementAmended
-    CandidateDeclined ExplorationClosed IssueEscalated MilestoneMissed ReviewMissed
+    CandidateDeclined ExplorationClosed IssueEscalated MilestoneMissed NegotiationEnded
+    NegotiationEndProposed ReviewMissed
 history: ActConfirmed ActWithdrawn BundleExported CosignatureRefused CosignatureResumed
     KeySentByOperator FullViewTaken KeyRecovered KeyRecoveryProposed KeyRegistered KeyRevoked
     KeyRotated PartyKeyMade PersonErased ProposalLapsed SecondPersonAsked
