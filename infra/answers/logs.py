@@ -1,7 +1,7 @@
 """A partnership's log as of a moment, and what a viewer sees of it."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -262,6 +262,21 @@ def times_at(history: History, partnership: str, index: int) -> tuple[datetime, 
     Raises `UnreadableEvent`, also if the event is missing.
     """
     return _times(partnership, index, _body(history, partnership, index))
+
+
+def recorded_at_of(
+    history: History, partnership: str, indexes: Collection[int]
+) -> dict[int, datetime]:
+    """Return when some events were recorded, by their index; the log is read once.
+
+    Raises `UnreadableEvent`.
+    """
+    if not indexes:
+        return {}
+    entries = history.entries(partnership, min(indexes), max(indexes) + 1)
+    return {
+        index: _times(partnership, index, body)[1] for index, body, _ in entries if index in indexes
+    }
 
 
 def _body(history: History, partnership: str, index: int) -> bytes:

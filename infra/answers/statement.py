@@ -23,6 +23,7 @@ from domain.settlement import (
     Part,
     StatementIssued,
 )
+from domain.terms_by_day import TermsByDay
 from domain.values import Exact, plain
 from infra.answers import statements
 from infra.answers import text as words
@@ -157,6 +158,8 @@ class PeriodStatements(Answer):
     """The period: a month, a quarter or a year."""
     policy: PolicyKind | None
     """The policy that competing touches are weighed by, instead of the agreed ones."""
+    terms_version: int | None
+    """The version of the terms in force; null without terms."""
     outside: str | None
     """That the period is ahead, or over before the terms begin, in words; null for every other
     period."""
@@ -195,6 +198,8 @@ def ask(
         for each in postings.issued
         if period in (each.period, each.settlement, each.statement)
     ]
+    now = moment_of(accord, id, when)
+    terms = terms_of(postings.rows.get(AGREED, AgreedRow()))
     if _is_period(period):
         found += postings.drafts(period)
     elif not found:
@@ -209,17 +214,17 @@ def ask(
         id=id,
         period=period,
         policy=kind,
-        outside=_outside(postings, period, moment_of(accord, id, when)),
+        terms_version=terms.version(terms.day(now)) or None,
+        outside=_outside(terms, period, now),
         rounding=ROUNDING,
         statements=tuple(found),
     )
 
 
-def _outside(postings: "Postings", period: str, now: datetime) -> str | None:
+def _outside(terms: TermsByDay, period: str, now: datetime) -> str | None:
     if not _is_period(period):
         return None
     begins, ends = bounds(period)
-    terms = terms_of(postings.rows.get(AGREED, AgreedRow()))
     start = terms.start if terms.is_agreed else None
     if begins > now:
         return f"{period} begins on {begins:%Y-%m-%d}. It is {now:%Y-%m-%d} here."

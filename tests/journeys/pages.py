@@ -33,7 +33,7 @@ ANSWERS: Final = {
 OTHERS: Final = {
     "/": "/",
     "/sign-in": "/sign-in",
-    "/partnerships/{id}/sent/{type}": f"/partnerships/{ONE}/sent/OpenDispute?first=3&count=2",
+    "/partnerships/{id}/sent": f"/partnerships/{ONE}/sent?event=nothing",
     "/partnerships/{id}/send/{type}": f"/partnerships/{ONE}/send/OpenDispute?party=growthos",
 }
 """An address of each page that shows none."""

@@ -167,6 +167,9 @@ def test_a_period_that_is_ahead_or_before_the_terms_says_so(tmp_path: Path) -> N
         assert ahead.startswith("2030 begins on 2030-01-01.")
         assert before == "2025-Q1 is over before the terms begin, on 2026-01-01."
         assert before in page(accord, f"/partnerships/{NAME}/statements/2025-Q1")
+        assert "is earned by now, and on no statement yet" in page(
+            accord, f"/partnerships/{NAME}/statements/2030"
+        )
 
 
 def test_a_printed_sheet_names_the_partnership_its_day_and_the_fingerprint(tmp_path: Path) -> None:
@@ -176,3 +179,11 @@ def test_a_printed_sheet_names_the_partnership_its_day_and_the_fingerprint(tmp_p
     assert f"({NAME}), terms version" in text
     assert "As known on 1 Feb 2026" in text
     assert "no signed checkpoint yet" in text or "Fingerprint of the log" in text
+
+
+def test_a_past_sheet_has_the_fingerprint_of_its_own_day(tmp_path: Path) -> None:
+    """It carried that of today, over events that nobody knew then."""
+    with kept(tmp_path, stated()) as accord:
+        text = page(accord, f"{ADDRESS}?known=2025-09-30")
+
+    assert "The log had no signed checkpoint then." in text

@@ -129,6 +129,14 @@ def test_a_history_is_filtered_by_words(client: TestClient) -> None:
     assert "No event has these words." in client.get(f"{path}?words=nowhere-at-all").text
 
 
+def test_the_box_of_the_search_is_empty_on_a_filtered_history(client: TestClient) -> None:
+    """It said None, or the words of the filter."""
+    for query in ("", "?words=REF-0011"):
+        page = client.get(f"/partnerships/{ONE}/history{query}").text
+        (box,) = re.findall(r'<input type="search" name="words" aria-label="Search"[^>]*>', page)
+        assert "value=" not in box
+
+
 # --- what only a sender reads ------------------------------------------------------------------
 
 

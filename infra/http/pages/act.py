@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -18,14 +18,15 @@ from domain.values import instant
 from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.inbox import INBOX, SIGNED
+from infra.answers.logs import log
 from infra.answers.next import NEXT, summary
-from infra.answers.parameters import LONGEST_PAGE, Name, Whole, Wrong
+from infra.answers.parameters import LONGEST_PAGE, Name, Wrong
 from infra.answers.question import Paging, PartnershipId
 from infra.deciding.batch import Outcome
 from infra.http.access import needs, refused_as_problem
 from infra.http.events import decide
 from infra.http.pages import forms
-from infra.http.pages.consent import answered, fields_of, subject_of
+from infra.http.pages.consent import answered, fields_of, on_record, subject_of
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.forms import Unfinished
 from infra.http.pages.shown import unsourced
@@ -34,12 +35,12 @@ from infra.http.pages.site import (
     Posted,
     Visit,
     Visited,
-    is_kept,
     names_of,
     page,
     zone_of,
 )
 from infra.http.problems import Problem, refusal
+from infra.store.history import InputId
 from infra.tlog import cloudevents
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -53,9 +54,6 @@ MUST_BE_SIGNED: Final = "must-be-signed"
 TypeName = Annotated[Name, Path(description="The type of event, such as AcceptTerms.")]
 Known = Annotated[
     str | None, Query(description="The data that is known, as JSON: the inbox has it.")
-]
-Typed = Annotated[
-    str | None, Query(description="What was filled in before the session ended, as JSON.")
 ]
 
 
@@ -137,17 +135,9 @@ def next_page(visit: Visited, id: PartnershipId) -> Response:
 
 @router.get("/partnerships/{id}/send/{type}")
 @needs(Need.EMIT)
-def form_page(
-    visit: Visited, id: PartnershipId, type: TypeName, given: Known = None, typed: Typed = None
-) -> Response:
-    """Show the form of a command, with what is known filled in, or what was filled in before."""
-    draft = _draft(visit, id, type, given or "")
-    before = {
-        name: each
-        for name, each in _object(typed or "").items()
-        if isinstance(each, str) and is_kept(name)
-    }
-    return _form(visit, draft, before or None)
+def form_page(visit: Visited, id: PartnershipId, type: TypeName, given: Known = None) -> Response:
+    """Show the form of a command, with what is known filled in."""
+    return _form(visit, _draft(visit, id, type, given or ""))
 
 
 @router.post("/partnerships/{id}/send/{type}")
@@ -281,42 +271,46 @@ def _form(
 
 # --- after it was sent -------------------------------------------------------------------------
 
-Decided = Annotated[
-    Literal["recorded", "duplicate", "waiting"], Query(description="What was decided.")
-]
+Source = Annotated[Name, Query(description="The source of the event.")]
 
 
 def _sent(visit: Visit, draft: Draft, outcome: Outcome) -> Response:
     """Lead to a page of its own, so that a reload sends nothing again."""
-    path = f"/partnerships/{draft.partnership}/sent/{draft.command.__name__}"
-    status = outcome.status if outcome.status in {"duplicate", "waiting"} else "recorded"
-    events = (f"{outcome.first or 0}", f"{outcome.count or 0}")
-    to = visit.link(path, status=status, first=events[0], count=events[1])
+    source = None if outcome.source == SOURCE else outcome.source
+    path = f"/partnerships/{draft.partnership}/sent"
+    to = visit.link(path, event=outcome.id, source=source)
     return RedirectResponse(to, HTTPStatus.SEE_OTHER)
 
 
-@router.get("/partnerships/{id}/sent/{type}")
+@router.get("/partnerships/{id}/sent")
 @needs(Need.EMIT)
-def sent_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
+def sent_page(
     visit: Visited,
     id: PartnershipId,
-    type: TypeName,
-    status: Decided = "recorded",
-    first: Whole = 0,
-    count: Whole = 0,
+    event: Annotated[Name, Query(description="The id of the event.")],
+    source: Source = SOURCE,
 ) -> Response:
-    """Show what was decided of an event that was sent from a page, with its events."""
-    if type not in command_types():
-        raise Problem(404, f"There is no type of event {type}.", "Choose one of those listed.")
+    """Show what was decided of an event that its party sent from a page: what it recorded."""
+    when, history = visit.when(id), visit.accord.history
+    sent = InputId(visit.identity.party or visit.party or "", source, event)
+    found = history.results([sent]).get(sent)
+    waits = any(each.input == sent for each in history.waiting([id]))
+    if not waits and (found is None or found.partnership != id):
+        raise Problem(
+            404,
+            "No event with this id was recorded, and none waits.",
+            "Open the history of the partnership: it has every event.",
+        )
+    first = found.first if found and found.first is not None else 0
+    recorded = range(first, first + min(found.count, MOST_LISTED) if found else 0)
     return page(
         "sent.html",
         visit,
         section="portfolio",
         id=id,
-        names=names_of(visit.accord, id, visit.when(id)),
-        type=type,
-        status=status,
-        events=range(first, first + min(count, MOST_LISTED)),
+        names=names_of(visit.accord, id, when),
+        waits=waits,
+        events=[on_record(each) for each in log(history, id, when) if each.index in recorded],
     )
 
 

@@ -147,14 +147,15 @@ def _of_claim(visit: Visit, id: str, known: Mapping[str, Any]) -> Iterator[OnRec
     named |= named.pop("figure", {})
     for each in _read(visit, id):
         if named and all(getattr(each.event, name, None) == of for name, of in named.items()):
-            yield _listed(each)
+            yield on_record(each)
 
 
 def _read(visit: Visit, id: str) -> Iterator[Recorded]:
     return log(visit.accord.history, id, visit.when(id))
 
 
-def _listed(each: Recorded) -> OnRecord:
+def on_record(each: Recorded) -> OnRecord:
+    """Return an event as it is listed."""
     return OnRecord(each.index, each.act.occurred_at, each.act.party, words(each.event))
 
 
@@ -170,7 +171,7 @@ def answered(
         for each in _read(visit, id)
         if _ends(each, command, known) and (command is not SignAgreement or each.act.party == party)
     ]
-    return _listed(found[-1]) if found else None
+    return on_record(found[-1]) if found else None
 
 
 def _ends(recorded: Recorded, command: type[Command], known: Mapping[str, Any]) -> bool:

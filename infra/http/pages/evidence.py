@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Annotated, Final
@@ -15,7 +16,7 @@ from fastapi.responses import FileResponse, RedirectResponse
 from starlette.background import BackgroundTask
 
 from infra.access.roles import Need, Role
-from infra.answers.logs import size_of
+from infra.answers.logs import size_of, times_at
 from infra.answers.question import Answer, Item, PartnershipId
 from infra.answers.signatures import SIGNATURES, SigningKey
 from infra.answers.verify import Difference, Unfolded
@@ -101,7 +102,7 @@ def _answer(visit: Visit, id: str) -> Evidence:
         id=id,
         events=size_of(accord.history, id),
         verification=_verification(visit, id),
-        checkpoints=tuple(checkpoints(visit, id)),
+        checkpoints=tuple(islice(checkpoints(visit, id), MOST_CHECKPOINTS)),
         key=str(notary.seal.verifier(id)) if notary else None,
         keys=SIGNATURES.reply(accord, id=id, when=when).keys,
         digests=_digests(),
@@ -241,8 +242,8 @@ def _check_length(visit: Visit, id: str, what: str, command: str) -> None:
 
 
 def checkpoints(visit: Visit, id: str) -> Iterator[SignedCheckpoint]:
-    """Yield the latest checkpoints of a log, the latest first; nothing is signed for a page."""
-    for text in visit.accord.trees.checkpoints(id)[-MOST_CHECKPOINTS:][::-1]:
+    """Yield the checkpoints of a log, the latest first; nothing is signed for a page."""
+    for text in visit.accord.trees.checkpoints(id)[::-1]:
         with suppress(Malformed):
             note = Note.read(text)
             checkpoint = Checkpoint.read(note.text)
@@ -250,6 +251,15 @@ def checkpoints(visit: Visit, id: str) -> Iterator[SignedCheckpoint]:
             yield SignedCheckpoint(
                 size=checkpoint.size, root=checkpoint.root.hex(), signatures=signers
             )
+
+
+def checkpoint_by(visit: Visit, id: str) -> SignedCheckpoint | None:
+    """Return the latest checkpoint of events that were all recorded by the moment asked about."""
+    history, known = visit.accord.history, visit.known
+    for each in checkpoints(visit, id):
+        if known is None or times_at(history, id, each.size - 1)[1] <= known:
+            return each
+    return None
 
 
 def _signers(visit: Visit, note: Note, origin: str) -> Iterator[Signer]:

@@ -60,8 +60,13 @@ class Field:
 
     @property
     def label(self) -> str:
-        """Its name in words; a group that is named like its field is named once."""
-        return ", ".join(dict.fromkeys(self.path.split("."))).replace("_", " ")
+        """Its name in words."""
+        return label_of(self.path)
+
+
+def label_of(path: str) -> str:
+    """Return a path in words; a group that is named like its field is named once."""
+    return ", ".join(dict.fromkeys(path.split("."))).replace("_", " ")
 
 
 PREFIX: Final = "data."

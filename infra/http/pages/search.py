@@ -44,4 +44,4 @@ def search_csv(visit: Visited, words: Name) -> Response:
 def search_page(visit: Visited, words: Words = None) -> Response:
     """Show what was found; without words, the box alone."""
     answer = None if words is None else _answer(visit, words)
-    return page("search.html", visit, section="search", found=answer, words=words or "")
+    return page("search.html", visit, section="search", found=answer, searched=words or "")

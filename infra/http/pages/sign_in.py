@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -14,28 +12,28 @@ from domain.kernel import Refused
 from infra.access import credentials, sessions, sign_in
 from infra.access.credentials import Unauthenticated
 from infra.access.roles import Need, Role
-from infra.access.sessions import OF_KEY, Session
+from infra.access.sessions import Session
 from infra.access.tokens import Issuer, IssuerUnreachable, is_token
 from infra.http import access, cookies
 from infra.http.access import needs
 from infra.http.dependencies import Served, ServedHere
-from infra.http.pages.site import PageRoute, Posted, plain_page, sections_of, signed_in
-from infra.http.problems import Problem, ProblemDetails
+from infra.http.pages.site import (
+    ROOT,
+    PageRoute,
+    Posted,
+    issuers,
+    sections_of,
+    sign_in_page,
+    signed_in,
+)
+from infra.http.problems import Problem
 from infra.http.strict import takes_any_parameter
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-ROOT: Final = "/"
-"""Leads to the first page of who is signed in."""
-
 _PASTE_A_KEY: Final = "Paste the whole key as you got it, or ask the operator for one."
 
-_HOUR: Final = timedelta(hours=1)
-
 To = Annotated[str, Query(description="The page to show after signing in.")]
-Ended = Annotated[
-    Literal["true"] | None, Query(description="Given if a form was sent after its session.")
-]
 
 
 @router.get(ROOT)
@@ -50,31 +48,9 @@ def root(request: Request, served: ServedHere) -> Response:
 
 @router.get("/sign-in")
 @needs(Need.NOTHING)
-def sign_in_page(
-    request: Request, served: ServedHere, to: To = ROOT, ended: Ended = None
-) -> Response:
-    """Show how to sign in; say that nothing was recorded, if a form came after its session."""
-    return _page(request, served, to, ended=ended is not None)
-
-
-def _page(
-    request: Request,
-    here: Served,
-    to: str,
-    refused: ProblemDetails | None = None,
-    *,
-    ended: bool = False,
-) -> Response:
-    return plain_page(
-        "sign_in.html",
-        refused.status if refused else HTTPStatus.OK,
-        refused=refused,
-        issuers=[(number, urlsplit(each.url).netloc) for number, each in _issuers(here)],
-        to=to,
-        ended=ended,
-        hours=OF_KEY // _HOUR,
-        form_token=cookies.form_token(request),
-    )
+def show_sign_in(request: Request, to: To = ROOT) -> Response:
+    """Show how to sign in."""
+    return sign_in_page(request, to)
 
 
 @router.post("/sign-in")
@@ -85,7 +61,7 @@ def sign_in_with_key(request: Request, served: ServedHere, form: Posted) -> Resp
     try:
         session = _of_key(request, served, form.get("key", "").strip())
     except Problem as problem:
-        return _page(request, served, to, problem.document)
+        return sign_in_page(request, to, problem.document)
     return _begun(request, served, session, to)
 
 
@@ -156,7 +132,7 @@ def signed_in_at_issuer(request: Request, served: ServedHere) -> Response:
             _check_answer(answer, issuer)
             identity = sign_in.finished(served.tokens, issuer, secret, state, code)
     except Problem as problem:
-        return _page(request, served, ROOT, problem.document)
+        return sign_in_page(request, ROOT, problem.document)
     now = served.accord.clock()
     session = sessions.of_token(served.accord.history.sessions, issuer.url, identity, now)
     return _begun(request, served, session, to)
@@ -170,15 +146,8 @@ def _check_answer(answer: Mapping[str, str], issuer: Issuer) -> None:
         raise Unauthenticated(f"The issuer let nobody in: {why}.", "Sign in again.", error=None)
 
 
-def _issuers(here: Served) -> Iterator[tuple[int, Issuer]]:
-    """Yield the issuers at which people sign in, each with its number among all."""
-    for number, each in enumerate(here.tokens.issuers.values()):
-        if each.client_id is not None:
-            yield number, each
-
-
 def _issuer(here: Served, number: int) -> Issuer:
-    found = dict(_issuers(here)).get(number)
+    found = dict(issuers(here)).get(number)
     if found is None:
         raise Problem(404, "Nobody signs in at such an issuer.", "Go to the sign-in page.")
     return found

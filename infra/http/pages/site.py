@@ -5,14 +5,14 @@ and keeps the moment that is asked about (`at`, `known`) and the viewer in every
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -26,7 +26,9 @@ from domain.kernel import Refused
 from domain.values import instant
 from infra.access import roles
 from infra.access.credentials import Unauthenticated
-from infra.access.roles import SENDING, Identity, Need, Role
+from infra.access.roles import Identity, Need, Role
+from infra.access.sessions import OF_KEY
+from infra.access.tokens import Issuer
 from infra.answers.logs import AsOf, NotFound, rows_of
 from infra.answers.parameters import When
 from infra.bootstrap import Accord
@@ -34,7 +36,7 @@ from infra.http import access, cookies
 from infra.http.access import Caller, GuardedRoute
 from infra.http.dependencies import Served, served
 from infra.http.pages import forms, shown
-from infra.http.problems import Problem, invalid, not_found
+from infra.http.problems import Problem, ProblemDetails, invalid, not_found
 from infra.http.questions import Party
 from infra.tlog import cloudevents
 from projections import KPIS, OVERVIEW
@@ -186,11 +188,18 @@ class Visit:
             f"{self.link(f'/partnerships/{partnership}/history', event=f'{index}')}#event-{index}"
         )
 
-    def acts_for(self, party: str) -> bool:
-        """Return whether an event of a party can be sent from this page."""
-        if self.is_past or self.form_token is None or not self.identity.scopes & SENDING:
+    def may_send(self, partnership: str, type: str, party: str) -> bool:
+        """Return whether an event of this type can be sent for a party from this page."""
+        if self.is_past or self.form_token is None:
             return False
-        return party == (self.identity.party or self.party or (party if self.is_open else None))
+        if self.is_open:
+            return party == (self.party or party)
+        try:
+            name = type.removeprefix(cloudevents.PREFIX)
+            roles.check_emits(self.identity, party, name, partnership)
+        except Refused:
+            return False
+        return True
 
     def to_send(
         self, partnership: str, type: str, party: str, given: Mapping[str, Any] | None = None
@@ -268,9 +277,9 @@ class PageRoute(GuardedRoute):
             except NotFound as error:
                 return _problem_page(request, not_found(error))
             except Problem as problem:
-                if problem.status == HTTPStatus.UNAUTHORIZED and is_browser(request):
-                    return await to_sign_in(request)
-                return _problem_page(request, problem)
+                if problem.status != HTTPStatus.UNAUTHORIZED or not is_browser(request):
+                    return _problem_page(request, problem)
+                answer = await to_sign_in(request)
             except RequestValidationError as error:
                 return _problem_page(request, invalid(error))
             cookies.keep_form_secret(request, answer)
@@ -291,33 +300,77 @@ LONGEST_ADDRESS: Final = 8_000
 async def to_sign_in(request: Request) -> Response:
     """Lead a browser to where its person signs in, and back to the page that was asked for.
 
-    A form that was sent after its session had ended is shown again as it was filled in.
+    A form that was sent after its session had ended is shown beside the sign-in, to be copied. It
+    goes into no address and no later form, because somebody else may sign in.
     """
     path, query = request.url.path, request.url.query
     if request.method == "GET":
-        return _signing_in(f"{path}?{query}" if query else path)
+        asked = f"{path}?{query}" if query else path
+        return RedirectResponse(f"/sign-in?{urlencode({'to': asked})}", HTTPStatus.SEE_OTHER)
+    # A browser says so of a form of another site, whose text is not shown.
+    is_own = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+    fields = dict(parse_qsl((await _body(request)).decode(errors="replace"))) if is_own else {}
+    return sign_in_page(request, _form_again(request, fields), unsent=_unsent(fields))
+
+
+def _form_again(request: Request, fields: Mapping[str, str]) -> str:
+    """Return the address of a form that was sent, as its link had it; the root for any other."""
+    path, party = request.url.path, request.query_params.get("party")
     if "/send/" not in path:
-        return _signing_in("/", ended="true")
-    fields = dict(parse_qsl((await _body(request)).decode(errors="replace")))
-    given = fields.pop("known", "{}")
-    typed = {each: fields[each] for each in fields if is_kept(each)}
-    kept = {name: each for name, each in request.query_params.items() if name == "party"}
-    asked = {**kept, "given": given, "typed": orjson.dumps(typed).decode()}
-    to = f"{path}?{urlencode(asked)}"
-    return _signing_in(to if len(to) <= LONGEST_ADDRESS else path, ended="true")
+        return ROOT
+    asked = {"party": party, "given": fields.get("known")}
+    to = f"{path}?{urlencode({name: each for name, each in asked.items() if each})}"
+    return to if len(to) <= LONGEST_ADDRESS else path
 
 
-def is_kept(name: str) -> bool:
-    """Whether a field of a form is kept when its session has ended: its data and its time."""
-    return name in _KEPT or name.startswith(forms.PREFIX)
+_OF_THE_PAGE: Final = frozenset({"form_token", "id", "known", "moment", "alert", "partnership"})
+"""The fields that a page fills in, and no person."""
 
 
-_KEPT: Final = frozenset({"moment", "time"})
-"""What a form keeps besides the data, when its session has ended."""
+def _unsent(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return what a person filled in, by the label of its field."""
+    return {
+        forms.label_of(name.removeprefix(forms.PREFIX)): each
+        for name, each in fields.items()
+        if name not in _OF_THE_PAGE
+    }
 
 
-def _signing_in(to: str, **more: str) -> Response:
-    return RedirectResponse(f"/sign-in?{urlencode({'to': to, **more})}", HTTPStatus.SEE_OTHER)
+ROOT: Final = "/"
+"""Leads to the first page of who is signed in."""
+
+
+def sign_in_page(
+    request: Request,
+    to: str,
+    refused: ProblemDetails | None = None,
+    unsent: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the page on which a person signs in, on the way to another page.
+
+    `unsent` is what was filled in of a form that came after its session had ended.
+    """
+    ended = HTTPStatus.OK if unsent is None else HTTPStatus.UNAUTHORIZED
+    return plain_page(
+        "sign_in.html",
+        refused.status if refused else ended,
+        refused=refused,
+        issuers=[(number, urlsplit(each.url).netloc) for number, each in issuers(served(request))],
+        to=to,
+        unsent=unsent,
+        hours=OF_KEY // _HOUR,
+        form_token=cookies.form_token(request),
+    )
+
+
+_HOUR: Final = timedelta(hours=1)
+
+
+def issuers(here: Served) -> Iterator[tuple[int, Issuer]]:
+    """Yield the issuers at which people sign in, each with its number among all."""
+    for number, each in enumerate(here.tokens.issuers.values()):
+        if each.client_id is not None:
+            yield number, each
 
 
 Form = Mapping[str, str]

@@ -13,16 +13,15 @@ from domain.execution import IssueCause
 from domain.values import plain
 from infra.access.roles import Need
 from infra.answers import text
-from infra.answers.logs import moment_of, times_at
+from infra.answers.logs import moment_of, recorded_at_of
 from infra.answers.parameters import Name
 from infra.answers.question import PartnershipId
-from infra.answers.show import SHOW
 from infra.answers.statement import STATEMENT, LedgerLine, PeriodStatements, Statement
 from infra.answers.statements import State, StatementPayout
 from infra.bootstrap import Accord
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.evidence import checkpoints
+from infra.http.pages.evidence import checkpoint_by
 from infra.http.pages.site import PageRoute, Visit, Visited, names_of, page, zone_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -79,23 +78,18 @@ def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> R
 class Sheet:
     """What a printed sheet says of itself."""
 
-    terms: int | None
-    """The version of the terms in force."""
     known_at: datetime
     """The moment of the answer."""
     fingerprint: str | None
-    """The root of the last signed checkpoint; null if none is signed yet."""
+    """The root of the last checkpoint that was signed by then; null if there is none."""
     size: int | None
     """How many events that checkpoint counts."""
 
 
 def _sheet(visit: Visit, id: str) -> Sheet:
-    when = visit.when(id)
-    signed = next(checkpoints(visit, id), None)
-    terms = SHOW.reply(visit.accord, id=id, when=when).terms
+    signed = checkpoint_by(visit, id)
     return Sheet(
-        terms.version or None,
-        moment_of(visit.accord, id, when),
+        visit.known or moment_of(visit.accord, id, visit.when(id)),
         signed.root if signed else None,
         signed.size if signed else None,
     )
@@ -174,7 +168,8 @@ def _known_by(accord: Accord, id: str, statement: Statement) -> Iterator[KnownBy
     Lines are added and never changed, so the lines of earlier events are what was known before.
     """
     payee, balance = statement.balance.payee, Decimal(0)
-    days = {each: _recorded_on(accord, id, each) for each in {of.index for of in statement.lines}}
+    moments = recorded_at_of(accord.history, id, {each.index for each in statement.lines})
+    days = {index: at.astimezone(UTC).date() for index, at in moments.items()}
     recorded = sorted(statement.lines, key=lambda each: days[each.index])
     for day, lines in groupby(recorded, key=lambda each: days[each.index]):
         found = [*lines]
@@ -182,8 +177,3 @@ def _known_by(accord: Accord, id: str, statement: Statement) -> Iterator[KnownBy
             settled = line.settled or Decimal(0)
             balance += settled if line.to == payee else -settled
         yield KnownBy(day, balance, tuple(found))
-
-
-def _recorded_on(accord: Accord, id: str, index: int) -> date:
-    _, recorded_at = times_at(accord.history, id, index)
-    return recorded_at.astimezone(UTC).date()

@@ -72,6 +72,7 @@ GIVEN: Final = {
     "search_csv": {"words": "helio"},
     "search_json": {"words": "helio"},
     "search_page": {"words": "helio"},
+    "sent_page": {"event": "nothing"},
     "statement": {"period": "2026-Q1"},
     "try-rule": {"since": "2026-01"},
 }
