@@ -96,8 +96,7 @@ class Decider:
                 return
             stage = self._stage(message.subject)
             self._decide(message)
-            if len(self._batch.events) > start:
-                self._settle(message.stream)
+            self.settle(start)
             if self._stage(message.subject) is not stage:
                 self._end_misplaced(message.subject)
         elif before.fingerprint == message.fingerprint:
@@ -203,6 +202,14 @@ class Decider:
             self._refuse(message, too_many)
         else:
             self._batch.wait(message, awaits)
+
+    def settle(self, start: int = 0) -> None:
+        """Decide what waits for events of the streams that have events behind this place."""
+        while start < len(self._batch.events):
+            streams = dict.fromkeys(each.stream for each in self._batch.events[start:])
+            start = len(self._batch.events)
+            for stream in streams:
+                self._settle(stream)
 
     def _settle(self, stream: str) -> None:
         """Decide what waits for events of a stream, in order, until nothing more is recorded."""

@@ -189,6 +189,7 @@ class Service:
             decider = self._decider(self._loader.states([name], []), waiting)
             try:
                 record(decider)
+                decider.settle()
             except Conflict:
                 self._loader.forget([name])
                 continue

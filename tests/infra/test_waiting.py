@@ -31,6 +31,7 @@ from domain.referral import AttributeReferral, CreateOpportunity, SubmitReferral
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from domain.sale import LoseDeal, WinDeal
 from domain.values import Money
+from domain.viewing import FullViewTaken
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.batch import Outcome
 from infra.settings import Settings
@@ -405,6 +406,25 @@ def test_an_event_whose_days_are_over_is_refused_and_decided_when_sent_again(
     assert running.history.refusals() == []
     (again,) = running.history.waiting([NAME])
     assert again.since == clock.now
+
+
+def test_an_input_goes_on_waiting_when_the_operator_or_the_clock_records_in_its_stream(
+    running: Accord, clock: Told
+) -> None:
+    """A confirmation waits in the stream in which exports and deadlines are recorded, too."""
+    clock.now = datetime(2026, 3, 20, 9, tzinfo=UTC)
+    assert one(running, ConfirmClaim(payout="out-1", fact="payout")).status == "waiting"
+    before = waiting(running)
+
+    running.service.record_own(NAME, "operator", FullViewTaken(question="q", reason="r"))
+    clock.now = datetime(2026, 4, 2, 9, tzinfo=UTC)
+    assert running.service.pass_time(NAME) > 0
+    assert "FullViewTaken" in recorded(running)
+    assert waiting(running) == before
+
+    clock.now = datetime(2026, 4, 16, 9, tzinfo=UTC)
+    assert one(running, REFERRAL).status == "accepted"
+    assert waiting(running) == before
 
 
 def test_an_event_that_is_sent_again_after_its_days_waits_anew(
