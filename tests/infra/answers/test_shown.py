@@ -27,6 +27,7 @@ from tests.feeds import simulated
 from tests.infra.answers.helpers import printed
 from tests.life import LIFE
 from tests.stories import Story
+from tests.test_coverage import Row, code, rows
 
 ELSEWHERE: Final = """
 kpis: MetricReported MetricCorrected ReferralSubmitted ReferralAttributed LeadQualified
@@ -259,3 +260,18 @@ def test_what_people_wrote_is_printed_by_the_named_answer(
 
 def test_every_text_that_another_answer_prints_is_in_the_life() -> None:
     assert _listed(TEXTS_ELSEWHERE).keys() <= {each.field for each in MARKS}
+
+
+# --- docs/coverage.md --------------------------------------------------------------------------
+
+
+def _answers(row: Row) -> set[str]:
+    """Return the answers that a row of docs/coverage.md names."""
+    return {each.split()[1] for each in code(row.seen) if each.startswith("accord ")}
+
+
+@pytest.mark.parametrize("row", list(rows()), ids=lambda row: row.number)
+def test_a_row_of_the_coverage_names_the_answer_that_shows_each_of_its_events(row: Row) -> None:
+    shown_by = SHOWN_BY | _listed(NOT_IN_THE_LIFE)
+
+    assert {shown_by[each] for each in code(row.recorded) & shown_by.keys()} <= _answers(row)
