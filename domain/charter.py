@@ -82,11 +82,6 @@ class Objective(Value):
         name = metric_words(self.metric)
         return f"{name} in {self.segment}" if self.segment else name
 
-    @property
-    def subject(self) -> str:
-        """The metric and, if the objective is about a part, the segment: ``new_users in spain``."""
-        return f"{self.metric} in {self.segment}" if self.segment else self.metric
-
 
 class Expectations(Value):
     """What the parties expect of speed, investment and patience (C8)."""

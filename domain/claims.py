@@ -23,6 +23,7 @@ from domain.kernel import (
     Refused,
     Value,
 )
+from domain.metric_catalogue import metric_words
 from domain.values import Instant, Ref, Slug, Text
 from domain.wording import wrong
 
@@ -124,7 +125,7 @@ class _Answer(Value):
         assert self.figure is not None  # noqa: S101 - one of them is given
         part = f", segment {self.figure.segment}" if self.figure.segment else ""
         return (
-            f"the figure of {self.figure.tool} for {self.figure.metric} in "
+            f"the figure of {self.figure.tool} for {metric_words(self.figure.metric)} in "
             f"{self.figure.period}{part}"
         )
 

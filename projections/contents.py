@@ -31,6 +31,9 @@ def contents(event: Event) -> Iterator[str]:
             yield from _investment(event)
         case adoption.AdoptionProposed():
             yield from _adoption(event)
+        case formation.DecisionRuleProposed():
+            named = {"metric": metric_words(event.rule.metric)}
+            yield value_words(event.rule.model_copy(update=named))
         case experiment.HypothesisRegistered():
             yield from (f"{each.variant}: {each.description}" for each in event.variants)
             yield f"variants are assigned by {event.assignment}"

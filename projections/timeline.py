@@ -55,15 +55,16 @@ from domain.described import described
 from domain.kernel import Event
 from domain.metric_catalogue import metric_words
 from domain.recorded import Recorded
+from domain.sharing import Form
 from domain.terms import Assets
-from domain.values import instant
+from domain.values import Money, instant
 
 Words = Callable[[Any], str]
 """Returns the rest of a sentence whose subject is the party."""
 
 
 def _checklist(event: exploration.DecisionChecklistCompleted) -> str:
-    no = [name for name in exploration.QUESTIONS if not getattr(event, name)]
+    no = [name.replace("_", " ") for name in exploration.QUESTIONS if not getattr(event, name)]
     return f"answered the decision checklist for {event.candidate}" + (
         f", with no to {', '.join(no)}" if no else ", with yes to all eight"
     )
@@ -175,13 +176,26 @@ def _shared(event: Any) -> str:  # noqa: ANN401 - a protocol, or a proposal of o
     lines = [
         f"{', '.join(map(metric_words, each.metrics))} by {each.by} to {each.to} ("
         f"{each.form}, {each.frequency}, through {each.tool}"
-        + (f", until {each.until}" if each.until else "")
+        + (f", from {each.smallest_cell} on" if each.form is Form.AGGREGATED else "")
+        + _until(each)
         + ")"
         for each in event.lines
     ] or ["nothing: each party sees what it reports itself"]
     return "; ".join(lines) + (
         f"; {third.name} ({third.party}) is the third party" if third else ""
     )
+
+
+def _until(event: Any) -> str:  # noqa: ANN401 - anything that applies until a day, or for good
+    return f", until {event.until}" if event.until else ""
+
+
+def _sum(amount: Money | None, before: str = ", ") -> str:
+    return f"{before}{amount}" if amount else ""
+
+
+def _under(event: Any) -> str:  # noqa: ANN401 - a scope, or its proposal
+    return f" under version {event.terms_version} of the terms" if event.terms_version else ""
 
 
 def _document(event: Any) -> str:  # noqa: ANN401 - a step of the onboarding, or its proposal
@@ -270,15 +284,20 @@ WORDS: dict[type[Event], Words] = {
         f"and its partner closed improvement plan {e.plan} ({'met' if e.met else 'missed'}): "
         f"{e.outcome}"
     ),
-    dispute.DisputeOpened: lambda e: f"opened dispute {e.dispute} ({e.cause}): {e.description}",
+    dispute.DisputeOpened: lambda e: (
+        f"opened dispute {e.dispute} ({e.cause}{_sum(e.amount)}): {e.description}"
+    ),
     dispute.EvidenceSubmitted: lambda e: (
         f"submitted evidence {e.evidence} in dispute {e.dispute}: {e.title} ({e.reference})"
     ),
     dispute.MediationStarted: lambda e: f"started mediation by {e.mediator} in dispute {e.dispute}",
     dispute.ResolutionProposed: lambda e: (
-        f"proposed to end dispute {e.dispute} ({e.outcome}): {e.resolution}"
+        f"proposed to end dispute {e.dispute} ({e.outcome}{_sum(e.award)}): {e.resolution}"
     ),
-    dispute.DisputeResolved: lambda e: f"ended dispute {e.dispute} ({e.outcome}): {e.resolution}",
+    dispute.DisputeResolved: lambda e: (
+        f"ended dispute {e.dispute}{_sum(e.amount, ' about ')} ({e.outcome}{_sum(e.award)}): "
+        f"{e.resolution}"
+    ),
     adoption.AdoptionProposed: lambda e: (
         f"proposed to adopt the partnership, which runs since {e.since}, in the stage {e.stage}, "
         f"with its {_parts(e)}"
@@ -293,7 +312,9 @@ WORDS: dict[type[Event], Words] = {
     ),
     exploration.ExplorationBegun: lambda e: f"began to look for a partner: {e.purpose}",
     exploration.IdealPartnerProfileDefined: _profile,
-    exploration.CandidateIdentified: lambda e: f"put {e.name} on the list ({e.found_through})",
+    exploration.CandidateIdentified: lambda e: (
+        f"put {e.name} ({e.staff} staff) on the list ({e.found_through})"
+    ),
     exploration.CandidateScored: lambda e: (
         f"scored {e.candidate} under profile {e.profile_version}: reach "
         f"{e.market_reach}, brand {e.brand_alignment}, technology "
@@ -413,7 +434,11 @@ WORDS: dict[type[Event], Words] = {
         f"and its partner agreed the channels for messages: {_channels(e)}"
     ),
     execution.LessonRecorded: lambda e: f"recorded a lesson: {e.text}",
-    execution.IncentiveIntroduced: lambda e: f"introduced an incentive: {e.description}",
+    execution.IncentiveIntroduced: lambda e: (
+        f"introduced an incentive from {e.from_day}{_until(e)}"
+        + (f", {e.per_referral} for each referral" if e.per_referral else "")
+        + f": {e.description}"
+    ),
     execution.ReductionProposed: lambda e: (
         f"proposed to reduce the investment in {e.campaign} by {e.by} %: {e.reason}"
     ),
@@ -468,9 +493,9 @@ WORDS: dict[type[Event], Words] = {
     execution.ImprovementPlanAgreed: lambda e: (
         f"and its partner agreed improvement plan {e.plan} until {e.deadline}" + _listed(e.actions)
     ),
-    scaling.ScopeProposed: lambda e: f"proposed a wider scope {e.proposal}: {e.scope}",
+    scaling.ScopeProposed: lambda e: f"proposed a wider scope {e.proposal}{_under(e)}: {e.scope}",
     scaling.ScopeExpanded: lambda e: (
-        f"and its partner widened the scope: {e.scope}; scaling began" + _waived(e)
+        f"and its partner widened the scope{_under(e)}: {e.scope}; scaling began" + _waived(e)
     ),
     scaling.JointInvestmentProposed: lambda e: (
         f"proposed to invest {e.investment} jointly: {e.purpose}"
@@ -601,7 +626,7 @@ WORDS: dict[type[Event], Words] = {
     ),
     experiment.PilotStarted: lambda e: f"started the pilot of {e.experiment}",
     experiment.VariantObserved: lambda e: (
-        f"observed {e.successes} in {e.trials} trials of {e.variant} in {e.experiment}"
+        f"observed {e.successes} in {e.trials} trials of {e.variant} in {e.experiment} on {e.day}"
     ),
     experiment.ObservationCorrected: lambda e: (
         f"corrected observation {e.observation} in {e.experiment} to {e.successes} in "

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from domain.metric_catalogue import CATALOGUE
+from domain.metric_catalogue import CATALOGUE, metric_words
 from infra.answers.logs import NOW, AsOf, NotFound, perhaps
 from infra.answers.members import members
 from infra.answers.parameters import Name
@@ -55,7 +55,9 @@ def text(answer: Attributes) -> Iterator[Block]:
     """Yield the figures, and of partners enough a line for each attribute and what to beware of."""
     found = answer.comparison
     over = answer.period or "all time"
-    yield Line(f"{answer.metric}, {over}: {len(found.partnerships)} with a figure", "bold")
+    yield Line(
+        f"{metric_words(answer.metric)}, {over}: {len(found.partnerships)} with a figure", "bold"
+    )
     for each in found.partnerships:
         yield Line(f"{each.id}: {amount(each.value, found.unit or '')}", indent=2)
     if len(found.partnerships) >= ENOUGH:

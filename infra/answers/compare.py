@@ -14,6 +14,7 @@ from typing import Annotated, Final
 
 from pydantic import JsonValue
 
+from domain.metric_catalogue import metric_words
 from domain.terms import describe
 from infra.answers import history, show, statements
 from infra.answers.logs import NOW, AsOf, NotFound, extent, rows_of, sight_of
@@ -228,7 +229,7 @@ def _figures(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[str, JsonVal
             value = None if line.value is None else f"{line.value:f}"
             if value is not None:
                 of = f" of {line.segment}" if line.segment else ""
-                yield f"{line.metric}{of}, {period}", f"{value} {line.unit}"
+                yield f"{metric_words(line.metric)}{of}, {period}", f"{value} {line.unit}"
 
 
 def _statements(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[str, JsonValue]]:

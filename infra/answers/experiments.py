@@ -6,6 +6,7 @@ from typing import assert_never
 
 import projections
 from domain.comparison import Anytime, FixedSample, StopRule
+from domain.metric_catalogue import metric_words
 from infra.answers.logs import NOW, AsOf, rows_of
 from infra.answers.question import Answer, PartnershipId, Question
 from infra.answers.text import (
@@ -58,7 +59,8 @@ def _experiment(each: ExperimentFigures) -> Iterator[Block]:
     counts = registered.exposure is not None
     yield Line(f"{each.experiment}: {each.state}", "bold")
     yield Line(registered.hypothesis, indent=2)
-    measured = f"{registered.metric} per {registered.exposure}" if counts else registered.metric
+    measured = metric_words(registered.metric)
+    measured += f" per {registered.exposure}" if counts else ""
     yield Line(f"{measured}; {registered.assignment}", indent=2)
     for variant in registered.variants:
         yield Line(f"{variant.variant}: {variant.description}", indent=4)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import projections
 from domain.calendar import Period
+from domain.metric_catalogue import metric_words
 from infra.access.roles import Need
 from infra.answers.logs import NOW, AsOf, rows_of, sight_of
 from infra.answers.question import Answer, Parameter, PartnershipId, Question
@@ -70,7 +71,7 @@ def text(found: DealFunnel) -> Iterator[Block]:
         ["METRIC", ">PARTNER", ">OTHER CHANNELS", "PARTNER HIGHER"],
         [
             (
-                each.metric,
+                metric_words(each.metric),
                 _cohort(each.partner),
                 _cohort(each.other_channels),
                 f"with probability {number(each.partner_higher)}",

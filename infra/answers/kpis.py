@@ -7,7 +7,7 @@ from itertools import groupby
 import projections
 from domain.calendar import preceding
 from domain.charter import ObjectiveStatus
-from domain.metric_catalogue import Unit
+from domain.metric_catalogue import Unit, metric_words
 from infra.access.roles import Need
 from infra.answers.logs import NOW, AsOf, moment_of, rows_of, sight_of
 from infra.answers.question import Answer, PartnershipId, PeriodName, Question
@@ -80,7 +80,7 @@ def _figures_table(title: str, lines: Iterable[figures.FigureLine]) -> Table:
         ["METRIC", ">VALUE", "LIKELY", "FROM", "CHANGE", "COMPARED"],
         [
             (
-                f"  in {line.segment}" if line.segment else line.metric,
+                f"  in {line.segment}" if line.segment else metric_words(line.metric),
                 amount(line.value, line.unit),
                 _likely(line),
                 _source(line),
@@ -120,7 +120,7 @@ def objectives_table(objectives: Iterable[ObjectiveProgress], indent: int = 0) -
         ["METRIC", ">FROM", ">TARGET", "BY", ">ACTUAL", "STATUS"],
         [
             (
-                each.objective.subject,
+                each.objective.words,
                 amount(each.objective.baseline, each.objective.unit),
                 amount(each.objective.target, each.objective.unit),
                 each.objective.deadline,
@@ -181,7 +181,7 @@ def believed(line: figures.FigureLine) -> str:
 def named(line: figures.FigureLine) -> str:
     """Return a figure with its metric, period and segment: ``leads 2026-Q1: 8``."""
     segment = f" {line.segment}" if line.segment else ""
-    return f"{line.metric} {line.period}{segment}: {figure(line)}"
+    return f"{metric_words(line.metric)} {line.period}{segment}: {figure(line)}"
 
 
 def _above(line: figures.FigureLine) -> str:

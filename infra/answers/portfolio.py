@@ -234,7 +234,7 @@ def _results(lines: Iterable[SheetLine], span: Span) -> Table:
 
 def _measured(of: Result) -> str:
     segment = f" in {of.segment}" if of.segment else ""
-    return f"{of.metric}{segment}{', adopted' if of.adopted else ''}"
+    return f"{metric_words(of.metric)}{segment}{', adopted' if of.adopted else ''}"
 
 
 def _figure(value: Decimal | None, unit: str, sample: Decimal | None = None) -> str:

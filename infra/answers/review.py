@@ -37,6 +37,7 @@ from domain.health import (
     RiskMitigated,
 )
 from domain.kernel import Stage
+from domain.metric_catalogue import metric_words
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import Balance
@@ -492,7 +493,7 @@ def text(page: Review) -> Iterator[Block]:
         [page.period, ">FIGURE", "COMPARED"],
         [
             (
-                f"{line.metric} in {line.segment}" if line.segment else line.metric,
+                metric_words(line.metric) + (f" in {line.segment}" if line.segment else ""),
                 figure(line),
                 kpis.compared(line),
             )

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from domain import metric_catalogue
 from domain.formation import DecisionRuleAgreed
-from domain.metric_catalogue import NO_METRICS, Catalogue, Metric
+from domain.metric_catalogue import NO_METRICS, Catalogue, Metric, metric_words
 from domain.own_metric import MetricAgreed
 from domain.priors import Prior, PriorAgreed
 from domain.rules import Action, DecisionRule
@@ -113,7 +113,7 @@ def text(found: Rules) -> Iterator[Block]:
         ["PRIOR OF", ">VERSION", "BINDS FROM", "BELIEF", "FROM"],
         [
             (
-                each.prior.metric,
+                metric_words(each.prior.metric),
                 each.version,
                 minute(each.binds_from),
                 f"Beta({each.prior.successes}, {each.prior.failures})",
@@ -139,7 +139,7 @@ def rule_in_words(rule: DecisionRule, own: Catalogue = NO_METRICS) -> str:
     of += f" by {rule.tool}" if rule.tool else ""
     limit = f"{rule.comparison} {in_unit(rule.threshold, unit)}"
     asked = _evidence_asked(rule, metric)
-    return f"{metric.name.replace('_', ' ')}{of} {limit} in {windows}{asked}: {_action_asked(rule)}"
+    return f"{metric_words(metric.name)}{of} {limit} in {windows}{asked}: {_action_asked(rule)}"
 
 
 def _action_asked(rule: DecisionRule) -> str:

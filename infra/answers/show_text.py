@@ -37,7 +37,7 @@ from domain.kernel import Stage
 from domain.markets import (
     MetricOwnerAssigned,
 )
-from domain.metric_catalogue import Direction
+from domain.metric_catalogue import Direction, metric_words
 from domain.settlement import Balance
 from domain.sharing import DataSharingAgreed, Form
 from domain.terms import EACH, UTC, DayRules, Frame, describe
@@ -325,7 +325,7 @@ def _budgets(budgets: tuple[Budget, ...]) -> Table:
 
 def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
     objectives = [
-        (each.subject, amount(each.baseline, each.unit), amount(each.target, each.unit),
+        (each.words, amount(each.baseline, each.unit), amount(each.target, each.unit),
          each.deadline, f"{each.method}; {each.frequency}, from {each.tool}")
         for each in (state.charter.objectives if state.charter else ())
     ]  # fmt: skip
@@ -379,7 +379,7 @@ def _sharing_blocks(protocol: DataSharingAgreed | None) -> Iterator[Block]:
         ["METRICS", "BY", "TO", "FORM", "HOW OFTEN", "THROUGH"],
         [
             (
-                ", ".join(each.metrics),
+                ", ".join(map(metric_words, each.metrics)),
                 each.by,
                 each.to,
                 f"aggregated, from {each.smallest_cell} on"
@@ -419,7 +419,7 @@ def _market_blocks(state: PartnershipState) -> Iterator[Block]:
     yield Table(["MARKET", "BY", ">OF 5", "FEEDBACK"], heard, "feedback from the markets", 2)
     own = [
         (
-            each.metric,
+            metric_words(each.metric),
             each.unit.value,
             "more" if each.better is Direction.UP else "less",
             each.frequency,
@@ -433,7 +433,10 @@ def _market_blocks(state: PartnershipState) -> Iterator[Block]:
     yield Table(columns, own, "metrics of their own", 2)
     people = [
         *((each.role, each.market or "all", each.name) for each in state.roles),
-        *((each.metric, each.market or "all", _owner(each)) for each in state.metric_owners),
+        *(
+            (metric_words(each.metric), each.market or "all", _owner(each))
+            for each in state.metric_owners
+        ),
     ]
     yield Table(["ROLE OR METRIC", "MARKET", "PERSON"], people, "roles and owners of metrics", 2)
 

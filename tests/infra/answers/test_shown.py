@@ -5,15 +5,19 @@ asked as of just before the first event of a kind and as of just after it. What 
 asked, or how long the log is, does not count.
 
 What people wrote is shown, too: a mark is planted in each text of each event, and found in what the
-named answer prints.
+named answer prints. So are other numbers and days, which some answer prints.
 """
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
+from pydantic import ValidationError
 
 from domain.aggregates import event_types
 from domain.recorded import Recorded
@@ -260,6 +264,92 @@ def test_what_people_wrote_is_printed_by_the_named_answer(
 
 def test_every_text_that_another_answer_prints_is_in_the_life() -> None:
     assert _listed(TEXTS_ELSEWHERE).keys() <= {each.field for each in MARKS}
+
+
+# --- numbers and days --------------------------------------------------------------------------
+
+COMPUTED: Final = """
+DealWon.days_to_close FinalSettlementIssued.balances.parts.earned
+FinalSettlementIssued.balances.parts.lines PilotConcluded.results.best PilotConcluded.results.high
+PilotConcluded.results.low PilotConcluded.results.mean PilotConcluded.results.successes
+PilotConcluded.results.trials StatementIssued.balance.parts.earned
+StatementIssued.balance.parts.lines
+"""
+"""The numbers that the named answers compute again from what they rest on."""
+
+COUNTED: Final = "agreed_version"
+"""The number of an agreement's versions. An answer shows the newest."""
+
+NUMBER, DAY = re.compile(r"\d+(\.\d+)?"), re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def _numbers(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - JSON
+    """Yield the paths of the numbers and days in an event's data."""
+    if isinstance(value, dict | list):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _numbers(each, (*path, key))
+    elif not isinstance(value, bool) and re.fullmatch(
+        f"{NUMBER.pattern}|{DAY.pattern}", str(value)
+    ):
+        yield path
+
+
+def _others(value: int | str, number: int) -> list[int | str]:
+    """Return what can stand for a number or a day: the first that its field takes does."""
+    if isinstance(value, int):
+        return [number]
+    if DAY.fullmatch(value):
+        return [(date.fromisoformat(value) + timedelta(days=1 + number % 27)).isoformat()]
+    return [f"{number}.25", f"{number}"]
+
+
+def _numbered() -> tuple[list[Recorded], list[Mark]]:
+    """Return the life with another number in place of each that its field lets be any."""
+    history: list[Recorded] = []
+    marks: list[Mark] = []
+    for recorded in HISTORY:
+        event = recorded.event
+        for path in list(_numbers(event.model_dump(mode="json"))):
+            data = event.model_dump(mode="json")
+            *parents, last = path
+            parent = data
+            for key in parents:
+                parent = parent[key]
+            for other in _others(parent[last], 70_000 + len(marks)):
+                parent[last] = other
+                with suppress(ValidationError):
+                    event = type(event).model_validate(data)
+                    field = ".".join(each for each in path if isinstance(each, str))
+                    marks.append(Mark(f"{event.wire}.{_unnamed(field)}", str(other)))
+                    break
+        history.append(replace(recorded, event=event))
+    return history, marks
+
+
+def test_every_number_and_day_of_an_event_is_printed_by_some_answer(tmp_path: Path) -> None:
+    history, marks = _numbered()
+    with simulated(tmp_path) as accord:
+        accord.history.append(history)
+        accord.runner.catch_up()
+        printed_ = " ".join(_page(accord, name) for name in PRINTED)
+    found = {each.field for each in marks if each.mark in printed_}
+
+    lacking = {each.field for each in marks if not each.field.endswith(COUNTED)} - found
+    assert lacking == {*COMPUTED.split()}
+
+
+PRINTED: Final = [
+    "candidates",
+    "checklist",
+    "experiments",
+    "history",
+    "kpis",
+    "review",
+    "rules",
+    "show",
+    "statements",
+]
+"""The answers about one partnership that show events."""
 
 
 # --- docs/coverage.md --------------------------------------------------------------------------
