@@ -106,7 +106,7 @@ def test_a_checklist_lists_the_questions_answered_with_no() -> None:
     story.when(OURS, answers)
 
     assert items(story)[-1].text == (
-        "answered the decision checklist for brightpath, with no to economics_fair, exit_clause"
+        "answered the decision checklist for brightpath, with no to economics fair, exit clause"
     )
 
 

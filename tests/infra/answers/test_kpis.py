@@ -7,6 +7,7 @@ import pytest
 
 from domain.calendar import months_of
 from domain.formation import AgreeCharter, CharterAgreed, ProposeCharter
+from domain.metric_catalogue import metric_words
 from domain.reported_figure import ReportedFigure, ReportMetric
 from domain.sharing import AgreeDataSharing, ProposeDataSharing, SharingLine, ThirdParty
 from infra.answers import history, kpis, show
@@ -99,10 +100,10 @@ def test_figures_that_came_in_by_the_adoption_say_so(demo: Accord) -> None:
         found = kpis.ask(demo, "growthos-harbourlight", period)
         (table, *_) = (each for each in kpis.text(found) if isinstance(each, Table))
         shown = {str(row[0]) for row in table.rows if "adopted" in str(row[-1])}
-        assert shown == {each.metric for each in found.figures if each.adopted}
+        assert shown == {metric_words(each.metric) for each in found.figures if each.adopted}
         return shown
 
-    assert adopted("2026-Q2") == {"co_branded_revenue", "adoption_rate"}
+    assert adopted("2026-Q2") == {"co-branded revenue", "adoption rate"}
     assert adopted("2026-Q4") == set()
 
 

@@ -150,8 +150,8 @@ def test_an_objective_is_shown_with_the_target_and_the_deadline_in_force(tmp_pat
     assert new_users(before) == (Decimal(10_000), date(2026, 12, 31))
     assert new_users(after) == (Decimal(7777), date(2027, 3, 31))
     lines = (each.split() for each in printed(text(after)).splitlines())
-    (row,) = (each for each in lines if each[:1] == ["new_users"] and "7777" in each)
-    assert row[:4] == ["new_users", "0", "7777", "2027-03-31"]
+    (row,) = (each for each in lines if each[:2] == ["new", "users"] and "7777" in each)
+    assert row[:5] == ["new", "users", "0", "7777", "2027-03-31"]
 
 
 def test_the_items_of_these_tests_are_of_every_kind() -> None:
