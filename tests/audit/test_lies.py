@@ -246,7 +246,8 @@ def test_a_harmless_signed_event_is_consistent(liar: Liar, desk: Desk) -> None:
 NOT_OF_A_LESSON = sorted(set(RULES["kinds"]) - set(RULES["commands"]["RecordLesson"]["events"]))
 FULL = os.environ.get("ACCORD_FAULTS") == "full"
 if not FULL:
-    NOT_OF_A_LESSON = ["PenaltyConceded", "KeyRegistered", "KeyRevoked", *NOT_OF_A_LESSON[::8]]
+    always = ["PenaltyConceded", "KeyRegistered", "KeyRevoked", "PersonErased"]
+    NOT_OF_A_LESSON = [*always, *NOT_OF_A_LESSON[::8]]
 """All kinds of event in `make audit-faults`, and some of them in all tests."""
 
 
@@ -497,6 +498,8 @@ LIES: dict[str, tuple[Lie, str]] = {
         lambda of: of.lesson() | {"occurred_at": "2026-01-01T00:00:00Z"},
         "command-differs",
     ),
+    "another cause": (lambda of: of.lesson() | {"causation_id": "x"}, "command-differs"),
+    "another process": (lambda of: of.lesson() | {"correlation_id": "x"}, "command-differs"),
     "another actor": (lambda of: of.lesson() | {"actor": "nobody"}, "command-differs"),
     "another person": (
         lambda of: (

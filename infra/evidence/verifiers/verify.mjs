@@ -288,7 +288,7 @@ class Policy {
     this.witnesses = new Map();
     this.groups = new Map();
     this.quorum = '';
-    for (const [keyword, ...words] of wordsOf(bytes)) this.take(keyword, ...words);
+    for (const words of wordsOf(bytes)) this.take(...words);
     const members = [...this.groups.values()].flatMap((group) => group.members);
     // Under two names, or in two groups, a witness would count twice.
     const keysOf = (of) => of.map(({ key }) => key.toString('hex'));
@@ -470,27 +470,23 @@ class Verifier {
     this.sent = new Set(); // the ids of the keys that the operator sent
     this.isPinned = true; // whether the first key of every party is pinned
     this.caused = { cause: null, place: 0, at: -1 }; // the last cause, its place and index
-    this.erased = new Set(); // the people whose names were erased
     this.gone = new Map(); // each erased command's erasure and person
-    this.exported = new Set(); // the digests of what was beside the log
     this.proposed = new Map(); // the events that can be accepted, by digest of the data
     this.named = new Map(); // the commands that events name, by digest
     this.used = new Map(); // nonces and sources with their command
-    this.counted = new Map(); // what is not checked, and the data of each
-    this.listed = new Map(); // the indexes of what is listed with them
+    this.counted = new Map(); // what is not checked: the data and the place of each
     this.unsigned = [];
   }
 
-  /** Counts one more of what is not checked, with the amounts in its data. */
-  count(what, data = {}) {
+  /** Counts one more of what is not checked, with its data, and its index if that is listed. */
+  count(what, data = {}, index = null) {
     if (!this.counted.has(what)) this.counted.set(what, []);
-    this.counted.get(what).push(data);
+    this.counted.get(what).push({ data, place: index === null ? '' : ` #${index}` });
   }
 
-  /** Counts one more event that is not checked, and lists its index. */
-  countAt(index, what) {
-    this.count(what, this.events.get(index).data);
-    this.listed.set(what, [...(this.listed.get(what) ?? []), index]);
+  /** The events of a type that are shown. */
+  of(type) {
+    return [...this.events.values()].filter((event) => event.type === type);
   }
 
   verify(zip) {
@@ -525,15 +521,13 @@ class Verifier {
     this.people = rows('people.jsonl', shape('person'));
     for (const name of ['rejected.jsonl', 'waiting.jsonl']) rows(name, isObject);
     const envelopes = lines('commands.jsonl');
-    const digests = envelopes.map((line) => hex(line));
-    this.commands = new Map(
-      envelopes.map((line, at) => [digests[at], matched('envelope', line.latin1Slice())]),
-    );
-    for (const names of [digests, this.people.map(({ commitment }) => commitment)]) {
+    const commands = envelopes.map((line) => [hex(line), matched('envelope', line.latin1Slice())]);
+    this.commands = new Map(commands);
+    this.names = new Map(this.people.map(({ commitment, name }) => [commitment, name]));
+    for (const names of [commands.map(([digest]) => digest), this.people.map(({ commitment }) => commitment)]) {
       need(names.every((name, at) => at === 0 || names[at - 1] < name), 'malformed');
     }
     need(this.bundle.origin.endsWith(`/${this.bundle.partnership}`), 'malformed');
-    this.names = new Map(this.people.map(({ commitment, name }) => [commitment, name]));
     if (this.request.simulated) {
       this.notChecked.push('whether any of this happened: the log is of a simulation');
     }
@@ -712,9 +706,6 @@ class Verifier {
       this.phase = ['command-malformed', index];
       if (KEY_EVENTS.has(event.type)) this.takeKey(index, event);
       else if (event.type === 'PersonErased') this.takeErasure(index, event.data);
-      else if (event.type === 'BundleExported' && event.party === OPERATOR) {
-        this.exported.add(event.data.files);
-      }
       if (hasOwn(event, 'signed')) this.checkSigned(place, index, event);
       else this.checkUnsigned(index, event);
       if (PROPOSALS.has(event.type)) this.proposed.set(hex(canonical(event.data)), event);
@@ -729,15 +720,14 @@ class Verifier {
     this.checked.push(`${this.commands.size} signed commands, and the events that they yield`);
     this.notChecked.push(...this.unsigned);
     for (const [what, found] of [...this.counted].sort(([one], [other]) => (one < other ? -1 : 1))) {
-      const indexes = (this.listed.get(what) ?? []).map((index) => ` #${index}`).join('');
-      this.notChecked.push(`${found.length} ${what}${indexes}${total(found)}`);
+      const indexes = found.map(({ place }) => place).join('');
+      this.notChecked.push(`${found.length} ${what}${indexes}${total(found.map(({ data }) => data))}`);
     }
   }
 
   /** Notes whose name an event erases, and which commands with it. */
   takeErasure(index, { person, commands }) {
     need(Array.isArray(commands), 'command-malformed', index);
-    this.erased.add(textOf(person));
     for (const digest of commands.map(textOf)) {
       if (!this.gone.has(digest)) this.gone.set(digest, [index, textOf(person)]);
     }
@@ -890,6 +880,10 @@ class Verifier {
     need(isSeenLog, 'command-seen', index);
     const isActor = isAlike(event.actor, asked.actor ?? '', this.names);
     need(isActor && event.occurred_at === asked.time, 'command-differs', index);
+    for (const member of ['causation', 'correlation']) {
+      const isSame = (event[`${member}_id`] ?? null) === (asked[`${member}id`] ?? null);
+      need(isSame, 'command-differs', index);
+    }
   }
 
   /** That the command yields the event, and how each of its members follows. */
@@ -915,7 +909,7 @@ class Verifier {
       accepted = this.accepted(index, signed, name === 'ConfirmAct');
     }
     if (type === 'SecondPersonAsked') signed = { command: name, data: signed };
-    if (added === null) this.countAt(index, `${type} not compared with what was signed:`);
+    if (added === null) this.count(`${type} not compared with what was signed:`, data, index);
     if (added === null || accepted === undefined) return;
     need(types.filter((each) => each === type).length === 1, 'command-yields', index);
     // A member that was signed or accepted, and is left out, has the value null.
@@ -936,7 +930,8 @@ class Verifier {
     const isHidden = this.notAsked !== null && this.notAsked < index;
     const mayBe = isHidden && PATTERNS.get('digest').test(textOf(content));
     need(isFitting && (found !== undefined || mayBe), 'command-content', index);
-    if (found === undefined) this.countAt(index, 'events that rest on what was not asked for:');
+    const resting = this.events.get(index).data;
+    if (found === undefined) this.count('events that rest on what was not asked for:', resting, index);
     return found?.data;
   }
 
@@ -976,7 +971,8 @@ class Verifier {
       need(commitment === `person:${digest}` && untold.delete(commitment), 'person');
     }
     this.checked.push(`${this.people.length} names of people`);
-    const erased = [...untold].filter((who) => this.erased.has(who)).length;
+    const gone = new Set(this.of('PersonErased').map(({ data }) => data.person));
+    const erased = [...untold].filter((who) => gone.has(who)).length;
     if (erased > 0) this.notChecked.push(`${erased} people whose names were erased`);
     const others = untold.size - erased;
     if (others > 0) this.notChecked.push(`${others} people whose names are not in the bundle`);
@@ -1001,7 +997,12 @@ class Verifier {
   checkCustody() {
     const isBeside = (name) => /^data\/(?!proofs\/)/.test(name) && !OF_LOG.includes(name);
     const digest = hex(manifest(this.files, [...this.files.keys()].filter(isBeside)));
-    need(this.exported.has(digest), 'custody');
+    const { reason, for: party } = this.request;
+    const isThis = ({ party: by, data }) => {
+      const isAsked = data.reason === reason && (data.party ?? null) === party;
+      return by === OPERATOR && data.files === digest && isAsked;
+    };
+    need(this.of('BundleExported').some(isThis), 'custody');
     this.checked.push('the export: the log has it, with all that is beside the log');
     for (const [ending, what] of [['.tsr', 'time stamps (RFC 3161)'], ['.tlog-proof', 'proofs']]) {
       const count = [...this.files.keys()].filter((name) => name.endsWith(ending)).length;

@@ -25,7 +25,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
@@ -139,31 +138,29 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-TYPES: Final = {"flag": bool, "object": dict, "count": int}
+TYPES: Final[dict[str, Form]] = {
+    "text": lambda value: type(value) is str,
+    "flag": lambda value: type(value) is bool,
+    "object": lambda value: type(value) is dict,
+    "count": lambda value: type(value) is int and value >= 0,
+}
+
+
+def form_of(word: str) -> Form:
+    """A check that a value has a form: a type, or a pattern of `rules.json`."""
+    name = word.removesuffix("|null")
+    fits = TYPES.get(name) or (lambda value: type(value) is str and PATTERNS[name](value))
+    return fits if name == word else lambda value: value is None or fits(value)
 
 
 def shape(name: str) -> Form:
     """A check that a value is an object of exactly the members of a form of `rules.json`."""
-    forms: Row = RULES["forms"][name]
-    members = {}
-    for member, words in forms.items():
-        form = words.removesuffix("|null")
-        pattern = PATTERNS.get(form)
-        members[member.removesuffix("?")] = (TYPES.get(form, str), pattern, form != words)
-    needed = {member for member in forms if not member.endswith("?")}
+    forms = {each.removesuffix("?"): form_of(word) for each, word in RULES["forms"][name].items()}
+    needed = {member for member in RULES["forms"][name] if not member.endswith("?")}
 
     def fits(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-        if type(value) is not dict or not needed <= value.keys() <= members.keys():
-            return False
-        for member, each in value.items():
-            type_, pattern, nullable = members[member]
-            if each is None and nullable:
-                continue
-            if type(each) is not type_ or (pattern and not pattern(each)):
-                return False
-            if type(each) is int and each < 0:
-                return False
-        return True
+        right = type(value) is dict and needed <= value.keys() <= forms.keys()
+        return right and all(forms[member](each) for member, each in value.items())
 
     return fits
 
@@ -378,34 +375,32 @@ class Policy:
         self.witnesses: dict[str, Key] = {}
         self.groups: dict[str, tuple[int, list[str]]] = {}
         self.quorum = ""
-        for keyword, *words in _words(raw):
-            self._take(keyword, *words)
+        for words in _words(raw):
+            known = {"none", *self.witnesses, *self.groups}
+            match words:
+                case ["log", key] | ["log", key, _]:
+                    self.logs.append(Key.parse(key, 0x01))
+                case ["witness", name, key] | ["witness", name, key, _] if name not in known:
+                    self.witnesses[name] = Key.parse(key, 0x04)
+                case ["group", name, needed, *members] if name not in known:
+                    count = {"all": len(members), "any": 1}.get(needed)
+                    count = count or int(*matched("number", needed))
+                    right = {*members} <= known - {"none"} and 1 <= count <= len(members)
+                    self.groups[name] = (count, members) if right else refuse("not a group")
+                case ["quorum", name] if not self.quorum and name in known:
+                    self.quorum = name
+                case _:
+                    refuse("not a line of a policy, or one that contradicts another")
         members = [name for _, names in self.groups.values() for name in names]
         # Under two names, or in two groups, a witness would count twice.
-        for each in (self.logs, [*self.witnesses.values()]):
-            if len({key.public for key in each}) < len(each):
-                refuse("two with one key")
-        if not self.logs or not self.quorum or len(set(members)) < len(members):
-            refuse("no log, no quorum, or a member of two groups")
-
-    def _take(self, keyword: str, name: str = "", *rest: str) -> None:
-        known = name in self.witnesses or name in self.groups
-        if keyword == "log" and len(rest) <= 1:
-            self.logs.append(Key.parse(name, 0x01))
-        elif keyword == "witness" and len(rest) in {1, 2} and not known and name != "none":
-            self.witnesses[name] = Key.parse(rest[0], 0x04)
-        elif keyword == "group" and len(rest) > 1 and not known and name != "none":
-            self.groups[name] = self._group(*rest)
-        elif keyword == "quorum" and not rest and not self.quorum and (known or name == "none"):
-            self.quorum = name
-        else:
-            refuse("not a line of a policy, or one that contradicts another")
-
-    def _group(self, needed: str, *members: str) -> tuple[int, list[str]]:
-        count = {"all": len(members), "any": 1}.get(needed) or int(*matched("number", needed))
-        known = all(name in self.witnesses or name in self.groups for name in members)
-        right = known and 1 <= count <= len(members)
-        return (count, list(members)) if right else refuse("not a group")
+        logs, witnesses = (
+            [key.public for key in each] for each in (self.logs, self.witnesses.values())
+        )
+        for each in (logs, witnesses, members):
+            if len(set(each)) < len(each):
+                refuse("two with one key, or a member of two groups")
+        if not self.logs or not self.quorum:
+            refuse("no log, or no quorum")
 
     def key(self, origin: str, note: Note) -> Key | None:
         """The log's key of an origin; of several, the one that signed the note."""
@@ -577,24 +572,20 @@ class Verifier:
         self.sent: set[str] = set()  # the ids of the keys that the operator sent
         self.unpinned = False  # whether the first key of some party is not pinned
         self.caused: tuple[object, int, int] = (None, 0, -1)  # the last cause, place and index
-        self.erased: set[str] = set()  # the people whose names were erased
         self.gone: dict[str, tuple[int, str]] = {}  # each erased command's erasure and person
-        self.exported: set[str] = set()  # the digests of what was beside the log
         self.proposed: dict[str, Row] = {}  # the events that can be accepted, by digest of the data
         self.named: dict[str, Command] = {}  # by the digest of the command
         self.used: dict[tuple[str, ...], str] = {}  # nonces and sources with their command
-        self.counted: dict[str, list[Row]] = {}  # what is not checked, and the data of each
-        self.listed: dict[str, list[int]] = {}  # the indexes of what is listed with them
+        self.counted: dict[str, list[tuple[Row, str]]] = {}  # what is not checked: data and place
         self.unsigned: list[str] = []
 
-    def count(self, what: str, data: Row | None = None) -> None:
-        """Count one more of what is not checked, with the amounts in its data."""
-        self.counted.setdefault(what, []).append(data or {})
+    def count(self, what: str, data: Row | None = None, index: int | None = None) -> None:
+        """Count one more of what is not checked, with its data, and its index if that is listed."""
+        place = "" if index is None else f" #{index}"
+        self.counted.setdefault(what, []).append((data or {}, place))
 
-    def count_at(self, index: int, what: str) -> None:
-        """Count one more event that is not checked, and list its index."""
-        self.count(what, self.events[index]["data"])
-        self.listed.setdefault(what, []).append(index)
+    def _of(self, type_: str) -> list[Row]:
+        return [event for event in self.events.values() if event["type"] == type_]
 
     def verify(self, raw: bytes) -> None:
         """Check everything; raises `Fault`."""
@@ -628,16 +619,11 @@ class Verifier:
         for name in ("rejected.jsonl", "waiting.jsonl"):
             rows(name, lambda value: isinstance(value, dict))
         lines = lines_of(self.files["data/commands.jsonl"])
-        digests, names = (
-            [sha256(each).hex() for each in lines],
-            [p["commitment"] for p in self.people],
-        )
-        found = (matched("envelope", each.decode()) for each in lines)
-        self.commands = dict(zip(digests, found, strict=True))
-        for each in (digests, names):
-            require(all(one < other for one, other in pairwise(each)), "malformed")
-        require(self.bundle["origin"].endswith(f"/{self.bundle['partnership']}"), "malformed")
+        self.commands = {sha256(each).hex(): matched("envelope", each.decode()) for each in lines}
         self.names = {person["commitment"]: person["name"] for person in self.people}
+        for each, count in ((self.commands, len(lines)), (self.names, len(self.people))):
+            require(len(each) == count and [*each] == sorted(each), "malformed")
+        require(self.bundle["origin"].endswith(f"/{self.bundle['partnership']}"), "malformed")
         if self.request["simulated"]:
             self.not_checked.append("whether any of this happened: the log is of a simulation")
 
@@ -793,8 +779,6 @@ class Verifier:
                 self._take_key(index, event)
             elif event["type"] == "PersonErased":
                 self._take_erasure(index, event["data"])
-            elif event["type"] == "BundleExported" and event["party"] == OPERATOR:
-                self.exported.add(text_of(event["data"].get("files")))
             if "signed" in event:
                 self._check_signed(place, index, event)
             else:
@@ -809,13 +793,13 @@ class Verifier:
         self.checked.append(f"{len(self.commands)} signed commands, and the events that they yield")
         self.not_checked += self.unsigned
         for what, found in sorted(self.counted.items()):
-            indexes = "".join(f" #{index}" for index in self.listed.get(what, ()))
-            self.not_checked.append(f"{len(found)} {what}{indexes}{total(found)}")
+            indexes = "".join(place for _, place in found)
+            amounts = total([data for data, _ in found])
+            self.not_checked.append(f"{len(found)} {what}{indexes}{amounts}")
 
     def _take_erasure(self, index: int, data: Row) -> None:
         """Note whose name an event erases, and which commands with it."""
         person, gone = text_of(data.get("person")), data.get("commands")
-        self.erased.add(person)
         require(isinstance(gone, list), "command-malformed", index)
         for digest in gone or ():
             self.gone.setdefault(text_of(digest), (index, person))
@@ -846,12 +830,8 @@ class Verifier:
                 self.count("events whose command was erased with a person", event["data"])
 
     def _check_unsigned(self, index: int, event: Row) -> None:
-        kind, party, type_, data = (
-            KINDS[event["type"]],
-            event["party"],
-            event["type"],
-            event["data"],
-        )
+        type_, party, data = event["type"], event["party"], event["data"]
+        kind = KINDS[type_]
         if kind in BINDING:
             keys = [key for party_ in self.keys for key in self.keys[party_].values()]
             own = [] if kind == "erases" else [*self.keys.get(party, {}).values()]
@@ -968,6 +948,9 @@ class Verifier:
             require(right, "command-seen", index)
         actor = alike(event["actor"], asked.get("actor", ""), self.names)
         require(actor and event["occurred_at"] == asked.get("time"), "command-differs", index)
+        for member in ("causation", "correlation"):
+            same = event.get(f"{member}_id") == asked.get(f"{member}id")
+            require(same, "command-differs", index)
 
     def _check_yield(self, index: int, event: Row, command: Command, payload: Row) -> None:
         """Check that the command yields the event, and how each of its members follows."""
@@ -993,7 +976,7 @@ class Verifier:
         if type_ == "SecondPersonAsked":
             signed = {"command": name, "data": signed}
         if added is None:
-            self.count_at(index, f"{type_} not compared with what was signed:")
+            self.count(f"{type_} not compared with what was signed:", data, index)
         if added is None or accepted is None:
             return
         require(types.count(type_) == 1, "command-yields", index)
@@ -1018,7 +1001,8 @@ class Verifier:
         if found is None:
             hidden = self.not_asked is not None and self.not_asked < index
             require(hidden and PATTERNS["digest"](content), "command-content", index)
-            self.count_at(index, "events that rest on what was not asked for:")
+            resting = self.events[index]["data"]
+            self.count("events that rest on what was not asked for:", resting, index)
             return None
         require(act == (found["type"] == "SecondPersonAsked"), "command-content", index)
         data: Row = found["data"]
@@ -1056,8 +1040,9 @@ class Verifier:
             right = person["commitment"] == f"person:{digest}" and person["commitment"] in known
             require(right, "person")
         self.checked.append(f"{len(self.people)} names of people")
-        untold = known - {person["commitment"] for person in self.people}
-        erased = len(untold & self.erased)
+        untold = known - self.names.keys()
+        gone = {text_of(event["data"].get("person")) for event in self._of("PersonErased")}
+        erased = len(untold & gone)
         if erased:
             self.not_checked.append(f"{erased} people whose names were erased")
         if len(untold) > erased:
@@ -1083,7 +1068,10 @@ class Verifier:
         names = [each for each in self.files.keys() - OF_LOG if each.startswith("data/")]
         beside = [name for name in names if not name.startswith("data/proofs/")]
         digest = sha256(manifest(self.files, beside)).hex()
-        require(digest in self.exported, "custody")
+        asked = {"files": digest, "party": self.request["for"], "reason": self.request["reason"]}
+        exports = [each for each in self._of("BundleExported") if each["party"] == OPERATOR]
+        found = [{name: each["data"].get(name) for name in asked} for each in exports]
+        require(asked in found, "custody")
         self.checked.append("the export: the log has it, with all that is beside the log")
         for ending, what in ((".tsr", "time stamps (RFC 3161)"), (".tlog-proof", "proofs")):
             if count := sum(name.endswith(ending) for name in self.files):
