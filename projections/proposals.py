@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
+from domain.aggregates import command_types
 from domain.bilateral import (
     BilateralAgreement,
     BilateralCountered,
@@ -20,7 +21,7 @@ from domain.dispute import DisputeResolved
 from domain.exit import ENDINGS, BreachCured
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
-from domain.kernel import Command, Event
+from domain.kernel import Command, Event, Stage
 from domain.keyring import (
     KeyRecovered,
     KeyRegistered,
@@ -307,9 +308,14 @@ def _acts(before: tuple[OpenAct, ...], recorded: Recorded) -> tuple[OpenAct, ...
         case DeadlinePassed(kind=DeadlineKind.CONFIRMATION):
             return _without(before, event.ref.partition("/")[0])
         case _ if isinstance(event, ENDINGS):
-            return ()
+            # What is owed stays owed, so a payout can be confirmed after the end.
+            return tuple(each for each in before if _is_for_ended(each.command))
         case _:
             return before
+
+
+def _is_for_ended(command: str) -> bool:
+    return Stage.ENDED in command_types()[command].stages
 
 
 def _without(acts: tuple[OpenAct, ...], name: str) -> tuple[OpenAct, ...]:
@@ -339,5 +345,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=12, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=13, row_type=lambda _: OpenProposals
 )

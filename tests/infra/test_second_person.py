@@ -1,6 +1,7 @@
 """A second person through the service: signed, in any order, in the inbox, and in a bundle."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from domain.content import digest
 from domain.examples import HELD, PAYOUT
+from domain.exit import PartnershipExited
 from domain.kernel import Act, Command
 from domain.payouts import PayoutRecorded, RecordPayout
 from domain.recorded import Recorded
@@ -32,6 +34,9 @@ from infra.tlog import codec, dsse
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Kind, Verifier
 from infra.tlog.policy import Policy
+from projections import PROPOSALS
+from projections.fold import replay
+from projections.proposals import OPEN
 from projections.visibility import Viewer
 from tests.audit.world import CONSISTENT, Verdict, fault, verdict
 from tests.infra import section8
@@ -129,6 +134,23 @@ def test_the_inbox_of_the_party_has_the_act_with_its_day_and_what_confirms_it(
     assert awaiting(accord, THEIRS) == []
     assert one(accord, sent(ConfirmAct.model_validate(item.events[0].data), "jo")).count == 2
     assert awaiting(accord, OURS) == []
+
+
+@pytest.mark.parametrize(("command", "is_open"), [("RecordPayout", True), ("ProposeTerms", False)])
+def test_after_the_end_only_what_can_still_be_done_awaits_its_second_person(
+    accord: Accord, command: str, *, is_open: bool
+) -> None:
+    one(accord, sent(PAYOUT, "maya"))
+    *before, asked = accord.history.of(NAME)
+    event = asked.event.model_copy(update={"command": command})
+    end = PartnershipExited(proposal="end", waived=[])
+
+    rows = replay(
+        PROPOSALS,
+        [*before, replace(asked, event=event), replace(asked, event=end, index=asked.index + 1)],
+    ).rows
+
+    assert [each.act for each in rows[OPEN].acts] == [ACT] * is_open
 
 
 def test_while_the_payout_awaits_its_second_person_nobody_is_asked_to_pay_it_again(
