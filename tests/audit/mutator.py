@@ -270,6 +270,7 @@ def lost(draft: Draft) -> str:
             "data/../x",
             "/x",
             "data/proofs/01.tlog-proof",
+            f"data/files/{'0' * 64}",
             "data/schemas/é.json",
         ]
         draft.files[draft.random.choice([f"{name}x", *extra])] = draft.files.pop(name)

@@ -23,6 +23,7 @@ from zipfile import ZipFile
 import orjson
 import pytest
 
+from domain.formation import AttachEvidence
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Note
 from tests.audit import mutator
@@ -39,7 +40,10 @@ from tests.audit.world import (
     imported,
     witnessing,
 )
+from tests.infra.messages import message
+from tests.life import example
 
+STUDY = b"Nine of ten customers ask for both products."
 CHANGES = 20_000 if os.environ.get("ACCORD_FAULTS") == "full" else 300
 SEED = int(os.environ.get("ACCORD_FAULTS_SEED", "20269"))
 UNTIL = "2026-02-10"
@@ -141,21 +145,6 @@ def _signed(lines: list[bytes]) -> set[str]:
     return {Note.read(orjson.loads(each)["note"]).text for each in lines}
 
 
-FREE = {
-    "salt",
-    "event_id",
-    "stream",
-    "stream_version",
-    "schema_version",
-    "recorded_at",
-    "causation_id",
-    "correlation_id",
-    "signed",
-}
-"""Members of an event that its party does not sign. Times are bounded by checkpoints; all else is
-decided again by a replay."""
-
-
 def _by_operator(whole: Files, files: Files, not_checked: list[str]) -> str | None:
     """Say what of a signed event its party did not sign, or which binding act is not listed."""
     commands = {
@@ -191,6 +180,9 @@ def _not_signed(event: Row, envelope: Row) -> str | None:
     for member, name in pairs:
         if event[member] != asked[name]:
             return member
+    for member in ("causation", "correlation"):
+        if event.get(f"{member}_id") != asked.get(f"{member}id"):
+            return f"{member}_id"
     rule = RULES["commands"][payload["type"].removeprefix("accord.")]
     added = rule["events"].get(event["type"], [])
     if added is None or rule["accepts"] or "content" in asked["data"]:
@@ -207,8 +199,13 @@ def _not_signed(event: Row, envelope: Row) -> str | None:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """A small store: two parties with keys, a cosigned log, a deal or two."""
+    """A small store: two parties with keys, a cosigned log, a deal or two, a file of evidence."""
     world = build(tmp_path_factory.mktemp("small"))
+    files = world.folder / "files"
+    files.mkdir()
+    (files / "study").write_bytes(STUDY)
+    attach = example(AttachEvidence, sha256=sha256(STUDY).hexdigest())
+    evidence = message("study", attach, subject=made.CONSULTING)
     with witnessing(world.folder) as url:
         world.witness = url
         chosen = [raw for raw in feed() if _is_small(raw)]
@@ -216,7 +213,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> World:
             for start in range(0, len(chosen), 20):
                 accord.service.handle(chosen[start : start + 20])
                 notary.checkpoint(made.CONSULTING)
-        world.bundle()
+            assert accord.service.handle([evidence])[0].rule is None
+        world.bundle(files=files)
     return world
 
 
