@@ -49,6 +49,7 @@ class Declaration(Event, abstract=True):
     - `restated`: whether it may be recorded again with other content; the latest counts.
     - `filled`: the fields that the command may leave out (see `fill`).
     - `corrected_by`: what to do where it is recorded with other content; a hint.
+    - `covers`: the field of the period that it is about. That has begun when it is stated.
     - `follows`: another kind, of which there must be a declaration with the same identity.
     """
 
@@ -62,6 +63,7 @@ class Declaration(Event, abstract=True):
     follows: ClassVar[type["Declaration"] | None]
     filled: ClassVar[tuple[str, ...]]
     corrected_by: ClassVar[str]
+    covers: ClassVar[str]
 
     def __init_subclass__(cls, *, wire: str | None = None, version: int = 1, **_: object) -> None:
         """Enter the event in the registry; the other keywords are for its command."""
@@ -80,12 +82,13 @@ class Declaration(Event, abstract=True):
         follows: type["Declaration"] | None = None,
         filled: tuple[str, ...] = (),
         corrected_by: str = "",
+        covers: str = "",
         **_: object,
     ) -> None:
         """Make the command, once the fields are known."""
         cls.identity, cls.by_party = identity, by_party
         cls.restated, cls.joint, cls.follows = restated, joint, follows
-        cls.filled = filled
+        cls.filled, cls.covers = filled, covers
         cls.corrected_by = corrected_by or (
             "Give the reason for the change (change_reason), or use a new identifier."
             if Changeable in cls.__mro__

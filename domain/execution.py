@@ -32,6 +32,7 @@ from domain.kernel import (
     NotNow,
     Refused,
     Unknown,
+    once,
     recorded_once,
 )
 from domain.response import Office
@@ -1043,8 +1044,14 @@ def hold_review(
     kind = _kind(command, state.reviews)
     if task is not None and task.done is None:
         _check_its_day(command.review, task.planned, context, act)
-    event = ReviewHeld(**{**dict(command), "kind": kind})
-    return recorded_once(event, task.done if task else None, f"The completion of {command.review}")
+    return once(
+        ReviewHeld(**{**dict(command), "kind": kind}),
+        task.done if task else None,
+        "already-recorded",
+        f"What is recorded cannot be changed. Review {command.review} is already recorded with "
+        "other content.",
+        "Give the reason for the change (change_reason), or use a new identifier.",
+    )
 
 
 def _kind(command: HoldReview, reviews: Tasks) -> ReviewKind:

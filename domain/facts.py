@@ -11,10 +11,11 @@ what it builds on (the win of a payment) may be stated by either party (docs/dec
 
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple, Protocol, TypeVar
 
-from domain.kernel import Act, AlreadyRecorded, Event
+from domain.calendar import bounds
+from domain.kernel import Act, AlreadyRecorded, Event, Refused
 
 
 class Stated(NamedTuple):
@@ -107,6 +108,19 @@ def is_repeated(found: Sequence[Stated], event: Event, act: Act, what: str, corr
     if existing.event == event:
         return True
     raise already_recorded(existing.event, what, correct)
+
+
+def check_begun(period: str, day: date) -> None:
+    """Raise `Refused` if a period had not begun on the day on which something of it is stated."""
+    begins = bounds(period)[0].date()
+    if begins > day:
+        raise Refused(
+            "period-not-begun",
+            f"Nothing is stated of a period that has not begun. {period} begins on {begins}; this "
+            f"is of {day}.",
+            "Check the period, or state it once the period has begun.",
+            field="period",
+        )
 
 
 def already_recorded(existing: Event, what: str, correct: str) -> AlreadyRecorded:

@@ -63,6 +63,7 @@ class HealthCheckRecorded(
     stages=IN_FORCE,
     identity=("period",),
     by_party=True,
+    covers="period",
 ):
     """A party filled in the scorecard of a quarter (C25). Ratings go from 1 to 5."""
 

@@ -96,6 +96,14 @@ class Metric:
         return all(each is not None and each.of_deals for each in parts)
 
     @property
+    def counts_all(self) -> bool:
+        """Whether each of its facts is recorded here, so that a period without any comes to zero.
+
+        A contribution can be of a quarter, so a month without one says nothing.
+        """
+        return self.adds is Adds.SUM and (self.of_deals or self.of_entries)
+
+    @property
     def counted_from(self) -> tuple[str, ...]:
         """The metrics of the catalogue whose counts make this one: itself, or what it divides."""
         return tuple(filter(None, (self.name, self.numerator, self.denominator)))

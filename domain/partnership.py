@@ -85,7 +85,7 @@ from domain.exploration import (
     ExplorationCommand,
     PartnerChosen,
 )
-from domain.facts import Stated
+from domain.facts import Stated, check_begun
 from domain.formation import (
     DRAFT,
     DecisionRuleAgreed,
@@ -352,6 +352,8 @@ def _by_mechanism(
 ) -> list[Event]:
     context = state.context
     if isinstance(command, DeclarationCommand):
+        if covers := command.declaration.covers:
+            check_begun(str(getattr(command, covers)), context.terms.day(act.occurred_at))
         today = context.terms.day(act.recorded_at)
         agreements = context.agreements
         return context.declarations.decide(command, context.parties, agreements, act, today)

@@ -41,7 +41,12 @@ class RenewalReviewHeld(_RenewalReview, Event):
 
 
 class AnnualReviewHeld(
-    Declaration, command="HoldAnnualReview", stages=IN_FORCE, identity=("year",), restated=True
+    Declaration,
+    command="HoldAnnualReview",
+    stages=IN_FORCE,
+    identity=("year",),
+    restated=True,
+    covers="year",
 ):
     """An annual review of the partnership's relevance was held (C26, C27). It moves no stage."""
 

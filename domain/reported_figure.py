@@ -8,9 +8,9 @@ from typing import Annotated, assert_never
 from pydantic import Field
 
 from domain import claims
-from domain.calendar import Period, bounds
+from domain.calendar import Period
 from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
-from domain.facts import Facts, Stated, own, with_fact
+from domain.facts import Facts, Stated, check_begun, own, with_fact
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,
@@ -181,14 +181,7 @@ def decide(
     if isinstance(command, ClaimCommand):
         return claims.decide(command, state.facts, state.answers, act)
     check(command.figure, known(command.metric, "metric", own))
-    today = terms.day(act.occurred_at)
-    if bounds(command.period)[0].date() > today:
-        raise Refused(
-            "period-not-begun",
-            "A figure can be reported only for a period that has begun. "
-            f"{command.period} had not begun on {today}.",
-            "Report the figure after the period has begun.",
-        )
+    check_begun(command.period, terms.day(act.occurred_at))
     match command:
         case ReportMetric():
             return report(command, state, act)

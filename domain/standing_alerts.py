@@ -241,6 +241,7 @@ FIGURE_OVERDUE: Final = "figure-overdue"
 """Its row is that of the deadline. A report ends it (`domain.figures_due`)."""
 FIGURES_DIFFER: Final = "figures-differ"
 DISPUTE_OPENED: Final = "dispute-opened"
+BREACH_NOTICE: Final = "breach-notice"
 
 
 def _given_up(kind: str) -> On:
@@ -492,7 +493,7 @@ STANDING_ALERTS: Final = (
         ),
     ),
     StandingAlert(
-        "breach-notice",
+        BREACH_NOTICE,
         AlertKind.REMINDER,
         "a party is told at once of a breach, and by when it can cure it (C27)",
         Response(Severity.CRITICAL, "The other party can leave unless it is cured.", Office.LEGAL),

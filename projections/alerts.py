@@ -57,6 +57,7 @@ from domain.sharing import DataSharingAgreed
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     AUDIT_FAILED,
+    BREACH_NOTICE,
     BY_RULE,
     CADENCE_MISSED,
     CLAIM_AWAITS,
@@ -475,8 +476,10 @@ def _said_after(state: AlertsState, recorded: Recorded) -> Mapping[str, tuple[st
     return {name: each for name, each in state.said.items() if name != ended}
 
 
-_OF_BOTH: Final = {rule.alert.rule: rule.kind for rule in RULES if rule.both and rule.alert}
-"""The kind of deadline of each alert on what both own."""
+_OF_BOTH: Final = {rule.alert.rule: rule.kind for rule in RULES if rule.both and rule.alert} | {
+    BREACH_NOTICE: DeadlineKind.CURE
+}
+"""The kind of deadline of each alert on what takes the word of both."""
 
 
 def _deadline_of(rule: str, window: str) -> str:
@@ -784,12 +787,17 @@ class _Changes:
         )
 
     def hand_over(self) -> None:
-        """Let alerts on what both own name who still has to say that it is done."""
-        before = {deadline for deadline, _ in self._before.said.values()}
-        changed = before | {deadline for deadline, _ in self._after.said.values()}
+        """Let alerts on what takes the word of both name who acts: the one whose word is missing.
+
+        After a no, who says that a breach is cured acts again; of what both own, both do.
+        """
+        before, parties = dict(self._before.said.values()), self._after.people.parties
+        changed = {*before, *dict(self._after.said.values())}
         for alert in list(self._open.values()):
             deadline = _deadline_of(alert.rule, alert.window)
-            acting = self._awaited(deadline) or self._after.people.parties
+            acting = self._awaited(deadline) or parties
+            if acting == parties and deadline.startswith(f"{DeadlineKind.CURE}/"):
+                acting = tuple(each for each in parties if each != before.get(deadline))
             if deadline in changed and acting != tuple(each.party for each in alert.who_acts):
                 self._say(alert, replace(alert, who_acts=assigned(acting)))
 
@@ -1002,7 +1010,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=59,
+    version=60,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -102,6 +102,14 @@ class BindingRule:
         """Whether a window began after the rule was agreed (C15)."""
         return bounds(window)[0] >= self.binds_from
 
+    def counts_all(self, metric: Metric) -> bool:
+        """Whether a window without any fact of its metric comes to zero, rather than to nothing.
+
+        A campaign without any fact in a month may not run in it.
+        """
+        counted = self.rule.measured == "count" and self.rule.segment != OTHER_CHANNELS
+        return metric.counts_all and counted and not self.rule.each_campaign
+
     def passed_by(self, figure: figures.Figure | None) -> bool:
         """Whether a figure is beyond the threshold; an equal or a missing figure is not (C20)."""
         if figure is None or figure.value is None:
@@ -578,6 +586,8 @@ def _look(
     unit, measured = rule.rule.currency, rule.rule.measured
     tool = rule.rule.tool or judged.agreed.tool_of_objective(name, segment)
     found = figures.figure(judged.rows, name, window, segment, unit, measured, tool, by)
+    if found is None and rule.counts_all(judged.agreed.catalogue[name]):
+        found = figures.nothing_counted(judged.agreed.catalogue[name], unit)
     known = None
     # A belief is slow to compute, and only a figure beyond the threshold needs one.
     if rule.rule.credibility is not None and found and rule.passed_by(found):

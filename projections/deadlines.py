@@ -134,6 +134,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED | figures_due.CONCERNED | _PARTIES,
-    version=20,
+    version=21,
     row_type=lambda key: _ROWS[key],
 )

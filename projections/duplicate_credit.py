@@ -1,6 +1,7 @@
-"""Deals and payments that are credited in two partnerships of one party (money.md, section 6).
+"""Deals and payments for which one party pays in two partnerships (money.md, section 6).
 
-Such a party may pay twice for one sale. No partnership sees this by itself, so its deals are
+Such a party may pay twice for one sale. A party that is credited in both is paid twice, and pays
+for nothing. No partnership sees this by itself, so its deals are
 compared with those of the party's other partnerships, by the identifiers that the party gave them.
 """
 
@@ -58,14 +59,18 @@ class Credited:
     earned: tuple[Earned, ...]
     """What it has earned so far, by party and currency."""
 
+    def is_paid_by(self, party: str) -> bool:
+        """Whether the other party is credited or has earned, so that `party` pays."""
+        return any(each != party for each in (*self.percent, *(of.to for of in self.earned)))
+
 
 @described
 @dataclass(frozen=True, slots=True)
 class DuplicateCredit:
-    """A deal or a payment that is credited in several partnerships of one party."""
+    """A deal or a payment for which one party pays in several of its partnerships."""
 
     party: str
-    """The party that has these partnerships."""
+    """The party that has these partnerships, and that pays in them."""
     subject: str
     """The deal or the payment: `deal/D-1`, `payment/P-1`."""
     credits: tuple[Credited, ...]
@@ -152,7 +157,7 @@ class Deal:
 def duplicates(
     names: Mapping[str, Iterable[Place]], deals: Mapping[Place, Deal]
 ) -> tuple[DuplicateCredit, ...]:
-    """Return what is credited in several partnerships of one party: deals first, then payments.
+    """Return what one party pays for in several partnerships: deals first, then payments.
 
     `names` are those that several partnerships have (`shared`). Payments of deals that are
     themselves credited in the same partnerships are left out.
@@ -169,7 +174,7 @@ def _duplicates(
         for place in names[name]:
             deal = deals[place]
             if credited := deal.credited(name):
-                for party in deal.parties:
+                for party in filter(credited.is_paid_by, deal.parties):
                     by_party.setdefault(party, {})[place] = credited
         for party, found in sorted(by_party.items()):
             places, before = set(found), listed.setdefault(party, [])

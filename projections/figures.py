@@ -255,6 +255,11 @@ def figure(  # noqa: PLR0913, PLR0917 - what a figure is
     return over(rows, name, months_of(period), segment, unit, measured, tool, by)
 
 
+def nothing_counted(metric: Metric, unit: str | None) -> Figure:
+    """Return the figure of a period in which deals or entries show nothing: zero in its unit."""
+    return Figure(_ZERO, unit or metric.unit.value, COUNTED)
+
+
 def over(  # noqa: PLR0913, PLR0917 - as above
     rows: Rows,
     name: str,

@@ -18,7 +18,7 @@ from domain.content import digest
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.deadlines.fold import done_by_both
 from domain.dispute import DisputeResolved
-from domain.exit import ENDINGS, BreachCured
+from domain.exit import ENDINGS
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
 from domain.kernel import Command, Event, Stage
@@ -187,13 +187,7 @@ _COMMITMENT: Final = re.compile("person:[0-9a-f]{64}")
 
 def _closes(event: Any) -> str:  # noqa: ANN401 - events that are made
     """Return the deadline that the acceptance of a proposal closes; empty if there is none."""
-    match event:
-        case BreachCured.proposed():
-            return f"{DeadlineKind.CURE.value}/{event.breach}"
-        case BilateralProposed():
-            return done_by_both(event)
-        case _:
-            return ""
+    return done_by_both(event) if isinstance(event, BilateralProposed) else ""
 
 
 def _ends(recorded: Recorded, existing: OpenProposal) -> bool:

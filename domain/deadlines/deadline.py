@@ -73,7 +73,10 @@ class Deadline(NamedTuple):
     on_its_day: bool = False
     """Whether it cannot be done before its last day."""
     said: tuple[tuple[str, str], ...] = ()
-    """The open proposals that it is done, of what both own, each with the party that answers it."""
+    """The open proposals that it is done, each with the party that answers it: of what both own, or
+    of what the other party confirms."""
+    owner: str = ""
+    """The party that does what the other confirms; it acts again after a no. Empty for both."""
 
     @property
     def last_day(self) -> date:
@@ -81,7 +84,7 @@ class Deadline(NamedTuple):
         return self.day - DAY if self.day else self.due.date()
 
     def with_word(self, proposal: str, answers: str) -> "Deadline":
-        """Return it after a party said that what both own is done: it then awaits the other."""
+        """Return it after a party said that it is done: it then awaits the other."""
         return self._awaiting((*self.said, (proposal, answers)))
 
     def without_word(self, proposal: str) -> "Deadline":
@@ -89,7 +92,8 @@ class Deadline(NamedTuple):
         return self._awaiting(tuple(each for each in self.said if each[0] != proposal))
 
     def _awaiting(self, said: tuple[tuple[str, str], ...]) -> "Deadline":
-        return self._replace(said=said, party=awaited_of(answers for _, answers in said))
+        party = awaited_of(answers for _, answers in said) or self.owner
+        return self._replace(said=said, party=party)
 
     @property
     def id(self) -> str:

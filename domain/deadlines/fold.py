@@ -69,7 +69,7 @@ _TO_DO = {rule.kind for rule in RULES if rule.alert}
 
 
 SAYS: Final = {rule.both.proposed: rule for rule in RULES if rule.both}
-"""The rule of what both own, by the event with which one party says that it is done."""
+"""The rule of what takes the word of both, by the event with which one says that it is done."""
 
 
 CONCERNED: frozenset[type[Event]] = frozenset({*_OPENS, *_CLOSES, *ENDINGS, *SAYS, ReminderGiven})
@@ -77,7 +77,7 @@ CONCERNED: frozenset[type[Event]] = frozenset({*_OPENS, *_CLOSES, *ENDINGS, *SAY
 
 
 def done_by_both(event: BilateralProposed) -> str:
-    """Return the id of the deadline of what both own that a proposal says is done; empty if none.
+    """Return the id of the deadline that a proposal says is met; empty if it says so of none.
 
     `issue/I-1` for the proposal of a resolution of issue I-1.
     """
@@ -86,9 +86,9 @@ def done_by_both(event: BilateralProposed) -> str:
 
 
 def with_words(deadlines: Deadlines, event: Event, act: Act, parties: tuple[str, ...]) -> Deadlines:
-    """Return deadlines after a party said that what both own is done, or after such a word ended.
+    """Return deadlines after a party said that one is met, or after such a word ended.
 
-    From the first word on the other party alone acts. If it says no, both act again.
+    From the first word on the other party alone acts. If it says no, its owner acts again, or both.
     """
     if isinstance(event, BilateralProposed):
         known = deadlines.get(done_by_both(event))

@@ -106,7 +106,7 @@ def _exit(_: Event, act: Act, terms: TermsByDay, __: Around) -> Iterator[Deadlin
 
 def _cure(event: BreachNoticeGiven, _: Act, terms: TermsByDay) -> Deadline:
     found = end_of_day(DeadlineKind.CURE, event.breach, event.cure_by, terms)
-    return found._replace(party=event.by)
+    return found._replace(party=event.by, owner=event.by)
 
 
 RULES = (
@@ -191,5 +191,6 @@ RULES = (
             about="breach",
         ),
         reminds_of="The cure period of breach {ref} ends on {day}.",
+        both=BreachCured,
     ),
 )

@@ -4,7 +4,7 @@ Proposals and drafts await a consent, agreed things fall due, claims of money aw
 and disputes await a proposal how they end. All of it is read from rows that are kept live.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,8 @@ from domain.agreement import CommercialTermsAgreed, ProposeTerms
 from domain.bilateral import DeclineProposal, WithdrawProposal, kind_named
 from domain.charter import Objective
 from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
-from domain.deadlines.deadline import Deadline, DeadlineKind
+from domain.deadlines.answers import act_words, answer_ref
+from domain.deadlines.deadline import Deadline, DeadlineKind, of_party
 from domain.deadlines.figures import figure_words
 from domain.deadlines.reviews import cadence_words
 from domain.dispute import ProposeResolution
@@ -48,7 +49,12 @@ from domain.metric_catalogue import Unit
 from domain.payouts import RETURN, Payout, RecordPayout
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution
-from domain.renewal import HoldAnnualReview, HoldRenewalReview, ProposeRenewal
+from domain.renewal import (
+    HoldAnnualReview,
+    HoldRenewalReview,
+    PartnershipRenewed,
+    ProposeRenewal,
+)
 from domain.reported_figure import FIGURE, CorrectMetric, ReportMetric
 from domain.sale import LoseDeal
 from domain.second_person import ConfirmAct, WithdrawAct
@@ -150,8 +156,8 @@ class InboxItem(Item):
     """Something that awaits a party."""
 
     day: date
-    """The last day in time of what is due, overdue or to be confirmed; else the day since which it
-    waits."""
+    """The last day in time of what is due, overdue or to be answered or confirmed; else the day
+    since which it waits."""
     awaiting: Awaiting
     """What awaits the party."""
     partnership: str
@@ -501,15 +507,29 @@ def _of_proposal(rows: _Rows, proposal: OpenProposal) -> Iterator[InboxItem]:
     for party in rows.overview.parties:
         if party == proposal.party:
             continue
+        ref = answer_ref(proposal.agreement, proposal.proposal, proposal.substream or None)
+        asked = {f"{kind.value}/{ref}" for kind in (DeadlineKind.ANSWER, DeadlineKind.LAPSE)}
+        day, late = _answer_by(rows, asked, proposal.made_at)
         yield InboxItem(
-            day=proposal.made_at.date(),
+            day=day,
             awaiting=Awaiting.CONSENT,
             partnership=rows.id,
             party=party,
             ref=proposal.proposal,
-            text=_proposed(proposal),
+            text=_proposed(proposal) + late,
             events=tuple(_answers(rows, party, proposal)),
         )
+
+
+def _answer_by(rows: _Rows, asked: Container[str], since: datetime) -> tuple[date, str]:
+    """Return the last day of an answer, and a sentence that says so if that day is over.
+
+    `asked` are the deadlines of the answer. Without one it is the day since which it waits.
+    """
+    late = [each.last_day for each in rows.overdue if each.id in asked]
+    if late:
+        return min(late), f" The answer was due by {min(late)}."
+    return min((each.last_day for each in rows.due if each.id in asked), default=since.date()), ""
 
 
 def _proposed(proposal: OpenProposal) -> str:
@@ -576,13 +596,15 @@ def _of_draft(rows: _Rows, draft: Unsigned) -> Iterator[InboxItem]:
                 "content": draft.content,
                 "signing_keys": keys,
             }
+            asked = f"{DeadlineKind.SIGNATURE.value}/{of_party(f'{draft.version}', party)}"
+            day, late = _answer_by(rows, {asked}, draft.drafted_at)
             yield InboxItem(
-                day=draft.drafted_at.date(),
+                day=day,
                 awaiting=Awaiting.CONSENT,
                 partnership=rows.id,
                 party=party,
                 ref=f"agreement {draft.version}",
-                text=f"{draft.drafted_by} drafted version {draft.version} of the agreement.",
+                text=f"{draft.drafted_by} drafted version {draft.version} of the agreement.{late}",
                 events=(
                     _event(rows, party, SignAgreement, data),
                     _event(rows, party, ends, {"agreement": DRAFT, "proposal": f"{draft.version}"}),
@@ -645,17 +667,25 @@ def _is_far(deadline: Deadline) -> bool:
 
 
 def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
+    is_over = awaiting is Awaiting.OVERDUE
+    match deadline.kind:
+        case DeadlineKind.FIGURE:
+            yield from _of_figure(rows, deadline, awaiting)
+        case DeadlineKind.CONFIRMATION if is_over:
+            yield _of_lapsed_act(rows, deadline)
+        case DeadlineKind.EXIT if is_over:
+            if not _is_proposed(rows, deadline):
+                yield from _of_exit(rows, deadline, awaiting)
+        case _:
+            if (is_over or not _is_far(deadline)) and not _is_proposed(rows, deadline):
+                yield from _of_task(rows, deadline, awaiting)
+
+
+def _of_task(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
+    """Yield what a deadline asks of those who act, if it asks for anything."""
     asked = _ASKS_BOTH.get(deadline.kind) if not deadline.party else None
     asked = asked or _ASKS.get(deadline.kind)
-    if deadline.kind is DeadlineKind.FIGURE:
-        yield from _of_figure(rows, deadline, awaiting)
-    if _is_exit(deadline) and awaiting is Awaiting.OVERDUE:
-        if not _is_proposed(rows, deadline):
-            yield from _of_exit(rows, deadline, awaiting)
-        return
-    if asked is None or (awaiting is Awaiting.DUE and _is_far(deadline)):
-        return
-    if _is_proposed(rows, deadline):
+    if asked is None:
         return
     text, command, field = asked
     day = deadline.last_day
@@ -669,7 +699,7 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
         kind = words.partition("/")[0]
         words = cadence_words(kind)
         command, field = _HELD_BY.get(kind, (command, field))
-    for party in (deadline.party,) if deadline.party else rows.overview.parties:
+    for party in _acting(rows, deadline):
         yield InboxItem(
             day=day,
             awaiting=awaiting,
@@ -679,6 +709,18 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
             text=text.format(words),
             events=tuple(_does(rows, party, deadline, command, {field: deadline.ref})),
         )
+
+
+def _acting(rows: _Rows, deadline: Deadline) -> Iterator[str]:
+    """Yield the parties that act on a deadline; who proposed a renewal waits for its answer."""
+    for party in (deadline.party,) if deadline.party else rows.overview.parties:
+        if deadline.kind not in _OF_THE_TERM or party not in _renewing(rows):
+            yield party
+
+
+def _renewing(rows: _Rows) -> list[str]:
+    """Return the parties that proposed a renewal which awaits its answer."""
+    return [x.party for x in rows.proposals.open if x.agreement == PartnershipRenewed.name]
 
 
 def _is_exit(deadline: Deadline) -> bool:
@@ -711,6 +753,22 @@ def _of_exit(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[In
             text=f"Complete the exit, which took effect on {deadline.ref}.",
             events=tuple(_event(rows, party, each, {}) for each in mine),
         )
+
+
+def _of_lapsed_act(rows: _Rows, deadline: Deadline) -> InboxItem:
+    """Return that nobody confirmed an act in time, so that it is done again or taken back."""
+    name, _, within = deadline.ref.partition("/")
+    data = {"within": within or None, "act": name}
+    return InboxItem(
+        day=deadline.last_day,
+        awaiting=Awaiting.OVERDUE,
+        partnership=rows.id,
+        party=deadline.party,
+        ref=name,
+        text=f"Do act {act_words(deadline.ref)} again, or take it back: it lapsed without a second "
+        "person.",
+        events=(_event(rows, deadline.party, WithdrawAct, data),),
+    )
 
 
 def _unit(unit: str) -> str:
@@ -788,7 +846,7 @@ def _of_renewal(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
     near = [*rows.overdue, *(each for each in rows.due if not _is_far(each))]
     if any(each.kind in _OF_THE_TERM for each in near):
         return  # The term asks for the same, with its day.
-    for party in rows.overview.parties:
+    for party in (each for each in rows.overview.parties if each not in _renewing(rows)):
         yield InboxItem(
             day=alert.since.date(),
             awaiting=Awaiting.DUE,

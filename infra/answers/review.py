@@ -42,7 +42,7 @@ from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import Balance
 from domain.values import Exact, plain
-from infra.answers import kpis
+from infra.answers import duplicate_credits, kpis
 from infra.answers.logs import NOW, AsOf, moment_of, own_log, perhaps, sight_of, whole_log
 from infra.answers.parameters import Name
 from infra.answers.partnership_state import OpenDeadline, Party
@@ -259,7 +259,7 @@ def ask(
             if line.segment is None or (line.metric, line.segment) in agreed
         ),
         objectives=tuple(map(sight.progress, objectives(rows.rows, now.date()))),
-        alerts=tuple(_alerts(seen, now)),
+        alerts=(*_alerts(seen, now), *duplicate_credits.alerts_of(accord, moment).get(id, ())),
         actions=tuple(_actions(state, state.context.terms.day(now))),
         milestones=tuple(_open(state, MilestonePlanned)),
         issues=tuple(_open(state, IssueRaised)),

@@ -23,7 +23,7 @@ from domain.deadlines.rule import DeadlineRule
 from domain.deadlines.table import RULES
 from domain.declarations import Declaration
 from domain.execution import MilestoneReached
-from domain.exit import ExitWithdrawn
+from domain.exit import BreachCured, ExitWithdrawn
 from domain.experiment import PilotStarted
 from domain.health import ProposeTarget
 from domain.kernel import Event, Stage
@@ -499,11 +499,13 @@ OF_BOTH: Final = (
     + ", ".join(
         f"{WORDS[rule.kind].what} (`{rule.both.proposes.__name__}`, `{rule.both.accepts.__name__}`)"
         for rule in RULES
-        if rule.both
+        if rule.both not in {None, BreachCured}
     )
     + ". The first party proposes that it is done. From then on the reminder, the alert and the "
     "inbox name the other party alone, which agrees or declines with a reason. After a decline or "
-    "a withdrawal they name both again."
+    "a withdrawal they name both again. A breach is cured in the same way: the party in breach "
+    "proposes that it is cured, from then on the other acts, and after a no the party in breach "
+    "acts again."
 )
 """The rule of what both own, with the agreement of each."""
 

@@ -257,6 +257,15 @@ def test_a_milestone_that_is_planned_again_is_to_be_said_again() -> None:
     assert story.when(OURS, changed(LAUNCHED, proposal="second"))
 
 
+def test_other_minutes_of_a_review_ask_for_the_reason_of_the_change() -> None:
+    story = after(HoldReview)
+
+    refusal = story.refuses(OURS, example(HoldReview, minutes="All is late."))
+
+    assert refusal.rule == "already-recorded"
+    assert "change_reason" in refusal.hint
+
+
 def test_the_minutes_of_a_review_that_was_not_scheduled_are_corrected_by_their_author() -> None:
     story = at(Stage.EXECUTION)
     met = HoldReview(review="by-chance", kind="operational", minutes="We met.")

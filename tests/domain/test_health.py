@@ -29,7 +29,8 @@ from domain.health import (
     RecordContribution,
     RecordHealthCheck,
 )
-from domain.kernel import Event, Stage
+from domain.kernel import Command, Event, Stage
+from domain.renewal import HoldAnnualReview
 from domain.reported_figure import ReportedFigure
 from domain.sharing import AgreeDataSharing, DataSharingAgreed, ProposeDataSharing
 from domain.terms import Cadence
@@ -312,3 +313,35 @@ def test_an_improvement_plan_is_looked_at_once_its_time_is_over() -> None:
     story.when(THEIRS, example(AgreeImprovementPlanOutcome))
 
     assert states(story)["improvement-due plan-1"] == "resolved"
+
+
+@pytest.mark.parametrize(
+    ("command", "changes"),
+    [
+        (RecordHealthCheck, {"period": "2027-Q1"}),
+        (HoldAnnualReview, {"year": 2027}),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_nothing_is_stated_of_a_period_that_has_not_begun(
+    command: type[Command], changes: dict[str, object]
+) -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-12-30")
+
+    refusal = story.refuses(OURS, example(command, **changes))
+    story.on("2027-01-01")
+    ahead = story.refuses(OURS, example(command, **changes), happened="2026-12-31T10:00")
+
+    assert refusal.rule == ahead.rule == "period-not-begun"
+    assert "begins on 2027-01-01; this is of 2026-12-30" in refusal.detail
+    assert story.when(OURS, example(command, **changes))
+
+
+def test_a_mistyped_quarter_leaves_the_alert_on_a_low_rating_open() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(RecordHealthCheck, trust=1, communication=1, value_delivery=1))
+
+    story.refuses(OURS, example(RecordHealthCheck, period="2062-Q1"))
+
+    assert "open" in [state for each, state in states(story).items() if "health-low" in each]

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -501,6 +502,70 @@ def test_a_breach_that_a_late_fact_shows_is_one_since_the_window_closed() -> Non
     correct(story, "lead_to_opportunity", "2026-Q2", percent(49, 1000), happened="2026-06-29T10:00")
 
     assert alerts(story)["conversion-floor 2026-Q2"].since == moment("2026-07-01T00:00")
+
+
+# --- what deals and entries count: none of it is zero (C15) -------------------------------------
+
+
+LEADS_FLOOR = changed(CAMPAIGN_LEADS, each_campaign=False, threshold=Decimal(3), measured="count")
+
+
+@pytest.mark.parametrize("metric", ["leads", "joint_revenue"])
+def test_a_month_without_any_fact_is_below_a_floor_on_what_is_counted(metric: str) -> None:
+    story = running("2026-01-31")
+    currency = "USD" if metric == "joint_revenue" else None
+    agree(story, changed(LEADS_FLOOR, metric=metric, currency=currency))
+    story.on("2026-02-28")
+    assert judged(story) == {}
+
+    story.on("2026-03-01")
+
+    assert judged(story) == {"campaign-leads 2026-02": "open"}
+    assert rule_facts(alerts(story)["campaign-leads 2026-02"]).values == (Decimal(0),)
+
+
+def test_late_word_of_enough_leads_withdraws_that_a_month_had_none() -> None:
+    story = running("2026-01-31")
+    agree(story, LEADS_FLOOR)
+    story.on("2026-03-01")
+    story.given([])
+
+    for lead in range(3):
+        refer(story, f"late-{lead}", happened="2026-02-20T10:00")
+
+    assert judged(story)["campaign-leads 2026-02"] == "withdrawn"
+
+
+def test_a_month_without_any_fact_resolves_a_rule_that_asks_for_less() -> None:
+    story = running("2026-01-31")
+    agree(story, changed(LEADS_FLOOR, comparison=RuleComparison.ABOVE))
+    story.on("2026-02-10")
+    refer_many(story, range(4))
+    story.on("2026-03-01")
+    assert judged(story) == {"campaign-leads 2026-02": "open"}
+
+    story.on("2026-04-01")
+
+    assert judged(story)["campaign-leads 2026-02"] == "resolved"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metric": "new_users"},
+        {"measured": "report"},
+        {"metric": "contributed_hours"},
+        {"metric": "lead_to_opportunity"},
+        {"each_campaign": True},
+    ],
+    ids=lambda each: "-".join(map(str, each.values())),
+)
+def test_a_month_that_nobody_measured_is_not_zero(changes: dict[str, Any]) -> None:
+    story = running("2026-01-31")
+    agree(story, changed(LEADS_FLOOR, **changes))
+    story.on("2026-03-01")
+
+    assert judged(story) == {}
 
 
 # --- campaigns below 100 leads a month (C20) ---------------------------------------------------

@@ -22,8 +22,8 @@ from tests.projections.money import attribute, pay, refer, refund, sell, share, 
 from tests.stories import Story
 
 
-def found(**stories: Story) -> dict[str, DuplicateCredit]:
-    """Return what these partnerships have in common, for our side, by subject."""
+def found(by: str = OURS, **stories: Story) -> dict[str, DuplicateCredit]:
+    """Return what these partnerships have in common, for one side, by subject."""
     deals: dict[Place, Deal] = {}
     for name, story in stories.items():
         rows = replay(SETTLEMENT, story.history).rows
@@ -33,7 +33,7 @@ def found(**stories: Story) -> dict[str, DuplicateCredit]:
                 place = Place(name, key.removeprefix(DEAL))
                 deals[place] = Deal(place, row, rows[AGREED], today)
     names = [(each, names_of_deal(each.deal, of.row.facts)) for each, of in deals.items()]
-    return {each.subject: each for each in duplicates(shared(names), deals) if each.party == OURS}
+    return {each.subject: each for each in duplicates(shared(names), deals) if each.party == by}
 
 
 def paid(deal: str, payment: str) -> Story:
@@ -54,6 +54,10 @@ def test_a_deal_that_two_partners_are_credited_with_is_named_with_what_each_earn
         assert [(of.to, of.amount, of.currency) for of in each.earned] == [
             (THEIRS, Decimal("15.00"), "USD")
         ]
+
+
+def test_a_party_that_is_credited_in_both_pays_for_nothing() -> None:
+    assert found(by=THEIRS, one=paid("D-1", "P-1"), other=paid("D-1", "P-2")) == {}
 
 
 def test_a_payment_of_two_deals_is_named_with_the_deal_of_each_partnership() -> None:

@@ -180,10 +180,6 @@ def _page(rows: list[Row], after: str | None) -> Shown:
     return Shown(shown, start, None if is_last else shown[-1].line.id)
 
 
-_UNDATED: Final = {Awaiting.CONSENT, Awaiting.DISPUTE}
-"""What awaits a party without a day by which it is due."""
-
-
 def _summary(
     portfolios: Iterable[Portfolio],
     rows: list[Row],
@@ -204,5 +200,5 @@ def _summary(
         to_act_on=len(opened.to_act_on),
         reminders=len(opened.reminders),
         disputed=tuple(sorted(disputed.items())),
-        next=next((each for each in waiting if each.awaiting not in _UNDATED), None),
+        next=next((each for each in waiting if each.awaiting is not Awaiting.DISPUTE), None),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain.standing_alerts import CREDITED_TWICE
-from infra.answers import alerts, explain
+from infra.answers import alerts, explain, review
 from infra.answers.duplicate_credits import DUPLICATE_CREDITS, DuplicateCredits, ask
 from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
@@ -78,6 +78,18 @@ def test_the_party_that_pays_twice_is_alerted_in_both_partnerships(store: Accord
         assert event.stream == f"{each.partnership}/deal/D-1"
     one = alerts.ask(store, SECOND, when=AsOf(viewer=Viewer(OURS))).items
     assert [each for each in one if each.rule == CREDITED_TWICE] == twice[1:]
+
+
+def test_the_review_of_the_party_that_pays_twice_says_so_and_that_of_its_partner_does_not(
+    store: Accord,
+) -> None:
+    def rules(party: str) -> list[str]:
+        return [
+            each.rule for each in review.ask(store, FIRST, when=AsOf(viewer=Viewer(party))).alerts
+        ]
+
+    assert rules(OURS).count(CREDITED_TWICE) == 1
+    assert CREDITED_TWICE not in rules(THEIRS)
 
 
 def test_the_alert_is_there_as_of_a_day_and_is_explained_as_each_alert_is(store: Accord) -> None:

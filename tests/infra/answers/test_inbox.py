@@ -32,7 +32,13 @@ from domain.execution import (
     ProposeReview,
     RaiseIssue,
 )
-from domain.exit import GiveBreachNotice, GiveExitNotice, ProposeCure, ProposeDisposition
+from domain.exit import (
+    GiveBreachNotice,
+    GiveExitNotice,
+    ProposeCure,
+    ProposeDisposition,
+    ProposeExit,
+)
 from domain.experiment import RegisterHypothesis
 from domain.formation import DraftAgreement, SignAgreement
 from domain.governance import ProposeGovernance
@@ -76,7 +82,7 @@ from tests.life import (
     example,
     usd,
 )
-from tests.projections.folds import count, states
+from tests.projections.folds import alerts, count, states
 from tests.projections.money import amend, pay, share, under
 from tests.projections.test_awaited import JOINT, both_claim, clicks, sold, theirs_paid
 from tests.projections.test_figures_differ import by_months_and_by_quarter, ruled, said
@@ -156,7 +162,7 @@ def test_a_proposal_awaits_the_other_party_until_it_is_answered() -> None:
 
     (item,) = inbox(story)
 
-    assert (item.party, item.awaiting, item.day) == (THEIRS, Awaiting.CONSENT, story.now.date())
+    assert (item.party, item.awaiting, item.day) == (THEIRS, Awaiting.CONSENT, date(2026, 1, 19))
     agree, decline = item.events
     assert (agree.type, agree.data, agree.missing) == (
         "accord.AgreeGovernance",
@@ -166,6 +172,52 @@ def test_a_proposal_awaits_the_other_party_until_it_is_answered() -> None:
     assert (decline.type, decline.missing) == ("accord.DeclineProposal", ("reason",))
     do(story, item)
     assert inbox(story) == []
+
+
+def test_a_proposal_and_a_draft_say_by_when_they_were_to_be_answered() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(ProposeGovernance, proposal="g-2", decision_rights="Sponsors decide."))
+    story.when(OURS, DraftAgreement(sections=changed(SECTIONS, roles="Each has two managers.")))
+    story.on("2026-01-20")
+
+    found = [each for each in inbox(story, THEIRS) if each.awaiting is Awaiting.CONSENT]
+
+    assert [each.day for each in found] == [date(2026, 1, 19)] * 2
+    assert all(each.text.endswith("The answer was due by 2026-01-19.") for each in found)
+
+
+def test_a_proposal_that_lapses_sooner_is_answered_by_that_day() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(ProposeExit, effective_on=date(2026, 1, 10)))
+
+    (item,) = inbox(story, THEIRS)
+
+    assert item.day == date(2026, 1, 10)
+
+
+def test_the_cure_of_a_breach_awaits_the_party_that_its_alerts_name() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(GiveBreachNotice))
+
+    def acting() -> set[str]:
+        """Return the parties that act on the breach, once its inbox and its alerts agree."""
+        asked = {each.party for each in inbox(story)}
+        named = [each for name, each in alerts(story).items() if name.endswith("breach-1")]
+        opened = [each for each in named if each.state == "open"]
+        assert opened
+        for each in opened:
+            assert {who.party for who in each.who_acts} == asked
+        return asked
+
+    assert acting() == {THEIRS}
+    story.when(THEIRS, example(ProposeCure, proposal="cure-1", breach="breach-1"))
+    assert acting() == {OURS}
+    story.when(OURS, DeclineProposal(proposal="cure-1", reason="The page is still there."))
+    assert acting() == {THEIRS}
+    story.when(THEIRS, example(ProposeCure, proposal="cure-2", breach="breach-1"))
+    story.on("2026-02-05")
+    named = [each for each in alerts(story).values() if each.rule == "breach-not-cured"]
+    assert [[who.party for who in each.who_acts] for each in named] == [[OURS]]
 
 
 def test_a_proposal_that_was_declined_or_withdrawn_awaits_nobody() -> None:
@@ -315,13 +367,13 @@ def test_the_decision_on_a_renewal_is_due_by_the_last_day_for_notice_and_never_o
     assert "2028-11-02" not in [each.ref for each in inbox(story)]
 
 
-def test_a_proposed_renewal_leaves_the_decision_with_both_until_it_is_agreed() -> None:
+def test_a_proposed_renewal_leaves_the_decision_with_the_other_party_until_it_is_agreed() -> None:
     story = at(Stage.RENEWAL)
     story.on("2028-10-03")
     story.when(OURS, example(ProposeRenewal, proposal="again"))
 
     due = [each for each in inbox(story) if each.ref == "2028-11-02"]
-    assert [each.party for each in due] == [OURS, THEIRS]
+    assert [each.party for each in due] == [THEIRS]
     assert [event.type for event in due[0].events] == [
         "accord.ProposeRenewal",
         "accord.GiveExitNotice",
@@ -330,6 +382,14 @@ def test_a_proposed_renewal_leaves_the_decision_with_both_until_it_is_agreed() -
     (consent,) = (each for each in inbox(story) if each.ref == "again")
     do(story, consent)
     assert [each for each in inbox(story) if each.ref == "2028-11-02"] == []
+
+
+def test_who_proposed_a_renewal_is_not_asked_for_it_again() -> None:
+    story = before(HoldRenewalReview)
+    story.when(OURS, example(HoldRenewalReview))
+    story.when(THEIRS, example(ProposeRenewal, proposal="again"))
+
+    assert [each.party for each in inbox(story) if each.ref == "renewal"] == [OURS]
 
 
 def test_a_renewal_that_was_begun_and_declined_awaits_both_until_they_renew_or_leave() -> None:
