@@ -165,9 +165,14 @@ RENEWED, NOTICE, LEAVING = Ending(renews), Ending(notice), Ending(leaves)
 
 
 def check(party: str, **ratings: int) -> Ending:
-    """Return the ending by the next health check of a party."""
+    """Return the ending by the next health check of a party, once its quarter has begun."""
     next_ = RecordHealthCheck(period="2026-Q2", trust=4, communication=4, value_delivery=4)
-    return by(party, changed(next_, **ratings))
+
+    def rated(story: Story, at: str | None) -> None:
+        story.on("2026-04-02")
+        story.when(party, changed(next_, **ratings), happened=at)
+
+    return Ending(rated)
 
 
 def recount(**ratings: int) -> Ending:
