@@ -313,7 +313,7 @@ WORDS: dict[type[Event], Words] = {
     exploration.ExplorationBegun: lambda e: f"began to look for a partner: {e.purpose}",
     exploration.IdealPartnerProfileDefined: _profile,
     exploration.CandidateIdentified: lambda e: (
-        f"put {e.name} ({e.staff} staff) on the list ({e.found_through})"
+        f"put {e.name}{f' ({e.staff} staff)' if e.staff else ''} on the list ({e.found_through})"
     ),
     exploration.CandidateScored: lambda e: (
         f"scored {e.candidate} under profile {e.profile_version}: reach "

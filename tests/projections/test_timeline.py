@@ -8,7 +8,7 @@ from pkgutil import walk_packages
 import pytest
 
 import domain
-from domain.exploration import ChoosePartner, CompleteDecisionChecklist
+from domain.exploration import ChoosePartner, CompleteDecisionChecklist, IdentifyCandidate
 from domain.formation import DeclareBestAlternative
 from domain.gates import ProposeWaiver
 from domain.kernel import Event, Stage
@@ -98,6 +98,14 @@ def test_a_correction_shows_the_corrected_figure() -> None:
         "reported impressions for 2026-01: 142 count",
         "corrected impressions for 2026-01 to 150 count: Recount.",
     ]
+
+
+@pytest.mark.parametrize(("staff", "said"), [(120, " (120 staff)"), (None, "")])
+def test_a_candidate_has_its_staff_where_it_is_known(staff: int | None, said: str) -> None:
+    story = before(IdentifyCandidate)
+    story.when(OURS, example(IdentifyCandidate, name="Bright", staff=staff))
+
+    assert items(story)[-1].text.startswith(f"put Bright{said} on the list (")
 
 
 def test_a_checklist_lists_the_questions_answered_with_no() -> None:
