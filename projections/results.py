@@ -49,10 +49,17 @@ class Span:
     """A quarter (`2026-Q3`) or a year (`2026`): what is asked about, or the quarter of a month."""
     before: str
     """The period before, as long as `period`."""
+    month_before: str
+    """The month before `month`."""
     is_over: bool
     """Whether the period is over; if not, its figures are those to date."""
     has_begun: bool = True
     """Whether the period has begun."""
+
+    @property
+    def periods(self) -> tuple[str, ...]:
+        """The month and the month before, then the period and the period before."""
+        return self.month, self.month_before, self.period, self.before
 
     @classmethod
     def of(cls, asked: str, moment: datetime) -> "Span":
@@ -62,7 +69,7 @@ class Span:
         month = begun[-1] if begun else months_of(asked)[0]
         is_over, has_begun = bounds(period)[1] <= moment, bounds(period)[0] <= moment
         before = preceding(period)
-        return cls(asked, month, period, before, is_over=is_over, has_begun=has_begun)
+        return cls(asked, month, period, before, preceding(month), is_over, has_begun)
 
 
 @described
@@ -80,6 +87,13 @@ class Result:
     """The unit: a currency, or one of the catalogue, such as `percent`."""
     in_month: Exact | None
     """The figure of the month; null if there is none, or if the viewer is not shown it."""
+    month_before: Exact | None
+    """The figure of the month before."""
+    month_target: Exact | None
+    """The target of the month, as of the period; null for an agreed minimum, which is a quarter's.
+    """
+    month_reached_percent: Exact | None
+    """The figure of the month in percent of its target."""
     in_period: Exact | None
     """The figure of the period, so far."""
     before: Exact | None
@@ -96,6 +110,8 @@ class Result:
     """What the period's ratio divides by."""
     before_sample: Exact | None = None
     """What the ratio of the period before divides by."""
+    month_before_sample: Exact | None = None
+    """What the ratio of the month before divides by."""
     adopted: bool = False
     """Whether one of its figures came in, wholly or in part, by the adoption."""
 
@@ -109,33 +125,35 @@ def results(id: str, rows: Rows, span: Span) -> Iterator[Result]:
     whole = ((each, None) for each in BROUGHT)
     for metric, segment in dict.fromkeys((*whole, *objectives)):
         for unit in _units(rows, metric):
-            found = [
-                amount(rows, metric, unit, period, segment)
-                for period in (span.month, span.period, span.before)
-            ]
+            found = [amount(rows, metric, unit, each, segment) for each in span.periods]
             objective = objectives.get((metric, segment))
             target = _target(rows, metric, unit, span.period, objective)
-            if any(each is not None for each in found) or target is not None:
-                in_month, in_period, before = found
+            of_the_month = _target(rows, metric, unit, span.month, objective)
+            if any(each is not None for each in (*found, target, of_the_month)):
+                in_month, month_before, in_period, before = found
                 if span.has_begun and _is_counted(rows, metric, objective):
                     in_month, in_period = in_month or _ZERO, in_period or _ZERO
-                known = _figures(rows, metric, unit, span, segment)
-                of_month, of_period, of_before = (
-                    each.denominator if each else None for each in known
-                )
+                known = [
+                    figures.shown(rows, metric, each, segment or "", unit) for each in span.periods
+                ]
+                samples = [each.denominator if each else None for each in known]
                 yield Result(
                     id=id,
                     metric=metric,
                     segment=segment,
                     unit=unit,
                     in_month=in_month,
+                    month_before=month_before,
+                    month_target=of_the_month,
+                    month_reached_percent=_percent(in_month, of_the_month),
                     in_period=in_period,
                     before=before,
                     target=target,
                     reached_percent=_percent(in_period, target),
-                    month_sample=of_month,
-                    period_sample=of_period,
-                    before_sample=of_before,
+                    month_sample=samples[0],
+                    month_before_sample=samples[1],
+                    period_sample=samples[2],
+                    before_sample=samples[3],
                     adopted=any(each.adopted for each in known if each),
                 )
 
@@ -145,13 +163,6 @@ def _is_counted(rows: Rows, metric: str, objective: Objective | None) -> bool:
     known = catalogue(rows)[metric]
     is_reported = objective is not None and objective.measured != "count"
     return known.counted and known.adds is Adds.SUM and not is_reported
-
-
-def _figures(
-    rows: Rows, metric: str, unit: str, span: Span, segment: str | None
-) -> list[figures.Figure | None]:
-    periods = (span.month, span.period, span.before)
-    return [figures.shown(rows, metric, period, segment or "", unit) for period in periods]
 
 
 def _units(rows: Rows, metric: str) -> list[str]:
@@ -236,6 +247,8 @@ class Money:
     """The part of that whose due day has passed."""
     owe_unstated: Exact = _ZERO
     """What the partner earned that no statement has yet; below zero if more was taken back."""
+    unstated_since: str | None = None
+    """The first month in which something was earned that no statement has yet."""
     owed: Exact = _ZERO
     """What is to be paid to the party on issued statements."""
     owed_overdue: Exact = _ZERO
@@ -259,7 +272,9 @@ def total(parts: Iterable[Money]) -> list[Money]:
     return _summed(None, list(parts))
 
 
-_AMOUNTS: Final = tuple(each.name for each in fields(Money) if each.name not in {"id", "currency"})
+_NAMED: Final = {"id", "currency", "unstated_since"}
+
+_AMOUNTS: Final = tuple(each.name for each in fields(Money) if each.name not in _NAMED)
 
 
 def _summed(id: str | None, parts: list[Money]) -> list[Money]:
@@ -267,27 +282,33 @@ def _summed(id: str | None, parts: list[Money]) -> list[Money]:
     for currency in sorted({each.currency for each in parts}):
         own = [each for each in parts if each.currency == currency]
         sums = {name: sum((getattr(of, name) for of in own), _ZERO) for name in _AMOUNTS}
+        since = min((of.unstated_since for of in own if of.unstated_since), default=None)
+        is_unstated = sums["owe_unstated"] or sums["owed_unstated"]
         if any(sums.values()):
-            found.append(Money(id, currency, **sums))
+            found.append(Money(id, currency, unstated_since=since if is_unstated else None, **sums))
     return found
 
 
-def _amounts(sums: Mapping[str, Sum]) -> Iterator[tuple[str, Mapping[str, Decimal]]]:
-    """Yield the amounts by party: in the currency of the statement, if its rate is known."""
+def _amounts(sums: Mapping[str, Sum]) -> Iterator[tuple[str, str, Mapping[str, Decimal]]]:
+    """Yield the month, the currency and the amounts by party.
+
+    They are in the currency of the statement, if its rate is known.
+    """
     for key, each in sums.items():
-        _, currency, settles_in, rate = key.split("|")
-        yield (settles_in, each.settled) if rate else (currency, each.own)
+        month, currency, settles_in, rate = key.split("|")
+        yield (month, settles_in, each.settled) if rate else (month, currency, each.own)
 
 
 def _accrued(id: str, sums: Mapping[str, Sum], us: str) -> Iterator[Money]:
-    for currency, by_party in _amounts(sums):
+    for month, currency, by_party in _amounts(sums):
         ours = by_party.get(us, _ZERO)
         theirs = sum(by_party.values(), _ZERO) - ours
-        yield Money(id, currency, owe_unstated=theirs, owed_unstated=ours)
+        since = month if ours or theirs else None
+        yield Money(id, currency, owe_unstated=theirs, owed_unstated=ours, unstated_since=since)
 
 
 def _held(id: str, sums: Mapping[str, Sum]) -> Iterator[Money]:
-    for currency, by_party in _amounts(sums):
+    for _, currency, by_party in _amounts(sums):
         yield Money(id, currency, disputed=sum(by_party.values(), _ZERO))
 
 

@@ -170,6 +170,11 @@ def text(answer: Owed) -> Iterator[Block]:
         yield Line(f"{each.name} ({each.party}), {answer.moment:%Y-%m-%d}", "bold")
         total = each.total if len(each.partners) > 1 else ()
         yield money_table(each.party, (*each.partners, *total))
+        unstated = [of for of in each.partners if of.unstated_since]
+        if unstated:
+            yield Line("on no statement yet", indent=2)
+        for of in unstated:
+            yield Line(f"{of.id}, {of.currency}: earned since {of.unstated_since}", indent=4)
         if each.overdue:
             yield Line("overdue", indent=2)
         for late in each.overdue:

@@ -132,7 +132,7 @@ def text(answer: Portfolios) -> Iterator[Block]:
         yield from _notes(each.partners)
         yield from _progress(each)
         if answer.span:
-            yield _results(each.partners, answer.span)
+            yield from _results(each.partners, answer.span)
         yield _money(each)
         period = f" in {answer.span.asked}" if answer.span else ""
         yield _contributions(each, period)
@@ -202,32 +202,58 @@ def _progress(whole: Portfolio) -> Iterator[Block]:
             yield Line(reason, indent=6)
 
 
-def _results(lines: Iterable[SheetLine], span: Span) -> Table:
-    to_date = "" if span.is_over else " to date"
-    return Table(
+def _results(lines: Iterable[SheetLine], span: Span) -> Iterator[Table]:
+    """Yield what was brought in the month, then in the longer period."""
+    results = [of for each in lines for of in each.results]
+    yield _brought(
+        span.month,
+        span.month_before,
         [
-            "ID",
-            "METRIC",
-            f">{span.month}",
-            f">{span.period}",
-            ">TARGET",
-            ">REACHED",
-            f">{span.before}",
+            (
+                of,
+                _figure(of.in_month, of.unit, of.month_sample),
+                (of.month_target, of.month_reached_percent),
+                _figure(of.month_before, of.unit, of.month_before_sample),
+            )
+            for of in results
         ],
+    )
+    yield _brought(
+        span.period if span.is_over else f"{span.period} to date",
+        span.before,
+        [
+            (
+                of,
+                _figure(of.in_period, of.unit, of.period_sample),
+                (of.target, of.reached_percent),
+                _figure(of.before, of.unit, of.before_sample),
+            )
+            for of in results
+        ],
+    )
+
+
+def _brought(
+    period: str,
+    before: str,
+    rows: list[tuple[Result, str, tuple[Decimal | None, Decimal | None], str]],
+) -> Table:
+    """Return what was brought in a period, beside its target and the period before."""
+    return Table(
+        ["ID", "METRIC", f">{period.partition(' ')[0]}", ">TARGET", ">REACHED", f">{before}"],
         [
             (
                 of.id,
                 _measured(of),
-                _figure(of.in_month, of.unit, of.month_sample),
-                _figure(of.in_period, of.unit, of.period_sample),
-                _figure(of.target, of.unit),
-                "" if of.reached_percent is None else f"{of.reached_percent} %",
-                _figure(of.before, of.unit, of.before_sample),
+                figure,
+                _figure(target, of.unit),
+                "" if reached is None else f"{reached} %",
+                figure_before,
             )
-            for each in lines
-            for of in each.results
+            for of, figure, (target, reached), figure_before in rows
+            if figure or target is not None or figure_before
         ],
-        title=f"brought in {span.month} and {span.period}{to_date}",
+        title=f"brought in {period}",
         indent=2,
     )
 

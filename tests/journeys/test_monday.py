@@ -49,10 +49,13 @@ NAMED = {
     "What did each bring, against its target?": {
         '"reached_percent":"52.08"': "what was reached of the target of the quarter to date",
         '"reached_percent":"140.00"': "the same of the other partner",
+        '"month_before":"2"': "the month before",
+        '"month_reached_percent":"29.50"': "what was reached of the target of the month",
     },
     "What is owed, overdue and disputed?": {
         '"owe_overdue":"1794.83"': "what is overdue",
         '"disputed":"450.00"': "what is disputed with all partners",
+        '"unstated_since":"2026-07"': "since when something earned is on no statement",
         '"statement":"2026-08:USD"': "the statement that is overdue",
         '"dispute":"credit","opened_by":"growthos"': "the dispute, and who opened it",
         '"since":"2026-09-16': "since when it is open",

@@ -40,15 +40,35 @@ def owed(story: Story, us: str = OURS) -> Money:
 @pytest.mark.parametrize(
     ("asked", "on", "expected"),
     [
-        ("2026-Q3", "2026-08-15", Span("2026-Q3", "2026-08", "2026-Q3", "2026-Q2", is_over=False)),
-        ("2026-Q3", "2026-10-01", Span("2026-Q3", "2026-09", "2026-Q3", "2026-Q2", is_over=True)),
+        (
+            "2026-Q3",
+            "2026-08-15",
+            Span("2026-Q3", "2026-08", "2026-Q3", "2026-Q2", "2026-07", is_over=False),
+        ),
+        (
+            "2026-Q3",
+            "2026-10-01",
+            Span("2026-Q3", "2026-09", "2026-Q3", "2026-Q2", "2026-08", is_over=True),
+        ),
         (
             "2026-Q3",
             "2026-06-30",
-            Span("2026-Q3", "2026-07", "2026-Q3", "2026-Q2", is_over=False, has_begun=False),
+            Span(
+                "2026-Q3",
+                "2026-07",
+                "2026-Q3",
+                "2026-Q2",
+                "2026-06",
+                is_over=False,
+                has_begun=False,
+            ),
         ),
-        ("2026-07", "2026-08-15", Span("2026-07", "2026-07", "2026-Q3", "2026-Q2", is_over=False)),
-        ("2026", "2026-08-15", Span("2026", "2026-08", "2026", "2025", is_over=False)),
+        (
+            "2026-07",
+            "2026-08-15",
+            Span("2026-07", "2026-07", "2026-Q3", "2026-Q2", "2026-06", is_over=False),
+        ),
+        ("2026", "2026-08-15", Span("2026", "2026-08", "2026", "2025", "2026-07", is_over=False)),
     ],
 )
 def test_a_period_is_shown_with_its_last_month_that_has_begun(
@@ -72,6 +92,8 @@ def test_leads_of_a_month_and_a_quarter_stand_beside_the_minimum_and_the_quarter
 
     assert [leads.in_month, leads.in_period, leads.before] == [2, 5, 8]
     assert [leads.target, leads.reached_percent] == [10, 50]
+    # The minimum is agreed for a quarter, so a month has no part of it.
+    assert [leads.month_before, leads.month_target] == [3, None]
 
 
 def test_no_lead_is_zero_leads_from_the_day_on_which_a_period_begins() -> None:
@@ -104,6 +126,9 @@ def test_the_target_of_a_period_is_the_share_of_an_objective_that_falls_to_its_d
     # 10,000 users in the 361 days from the kickoff on 5 January; the quarter has 91 of them.
     assert users.target == Decimal("2520.78")
     assert users.reached_percent == Decimal("39.67")
+    # The month that has begun is May, with 31 of these days; the figure is that of April.
+    assert [users.in_month, users.month_before] == [None, 1000]
+    assert users.month_target == Decimal("858.73")
     assert brought(story, "2025-Q4") == {}
 
 
@@ -180,7 +205,7 @@ def test_what_is_owed_goes_from_not_stated_to_stated_overdue_and_paid() -> None:
     story = earned()
     share = owed(story).owe_unstated
     assert share > 0
-    assert owed(story) == Money(story.id, "USD", owe_unstated=share)
+    assert owed(story) == Money(story.id, "USD", owe_unstated=share, unstated_since="2026-01")
 
     story.on("2026-02-01")
     story.when(OURS, IssueStatement(period="2026-01"))
