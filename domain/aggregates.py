@@ -174,7 +174,8 @@ def _decided(  # noqa: PLR0913, PLR0917 - as `decide`
         case Partnership() if partnerships.decides(command):
             events = partnerships.decide(command, state, act, ledger)
             if events and isinstance(cited, Experiment):
-                experiment.check_cited(experiment.cited_by(command) or "", cited)
+                shown = cited.after_search(partnership.parties)
+                experiment.check_cited(experiment.cited_by(command) or "", shown)
             return events
         case Deal() if isinstance(command, DealCommand | ClaimCommand | ProposalAnswer):
             partnerships.admit(command, partnership, act)

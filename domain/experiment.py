@@ -2,8 +2,9 @@
 
 Experiments try offers and channels before a partnership, and messages, bonuses and workflows within
 it (C26). One party registers the hypothesis with its variants and its stop rule, and the other
-starts the pilot or declines it. Before a partner is chosen, the initiator does both. A pilot is
-concluded when its stop rule is met, or it is abandoned. Only the winner can be promoted.
+starts the pilot or declines it. Before a partner is chosen, the initiator does both; what it tried
+then ends with its search, and only it sees that. A pilot is concluded when its stop rule is met, or
+it is abandoned. Only the winner can be promoted.
 
 A metric that counts successes of trials is compared by its share. A count, such as leads, is
 compared per unit of exposure, which the hypothesis names (C21): one partner manager in one week.
@@ -114,6 +115,8 @@ class HypothesisRegistered(_Hypothesis, Event):
     """The identifier of the experiment."""
     prior: Prior | None = None
     """The agreed prior of the metric's rate (C21). None for a count, which needs none."""
+    in_search: bool = False
+    """Whether the initiator had no partner yet: the experiment ends with its search."""
 
     @property
     def control(self) -> str:
@@ -283,6 +286,16 @@ class Experiment:
         proposed = [each.proposed for each in self.hypotheses.values()]
         return next((each for each in proposed if isinstance(each, HypothesisRegistered)), None)
 
+    def after_search(self, parties: tuple[str, ...]) -> "Experiment":
+        """Return the experiment as these parties have it.
+
+        What was tried in the search ends when a partner is chosen. The partner sees none of it, so
+        its name is free again: a refusal would tell that there was one.
+        """
+        hypothesis = self.hypothesis()
+        ended = hypothesis is not None and hypothesis.in_search and len(parties) > 1
+        return Experiment() if ended else self
+
     def comparison(self, hypothesis: HypothesisRegistered) -> Comparison:
         """Return the comparison of the variants with all observations so far."""
         tallies: dict[str, Tally] = {}
@@ -310,6 +323,7 @@ def decide(
     act: Act,
 ) -> list[Event]:
     """Decide a command on an experiment. Raises `Refused`."""
+    state = state.after_search(context.parties)
     match command:
         case ProposalAnswer():
             return end(command, HYPOTHESIS, state.hypotheses, act)
@@ -346,7 +360,7 @@ def register(
         )
     existing = state.hypothesis()
     prior = existing.prior if existing else _prior(command, context)
-    event = HypothesisRegistered.of(command, prior=prior)
+    event = HypothesisRegistered.of(command, prior=prior, in_search=len(context.parties) == 1)
     return propose(command.experiment, event, state.hypotheses, act)
 
 
@@ -624,8 +638,8 @@ def evolve(state: Experiment, event: Event, act: Act) -> Experiment:
     """Fold an event into an experiment's state."""
     match event:
         case HypothesisRegistered():
-            hypotheses = with_proposal(event.experiment, event, state.hypotheses, act)
-            return replace(state, hypotheses=hypotheses)
+            # One that was registered in the search ended with it.
+            return Experiment(with_proposal(event.experiment, event, {}, act))
         case ProposalEnded():
             return replace(state, hypotheses=with_end(event, state.hypotheses))
         case PilotStarted():

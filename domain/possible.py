@@ -221,7 +221,8 @@ def _answerable(party: str, situation: Situation) -> Iterator[Answerable]:
                 waiting = [*open_acts(state.held, today)]
                 yield from _proposed(party, state.agreements, substream, waiting)
             case Experiment() if state.started_on is None:
-                for name, each in state.hypotheses.items():
+                shown = state.after_search(own.parties)
+                for name, each in shown.hypotheses.items():
                     if each.open_to(party):
                         answers = (StartPilot, DeclineProposal)
                         content = digest(each.proposed)

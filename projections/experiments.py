@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from domain.comparison import Comparison, Tally
 from domain.described import described
@@ -75,6 +75,9 @@ class ObservationRow:
 
 _EMPTY = ExperimentRow()
 
+OF_SEARCH: Final = "~"
+"""The end of the key of an experiment whose name was used again after the search."""
+
 
 # --- fold --------------------------------------------------------------------------------------
 
@@ -84,7 +87,14 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
     event = recorded.event
     if isinstance(event, _OBSERVED):
         return event.experiment, _observation(event)
+    if isinstance(event, HypothesisRegistered):
+        return event.experiment, _searched(event)
     return (event.experiment,) if isinstance(event, _STATED) else ()
+
+
+def _searched(event: HypothesisRegistered) -> str:
+    """Return the row of an experiment of the search whose name was used again after it."""
+    return f"{event.experiment}{OF_SEARCH}"
 
 
 def _observation(event: VariantObserved | ObservationCorrected) -> str:
@@ -99,6 +109,9 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     if not isinstance(event, _STATED):
         return NOTHING
     row: ExperimentRow = rows.get(event.experiment, _EMPTY)
+    if isinstance(event, HypothesisRegistered) and row.registered:
+        anew = _with_stated(_EMPTY, event, recorded)
+        return Change({_searched(event): row, event.experiment: anew}, [])
     return Change({event.experiment: _with_stated(row, event, recorded)}, [])
 
 
@@ -144,7 +157,7 @@ EXPERIMENTS = Projection(
     keys,
     apply,
     frozenset({*_OBSERVED, *_STATED}),
-    version=2,
+    version=3,
     row_type=lambda key: ObservationRow if "/" in key else ExperimentRow,
 )
 
@@ -243,7 +256,7 @@ def report(rows: Rows) -> list[ExperimentFigures]:
         if isinstance(row, ExperimentRow) and row.registered
     ]
     found.sort(key=lambda each: each[2].index)
-    return [_experiment(*each) for each in found]
+    return [_experiment(name.removesuffix(OF_SEARCH), row, of) for name, row, of in found]
 
 
 def _experiment(

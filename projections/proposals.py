@@ -20,6 +20,7 @@ from domain.deadlines.fold import done_by_both
 from domain.dispute import DisputeResolved
 from domain.exit import ENDINGS
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
+from domain.exploration import PartnerChosen
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
 from domain.kernel import Command, Event, Stage
 from domain.keyring import (
@@ -195,6 +196,9 @@ def _ends(recorded: Recorded, existing: OpenProposal) -> bool:
     event = recorded.event
     if isinstance(event, ENDINGS):
         return True
+    if isinstance(event, PartnerChosen):
+        # What was tried in the search ends with it.
+        return existing.agreement == HYPOTHESIS
     # What makes a proposal on a deal or an experiment impossible is recorded with the partnership.
     within = event.within if isinstance(event, ProposalEnded) else None
     if existing.substream != (within or _substream(recorded)):
@@ -324,6 +328,7 @@ def _concerned() -> frozenset[type[Event]]:
         AgreementDrafted,
         AgreementSigned,
         *ENDINGS,
+        PartnerChosen,
         KeyRegistered,
         KeyRotated,
         KeyRevoked,

@@ -1,12 +1,12 @@
 """What each viewer sees of a partnership (C7, C14): the one place that decides it.
 
 A party's declarations of its own position are private to it. What the initiator recorded about
-its candidates, their pilots included, is shown to the one that it chose only as far as it is about
-that one; so is it to a key of the operator's, and to an auditor's whose mandate does not name the
-candidates. Figures that the other side reports are shown as far as the lines of the agreed
-data-sharing protocol give them; without a protocol all are shown. A count below the smallest cell
-of a line is shown to its own party, and to nobody else who asks with a key. A neutral third party
-sees the protocol and what its lines give to it, and nothing else.
+its candidates is shown to the one that it chose only as far as it is about that one, and what else
+its search tried is not; nor is it to a key of the operator's, or to an auditor's whose mandate does
+not name the candidates. Figures that the other side reports are shown as far as the lines of the
+agreed data-sharing protocol give them; without a protocol all are shown. A count below the smallest
+cell of a line is shown to its own party, and to nobody else who asks with a key. A neutral third
+party sees the protocol and what its lines give to it, and nothing else.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,8 +15,17 @@ from typing import NamedTuple
 
 from domain.adoption import AdoptionProposed
 from domain.agreement import CommercialTermsAgreed
+from domain.bilateral import ProposalEnded
 from domain.calendar import months_of
 from domain.charter import ObjectiveStatus
+from domain.experiment import (
+    HypothesisRegistered,
+    ObservationCorrected,
+    PilotConcluded,
+    PilotStarted,
+    VariantObserved,
+    VariantPromoted,
+)
 from domain.exploration import (
     AlignmentAssessed,
     AudienceOverlapMeasured,
@@ -27,10 +36,12 @@ from domain.exploration import (
     CandidateScored,
     DecisionChecklistCompleted,
     ExplorationBegun,
+    IdealPartnerProfileDefined,
     IntegrationSpendCommitted,
     PartnerChosen,
 )
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
+from domain.gates import WaiverGranted, WaiverProposed
 from domain.health import ContributionRecorded
 from domain.kernel import Event
 from domain.metric_catalogue import CATALOGUE, Direction, Unit
@@ -60,6 +71,20 @@ ABOUT_A_CANDIDATE = (
     DecisionChecklistCompleted,
 )
 """Events about one candidate, whether it was chosen or not (C1 to C6)."""
+
+OF_A_SEARCH = (
+    IdealPartnerProfileDefined,
+    WaiverProposed,
+    WaiverGranted,
+    HypothesisRegistered,
+    PilotStarted,
+    VariantObserved,
+    ObservationCorrected,
+    PilotConcluded,
+    VariantPromoted,
+    ProposalEnded,
+)
+"""Events that are the initiator's own before it chooses a partner (C1, C5, C6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +125,11 @@ OPERATIONS = Viewer(candidates=False, inputs=False, counts=False)
 FIGURES = (MetricReported, MetricCorrected)
 """Events that say a figure."""
 
-_PERHAPS_HIDDEN = (*PRIVATE, *ABOUT_A_CANDIDATE, *FIGURES)
+_PERHAPS_HIDDEN = (*PRIVATE, *ABOUT_A_CANDIDATE, *OF_A_SEARCH, *FIGURES)
 
-PERHAPS_HIDDEN = frozenset(each.wire for each in _PERHAPS_HIDDEN)
+PERHAPS_HIDDEN = frozenset(
+    name for name, kind in Event.registry.items() if issubclass(kind, _PERHAPS_HIDDEN)
+)
 """The wire names of events that a party may keep to itself, whatever was agreed."""
 
 FOR_THE_THIRD_PARTY = (DataSharingAgreed.proposed, DataSharingAgreed)
@@ -140,6 +167,8 @@ class Sight:
     viewer: Viewer
     protocol: DataSharingAgreed | None = None
     parties: tuple[str, ...] = ()
+    chosen: int | None = None
+    """The index of the choice of the partner, None before it; the search is all before."""
     candidates: frozenset[str] = frozenset()
     """The candidates. A figure of a candidate's pilot has its identifier as the segment."""
     metrics: Mapping[str, Direction] = field(default_factory=dict)
@@ -170,7 +199,9 @@ class Sight:
         """Return what the viewer sees once the next event is recorded, but for `withheld`."""
         match recorded.event:
             case ExplorationBegun() | PartnerChosen() | AdoptionProposed() as event:
-                return replace(self, parties=parties_after(event, recorded.act, self.parties))
+                parties = parties_after(event, recorded.act, self.parties)
+                chosen = recorded.index if len(parties) > 1 else None
+                return replace(self, parties=parties, chosen=chosen)
             case CandidateIdentified(candidate=candidate):
                 return replace(self, candidates=self.candidates | {candidate})
             case DataSharingAgreed() as protocol:
@@ -213,7 +244,7 @@ class Sight:
         if party == viewer.party:
             return True
         if viewer.party is None:
-            return viewer.candidates or not self._is_of_another_candidate(event)
+            return viewer.candidates or not self._is_of_search(recorded)
         if isinstance(event, FIGURES):
             of_another = event.segment in self.candidates - {viewer.party}
             return not of_another and self._given(recorded)
@@ -221,12 +252,17 @@ class Sight:
             return isinstance(event, FOR_THE_THIRD_PARTY)
         if isinstance(event, ABOUT_A_CANDIDATE):
             return event.candidate == viewer.party
-        return True
+        return not self._is_of_search(recorded)
 
-    def _is_of_another_candidate(self, event: Event) -> bool:
-        """Whether an event is about a candidate that was not chosen, or is not chosen yet."""
+    def _is_of_search(self, recorded: Recorded) -> bool:
+        """Whether an event is of the search, and not about the candidate that was chosen."""
+        event = recorded.event
         if isinstance(event, FIGURES):
             return event.segment in self.candidates - {*self.parties}
+        if isinstance(event, ProposalEnded) and event.within is None:
+            return False  # The recovery of a key, which both may see.
+        if isinstance(event, OF_A_SEARCH):
+            return self.chosen is None or recorded.index < self.chosen
         return isinstance(event, ABOUT_A_CANDIDATE) and event.candidate not in self.parties
 
     def reads(self, recorded: Recorded) -> bool:

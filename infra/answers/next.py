@@ -16,7 +16,7 @@ from infra.answers.show import open_deadlines
 from infra.answers.text import Block, Line, Remark, Table, minute
 from infra.bootstrap import Accord
 from infra.tlog import cloudevents
-from projections.visibility import PRIVATE
+from projections.visibility import PRIVATE, Sight
 
 if TYPE_CHECKING:
     from domain.possible import Closed, Possible
@@ -133,7 +133,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Next:
     if state.stage is None:
         raise NotFound(f"{id} had not begun by then.", "Ask about a later moment.")
     now = when.at or when.known or (own[-1].act.recorded_at if accord.simulated else accord.clock())
-    streams = _streams(accord, id, when, possible.FEW)
+    streams = _streams(accord, id, when, sight, possible.FEW)
     situation = possible.Situation(id, state, now, streams)
     asking = [when.viewer.party] if when.viewer.party else state.parties
     found = {party: possible.possible(party, situation) for party in asking}
@@ -150,10 +150,12 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Next:
     )
 
 
-def _streams(accord: Accord, id: str, when: AsOf, kinds: Iterable[str]) -> dict[str, State]:
+def _streams(
+    accord: Accord, id: str, when: AsOf, sight: Sight, kinds: Iterable[str]
+) -> dict[str, State]:
     states: dict[str, State] = {}
     for kind in kinds:
-        for recorded in when.of(accord.history.below(f"{id}/{kind}")):
+        for recorded in filter(sight.shows, when.of(accord.history.below(f"{id}/{kind}"))):
             state = states.get(recorded.stream) or aggregates.initial(recorded.stream)
             states[recorded.stream] = aggregates.evolve(state, recorded.event, recorded.act)
     return states

@@ -182,7 +182,7 @@ def ask(
     folded = _Folded.of(map(named, own_stream(history, id, when)), sight)
     state, tasks = folded.state, folded.task_times
     stated, agreements = state.context.declarations, state.context.agreements
-    elsewhere = map(named, when.of(_with_proposals(accord, id)))
+    elsewhere = map(named, filter(sight.shows, when.of(_with_proposals(accord, id))))
     of_disputes = [*map(named, when.of(history.below(f"{id}/dispute")))]
     policy = agreements.latest(CommunicationPolicyAgreed)
     beginning = state.adoption.latest or state.exploration.begun

@@ -31,11 +31,15 @@ from domain.experiment import (
     VariantObserved,
     VariantPromoted,
 )
+from domain.exploration import ChoosePartner
 from domain.formation import AttachEvidence, EvidenceKind
 from domain.kernel import Stage
 from domain.priors import AgreePrior, ProposePrior, uniform
 from domain.proportions import UNIFORM, Beta
 from domain.scaling import ExpandScope, ProposeScope
+from projections import EXPERIMENTS
+from projections.experiments import PilotState, report
+from projections.fold import replay
 from tests.life import (
     BENCHMARK,
     OFFER_TRIAL,
@@ -85,6 +89,53 @@ def with_data(plain: tuple[int, int], figures: tuple[int, int], **hypothesis: ob
     story.when(OURS, observed(PLAIN, *plain))
     story.when(THEIRS, observed(FIGURES, *figures))
     return story
+
+
+# --- the search --------------------------------------------------------------------------------
+
+
+def searching() -> Story:
+    """Return a story whose initiator runs a pilot before it chooses its partner."""
+    story = before(ChoosePartner)
+    story.when(OURS, OFFER_TRIAL)
+    story.when(OURS, GO)
+    return story
+
+
+def test_the_initiator_runs_a_pilot_alone_in_its_search() -> None:
+    story = searching()
+    first = observed(PLAIN, 3, 20, day=story.now.date())
+
+    assert isinstance(story.when(OURS, first)[0], VariantObserved)
+
+
+@pytest.mark.parametrize("party", [OURS, THEIRS])
+def test_what_was_tried_in_the_search_ends_with_the_choice_of_a_partner(party: str) -> None:
+    story = searching()
+    first = observed(PLAIN, 3, 20, day=story.now.date())
+    story.when(OURS, example(ChoosePartner))
+
+    of_it = story.refuses(party, first)
+    of_nothing = story.refuses(party, changed(first, experiment="no-trial"))
+
+    assert of_it.rule == "hypothesis-first"
+    assert f"{of_it}" == f"{of_nothing}".replace("no-trial", "offer-trial")
+
+
+def test_the_partner_starts_no_pilot_of_the_search_and_may_use_its_name() -> None:
+    story = before(ChoosePartner)
+    story.when(OURS, OFFER_TRIAL)
+    story.when(OURS, example(ChoosePartner))
+
+    assert story.refuses(THEIRS, GO).rule == "no-such-proposal"
+    [registered] = story.when(THEIRS, changed(OFFER_TRIAL, hypothesis="The plain page is best"))
+    story.when(OURS, GO)
+
+    assert isinstance(registered, HypothesisRegistered)
+    assert [each.in_search for each in story.facts(HypothesisRegistered)] == [True, False]
+    before_it, after_it = report(replay(EXPERIMENTS, story.history).rows)
+    assert (before_it.experiment, before_it.started) == ("offer-trial", None)
+    assert (after_it.experiment, after_it.state) == ("offer-trial", PilotState.RUNNING)
 
 
 # --- the hypothesis ----------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 
 from consumers.command import ProcessRole
 from domain.examples import EXAMPLES
-from domain.exploration import ChoosePartner, IdentifyCandidate
+from domain.exploration import ChoosePartner, DefineIdealPartnerProfile, IdentifyCandidate
 from domain.kernel import Command
 from domain.recorded import Recorded
 from domain.reported_figure import ReportMetric
@@ -48,7 +48,7 @@ from tests.infra.access.worlds import (
     sent,
     world,
 )
-from tests.life import LIFE, OURS, THEIRS
+from tests.life import LIFE, OFFER_TRIAL, OURS, THEIRS, example
 from tests.stories import Story
 
 PAGE = REPOSITORY / "docs/access.md"
@@ -176,6 +176,8 @@ def facts() -> tuple[dict[str, Recorded], list[Recorded]]:
     names = ("a candidate that is not chosen", "a figure of a candidate that is not chosen")
     for name, command in zip(names, about, strict=True):
         tell(name, command)
+    tell("a pilot of its search", OFFER_TRIAL)
+    tell("a profile or a waiver of its search", example(DefineIdealPartnerProfile, staff_to=900))
     story.given(LIFE[chosen : chosen + 1])
     tell("its walk-away point and its must-haves", planted.private(OURS)[0])
     story.given(LIFE[chosen + 1 : end]).on("2026-02-02")

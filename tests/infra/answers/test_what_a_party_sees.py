@@ -5,6 +5,7 @@ others. What the other party withholds changes none of its answers.
 """
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,15 @@ import pytest
 
 from domain.examples import Step
 from domain.execution import HoldKickoff
+from domain.experiment import ObserveVariant, StartPilot
 from domain.exploration import (
     ChoosePartner,
+    DefineIdealPartnerProfile,
     IdentifyCandidate,
     MeasureAudienceOverlap,
     ScoreCandidate,
 )
+from domain.gates import ProposeWaiver
 from domain.program import DefinePortfolio
 from domain.reported_figure import ReportedFigure, ReportMetric
 from infra.answers import alerts, attributes, duplicate_credits, markets, portfolio
@@ -34,7 +38,7 @@ from projections.visibility import Viewer
 from tests.feeds import PROGRAM, simulated
 from tests.infra.answers.demo import day, played_only
 from tests.infra.messages import from_steps, message
-from tests.life import LIFE, OURS, THEIRS, example
+from tests.life import LIFE, OFFER_TRIAL, OURS, THEIRS, changed, example
 
 Ask = Callable[..., Answer]
 
@@ -101,11 +105,25 @@ def withheld(number: int) -> list[Step]:
     found = example(IdentifyCandidate, candidate=rival, name=rival.title(), staff=number)
     score = example(ScoreCandidate, candidate=rival, market_reach=number)
     few = example(MeasureAudienceOverlap, shared_customers=number)
+    sought = example(DefineIdealPartnerProfile, staff_to=1_000 + number)
+    waived = ProposeWaiver(
+        proposal="w", rule="alignment:shared_vision", reason=f"Only {rival} is left."
+    )
+    trial = changed(OFFER_TRIAL, experiment="webinars", hypothesis=f"{rival} sells best")
+    idle = changed(trial, experiment="calls")
+    seen = example(
+        ObserveVariant, experiment="webinars", day=date(2025, 11, 1), successes=number, trials=100
+    )
     unshared = ReportedFigure(unit="count", value=Decimal(1_000 * number))
     small = ReportedFigure(unit="percent", numerator=Decimal(number), denominator=Decimal(7))
     return [
         *LIFE[:chosen],
-        *(Step(LIFE[chosen].at, OURS, each) for each in (found, score, few)),
+        *(
+            Step(LIFE[chosen].at, OURS, each)
+            for each in (found, score, few, sought, waived, trial, idle)
+        ),
+        Step(LIFE[chosen].at, OURS, StartPilot(experiment="webinars")),
+        Step(LIFE[chosen].at, OURS, seen),
         *LIFE[chosen : kickoff + 1],
         *(
             Step(
