@@ -103,8 +103,23 @@ class LostKey(Item):
     was erased is among them, because its key is not known."""
 
 
+class SignedConsent(Item):
+    """What a party accepted with its signature."""
+
+    party: str
+    """The party."""
+    type: str
+    """The type of the event that records the acceptance."""
+    index: int
+    """The index of that event."""
+    key: str
+    """The fingerprint of the key that signed."""
+    content: str
+    """The digest of the accepted content, as the inbox gives it: SHA-256 in hexadecimal."""
+
+
 class Signatures(Answer):
-    """The keys of a partnership, and what was not signed."""
+    """The keys of a partnership, what each party accepted with them, and what was not signed."""
 
     id: str
     """The partnership."""
@@ -112,6 +127,8 @@ class Signatures(Answer):
     """The keys in the order in which they were added, ended ones included."""
     signed: int
     """How many events of parties were signed."""
+    accepted: tuple[SignedConsent, ...]
+    """What was accepted with a signature, in order, without commands that were erased."""
     unsigned: tuple[UnsignedKind, ...]
     """What was not signed and binds, erases or moves money, by party."""
     lost: tuple[LostKey, ...]
@@ -177,9 +194,28 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Signatures:
         id=id,
         keys=tuple(_key(name, each, keys) for name, each in keys.ring.keys.items()),
         signed=len(signed),
+        accepted=tuple(_accepted(accord, id, signed)),
         unsigned=tuple(_kind(*of, each) for of, each in sorted(found.items())),
         lost=tuple(_lost(accord, id, keys.lost, signed)),
     )
+
+
+def _accepted(accord: Accord, id: str, signed: Sequence[Recorded]) -> Iterator[SignedConsent]:
+    """Yield what was accepted: of each command that says so, with its first event."""
+    binding = [each for each in signed if effect_of(type(each.event)) is Effect.BINDS]
+    first = {each.signed: each for each in reversed(binding) if each.signed}
+    kept = accord.history.kept(COMMAND, id, first) if first else {}
+    for name, recorded in reversed(first.items()):
+        command = dsse.read(orjson.loads(kept[name])) if name in kept else None
+        content = command.payload.event["data"].get("content") if command else None
+        if command is not None and content is not None:
+            yield SignedConsent(
+                party=recorded.act.party,
+                type=recorded.event.wire,
+                index=recorded.index,
+                key=command.keyid,
+                content=content,
+            )
 
 
 def _lost(
@@ -251,7 +287,7 @@ def _kind(party: str, effect: Effect, kind: str, of: _Unsigned) -> UnsignedKind:
 
 
 def text(found: Signatures) -> Iterator[Block]:
-    """Yield the keys, then what was not signed."""
+    """Yield the keys, then what was accepted with them and what was not signed."""
     if not found.keys:
         yield Line("No party has registered a key, so nothing must be signed.")
     yield Table(
@@ -269,7 +305,17 @@ def text(found: Signatures) -> Iterator[Block]:
         ],
     )
     yield Line()
-    yield Line(f"{found.signed} events are signed. Not signed:")
+    yield Line(f"{found.signed} events are signed.")
+    if found.accepted:
+        yield Line("Accepted with a signature, by the digest of the content:")
+        yield Table(
+            ["PARTY", "EVENT", "KEY", "CONTENT"],
+            [
+                (each.party, f"#{each.index} {each.type}", each.key, each.content)
+                for each in found.accepted
+            ],
+        )
+    yield Line("Not signed:")
     yield Table(
         ["PARTY", "EFFECT", "KIND", ">EVENTS", "AMOUNTS", "WHICH"],
         [
@@ -301,6 +347,6 @@ SIGNATURES = Question(
     ask,
     text,
     path="/v1/partnerships/{id}/signatures",
-    help="Show the signing keys of both parties, and what was recorded without a signature.",
+    help="Show the signing keys of both parties, what they accepted, and what is not signed.",
     panel=Panel.EVIDENCE,
 )

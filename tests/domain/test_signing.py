@@ -84,7 +84,8 @@ report many of them, and is then listed. Everything else needs no signature.
 
 - `accord register-key` prints the event that registers a key.
 - `accord sign FILE --key KEYFILE` signs events.
-- `accord signatures` lists the keys of both parties, and what each party did not sign.
+- `accord signatures` lists the keys of both parties, the digest of what each party
+  accepted with them, and what it did not sign.
 
 Why the rules are like this: [signed commands](decisions/0016-signed-commands.md).
 

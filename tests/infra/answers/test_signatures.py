@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from domain.agreement import ProposeTerms
+from domain.agreement import AcceptTerms, ProposeTerms
+from domain.content import digest
 from domain.keyring import Facts
 from domain.signing import Effect
 from infra.answers import signatures
@@ -15,7 +16,7 @@ from infra.bootstrap import Accord
 from tests.feeds import simulated
 from tests.infra.messages import from_steps
 from tests.infra.signing import NAME, Signatory, signatory
-from tests.life import EXAMPLES, LIFE, OURS, changed, example
+from tests.life import EXAMPLES, LIFE, OURS, THEIRS, changed, example
 
 
 @pytest.fixture
@@ -71,6 +72,25 @@ def test_what_binds_and_is_not_signed_is_listed_event_by_event(accord: Accord) -
             (each.kind, each.party, None)
         }
     assert "TermsProposed" not in {each.kind for each in binding}
+
+
+def test_what_is_accepted_with_a_signature_is_shown_by_the_digest_of_its_content(
+    accord: Accord,
+) -> None:
+    [proposed] = (each for each in accord.history.of(NAME) if each.event.wire == "TermsProposed")
+    theirs = signatory(THEIRS, 2)
+    content = digest(proposed.event)
+    accept = example(AcceptTerms, proposal="terms-1", content=content)
+    sent = [theirs.unsigned(theirs.register()), theirs.signs(accept)]
+    assert {each.status for each in accord.service.handle(sent)} == {"accepted"}
+
+    found = signatures.ask(accord, NAME)
+
+    [accepted] = found.accepted
+    assert (accepted.party, accepted.key) == (THEIRS, theirs.keyid)
+    assert accepted.type == "TermsAccepted"
+    assert accepted.content == content
+    assert content in "".join(map(str, signatures.text(found)))
 
 
 def test_facts_that_move_money_are_counted_by_kind_and_amount(tmp_path: Path) -> None:
