@@ -878,6 +878,13 @@ def test_only_the_recorded_people_are_named(liar: Liar, desk: Desk, change: str)
     assert desk.verdict(liar.bundle()).code in {"person", "command-differs"}
 
 
+@pytest.mark.parametrize("member", ["files", "party", "reason"])
+def test_an_export_is_recorded_as_it_was_asked_for(liar: Liar, desk: Desk, member: str) -> None:
+    exported = liar.events[liar.find("BundleExported", signed=False)]
+    exported["data"][member] = {"files": "0" * 64, "party": OURS, "reason": "Another one."}[member]
+    assert desk.verdict(liar.bundle()) == made.fault("custody")
+
+
 def test_a_command_that_no_event_names_is_refused(liar: Liar, desk: Desk) -> None:
     liar.lesson()
     assert desk.verdict(liar.bundle()) == made.fault("command-unused")
