@@ -688,6 +688,8 @@ def _line(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> F
         return None
     told = _of_each_tool(rows, metric, months_of(period), segment, unit) if report else []
     tools = [each.figure for each in told if count or each.figure != report]
+    if report and known.disputed is None:
+        tools += _of_the_whole_and_its_parts(rows, metric, period, segment, unit)
     return FigureLine(
         known.value,
         known.unit,
@@ -706,6 +708,30 @@ def _line(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> F
         change=_changed(rows, metric, period, segment, known, measured),
         reported=tuple(tools),
     )
+
+
+def _of_the_whole_and_its_parts(
+    rows: Rows, metric: Metric, period: str, segment: str, unit: str
+) -> Iterator[Figure]:
+    """Yield what a tool reported of a quarter or year, or of its months, and does not count.
+
+    The note says which it is.
+    """
+    within = [each for each in periods_within(months_of(period)) if each in rows]
+    if period not in within or within == [period]:
+        return
+    by_period = {each: _by_tool(period_row(rows, each), metric, segment, unit) for each in within}
+    for tool, told in by_period[period].items():
+        parts = [each for each in within if each != period and tool in by_period[each]]
+        if not parts:
+            continue
+        shorter = standing(parts)
+        if period not in standing([*parts, period]):
+            yield replace(told.figure, note=f"for {period} as a whole")
+        elif metric.adds is not Adds.LAST:
+            figures = [by_period[each][tool].figure for each in shorter]
+            together = _together(metric, figures, unit)
+            yield replace(together, note=f"the sum of {' and '.join(shorter)}")
 
 
 def _a_year(period: str) -> range:

@@ -150,7 +150,8 @@ def compared(line: figures.FigureLine) -> str:
         parts.append(f"against other channels: {difference}, ×{number(other.factor)}")
     for each in line.reported:
         known = each.note if each.value is None else amount(each.value, each.unit)
-        parts.append(f"reported by {each.source}: {known}")
+        which = f" ({each.note})" if each.note and each.value is not None else ""
+        parts.append(f"reported by {each.source}: {known}{which}")
     if line.adopted:
         parts.append("adopted")
     if line.note:

@@ -517,3 +517,23 @@ def test_of_the_reports_of_several_tools_the_latest_is_shown() -> None:
     shown = line(story, "impressions", "2026-01")
     assert shown.value == 12
     assert shown.source == "theirs"
+
+
+def beside(months: int) -> tuple[object, list[tuple[object, str | None]]]:
+    """Return the figure of a quarter, and what is shown beside it, once months are reported, too.
+
+    Each month has 10 visits, and the quarter 50.
+    """
+    story = at(Stage.EXECUTION)
+    story.on("2026-04-10")
+    report(story, "web_visits", "2026-Q1", count(50))
+    for month in range(1, months + 1):
+        report(story, "web_visits", f"2026-{month:02}", count(10))
+    found = line(story, "web_visits", "2026-Q1")
+    return found.value, [(each.value, each.note) for each in found.reported]
+
+
+def test_a_quarter_is_shown_beside_the_sum_of_its_months_and_says_which_it_is() -> None:
+    assert beside(0) == (50, [])
+    assert beside(2) == (50, [(20, "the sum of 2026-01 and 2026-02")])
+    assert beside(3) == (30, [(50, "for 2026-Q1 as a whole")])
