@@ -156,7 +156,9 @@ def _review_after(event: Event, act: Act, terms: TermsByDay, _: Around) -> Itera
             ref = of_party(ref, act.party)
         yield from _next_review(ref, act.occurred_at, terms) if ref else ()
     elif event.kind is DeadlineKind.CADENCE:
-        yield from _next_review(event.ref, act.occurred_at, terms)
+        # It passed as the day after its last day began; the next one is counted from that last day.
+        last = terms.day(act.occurred_at) - DAY
+        yield from _next_review(event.ref, terms.midnight(last), terms)
 
 
 def _counted(event: Event) -> str | None:

@@ -614,10 +614,11 @@ def _of_draft(rows: _Rows, draft: Unsigned) -> Iterator[InboxItem]:
 
 # --- what is due -------------------------------------------------------------------------------
 
-_ONCE_REMINDED: Final = frozenset(
-    {DeadlineKind.CADENCE, DeadlineKind.TERM_END, DeadlineKind.IMPROVEMENT}
-)
-"""The kinds of which nothing is asked before their reminder."""
+_ONCE_REMINDED: Final = frozenset({DeadlineKind.CADENCE, DeadlineKind.TERM_END})
+"""The kinds that come round by themselves. Nothing is asked of them before their reminder.
+
+What both planned is listed with its day from then on.
+"""
 
 _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
     DeadlineKind.MILESTONE: ("Reach milestone {}.", ReachMilestone, "milestone"),

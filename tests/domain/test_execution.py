@@ -1,6 +1,7 @@
 """Execution: milestones, reviews, issues and improvement (C16, C17, C20 to C24)."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -103,6 +104,17 @@ def test_a_review_is_held_without_having_been_scheduled_and_counts_for_its_caden
     assert "cadence-missed operational" not in states(story)
     story.on("2026-03-05")
     assert states(story)["cadence-missed operational"] == "open"
+
+
+def test_a_cadence_that_is_missed_again_and_again_keeps_its_day_of_the_week() -> None:
+    story = at(Stage.EXECUTION)
+    amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(operational="weekly"))
+    days = []
+    for _ in range(3):
+        days.append(story.partnership.deadlines["cadence/operational"].last_day)
+        story.on(f"{days[-1] + timedelta(days=1)}")
+
+    assert [(after_ - before_).days for before_, after_ in pairwise(days)] == [7, 7]
 
 
 def test_a_cadence_that_is_missed_twice_is_listed_twice() -> None:

@@ -274,15 +274,23 @@ def test_a_milestone_that_was_moved_is_due_on_its_new_day() -> None:
     assert (item.awaiting, item.day) == (Awaiting.DUE, date(2026, 2, 2))
 
 
-def test_a_plan_and_a_meeting_are_due_from_their_reminder_on() -> None:
+def test_what_both_plan_is_listed_with_its_day_from_then_on() -> None:
     story = after(AgreeImprovementPlan)
-    story.on("2026-03-29T23:59")
-    far = {each.ref for each in inbox(story, OURS)}
-    story.on("2026-03-30T00:00")
 
-    near = {each.ref: (each.awaiting, each.day) for each in inbox(story, OURS)}
-    assert "plan-1" not in far
-    assert near["plan-1"] == (Awaiting.DUE, date(2026, 3, 31))
+    (plan,) = (each for each in inbox(story, OURS) if each.ref == "plan-1")
+
+    assert (plan.awaiting, plan.day) == (Awaiting.DUE, date(2026, 3, 31))
+
+
+def test_what_comes_round_by_itself_is_listed_from_its_reminder_on() -> None:
+    story = at(Stage.EXECUTION)
+    amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(operational="monthly"))
+    story.on("2026-02-04T23:00")
+    assert [each for each in inbox(story) if each.ref == "operational"] == []
+
+    story.on("2026-02-05T00:00")
+
+    assert {each.day for each in inbox(story) if each.ref == "operational"} == {date(2026, 2, 6)}
 
 
 def test_while_an_exit_is_ahead_the_inbox_offers_only_what_its_stage_takes() -> None:
@@ -724,7 +732,7 @@ class Model:
             over = midnight(add(since.date(), "P3M") + timedelta(days=1))
             if over <= now:
                 self.unrated.add(party)
-                self.rated[party] = over
+                self.rated[party] = over - timedelta(days=1)
 
     def _scorecards(self, now: datetime) -> set[str]:
         """Return the parties that are reminded of their next scorecard."""
