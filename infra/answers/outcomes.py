@@ -87,6 +87,19 @@ class MemberResult(Item):
     """What to do about a refusal."""
     pointer: str | None = None
     """Where in the event the fault is (RFC 6901), if it is at one place."""
+    lookalikes: tuple[str, ...] = ()
+    """Parties and candidates of the partnership whose names people can take for the new one."""
+
+
+class LookalikeName(Item):
+    """An accepted event that brought a name which people can take for another."""
+
+    source: str
+    """The service that sent it."""
+    id: str
+    """Its id there."""
+    names: tuple[str, ...]
+    """Parties and candidates of the partnership that have such names."""
 
 
 class SignedReceipt(Item):
@@ -111,6 +124,8 @@ class Report(Result):
     """Events that wait for what they name."""
     refused: tuple[RefusedEvent, ...]
     """The events that were refused."""
+    lookalikes: tuple[LookalikeName, ...] = ()
+    """Events with a name that people can take for another."""
 
 
 class OutcomeCounts:
@@ -124,6 +139,7 @@ class OutcomeCounts:
         self.duplicates = 0
         self.waiting: dict[InputId, WaitingEvent] = {}
         self.refused: list[RefusedEvent] = []
+        self.lookalikes: list[LookalikeName] = []
         self.partnerships: dict[str, list[RefusedEvent]] = {}
         """The partnerships of the events, in the order of their first event, with refusals."""
         self.add(outcomes)
@@ -141,6 +157,9 @@ class OutcomeCounts:
         match outcome.status:
             case "accepted":
                 self.accepted += 1
+                if names := outcome.lookalikes:
+                    close = LookalikeName(source=outcome.source, id=outcome.id, names=names)
+                    self.lookalikes.append(close)
             case "duplicate":
                 self.duplicates += 1
             case "waiting":
@@ -161,6 +180,7 @@ class OutcomeCounts:
             duplicates=self.duplicates,
             waiting=tuple(self.waiting.values()),
             refused=tuple(self.refused),
+            lookalikes=tuple(self.lookalikes),
         )
 
 

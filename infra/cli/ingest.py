@@ -132,6 +132,11 @@ def text(report: Report) -> Iterator[Block]:
     if report.refused:
         yield Line("refused", "bold")
         yield from refusals(report.refused, indent=2)
+    for close in report.lookalikes:
+        names = ", ".join(close.names)
+        yield Line(
+            f"{close.id} ({close.source}): its new name is close to {names}. Is it the same?"
+        )
 
 
 def counts(report: Report) -> str:

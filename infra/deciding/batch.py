@@ -45,6 +45,8 @@ class Outcome:
     waiting_for: Awaited | None = None
     settled: list["Outcome"] = field(default_factory=list)
     """The outcomes of inputs that had waited and were decided because of this one."""
+    lookalikes: tuple[str, ...] = ()
+    """Names in the same partnership that people can take for the one that an input brought."""
 
     @property
     def input(self) -> InputId:
@@ -157,7 +159,9 @@ class Batch:
         key = before.input
         self._answer(key, _repeated(before), self._starts.get(key))
 
-    def accept(self, message: Input, start: int, count: int) -> None:
+    def accept(
+        self, message: Input, start: int, count: int, lookalikes: tuple[str, ...] = ()
+    ) -> None:
         """Answer that an input was accepted; its events begin at place `start` of the batch."""
         key = message.identity
         name = message.envelope.subject
@@ -166,7 +170,8 @@ class Batch:
         self._starts[key] = start
         self._refusals.pop(key, None)
         self.waiting.remove(key)
-        self._answer(key, Outcome("accepted", *key, name, None, count), start)
+        accepted = Outcome("accepted", *key, name, None, count, lookalikes=lookalikes)
+        self._answer(key, accepted, start)
 
     def wait(self, message: Input, awaits: Awaited) -> None:
         """Answer that an input waits; it is among the waiting inputs."""

@@ -7,14 +7,15 @@ from datetime import datetime
 from typing import Final
 
 from domain import aggregates, keyring, signing, yields
-from domain.adoption import ProposeAdoption
+from domain.adoption import AdoptionProposed, ProposeAdoption
 from domain.bilateral import ProposeBilateral, is_answer_to
 from domain.corrections import correcting
 from domain.deadlines.deadline import Deadline, DeadlineKind
-from domain.exploration import BeginExploration
+from domain.exploration import BeginExploration, CandidateIdentified
 from domain.kernel import CLOCK_PARTY, Act, Awaited, Command, Event, Refused, Stage
 from domain.keyring import Keyring
-from domain.partnership import PassTime, admit, may_act
+from domain.lookalikes import lookalikes
+from domain.partnership import Partnership, PassTime, admit, may_act
 from domain.people import PersonErased
 from domain.program import DefinePortfolio, Program
 from domain.values import instant
@@ -166,7 +167,7 @@ class Decider:
         if message.signed and decided:
             self._batch.kept += admission.kept(message.signed)
             self._nonces.add(admission.nonce_key(message.signed.payload))
-        self._batch.accept(message, start, len(decided))
+        self._batch.accept(message, start, len(decided), _close_names(decided, partnership, act))
 
     def _refuse(self, message: Input | Unreadable, refused: Refused) -> None:
         waited = self._batch.waiting.get(message.identity)
@@ -554,3 +555,19 @@ def _internal_error() -> Refused:
         "A bug in Accord prevented the decision.",
         "The input is stored. Retry it after an upgrade, or send it again.",
     )
+
+
+def _close_names(decided: list[Event], before: Partnership, act: Act) -> tuple[str, ...]:
+    """Return the names that people can take for one that an event brought into the partnership.
+
+    Only those of its own parties and candidates are compared: others are no business of the sender.
+    """
+    for event in decided:
+        match event:
+            case CandidateIdentified(candidate=name):
+                return (*lookalikes(name, [act.party, *before.exploration.candidates]),)
+            case AdoptionProposed(parties=[one, other]):
+                return (*lookalikes(other.party, [one.party]),)
+            case _:
+                pass
+    return ()

@@ -64,6 +64,8 @@ class Decided(Result):
     receipt: str | None = None
     """The operator's receipt: a signed note that the events stand in every checkpoint from its
     deadline on. Null where this process has no signing key."""
+    lookalikes: tuple[str, ...] = ()
+    """Parties and candidates of the partnership whose names people can take for the new one."""
 
 
 class Waits(Result):
@@ -268,6 +270,7 @@ async def _one(served: Served, who: Identity, raw: bytes) -> Response:
             partnership=outcome.partnership,
             events=Caused(first=outcome.first, count=outcome.count),
             receipt=str(receipt) if receipt else None,
+            lookalikes=outcome.lookalikes,
         )
     )
 
@@ -332,6 +335,7 @@ def _member(index: int, outcome: Outcome, receipts: Mapping[InputId, Note]) -> M
         detail=outcome.detail,
         hint=outcome.hint,
         pointer=outcome.pointer,
+        lookalikes=outcome.lookalikes,
     )
 
 

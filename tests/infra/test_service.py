@@ -42,7 +42,9 @@ from domain.renewal import ProposeRenewal
 from domain.reported_figure import MetricReported, ReportedFigure, ReportMetric
 from domain.settlement import IssueStatement, StatementIssued
 from domain.values import Money
+from infra.answers.outcomes import OutcomeCounts
 from infra.bootstrap import Accord, bootstrap, init
+from infra.cli.ingest import text
 from infra.deciding import logs
 from infra.deciding.batch import Outcome
 from infra.deciding.clock import wall_clock
@@ -123,6 +125,21 @@ def test_what_is_accepted_says_where_its_events_stand(accord: Accord) -> None:
         event_id("growthos", SOURCE, f"begin-{NAME}", 0),
         event_id("growthos", SOURCE, "identify-brightpath", 0),
     ]
+
+
+def test_a_new_name_that_people_can_take_for_another_of_its_partnership_is_warned_of(
+    accord: Accord,
+) -> None:
+    close = candidate("br1ghtpath")
+    found = [candidate("brightpath"), close, candidate("initech"), candidate("growth0s"), close]
+
+    outcomes = send(accord, beginning(), *found)
+
+    known = ("brightpath",), ("growthos",)
+    assert [each.lookalikes for each in outcomes] == [(), (), known[0], (), known[1], ()]
+    report = OutcomeCounts(outcomes).report(accord)
+    assert tuple(each.names for each in report.lookalikes) == known
+    assert "close to brightpath" in "".join(map(str, text(report)))
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])

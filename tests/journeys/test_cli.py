@@ -85,7 +85,7 @@ def test_accepted_inputs_end_well_and_the_same_again_does_nothing(accord: Accord
 
 def report(accepted: int = 0, duplicates: int = 0) -> dict[str, object]:
     counts = {"accepted": accepted, "duplicates": duplicates}
-    return {"simulated": False, **counts, "waiting": [], "refused": []}
+    return {"simulated": False, **counts, "waiting": [], "refused": [], "lookalikes": []}
 
 
 def test_a_refusal_names_the_rule_and_a_hint_and_has_its_own_exit_code(accord: Accord) -> None:

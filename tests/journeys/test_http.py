@@ -132,6 +132,7 @@ def test_an_event_is_accepted_and_the_same_again_gives_its_first_outcome(
         "partnership": EXAMPLE["subject"],
         "events": {"first": 0, "count": 1},
         "receipt": accepted.json()["receipt"],
+        "lookalikes": [],
     }
     again = post(ordinary, event(), JSON)
     assert again.json() == accepted.json() | {"status": "duplicate"}
