@@ -286,6 +286,14 @@ class Counting:
 # --- taking events in --------------------------------------------------------------------------
 
 
+def concerns(judged: Judged, event: Event) -> bool:
+    """Whether an event can change what the rules look at. Most events cannot."""
+    kind = type(event)
+    if kind in kpis.MEASURED:
+        return not kpis.measures(event).isdisjoint(judged.needed)
+    return kind in CONCERNED
+
+
 def take(
     judged: Judged, recorded: Recorded, change: FactChange = NO_CHANGE
 ) -> tuple[Judged, tuple[str, ...]]:
@@ -295,10 +303,9 @@ def take(
     change, too: see `windows_from`.
     """
     event = recorded.event
+    if not concerns(judged, event):
+        return judged, ()
     if type(event) in kpis.MEASURED:
-        # Most events do not change a rule's metrics, so check this first.
-        if kpis.measures(event).isdisjoint(judged.needed):
-            return judged, ()
         periods = _measured(judged, recorded, change)
         if not periods:
             return judged, ()
@@ -515,8 +522,6 @@ def judge(
     `on_record` are the breaches that are recorded and not withdrawn (`RuleBreached.breach`).
     `change` is what the event changes of its deal, entry or contribution.
     """
-    if type(recorded.event) not in CONCERNED:
-        return judged, []
     judged, changed = take(judged, recorded, change)
     events: list[Event] = []
     for first in changed if judged.rules else ():

@@ -1,6 +1,6 @@
 """Issued statements, each beside what the ledger computes from the events before it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -14,8 +14,7 @@ from domain.settlement import Balance, FinalSettlementIssued, StatementIssued
 from domain.values import plain
 from infra.answers.question import Item
 from infra.answers.text import counted
-from projections import SETTLEMENT
-from projections.fold import Folded, Rows, fold
+from projections.fold import Rows
 from projections.ledger.book import terms_of
 from projections.ledger.rows import AGREED, AgreedRow
 from projections.settlement import ledger
@@ -86,22 +85,24 @@ class VisibleLog:
 # --- the statements ----------------------------------------------------------------------------
 
 
-def compare(log: VisibleLog) -> Iterator[Compared]:
-    """Yield every issued statement, compared with the ledger. Raises `FoldFailed`."""
-    parties = Sight.of(OPERATOR, log.events).parties
-    folded, done = Folded(), 0
-    for place, recorded in enumerate(log.events):
-        if not isinstance(recorded.event, StatementIssued | FinalSettlementIssued):
-            continue
+class Statements:
+    """The issued statements of a log, each compared with the ledger once its event is reached."""
+
+    def __init__(self, log: VisibleLog) -> None:
+        self.compared: list[Compared] = []
+        self._log = log
+        self._parties = Sight.of(OPERATOR, log.events).parties
+
+    def compare(self, recorded: Recorded, rows: Callable[[], Rows]) -> None:
+        """Compare what an event states; `rows` gives the ledger before it. Raises `FoldFailed`."""
+        assert isinstance(recorded.event, StatementIssued | FinalSettlementIssued)  # noqa: S101 - all that state
         stated = _stated(recorded.event)
-        hidden = log.reasons(recorded.index)
+        hidden = self._log.reasons(recorded.index)
         if NOT_ASKED_FOR in hidden:
-            yield from (_not_computed(each, recorded.index, hidden) for each in stated)
-            continue
-        fold(SETTLEMENT, folded, log.events[done:place])
-        done = place
-        computed = _computed(folded.rows, recorded, parties)
-        yield from _compared(recorded, stated, computed, hidden)
+            self.compared += (_not_computed(each, recorded.index, hidden) for each in stated)
+        else:
+            computed = _computed(rows(), recorded, self._parties)
+            self.compared += _compared(recorded, stated, computed, hidden)
 
 
 class Issued(NamedTuple):

@@ -12,7 +12,7 @@ from domain import keyring
 from domain.kernel import Event, Refused
 from domain.keyring import KeyRegistered, Keyring, public_of
 from domain.recorded import Recorded
-from infra.answers.issued import Outcome, VisibleLog, compare
+from infra.answers.issued import Outcome, Statements, VisibleLog
 from infra.answers.question import Item, Result
 from infra.answers.text import Block, Line, counted
 from infra.audit.log import Log
@@ -428,11 +428,12 @@ def _consequences(accord: Accord, partnership: str, size: int) -> Iterator[Diffe
     """Decide the signed commands again, and compute the issued statements again."""
     events = list(accord.history.of(partnership, 0, size))
     commands = accord.history.kept(COMMAND, partnership)
-    for decided in decided_again(events, commands, names(accord.history, partnership)):
+    statements, people = Statements(VisibleLog(events)), names(accord.history, partnership)
+    for decided in decided_again(events, commands, people, on_statement=statements.compare):
         if decided.outcome is again.Outcome.DIFFERS:
             key = f"{partnership}#{decided.index}"
             yield _difference(partnership, HISTORY, key, decided.command, decided.why, ISSUED)
-    for each in compare(VisibleLog(events)):
+    for each in statements.compared:
         if each.outcome is Outcome.DIFFERS:
             key, first = f"{partnership}#{each.index}", each.differences[:1]
             stored = ", ".join(f"{of.where} {of.stated}" for of in first) or each.statement

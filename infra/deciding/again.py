@@ -8,7 +8,7 @@ states for each party, and which proposals lapse elsewhere. `NEVER` names what i
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -27,12 +27,13 @@ from domain.deadlines.deadline import (
     Deadlines,
     ReminderGiven,
 )
+from domain.deadlines.fold import wake
 from domain.execution import InvestmentReduced, ReviewScheduled
 from domain.kernel import CLOCK_PARTY, Event, Refused
 from domain.partnership import Partnership
 from domain.people import PersonErased, erase
 from domain.recorded import Recorded
-from domain.settlement import Ledger
+from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 from domain.signing import Effect, effect_of
 from domain.values import instant
 from infra.deciding import intake, pseudonyms
@@ -42,8 +43,8 @@ from infra.deciding.intake import Input
 from infra.deciding.recording import ADOPTION_SOURCE, RULES_SOURCE
 from infra.tlog import codec
 from projections import DEADLINES, PROPOSALS, SETTLEMENT, proposals
-from projections.breaches import Counting, FactChange, Judged, judge
-from projections.deadlines import of_other_streams
+from projections.breaches import Counting, Judged, concerns, judge
+from projections.deadlines import OPEN, OpenDeadlines, of_other_streams
 from projections.fold import Dispatch, Folded, Projection, Rows, fold_all
 from projections.proposals import OpenProposals
 from projections.settlement import ledger, silences
@@ -95,19 +96,31 @@ class Hidden(NamedTuple):
 
 NOTHING_HIDDEN: Final = Hidden()
 
+OnStatement = Callable[[Recorded, Callable[[], Rows]], None]
+"""Takes an event that issues statements, and a function that gives the ledger's rows before it.
+
+The next event changes these rows.
+"""
+
+
+def _ignored(_: Recorded, rows: Callable[[], Rows]) -> None:
+    """Compare no statement."""
+
 
 def decided_again(
     events: Sequence[Recorded],
     commands: Mapping[str, bytes],
     names: Mapping[str, str],
     hidden: Hidden = NOTHING_HIDDEN,
+    on_statement: OnStatement = _ignored,
 ) -> Iterator[Decided]:
     """Yield each signed command and each event of an agreed rule or the clock, decided again.
 
     `commands` are the signed commands by digest, and `names` the people's names by commitment. A
     command behind an event that was not asked for is not decided, and nor is a deadline. Of one
     behind a private event, a difference says so; a party's own bundle settles it. Rules, and by
-    when figures are due, are judged on the whole log alone.
+    when figures are due, are judged on the whole log alone. `on_statement` is called for each
+    issued statement, so that one ledger serves both.
     """
     again = _Again(events, {name: commitment for commitment, name in names.items()})
     rules = _Rules(again) if hidden == NOTHING_HIDDEN else None
@@ -136,6 +149,8 @@ def decided_again(
                 yield passed
             if rules and (judged := rules.judge(each)):
                 yield judged
+            if isinstance(each.event, StatementIssued | FinalSettlementIssued):
+                on_statement(each, again.settled)
             again.move(each)
 
 
@@ -202,8 +217,11 @@ class _Rules:
     def __init__(self, again: "_Again") -> None:
         self._again = again
         self._judged = Judged()
-        self._waiting: deque[tuple[Recorded, FactChange]] = deque()
-        """The events that are not judged yet: all that are recorded together come before."""
+        self._waiting: deque[tuple[Recorded, State]] = deque()
+        """The events that are not judged yet, each with the state of its stream before it.
+
+        All that are recorded together come before.
+        """
         self._due: list[Event] = []
         """The events that the rules ask for, and that come next."""
 
@@ -221,8 +239,7 @@ class _Rules:
             found = Decided(
                 recorded.index, due.wire, Outcome.DIFFERS, f"The rules give {_text([due])} before."
             )
-        counting = Counting(self._again.state(recorded.stream))
-        self._waiting.append((recorded, counting.change(recorded)))
+        self._waiting.append((recorded, self._again.state(recorded.stream)))
         return found
 
     def _belongs(self, recorded: Recorded) -> bool:
@@ -236,9 +253,11 @@ class _Rules:
 
     def _next(self, recorded: Recorded) -> Event | None:
         while self._waiting and not self._due:
-            each, change = self._waiting.popleft()
-            on_record = self._again.partnership(recorded.partnership).breaches.open
-            self._judged, self._due = judge(self._judged, each, on_record, change)
+            each, before = self._waiting.popleft()
+            if concerns(self._judged, each.event):
+                on_record = self._again.partnership(recorded.partnership).breaches.open
+                change = Counting(before).change(each)
+                self._judged, self._due = judge(self._judged, each, on_record, change)
         return self._due.pop(0) if self._due else None
 
     @staticmethod
@@ -269,22 +288,26 @@ class _Clock:
         self._due: list[Event] = []
         """The events of the deadline that passes, which come next."""
         self._cause = ""
-        self._silences: Deadlines | None = None
+        self._silences: Deadlines = {}
         """The days on which silence confirms, as they were when the first deadline passed."""
+        self._passes = False
+        """Whether the last event was of the clock."""
         self._last: datetime | None = None
+        self._open: Deadlines = {}
+        self._wake: datetime | None = None
+        """When the first of the open deadlines passes, or its reminder is due."""
 
     def judge(self, recorded: Recorded) -> Decided | None:
         """Return what the clock gives for an event of its own, or instead of another that comes."""
         moment = recorded.act.recorded_at
         last, self._last = self._last, moment
+        name = recorded.partnership
         if recorded.source == CLOCK_SOURCE:
             return self._passed(recorded)
-        self._silences = None
+        self._passes = False
         # Nothing passes for an event that is recorded at the same time as the one before.
         if recorded.source not in _AT_ONCE and moment != last and not self._due:
-            name = recorded.partnership
-            is_silence_agreed = self._again.partnership(name).context.terms.silence is not None
-            self._next(name, moment, self._again.silences() if is_silence_agreed else {})
+            self._next(name, moment, self._again.silences(name))
         if not self._due:
             return None
         why = f"The clock gives {_text(self._due)} before."
@@ -293,8 +316,8 @@ class _Clock:
 
     def _passed(self, recorded: Recorded) -> Decided | None:
         event, moment = recorded.event, recorded.act.recorded_at
-        if self._silences is None:
-            self._silences = self._again.silences()
+        if not self._passes:
+            self._passes, self._silences = True, self._again.silences(recorded.partnership)
         kind = event.kind if isinstance(event, DeadlinePassed | ReminderGiven) else None
         if kind is DeadlineKind.FIGURE and not self._figures:
             return None
@@ -312,16 +335,23 @@ class _Clock:
         return Decided(recorded.index, event.wire, Outcome.DIFFERS, why)
 
     def _silence(self, recorded: Recorded) -> Event | None:
-        for each in {**(self._silences or {}), **self._again.silences()}.values():
-            (event,) = aggregates.passed(each, self._again.partnership(recorded.partnership))
+        name = recorded.partnership
+        for each in {**self._silences, **self._again.silences(name)}.values():
+            (event,) = aggregates.passed(each, self._again.partnership(name))
             if each.due <= recorded.act.recorded_at and event == recorded.event:
-                self._cause = _cause(recorded.partnership, each)
+                self._cause = _cause(name, each)
                 return event
         return None
 
     def _next(self, name: str, now: datetime, silences: Deadlines) -> None:
         """Find the next deadline that has passed by a moment, and what it records."""
         deadlines = self._again.deadlines(name, figures=self._figures)
+        if deadlines is not self._open:
+            self._open = deadlines
+            self._wake = wake(deadlines.values()) if deadlines else None
+        # Nothing passes before most events.
+        if not silences and (self._wake is None or now < self._wake):
+            return
         if deadline := aggregates.next_due({**deadlines, **silences}, now):
             self._due = aggregates.passed(deadline, self._again.partnership(name))
             self._cause = _cause(name, deadline)
@@ -360,6 +390,8 @@ class _Again:
         self._settled, self._open = _Folding(SETTLEMENT, events), _Folding(DEADLINES, events)
         self._proposed = _Folding(PROPOSALS, events)
         self._events, self._seen = events, 0
+        self._deadlines: tuple[Deadlines, OpenDeadlines | None, Deadlines] = {}, None, {}
+        """The deadlines of the partnership and of the fold, and all that are open by them."""
         self._gone: dict[str, _Listed] = {}
         """The erasure of each erased command, by its digest."""
         for each in events:
@@ -476,23 +508,34 @@ class _Again:
         return state
 
     def _ledger(self) -> Ledger:
-        return ledger(self._settled.until(self._seen))
+        return ledger(self.settled())
+
+    def settled(self) -> Rows:
+        """Return the rows of the ledger."""
+        return self._settled.until(self._seen)
 
     def deadlines(self, name: str, *, figures: bool) -> Deadlines:
         """Return the open deadlines but for silence; those of figures only if all are shown."""
-        others = of_other_streams(self._open.until(self._seen))
-        found = {**self.partnership(name).deadlines, **others}
-        if figures:
-            return found
-        return {key: each for key, each in found.items() if each.kind is not DeadlineKind.FIGURE}
+        rows = self._open.until(self._seen)
+        own, row = self.partnership(name).deadlines, rows.get(OPEN)
+        known_own, known_row, found = self._deadlines
+        if own is not known_own or row is not known_row:
+            found = {**own, **of_other_streams(rows)}
+            if not figures:
+                found = {
+                    key: each for key, each in found.items() if each.kind is not DeadlineKind.FIGURE
+                }
+            self._deadlines = own, row, found
+        return found
 
     def open_proposals(self) -> OpenProposals | None:
         """Return the proposals that are open behind the events so far."""
         return self._proposed.until(self._seen).get(proposals.OPEN)
 
-    def silences(self) -> Deadlines:
-        """Return the days on which silence confirms a claim."""
-        return silences(self._settled.until(self._seen))
+    def silences(self, name: str) -> Deadlines:
+        """Return the days on which silence confirms a claim; none if no terms say that it does."""
+        agreed = self.partnership(name).context.terms.silence is not None
+        return silences(self.settled()) if agreed else {}
 
 
 def _elsewhere(stream: str) -> Refused:

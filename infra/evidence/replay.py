@@ -21,8 +21,8 @@ from infra.answers.issued import (
     PRIVATE,
     Compared,
     Outcome,
+    Statements,
     VisibleLog,
-    compare,
 )
 from infra.answers.logs import AsOf
 from infra.answers.question import Item, Result
@@ -149,8 +149,7 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
         about = orjson.loads(files["data/request.json"])
         log = read(files["data/events.jsonl"])
         try:
-            decided = list(_again(log, files))
-            statements = list(compare(log))
+            decided, statements = _again(log, files)
         except FoldFailed as error:
             raise CannotReplay(error.detail) from error
     counts = Counter(str(each.outcome) for each in decided)
@@ -223,15 +222,18 @@ def read(lines: bytes) -> VisibleLog:
     return log
 
 
-def _again(log: VisibleLog, files: Mapping[str, bytes]) -> Iterator[Decided]:
+def _again(log: VisibleLog, files: Mapping[str, bytes]) -> tuple[list[Decided], list[Compared]]:
     commands = files["data/commands.jsonl"].splitlines()
     people = map(orjson.loads, files["data/people.jsonl"].splitlines())
-    return decided_again(
+    statements = Statements(log)
+    found = decided_again(
         log.events,
         {sha256(each).hexdigest(): each for each in commands},
         {each["commitment"]: each["name"] for each in people},
         Hidden(*(log.first(why) for why in (NOT_ASKED_FOR, PRIVATE))),
+        statements.compare,
     )
+    return list(found), statements.compared
 
 
 # --- text --------------------------------------------------------------------------------------
