@@ -31,7 +31,7 @@ from domain.deadlines.fold import wake
 from domain.execution import InvestmentReduced, ReviewScheduled
 from domain.kernel import CLOCK_PARTY, Event, Refused
 from domain.partnership import Partnership
-from domain.people import PersonErased, erase
+from domain.people import PersonErased, as_read, erase
 from domain.recorded import Recorded
 from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 from domain.signing import Effect, effect_of
@@ -386,6 +386,7 @@ class _Again:
     def __init__(self, events: Sequence[Recorded], commitments: Mapping[str, str]) -> None:
         self._commitments = commitments
         self._names = {commitment: name for name, commitment in commitments.items()}
+        self._alike = pseudonyms.by_reading(commitments)
         self._states: dict[str, State] = {}
         self._settled, self._open = _Folding(SETTLEMENT, events), _Folding(DEADLINES, events)
         self._proposed = _Folding(PROPOSALS, events)
@@ -480,10 +481,16 @@ class _Again:
         command = pseudonyms.renamed(envelope.data, self._commitment)
         partnership = self.partnership(name)
         cited = aggregates.rests_on(name, envelope.data)
+        actor = self._names.get(envelope.actor, envelope.actor)
+        # A second person must have another key and another name, however it is written.
+        act = first.act._replace(
+            key=message.signed.keyid if message.signed else "",
+            spellings=self._alike.get(as_read(actor), frozenset()),
+        )
         return aggregates.decide(
             command,
             self.state(first.stream),
-            first.act,
+            act,
             partnership,
             self._ledger,
             self.state(cited) if cited else None,

@@ -147,6 +147,15 @@ def _renamed_within(part: Any, rename: Callable[[str], str]) -> Any:  # noqa: AN
 # --- in: names become commitments --------------------------------------------------------------
 
 
+def by_reading(by_name: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """Return the commitments of the names that are read alike, by how they are read."""
+    found: dict[str, frozenset[str]] = {}
+    for name, key in by_name.items():
+        read = as_read(name)
+        found[read] = found.get(read, frozenset()) | {key}
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Pseudonyms:
     """The people known in one partnership, and the source of salts for new ones."""
@@ -161,11 +170,7 @@ class Pseudonyms:
 
     def __post_init__(self) -> None:
         """Find the names that are read alike."""
-        found: dict[str, frozenset[str]] = {}
-        for name, key in self.by_name.items():
-            read = as_read(name)
-            found[read] = found.get(read, frozenset()) | {key}
-        object.__setattr__(self, "by_reading", found)
+        object.__setattr__(self, "by_reading", by_reading(self.by_name))
 
     @classmethod
     def of(
