@@ -1,7 +1,8 @@
-"""How fast a bundle is verified offline, as its user does it: by the verifiers that are in it.
+"""How fast a bundle is verified offline, by the verifiers that are in it, and replayed.
 
-They run in processes of their own. What counts is the time that these ran on any core, because
-others may want the same cores; the time that passed is told beside it. The plain limits run here.
+The verifiers run in processes of their own, as their user runs them, and the replay runs here. What
+counts is the time that they ran on any core, because others may want the same cores; the time that
+passed is beside it. The plain limits run here.
 """
 
 import resource
@@ -9,8 +10,9 @@ import shutil
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +27,10 @@ from benchmarks import ours
 from benchmarks.audit.signing import signed, signer
 from benchmarks.feed import OURS, feed
 from benchmarks.rates import Rates, Took, say, took
+from domain.times import moment
+from infra.evidence import replay
 from infra.evidence.bundle import BundleRequest, export
+from infra.evidence.verifiers import verify
 from infra.tlog import dsse
 
 PARTNERSHIP: Final = "partner-0000"
@@ -36,6 +41,8 @@ EVERY: Final = 1000
 
 HASH: Final = "plain SHA-256 of the same lines"
 VERIFY: Final = "plain Ed25519 (OpenSSL) of as many signatures"
+REPLAY: Final = "accord audit replay"
+DECIDE: Final = "of it: read, decide and fold"
 UNSIGNED, SIGNED = "no signatures", "all signed"
 
 _VERIFIERS: Final = {"verify.py": (sys.executable, "-I"), "verify.mjs": ("node",)}
@@ -48,6 +55,8 @@ AIMS: Final = {
     f"verify.py, {SIGNED}": "9,000 or more",
     f"verify.mjs, {UNSIGNED}": "40,000 or more",
     f"verify.mjs, {SIGNED}": "6,000 or more",
+    f"{DECIDE}, {UNSIGNED}": "5,000 or more",
+    f"{DECIDE}, {SIGNED}": "5,000 or more",
 }
 """What is aimed at in events per second on one core."""
 
@@ -85,6 +94,7 @@ def made(folder: Path, size: int, *, signing: bool) -> Bundle:
     """Hand out a bundle of at least `size` events of one partnership, from a store at `folder`."""
     folder.mkdir()
     lines = list(feed(size, 1))
+    lines.append(_statement(lines[-1]))
     with ours.store(folder / "accord.db") as accord:
         notary = accord.signing()
         lines = list(signed(lines, PARTIES)) if signing else lines
@@ -112,6 +122,10 @@ def measure(ran: Rates, passed: Rates, bundle: Bundle) -> None:
     """
     for name in contenders():
         _note(ran, passed, f"{name}, {bundle.kind}", bundle, _verified(name, bundle))
+    raw = verify.contents(bundle.path)
+    files = verify.read_container(raw)
+    _note(ran, passed, f"{REPLAY}, {bundle.kind}", bundle, took(partial(_replay, bundle)))
+    _note(ran, passed, f"{DECIDE}, {bundle.kind}", bundle, took(partial(_decide, files)))
     _note(ran, passed, f"{HASH}, {bundle.kind}", bundle, took(partial(_hash, bundle.lines)))
     if bundle.signatures:
         _note(ran, passed, VERIFY, bundle, took(partial(_check, bundle.signatures)))
@@ -128,7 +142,9 @@ def contenders() -> list[str]:
 def ratios(measured: Collection[str]) -> list[tuple[str, str, str]]:
     """Return what is set beside what of all that was measured; nothing is aimed at."""
     beside = {UNSIGNED: f"{HASH}, {UNSIGNED}", SIGNED: VERIFY}
-    pairs = [(f"{name}, {kind}", plain) for name in _VERIFIERS for kind, plain in beside.items()]
+    names = (*_VERIFIERS, REPLAY)
+    pairs = [(f"{name}, {kind}", plain) for name in names for kind, plain in beside.items()]
+    pairs += [(f"{DECIDE}, {kind}", f"{HASH}, {kind}") for kind in beside]
     return [(one, other, "") for one, other in pairs if one in measured]
 
 
@@ -138,6 +154,16 @@ def node() -> str:
         return "missing"
     found = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)  # noqa: S607 - the user's
     return found.stdout.strip().removeprefix("v")
+
+
+def _statement(last: bytes) -> bytes:
+    """Return a line that states what has accrued before the month of the last line."""
+    event = orjson.loads(last)
+    month = moment(event["time"]).replace(day=1) - timedelta(days=1)
+    data = {"period": f"{month:%Y-%m}"}
+    return orjson.dumps(
+        event | {"id": "statement", "type": "accord.IssueStatement", "party": OURS, "data": data}
+    )
 
 
 def _pins() -> Iterator[str]:
@@ -167,6 +193,16 @@ def _verified(name: str, bundle: Bundle) -> Took:
     if done.returncode != (0 if bundle.signed else NOT_PINNED):
         raise ValueError(f"{name}: {done.stdout.decode()}{done.stderr.decode()}")
     return seconds
+
+
+def _replay(bundle: Bundle) -> None:
+    found = replay.replay(bundle.path, policy=bundle.policy, pins=bundle.pins)
+    if found.differs or not found.complete or not found.statements:
+        raise ValueError(f"{found.record}, {found.decided}, {found.statements}")
+
+
+def _decide(files: Mapping[str, bytes]) -> None:
+    replay.decide(replay.read(files["data/events.jsonl"]), files)
 
 
 def _children() -> float:

@@ -149,7 +149,7 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
         about = orjson.loads(files["data/request.json"])
         log = read(files["data/events.jsonl"])
         try:
-            decided, statements = _again(log, files)
+            decided, statements = decide(log, files)
         except FoldFailed as error:
             raise CannotReplay(error.detail) from error
     counts = Counter(str(each.outcome) for each in decided)
@@ -222,7 +222,11 @@ def read(lines: bytes) -> VisibleLog:
     return log
 
 
-def _again(log: VisibleLog, files: Mapping[str, bytes]) -> tuple[list[Decided], list[Compared]]:
+def decide(log: VisibleLog, files: Mapping[str, bytes]) -> tuple[list[Decided], list[Compared]]:
+    """Return each command of a verified bundle decided again, and each statement compared.
+
+    `files` are those of the bundle, and `log` its events. Raises `FoldFailed`.
+    """
     commands = files["data/commands.jsonl"].splitlines()
     people = map(orjson.loads, files["data/people.jsonl"].splitlines())
     statements = Statements(log)
