@@ -384,6 +384,7 @@ def test_each_event_of_a_batch_is_decided_and_refusals_are_listed(
         "detail": "There is no type accord.Begin.",
         "hint": told["hint"],
         "pointer": "/type",
+        "lookalikes": [],
     }
 
 
