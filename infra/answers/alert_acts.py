@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from domain.standing_alerts import DEPENDENCY_HIGH
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.parameters import WrongParameter
 from infra.answers.question import Result
@@ -31,6 +32,11 @@ def partnership_of(alert: str) -> str:
     if len(parts) < 3 or not all(parts[:2]):  # noqa: PLR2004 - rule, partnership, window
         raise NotFound(f"{alert} is not the id of an alert.", _LIST)
     return parts[1]
+
+
+def is_of_program(alert: str) -> bool:
+    """Return whether an alert, by its id, is of a party's program, which is no partnership."""
+    return alert.startswith(f"{DEPENDENCY_HIGH}@")
 
 
 def handled(accord: Accord, alerts: Iterable[Alert], when: AsOf) -> Mapping[str, Handling]:

@@ -109,9 +109,11 @@ def one(accord: Accord, id: str, when: AsOf = NOW) -> Alert:
     """Return an alert as a viewer has it. Raises `NotFound` for one that the viewer has not."""
     name = alert_acts.partnership_of(id)
     size_of(accord.history, name)
-    sight_of(accord.history, name, when, figures=False)
-    raised = dict(_alerts(accord, iter([name]), when, is_list=False))
-    found: list[Alert] = [*raised.get(name, ()), *_alone(accord, when).get(name, ())]
+    raised: tuple[Alert, ...] = ()
+    if not alert_acts.is_of_program(id):
+        sight_of(accord.history, name, when, figures=False)
+        raised = dict(_alerts(accord, iter([name]), when, is_list=False)).get(name, ())
+    found: list[Alert] = [*raised, *_alone(accord, when).get(name, ())]
     for each in found:
         if each.id == id:
             return each

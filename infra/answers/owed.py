@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 
 from domain.dispute import DisputeOpened, DisputeResolved, MediationStarted
 from domain.recorded import Recorded
-from domain.standing_alerts import DISPUTE_OPENED, STATEMENT_OVERDUE
+from domain.settlement import Balance
+from domain.standing_alerts import DISPUTE_OPENED
 from domain.values import Money
 from infra.answers.logs import NOW, AsOf, whole_log
 from infra.answers.members import members
@@ -16,20 +17,29 @@ from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
 from projections import PROPOSALS
 from projections.fold import Dispatch, Folded, fold_all
+from projections.ledger.rows import StatementRow
 from projections.portfolio import Member
 from projections.proposals import OPEN, OpenProposal, OpenProposals
 from projections.results import Money as Owing
 
 
-class Overdue(Item):
-    """A statement that is not paid, after its due day."""
+class Unpaid(Item):
+    """An issued statement of which something is left to be paid."""
 
     partnership: str
     """The partnership."""
     statement: str
     """The statement."""
-    text: str
-    """Who owes how much to whom, since which day, in words."""
+    payer: str
+    """The party that owes the rest."""
+    payee: str
+    """The party that it is owed to."""
+    left: Money
+    """What is left to be paid."""
+    due_on: date
+    """The last day on which it is paid in time."""
+    is_overdue: bool
+    """Whether that day has passed."""
 
 
 class Disputed(Item):
@@ -68,8 +78,8 @@ class PartyOwed(Item):
     """By partnership and currency."""
     total: tuple[Owing, ...]
     """Over all partnerships, by currency."""
-    overdue: tuple[Overdue, ...]
-    """The statements that are overdue."""
+    unpaid: tuple[Unpaid, ...]
+    """The statements that are to be paid, the one that is due first before the others."""
     disputes: tuple[Disputed, ...]
     """The open disputes."""
 
@@ -86,12 +96,12 @@ class Owed(Answer):
 def ask(accord: Accord, when: AsOf = NOW) -> Owed:
     """Return what each party owes, is owed and disputes. A party is shown its own alone."""
     moment = moment_of_all(accord, when)
-    overdue: dict[str, list[Overdue]] = defaultdict(list)
+    unpaid: dict[str, list[Unpaid]] = defaultdict(list)
     disputes: dict[str, list[Disputed]] = defaultdict(list)
 
     def noted() -> Iterator[Member]:
         for member in members(accord, when):
-            overdue[member.party] += _overdue(member)
+            unpaid[member.party] += _unpaid(member)
             if any(each.rule == DISPUTE_OPENED for each in member.alerts):
                 events = whole_log(accord.history, member.id, when)
                 disputes[member.party] += _disputes(member, events)
@@ -107,7 +117,7 @@ def ask(accord: Accord, when: AsOf = NOW) -> Owed:
                 name=each.name,
                 partners=tuple(of for line in each.partners for of in line.money),
                 total=each.money,
-                overdue=tuple(overdue[each.party]),
+                unpaid=tuple(sorted(unpaid[each.party], key=lambda one: one.due_on)),
                 disputes=tuple(disputes[each.party]),
             )
             for each in (portfolios(part(of, moment) for of in noted()) if moment else ())
@@ -115,10 +125,19 @@ def ask(accord: Accord, when: AsOf = NOW) -> Owed:
     )
 
 
-def _overdue(member: Member) -> Iterator[Overdue]:
-    for each in member.alerts:
-        if each.rule == STATEMENT_OVERDUE:
-            yield Overdue(partnership=member.id, statement=each.window, text=each.text)
+def _unpaid(member: Member) -> Iterator[Unpaid]:
+    for row in member.settlement.values():
+        if isinstance(row, StatementRow) and row.left > 0:
+            balance = Balance.model_validate(row.balance)
+            yield Unpaid(
+                partnership=member.id,
+                statement=row.statement,
+                payer=balance.payer or "",
+                payee=balance.payee or "",
+                left=Money(amount=row.left, currency=balance.currency),
+                due_on=row.due_on,
+                is_overdue=row.overdue,
+            )
 
 
 def _disputes(member: Member, events: Iterable[Recorded]) -> Iterator[Disputed]:
@@ -163,7 +182,7 @@ def _turn(parties: Iterable[str], asked: list[OpenProposal]) -> tuple[str, ...]:
 
 
 def text(answer: Owed) -> Iterator[Block]:
-    """Yield what each party owes and is owed, what is overdue, and each dispute."""
+    """Yield what each party owes and is owed, by which day, and each dispute."""
     if not answer.parties:
         yield Remark("There are no partnerships.")
     for each in answer.parties:
@@ -175,10 +194,12 @@ def text(answer: Owed) -> Iterator[Block]:
             yield Line("on no statement yet", indent=2)
         for of in unstated:
             yield Line(f"{of.id}, {of.currency}: earned since {of.unstated_since}", indent=4)
-        if each.overdue:
-            yield Line("overdue", indent=2)
-        for late in each.overdue:
-            yield Line(f"{late.partnership}: {late.text}", indent=4)
+        if each.unpaid:
+            yield Line("to be paid", indent=2)
+        for one in each.unpaid:
+            due = f"due on {one.due_on}{', overdue' if one.is_overdue else ''}"
+            owes = f"{one.payer} owes {one.payee} {one.left}"
+            yield Line(f"{one.partnership}, {one.statement}: {owes}, {due}", indent=4)
         if each.disputes:
             yield Line("open disputes", indent=2)
         for dispute in each.disputes:
@@ -209,5 +230,5 @@ OWED = Question(
     text,
     path="/v1/owed",
     panel=Panel.MONEY,
-    help="List what each party owes, is owed and disputes, with whose turn it is.",
+    help="List what each party owes by when, is owed and disputes, with whose turn it is.",
 )

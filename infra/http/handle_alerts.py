@@ -93,7 +93,9 @@ def handle(  # noqa: PLR0913 - the act's own parts
     if not by:
         raise Problem(422, "The act names no person.", "Say who acts: by.")
     try:
-        about = [alert_acts.partnership_of(asked.alert)]
+        # Who has a program gets its alerts, and is a party of no partnership of that name.
+        is_own = alert_acts.is_of_program(asked.alert)
+        about = [] if is_own else [alert_acts.partnership_of(asked.alert)]
         viewer = access.viewer(served, who, about, asked.party)
         found = alerts.one(served.accord, asked.alert, AsOf(viewer=viewer))
         return alert_acts.act(served.accord, found, viewer.party, kind, by, to=to, until=until)

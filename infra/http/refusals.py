@@ -74,7 +74,7 @@ def dismiss_refusals(
 def dismiss_refusal(
     served: ServedHere, who: Caller, number: Number, dismissal: Dismissal
 ) -> Response:
-    """Close a refusal for good. Its event is kept, and can still be sent again."""
+    """Close a refusal for good. Its event is not kept; its sender can still send it again."""
     return json(dismiss(served, who, refusals.chosen(served.accord, number), dismissal.by))
 
 

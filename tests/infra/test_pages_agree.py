@@ -118,7 +118,9 @@ def test_the_clerk_reads_the_sums_of_accord_owed(store: tuple[Accord, Workers]) 
     assert 'href="/money"' in linked
     for each in owed.total:
         assert plain(shown.money(each.owe_unstated, each.currency)) in page
-    assert all(each.text in page for each in owed.overdue)
+    for one in owed.unpaid:
+        assert plain(shown.money(one.left.amount, one.left.currency)) in page
+        assert f"{one.due_on.day} {one.due_on:%b %Y}" in page
 
 
 # --- no dead end -------------------------------------------------------------------------------

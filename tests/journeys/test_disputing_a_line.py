@@ -122,6 +122,19 @@ def test_the_line_shows_its_dispute_and_offers_no_second_one(
     assert len(re.findall('aria-label="Dispute line', page)) == 1
 
 
+def test_every_page_says_what_is_in_dispute_on_an_issued_statement_too(
+    browser: TestClient, store: Accord
+) -> None:
+    """Nothing of an issued statement is on hold, so its dispute was on none of these pages."""
+    is_draft = not STATEMENTS.reply(store, id=NAME).items
+    form = Form.of(browser.get(to_second_payment(browser, store)))
+    form.send(browser, **{"data.description": "P-2 is of another client."})
+
+    eventually(lambda: "In dispute60.00 USD" in shown_text(browser.get("/portfolio").text), 10)
+    of_lines = "60.00 USD of its lines is in dispute." in shown_text(browser.get(ADDRESS).text)
+    assert of_lines is not is_draft
+
+
 def test_what_is_on_hold_names_its_dispute(store: Accord, browser: TestClient) -> None:
     is_draft = not STATEMENTS.reply(store, id=NAME).items
     form = Form.of(browser.get(to_second_payment(browser, store)))

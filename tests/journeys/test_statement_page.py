@@ -89,6 +89,7 @@ def test_what_the_payer_states_is_not_paid_until_the_payee_agrees(tmp_path: Path
     assert (payout.stated_by, payout.index) == (OURS, len(story.history) - 1)
     assert "Payment stated" in text
     assert "states that it paid" in text
+    assert "Paid so far0.00 USD 210.00 USD more as the payer states" in text
     assert f"#{payout.index}" in text
     assert "✓ Paid" not in text
     assert f"that it paid {THEIRS} 210.00 USD, not confirmed by {THEIRS}" in lines

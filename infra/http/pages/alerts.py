@@ -16,19 +16,25 @@ from domain.values import Slug
 from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.alerts import ALERTS_QUESTION, Alerts
-from infra.answers.logs import row_of_each
 from infra.answers.parameters import LONGEST_PAGE, Name, error_of
 from infra.answers.question import Paging
 from infra.http.access import needs
 from infra.http.handle_alerts import Acknowledgement, Assignment, Silencing, handle
 from infra.http.pages import shown
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import Form, PageRoute, Posted, Visit, Visited, blank_as_none, page
+from infra.http.pages.site import (
+    Form,
+    PageRoute,
+    Posted,
+    Visit,
+    Visited,
+    blank_as_none,
+    names_of_each,
+    page,
+)
 from infra.http.problems import Problem
-from projections import OVERVIEW
 from projections.alert_acts import AlertActKind, Handling
 from projections.alerts import Alert, AlertState
-from projections.overview import OVERVIEW_ROW
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -153,7 +159,9 @@ def alerts_page(
     answer, only = _answer(visit, partnership), Filter(rule, acts)
     latest = sorted(only.kept(answer.items), key=lambda each: each.since, reverse=True)
     opened = only.of(open_alerts(visit, partnership))
-    names = _names(visit, answer.items)
+    names = names_of_each(
+        visit, {each.partnership for each in answer.items if each.rule != DEPENDENCY_HIGH}
+    )
     return page(
         "alerts.html",
         visit,
@@ -172,16 +180,6 @@ def alerts_page(
         can_act=_can_act(visit),
         done=done and _DONE[done],
     )
-
-
-def _names(visit: Visit, alerts: Iterable[Alert]) -> Mapping[str, Mapping[str, str]]:
-    """Return the names of the parties of each partnership that has alerts."""
-    about = {each.partnership for each in alerts if each.rule != DEPENDENCY_HIGH}
-    rows = row_of_each(visit.accord, OVERVIEW, OVERVIEW_ROW, sorted(about))
-    return {
-        name: {each: row.names.get(each, each) for each in row.parties}
-        for name, row in rows.items()
-    }
 
 
 def _can_act(visit: Visit) -> bool:

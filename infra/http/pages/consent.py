@@ -15,6 +15,7 @@ from domain.dispute import OpenDispute
 from domain.experiment import HYPOTHESIS
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned, SignAgreement
 from domain.kernel import Command
+from domain.payouts import RecordPayout
 from domain.recorded import Recorded
 from domain.values import plain
 from infra.answers.inbox import INBOX, SIGNED, Awaiting, Inbox, InboxItem
@@ -35,6 +36,9 @@ from projections.timeline import words
 _NAMED_BY_A_CLAIM: Final = ("deal", "entry", "payout", "figure")
 """What a claim can be about: one of these, so the others do not matter on its form."""
 
+
+_OPEN: Final[Mapping[type[Command], tuple[str, ...]]] = {RecordPayout: ("amount.amount",)}
+"""What is filled in as it is known, and can be changed: a part of a statement can be paid."""
 
 _NAMED_BY_A_LINE: Final = ("cause", "subject", "line.fact", "line.item", "amount.currency")
 """What a line of a statement settles of the dispute about it."""
@@ -214,7 +218,11 @@ def fields_of(
     """Return the fields of a form; without a subject all of them are asked for."""
     if subject is None:
         return Fields((), tuple(fields), ())
-    settled = [each for each in fields if _is_known(each, known)]
+    settled = [
+        each
+        for each in fields
+        if _is_known(each, known) and each.path not in _OPEN.get(command, ())
+    ]
     rest = [each for each in fields if each not in settled]
     if command is OpenDispute:
         settled = [each for each in settled if each.path in _NAMED_BY_A_LINE]

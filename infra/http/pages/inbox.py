@@ -8,7 +8,7 @@ from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Paging
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Visit, Visited, page
+from infra.http.pages.site import PageRoute, Visit, Visited, names_of_each, page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -36,4 +36,13 @@ def inbox_csv(visit: Visited) -> Response:
 @needs(Need.FACTS)
 def inbox_page(visit: Visited) -> Response:
     """Show what awaits the viewer; to the operator, what awaits each party."""
-    return page("inbox.html", visit, section="inbox", answer=_answer(visit))
+    answer = _answer(visit)
+    names = names_of_each(visit, {each.partnership for each in answer.items})
+    return page(
+        "inbox.html",
+        visit,
+        section="inbox",
+        answer=answer,
+        names=names,
+        parties={party: name for of in names.values() for party, name in of.items()},
+    )

@@ -6,7 +6,7 @@ from infra.access.roles import Need
 from infra.answers.owed import OWED
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Visited, page
+from infra.http.pages.site import PageRoute, Visited, names_of_each, page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -37,6 +37,7 @@ def money_page(visit: Visited) -> Response:
         section="money",
         answer=answer,
         shown_day=answer.moment,
-        overdue=sum(len(each.overdue) for each in answer.parties),
+        overdue=sum(one.is_overdue for each in answer.parties for one in each.unpaid),
+        names=names_of_each(visit, {each.id for of in answer.parties for each in of.partners}),
         disputes=sum(len(each.disputes) for each in answer.parties),
     )

@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 
 from domain.charter import ObjectiveStatus
+from domain.standing_alerts import DISPUTE_OPENED
 from domain.values import Slug
 from infra.access.roles import Need
 from infra.answers.inbox import INBOX, Awaiting, InboxItem
@@ -82,7 +83,9 @@ class Summary:
     to_act_on: int
     reminders: int
     disputed: tuple[tuple[str, Decimal], ...]
-    """What is on hold, by currency."""
+    """What open disputes are about, by currency, on issued statements too."""
+    held: tuple[tuple[str, Decimal], ...]
+    """The part of that on no statement yet: it is on hold."""
     next: InboxItem | None
 
 
@@ -187,10 +190,9 @@ def _summary(
     waiting: Iterable[InboxItem],
 ) -> Summary:
     found = list(portfolios)
-    disputed: dict[str, Decimal] = {}
-    for of in (each for one in found for each in one.money):
-        if of.disputed:
-            disputed[of.currency] = disputed.get(of.currency, Decimal(0)) + of.disputed
+    disputes = [
+        each for each in (*opened.to_act_on, *opened.silenced) if each.rule == DISPUTE_OPENED
+    ]
     return Summary(
         partnerships=len(rows) + sum(len(each.searching) for each in found),
         listed=len(rows),
@@ -199,6 +201,16 @@ def _summary(
         behind=sum(each.line.active and each.line.status in _BEHIND for each in rows),
         to_act_on=len(opened.to_act_on),
         reminders=len(opened.reminders),
-        disputed=tuple(sorted(disputed.items())),
+        disputed=_by_currency(of for each in disputes for of in each.at_stake.items()),
+        held=_by_currency(
+            (of.currency, of.disputed) for each in found for of in each.money if of.disputed
+        ),
         next=next((each for each in waiting if each.awaiting is not Awaiting.DISPUTE), None),
     )
+
+
+def _by_currency(amounts: Iterable[tuple[str, Decimal]]) -> tuple[tuple[str, Decimal], ...]:
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for currency, amount in amounts:
+        sums[currency] += amount
+    return tuple(sorted(sums.items()))

@@ -5,7 +5,7 @@ and keeps the moment that is asked about (`at`, `known`) and the viewer in every
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from infra.access.credentials import Unauthenticated
 from infra.access.roles import Identity, Need, Role
 from infra.access.sessions import OF_KEY
 from infra.access.tokens import Issuer
-from infra.answers.logs import AsOf, NotFound, rows_of
+from infra.answers.logs import AsOf, NotFound, row_of_each, rows_of
 from infra.answers.parameters import When
 from infra.bootstrap import Accord
 from infra.http import access, cookies
@@ -486,6 +486,15 @@ def names_of(accord: Accord, id: str, when: AsOf) -> Mapping[str, str]:
     """Return the names of the parties of a partnership, the initiator first."""
     overview = rows_of(OVERVIEW, accord, id, when).get(OVERVIEW_ROW, Overview())
     return {party: overview.names.get(party, party) for party in overview.parties}
+
+
+def names_of_each(visit: Visit, ids: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+    """Return the names of the parties of partnerships, the initiator first, by partnership."""
+    rows = row_of_each(visit.accord, OVERVIEW, OVERVIEW_ROW, sorted({*ids}))
+    return {
+        name: {each: row.names.get(each, each) for each in row.parties}
+        for name, row in rows.items()
+    }
 
 
 def zone_of(accord: Accord, id: str, when: AsOf) -> ZoneInfo:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BeforeValidator
 
 from infra.access.roles import Need
+from infra.answers import alerts
 from infra.answers.compare import COMPARE, Comparison
 from infra.answers.history import HISTORY, HistoryItem, PartnershipHistory
 from infra.answers.logs import AsOf
@@ -124,25 +125,36 @@ Words = Annotated[
 ]
 
 
+AlertId = Annotated[
+    Name | None,
+    BeforeValidator(blank_as_none),
+    Query(description="Only the events that are the evidence of this alert."),
+]
+
+
 @router.get("/partnerships/{id}/history")
 @needs(Need.FACTS)
-def timeline_page(
+def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
     visit: Visited,
     id: PartnershipId,
     against: Against = None,
     event: At = None,
     words: Words = None,
+    alert: AlertId = None,
 ) -> Response:
     """Show the events of a partnership, the latest first, and which were recorded late.
 
-    With `against`, show also what differs from what was known by that day.
+    With `against`, show also what differs from what was known by that day. With `alert`, list only
+    the events that are its evidence.
     """
     when = visit.when(id)
+    evidence = None if alert is None else alerts.one(visit.accord, alert, when)
     *pages, last = _pages(visit.accord, id, when)
     items = [item for each in (*pages, last) for item in each.items]
     names = names_of(visit.accord, id, when)
     scale = _Scale.of(items)
-    found = _listed(items[::-1], names, event, words)
+    latest = [each for each in items[::-1] if not evidence or each.index in evidence.evidence]
+    found = _listed(latest, names, event, words)
     return page(
         "timeline.html",
         visit,
@@ -156,6 +168,7 @@ def timeline_page(
         later=found.is_later,
         earlier=found.earlier,
         words=words,
+        evidence=evidence,
         late=[each for each in items if each.late_days],
         strokes=[*scale.strokes(items)] if scale else [],
         marks=[*scale.marks()] if scale else [],

@@ -7,12 +7,14 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from domain.program import DefinePortfolio
 from domain.standing_alerts import DEPENDENCY_HIGH
 from infra.answers import alerts, explain, portfolio
 from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
+from infra.http import create_app
 from projections.alerts import Alert
 from projections.visibility import OPERATOR, Viewer
 from tests.feeds import FEEDS, event_of, messages, play, simulated
@@ -144,3 +146,19 @@ def check_all_of_one(accord: Accord) -> None:
     alone = {f"{each.metric}/{each.currency}" for each in of_one}
     assert {"/".join(each.rsplit("/", 2)[1:]) for each in found} == alone
     assert [each.text for each in found.values() if "brings 100.00 %" not in each.text] == []
+
+
+def test_a_party_acts_on_the_alert_of_its_program_and_nobody_else_does(accord: Accord) -> None:
+    """Its page offered it, and then said that the party is none of its own program."""
+    limit(accord, "10")
+    asked = {"alert": ABOUT, "by": "Maya Ortiz"}
+    with accord.workers() as workers:
+        client = TestClient(create_app(accord, workers, is_open=True))
+
+        own = client.post("/v1/alerts/acknowledge", json=asked | {"party": "growthos"})
+        others = client.post("/v1/alerts/acknowledge", json=asked | {"party": "northbridge"})
+
+    assert own.status_code == 200
+    assert own.json()["handling"]["acknowledged_by"] == "Maya Ortiz"
+    assert others.status_code == 404
+    limit(accord, "100")

@@ -18,7 +18,8 @@ from infra.answers.logs import AsOf
 from infra.answers.owed import Disputed, Owed
 from tests.feeds import simulated
 from tests.infra.answers.helpers import printed
-from tests.life import OURS, THEIRS, after, example
+from tests.life import OURS, THEIRS, after, example, usd
+from tests.projections.money import sell, share, state, under
 from tests.stories import Story
 
 NAME = example(OpenDispute).dispute
@@ -99,3 +100,17 @@ def test_a_dispute_that_ended_is_not_listed(tmp_path: Path, *, agreed: bool) -> 
         story.when(party, command)
 
     assert disputes(tmp_path, story) == ()
+
+
+def test_a_statement_that_is_to_be_paid_has_its_day_before_it_is_overdue(tmp_path: Path) -> None:
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    story.on("2026-02-01")
+    state(story, "2026-01")
+    answer = asked(tmp_path, story)
+    (unpaid,) = (each for party in answer.parties for each in party.unpaid)
+
+    assert (unpaid.payer, unpaid.payee, unpaid.left) == (OURS, THEIRS, usd("150.00"))
+    assert (unpaid.statement, unpaid.is_overdue) == ("2026-01:USD", False)
+    said = f"2026-01:USD: {OURS} owes {THEIRS} 150.00 USD, due on {unpaid.due_on}"
+    assert said in " ".join(printed(owed.text(answer)).split())
