@@ -340,6 +340,15 @@ def test_each_button_is_reached_on_a_phone_without_scrolling_sideways(
         assert outside == []
 
 
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+def test_the_head_of_a_page_leaves_most_of_a_phone_to_its_answer(
+    browser: Browser, site: str, path: str
+) -> None:
+    with opened(browser, site, path, NARROW) as page:
+        head = page.evaluate("document.querySelector('main').getBoundingClientRect().top")
+        assert head <= NARROW[1] / 3
+
+
 def test_the_keyboard_alone_reaches_the_content_and_every_link(browser: Browser, site: str) -> None:
     with opened(browser, site, PAGES["portfolio"]) as page:
         page.keyboard.press("Tab")
