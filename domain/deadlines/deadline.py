@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from domain.calendar import Period
 from domain.escalation import Escalated
 from domain.kernel import Event
 from domain.terms_by_day import TermsByDay
@@ -122,7 +123,7 @@ Deadlines = Mapping[str, Deadline]
 class PeriodClosed(Event):
     """A month or a quarter ended, and the agreed rules are judged on its figures (C20)."""
 
-    period: str
+    period: Period
     """The period: `2026-03` or `2026-Q1`."""
 
 

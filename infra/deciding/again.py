@@ -296,6 +296,8 @@ class _Clock:
         self._open: Deadlines = {}
         self._wake: datetime | None = None
         """When the first of the open deadlines passes, or its reminder is due."""
+        self._left_out: set[str] = set()
+        """The causes of what the log lacks, each of which is reported once."""
 
     def judge(self, recorded: Recorded) -> Decided | None:
         """Return what the clock gives for an event of its own, or instead of another that comes."""
@@ -312,6 +314,7 @@ class _Clock:
             return None
         why = f"The clock gives {_text(self._due)} before."
         self._due.clear()
+        self._left_out.add(self._cause)
         return Decided(recorded.index, recorded.event.wire, Outcome.DIFFERS, why)
 
     def _passed(self, recorded: Recorded) -> Decided | None:
@@ -352,7 +355,12 @@ class _Clock:
         # Nothing passes before most events.
         if not silences and (self._wake is None or now < self._wake):
             return
-        if deadline := aggregates.next_due({**deadlines, **silences}, now):
+        found = {
+            key: each
+            for key, each in {**deadlines, **silences}.items()
+            if not self._left_out or _cause(name, each) not in self._left_out
+        }
+        if deadline := aggregates.next_due(found, now):
             self._due = aggregates.passed(deadline, self._again.partnership(name))
             self._cause = _cause(name, deadline)
 

@@ -6,7 +6,7 @@ Every bundle here is signed by its operator's key, and both verifiers find it co
 from base64 import b64encode
 from dataclasses import asdict
 from dataclasses import replace as replace_in
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -16,14 +16,22 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.audit.signing import covering
 from domain.aggregates import command_types
+from domain.agreement import TermsProposed
 from domain.bilateral import ProposalLapsed
 from domain.breach_actions import RuleBreached
-from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, PeriodClosed
+from domain.deadlines.deadline import (
+    DeadlineKind,
+    DeadlinePassed,
+    PeriodClosed,
+    ReminderGiven,
+)
 from domain.kernel import CLOCK_PARTY, Event
 from domain.keyring import key_id
 from domain.people import PersonErased
 from domain.recorded import Recorded
+from domain.second_person import SecondPersonAsked
 from domain.settlement import Balance, FinalSettlementIssued, Part, StatementIssued
 from domain.values import instant
 from infra.answers import verify
@@ -191,6 +199,71 @@ def test_what_the_decision_adds_to_a_signed_command_is_decided_again(
     (decided,) = (each for each in found.decided if each.outcome == "differs")
     assert (decided.command, found.differs) == (command, True)
     assert live(world) == f"{made.CONSULTING}#{decided.index}"
+
+
+@pytest.mark.parametrize("lie", [None, "confirm_by", "signed_with", "no second person"])
+def test_a_signed_act_that_awaits_a_second_person_is_decided_again(
+    world: World, lie: str | None
+) -> None:
+    with world.opened() as (accord, _):
+        for day, party, command, data in LIMITED:
+            known = [each.event for each in accord.history.of(made.CONSULTING)]
+            raw = signed_on(date.fromisoformat(day), party, command, data, known)
+            (outcome,) = accord.service.handle([raw])
+            assert outcome.status == "accepted", outcome
+        events = list(accord.history.of(made.CONSULTING))
+        commands = accord.history.kept(COMMAND, made.CONSULTING)
+        people = names(accord.history, made.CONSULTING)
+    asked = events.pop()
+    event = asked.event
+    assert isinstance(event, SecondPersonAsked)
+    assert event.signed_with == key_id(made.SIGNERS["growthos"].public)
+    match lie:
+        case "confirm_by":
+            event = event.model_copy(update={"confirm_by": event.confirm_by + timedelta(days=9)})
+        case "signed_with":
+            event = event.model_copy(update={"signed_with": "0" * 16})
+        case "no second person":
+            event = TermsProposed.model_validate(LIMITED[-1][-1])
+        case _:
+            pass
+
+    found = outcomes_of([*events, replace_in(asked, event=event)], commands, people)
+
+    assert found[-1] == ("differs" if lie else "same")
+
+
+LIMIT = {"second_person_above": [{"amount": "500.00", "currency": "USD"}]}
+FEE = {"kind": "referral-fee", "to": "northbridge", "fee": {"amount": "900.00", "currency": "USD"}}
+LIMITED: list[tuple[str, str, str, dict[str, Any]]] = [
+    (
+        "2026-10-15",
+        "growthos",
+        "ProposeTerms",
+        {"proposal": "limit", "effective_from": "2026-10-20", "frame": LIMIT},
+    ),
+    ("2026-10-15", "northbridge", "AcceptTerms", {"proposal": "limit"}),
+    (
+        "2026-10-21",
+        "growthos",
+        "ProposeTerms",
+        {"proposal": "fee", "effective_from": "2026-11-01", "items": [FEE | {"trigger": "sale"}]},
+    ),
+]
+"""Both parties agree above which amount a second person confirms, and one offers a higher fee."""
+
+
+def signed_on(
+    day: date, party: str, command: str, data: dict[str, Any], known: list[Event]
+) -> bytes:
+    """Return a command that its party signs, with the digest of what it accepts."""
+    at = datetime.combine(day, time(9), UTC)
+    name = f"{command}-{data['proposal']}"
+    told = made.registration(party, instant(at)) | {"id": name, "type": f"accord.{command}"}
+    covered = covering(command_types()[command].model_validate(data), known)
+    told["data"] = covered.model_dump(mode="json", exclude_none=True)
+    payload = dsse.asked(told, made.OPERATOR, at + timedelta(days=1))
+    return dsse.sign(made.SIGNERS[party], payload)
 
 
 PAYOUT: dict[str, Any] = {
@@ -361,6 +434,21 @@ def test_a_deadline_that_the_operator_made_up_is_found(tmp_path: Path, lie: str)
 
     assert differing
     assert differing[0].index in {place - 1, place, place + 1}
+
+
+@pytest.mark.parametrize("kind", [PeriodClosed, ReminderGiven, DeadlinePassed])
+def test_what_the_clock_left_out_is_reported_once(tmp_path: Path, kind: type[Event]) -> None:
+    with simulated(tmp_path) as accord:
+        accord.service.handle(list(messages(COBALT)))
+        events = list(accord.history.of("cobalt-docs"))
+    left = next(each for each in events if isinstance(each.event, kind))
+
+    found = decided_again([each for each in events if each is not left], {}, {})
+
+    said = [each.why or "" for each in found if each.outcome == "differs"]
+    text = left.event.model_dump_json(exclude_none=True)
+    assert len([each for each in said if f"{text} before." in each]) == 1
+    assert len(said) < 5, said
 
 
 def test_a_confirmation_by_silence_that_the_operator_leaves_out_is_found(tmp_path: Path) -> None:
