@@ -1385,11 +1385,11 @@ ELSEWHERE = (
     ),
     Step("2025-10-21", OURS, CloseExploration(reason="The market is too small.")),
     Step(
-        "2026-01-05",
+        "2025-12-18",
         OURS,
         ProposeNegotiationEnd(proposal="stop-1", reason="The budget of next year is too small."),
     ),
-    Step("2026-01-06", THEIRS, AgreeNegotiationEnd(proposal="stop-1")),
+    Step("2025-12-19", THEIRS, AgreeNegotiationEnd(proposal="stop-1")),
     Step(
         "2025-09-01",
         OURS,

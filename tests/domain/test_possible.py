@@ -14,7 +14,12 @@ from domain.examples import ELSEWHERE, EXAMPLES, HELD, LIFE, LOST, OURS, THEIRS,
 from domain.exit import ProposeCompletion
 from domain.experiment import Experiment
 from domain.exploration import ChoosePartner, CloseExploration, ScoreCandidate
-from domain.formation import DraftAgreement, SignAgreement
+from domain.formation import (
+    AgreeNegotiationEnd,
+    DraftAgreement,
+    ProposeNegotiationEnd,
+    SignAgreement,
+)
 from domain.kernel import Command, NotNow, Refused, Stage
 from domain.keyring import (
     AgreeKeyRecovery,
@@ -65,6 +70,8 @@ def alone(step: Step) -> tuple[Step, ...]:
     before_it = [each for each in LIFE if moment(each.at) < moment(step.at)]
     if isinstance(step.command, RotateKey | RevokeKey):
         before_it.append(EXAMPLES[RegisterKey])
+    if isinstance(step.command, AgreeNegotiationEnd):
+        before_it.append(EXAMPLES[ProposeNegotiationEnd])
     if isinstance(step.command, ProposeKeyRecovery):
         before_it += LOST[:-1]
     if isinstance(step.command, AgreeKeyRecovery):

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from domain.bilateral import BilateralAgreement, ProposalLapsed
-from domain.examples import Step
+from domain.examples import EXAMPLES, Step
 from domain.execution import ImprovementPlanAgreed, ProposeImprovementPlan
 from domain.exit import (
     AgreeExitWithdrawal,
@@ -16,6 +16,7 @@ from domain.exit import (
     ProposeExit,
     ProposeExitWithdrawal,
 )
+from domain.formation import ProposeNegotiationEnd
 from domain.gates import GateClosed, ProposeWaiver
 from domain.kernel import Command, Refused, Stage
 from projections import PROPOSALS
@@ -35,6 +36,8 @@ def is_open(story: Story, kind: type[BilateralAgreement], proposal: str) -> bool
 def life_of(kind: type[BilateralAgreement]) -> Sequence[Step]:
     if kind.name == "KeyRecovery":
         return sorted((*LIFE, *LOST), key=lambda step: step.at)
+    if kind.name == "NegotiationEnd":
+        return sorted((*LIFE, EXAMPLES[ProposeNegotiationEnd]), key=lambda step: step.at)
     return ADOPTED if kind.name == "Adoption" else LIFE
 
 

@@ -11,6 +11,7 @@ import pytest
 from domain.aggregates import command_types
 from domain.content import digest
 from domain.examples import ELSEWHERE, EXAMPLES, FIRST_KEY, HELD, LIFE, LOST, PROOF, Step
+from domain.formation import AgreeNegotiationEnd, ProposeNegotiationEnd
 from domain.kernel import Command, Stage
 from domain.keyring import (
     AgreeKeyRecovery,
@@ -62,6 +63,7 @@ NEEDED = {
     RevokeKey: LOST[:1],
     ProposeKeyRecovery: LOST[:-1],
     AgreeKeyRecovery: LOST,
+    AgreeNegotiationEnd: [EXAMPLES[ProposeNegotiationEnd]],
     ConfirmAct: HELD,
     WithdrawAct: HELD,
 }
