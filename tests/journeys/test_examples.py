@@ -292,11 +292,14 @@ IN_NO_FEED = {
     "WithdrawAct": "tests/infra/test_second_person.py",
     "ProposeKeyRecovery": "tests/infra/test_key_recovery.py",
     "AgreeKeyRecovery": "tests/infra/test_key_recovery.py",
+    "ProposeNegotiationEnd": "tests/infra/answers/test_schema.py",
+    "AgreeNegotiationEnd": "tests/infra/answers/test_schema.py",
 }
 """The commands in no feed, with the test that shows them through the service.
 
 The consent to another key is signed, and the feeds are unsigned. A second person confirms only
-above an amount that the terms set, and the terms of the feeds set none.
+above an amount that the terms set, and the terms of the feeds set none. No negotiation of the feeds
+ends without a kickoff.
 """
 
 
