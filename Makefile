@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test browser test-api fuzz test-foreign interop digests money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-pages bench-show lock lock-foreign clean
+.PHONY: help run up-local down-local test programs test-api fuzz test-foreign interop digests money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-pages bench-show lock lock-foreign clean
 .DEFAULT_GOAL := help
 
 # The users of docker-compose.yml.
@@ -34,14 +34,17 @@ down-local: ## stop what `make up-local` started; the data stays
 	@$(BIN)/python -m dev.local down
 
 # Many tests start `accord`, which takes half as long again where its bytecode may not be kept.
-test: check browser ## everything that CI runs: check, then all tests
+test: check programs ## everything that CI runs: check, then all tests
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
-browser: ## install Chromium, in which the pages are tested, where Debian's packages can be installed
-	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
-	  && { apt-get install --quiet=2 --no-install-recommends chromium >/dev/null \
-	    || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends chromium >/dev/null; }; }; } \
-	  || echo 'Chromium is missing, so the pages are not tested.'
+# Debian starts no server that it installs where RUNLEVEL is 1.
+programs: ## install the browser and the proxy of the tests, where Debian's packages can be installed
+	@missing=$$(PATH="$$PATH:/usr/sbin"; for each in chromium nginx; do \
+	  command -v $$each >/dev/null || printf '%s ' $$each; done); test -z "$$missing" \
+	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && export RUNLEVEL=1 \
+	  && { apt-get install --quiet=2 --no-install-recommends $$missing >/dev/null \
+	    || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends $$missing >/dev/null; }; }; } \
+	|| echo "Missing, so not tested with: $$missing"
 
 test-api: $(VENV)/.dev ## draw a hundred requests for each operation of the API from its document
 	@ACCORD_API_EXAMPLES=100 $(BIN)/python -m pytest tests/journeys/test_schemathesis.py
