@@ -104,6 +104,7 @@ _WITHHELD = {
     "accord.AssessAlignment",
     "accord.CompleteDecisionChecklist",
     "accord.CorrectMetric",
+    "accord.DefineIdealPartnerProfile",
     "accord.IdentifyCandidate",
     "accord.MeasureAudienceOverlap",
     "accord.ReportMetric",
