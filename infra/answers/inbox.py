@@ -450,7 +450,7 @@ def _of_dispute(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
         reporters = {stated.party: stated for stated in each.told}
         for party in rows.overview.parties:
             if stated := reporters.get(party):
-                yield _reply_to(rows, alert, party, (_settles(rows, stated, each),))
+                yield _asked_by(rows, alert, party, Awaiting.CLAIM, [_settles(rows, stated, each)])
 
 
 def _of_opened(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
@@ -458,15 +458,8 @@ def _of_opened(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
     if any(each.substream == f"dispute/{alert.window}" for each in rows.proposals.open):
         return
     for party in rows.overview.parties:
-        yield InboxItem(
-            day=alert.since.date(),
-            awaiting=Awaiting.DISPUTE,
-            partnership=rows.id,
-            party=party,
-            ref=alert.window,
-            text=f"Propose how it ends. {alert.text}",
-            events=(_event(rows, party, ProposeResolution, {"dispute": alert.window}),),
-        )
+        ends = _event(rows, party, ProposeResolution, {"dispute": alert.window})
+        yield _asked_by(rows, alert, party, Awaiting.DISPUTE, [ends], "Propose how it ends. ")
 
 
 def _settles(rows: _Rows, stated: StatedBy, disputed: DisputedFigure) -> EventToSend:
@@ -848,17 +841,8 @@ def _of_renewal(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
     if any(each.kind in _OF_THE_TERM for each in near):
         return  # The term asks for the same, with its day.
     for party in (each for each in rows.overview.parties if each not in _renewing(rows)):
-        yield InboxItem(
-            day=alert.since.date(),
-            awaiting=Awaiting.DUE,
-            partnership=rows.id,
-            party=party,
-            ref=alert.window,
-            text=f"Renew or leave. {alert.text}",
-            events=tuple(
-                _event(rows, party, each, {}) for each in (ProposeRenewal, GiveExitNotice)
-            ),
-        )
+        ways = [_event(rows, party, each, {}) for each in (ProposeRenewal, GiveExitNotice)]
+        yield _asked_by(rows, alert, party, Awaiting.DUE, ways, "Renew or leave. ")
 
 
 def _of_unpriced(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
@@ -877,15 +861,7 @@ def _of_unpriced(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
         if party in authors:
             events.append(_event(rows, party, ReverseEntry, {"entry": name}))
         if events:
-            yield InboxItem(
-                day=alert.since.date(),
-                awaiting=Awaiting.DUE,
-                partnership=rows.id,
-                party=party,
-                ref=alert.window,
-                text=alert.text,
-                events=tuple(events),
-            )
+            yield _asked_by(rows, alert, party, Awaiting.DUE, events)
 
 
 # --- claims ------------------------------------------------------------------------------------
@@ -912,15 +888,8 @@ def _of_lead(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
     elif silence := rows.terms.silence_confirms_on(lead.told, ()):
         day, awaiting = silence - timedelta(days=1), Awaiting.DUE
     for party, events in answers:
-        yield InboxItem(
-            day=day,
-            awaiting=awaiting,
-            partnership=rows.id,
-            party=party,
-            ref=alert.window,
-            text=alert.text,
-            events=events,
-        )
+        item = _asked_by(rows, alert, party, awaiting, events)
+        yield item.model_copy(update={"day": day})
 
 
 def _of_claim(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
@@ -928,19 +897,26 @@ def _of_claim(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
         yield from _of_lead(rows, alert)
         return
     for party, events in _replies(rows, alert, _subject(alert)):
-        yield _reply_to(rows, alert, party, events)
+        yield _asked_by(rows, alert, party, Awaiting.CLAIM, events)
 
 
-def _reply_to(rows: _Rows, alert: Alert, party: str, events: tuple[EventToSend, ...]) -> InboxItem:
-    """Return that a party answers what an alert says, since the day on which it opened."""
+def _asked_by(  # noqa: PLR0913, PLR0917 - what an item is made of
+    rows: _Rows,
+    alert: Alert,
+    party: str,
+    awaiting: Awaiting,
+    events: Iterable[EventToSend],
+    asks: str = "",
+) -> InboxItem:
+    """Return what an alert asks of a party, since the day on which it opened."""
     return InboxItem(
         day=alert.since.date(),
-        awaiting=Awaiting.CLAIM,
+        awaiting=awaiting,
         partnership=rows.id,
         party=party,
         ref=alert.window,
-        text=alert.text,
-        events=events,
+        text=f"{asks}{alert.text}",
+        events=tuple(events),
     )
 
 
