@@ -79,8 +79,7 @@ class Objective(Value):
     @property
     def words(self) -> str:
         """The subject in words: ``new users in spain``."""
-        name = metric_words(self.metric)
-        return f"{name} in {self.segment}" if self.segment else name
+        return metric_words(self.metric, self.segment)
 
 
 class Expectations(Value):

@@ -287,9 +287,10 @@ def known(name: str, field: str = "", own: Catalogue = NO_METRICS) -> Metric:
     return metric
 
 
-def metric_words(name: str) -> str:
-    """Return the name of a metric in words: ``co-branded revenue`` for ``co_branded_revenue``."""
-    return name.replace("co_", "co-", name.startswith("co_")).replace("_", " ")
+def metric_words(name: str, segment: str | None = None) -> str:
+    """Return a metric in words, with the part that it is about: ``co-branded revenue in spain``."""
+    words = name.replace("co_", "co-", name.startswith("co_")).replace("_", " ")
+    return f"{words} in {segment}" if segment else words
 
 
 def check_currency(name: str, currency: str | None, own: Catalogue = NO_METRICS) -> None:

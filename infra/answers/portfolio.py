@@ -207,6 +207,7 @@ def _results(lines: Iterable[SheetLine], span: Span) -> Iterator[Table]:
     results = [of for each in lines for of in each.results]
     yield _brought(
         span.month,
+        span.month,
         span.month_before,
         [
             (
@@ -220,6 +221,7 @@ def _results(lines: Iterable[SheetLine], span: Span) -> Iterator[Table]:
     )
     yield _brought(
         span.period if span.is_over else f"{span.period} to date",
+        span.period,
         span.before,
         [
             (
@@ -234,13 +236,14 @@ def _results(lines: Iterable[SheetLine], span: Span) -> Iterator[Table]:
 
 
 def _brought(
+    title: str,
     period: str,
     before: str,
     rows: list[tuple[Result, str, tuple[Decimal | None, Decimal | None], str]],
 ) -> Table:
     """Return what was brought in a period, beside its target and the period before."""
     return Table(
-        ["ID", "METRIC", f">{period.partition(' ')[0]}", ">TARGET", ">REACHED", f">{before}"],
+        ["ID", "METRIC", f">{period}", ">TARGET", ">REACHED", f">{before}"],
         [
             (
                 of.id,
@@ -253,14 +256,13 @@ def _brought(
             for of, figure, (target, reached), figure_before in rows
             if figure or target is not None or figure_before
         ],
-        title=f"brought in {period}",
+        title=f"brought in {title}",
         indent=2,
     )
 
 
 def _measured(of: Result) -> str:
-    segment = f" in {of.segment}" if of.segment else ""
-    return f"{metric_words(of.metric)}{segment}{', adopted' if of.adopted else ''}"
+    return f"{metric_words(of.metric, of.segment)}{', adopted' if of.adopted else ''}"
 
 
 def _figure(value: Decimal | None, unit: str, sample: Decimal | None = None) -> str:

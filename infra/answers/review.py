@@ -493,7 +493,7 @@ def text(page: Review) -> Iterator[Block]:
         [page.period, ">FIGURE", "COMPARED"],
         [
             (
-                metric_words(line.metric) + (f" in {line.segment}" if line.segment else ""),
+                metric_words(line.metric, line.segment),
                 figure(line),
                 kpis.compared(line),
             )
