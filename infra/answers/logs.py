@@ -112,24 +112,36 @@ NOW = AsOf()
 
 
 def log(
-    history: History, partnership: str, when: AsOf = NOW, *, third_party: bool = False
+    history: History,
+    partnership: str,
+    when: AsOf = NOW,
+    within: range | None = None,
+    *,
+    third_party: bool = False,
 ) -> Iterator[Recorded]:
     """Return the events that answers for the viewer are made from, with people by name.
 
-    `third_party` is for `sight_of`. Raises `NotFound`.
+    `within` are the indexes of the only ones to read. `third_party` is for `sight_of`. Raises
+    `NotFound`.
     """
     sight = sight_of(history, partnership, when, third_party=third_party)
-    return filter(sight.reads, whole_log(history, partnership, when))
+    return filter(sight.reads, whole_log(history, partnership, when, within))
 
 
-def whole_log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
+def whole_log(
+    history: History, partnership: str, when: AsOf = NOW, within: range | None = None
+) -> Iterator[Recorded]:
     """Return the events for every viewer, with people by name. Raises `NotFound`."""
-    return map(Names(history, partnership).recorded, stored_log(history, partnership, when))
+    return map(Names(history, partnership).recorded, stored_log(history, partnership, when, within))
 
 
-def stored_log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
+def stored_log(
+    history: History, partnership: str, when: AsOf = NOW, within: range | None = None
+) -> Iterator[Recorded]:
     """Return the events as they are stored, with people by commitment. Raises `NotFound`."""
-    return when.of(history.of(partnership, 0, size_in(history, partnership, when)))
+    size = size_in(history, partnership, when)
+    indexes = range(size) if within is None else range(within.start, min(within.stop, size))
+    return when.of(history.of(partnership, indexes.start, indexes.stop))
 
 
 def own_stream(history: History, partnership: str, when: AsOf = NOW) -> list[Recorded]:

@@ -310,7 +310,7 @@ def sent_page(
         id=id,
         names=names_of(visit.accord, id, when),
         waits=waits,
-        events=[on_record(each) for each in log(history, id, when) if each.index in recorded],
+        events=[on_record(each) for each in log(history, id, when, recorded)],
     )
 
 
