@@ -99,8 +99,8 @@ class DeadlineRule:
     """What those who act are reminded of: a sentence with its `{ref}` and its last `{day}`. Empty
     if nobody is reminded."""
     both: type[BilateralAgreement] | None = None
-    """The agreement by which it is done, if both own it or the other party confirms it. Once one
-    proposes it, the deadline awaits the other alone, until that is answered."""
+    """The agreement that closes it, where it takes the word of both parties. After one party's
+    proposal the deadline awaits the other party alone, until the proposal is answered."""
     at_its_moment: bool = False
     """Whether a reminder is counted from `since`, the moment of a meeting, and not from `due`."""
 

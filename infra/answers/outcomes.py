@@ -88,18 +88,18 @@ class MemberResult(Item):
     pointer: str | None = None
     """Where in the event the fault is (RFC 6901), if it is at one place."""
     lookalikes: tuple[str, ...] = ()
-    """Parties and candidates of the partnership whose names people can take for the new one."""
+    """Parties and candidates of the partnership whose names are close to the new one."""
 
 
 class LookalikeName(Item):
-    """An accepted event that brought a name which people can take for another."""
+    """An accepted event with a new name that is close to another."""
 
     source: str
     """The service that sent it."""
     id: str
     """Its id there."""
     names: tuple[str, ...]
-    """Parties and candidates of the partnership that have such names."""
+    """Parties and candidates of the partnership whose names are close to it."""
 
 
 class SignedReceipt(Item):
@@ -125,7 +125,7 @@ class Report(Result):
     refused: tuple[RefusedEvent, ...]
     """The events that were refused."""
     lookalikes: tuple[LookalikeName, ...] = ()
-    """Events with a name that people can take for another."""
+    """Events with a new name that is close to another."""
 
 
 class OutcomeCounts:

@@ -352,7 +352,7 @@ class _Clock:
         if deadlines is not self._open:
             self._open = deadlines
             self._wake = wake(deadlines.values()) if deadlines else None
-        # Nothing passes before most events.
+        # Between most events no deadline passes.
         if not silences and (self._wake is None or now < self._wake):
             return
         found = {

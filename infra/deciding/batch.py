@@ -46,7 +46,7 @@ class Outcome:
     settled: list["Outcome"] = field(default_factory=list)
     """The outcomes of inputs that had waited and were decided because of this one."""
     lookalikes: tuple[str, ...] = ()
-    """Names in the same partnership that people can take for the one that an input brought."""
+    """Names of the partnership that are so close to a new one that people can confuse them."""
 
     @property
     def input(self) -> InputId:

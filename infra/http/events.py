@@ -65,7 +65,7 @@ class Decided(Result):
     """The operator's receipt: a signed note that the events stand in every checkpoint from its
     deadline on. Null where this process has no signing key."""
     lookalikes: tuple[str, ...] = ()
-    """Parties and candidates of the partnership whose names people can take for the new one."""
+    """Parties and candidates of the partnership whose names are close to the new one."""
 
 
 class Waits(Result):

@@ -126,7 +126,7 @@ def test_the_target_of_a_period_is_the_share_of_an_objective_that_falls_to_its_d
     # 10,000 users in the 361 days from the kickoff on 5 January; the quarter has 91 of them.
     assert users.target == Decimal("2520.78")
     assert users.reached_percent == Decimal("39.67")
-    # The month that has begun is May, with 31 of these days; the figure is that of April.
+    # May has begun and has 31 days; the figure is that of April.
     assert [users.in_month, users.month_before] == [None, 1000]
     assert users.month_target == Decimal("858.73")
     assert brought(story, "2025-Q4") == {}
