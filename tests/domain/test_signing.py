@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from domain.examples import Step
-from domain.execution import HoldKickoff, KickoffHeld
+from domain.execution import KickoffHeld
 from domain.exploration import ChoosePartner, CloseExploration, DeclineCandidate
 from domain.formation import (
     AgreementSigned,
@@ -181,7 +181,8 @@ def _before(step: Step) -> Story:
             story = before(ChoosePartner)
         case ProposeNegotiationEnd() | AgreeNegotiationEnd():
             asked = EXAMPLES[ProposeNegotiationEnd]
-            story = before(HoldKickoff).given([asked] if step is not asked else [])
+            story = Story().given(each for each in LIFE if moment(each.at) < moment(asked.at))
+            story.given([] if step is asked else [asked])
         case ProposeKeyRecovery() | AgreeKeyRecovery():
             story = at(Stage.EXECUTION).given(each for each in LOST if each is not step)
         case RotateKey() | RevokeKey():
