@@ -534,7 +534,7 @@ def evolve(state: Formation, event: Event, act: Act) -> Formation:
                 return replace(state, agreement=signed)
             drafts = with_acceptance(str(version), state.drafts)
             return replace(state, agreement=signed, in_force=signed, drafts=drafts)
-        case ProposalEnded():
+        case ProposalEnded() if event.agreement == DRAFT:
             return replace(state, agreement=state.in_force, drafts=with_end(event, state.drafts))
         case _:
             return state

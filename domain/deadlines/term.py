@@ -68,8 +68,11 @@ def _of_the_term(
 def _is_over(deadline: Deadline, now: datetime, terms: TermsByDay) -> bool:
     """Whether a deadline of the term went by during an exit, so that nothing can be done of it.
 
-    The reminder of the notice is of use until the last day for it.
+    The reminder of the notice is of use until the last day for it. A term that is over can still be
+    renewed.
     """
+    if deadline.kind is DeadlineKind.TERM_END:
+        return False
     if deadline.kind is DeadlineKind.NOTICE_WARNING:
         return terms.midnight(date.fromisoformat(deadline.ref) + DAY) <= now
     return deadline.due <= now

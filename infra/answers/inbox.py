@@ -88,7 +88,7 @@ from projections.breaches import DisputedFigure, StatedBy, disputed_figures
 from projections.counted import FACTS
 from projections.deadlines import OPEN as OPEN_DEADLINES
 from projections.deadlines import OVERDUE, OpenDeadlines, OverdueDeadlines
-from projections.fold import Projection
+from projections.fold import Folded, Projection
 from projections.ledger.book import terms_of
 from projections.ledger.rows import (
     AGREED,
@@ -177,7 +177,7 @@ class Inbox(Page[InboxItem]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """The rows of one partnership."""
 
     id: str
@@ -282,7 +282,7 @@ def _of_each(
             yield rows.id, tuple((_place(each), each) for each in items(rows))
 
 
-def _live(accord: Accord, names: list[str]) -> Iterator[_Rows]:
+def _live(accord: Accord, names: list[str]) -> Iterator[Rows]:
     """Yield partnerships from saved rows: one statement for each row."""
     rows = {
         (fold.name, key): row_of_each(accord, fold, key, names)
@@ -309,20 +309,21 @@ def _live(accord: Accord, names: list[str]) -> Iterator[_Rows]:
         yield from _read(name, kept, alerts, subjects, stated.values())
 
 
-def _replayed(accord: Accord, names: list[str], when: AsOf) -> Iterator[_Rows]:
-    def replayed(name: str) -> _Rows | None:
+def _replayed(accord: Accord, names: list[str], when: AsOf) -> Iterator[Rows]:
+    def replayed(name: str) -> Rows | None:
         return next(of_events(name, stored_log(accord.history, name, when)), None)
 
     return of_each(names, replayed)
 
 
-def of_events(name: str, events: Iterable[Recorded]) -> Iterator[_Rows]:
+def of_events(name: str, events: Iterable[Recorded]) -> Iterator[Rows]:
     """Yield the rows of a partnership that its events come to, if it had begun."""
-    kept = {
-        (each.name, key): row
-        for each, of in replay_all(FOLDS, events).folded
-        for key, row in of.rows.items()
-    }
+    yield from of_folded(name, replay_all(FOLDS, events).folded)
+
+
+def of_folded(name: str, folded: Iterable[tuple[Projection, Folded]]) -> Iterator[Rows]:
+    """Yield the rows of a partnership that its `FOLDS` come to, if it had begun."""
+    kept = {(each.name, key): row for each, of in folded for key, row in of.rows.items()}
     alerts = _asking(kept.get((ALERTS.name, STATE)) or START)
     subjects = {each: kept.get((ALERTS.name, FACTS + each)) for each in map(_subject, alerts)}
     stated = [
@@ -362,7 +363,7 @@ def _read(
     alerts: tuple[Alert, ...],
     subjects: Mapping[str, SubjectRow | Payout | None],
     stated: Iterable[StatementRow],
-) -> Iterator[_Rows]:
+) -> Iterator[Rows]:
     """Yield the rows of a partnership that had begun by then."""
     overview: Overview | None = kept.get((OVERVIEW.name, OVERVIEW_ROW))
     state: AlertsState = kept.get((ALERTS.name, STATE)) or START
@@ -370,7 +371,7 @@ def _read(
     overdue: OverdueDeadlines | None = kept.get((DEADLINES.name, OVERDUE))
     agreed: AgreedRow | None = kept.get((SETTLEMENT.name, AGREED))
     if overview is not None and overview.stages:
-        yield _Rows(
+        yield Rows(
             name,
             overview,
             kept.get((PROPOSALS.name, OPEN_PROPOSALS)) or OpenProposals(),
@@ -402,7 +403,7 @@ def _differing(state: AlertsState) -> list[Alert]:
 # --- items -------------------------------------------------------------------------------------
 
 
-def items(rows: _Rows) -> Iterator[InboxItem]:
+def items(rows: Rows) -> Iterator[InboxItem]:
     """Yield what awaits each party of a partnership.
 
     What one person of a party did is not asked of the party again while a second person is to
@@ -414,15 +415,16 @@ def items(rows: _Rows) -> Iterator[InboxItem]:
             yield item.model_copy(update={"events": open_})
 
 
-def _awaits_second(rows: _Rows, event: EventToSend) -> bool:
+def _awaits_second(rows: Rows, event: EventToSend) -> bool:
     """Whether a person of the party did what an event asks for, and a second one is to confirm."""
+    acts = [each for each in rows.proposals.acts if each.party == event.party]
+    if not acts:
+        return False
     command = command_types()[event.type.removeprefix(cloudevents.PREFIX)]
-    return any(
-        act.party == event.party and act.does(command, event.data) for act in rows.proposals.acts
-    )
+    return any(act.does(command, event.data) for act in acts)
 
 
-def _asked(rows: _Rows) -> Iterator[InboxItem]:
+def _asked(rows: Rows) -> Iterator[InboxItem]:
     for proposal in rows.proposals.open:
         yield from _of_proposal(rows, proposal)
     for act in rows.proposals.acts:
@@ -442,7 +444,7 @@ def _asked(rows: _Rows) -> Iterator[InboxItem]:
         yield from of_alert(rows, alert)
 
 
-def _of_dispute(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+def _of_dispute(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     """Yield that a party corrects its figure, or confirms what it objected to."""
     for each in rows.disputed:
         if each.ref != alert.window:
@@ -453,7 +455,7 @@ def _of_dispute(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
                 yield _asked_by(rows, alert, party, Awaiting.CLAIM, [_settles(rows, stated, each)])
 
 
-def _of_opened(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+def _of_opened(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     """Yield that either party proposes how a dispute ends, unless a proposal awaits an answer."""
     if any(each.substream == f"dispute/{alert.window}" for each in rows.proposals.open):
         return
@@ -462,7 +464,7 @@ def _of_opened(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
         yield _asked_by(rows, alert, party, Awaiting.DISPUTE, [ends], "Propose how it ends. ")
 
 
-def _settles(rows: _Rows, stated: StatedBy, disputed: DisputedFigure) -> EventToSend:
+def _settles(rows: Rows, stated: StatedBy, disputed: DisputedFigure) -> EventToSend:
     figure = {
         "metric": disputed.metric,
         # One that stated months of a quarter says which of them was wrong.
@@ -476,7 +478,7 @@ def _settles(rows: _Rows, stated: StatedBy, disputed: DisputedFigure) -> EventTo
 
 
 def _event(
-    rows: _Rows,
+    rows: Rows,
     party: str,
     command: type[Command],
     data: Mapping[str, Any],
@@ -496,7 +498,7 @@ def _event(
     )
 
 
-def _of_proposal(rows: _Rows, proposal: OpenProposal) -> Iterator[InboxItem]:
+def _of_proposal(rows: Rows, proposal: OpenProposal) -> Iterator[InboxItem]:
     for party in rows.overview.parties:
         if party == proposal.party:
             continue
@@ -514,7 +516,7 @@ def _of_proposal(rows: _Rows, proposal: OpenProposal) -> Iterator[InboxItem]:
         )
 
 
-def _answer_by(rows: _Rows, asked: Container[str], since: datetime) -> tuple[date, str]:
+def _answer_by(rows: Rows, asked: Container[str], since: datetime) -> tuple[date, str]:
     """Return the last day of an answer, and a sentence that says so if that day is over.
 
     `asked` are the deadlines of the answer. Without one it is the day since which it waits.
@@ -531,7 +533,7 @@ def _proposed(proposal: OpenProposal) -> str:
     return f"{proposal.party} {what} (proposal {proposal.proposal}{where})."
 
 
-def _answers(rows: _Rows, party: str, proposal: OpenProposal) -> Iterator[EventToSend]:
+def _answers(rows: Rows, party: str, proposal: OpenProposal) -> Iterator[EventToSend]:
     declined = {
         "within": proposal.substream or None,
         "agreement": proposal.agreement,
@@ -560,7 +562,7 @@ _TERMS: Final = ("frame", "items")
 """What terms are made of. Later ones can have one of them alone."""
 
 
-def _of_act(rows: _Rows, act: OpenAct) -> InboxItem:
+def _of_act(rows: Rows, act: OpenAct) -> InboxItem:
     data = {"within": act.within or None, "act": act.act}
     return InboxItem(
         day=act.confirm_by,
@@ -576,7 +578,7 @@ def _of_act(rows: _Rows, act: OpenAct) -> InboxItem:
     )
 
 
-def _of_draft(rows: _Rows, draft: Unsigned) -> Iterator[InboxItem]:
+def _of_draft(rows: Rows, draft: Unsigned) -> Iterator[InboxItem]:
     keys: dict[str, list[str]] | None = {
         party: [name for of, name in rows.proposals.keys if of == party]
         for party in sorted({party for party, _ in rows.proposals.keys})
@@ -660,7 +662,7 @@ def _is_far(deadline: Deadline) -> bool:
     return deadline.kind is DeadlineKind.NOTICE_WARNING
 
 
-def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
+def _of_deadline(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     is_over = awaiting is Awaiting.OVERDUE
     match deadline.kind:
         case DeadlineKind.FIGURE:
@@ -675,7 +677,7 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
                 yield from _of_task(rows, deadline, awaiting)
 
 
-def _of_task(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
+def _of_task(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     """Yield what a deadline asks of those who act, if it asks for anything."""
     asked = _ASKS_BOTH.get(deadline.kind) if not deadline.party else None
     asked = asked or _ASKS.get(deadline.kind)
@@ -705,14 +707,14 @@ def _of_task(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[In
         )
 
 
-def _acting(rows: _Rows, deadline: Deadline) -> Iterator[str]:
+def _acting(rows: Rows, deadline: Deadline) -> Iterator[str]:
     """Yield the parties that act on a deadline; who proposed a renewal waits for its answer."""
     for party in (deadline.party,) if deadline.party else rows.overview.parties:
         if deadline.kind not in _OF_THE_TERM or party not in _renewing(rows):
             yield party
 
 
-def _renewing(rows: _Rows) -> list[str]:
+def _renewing(rows: Rows) -> list[str]:
     """Return the parties that proposed a renewal which awaits its answer."""
     return [x.party for x in rows.proposals.open if x.agreement == PartnershipRenewed.name]
 
@@ -721,7 +723,7 @@ def _is_exit(deadline: Deadline) -> bool:
     return deadline.kind is DeadlineKind.EXIT
 
 
-def _of_exit(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
+def _of_exit(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     """Yield what an exit that took effect still needs, until its completion is proposed (C27).
 
     The settlement and the assets come first, in any order. A party that can do neither waits.
@@ -749,7 +751,7 @@ def _of_exit(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[In
         )
 
 
-def _of_lapsed_act(rows: _Rows, deadline: Deadline) -> InboxItem:
+def _of_lapsed_act(rows: Rows, deadline: Deadline) -> InboxItem:
     """Return that nobody confirmed an act in time, so that it is done again or taken back."""
     name, _, within = deadline.ref.partition("/")
     data = {"within": within or None, "act": name}
@@ -769,7 +771,7 @@ def _unit(unit: str) -> str:
     return "" if unit == Unit.COUNT else f", in {unit}"
 
 
-def _of_figure(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
+def _of_figure(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     """Yield that a figure is to be reported, by its party or by either."""
     metric, segment, period, *_ = deadline.ref.split("/")
     part = None if segment == "-" else segment
@@ -790,7 +792,7 @@ def _of_figure(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[
 
 
 def _does(
-    rows: _Rows, party: str, deadline: Deadline, command: type[Command], data: Mapping[str, str]
+    rows: Rows, party: str, deadline: Deadline, command: type[Command], data: Mapping[str, str]
 ) -> Iterator[EventToSend]:
     """Yield the events that do what is due.
 
@@ -812,14 +814,14 @@ def _does(
         yield _event(rows, party, GiveExitNotice, {})
 
 
-def _is_proposed(rows: _Rows, deadline: Deadline) -> bool:
+def _is_proposed(rows: Rows, deadline: Deadline) -> bool:
     """Whether a party proposed what is due, so that it awaits the consent of the other."""
     if deadline.kind is DeadlineKind.EXIT:
         return any(each.agreement == PartnershipExited.name for each in rows.proposals.open)
     return any(each.closes == deadline.id for each in rows.proposals.open)
 
 
-def _of_statement(rows: _Rows, row: StatementRow) -> InboxItem:
+def _of_statement(rows: Rows, row: StatementRow) -> InboxItem:
     balance = Balance.model_validate(row.balance)
     left = Money(amount=row.left, currency=balance.currency)
     payer = balance.payer or ""
@@ -835,7 +837,7 @@ def _of_statement(rows: _Rows, row: StatementRow) -> InboxItem:
     )
 
 
-def _of_renewal(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+def _of_renewal(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     """Yield that a renewal was begun, and that neither renewed nor left since."""
     near = [*rows.overdue, *(each for each in rows.due if not _is_far(each))]
     if any(each.kind in _OF_THE_TERM for each in near):
@@ -845,7 +847,7 @@ def _of_renewal(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
         yield _asked_by(rows, alert, party, Awaiting.DUE, ways, "Renew or leave. ")
 
 
-def _of_unpriced(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+def _of_unpriced(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     """Yield that no terms price an entry: both agree such terms, or its author reverses it."""
     row, name = rows.subjects.get(_subject(alert)), alert.window.split("/")[1]
     if not isinstance(row, SubjectRow):
@@ -875,7 +877,7 @@ def _subject(alert: Alert) -> str:
     return "/".join([kind, *names[: 2 if kind == "figure" else 1]])
 
 
-def _of_lead(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+def _of_lead(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     """Yield that a lead awaits its answer by the last agreed day, or that it was rejected."""
     row, deal = rows.subjects.get(_subject(alert)), alert.window.split("/")[1]
     if not isinstance(row, SubjectRow):
@@ -892,7 +894,7 @@ def _of_lead(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
         yield item.model_copy(update={"day": day})
 
 
-def _of_claim(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+def _of_claim(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     if alert.rule in {LEAD_AWAITS, LEAD_REJECTED}:
         yield from _of_lead(rows, alert)
         return
@@ -901,7 +903,7 @@ def _of_claim(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
 
 
 def _asked_by(  # noqa: PLR0913, PLR0917 - what an item is made of
-    rows: _Rows,
+    rows: Rows,
     alert: Alert,
     party: str,
     awaiting: Awaiting,
@@ -921,7 +923,7 @@ def _asked_by(  # noqa: PLR0913, PLR0917 - what an item is made of
 
 
 def _replies(
-    rows: _Rows, alert: Alert, subject: str
+    rows: Rows, alert: Alert, subject: str
 ) -> Iterator[tuple[str, tuple[EventToSend, ...]]]:
     """Yield who answers a claim, and the events that do."""
     kind, *names = subject.split("/")
@@ -966,7 +968,7 @@ def _said_of_payout(payout: Payout, key: str) -> tuple[str, str]:
 
 
 def _confirms(
-    rows: _Rows, by: str, answer: dict[str, Any]
+    rows: Rows, by: str, answer: dict[str, Any]
 ) -> Iterator[tuple[str, tuple[EventToSend, ...]]]:
     """Yield the party that did not state a fact, and the events with which it answers."""
     for party in rows.overview.parties:

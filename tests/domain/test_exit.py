@@ -392,6 +392,20 @@ def test_a_day_for_notice_that_went_by_while_an_exit_was_ahead_is_not_recorded_l
     assert DeadlineKind.NOTICE not in kinds
 
 
+def test_a_term_that_ended_while_an_exit_was_ahead_is_renewed_or_left_once_both_stay() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2028-12-15")
+    story.when(OURS, example(GiveExitNotice, exit="exit-2", effective_on=date(2029, 3, 1)))
+    story.on("2029-01-10")
+    assert "term-ended 2029-01-01" not in states(story)
+
+    story.when(OURS, stay("stay-1", "exit-2"))
+    story.when(THEIRS, AgreeExitWithdrawal(proposal="stay-1"))
+    story.wait()
+
+    assert states(story)["term-ended 2029-01-01"] == "open"
+
+
 def test_the_reminder_of_a_notice_that_is_taken_back_in_time_is_given_again() -> None:
     story = at(Stage.EXECUTION)
     story.on("2028-10-10")

@@ -17,7 +17,12 @@ from domain.agreement import (
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.bilateral import DeclineProposal, ProposalAnswer, ProposalLapsed, WithdrawProposal
 from domain.content import digest
-from domain.execution import HoldKickoff, KickoffHeld, ProposeOnboardingStep
+from domain.execution import (
+    AgreeOnboardingStep,
+    HoldKickoff,
+    KickoffHeld,
+    ProposeOnboardingStep,
+)
 from domain.exit import GiveExitNotice
 from domain.formation import (
     AgreeCharter,
@@ -900,6 +905,20 @@ def test_a_draft_lapses_when_an_exit_takes_effect() -> None:
     assert [(each.agreement, each.proposal) for each in story.facts(ProposalLapsed)] == [
         ("Draft", "2")
     ]
+
+
+def test_a_draft_is_still_signed_after_another_proposal_lapsed() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, DraftAgreement(sections=changed(SECTIONS, roles="With a deputy.")))
+    for name in ("steps-1", "steps-2"):
+        story.when(OURS, example(ProposeOnboardingStep, proposal=name))
+    story.when(THEIRS, AgreeOnboardingStep(proposal="steps-2"))
+    assert [each.proposal for each in story.facts(ProposalLapsed)] == ["steps-1"]
+
+    for party in (OURS, THEIRS):
+        story.when(party, SignAgreement(agreement_version=2))
+
+    assert story.facts(AgreementAmended)[-1].agreement_version == 2
 
 
 @pytest.mark.parametrize(

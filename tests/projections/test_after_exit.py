@@ -17,7 +17,7 @@ from domain.kernel import Stage
 from domain.reported_figure import ReportMetric
 from domain.terms import Cadence
 from infra.answers.inbox import Awaiting
-from tests.infra.answers.test_inbox import inbox
+from tests.infra.answers.inboxes import inbox
 from tests.life import CHARTER, OURS, at, changed, example
 from tests.projections.folds import alerts, count
 from tests.projections.money import amend

@@ -2,12 +2,14 @@
 
 What operations see is also sent to other systems: posted to a webhook, and published to a topic.
 
-Random lives have objectives, figures that both parties state, correct and hide by the data-sharing
-protocol, hours, and deals. The viewers are the operator, both parties and a neutral third party.
+Random lives were formed or adopted. They have objectives, figures that both parties state, correct
+and hide by the data-sharing protocol, hours, deals, plans, drafts, renewals, and ways out. The
+viewers are the operator, both parties and a neutral third party.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, timedelta
 from itertools import takewhile
 from pathlib import Path
 from random import Random
@@ -21,9 +23,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.publisher import _alert
+from domain.execution import (
+    DiagnoseRootCause,
+    ProposeImprovementPlan,
+    ProposeMilestone,
+    ProposeOnboardingStep,
+    ProposePause,
+)
+from domain.exit import GiveExitNotice, ProposeExit, ProposeExitWithdrawal
+from domain.formation import DraftAgreement
+from domain.gates import ProposeWaiver
+from domain.governance import ProposeGovernance
 from domain.health import ProposeTarget
 from domain.kernel import Refused
+from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import CorrectMetric
+from domain.scaling import ProposeJointInvestment
 from domain.standing_alerts import FIGURES_DIFFER
 from infra.answers import alerts, changes, inbox, portfolio, review
 from infra.answers.changes import Since
@@ -37,12 +52,12 @@ from projections.alerts import AlertState
 from projections.visibility import OPERATIONS, Viewer
 from tests.infra.answers.test_alerts_of_a_viewer import hidden
 from tests.infra.answers.test_every_alert import recorded
-from tests.life import OURS, THEIRS, example
+from tests.life import ADOPTED, OURS, SECTIONS, THEIRS, example
 from tests.projections.folds import refer, running
 from tests.projections.test_figures_differ import said
 from tests.projections.test_objective_missed import HOURS, LEADS, SUBSCRIBERS, charter, contribute
 from tests.projections.test_visibility import TRUSTEE, agree_sharing, shared_line
-from tests.stories import Story
+from tests.stories import Story, moment
 
 SHARED: Final = ("new_subscribers", "clicks")
 """One of these is given to the other side; if it is the second, the first is hidden."""
@@ -64,6 +79,49 @@ def state(story: Story, random: Random) -> None:
         story.when(party, of)
 
 
+def soon(story: Story) -> date:
+    return (story.now + timedelta(days=20)).date()
+
+
+def plan(story: Story, random: Random) -> None:
+    """Let both plan something for the next weeks, or change it."""
+    name = f"p-{random.randint(1, 3)}"
+    due, again = soon(story), {"proposal": f"{name}-{len(story.history)}", "reason": "It is late."}
+    story.agree(
+        random.choice((OURS, THEIRS)),
+        random.choice(
+            (
+                example(ProposeMilestone, milestone=name, due=due, **again),
+                example(ProposeOnboardingStep, step=name, due=due, **again),
+                example(ProposeImprovementPlan, plan=name, deadline=due, **again),
+                example(ProposePause, pause=name, **again),
+            )
+        ),
+    )
+
+
+def ask(story: Story, random: Random) -> None:
+    """Let a party propose something that the other leaves open."""
+    kinds = (ProposeWaiver, ProposeJointInvestment, ProposeRenewal, ProposeGovernance)
+    kind, name = random.choice(kinds), f"a-{len(story.history)}"
+    rule = {"rule": "assets-dispositioned"} if kind is ProposeWaiver else {}
+    story.when(random.choice((OURS, THEIRS)), example(kind, proposal=name, **rule))
+
+
+def leave(story: Story, random: Random) -> None:
+    """Let both agree to leave, one give notice, or both stay."""
+    name, ways = f"e-{len(story.history)}", random.randint(1, 3)
+    if ways == 1:
+        story.agree(OURS, example(ProposeExit, exit=name, effective_on=soon(story)))
+    elif ways == 2:
+        later = soon(story) + timedelta(days=60)
+        story.when(THEIRS, example(GiveExitNotice, exit=name, effective_on=later))
+    else:
+        known = [each.id for each in story.partnership.context.terms.exits]
+        stay = example(ProposeExitWithdrawal, proposal=name, exit=random.choice(known or ["none"]))
+        story.agree(OURS, stay)
+
+
 ACTS: Final[tuple[Callable[[Story, Random], object], ...]] = (
     state,
     state,
@@ -74,12 +132,26 @@ ACTS: Final[tuple[Callable[[Story, Random], object], ...]] = (
     lambda story, random: contribute(story, "2026-03", random.choice((5, 30)), "A digit."),
     lambda story, random: refer(story, f"D-{random.randint(1, 4)}"),
     lambda story, _: story.agree(OURS, example(ProposeTarget, objective="referrals")),
+    plan,
+    plan,
+    ask,
+    leave,
+    lambda story, _: story.when(THEIRS, example(DiagnoseRootCause)),
+    lambda story, _: story.when(OURS, example(HoldRenewalReview)),
+    lambda story, _: story.when(OURS, DraftAgreement(sections=SECTIONS)),
 )
+
+
+def adopted() -> Story:
+    """Return a partnership that already ran, some months after both confirmed it."""
+    story = Story(now=moment(ADOPTED[0].at)).given(ADOPTED)
+    story.on("2026-01-05")
+    return story
 
 
 def life(random: Random) -> Story:
     """Return a random life; what is refused leaves no trace."""
-    story = running()
+    story = random.choice((running, adopted))()
     charter(story, SUBSCRIBERS, LEADS, HOURS)
     lines = [
         shared_line(by, to, [random.choice(SHARED)])

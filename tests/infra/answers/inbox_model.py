@@ -1,0 +1,499 @@
+"""What two managers asked of each other, as a model written by hand.
+
+It is written from `docs/days.md`, `docs/agreements.md` and the catalogue, and it shares no code
+with the folds. It says what awaits each party, and which alerts are open.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from domain.calendar import add
+
+DAY: Final = timedelta(days=1)
+REMIND: Final = timedelta(hours=48)
+"""How long before a day its reminder comes."""
+
+ANSWER: Final = 14
+"""The days within which a proposal is answered."""
+
+MINIMUM: Final = 10
+"""The referrals that a quarter brings by the terms of the life that was formed here."""
+
+
+@dataclass
+class Task:
+    """Something that was planned, raised, paused or taken on."""
+
+    kind: str
+    owner: str
+    """Who does it; empty for both."""
+    due: date
+    """The last day in time; of an issue, the day on which it was raised."""
+    since: datetime
+    """When it was agreed or raised."""
+
+
+@dataclass
+class Asked:
+    """A proposal: its author, and what becomes of which task if the other accepts."""
+
+    author: str
+    agreement: str
+    made: datetime
+    """When it was made."""
+    name: str = ""
+    """The task, the dispute or the exit that it is about; empty if it is about none."""
+    task: Task | None = None
+    """The task as it is then; None if it is done with."""
+    within: str | None = None
+    """The dispute or the experiment that it belongs to."""
+    until: date | None = None
+    """The last day on which it can be accepted; None if any day will do."""
+    on: date = date.min
+    """The day on which a proposed exit takes effect."""
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """What it is about: the kind of the task or of the agreement, and the task."""
+        return (self.task.kind if self.task else self.agreement, self.name)
+
+
+@dataclass
+class Draft:
+    """A draft of the agreement that a party has not signed."""
+
+    version: int
+    author: str
+    made: date
+    signed: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Statement:
+    """A statement, and what was paid on it."""
+
+    payer: str
+    due: date
+    payout: str = ""
+    """The payout that pays all of it; empty while it is unpaid."""
+
+
+@dataclass
+class Claim:
+    """A lead or a claim of money: who stated it, and when."""
+
+    by: str
+    made: date
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def is_near(end: datetime, now: datetime) -> bool:
+    """Whether a reminder of what passes at `end` is open."""
+    return end - REMIND <= now < end
+
+
+CLOSES: Final = {
+    "Issue": "IssueResolution",
+    "Breach": "Cure",
+    "ImprovementPlan": "ImprovementPlanOutcome",
+    "Milestone": "MilestoneReached",
+}
+"""The agreement by which both say that something of both is done."""
+
+UNTIL_NOTICE: Final = {"JointInvestment", "Renewal"}
+"""What both can agree until a notice of exit."""
+
+UNTIL_EXIT: Final = {
+    "Action",
+    "CommunicationPolicy",
+    "Exit",
+    "ExitWithdrawal",
+    "Governance",
+    "Hypothesis",
+    "ImprovementPlan",
+    "MetricOwner",
+    "Milestone",
+    "OnboardingStep",
+    "Pause",
+    "Target",
+}
+"""What both can agree until an exit takes effect."""
+
+GIVEN_UP_BY_EXIT: Final = {"Milestone", "OnboardingStep", "ImprovementPlan"}
+"""The tasks that an exit gives up when it takes effect."""
+
+KEEP_THE_OLDER: Final = {"Waiver", "JointInvestment", "Hypothesis"}
+"""What can be agreed several times, side by side."""
+
+OVERDUE: Final = {
+    "Milestone": "milestone-missed",
+    "Action": "action-overdue",
+    "OnboardingStep": "onboarding-overdue",
+    "Review": "review-missed",
+    "Breach": "breach-not-cured",
+    "ImprovementPlan": "improvement-due",
+}
+"""The alert that opens once the day of a task has passed."""
+
+REMINDER: Final = {
+    "OnboardingStep": "onboarding",
+    "Breach": "cure",
+    "ImprovementPlan": "improvement",
+}
+"""What a reminder calls a task, where that is not the name of its kind."""
+
+
+@dataclass
+class Model:
+    """What two managers asked of each other, and what is left of it."""
+
+    parties: tuple[str, str]
+    ends_on: date
+    """The end of the term. Notice is given 60 days before."""
+    month: date
+    """The first day of the first month whose figures are not due yet."""
+    metrics: tuple[str, ...] = ()
+    """The metrics of the charter, which either party reports each month."""
+    minimum: bool = False
+    """Whether the terms ask for a minimum of referrals."""
+    asked: dict[str, Asked] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    disputes: dict[str, str] = field(default_factory=dict)
+    """The open disputes, each with the party that opened it."""
+    risks: set[str] = field(default_factory=set)
+    """The risks that nobody mitigated."""
+    reductions: dict[str, str] = field(default_factory=dict)
+    """The reductions that still apply, each with the party that reduced what it invests."""
+    audits: list[tuple[datetime, str, bool]] = field(default_factory=list)
+    """The audits of one subject: when, under which name, and whether it was passed."""
+    rated: dict[str, datetime] = field(default_factory=dict)
+    """When each party filled in its scorecard, or failed to; empty without a cadence."""
+    unrated: set[str] = field(default_factory=set)
+    """The parties that did not fill in their scorecard in time."""
+    draft: Draft | None = None
+    renewing: bool = False
+    """Whether a renewal review was held, and both neither renewed nor leave."""
+    declined: set[str] = field(default_factory=set)
+    """The renewals that were declined since."""
+    term_ended: bool = False
+    """Whether the term ended while no exit was ahead."""
+    exits: dict[str, date] = field(default_factory=dict)
+    """The exits that were not withdrawn, each with its day."""
+    over: bool = False
+    """Whether an exit took effect."""
+    debtor: str = ""
+    """The party that owes what no statement has yet, and so issues the final settlement."""
+    settled: bool = False
+    disposed: bool = False
+    ended: bool = False
+    figures: dict[str, date] = field(default_factory=dict)
+    """The figures that nobody reported, each with its last day."""
+    short: set[str] = field(default_factory=set)
+    """The quarters that brought too few referrals."""
+    silence: int = 0
+    """The days after which silence confirms a claim; 0 for never."""
+    leads: dict[str, Claim] = field(default_factory=dict)
+    """The leads that await an answer."""
+    rejected: dict[str, str] = field(default_factory=dict)
+    """The leads that were rejected, each with the party that submitted it."""
+    claims: dict[str, Claim] = field(default_factory=dict)
+    """The claims of money that await an answer."""
+    statements: dict[str, Statement] = field(default_factory=dict)
+
+    # --- what happens ---
+
+    @property
+    def leaves_on(self) -> date | None:
+        """The day of the exit that is ahead, or took effect."""
+        return min(self.exits.values(), default=None)
+
+    @property
+    def last_notice(self) -> date:
+        return self.ends_on - timedelta(days=60)
+
+    def until(self, now: datetime) -> None:
+        """Let time pass."""
+        for claims in (self.leads, self.claims):
+            for name, claim in [*claims.items()] if self.silence else []:
+                if midnight(claim.made + timedelta(days=self.silence)) <= now:
+                    del claims[name]
+        if self.ended:
+            return
+        for name, each in [*self.asked.items()]:
+            if each.until is not None and midnight(each.until + DAY) <= now:
+                del self.asked[name]
+        if self.leaves_on and not self.over and midnight(self.leaves_on) <= now:
+            self.take_effect(midnight(self.leaves_on))
+        self._close_months(now)
+        self._miss_scorecards(now)
+        if not self.exits and midnight(self.ends_on) <= now:
+            self.term_ended = True
+
+    def _close_months(self, now: datetime) -> None:
+        """Let the figures of a month fall due once it is over: they are in time for one more."""
+        while midnight(following := add(self.month, "P1M")) <= now:
+            if not self.over or following <= (self.leaves_on or following):
+                name = f"{self.month:%Y-%m}"
+                last = add(following, "P1M") - DAY
+                self.figures |= {f"{each}/-/{name}": last for each in self.metrics}
+                if self.minimum and following.month % 3 == 1:
+                    self.short.add(f"{self.month.year}-Q{self.month.month // 3}")
+            self.month = following
+
+    def _miss_scorecards(self, now: datetime) -> None:
+        """Let a quarter without a scorecard of a party be missed."""
+        for party, since in self.rated.items():
+            over = midnight(add(since.date(), "P3M") + DAY)
+            if over <= now:
+                self.unrated.add(party)
+                self.rated[party] = over - DAY
+
+    def take_effect(self, at: datetime) -> None:
+        """Let an exit take effect: what was planned and what can no longer be agreed ends."""
+        self._close_months(at)
+        self.over = True
+        self.tasks = {x: of for x, of in self.tasks.items() if of.kind not in GIVEN_UP_BY_EXIT}
+        self._lapse(UNTIL_EXIT)
+        self.draft = None
+        self.rated, self.unrated = {}, set()
+
+    def _lapse(self, agreements: Iterable[str]) -> None:
+        self.asked = {x: of for x, of in self.asked.items() if of.agreement not in {*agreements}}
+
+    def leave(self, name: str, day: date) -> None:
+        """Let a notice be given, or an exit be agreed."""
+        self.exits[name] = day
+        self.renewing, self.term_ended, self.declined = False, False, set()
+        self._lapse(UNTIL_NOTICE)
+
+    def notice(self, name: str, day: date) -> None:
+        """Let a party give notice: a proposed exit that is no sooner lapses."""
+        self.leave(name, day)
+        for each, of in [*self.asked.items()]:
+            if of.agreement == "Exit" and of.on >= day:
+                del self.asked[each]
+            elif of.agreement == "ExitWithdrawal":
+                of.until = day - DAY
+
+    def accept(self, proposal: str) -> None:
+        """Let what was proposed happen."""
+        before = [*self.asked][: [*self.asked].index(proposal)]
+        asked = self.asked.pop(proposal)
+        match asked.agreement:
+            case "Resolution":
+                self.end_dispute(asked.name)
+            case "Exit":
+                self._lapse({"Exit", "ExitWithdrawal"})
+                self.leave(proposal, asked.on)
+            case "ExitWithdrawal":
+                self._lapse({"Exit", "ExitWithdrawal"})
+                del self.exits[asked.name]
+            case "Renewal":
+                self._lapse({"Renewal"})
+                self.renewing, self.term_ended, self.declined = False, False, set()
+                self.ends_on = add(self.ends_on, "P1Y")
+            case "Disposition":
+                self.disposed = True
+            case "Completion":
+                self.end_all()
+            case "Cancellation" | "IssueResolution" | "Cure" | "ImprovementPlanOutcome":
+                self.end(asked.name)
+            case "MilestoneReached":
+                self.end(asked.name)
+            case _:
+                self._agree(asked, before)
+
+    def _agree(self, asked: Asked, before: list[str]) -> None:
+        if asked.task is not None:
+            self.tasks[asked.name] = asked.task
+        if asked.agreement in KEEP_THE_OLDER:
+            return
+        # What was proposed before it of the same thing has lapsed.
+        for each in before:
+            if self.asked[each].subject == asked.subject:
+                del self.asked[each]
+        if asked.agreement == "Milestone":
+            # That it was reached was said of the milestone as it was planned before.
+            for name, of in [*self.asked.items()]:
+                if (of.agreement, of.name) == ("MilestoneReached", asked.name):
+                    del self.asked[name]
+
+    def decline(self, proposal: str) -> None:
+        """Let the other party decline."""
+        asked = self.asked.pop(proposal)
+        if asked.agreement == "Renewal":
+            self.declined.add(proposal)
+
+    def end(self, name: str) -> None:
+        """Let a task be done or given up; all that was proposed of it lapses."""
+        self.tasks.pop(name, None)
+        self._forget(name)
+
+    def end_dispute(self, name: str) -> None:
+        """Let a dispute end; the other proposals in it lapse."""
+        del self.disputes[name]
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self.asked = {each: of for each, of in self.asked.items() if of.name != name}
+
+    def end_all(self) -> None:
+        """Let the partnership end: what is owed and what is disputed stays."""
+        self.ended, self.draft = True, None
+        self.asked = {x: of for x, of in self.asked.items() if of.agreement == "Resolution"}
+        for each in (self.tasks, self.reductions, self.figures, self.rated, self.leads):
+            each.clear()
+        for names in (self.risks, self.unrated, self.declined, self.short):
+            names.clear()
+        self.audits.clear()
+        self.rejected.clear()
+
+    def settle(self, name: str, now: datetime) -> None:
+        """Let the final settlement be issued: what is owed is paid within 30 days."""
+        self.settled = True
+        if self.debtor:
+            due = now.date() + timedelta(days=30)
+            self.statements[f"{name}:USD"] = Statement(self.debtor, due)
+
+    # --- what awaits a party ---
+
+    def awaits(self, party: str, now: datetime) -> set[str]:
+        """Return all that awaits a party."""
+        closing = {each.name for each in self.asked.values() if each.agreement in CLOSES.values()}
+        found = {name for name, each in self.asked.items() if each.author != party}
+        found |= {
+            name
+            for name, task in self.tasks.items()
+            if task.owner in {"", party} and name not in closing
+        }
+        proposed = {each.name for each in self.asked.values() if each.agreement == "Resolution"}
+        found |= self.disputes.keys() - proposed
+        if party in self.unrated | self._scorecards(now):
+            found.add(f"health_check/{party}")
+        if self.draft and party not in self.draft.signed:
+            found.add(f"agreement {self.draft.version}")
+        found |= self.figures.keys()
+        found |= {f"deal/{each}/referral" for each, of in self.leads.items() if of.by != party}
+        found |= {f"deal/{each}/referral" for each, by in self.rejected.items() if by == party}
+        found |= {each for each, of in self.claims.items() if of.by != party}
+        found |= {x for x, of in self.statements.items() if of.payer == party and not of.payout}
+        return found | self._of_the_end(party, now)
+
+    def _of_the_end(self, party: str, now: datetime) -> set[str]:
+        """Return what awaits a party about a renewal, the term or an exit."""
+        if self.ended:
+            return set()
+        if self.over:
+            agreements = {each.agreement for each in self.asked.values()}
+            waits = "Completion" in agreements
+            settles = not self.settled and self.debtor in {"", party}
+            disposes = not self.disposed and "Disposition" not in agreements
+            asks = settles or disposes or (self.settled and self.disposed)
+            return {f"{self.leaves_on}"} if asks and not waits else set()
+        if self.exits or any(
+            each.agreement == "Renewal" and each.author == party for each in self.asked.values()
+        ):
+            return set()
+        if self.term_ended or is_near(midnight(self.ends_on), now):
+            return {f"{self.ends_on}"}
+        if self._decides(now):
+            return {f"{self.last_notice}"}
+        return {"renewal"} if self.renewing else set()
+
+    def _decides(self, now: datetime) -> bool:
+        """Whether the last day for notice is less than 30 days ahead."""
+        last = midnight(self.last_notice)
+        return last - timedelta(days=30) <= now < last + DAY
+
+    def _scorecards(self, now: datetime) -> set[str]:
+        """Return the parties that are reminded of their next scorecard."""
+        return {
+            party
+            for party, since in self.rated.items()
+            if midnight(add(since.date(), "P3M")) - DAY <= now
+        }
+
+    # --- alerts ---
+
+    def alerts(self, now: datetime) -> set[str]:
+        """Return the alerts that are open: of what is late, and of what is near."""
+        found = {f"dispute-opened {name}" for name in self.disputes}
+        found |= {f"risk-open {name}" for name in self.risks}
+        found |= {f"investment-reduced {name}" for name in self.reductions}
+        found |= {"audit-failed ethics"} if self.audits and not max(self.audits)[2] else set()
+        found |= {f"cadence-missed health_check/{party}" for party in self.unrated}
+        found |= {f"due-soon cadence/health_check/{party}" for party in self._scorecards(now)}
+        found |= {f"lead-awaits-answer deal/{each}/referral" for each in self.leads}
+        found |= {f"lead-rejected deal/{each}/referral" for each in self.rejected}
+        found |= {f"claim-awaits-confirmation {each}" for each in self.claims}
+        found |= {f"referral-minimum {each}" for each in self.short}
+        found |= {each for name, task in self.tasks.items() for each in _of_task(name, task, now)}
+        for name, last in self.figures.items():
+            found |= _of_day("figure-overdue", f"figure/{name}", name, last, now)
+        for name, each in self.statements.items():
+            if not each.payout:
+                found |= _of_day("statement-overdue", f"statement/{name}", name, each.due, now)
+        return found | self._of_answers(now) | self._alerts_of_the_end(now)
+
+    def _of_answers(self, now: datetime) -> set[str]:
+        found: set[str] = set()
+        for name, each in self.asked.items():
+            ref = "/".join(filter(None, [each.agreement, name, each.within]))
+            last = each.made.date() + timedelta(days=ANSWER)
+            found |= _of_day("answer-overdue", f"answer/{ref}", ref, last, now)
+            if each.until is not None and is_near(midnight(each.until + DAY), now):
+                found.add(f"due-soon lapse/{ref}")
+        if self.draft:
+            last = self.draft.made + timedelta(days=ANSWER)
+            for party in {*self.parties} - self.draft.signed:
+                ref = f"{self.draft.version}/{party}"
+                found |= _of_day("signature-overdue", f"signature/{ref}", ref, last, now)
+        return found
+
+    def _alerts_of_the_end(self, now: datetime) -> set[str]:
+        if self.ended:
+            return set()
+        found = {f"exit-ahead {name}" for name in self.exits}
+        found |= {f"renewal-declined {name}" for name in self.declined}
+        if day := self.leaves_on:
+            if self.over:
+                found.add(f"exit-incomplete {day}")
+            elif is_near(midnight(day), now):
+                found.add(f"due-soon exit/{day}")
+            return found
+        found |= {"renewal-open renewal"} if self.renewing else set()
+        if self._decides(now):
+            found.add(f"notice-due {self.last_notice}")
+        if is_near(midnight(self.last_notice + DAY), now):
+            found.add(f"due-soon notice/{self.last_notice}")
+        if is_near(midnight(self.ends_on), now):
+            found.add(f"due-soon term-end/{self.ends_on}")
+        return found | ({f"term-ended {self.ends_on}"} if self.term_ended else set())
+
+
+def _of_day(overdue: str, reminder: str, ref: str, last: date, now: datetime) -> set[str]:
+    """Return the alert of a day: its reminder before, or that it is overdue."""
+    if midnight(last + DAY) <= now:
+        return {f"{overdue} {ref}"}
+    return {f"due-soon {reminder}"} if is_near(midnight(last + DAY), now) else set()
+
+
+def _of_task(name: str, task: Task, now: datetime) -> set[str]:
+    if task.kind == "Issue":
+        return {f"issue-escalated {name}"} if task.since + REMIND <= now else set()
+    if task.kind not in OVERDUE:
+        return set()
+    reminder = f"{REMINDER.get(task.kind, task.kind.lower())}/{name}"
+    found = _of_day(OVERDUE[task.kind], reminder, name, task.due, now)
+    if task.kind == "Review":
+        # It is reminded of before its hour, at noon.
+        found -= {f"due-soon {reminder}"}
+        noon = midnight(task.due) + timedelta(hours=12)
+        if noon - REMIND <= now < midnight(task.due + DAY):
+            found.add(f"due-soon {reminder}")
+    return found | ({f"breach-notice {name}"} if task.kind == "Breach" else set())
