@@ -46,7 +46,7 @@ from domain.exploration import (
 )
 from domain.formation import DraftAgreement, SignAgreement
 from domain.kernel import Command
-from domain.keyring import RegisterKey, RevokeKey, RotateKey
+from domain.keyring import RegisterKey, RequireSignatures, RevokeKey, RotateKey
 from domain.partnership import PassTime
 from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
 from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
@@ -145,6 +145,7 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     RegisterKey: RotateKey,
     RotateKey: RotateKey,
     RevokeKey: None,
+    RequireSignatures: RequireSignatures,
     DefinePortfolio: DefinePortfolio,
     PassTime: None,
 }

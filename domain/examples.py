@@ -164,8 +164,10 @@ from domain.keyring import (
     AgreeKeyRecovery,
     ProposeKeyRecovery,
     RegisterKey,
+    RequireSignatures,
     RevokeKey,
     RotateKey,
+    SignedKind,
 )
 from domain.markets import (
     AgreeMetricOwner,
@@ -1404,6 +1406,7 @@ ELSEWHERE = (
         RotateKey(key=SECOND_KEY, proof=SECOND_PROOF, replaces=FIRST_ID),
     ),
     Step("2026-01-06", OURS, RevokeKey(keyid=FIRST_ID, reason="A laptop was lost.")),
+    Step("2026-01-06", OURS, RequireSignatures(kinds=[SignedKind.PAYMENTS, SignedKind.OTHER])),
     LOST[-1],
     Step("2026-01-06", THEIRS, AgreeKeyRecovery(proposal="new-key")),
     Step("2026-03-02", THEIRS, ErasePerson(person=BORIS, reason="Boris asked.")),

@@ -16,7 +16,7 @@ from typing import Annotated, Any, assert_never
 from pydantic import Field, StringConstraints
 
 from domain.bilateral import BilateralAgreement
-from domain.kernel import ALWAYS, Act, Command, Event, NotNow, Refused, Unknown, Value
+from domain.kernel import ALWAYS, Act, Command, Event, NotNow, Refused, Stage, Unknown, Value
 from domain.values import Instant, Ref, Slug, Text, instant
 
 PublicKey = Annotated[
@@ -43,6 +43,23 @@ class Facts(StrEnum):
     FIGURES = "figures"
     RATES = "rates"
     CLAIMS = "claims"
+
+
+class SignedKind(StrEnum):
+    """The kinds of events of which a party can require that they are signed.
+
+    What binds it and what erases a person is signed anyway.
+    """
+
+    DEALS = Facts.DEALS
+    PAYMENTS = Facts.PAYMENTS
+    REFUNDS = Facts.REFUNDS
+    COSTS = Facts.COSTS
+    FIGURES = Facts.FIGURES
+    RATES = Facts.RATES
+    CLAIMS = Facts.CLAIMS
+    OTHER = "other"
+    """All that needs no signature otherwise, but a proposal to recover a lost key."""
 
 
 def key_id(public: bytes) -> str:
@@ -119,6 +136,22 @@ class KeyRevoked(_Revocation, Event):
     """A party revoked one of its keys, which can no longer sign."""
 
 
+class _Requirement(Value):
+    kinds: list[SignedKind]
+    """The kinds of events that must be signed as well, in place of those that were required before;
+    empty for none."""
+
+
+class RequireSignatures(_Requirement, Command):
+    """Require the party's signature on more kinds of its events than the rules demand."""
+
+    stages = ALWAYS - {Stage.ADOPTION}  # An adoption states facts for both, which one party signs.
+
+
+class SignaturesRequired(_Requirement, Event):
+    """A party required its signature on more kinds of its events than the rules demand."""
+
+
 class KeySentByOperator(Event):
     """The operator sent a party's key that no key of the party's own signed.
 
@@ -131,7 +164,7 @@ class KeySentByOperator(Event):
     """The identifier of the key: the first 16 hexadecimal digits of its SHA-256 hash."""
 
 
-KeyCommand = RegisterKey | RotateKey | RevokeKey
+KeyCommand = RegisterKey | RotateKey | RevokeKey | RequireSignatures
 
 
 class KeyRecovered(
@@ -218,6 +251,10 @@ class PartyKey:
         """Whether the key can sign what binds its party."""
         return self.active and self.delegated is None
 
+    def signs(self, kind: str) -> bool:
+        """Whether the key can sign a kind of events (`domain.signing.kind_of`)."""
+        return self.active and (self.delegated is None or kind in self.delegated)
+
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
@@ -226,6 +263,8 @@ class Keyring:
     keys: Mapping[str, PartyKey] = field(default_factory=dict)
     by_operator: frozenset[str] = frozenset()
     """The keys that the operator sent (see `KeySentByOperator`)."""
+    required: Mapping[str, frozenset[SignedKind]] = field(default_factory=dict)
+    """The kinds of events of which a party requires that they are signed, by party."""
 
     def active(self) -> SigningKeys:
         """Return the identifiers of the keys that can bind, of each party that has one."""
@@ -263,6 +302,8 @@ def decide(command: KeyCommand, state: Keyring, act: Act) -> list[Event]:
             return rotate(command, state, act)
         case RevokeKey():
             return revoke(command, state, act)
+        case RequireSignatures():
+            return require(command, state, act)
         case _:
             assert_never(command)
 
@@ -298,6 +339,19 @@ def revoke(command: RevokeKey, state: Keyring, act: Act) -> list[Event]:
         return []
     _check_active(command.keyid, state, act)
     return [revoked]
+
+
+def require(command: RequireSignatures, state: Keyring, act: Act) -> list[Event]:
+    """Require signatures on these kinds of events of the acting party."""
+    if not any(each.binds for each in state.of(act.party).values()):
+        raise NotNow(
+            "nothing-signs",
+            "Only a party with an active key that signs everything can require signatures. "
+            f"{act.party} has none.",
+            "Register a key first (RegisterKey).",
+        )
+    required = state.required.get(act.party, frozenset())
+    return [] if required == frozenset(command.kinds) else [SignaturesRequired.of(command)]
 
 
 def _add(event: KeyRegistered | KeyRotated, state: Keyring, act: Act) -> list[Event]:
@@ -408,6 +462,9 @@ def evolve(state: Keyring, event: Event, act: Act) -> Keyring:
             return _with(_without(state, event.replaces, event), event, delegated, act)
         case KeyRevoked():
             return _without(state, event.keyid, event)
+        case SignaturesRequired():
+            required = {**state.required, act.party: frozenset(event.kinds)}
+            return replace(state, required=required)
         case KeySentByOperator():
             return replace(state, by_operator=state.by_operator | {event.keyid})
         case KeyRecovered():

@@ -116,6 +116,7 @@ from domain.keyring import (
     KeyRotated,
     KeySentByOperator,
     ProposeKeyRecovery,
+    SignaturesRequired,
 )
 from domain.renewal import HoldRenewalReview, PartnershipRenewed, Renewal, RenewalReviewHeld
 from domain.reported_figure import MetricCommand
@@ -439,7 +440,7 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
 _SETTLING = frozenset(get_args(SettlementCommand))
 _OF_RULES: frozenset[type[Event]] = frozenset({RuleBreached, RuleBreachWithdrawn})
 _OF_KEYS: frozenset[type[Event]] = frozenset(
-    {KeyRegistered, KeyRotated, KeyRevoked, KeySentByOperator}
+    {KeyRegistered, KeyRotated, KeyRevoked, KeySentByOperator, SignaturesRequired}
 )
 _OF_TIME: frozenset[type[Event]] = frozenset({PeriodClosed, DeadlinePassed})
 

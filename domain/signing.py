@@ -2,7 +2,8 @@
 
 Once a party has a key, what binds it and what erases a person is accepted only as a signed command,
 so that nobody else, not even the operator, can do it in that party's name. A measured fact that
-moves money is recorded unsigned, too, and is then listed as unsigned.
+moves money is recorded unsigned, too, and is then listed as unsigned. A party can require that more
+kinds of its events are signed (`RequireSignatures`), and none fewer than these.
 
 The rule looks at the decided events and not at the command, because a record holds events and a
 verifier sees only these. `docs/signatures.md` has the effect of each command.
@@ -40,6 +41,8 @@ class Effect(StrEnum):
     """It erases a person's name."""
     MOVES_MONEY = "moves money"
     """It is a measured fact that the ledger reads, or an answer to one."""
+    RECOVERS = "recovers a key"
+    """It proposes a new key for a party that lost its own, so the party cannot sign it."""
     OTHER = "other"
     """It is a fact, a plan or an assessment."""
     OF_NO_PARTY = "of no party"
@@ -54,14 +57,15 @@ _LISTED: Final[Mapping[Effect, str]] = {
         HypothesisRegistered IncentiveIntroduced IntegrationSpendCommitted KeyRegistered KeyRevoked
         KeyRotated MediationStarted ObjectiveAgreed PayoutCorrected PayoutRecorded PayoutReturned
         PenaltyConceded PilotStarted ProposalDeclined ProposalWithdrawn SecondPersonAsked
-        StatementIssued TermsAccepted VariantPromoted
+        SignaturesRequired StatementIssued TermsAccepted VariantPromoted
     """,
     Effect.ERASES: "PersonErased",
+    Effect.RECOVERS: "KeyRecoveryProposed",
     Effect.OTHER: """
         AlignmentAssessed AudienceOverlapMeasured BridgingPlanAgreed CandidateApproached
         CandidateDeclined CandidateIdentified CandidateScored DecisionChecklistCompleted
         EvidenceSubmitted ExplorationBegun IdealPartnerProfileDefined IssueEscalated
-        KeyRecoveryProposed KickoffHeld ObservationCorrected PartnerChosen PilotConcluded
+        KickoffHeld ObservationCorrected PartnerChosen PilotConcluded
         PortfolioDefined ProposalLapsed RenewalReviewHeld ReviewHeld VariantObserved
     """,
     Effect.OF_NO_PARTY: """
@@ -113,6 +117,11 @@ BINDING: Final[frozenset[type[Event]]] = frozenset(
 """The events that a party with a key must sign (bundle format, section 7)."""
 
 
+def kind_of(event: type[Event]) -> str:
+    """Return the kind of facts that an event is of, else its effect."""
+    return FACTS.get(event.wire) or effect_of(event)
+
+
 def are_statements(decided: Iterable[Event]) -> bool:
     """Whether all these events are statements, which follow from the ledger alone."""
     return all(isinstance(each, StatementIssued | FinalSettlementIssued) for each in decided)
@@ -120,18 +129,23 @@ def are_statements(decided: Iterable[Event]) -> bool:
 
 def check_signed(decided: Iterable[Event], party: str, keyring: Keyring) -> None:
     """Raise `Refused` if one of these events, which are not signed, must be signed by `party`."""
-    binding = next((each for each in decided if type(each) in BINDING), None)
+    required = keyring.required.get(party, frozenset())
+    unsigned = next(
+        (each for each in decided if type(each) in BINDING or kind_of(type(each)) in required), None
+    )
     keys = keyring.of(party)
-    if binding is None:
+    if unsigned is None:
         return
     if not keys:
-        check_own(binding, keyring)
+        check_own(unsigned, keyring)
         return
-    active = [name for name, each in keys.items() if each.binds]
+    kind = kind_of(type(unsigned))
+    active = [name for name, each in keys.items() if each.signs(kind)]
     raise Refused(
         "must-be-signed",
-        "A party that has registered a key must sign what binds it and what erases a person. "
-        f"{binding.wire} of {party} is not signed."
+        "A party that has registered a key must sign what binds it, what erases a person, and "
+        "the kinds of events for which it requires that. "
+        f"{unsigned.wire} of {party} is not signed."
         + ("" if active else f" {party} has no key left that signs it."),
         f"Sign the event with the key {' or '.join(active)}, and send the signed command instead."
         if active
@@ -146,7 +160,7 @@ def check_delegated(decided: Iterable[Event], key: PartyKey | None) -> None:
     if key is None or key.delegated is None:
         return
     for each in decided:
-        if FACTS.get(each.wire) not in key.delegated:
+        if kind_of(type(each)) not in key.delegated:
             raise Refused(
                 "not-delegated",
                 f"The key of a service signs only what its party delegated to it: "

@@ -80,6 +80,7 @@ _RECORDED: Final[Mapping[str, str]] = {
         RegisterKey KeyRegistered
         ReopenDeal DealReopened
         ReportMetric MetricReported
+        RequireSignatures SignaturesRequired
         ReturnPayout PayoutReturned
         ReverseEntry EntryReversed
         ReverseRefund RefundReversed

@@ -247,6 +247,11 @@ WORDS: dict[type[Event], Words] = {
         f"they were lost at {instant(e.lost_since)}"
     ),
     keyring.KeyRevoked: lambda e: f"revoked the key {e.keyid}: {e.reason}",
+    keyring.SignaturesRequired: lambda e: (
+        f"required its signature on {', '.join(e.kinds)} too"
+        if e.kinds
+        else "required its signature on nothing more than the rules demand"
+    ),
     second_person.SecondPersonAsked: lambda e: (
         f"asked a second person to confirm {_act(e)} until {e.confirm_by}"
     ),

@@ -124,6 +124,7 @@ _SIGNING: Final = frozenset(
         "ReachMilestone",
         "RegisterHypothesis",
         "RegisterKey",
+        "RequireSignatures",
         "RevokeKey",
         "RotateKey",
         "StartMediation",

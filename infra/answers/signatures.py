@@ -13,7 +13,15 @@ import orjson
 
 from domain import keyring
 from domain.kernel import CLOCK_PARTY, Event
-from domain.keyring import Facts, KeyRecovered, KeyRevoked, Keyring, PartyKey, public_of
+from domain.keyring import (
+    Facts,
+    KeyRecovered,
+    KeyRevoked,
+    Keyring,
+    PartyKey,
+    SignedKind,
+    public_of,
+)
 from domain.recorded import Recorded
 from domain.signing import FACTS, MUST_BE_SIGNED, Effect, effect_of
 from domain.values import Exact, Money
@@ -59,6 +67,15 @@ class SigningKey(Item):
     """The index of the event that added it."""
     ended: int | None
     """The index of the event that replaced or revoked it; null while it is active."""
+
+
+class Requirement(Item):
+    """What a party requires to be signed, beside what the rules demand."""
+
+    party: str
+    """The party."""
+    kinds: tuple[SignedKind, ...]
+    """The kinds of events of which each must be signed."""
 
 
 class UnsignedAmount(Item):
@@ -125,6 +142,8 @@ class Signatures(Answer):
     """The partnership."""
     keys: tuple[SigningKey, ...]
     """The keys in the order in which they were added, ended ones included."""
+    required: tuple[Requirement, ...]
+    """What each party requires to be signed, beside what binds it and what erases a person."""
     signed: int
     """How many events of parties were signed."""
     accepted: tuple[SignedConsent, ...]
@@ -193,6 +212,11 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Signatures:
         as_of=when.asked,
         id=id,
         keys=tuple(_key(name, each, keys) for name, each in keys.ring.keys.items()),
+        required=tuple(
+            Requirement(party=party, kinds=tuple(sorted(kinds)))
+            for party, kinds in sorted(keys.ring.required.items())
+            if kinds
+        ),
         signed=len(signed),
         accepted=tuple(_accepted(accord, id, signed)),
         unsigned=tuple(_kind(*of, each) for of, each in sorted(found.items())),
@@ -304,6 +328,9 @@ def text(found: Signatures) -> Iterator[Block]:
             for each in found.keys
         ],
     )
+    for each in found.required:
+        kinds = ", ".join(each.kinds)
+        yield Line(f"{each.party} requires its signature on events of these kinds too: {kinds}.")
     yield Line()
     yield Line(f"{found.signed} events are signed.")
     if found.accepted:

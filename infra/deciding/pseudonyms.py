@@ -21,7 +21,13 @@ from typing import Any, Final, NamedTuple, TypeVar, get_args
 import orjson
 
 from domain.kernel import Event, Refused, Value
-from domain.keyring import KeyRecovered, KeyRegistered, KeyRevoked, KeyRotated
+from domain.keyring import (
+    KeyRecovered,
+    KeyRegistered,
+    KeyRevoked,
+    KeyRotated,
+    SignaturesRequired,
+)
 from domain.people import Mention, PersonErased, as_read
 from domain.recorded import Recorded
 from domain.second_person import SecondPersonAsked
@@ -47,7 +53,9 @@ SALT = 32
 
 COMMITMENT = re.compile(r"person:[0-9a-f]{64}")
 
-_OF_KEYS: Final = {each.wire for each in (KeyRecovered, KeyRegistered, KeyRevoked, KeyRotated)}
+_OF_KEYS: Final = {
+    each.wire for each in (KeyRecovered, KeyRegistered, KeyRevoked, KeyRotated, SignaturesRequired)
+}
 
 _SHOWN = slice(len("person:"), len("person:") + 8)
 """The digits that are shown of an erased person's commitment."""

@@ -191,7 +191,7 @@ class Recorder:
         before = self.states.state(stream)
         version = self.states.version(stream)
         after = self.states.evolved(stream, decided, act)
-        at_index = self._depends_on_log(name, decided, cause, names)
+        at_index = self._depends_on_log(name, decided, act.party, cause, names)
         ids = (
             codec.event_id(act.party, cause.source, cause.source_id, place)
             for place in range(len(decided))
@@ -254,16 +254,23 @@ class Recorder:
             self.record(name, [*lapsed], aggregates.rules_act(recorded.act), cause)
 
     def _depends_on_log(
-        self, name: str, decided: list[Event], cause: EventCause, names: Pseudonymizer | None
+        self,
+        name: str,
+        decided: list[Event],
+        party: str,
+        cause: EventCause,
+        names: Pseudonymizer | None,
     ) -> bool:
         """Return whether these events must be stored at the index they were decided for.
 
         They depend on all events before them, on the keys active then, on the people known, or are
-        judged by agreed rules together with all events before them.
+        judged by agreed rules together with all events before them. A party that has a key may
+        require by then that they are signed.
         """
-        if cause.signed or (names is not None and names.fresh):
+        partnership = self.states.partnership(name)
+        if cause.signed or (names is not None and names.fresh) or partnership.keyring.of(party):
             return True
-        judged = bool(self.states.partnership(name).rules)
+        judged = bool(partnership.rules)
         types = _DEPENDENT_OR_JUDGED if judged else aggregates.RESTING_ON_THE_LOG
         return any(type(event) in types for event in decided)
 

@@ -18,7 +18,13 @@ import orjson
 from pydantic import ValidationError
 
 from domain.kernel import Event
-from domain.keyring import KeyRecovered, KeyRegistered, KeyRevoked, KeyRotated
+from domain.keyring import (
+    KeyRecovered,
+    KeyRegistered,
+    KeyRevoked,
+    KeyRotated,
+    SignaturesRequired,
+)
 from domain.people import PersonErased
 from domain.recorded import Recorded
 from domain.settlement import FinalSettlementIssued, StatementIssued
@@ -49,7 +55,14 @@ _UNIX: Final = 3
 
 BAGIT: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
-_ALWAYS_SHOWN = (KeyRecovered, KeyRegistered, KeyRotated, KeyRevoked, PersonErased)
+_ALWAYS_SHOWN = (
+    KeyRecovered,
+    KeyRegistered,
+    KeyRotated,
+    KeyRevoked,
+    PersonErased,
+    SignaturesRequired,
+)
 """Events that are in every bundle, because signatures are checked with them,
 or because they list what was erased."""
 

@@ -341,6 +341,22 @@ def _delegate_payments(liar: Liar) -> None:
     liar.events.append(liar.sign(key, "RegisterKey", key["data"]))
 
 
+def _requirement(liar: Liar) -> Row:
+    required = liar.event("SignaturesRequired", {"kinds": ["payments"]})
+    return liar.sign(required, "RequireSignatures", required["data"])
+
+
+def _signed_as_required(liar: Liar) -> Row:
+    payment = _unsigned_though_required(liar)
+    return liar.sign(payment, "ReceivePayment", payment["data"])
+
+
+def _unsigned_though_required(liar: Liar) -> Row:
+    """A payment that nobody signed, of a party that requires its signature on each."""
+    liar.events.append(_requirement(liar))
+    return liar.event("PaymentReceived", {"amount": MILLION})
+
+
 def _agreement(liar: Liar) -> Row:
     return _waiver(liar, "x")
 
@@ -387,6 +403,18 @@ CONTROLS: dict[str, tuple[Lie, set[str]]] = {
     "a recovered key that the other party agreed": (
         _recovery,
         {"a recovered key that a key from the operator agreed"},
+    ),
+    "a requirement that its party signed": (
+        _requirement,
+        {
+            "a requirement that nobody signed",
+            "a requirement whose command is erased",
+            "a requirement of an object",
+        },
+    ),
+    "a payment that its party signed, as it requires": (
+        _signed_as_required,
+        {"a payment that nobody signed though its party requires that"},
     ),
     "a revocation that its party signed": (_revocation, {"a revocation that nobody signed"}),
     "an erasure that a party signed": (
@@ -598,6 +626,22 @@ LIES: dict[str, tuple[Lie, str]] = {
     "a revocation that nobody signed": (
         lambda of: of.event("KeyRevoked", {"keyid": key_id(SIGNERS[OURS].public)}),
         "command-missing",
+    ),
+    "a payment that nobody signed though its party requires that": (
+        _unsigned_though_required,
+        "command-missing",
+    ),
+    "a requirement that nobody signed": (
+        lambda of: of.event("SignaturesRequired", {"kinds": []}),
+        "command-missing",
+    ),
+    "a requirement whose command is erased": (
+        lambda of: of.event("SignaturesRequired", {"kinds": []}) | {"signed": "0" * 64},
+        "command-missing",
+    ),
+    "a requirement of an object": (
+        lambda of: of.event("SignaturesRequired", {"kinds": {"payments": 1}}),
+        "key-unknown",
     ),
     "a binding act by the key of a service": (_by_service, "command-key"),
     "another agreement than was accepted": (_another_proposal, "command-content"),

@@ -34,6 +34,7 @@ PATH = VERIFIERS / "rules.json"
 KINDS = {
     Effect.BINDS: "binds",
     Effect.ERASES: "erases",
+    Effect.RECOVERS: "recovers",
     Effect.OTHER: "other",
     Effect.OF_NO_PARTY: "other",
 }

@@ -36,7 +36,7 @@ OF_ITS_AUTHOR = """
 AssignContact AssignRole AssignSponsor AttachEvidence CommitResources CompleteAction
 CompleteOnboardingStep CompleteTraining ConcedePenalty DeclareBestAlternative DeclareNonNegotiable
 ConfirmAct ErasePerson IntroduceIncentive RankMarket RecordContribution RecordHealthCheck
-RegisterKey RevokeKey RotateKey RotateManager WithdrawAct
+RegisterKey RequireSignatures RevokeKey RotateKey RotateManager WithdrawAct
 """
 A_FACT = """
 CelebrateWin CorrectMetric CorrectObservation DiagnoseRootCause HoldAnnualReview HoldKickoff

@@ -153,6 +153,7 @@ SHOWN_ELSEWHERE: Final = {
     "IssueStatement": "tests/projections/test_money_stories.py",
     "RegisterKey": "tests/domain/test_keyring.py",
     "RotateKey": "tests/domain/test_keyring.py",
+    "RequireSignatures": "tests/domain/test_keyring.py",
 }
 """The tests of corrections that need more than one message, or the stream of another aggregate."""
 

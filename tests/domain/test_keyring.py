@@ -7,19 +7,24 @@ import pytest
 from domain import aggregates
 from domain.agreement import TermsAccepted
 from domain.examples import FIRST_ID
+from domain.execution import LessonRecorded
 from domain.kernel import Event, Refused, Stage
 from domain.keyring import (
     Facts,
+    KeyRecoveryProposed,
     KeyRegistered,
     KeyRevoked,
     KeyRotated,
     RegisterKey,
+    RequireSignatures,
     RevokeKey,
     RotateKey,
+    SignaturesRequired,
+    SignedKind,
 )
 from domain.payment import PaymentReceived
 from domain.reported_figure import MetricReported
-from domain.signing import check_delegated
+from domain.signing import check_delegated, check_signed
 from tests.life import FIRST_KEY, OURS, PROOF, SECOND_KEY, STRANGER, THEIRS, at, example
 from tests.stories import Story
 
@@ -148,6 +153,78 @@ def test_a_delegation_ends_with_its_key(story: Story) -> None:
     story.when(OURS, RevokeKey(keyid=SECOND, reason="The service was replaced."))
 
     assert active(story) == [FIRST]
+
+
+# --- what a party requires beside the rules ----------------------------------------------------
+
+REQUIRE = RequireSignatures(kinds=[SignedKind.PAYMENTS, SignedKind.OTHER])
+
+
+def some(kind: type[Event]) -> Event:
+    """Return an event of a kind; what it says does not matter to who must sign it."""
+    return kind.model_construct()
+
+
+def test_a_party_can_require_signatures_on_all_that_needs_none_otherwise() -> None:
+    assert {*SignedKind} == {*Facts, "other"}
+
+
+def test_what_a_party_requires_is_refused_unsigned_and_no_other_kind(story: Story) -> None:
+    payment, lesson, figure = some(PaymentReceived), some(LessonRecorded), some(MetricReported)
+    check_signed([payment, lesson, figure], OURS, story.partnership.keyring)
+
+    assert story.when(OURS, REQUIRE) == [SignaturesRequired.of(REQUIRE)]
+
+    keyring = story.partnership.keyring
+    for each in (payment, lesson):
+        with pytest.raises(Refused, match="must-be-signed"):
+            check_signed([each], OURS, keyring)
+        check_signed([each], THEIRS, keyring)
+    check_signed([figure], OURS, keyring)
+
+
+def test_the_hint_names_a_key_of_a_service_that_signs_what_is_required(story: Story) -> None:
+    story.when(OURS, RegisterKey(key=SECOND_KEY, proof=PROOF, delegated=[Facts.PAYMENTS]))
+    story.when(OURS, REQUIRE)
+
+    for event, keys in ((PaymentReceived, [FIRST, SECOND]), (LessonRecorded, [FIRST])):
+        with pytest.raises(Refused) as refused:
+            check_signed([some(event)], OURS, story.partnership.keyring)
+        assert refused.value.facts["active"] == keys
+
+
+def test_a_requirement_replaces_the_one_before_and_never_lowers_what_the_rules_demand(
+    story: Story,
+) -> None:
+    story.when(OURS, REQUIRE)
+    story.when(OURS, RequireSignatures(kinds=[]))
+
+    check_signed([some(PaymentReceived)], OURS, story.partnership.keyring)
+    with pytest.raises(Refused, match="must-be-signed"):
+        check_signed([some(TermsAccepted)], OURS, story.partnership.keyring)
+
+
+def test_a_requirement_must_itself_be_signed_and_the_same_again_decides_nothing(
+    story: Story,
+) -> None:
+    with pytest.raises(Refused, match="must-be-signed"):
+        check_signed([SignaturesRequired.of(REQUIRE)], OURS, story.partnership.keyring)
+
+    story.when(OURS, REQUIRE)
+    assert story.when(OURS, RequireSignatures(kinds=[*reversed(REQUIRE.kinds)])) == []
+
+
+def test_a_party_without_a_key_that_signs_requires_none(story: Story) -> None:
+    assert story.refuses(THEIRS, REQUIRE).rule == "nothing-signs"
+    story.when(OURS, REVOKE)
+    assert story.refuses(OURS, REQUIRE).rule == "nothing-signs"
+
+
+def test_a_party_that_lost_its_only_key_recovers_it_though_it_requires_everything(
+    story: Story,
+) -> None:
+    story.when(OURS, RequireSignatures(kinds=[*SignedKind]))
+    check_signed([some(KeyRecoveryProposed)], OURS, story.partnership.keyring)
 
 
 # --- who, and when -----------------------------------------------------------------------------

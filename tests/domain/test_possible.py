@@ -25,6 +25,7 @@ from domain.keyring import (
     AgreeKeyRecovery,
     ProposeKeyRecovery,
     RegisterKey,
+    RequireSignatures,
     RevokeKey,
     RotateKey,
 )
@@ -68,7 +69,7 @@ def test_an_answer_that_awaits_its_second_person_is_not_offered_again() -> None:
 def alone(step: Step) -> tuple[Step, ...]:
     """Return a life that leaves the examples' life for a step elsewhere."""
     before_it = [each for each in LIFE if moment(each.at) < moment(step.at)]
-    if isinstance(step.command, RotateKey | RevokeKey):
+    if isinstance(step.command, RotateKey | RevokeKey | RequireSignatures):
         before_it.append(EXAMPLES[RegisterKey])
     if isinstance(step.command, AgreeNegotiationEnd):
         before_it.append(EXAMPLES[ProposeNegotiationEnd])

@@ -27,6 +27,7 @@ from domain.keyring import (
     KeyRotated,
     ProposeKeyRecovery,
     RegisterKey,
+    RequireSignatures,
     RevokeKey,
     RotateKey,
     evolve,
@@ -80,7 +81,8 @@ HEAD = """\
 A party that registers a key signs with it what binds it and what erases a person. From then on,
 nobody else can do these things in its name, not even the operator: an event without the signature
 is refused (`must-be-signed`). A fact that moves money is recorded unsigned too, because machines
-report many of them, and is then listed. Everything else needs no signature.
+report many of them, and is then listed. Everything else needs no signature, unless the party
+requires it.
 
 - `accord register-key` prints the event that registers a key.
 - `accord sign FILE --key KEYFILE` signs events.
@@ -88,6 +90,17 @@ report many of them, and is then listed. Everything else needs no signature.
   accepted with them, and what it did not sign.
 
 Why the rules are like this: [signed commands](decisions/0016-signed-commands.md).
+
+## A party requires more
+
+A party with a key can require its signature on more of its own events, with `RequireSignatures`.
+`kinds` lists what must be signed as well: `deals`, `payments`, `refunds`, `costs`, `figures`,
+`rates` and `claims` for the facts that move money, `other` for all that needs no signature
+otherwise. From then on such an event without the signature is refused (`must-be-signed`), and an
+evidence bundle that has one is at fault. A key of a service signs the kinds that are delegated to
+it. The act itself must be signed. The next one replaces it, and an empty list goes back to what
+the rules demand; nothing asks for less than that. `accord signatures` shows what each party
+requires.
 
 ## A lost key
 
@@ -139,6 +152,7 @@ SECTIONS = {
     Effect.BINDS: "Binds its party, and must be signed",
     Effect.ERASES: "Erases a person, and must be signed",
     Effect.MOVES_MONEY: "Moves money, and is listed as unsigned if it is not signed",
+    Effect.RECOVERS: "Recovers a lost key, and needs no signature",
     Effect.OTHER: "Needs no signature",
 }
 """The sections of the page, the strictest first."""
@@ -185,7 +199,7 @@ def _before(step: Step) -> Story:
             story.given([] if step is asked else [asked])
         case ProposeKeyRecovery() | AgreeKeyRecovery():
             story = at(Stage.EXECUTION).given(each for each in LOST if each is not step)
-        case RotateKey() | RevokeKey():
+        case RotateKey() | RevokeKey() | RequireSignatures():
             story = at(Stage.EXECUTION).given([EXAMPLES[RegisterKey]])
         case ConfirmAct() | WithdrawAct():
             story = before(RecordPayout).given(HELD)

@@ -8,7 +8,7 @@ from base64 import b64decode, b64encode
 from hashlib import sha256
 from typing import Any
 
-from domain.signing import BINDING
+from domain.signing import BINDING, FACTS
 from infra.bootstrap import Accord
 from infra.settings import OPERATOR
 from infra.tlog.keys import admitted, verified
@@ -50,6 +50,7 @@ class Section8:
         self.keys: dict[str, Json] = {}
         self.nonces: dict[tuple[str, str], str] = {}
         self.found: list[tuple[int, str]] = []
+        self.required: dict[str, list[str]] = {}
         self.binding = {each.wire for each in BINDING}
         for index, event in enumerate(self.events):
             for code in (self.of_key(event), self.of_command(index, event), self.of_need(event)):
@@ -192,9 +193,10 @@ class Section8:
     def of_need(self, event: Json) -> str | None:
         if event["type"] == "PersonErased" and event["party"] == "accord" and self.keys:
             return "command-missing"
+        kind = FACTS.get(event["type"], "other")
         needed = (
             self.held(event["party"])
-            and event["type"] in self.binding
+            and (event["type"] in self.binding or kind in self.required.get(event["party"], ()))
             and not event["source"].startswith("accord:")
         )
         return "command-missing" if needed and "signed" not in event else None
@@ -208,6 +210,8 @@ class Section8:
         if event["type"] in {"KeyRecovered", "KeyRegistered", "KeyRotated"}:
             name = sha256(b64decode(data["key"])).hexdigest()[:16]
             self.keys[name] = {"party": event["party"], "key": data["key"], "active": True}
+        if event["type"] == "SignaturesRequired":
+            self.required[event["party"]] = data["kinds"]
         ended = {"KeyRotated": data.get("replaces"), "KeyRevoked": data.get("keyid")}
         if event["type"] in ended:
             self.keys[ended[event["type"]]]["active"] = False

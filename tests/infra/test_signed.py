@@ -23,8 +23,8 @@ from domain.formation import (
     DeclareBestAlternative,
 )
 from domain.kernel import Command, Event
-from domain.keyring import RegisterKey, RevokeKey
-from domain.referral import ProposeAttribution
+from domain.keyring import RegisterKey, RequireSignatures, RevokeKey, SignedKind
+from domain.referral import ProposeAttribution, SubmitReferral
 from domain.reported_figure import ReportMetric
 from domain.settlement import IssueStatement
 from infra.bootstrap import Accord, bootstrap, init
@@ -386,6 +386,44 @@ def test_a_binding_act_that_decides_nothing_needs_no_signature(
 ) -> None:
     assert one(registered, ours.signs(PROPOSAL)).status == "accepted"
     assert one(registered, ours.unsigned(PROPOSAL)).count == 0
+
+
+def test_what_a_party_requires_to_be_signed_is_refused_unsigned_from_then_on(
+    registered: Accord, ours: Signatory
+) -> None:
+    declare = example(DeclareBestAlternative)
+    require = RequireSignatures(kinds=[SignedKind.OTHER])
+    assert rule(registered, ours.unsigned(require)) == "must-be-signed"
+
+    assert one(registered, ours.signs(require)).status == "accepted"
+
+    assert rule(registered, ours.unsigned(declare)) == "must-be-signed"
+    assert one(registered, ours.signs(declare)).status == "accepted"
+    assert section8.faults(registered, NAME) == []
+
+
+def test_what_a_party_requires_between_reading_and_writing_is_heeded(tmp_path: Path) -> None:
+    """A fact has a stream of its own; whether it must be signed rests on the whole log."""
+    ours = signatory(OURS, 1)
+    ours.at = "2026-01-29"
+    meddling: list[bytes] = []
+    with simulated(tmp_path) as accord:
+
+        def clock() -> datetime:
+            accord.service.handle([meddling.pop()] if meddling else [])
+            return datetime.now(UTC)
+
+        accord.service.handle(from_steps(LIFE[: LIFE.index(EXAMPLES[ProposeAttribution])]))
+        accord.service.handle([ours.unsigned(ours.register())])
+        elsewhere = Service(accord.history, clock, simulated=True, salts=derived)
+
+        meddling.append(ours.signs(RequireSignatures(kinds=[SignedKind.DEALS])))
+        sold = ours.unsigned(example(SubmitReferral, deal="D-99", lead="lead-99"))
+        (outcome,) = elsewhere.handle([sold])
+
+        assert meddling == []
+        assert outcome.rule == "must-be-signed"
+        assert section8.faults(accord, NAME) == []
 
 
 @pytest.mark.parametrize("source", ["accord:settle", "accord:anything"])

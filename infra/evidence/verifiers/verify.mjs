@@ -23,7 +23,7 @@ const PATTERNS = mapped(RULES.patterns, (pattern) => new RegExp(`^(?:${pattern})
 const PROPOSALS = new Set(RULES.proposals);
 const BINDING = new Set(['binds', 'erases']);
 const OWN = new Set(RULES.own);
-const KEY_EVENTS = new Set(['KeyRecovered', 'KeyRegistered', 'KeyRotated', 'KeyRevoked']);
+const KEY_EVENTS = new Set(['KeyRecovered', 'KeyRegistered', 'KeyRotated', 'KeyRevoked', 'SignaturesRequired']);
 const OPERATOR = 'accord'; // the party of what the clock, agreed rules and the operator record
 
 /** Why a bundle is refused: a code of section 10, and the index in question. */
@@ -468,6 +468,7 @@ class Verifier {
     this.cosigned = new Map(); // the times of its cosignatures, by witness
     this.keys = new Map(); // by party, by key id
     this.sent = new Set(); // the ids of the keys that the operator sent
+    this.required = new Map(); // the kinds that a party requires signed
     this.isPinned = true; // whether the first key of every party is pinned
     this.caused = { cause: null, place: 0, at: -1 }; // the last cause, its place and index
     this.gone = new Map(); // each erased command's erasure and person
@@ -760,7 +761,7 @@ class Verifier {
 
   checkUnsigned(index, { type, party, source, data }) {
     const kind = RULES.kinds[type];
-    if (BINDING.has(kind)) {
+    if (BINDING.has(kind) || this.required.get(party)?.includes(kind)) {
       const keys = kind === 'erases' ? [...this.keys.values()] : [this.keys.get(party) ?? new Map()];
       const isBound = keys.some((own) => [...own.values()].some(({ since }) => since < index));
       const isSettled = RULES.statements.includes(type) && source === 'accord:settle';
@@ -785,6 +786,11 @@ class Verifier {
     const own = this.keys.get(party);
     if (type === 'KeyRevoked') {
       this.close(index, own, data.keyid);
+      return;
+    }
+    if (type === 'SignaturesRequired') {
+      need(Array.isArray(data.kinds), 'key-unknown', index);
+      this.required.set(party, data.kinds);
       return;
     }
     const text = textOf(data.key);

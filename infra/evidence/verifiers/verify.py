@@ -502,7 +502,9 @@ _PAYLOAD: Final = shape("payload")
 _SEEN: Final = shape("seen")
 _COMMITMENT: Final = PATTERNS["commitment"]
 _HIDDEN: Final = re.compile(RULES["patterns"]["withheld"].encode()).fullmatch
-KEY_EVENTS: Final = frozenset({"KeyRecovered", "KeyRegistered", "KeyRotated", "KeyRevoked"})
+KEY_EVENTS: Final = frozenset(
+    {"KeyRecovered", "KeyRegistered", "KeyRotated", "KeyRevoked", "SignaturesRequired"}
+)
 
 
 @dataclass
@@ -570,6 +572,7 @@ class Verifier:
         self.cosigned: dict[str, int] = {}  # the times of its cosignatures, by witness
         self.keys: dict[str, dict[str, PartyKey]] = {}  # by party, by key id
         self.sent: set[str] = set()  # the ids of the keys that the operator sent
+        self.required: dict[str, Sequence[object]] = {}  # the kinds that a party requires signed
         self.unpinned = False  # whether the first key of some party is not pinned
         self.caused: tuple[object, int, int] = (None, 0, -1)  # the last cause, place and index
         self.gone: dict[str, tuple[int, str]] = {}  # each erased command's erasure and person
@@ -832,7 +835,7 @@ class Verifier:
     def _check_unsigned(self, index: int, event: Row) -> None:
         type_, party, data = event["type"], event["party"], event["data"]
         kind = KINDS[type_]
-        if kind in BINDING:
+        if kind in BINDING or kind in self.required.get(party, ()):
             keys = [key for party_ in self.keys for key in self.keys[party_].values()]
             own = [] if kind == "erases" else [*self.keys.get(party, {}).values()]
             had_key = any(key.since < index for key in own) if kind == "binds" else bool(keys)
@@ -857,6 +860,10 @@ class Verifier:
         own = self.keys.setdefault(party, {})
         if type_ == "KeyRevoked":
             self._close(index, own, data.get("keyid"))
+            return
+        if type_ == "SignaturesRequired":
+            require(isinstance(data.get("kinds"), list), "key-unknown", index)
+            self.required[party] = data["kinds"]
             return
         text = text_of(data.get("key"))
         public = unbase64(text, HASH) or b""

@@ -18,6 +18,7 @@ from domain.keyring import (
     KeyRecoveryProposed,
     ProposeKeyRecovery,
     RegisterKey,
+    RequireSignatures,
     RevokeKey,
     RotateKey,
 )
@@ -55,12 +56,13 @@ def test_the_examples_of_the_life_are_accepted_in_its_order(tmp_path: Path) -> N
     assert [each for each in map(example, of_life) if each not in sent] == []
 
 
-SIGNED = {RotateKey: 1, RevokeKey: 1, AgreeKeyRecovery: 3}
+SIGNED = {RotateKey: 1, RevokeKey: 1, RequireSignatures: 1, AgreeKeyRecovery: 3}
 """The commands that a party can send only once it has a key, and so signs, with its seed."""
 
 NEEDED = {
     RotateKey: LOST[:1],
     RevokeKey: LOST[:1],
+    RequireSignatures: LOST[:1],
     ProposeKeyRecovery: LOST[:-1],
     AgreeKeyRecovery: LOST,
     AgreeNegotiationEnd: [EXAMPLES[ProposeNegotiationEnd]],

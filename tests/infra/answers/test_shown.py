@@ -57,7 +57,7 @@ show: AdoptionProposed AdoptionPartAgreed PartnershipAdopted AgreementAdopted Ag
     NegotiationEndProposed ReviewMissed
 history: ActConfirmed ActWithdrawn BundleExported CosignatureRefused CosignatureResumed
     KeySentByOperator FullViewTaken KeyRecovered KeyRecoveryProposed KeyRegistered KeyRevoked
-    KeyRotated PartyKeyMade PersonErased ProposalLapsed SecondPersonAsked
+    KeyRotated PartyKeyMade PersonErased ProposalLapsed SecondPersonAsked SignaturesRequired
 alerts: RuleBreached RuleBreachWithdrawn
 portfolio: PortfolioDefined
 """

@@ -8,7 +8,7 @@ import pytest
 
 from domain.agreement import AcceptTerms, ProposeTerms
 from domain.content import digest
-from domain.keyring import Facts
+from domain.keyring import Facts, RequireSignatures, SignedKind
 from domain.signing import Effect
 from infra.answers import signatures
 from infra.answers.text import Table
@@ -57,6 +57,21 @@ def test_a_key_that_was_replaced_says_where_it_ended(accord: Accord, ours: Signa
     first, _, new = signatures.ask(accord, NAME).keys
 
     assert first.ended == new.index
+
+
+def test_what_a_party_requires_to_be_signed_is_shown(accord: Accord, ours: Signatory) -> None:
+    assert signatures.ask(accord, NAME).required == ()
+
+    for kinds in ([SignedKind.RATES], [SignedKind.PAYMENTS, SignedKind.OTHER]):
+        accord.service.handle([ours.signs(RequireSignatures(kinds=kinds))])
+
+    found = signatures.ask(accord, NAME)
+    [required] = found.required
+    assert (required.party, required.kinds) == (OURS, (SignedKind.OTHER, SignedKind.PAYMENTS))
+    assert (
+        f"{OURS} requires its signature on events of these kinds too: other, payments."
+        in "".join(map(str, signatures.text(found)))
+    )
 
 
 def test_what_binds_and_is_not_signed_is_listed_event_by_event(accord: Accord) -> None:
