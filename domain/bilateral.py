@@ -371,6 +371,13 @@ class BilateralAgreements:
         ]
         return replace(self, over=(*self.over, *ended)) if ended else self
 
+    def without_kind(self, kind: type[BilateralAgreement]) -> "BilateralAgreements":
+        """Return these agreements as if none of one kind had been proposed."""
+        proposals, agreed = {**self.proposals}, {**self.agreed}
+        proposals.pop(kind.wire, None)
+        agreed.pop(kind.wire, None)
+        return replace(self, proposals=proposals, agreed=agreed)
+
     def latest(self, kind: type[A]) -> A | None:
         """Return the last agreement of one kind, None if there is none."""
         versions = self.versions(kind)

@@ -537,16 +537,11 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
             return PartnershipContext(stage, parties_after(event, act, ()))
         case PartnerChosen():
             parties = parties_after(event, act, context.parties)
-            return replace(context, parties=parties, agreements=_without_waivers(agreements))
+            # What the search waived ends with it, and the partner may use its identifiers (C6).
+            agreements = agreements.without_kind(WaiverGranted)
+            return replace(context, parties=parties, agreements=agreements)
         case _:
             return context
-
-
-def _without_waivers(agreements: BilateralAgreements) -> BilateralAgreements:
-    """Return the agreements once a partner is chosen: what the search waived ends with it (C6)."""
-    for waiver in agreements.of(WaiverGranted):
-        agreements = agreements.without(WaiverGranted, waiver.rule)
-    return agreements
 
 
 def _without_given_up(agreements: BilateralAgreements, event: Event) -> BilateralAgreements:

@@ -307,8 +307,6 @@ class AgreementEnd(StrEnum):
     """A later agreement replaced it."""
     GIVEN_UP = "given up"
     """Both gave it up, or who was bound by it alone did."""
-    SERVED = "no longer needed"
-    """A waiver whose gate has passed."""
 
 
 class ProposalSummary(Item):

@@ -219,7 +219,7 @@ def ask(
         roles=tuple(stated.of(RoleAssigned)),
         own_metrics=tuple(agreements.of(MetricAgreed)),
         metric_owners=tuple(agreements.of(MetricOwnerAssigned)),
-        waivers=tuple(_waivers(folded)),
+        waivers=tuple(folded.waivers),
         budgets=tuple(budgets(agreements)),
         milestones=ended(
             _tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks)
@@ -328,6 +328,8 @@ class _Folded:
     """The charter, its objectives with the targets in force."""
     records: list[RecordSummary] = field(default_factory=list)
     """What else was recorded, in order."""
+    waivers: list[WaiverSummary] = field(default_factory=list)
+    """The rules that were waived, in order."""
     terms_agreed: dict[int, tuple[int, str]] = field(default_factory=dict)
     """The event that agreed each version of the terms, and its party."""
 
@@ -351,6 +353,8 @@ class _Folded:
         event = recorded.event
         if answered := _answered_proposal(event):
             self.answers[answered] = recorded.act
+        if isinstance(event, WaiverGranted):
+            self.waivers.append(self._waiver(event, recorded.act))
         if isinstance(event, AudienceOverlapMeasured):
             self.hidden_overlaps.pop(event.candidate, None)
             if smallest := sight.fewer_than(recorded):
@@ -362,6 +366,15 @@ class _Folded:
             at = known.overdue_at if step.moment == "overdue_at" else None
             moment = {step.moment: at or recorded.act.occurred_at}
             self.task_times[step.task, name] = replace(known, **moment)
+
+    def _waiver(self, event: WaiverGranted, act: Act) -> WaiverSummary:
+        proposals = self.state.context.agreements.proposals_of(WaiverGranted)
+        proposed = proposals.get(event.proposal)
+        # The initiator that waived alone is named once.
+        parties = dict.fromkeys([*([proposed.party] if proposed else []), act.party])
+        return WaiverSummary(
+            rule=event.rule, proposal=event.proposal, waived_by=tuple(parties), reason=event.reason
+        )
 
     def _of(self, planned: type[Event], name: str) -> _Times:
         return self.task_times.get((planned, name), _Times())
@@ -676,8 +689,6 @@ def _how_it_ended(
     kind: type[BilateralAgreement], proposed: Event, agreements: BilateralAgreements
 ) -> AgreementEnd:
     """Return how an agreement ended that is not in force any more."""
-    if kind is WaiverGranted:
-        return AgreementEnd.SERVED
     for each in agreements.of(CommitmentCancelled):
         if GIVEN_UP[each.kind] is kind and getattr(proposed, each.kind) == each.ref:
             return AgreementEnd.GIVEN_UP
@@ -800,19 +811,6 @@ def _renewal(state: partnership.Partnership) -> RenewalSummary:
         settlement=left.settlement,
         assets=tuple(state.context.agreements.of(AssetsDispositioned)),
     )
-
-
-def _waivers(folded: _Folded) -> Iterator[WaiverSummary]:
-    agreements = folded.state.context.agreements
-    proposals = agreements.proposals_of(WaiverGranted)
-    for each in agreements.versions(WaiverGranted):
-        proposed = proposals.get(each.proposal)
-        agreed = folded.answers[WaiverGranted.wire, each.proposal]
-        # The initiator that waived alone is named once.
-        parties = dict.fromkeys([*([proposed.party] if proposed else []), agreed.party])
-        yield WaiverSummary(
-            rule=each.rule, proposal=each.proposal, waived_by=tuple(parties), reason=each.reason
-        )
 
 
 def _breaches(left: Exit) -> Iterator[BreachSummary]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.execution import HoldKickoff
 from domain.exploration import (
     QUESTIONS,
@@ -36,6 +37,7 @@ from domain.gates import WAIVABLE, AgreeWaiver, ProposeWaiver, WaiverGranted, Wa
 from domain.kernel import CLOCK_PARTY, Stage
 from domain.referral import SubmitReferral
 from tests.life import OURS, THEIRS, after, at, before, example
+from tests.stories import Story
 
 ALL_THREES = example(
     AssessAlignment,
@@ -276,7 +278,36 @@ def test_a_waiver_passes_a_no_and_shows_who_and_why_and_which_rule() -> None:
     assert chosen.waived == [rule]
     granted = WaiverGranted(proposal="waiver-9", rule=rule, reason=reason)
     assert story.facts(WaiverGranted) == [granted]
-    assert story.partnership.context.agreements.versions(WaiverGranted) == (granted,)
+
+
+def test_the_partner_learns_of_no_waiver_of_the_search_and_may_use_its_identifier() -> None:
+    def chosen(*, waived: bool) -> Story:
+        story = before(ChoosePartner)
+        if waived:
+            rule = "checklist:exit_clause"
+            story.when(OURS, ProposeWaiver(proposal="waiver-9", rule=rule, reason="In a hurry."))
+        story.when(OURS, example(ChoosePartner))
+        return story
+
+    waiver = ProposeWaiver(proposal="waiver-9", rule="charter-agreed", reason="It is drafted.")
+    answers = [
+        AgreeWaiver(proposal="waiver-9"),
+        DeclineProposal(proposal="waiver-9", reason="No."),
+        WithdrawProposal(proposal="waiver-9", reason="No."),
+    ]
+    with_waiver, without = chosen(waived=True), chosen(waived=False)
+
+    for each in answers:
+        refused, plain = with_waiver.refuses(THEIRS, each), without.refuses(THEIRS, each)
+        assert (refused.rule, refused.detail, refused.hint) == (
+            plain.rule,
+            plain.detail,
+            plain.hint,
+        )
+    assert [type(each) for each in with_waiver.when(THEIRS, waiver)] == [WaiverProposed]
+    with_waiver.when(OURS, AgreeWaiver(proposal="waiver-9"))
+    [granted] = with_waiver.partnership.context.agreements.of(WaiverGranted)
+    assert granted.rule == "charter-agreed"
 
 
 @pytest.mark.parametrize(

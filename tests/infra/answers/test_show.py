@@ -24,12 +24,12 @@ from domain.execution import (
     ProposeMilestone,
 )
 from domain.exit import AgreeExit, ProposeExit
-from domain.exploration import MeasureAudienceOverlap
+from domain.exploration import ChoosePartner, MeasureAudienceOverlap
 from domain.formation import (
     BestAlternativeDeclared,
     NonNegotiableDeclared,
 )
-from domain.gates import ProposeWaiver
+from domain.gates import AgreeWaiver, ProposeWaiver
 from domain.health import ProposeTarget
 from domain.kernel import Command, Stage
 from domain.markets import (
@@ -400,6 +400,34 @@ def test_a_waiver_shows_who_granted_it_why_and_for_which_rule(tmp_path: Path) ->
         ("growthos",),
         "The lists cannot be compared by law.",
     )
+
+
+def test_a_waiver_of_the_search_is_shown_beside_a_later_one_with_its_identifier(
+    tmp_path: Path,
+) -> None:
+    def waive(rule: str) -> ProposeWaiver:
+        return ProposeWaiver(proposal="waiver-9", rule=rule, reason="There is no time.")
+
+    chosen = LIFE.index(EXAMPLES[ChoosePartner])
+    of_search = message("of-search", waive("candidate-scored"), at=LIFE[chosen - 1].at)
+    of_both = [
+        message("of-both", waive("charter-agreed"), party=THEIRS, at=LIFE[chosen].at),
+        message("agreed", AgreeWaiver(proposal="waiver-9"), at=LIFE[chosen].at),
+    ]
+    with simulated(tmp_path) as accord:
+        sent = [*from_steps(LIFE[:chosen]), of_search, *from_steps(LIFE[: chosen + 1])[chosen:]]
+        outcomes = accord.service.handle([*sent, *of_both])
+        assert {each.status for each in outcomes} == {"accepted"}
+        waivers = [
+            [
+                (each.rule, each.waived_by)
+                for each in ask(accord, NAME, when=AsOf(viewer=Viewer(party))).waivers
+            ]
+            for party in (OURS, THEIRS)
+        ]
+
+    both = ("charter-agreed", (THEIRS, OURS))
+    assert waivers == [[("candidate-scored", (OURS,)), both], [both]]
 
 
 def test_a_deadline_is_shown_on_its_last_day(demo: Accord) -> None:
