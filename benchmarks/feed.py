@@ -307,7 +307,15 @@ def _plan(told: Told, kickoff: datetime, random: Random) -> None:
         at=at.isoformat(),
     )
     told.tell(kickoff + timedelta(days=2, hours=1), OURS, "AgreeReview", proposal="meet-1")
-    told.tell(at, told.theirs, "HoldReview", review="qbr-1", minutes="Go on as agreed.")
+    told.tell(
+        at,
+        told.theirs,
+        "ProposeReviewHeld",
+        proposal="held-1",
+        review="qbr-1",
+        minutes="Go on as agreed.",
+    )
+    told.tell(at + timedelta(hours=1), OURS, "AgreeReviewHeld", proposal="held-1")
     raised = kickoff + random.random() * timedelta(days=200)
     told.tell(
         raised,

@@ -6,9 +6,9 @@ agreement are made from it. What an agreement decides beyond that is in its thre
 `complete` and `recorded`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import Field, StringConstraints, create_model
@@ -383,6 +383,11 @@ class BilateralAgreements:
         versions = self.versions(kind)
         return versions[-1] if versions else None
 
+    def proposed_at(self, proposed: Any) -> datetime:  # noqa: ANN401 - made
+        """Return when a proposal was made, as its party claims."""
+        kind: type[BilateralAgreement] = proposed.agreement
+        return self.proposals_of(kind)[getattr(proposed, kind.called)].made_at
+
     def decide(
         self,
         command: BilateralCommand,
@@ -577,6 +582,32 @@ def is_answer_to(command: Command, proposed: ProposeBilateral) -> bool:
     if isinstance(command, ProposalAnswer):
         return command.proposal == name and command.agreement in {None, kind.name}
     return isinstance(command, kind.accepts) and getattr(command, kind.called) == name
+
+
+def check_reason(proposed: Any, known: Iterable[str], name: str) -> None:  # noqa: ANN401 - made
+    """Raise `Refused` if what was agreed before is changed without a reason."""
+    if name in known and proposed.reason is None:
+        raise Refused(
+            "change-needs-reason",
+            f"{name} is agreed already, and a change of it needs a reason.",
+            "Say why it changes, or use a new identifier.",
+            field="reason",
+        )
+
+
+def check_known(what: str, name: str, known: list[str], begins: type[Command]) -> None:
+    """Raise `Refused` unless something is on record that is said to be done, or is given up."""
+    if name not in known:
+        raise Unknown(
+            "nothing-planned",
+            "Only what was recorded before can be completed or given up. "
+            f"There is no {what} {name}.",
+            f"Name one of these: {', '.join(known)}."
+            if known
+            else f"Record one first ({begins.__name__}).",
+            named=name,
+            known=known,
+        )
 
 
 def kind_named(name: str) -> type[BilateralAgreement]:

@@ -4,8 +4,9 @@ The eight questions are asked at the gate to execution and again at any time, as
 answer names the facts that it rests on, so it changes when they do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from domain.context import PartnershipContext
 from domain.described import described
@@ -21,8 +22,17 @@ from domain.gates import Requirement
 from domain.governance import GovernanceEstablished, ResourcesCommitted, SponsorAssigned
 from domain.health import RiskIdentified, RiskMitigated
 
-UNMITIGATED = "Mitigate each risk of the register (MitigateRisk)."
-UNLISTED = "Put the risks on the register (IdentifyRisk), and mitigate each (MitigateRisk)."
+UNMITIGATED = "Agree of each risk of the register how it was mitigated (ProposeRiskMitigated)."
+UNLISTED = f"Put the risks on the register (IdentifyRisk). {UNMITIGATED}"
+
+
+class AnswerState(StrEnum):
+    """The answer to a question of the checklist."""
+
+    YES = "yes"
+    NO = "no"
+    NONE_REGISTERED = "none-registered"
+    """No risk was ever put on the register, so no fact shows that risks were looked at."""
 
 
 @described
@@ -32,12 +42,17 @@ class ChecklistAnswer:
 
     question: str
     """The question, as the checklist names it."""
-    met: bool
-    """Whether the answer is yes."""
+    state: AnswerState
+    """The answer."""
     rests_on: tuple[str, ...]
-    """The facts that it rests on, in words; what is missing, if the answer is no."""
+    """The facts that it rests on, in words; what is missing, if the answer is not yes."""
     hint: str | None
     """What to do so that the answer becomes yes; null if it is yes."""
+
+    @property
+    def met(self) -> bool:
+        """Whether the answer is yes."""
+        return self.state is AnswerState.YES
 
 
 def checklist(
@@ -98,13 +113,17 @@ def checklist(
 
 
 def requirements(exploration: Exploration, context: PartnershipContext) -> list[Requirement]:
-    """Return what of the checklist no other requirement of the gate to execution asks (C4, C6)."""
+    """Return what of the checklist no other requirement of the gate to execution asks (C4, C6).
+
+    An open risk closes the gate. An empty register does not: a risk that somebody makes up to pass
+    is worth nothing. The checklist says that none was registered.
+    """
     risks = _risks(exploration, context)
     return [
         *_dimensions(exploration, context),
         Requirement(
             f"checklist:{risks.question}",
-            risks.met,
+            risks.state is not AnswerState.NO,
             f"The risks are not mitigated: {'; '.join(risks.rests_on)}.",
             risks.hint or UNMITIGATED,
         ),
@@ -132,8 +151,13 @@ def _dimensions(exploration: Exploration, context: PartnershipContext) -> Iterat
 
 
 def _answer(question: str, facts: list[str], missing: str, hint: str) -> ChecklistAnswer:
-    met = bool(facts)
-    return ChecklistAnswer(question, met, tuple(facts or [missing]), None if met else hint)
+    return _rests_on(question, facts or [missing], None if facts else hint)
+
+
+def _rests_on(question: str, facts: Iterable[str], hint: str | None) -> ChecklistAnswer:
+    """Return the answer yes, or no if a hint says what to do."""
+    state = AnswerState.YES if hint is None else AnswerState.NO
+    return ChecklistAnswer(question, state, tuple(facts), hint)
 
 
 def _of_each(
@@ -145,7 +169,7 @@ def _of_each(
     facts = {each: context.declarations.of(kind, each) for each in context.parties}
     lacking = [f"{party} has none" for party, found in facts.items() if not found]
     rests_on = lacking or [f"{party}: {_fact(found[-1])}" for party, found in facts.items()]
-    return ChecklistAnswer(question, not lacking, tuple(rests_on), hint if lacking else None)
+    return _rests_on(question, rests_on, hint if lacking else None)
 
 
 def _fact(fact: ResourcesCommitted | SponsorAssigned) -> str:
@@ -159,7 +183,7 @@ def _alignment(exploration: Exploration, context: PartnershipContext) -> Checkli
     assessed = partner.alignment() if partner else None
     if partner is None or assessed is None:
         hint = "Assess the alignment (AssessAlignment)."
-        return ChecklistAnswer("alignment_sufficient", False, ("it is not assessed",), hint)  # noqa: FBT003 - the answer
+        return _rests_on("alignment_sufficient", ["it is not assessed"], hint)
     low = partner.unbridged()
     ratings = tuple(
         f"{each.words} {getattr(assessed, each)}"
@@ -167,21 +191,24 @@ def _alignment(exploration: Exploration, context: PartnershipContext) -> Checkli
         for each in Dimension
     )
     hint = "Assess the alignment again (AssessAlignment)."
-    return ChecklistAnswer("alignment_sufficient", not low, ratings, hint if low else None)
+    return _rests_on("alignment_sufficient", ratings, hint if low else None)
 
 
 def _risks(exploration: Exploration, context: PartnershipContext) -> ChecklistAnswer:
     risks = context.declarations.of(RiskIdentified)
-    mitigated = {each.risk for each in context.declarations.of(RiskMitigated)}
+    mitigated = {each.risk for each in context.agreements.of(RiskMitigated)}
     still = [each for each in risks if each.risk not in mitigated]
     if risks:
         facts = [f"risk {each.risk} is open: {each.description}" for each in still]
         facts = facts or [f"{len(risks)} on the register, all mitigated"]
-        hint = UNMITIGATED if still else None
-        return ChecklistAnswer("risks_mitigated", not still, tuple(facts), hint)
-    # Before the register is begun, the answer given when the partner was chosen counts.
+        return _rests_on("risks_mitigated", facts, UNMITIGATED if still else None)
+    # A no at the choice says that there are risks. A yes is only the word of one party.
     partner = partner_of(exploration, context)
     stated = partner.latest.get(DecisionChecklistCompleted) if partner else None
-    said_yes = isinstance(stated, DecisionChecklistCompleted) and stated.risks_mitigated
-    fact = "stated when the partner was chosen" if said_yes else "no risk is on the register"
-    return ChecklistAnswer("risks_mitigated", said_yes, (fact,), None if said_yes else UNLISTED)
+    said_no = isinstance(stated, DecisionChecklistCompleted) and not stated.risks_mitigated
+    return ChecklistAnswer(
+        "risks_mitigated",
+        AnswerState.NO if said_no else AnswerState.NONE_REGISTERED,
+        ("no risk was registered",),
+        UNLISTED,
+    )

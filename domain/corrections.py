@@ -15,7 +15,6 @@ from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, R
 from domain.execution import (
     CompleteAction,
     HoldKickoff,
-    HoldReview,
     ProposeAction,
     ProposeMilestone,
     ReachMilestone,
@@ -133,7 +132,6 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     WithdrawProposal: None,
     HoldKickoff: None,
     ReachMilestone: ProposeMilestone,
-    HoldReview: HoldReview,
     HoldRenewalReview: None,
     GiveBreachNotice: ProposeCure,
     GiveExitNotice: ProposeExitWithdrawal,

@@ -17,7 +17,7 @@ from pydantic import create_model
 
 from domain.bilateral import BilateralAgreements
 from domain.facts import already_recorded
-from domain.kernel import NOT_ENDED, Act, Command, Event, NotNow, Refused, Stage, Unknown, Value
+from domain.kernel import NOT_ENDED, Act, Command, Event, NotNow, Refused, Stage, Value
 from domain.values import Text, instant
 
 F = TypeVar("F", bound="Declaration")
@@ -50,7 +50,6 @@ class Declaration(Event, abstract=True):
     - `filled`: the fields that the command may leave out (see `fill`).
     - `corrected_by`: what to do where it is recorded with other content; a hint.
     - `covers`: the field of the period that it is about. That has begun when it is stated.
-    - `follows`: another kind, of which there must be a declaration with the same identity.
     """
 
     context_only = True
@@ -60,7 +59,6 @@ class Declaration(Event, abstract=True):
     by_party: ClassVar[bool]
     restated: ClassVar[bool]
     joint: ClassVar[bool]
-    follows: ClassVar[type["Declaration"] | None]
     filled: ClassVar[tuple[str, ...]]
     corrected_by: ClassVar[str]
     covers: ClassVar[str]
@@ -79,7 +77,6 @@ class Declaration(Event, abstract=True):
         by_party: bool = False,
         restated: bool = False,
         joint: bool = False,
-        follows: type["Declaration"] | None = None,
         filled: tuple[str, ...] = (),
         corrected_by: str = "",
         covers: str = "",
@@ -87,7 +84,7 @@ class Declaration(Event, abstract=True):
     ) -> None:
         """Make the command, once the fields are known."""
         cls.identity, cls.by_party = identity, by_party
-        cls.restated, cls.joint, cls.follows = restated, joint, follows
+        cls.restated, cls.joint = restated, joint
         cls.filled, cls.covers = filled, covers
         cls.corrected_by = corrected_by or (
             "Give the reason for the change (change_reason), or use a new identifier."
@@ -116,11 +113,9 @@ class Declaration(Event, abstract=True):
         cls.asks.declaration = cls
         cls.asks.described_by = cls
 
-    def key(self, act: Act, kind: type["Declaration"] | None = None) -> str:
-        """Return the identity as text, or that of a declaration of another `kind` that it names."""
-        kind = kind or type(self)
-        parts = [str(getattr(self, name)) for name in kind.identity]
-        return "/".join([kind.wire, *([act.party] if kind.by_party else []), *parts])
+    def key(self, act: Act) -> str:
+        """Return the identity as text."""
+        return "/".join([self.wire, *([act.party] if self.by_party else []), *self.names()])
 
     def names(self) -> list[str]:
         """Return the identity, without the party."""
@@ -146,6 +141,10 @@ class Declaration(Event, abstract=True):
         What it stated may have ended since, or may bind the other party, which recorded it.
         """
 
+    def takes_over(self, known: "Declaration") -> bool:  # noqa: ARG002 - for subclasses
+        """Whether the party that states it in place of `known` is its author from then on."""
+        return False
+
     def check_preceding(self, known: "Declarations") -> None:
         """Raise `Refused` if a declaration that it needs is missing."""
 
@@ -159,7 +158,7 @@ class Declarations:
 
     stated: Mapping[str, Declaration] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)
-    """The party that recorded each of them first, by the same keys."""
+    """The party that recorded each of them first or took it over since, by the same keys."""
     times: Mapping[str, datetime] = field(default_factory=dict)
     """When the latest of each was stated, by the same keys."""
 
@@ -201,8 +200,6 @@ class Declarations:
             fact.check_new(today)
             fact.check_change(None, self, act)
             fact.check_agreed(agreements, act)
-            if fact.follows:
-                self._follow(fact, fact.follows, act)
             return [fact]
         # What was filled when it was first recorded stays.
         if fact == known.model_copy(update={name: getattr(fact, name) for name in filled}):
@@ -228,7 +225,7 @@ class Declarations:
         return [fact]
 
     def author(self, kind: type[Declaration], name: str) -> str | None:
-        """Return the party that first recorded a declaration of a kind; None if there is none."""
+        """Return the author of a declaration of a kind (`authors`); None if there is none."""
         return next(
             (
                 self.authors.get(key)
@@ -246,30 +243,12 @@ class Declarations:
         given = {name: value for name, value in command if name not in left_out}
         return kind(**given, **(kind.fill(command, today) if left_out else {})), left_out
 
-    def _follow(self, fact: Declaration, first: type[Declaration], act: Act) -> None:
-        known = self.stated.get(key := fact.key(act, first))
-        if isinstance(known, Changeable) and known.change_reason is not None:
-            # Stated anew, it is to be completed or mitigated anew.
-            check_stated_last(key, self.times.get(key), act)
-        if known is None:
-            kind = " ".join(first.identity)
-            named = "/".join(getattr(fact, each) for each in first.identity)
-            raise Unknown(
-                "nothing-planned",
-                f"Only something that was recorded before can be completed, resumed or mitigated. "
-                f"There is no {kind} {named}.",
-                f"Record it first, under this identifier ({first.asks.__name__}).",
-                named=named,
-                known=[
-                    "/".join(getattr(one, each) for each in first.identity)
-                    for one in self.of(first, act.party if first.by_party else None)
-                ],
-            )
-
     def with_declaration(self, fact: Declaration, act: Act) -> "Declarations":
         """Return these declarations and one more."""
         key = fact.key(act)
-        authors = self.authors if key in self.authors else {**self.authors, key: act.party}
+        known = self.stated.get(key)
+        is_author = known is None or fact.takes_over(known)
+        authors = {**self.authors, key: act.party} if is_author else self.authors
         times = {**self.times, key: act.occurred_at}
         return Declarations({**self.stated, key: fact}, authors, times)
 

@@ -54,13 +54,13 @@ from domain.execution import (
     AgreePause,
     AgreeReduction,
     AgreeReview,
+    AgreeReviewHeld,
     Cause,
     CompleteAction,
     CompleteOnboardingStep,
     CompleteTraining,
     DiagnoseRootCause,
     HoldKickoff,
-    HoldReview,
     IntroduceIncentive,
     IssueCause,
     ProposeAction,
@@ -75,6 +75,7 @@ from domain.execution import (
     ProposePause,
     ProposeReduction,
     ProposeReview,
+    ProposeReviewHeld,
     RaiseIssue,
     ReachMilestone,
     RecordLesson,
@@ -147,12 +148,13 @@ from domain.governance import (
     SponsorAssigned,
 )
 from domain.health import (
+    AgreeRiskMitigated,
     AgreeTarget,
     AuditSubject,
     CelebrateWin,
     ContributionKind,
     IdentifyRisk,
-    MitigateRisk,
+    ProposeRiskMitigated,
     ProposeTarget,
     RecordAudit,
     RecordContribution,
@@ -198,8 +200,9 @@ from domain.referral import (
 )
 from domain.renewal import (
     AcceptRenewal,
-    HoldAnnualReview,
+    AgreeAnnualReview,
     HoldRenewalReview,
+    ProposeAnnualReview,
     ProposeRenewal,
 )
 from domain.reported_figure import CorrectMetric, MetricReported, ReportedFigure, ReportMetric
@@ -846,7 +849,12 @@ _EXECUTION = [
         ),
     ),
     Step("2026-01-30", THEIRS, AgreeMerge(deal="D-3", proposal="one-client")),
-    Step("2026-01-30", OURS, HoldReview(review="operations-1", minutes="All is on its way.")),
+    Step(
+        "2026-01-30",
+        OURS,
+        ProposeReviewHeld(proposal="held-1", review="operations-1", minutes="All is on its way."),
+    ),
+    Step("2026-01-30", THEIRS, AgreeReviewHeld(proposal="held-1")),
     Step(
         "2026-01-30",
         OURS,
@@ -897,7 +905,12 @@ _EXECUTION = [
         OURS,
         IdentifyRisk(risk="R-1", description="One client only", likelihood=3, impact=4, owner=OURS),
     ),
-    Step("2026-02-02", THEIRS, MitigateRisk(risk="R-1", how="Three more are in talks.")),
+    Step(
+        "2026-02-02",
+        THEIRS,
+        ProposeRiskMitigated(proposal="talks-1", risk="R-1", how="Three more are in talks."),
+    ),
+    Step("2026-02-02", OURS, AgreeRiskMitigated(proposal="talks-1")),
     Step(
         "2026-02-02",
         OURS,
@@ -1210,7 +1223,8 @@ _SCALING = [
     Step(
         "2026-08-31",
         OURS,
-        HoldAnnualReview(
+        ProposeAnnualReview(
+            proposal="year-1",
             year=2026,
             outcomes="Two of three objectives are met.",
             relevance="The buyers are the same.",
@@ -1218,6 +1232,7 @@ _SCALING = [
             recommendation="continue",
         ),
     ),
+    Step("2026-08-31", THEIRS, AgreeAnnualReview(proposal="year-1")),
     Step(
         "2026-09-01",
         OURS,

@@ -8,14 +8,17 @@ from typing import Annotated, Any, Final, Literal, assert_never
 
 from pydantic import Field
 
-from domain.bilateral import BilateralAgreement, BilateralAgreements
+from domain.bilateral import (
+    BilateralAgreement,
+    BilateralAgreements,
+    check_known,
+    check_reason,
+)
 from domain.context import PartnershipContext
 from domain.declarations import (
     Changeable,
     Declaration,
     Declarations,
-    check_stated_last,
-    not_the_author,
     nothing_to_change,
 )
 from domain.escalation import Escalated, office_words
@@ -32,7 +35,6 @@ from domain.kernel import (
     NotNow,
     Refused,
     Unknown,
-    once,
     recorded_once,
 )
 from domain.response import Office
@@ -76,7 +78,7 @@ class OnboardingStepAgreed(
         """Raise `Refused` if the owner is not a party, or if a change has no reason."""
         check_parties([proposed.owner], context.parties)
         agreed = context.agreements.of(cls)
-        _check_reason(proposed, [each.step for each in agreed], proposed.step)
+        check_reason(proposed, [each.step for each in agreed], proposed.step)
 
 
 ProposeOnboardingStep = OnboardingStepAgreed.proposes
@@ -397,22 +399,11 @@ class MilestonePlanned(
         if proposed.owner is not None:
             check_parties([proposed.owner], context.parties)
         planned = context.agreements.of(cls)
-        _check_reason(proposed, [each.milestone for each in planned], proposed.milestone)
+        check_reason(proposed, [each.milestone for each in planned], proposed.milestone)
 
 
 ProposeMilestone = MilestonePlanned.proposes
 AgreeMilestone = MilestonePlanned.accepts
-
-
-def _check_reason(proposed: Any, known: list[str], name: str) -> None:  # noqa: ANN401 - made
-    """Raise `Refused` if what was agreed before is changed without a reason."""
-    if name in known and proposed.reason is None:
-        raise Refused(
-            "change-needs-reason",
-            f"{name} is agreed already, and a change of it needs a reason.",
-            "Say why it changes, or use a new identifier.",
-            field="reason",
-        )
 
 
 class ReachMilestone(Command):
@@ -444,7 +435,7 @@ class MilestoneReached(
         """Raise `Refused` unless both own the milestone, and it is still to be reached."""
         name: str = proposed.milestone
         planned = {each.milestone: each for each in context.agreements.of(MilestonePlanned)}
-        _check_known("milestone", name, [*planned], MilestonePlanned.proposes)
+        check_known("milestone", name, [*planned], MilestonePlanned.proposes)
         owner = planned[name].owner
         if owner is not None:
             raise NotNow(
@@ -512,41 +503,134 @@ class ReviewScheduled(
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` if a change has no reason."""
         scheduled = context.agreements.of(cls)
-        _check_reason(proposed, [each.review for each in scheduled], proposed.review)
+        check_reason(proposed, [each.review for each in scheduled], proposed.review)
 
 
 ProposeReview = ReviewScheduled.proposes
 AgreeReview = ReviewScheduled.accepts
 
 
-class HoldReview(Changeable, Command):
-    """Record that a review was held, with its minutes, whether it was scheduled or not (C13, C22).
+class ReviewHeld(
+    BilateralAgreement,
+    name="ReviewHeld",
+    subject="that a review was held, scheduled or not, and what its minutes are (C13, C22)",
+    stages=IN_FORCE,
+    added=("held_at",),
+    identity=("review",),
+):
+    """Both parties agreed that a review was held, and what its minutes are (C22).
 
-    It counts for the agreed cadence of its kind.
+    It counts for the agreed cadence of its kind, from the day on which it was held. Later both can
+    agree other minutes.
     """
 
-    stages = IN_FORCE
+    context_only = False
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """How many times it was agreed; more than 1 if its minutes were changed."""
+
     review: Ref
     """The identifier of the review."""
     kind: ReviewKind | None = None
-    """The kind of a review that was not scheduled; a scheduled one has its kind already."""
+    """The kind of the review. Left out of a proposal, it is the kind under which the review was
+    scheduled."""
     minutes: Text
     """What was discussed and decided."""
     recorded_with_consent: bool = False
     """Whether the review was recorded, with the consent of all who took part."""
+    held_at: Instant
+    """When it was held: the time of the proposal that first said so."""
+    reason: Text | None = None
+    """Why its minutes are changed; null the first time."""
+
+    @property
+    def is_correction(self) -> bool:
+        """Whether it only changes the minutes."""
+        return self.reason is not None
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if a change has no reason, or changes nothing; or for another kind."""
+        name, held = proposed.review, _held(context.agreements)
+        if proposed.reason is not None and name not in held:
+            raise nothing_to_change(f"review {name} that was held")
+        check_reason(proposed, held, name)
+        _kind(proposed, context.agreements)
+
+    @classmethod
+    def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` before the day that both agreed for it.
+
+        One that an agreed rule asked for has a last day, and can be held sooner.
+        """
+        planned = _scheduled(context.agreements).get(proposed.review)
+        if planned is None or planned.proposal is None or proposed.reason is not None:
+            return
+        day = context.terms.day(planned.at)
+        if context.terms.day(act.occurred_at) < day:
+            raise Refused(
+                "before-its-day",
+                "A review is held on the day that both agreed for it, or later. "
+                f"{proposed.review} is agreed for {day}.",
+                "Propose another day for it (ProposeReview), or record an earlier review under a "
+                "new identifier, with its kind.",
+                field="review",
+                agreed_for=day.isoformat(),
+            )
+
+    @classmethod
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Return the kind of the review, and when it was held."""
+        agreements = context.agreements
+        changed = _held(agreements).get(proposed.review) if proposed.reason else None
+        held_at = changed.held_at if changed else agreements.proposed_at(proposed)
+        return {"kind": _kind(proposed, agreements), "held_at": held_at}
 
 
-class ReviewHeld(Changeable, Event):
-    """A review was held (C22)."""
+def _held(agreements: BilateralAgreements) -> dict[str, ReviewHeld]:
+    return {each.review: each for each in agreements.of(ReviewHeld)}
 
-    review: Ref
-    """The identifier of the review."""
-    kind: ReviewKind
-    """The kind of the review."""
-    minutes: Text
-    """What was discussed and decided."""
-    recorded_with_consent: bool = False
-    """Whether the review was recorded, with the consent of all who took part."""
+
+def _scheduled(agreements: BilateralAgreements) -> dict[str, ReviewScheduled]:
+    return {each.review: each for each in agreements.of(ReviewScheduled)}
+
+
+def _kind(proposed: Any, agreements: BilateralAgreements) -> ReviewKind:  # noqa: ANN401 - made
+    """Return the kind of a review that is held: that of its schedule, if it has one.
+
+    Raises `Refused` if it has none and the proposal gives none, or if the two differ.
+    """
+    name: str = proposed.review
+    scheduled, held = _scheduled(agreements), _held(agreements)
+    planned = held.get(name) or scheduled.get(name)
+    kind: ReviewKind | None = proposed.kind
+    if planned is None or planned.kind is None:
+        if kind is None:
+            known = sorted(scheduled.keys() - held.keys())
+            named = f"Use one of these: {', '.join(known)}. " if known else ""
+            raise Unknown(
+                "nothing-planned",
+                "A review that was not scheduled is recorded with its kind. There is no scheduled "
+                f"review {name}.",
+                f"{named}Give the kind of a review that was not scheduled (kind).",
+                named=name,
+                known=known,
+            )
+        return kind
+    if kind not in {None, planned.kind}:
+        raise NotNow(
+            "review-of-another-kind",
+            f"A review has the kind under which it was scheduled. {name} is {planned.kind}, not "
+            f"{kind}.",
+            "Leave the kind out, or use a new identifier for another review.",
+            field="kind",
+        )
+    return planned.kind
+
+
+ProposeReviewHeld = ReviewHeld.proposes
+AgreeReviewHeld = ReviewHeld.accepts
 
 
 class ReviewMissed(Event):
@@ -591,7 +675,7 @@ class ActionAgreed(
         """Raise `Refused` if the owner is not a party, or if a change has no reason."""
         check_parties([proposed.owner], context.parties)
         agreed = context.agreements.of(cls)
-        _check_reason(proposed, [each.action for each in agreed], proposed.action)
+        check_reason(proposed, [each.action for each in agreed], proposed.action)
 
     @classmethod
     def binds_author_alone(cls, proposed: Any, context: PartnershipContext, party: str) -> bool:  # noqa: ANN401 - made
@@ -615,7 +699,7 @@ class ActionCompleted(
     def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:
         """Raise `Refused` unless the action was agreed, and its owner says that it is done."""
         owners = {each.action: each.owner for each in agreements.of(ActionAgreed)}
-        _check_known("action", self.action, [*owners], ActionAgreed.proposes)
+        check_known("action", self.action, [*owners], ActionAgreed.proposes)
         _check_owner("an action", self.action, owners[self.action], act)
 
     def check_again(self, known: Declarations, agreements: BilateralAgreements, act: Act) -> None:  # noqa: ARG002 - as declared
@@ -699,7 +783,7 @@ class IssueResolved(
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` unless the issue was raised."""
         raised = [each.issue for each in context.declarations.of(IssueRaised)]
-        _check_known("issue", proposed.issue, raised, IssueRaised.asks)
+        check_known("issue", proposed.issue, raised, IssueRaised.asks)
 
 
 ProposeIssueResolution = IssueResolved.proposes
@@ -757,7 +841,7 @@ class ImprovementPlanAgreed(
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` unless the plan answers a diagnosis (C23), and a change has a reason."""
         agreed = context.agreements.of(cls)
-        _check_reason(proposed, [each.plan for each in agreed], proposed.plan)
+        check_reason(proposed, [each.plan for each in agreed], proposed.plan)
         diagnoses = [each.diagnosis for each in context.declarations.of(RootCauseDiagnosed)]
         if proposed.diagnosis not in diagnoses:
             raise Unknown(
@@ -833,25 +917,11 @@ class ImprovementPlanCompleted(
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` unless the plan was agreed."""
         plans = [each.plan for each in context.agreements.of(ImprovementPlanAgreed)]
-        _check_known("improvement plan", proposed.plan, plans, ImprovementPlanAgreed.proposes)
+        check_known("improvement plan", proposed.plan, plans, ImprovementPlanAgreed.proposes)
 
 
 ProposeImprovementPlanOutcome = ImprovementPlanCompleted.proposes
 AgreeImprovementPlanOutcome = ImprovementPlanCompleted.accepts
-
-
-def _check_known(what: str, name: str, known: list[str], proposes: type[Command]) -> None:
-    if name not in known:
-        raise Unknown(
-            "nothing-planned",
-            "Only what was recorded before can be completed or given up. "
-            f"There is no {what} {name}.",
-            f"Name one of these: {', '.join(known)}."
-            if known
-            else f"Record one first ({proposes.__name__}).",
-            named=name,
-            known=known,
-        )
 
 
 # --- pauses --------------------------------------------------------------------------------------
@@ -920,7 +990,7 @@ class CommitmentCancelled(
         else:
             known, begins = [*context.agreements.of(given_up)], given_up.proposes
         names = [getattr(each, proposed.kind) for each in known]
-        _check_known(proposed.kind, proposed.ref, names, begins)
+        check_known(proposed.kind, proposed.ref, names, begins)
 
     @classmethod
     def binds_author_alone(cls, proposed: Any, context: PartnershipContext, party: str) -> bool:  # noqa: ANN401 - made
@@ -957,10 +1027,6 @@ class Task:
     planned: Event
     since: datetime
     done: Event | None = None
-    done_by: str = ""
-    """The party that recorded that it was done; empty until then."""
-    done_at: datetime | None = None
-    """When that was stated, or last corrected."""
 
 
 Tasks = Mapping[str, Task]
@@ -978,7 +1044,7 @@ class Execution:
 
 # --- decisions ---------------------------------------------------------------------------------
 
-ExecutionCommand = HoldKickoff | ReachMilestone | HoldReview
+ExecutionCommand = HoldKickoff | ReachMilestone
 
 
 def decide(
@@ -995,8 +1061,6 @@ def decide(
             return [KickoffHeld.of(command, waived=waived)]
         case ReachMilestone():
             return reach(command, state.milestones, act)
-        case HoldReview():
-            return hold_review(command, state, context, act)
         case _:
             assert_never(command)
 
@@ -1029,91 +1093,6 @@ def reach(command: ReachMilestone, milestones: Tasks, act: Act) -> list[Event]:
     return recorded_once(reached, existing.done, f"The completion of {name}")
 
 
-def hold_review(
-    command: HoldReview, state: Execution, context: PartnershipContext, act: Act
-) -> list[Event]:
-    """Record that a review was held, once (C22). Its author corrects the minutes."""
-    task = state.reviews.get(command.review)
-    if command.change_reason is not None:
-        existing = _corrected(command.review, task, act)
-        held = existing.model_copy(update={**dict(command), "kind": existing.kind})
-        if existing == held:
-            return []
-        check_stated_last(f"Review {command.review}", task.done_at if task else None, act)
-        return [held]
-    kind = _kind(command, state.reviews)
-    if task is not None and task.done is None:
-        _check_its_day(command.review, task.planned, context, act)
-    return once(
-        ReviewHeld(**{**dict(command), "kind": kind}),
-        task.done if task else None,
-        "already-recorded",
-        f"What is recorded cannot be changed. Review {command.review} is already recorded with "
-        "other content.",
-        "Give the reason for the change (change_reason), or use a new identifier.",
-    )
-
-
-def _kind(command: HoldReview, reviews: Tasks) -> ReviewKind:
-    """Return the kind of a review that is held: that of its schedule, if it has one.
-
-    Raises `Refused` if it has none and the command gives none, or if the two differ.
-    """
-    task = reviews.get(command.review)
-    planned = task.planned if task else None
-    if not isinstance(planned, ReviewScheduled | ReviewHeld):
-        if command.kind is None:
-            known = [name for name, each in sorted(reviews.items()) if each.done is None]
-            scheduled = f"Use one of these: {', '.join(known)}. " if known else ""
-            raise Unknown(
-                "nothing-planned",
-                "A review that was not scheduled is recorded with its kind. There is no scheduled "
-                f"review {command.review}.",
-                f"{scheduled}Give the kind of a review that was not scheduled (kind).",
-                named=command.review,
-                known=known,
-            )
-        return command.kind
-    if command.kind not in {None, planned.kind}:
-        raise NotNow(
-            "review-of-another-kind",
-            f"A review has the kind under which it was scheduled. {command.review} is "
-            f"{planned.kind}, not {command.kind}.",
-            "Leave the kind out, or use a new identifier for another review.",
-            field="kind",
-        )
-    return planned.kind
-
-
-def _check_its_day(name: str, planned: Event, context: PartnershipContext, act: Act) -> None:
-    """Raise `Refused` if one side records a review before the day that both agreed for it.
-
-    One that an agreed rule asked for has a last day, and can be held sooner.
-    """
-    if not isinstance(planned, ReviewScheduled) or planned.proposal is None:
-        return
-    day = context.terms.day(planned.at)
-    if context.terms.day(act.occurred_at) < day:
-        raise Refused(
-            "before-its-day",
-            f"A review is held on the day that both agreed for it, or later. {name} is agreed for "
-            f"{day}.",
-            "Propose another day for it (ProposeReview), or record an earlier review under a new "
-            "identifier, with its kind.",
-            field="review",
-            agreed_for=day.isoformat(),
-        )
-
-
-def _corrected(name: str, task: Task | None, act: Act) -> ReviewHeld:
-    """Return what a party corrects. Raises `Refused` unless it recorded that."""
-    if task is None or not isinstance(task.done, ReviewHeld):
-        raise nothing_to_change(f"review {name} that was held")
-    if task.done_by != act.party:
-        raise not_the_author(f"review {name}", task.done_by)
-    return task.done
-
-
 # --- fold --------------------------------------------------------------------------------------
 
 
@@ -1129,21 +1108,21 @@ def evolve(state: Execution, event: Event, act: Act) -> Execution:
         case CommitmentCancelled(kind="review", ref=name):
             return replace(state, reviews=_without(state.reviews, name))
         case MilestoneReached(milestone=name):
-            return replace(state, milestones=_finished(state.milestones, name, event, act))
+            return replace(state, milestones=_finished(state.milestones, name, event))
         case ReviewScheduled(review=name):
             return replace(state, reviews=_begun(state.reviews, name, event, act))
         case ReviewHeld(review=name):
             begun = state.reviews
             if name not in begun:
-                begun = _begun(begun, name, event, act)
-            return replace(state, reviews=_finished(begun, name, event, act))
+                begun = {**begun, name: Task(event, event.held_at)}
+            return replace(state, reviews=_finished(begun, name, event))
         case IssueRaised(issue=name, change_reason=str()) if name in state.issues:
             task = replace(state.issues[name], planned=event)
             return replace(state, issues={**state.issues, name: task})
         case IssueRaised(issue=name):
             return replace(state, issues=_begun(state.issues, name, event, act))
         case IssueResolved(issue=name):
-            return replace(state, issues=_finished(state.issues, name, event, act))
+            return replace(state, issues=_finished(state.issues, name, event))
         case _:
             return state
 
@@ -1156,10 +1135,7 @@ def _without(tasks: Tasks, name: str) -> Tasks:
     return {key: each for key, each in tasks.items() if key != name}
 
 
-def _finished(tasks: Tasks, name: str, event: Event, act: Act) -> Tasks:
+def _finished(tasks: Tasks, name: str, event: Event) -> Tasks:
     task = tasks.get(name)
     # A replay as of a moment may leave out the event that began it.
-    if task is None:
-        return tasks
-    done = replace(task, done=event, done_by=act.party, done_at=act.occurred_at)
-    return {**tasks, name: done}
+    return tasks if task is None else {**tasks, name: replace(task, done=event)}

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from domain import charter as charters
-from domain.bilateral import BilateralAgreement, BilateralAgreements
+from domain.bilateral import BilateralAgreement, BilateralAgreements, check_known
 from domain.calendar import Period
 from domain.charter import Objective
 from domain.context import PartnershipContext
@@ -109,9 +109,28 @@ class RiskIdentified(
         if self.owner is not None:
             check_parties([self.owner], parties)
 
-    def check_change(self, known: Declaration | None, stated: Declarations, act: Act) -> None:  # noqa: ARG002 - as declared
-        """Raise `Refused` if it lays the risk on the other party."""
+    @property
+    def score(self) -> int:
+        """Likelihood times impact, of 25."""
+        return self.likelihood * self.impact
+
+    def takes_over(self, known: Declaration) -> bool:
+        """Whether it rates the risk higher: its author then answers for the rating."""
+        return isinstance(known, RiskIdentified) and self.score > known.score
+
+    def check_change(self, known: Declaration | None, stated: Declarations, act: Act) -> None:
+        """Raise `Refused` if it lays the risk on the other party, or lowers its rating (C25)."""
         before = known.owner if isinstance(known, RiskIdentified) else None
+        rated_by = stated.author(type(self), self.risk)
+        if isinstance(known, RiskIdentified) and self.score < known.score and rated_by != act.party:
+            raise NotNow(
+                "risk-rated-by-another",
+                f"Only the party that rated a risk rates it lower. {rated_by} rated risk "
+                f"{self.risk} {known.score} of 25, and {act.party} rates it {self.score}.",
+                "Ask that party to rate it lower, or propose that it was mitigated "
+                "(ProposeRiskMitigated).",
+                party=rated_by,
+            )
         if self.owner not in {None, act.party, before}:
             raise Refused(
                 "risk-of-another",
@@ -124,29 +143,44 @@ class RiskIdentified(
 
     def check_again(self, known: Declarations, agreements: BilateralAgreements, act: Act) -> None:  # noqa: ARG002 - as declared
         """Raise `Refused` if the risk was mitigated."""
-        if self.risk in {each.risk for each in known.of(RiskMitigated)}:
-            raise NotNow(
-                "risk-mitigated",
-                f"A risk that was mitigated is not open any more. Risk {self.risk} was mitigated.",
-                "Rate it anew, with the reason (change_reason), or use a new identifier.",
-                risk=self.risk,
-            )
+        _check_open(self.risk, agreements)
 
 
 class RiskMitigated(
-    Changeable,
-    Declaration,
-    command="MitigateRisk",
+    BilateralAgreement,
+    name="RiskMitigated",
+    subject="that a risk of the joint register was mitigated (C25)",
     stages=SIGNED_OR_SIGNING,
     identity=("risk",),
-    follows=RiskIdentified,
+    counted=None,
 ):
-    """A risk of the register was mitigated (C25)."""
+    """Both parties agreed that a risk of the joint register was mitigated (C25)."""
 
+    proposal: Ref
+    """The identifier of the proposal."""
     risk: Ref
     """The identifier of the risk."""
     how: Text
     """How the risk was mitigated."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` unless the risk is on the register, and is still open."""
+        known = [each.risk for each in context.declarations.of(RiskIdentified)]
+        check_known("risk", proposed.risk, known, RiskIdentified.asks)
+        _check_open(proposed.risk, context.agreements)
+
+
+def _check_open(risk: str, agreements: BilateralAgreements) -> None:
+    """Raise `Refused` if a risk was mitigated."""
+    if risk in {each.risk for each in agreements.of(RiskMitigated)}:
+        raise NotNow(
+            "risk-mitigated",
+            f"A risk that was mitigated is not open any more. Risk {risk} was mitigated.",
+            "Rate it anew, with the reason (IdentifyRisk with change_reason), or use a new "
+            "identifier.",
+            risk=risk,
+        )
 
 
 class AuditSubject(StrEnum):
@@ -324,7 +358,8 @@ class TargetAdjusted(
 RecordContribution = ContributionRecorded.asks
 RecordHealthCheck = HealthCheckRecorded.asks
 IdentifyRisk = RiskIdentified.asks
-MitigateRisk = RiskMitigated.asks
+ProposeRiskMitigated = RiskMitigated.proposes
+AgreeRiskMitigated = RiskMitigated.accepts
 RecordAudit = ComplianceAudited.asks
 RotateManager = ManagerRotated.asks
 CelebrateWin = WinCelebrated.asks

@@ -17,11 +17,12 @@ from domain.execution import (
     MilestoneReached,
     OnboardingStepCompleted,
     ReviewHeld,
+    ReviewScheduled,
 )
 from domain.exit import BreachCured, ExitAgreed, ExitNoticeGiven, ExitWithdrawn
 from domain.formation import CharterAgreed
 from domain.gates import WaiverGranted, stages_of
-from domain.health import RiskMitigated, TargetAdjusted
+from domain.health import RiskIdentified, RiskMitigated, TargetAdjusted
 from domain.kernel import Event, Stage
 
 Subject = tuple[str, ...]
@@ -38,6 +39,13 @@ _SETTLED: Final[Mapping[type[Event], tuple[str, str]]] = {
     RiskMitigated: ("risk", "was mitigated"),
 }
 """What an event settles, by the field that names it, and how it is said."""
+
+_ANEW: Final[Mapping[type[Event], tuple[type[Event], str]]] = {
+    MilestoneReached: (MilestonePlanned, "was planned anew"),
+    ReviewHeld: (ReviewScheduled, "was scheduled anew"),
+    RiskMitigated: (RiskIdentified, "was rated anew"),
+}
+"""By what says that something is done: the event that begins it anew, and how that is said."""
 
 _LEAVING: Final[Mapping[type[Event], str]] = {
     ExitAgreed: "Both parties agreed to end the partnership.",
@@ -95,10 +103,8 @@ def _reason(
             return settled[1]
         if isinstance(event, CharterAgreed) and kind is TargetAdjusted:
             return "A later charter was agreed."
-        if isinstance(event, MilestonePlanned) and kind is MilestoneReached:
-            if subject == event.about(event):
-                return f"The milestone {event.milestone} was planned anew."
-            continue
+        if anew := _begun_anew(kind, event, subject):
+            return anew
         if isinstance(event, ExitNoticeGiven) and _is_no_sooner(kind, proposal.proposed, event):
             return f"Notice was given to leave on {event.effective_on}."
         if not (isinstance(event, kind) and kind.replaces):
@@ -106,6 +112,14 @@ def _reason(
         if subject == _about(kind, event) and _is_older(name, event, agreements):
             return f"A later proposal, {event.proposal_ref}, was agreed."
     return None
+
+
+def _begun_anew(kind: type[BilateralAgreement], event: Event, subject: Subject) -> str | None:
+    """Return why a proposal that something is done lapses: it was planned or recorded anew."""
+    if kind not in _ANEW or type(event) is not _ANEW[kind][0]:
+        return None
+    what, name = subject
+    return f"The {what} {name} {_ANEW[kind][1]}." if getattr(event, what) == name else None
 
 
 def _is_no_sooner(

@@ -67,6 +67,8 @@ from domain.execution import (
     MilestoneReached,
     OnboardingStepAgreed,
     OnboardingStepCompleted,
+    ReviewHeld,
+    ReviewScheduled,
 )
 from domain.exit import (
     ENDINGS,
@@ -522,7 +524,8 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
     match event:
         case Declaration():
             declarations = context.declarations.with_declaration(event, act)
-            return replace(context, declarations=_declared(declarations, event))
+            agreements = _without_given_up(agreements, event)
+            return replace(context, declarations=declarations, agreements=agreements)
         case ProposalEnded(agreement=agreement, within=within) if agreement == DRAFT or within:
             return context
         case BilateralProposed() | BilateralAgreement() | ProposalEnded():
@@ -547,15 +550,23 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
 def _without_given_up(agreements: BilateralAgreements, event: Event) -> BilateralAgreements:
     """Return the agreements after one that gives up another, or that agrees it again.
 
-    A milestone that is planned again is to be reached again.
+    A milestone that is planned again is to be reached again, a review that is scheduled again is to
+    be held, and a risk that is rated anew is to be mitigated.
     """
     if isinstance(event, CommitmentCancelled):
         given_up = GIVEN_UP[event.kind]
         if not issubclass(given_up, BilateralAgreement):
             return agreements
         return agreements.without(given_up, event.ref)
-    if isinstance(event, MilestonePlanned):
-        agreements = agreements.without(MilestoneReached, event.milestone)
+    match event:
+        case MilestonePlanned():
+            agreements = agreements.without(MilestoneReached, event.milestone)
+        case ReviewScheduled():
+            agreements = agreements.without(ReviewHeld, event.review)
+        case RiskIdentified():
+            agreements = agreements.without(RiskMitigated, event.risk)
+        case _:
+            pass
     kinds = (name for name, kind in GIVEN_UP.items() if type(event) is kind)
     if (name := next(kinds, None)) is not None:
         return agreements.without(CommitmentCancelled, name, getattr(event, name))
@@ -563,13 +574,11 @@ def _without_given_up(agreements: BilateralAgreements, event: Event) -> Bilatera
 
 
 def _declared(declarations: Declarations, event: Event) -> Declarations:
-    """Return the declarations after an agreement or another declaration.
+    """Return the declarations after an agreement.
 
-    An action or an onboarding step that is agreed again is to be done, a risk that is rated anew
-    is to be mitigated, and what was given up is declared no more.
+    An action or an onboarding step that is agreed again is to be done, and what was given up is
+    declared no more.
     """
-    if isinstance(event, RiskIdentified):
-        return declarations.without(RiskMitigated, event.risk)
     if isinstance(event, ActionAgreed) and event.agreed_version > 1:
         return declarations.without(ActionCompleted, event.action)
     if isinstance(event, OnboardingStepAgreed) and event.agreed_version > 1:

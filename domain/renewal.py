@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from domain import terms_by_day
-from domain.bilateral import BilateralAgreement
+from domain.bilateral import BilateralAgreement, check_reason
 from domain.calendar import Duration, Span
 from domain.context import PartnershipContext
-from domain.declarations import Declaration, check_stated_last
+from domain.declarations import check_stated_last, nothing_to_change
+from domain.facts import check_begun
 from domain.kernel import IN_FORCE, RUNNING, Act, Command, Event, Stage, Value, recorded_once
 from domain.terms import check_end
-from domain.values import Day, Instant, Ref, Text
+from domain.values import Count, Day, Instant, Ref, Text
 
 IN_RENEWAL = frozenset({Stage.RENEWAL})
 
@@ -41,14 +42,19 @@ class RenewalReviewHeld(_RenewalReview, Event):
 
 
 class AnnualReviewHeld(
-    Declaration,
-    command="HoldAnnualReview",
+    BilateralAgreement,
+    name="AnnualReview",
+    subject="that the annual review of a year was held, and what it found (C26, C27)",
     stages=IN_FORCE,
+    added=("held_at",),
     identity=("year",),
-    restated=True,
-    covers="year",
 ):
-    """An annual review of the partnership's relevance was held (C26, C27). It moves no stage."""
+    """Both parties agreed what the annual review of a year found (C26, C27). It moves no stage."""
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """How many times it was agreed; more than 1 if what it found was changed."""
 
     year: Annotated[int, Field(ge=1900, le=9999)]
     """The year that is reviewed."""
@@ -60,9 +66,39 @@ class AnnualReviewHeld(
     """The untapped potential: products, markets, joint work that was not tried."""
     recommendation: Literal["continue", "adjust", "scale", "exit"]
     """What the review recommends."""
+    held_at: Instant
+    """When it was held: the time of the proposal that first said so."""
+    reason: Text | None = None
+    """Why it is changed; null the first time."""
+
+    @property
+    def is_correction(self) -> bool:
+        """Whether it only changes what the review found."""
+        return self.reason is not None
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if a change has no reason, or changes nothing."""
+        held = [each.year for each in context.agreements.of(cls)]
+        if proposed.reason is not None and proposed.year not in held:
+            raise nothing_to_change(f"annual review of {proposed.year}")
+        check_reason(proposed, map(str, held), str(proposed.year))
+
+    @classmethod
+    def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the year has not begun."""
+        check_begun(str(proposed.year), context.terms.day(act.occurred_at))
+
+    @classmethod
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Return when the review was held."""
+        held = {each.year: each.held_at for each in context.agreements.of(cls)}
+        first = held.get(proposed.year) if proposed.reason else None
+        return {"held_at": first or context.agreements.proposed_at(proposed)}
 
 
-HoldAnnualReview = AnnualReviewHeld.asks
+ProposeAnnualReview = AnnualReviewHeld.proposes
+AgreeAnnualReview = AnnualReviewHeld.accepts
 
 
 class PartnershipRenewed(

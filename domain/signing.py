@@ -66,7 +66,7 @@ _LISTED: Final[Mapping[Effect, str]] = {
         CandidateDeclined CandidateIdentified CandidateScored DecisionChecklistCompleted
         EvidenceSubmitted ExplorationBegun IdealPartnerProfileDefined IssueEscalated
         KickoffHeld ObservationCorrected PartnerChosen PilotConcluded
-        PortfolioDefined ProposalLapsed RenewalReviewHeld ReviewHeld VariantObserved
+        PortfolioDefined ProposalLapsed RenewalReviewHeld VariantObserved
     """,
     Effect.OF_NO_PARTY: """
         BundleExported CosignatureRefused CosignatureResumed DeadlinePassed KeySentByOperator

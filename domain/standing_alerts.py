@@ -230,7 +230,7 @@ HIGHEST_RISK: Final = 20
 
 def is_highest(risk: RiskIdentified) -> bool:
     """Whether a risk is at its highest."""
-    return risk.likelihood * risk.impact >= HIGHEST_RISK
+    return risk.score >= HIGHEST_RISK
 
 
 DUE_SOON: Final = "due-soon"
@@ -402,7 +402,7 @@ STANDING_ALERTS: Final = (
     StandingAlert(
         AUDIT_FAILED,
         AlertKind.BREACH,
-        "an audit that failed is followed by one that is passed (C25)",
+        "an audit that failed is followed by one of the same party that is passed (C25)",
         Response(Severity.CRITICAL, "What the agreement forbids or asks for is not kept."),
         about=(On(ComplianceAudited, lambda e: e.subject.value),),
     ),
@@ -442,7 +442,11 @@ STANDING_ALERTS: Final = (
             ),
         ),
         (
-            On(RiskMitigated, lambda e: e.risk, lambda e: f"Risk {e.risk} was mitigated: {e.how}"),
+            On(
+                RiskMitigated,
+                lambda e: e.risk,
+                lambda e: f"Risk {e.risk} was mitigated: {e.how}",
+            ),
             _given_up("risk"),
             On(
                 RiskIdentified,
@@ -520,14 +524,17 @@ STANDING_ALERTS: Final = (
                 RiskIdentified,
                 lambda e: e.risk,
                 lambda e: (
-                    f"Risk {e.risk}, {e.likelihood * e.impact} of 25: {e.description} "
-                    f"({e.owner or 'no owner'})"
+                    f"Risk {e.risk}, {e.score} of 25: {e.description} ({e.owner or 'no owner'})"
                 ),
                 owner,
             ),
         ),
         (
-            On(RiskMitigated, lambda e: e.risk, lambda e: f"Risk {e.risk} was mitigated: {e.how}"),
+            On(
+                RiskMitigated,
+                lambda e: e.risk,
+                lambda e: f"Risk {e.risk} was mitigated: {e.how}",
+            ),
             _given_up("risk"),
         ),
     ),

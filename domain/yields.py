@@ -60,7 +60,6 @@ _RECORDED: Final[Mapping[str, str]] = {
         HoldDemo DemoHeld
         HoldKickoff KickoffHeld
         HoldRenewalReview RenewalReviewHeld
-        HoldReview ReviewHeld
         IdentifyCandidate CandidateIdentified
         IssueFinalSettlement FinalSettlementIssued
         IssueRefund RefundIssued

@@ -33,7 +33,7 @@ from domain.deadlines.deadline import (
 )
 from domain.deadlines.figures import figure_words
 from domain.deadlines.fold import SAYS, done_by_both
-from domain.deadlines.reviews import cadence_words, changed_cadences
+from domain.deadlines.reviews import cadence_words, changed_cadences, done_at
 from domain.deadlines.table import RULES
 from domain.declarations import Changeable
 from domain.described import described
@@ -853,7 +853,7 @@ class _Changes:
 
     def _withdraw_late(self, alert: Alert, text: str) -> bool:
         """Withdraw an alert on what was done before it opened. Return whether it was."""
-        done, earlier = self._recorded.act.occurred_at, alert.earlier
+        done, earlier = self._done_at, alert.earlier
         if done >= alert.since:
             return False
         if earlier is not None and done >= earlier.since:
@@ -881,6 +881,10 @@ class _Changes:
         )
 
     @property
+    def _done_at(self) -> datetime:
+        return done_at(self._recorded.event, self._recorded.act)
+
+    @property
     def _corrects(self) -> bool:
         event = self._recorded.event
         return isinstance(event, Changeable) and event.change_reason is not None
@@ -899,7 +903,7 @@ class _Changes:
     def _close(self, alert: Alert, state: AlertState, text: str) -> None:
         act = self._recorded.act
         # Resolved at the time of the improvement; withdrawn at the recording of the correction.
-        moment = act.occurred_at if state is AlertState.RESOLVED else act.recorded_at
+        moment = self._done_at if state is AlertState.RESOLVED else act.recorded_at
         self._put(
             replace(
                 alert,
@@ -1010,7 +1014,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=60,
+    version=61,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -1,12 +1,14 @@
-"""What the newest audit of each subject shows: that it was failed, or passed (C25).
+"""What the newest audit of each subject by each party shows: that it was failed, or passed (C25).
 
-An audit is as old as the day on which it took place, in whatever order audits are recorded.
+Only the party whose audit was failed ends the alert on it, with an audit that is passed. An audit
+is as old as the day on which it took place, in whatever order audits are recorded.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from domain.deadlines.deadline import of_party
 from domain.health import ComplianceAudited
 from domain.recorded import Recorded
 from domain.standing_alerts import AUDIT_FAILED
@@ -28,12 +30,13 @@ class Audit:
 
 
 Audits = Mapping[str, tuple[Audit, ...]]
-"""By subject and in order of time: the newest audit that was passed, and those after it."""
+"""By subject and party (`ethics/acme`), in order of time: the newest audit that was passed, and
+those after it."""
 
 
 def with_audit(audits: Audits, recorded: Recorded, event: ComplianceAudited) -> Audits:
     """Return the audits after one more, or after a correction of one."""
-    subject = event.subject.value
+    subject = of_party(event.subject.value, recorded.act.party)
     found = Audit(event.audit, recorded.act.occurred_at, event.passed, tuple(event.findings))
     known = {each.audit: each for of in audits.values() for each in of}
     if event.change_reason is not None:
@@ -50,15 +53,16 @@ def with_audit(audits: Audits, recorded: Recorded, event: ComplianceAudited) -> 
 
 
 def findings(audits: Audits) -> Iterator[Point]:
-    """Yield each subject whose newest audit was failed, and each whose newest one was passed."""
-    for subject, newest in sorted(audits.items()):
+    """Yield what the newest audit of each subject by each party shows."""
+    for ref, newest in sorted(audits.items()):
+        subject, _, party = ref.partition("/")
         last = newest[-1] if newest else None
         if last is None:
             continue
         if last.passed:
-            text = f"Audit {last.audit} of {subject} was passed."
-            yield Point(AUDIT_FAILED, subject, text, ends=True)
+            text = f"{party} audited {subject} again, and audit {last.audit} was passed."
+            yield Point(AUDIT_FAILED, ref, text, ends=True)
         else:
             found = f": {'; '.join(last.findings)}" if last.findings else "."
-            text = f"Audit {last.audit} of {subject} was failed{found}"
-            yield Point(AUDIT_FAILED, subject, text)
+            text = f"Audit {last.audit} of {subject} by {party} was failed{found}"
+            yield Point(AUDIT_FAILED, ref, text)

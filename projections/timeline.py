@@ -80,6 +80,13 @@ def _listed(texts: Iterable[str], before: str = ": ") -> str:
     return f"{before}{found}" if found else ""
 
 
+def _annual_review(event: Any) -> str:  # noqa: ANN401 - made
+    return (
+        f"the annual review of {event.year}, which recommends to {event.recommendation}. Outcomes: "
+        f"{event.outcomes} Relevance: {event.relevance} Untapped: {event.potential}"
+    )
+
+
 def _audited(event: health.ComplianceAudited) -> str:
     result = "passed" if event.passed else "not passed"
     return f"audited {event.subject} by {event.auditor}: {result}{_listed(event.findings)}"
@@ -265,7 +272,8 @@ WORDS: dict[type[Event], Words] = {
         f"{e.value_delivery}"
     ),
     health.RiskIdentified: lambda e: f"identified risk {e.risk}: {e.description}",
-    health.RiskMitigated: lambda e: f"mitigated risk {e.risk}: {e.how}",
+    health.RiskMitigated.proposed: lambda e: f"proposed that risk {e.risk} was mitigated: {e.how}",
+    health.RiskMitigated: lambda e: f"and its partner mitigated risk {e.risk}: {e.how}",
     health.ComplianceAudited: _audited,
     health.ManagerRotated: lambda e: (
         f"handed the partnership over from {e.former} to {e.successor} on {e.effective_on}"
@@ -482,7 +490,10 @@ WORDS: dict[type[Event], Words] = {
     ),
     execution.ActivityPaused.proposed: lambda e: f"proposed to pause {e.activity}: {e.reason}",
     execution.ActivityPaused: lambda e: f"and its partner paused {e.activity}: {e.reason}",
-    execution.ReviewHeld: lambda e: f"held review {e.review}: {e.minutes}",
+    execution.ReviewHeld.proposed: lambda e: (
+        f"proposed that review {e.review} was held: {e.minutes}"
+    ),
+    execution.ReviewHeld: lambda e: f"and its partner held review {e.review}: {e.minutes}",
     execution.ReviewMissed: lambda e: f"review {e.review} of {e.at:%Y-%m-%d} was missed",
     execution.IssueRaised: lambda e: f"raised issue {e.issue} ({e.cause}): {e.description}",
     execution.IssueResolved.proposed: lambda e: (
@@ -508,10 +519,8 @@ WORDS: dict[type[Event], Words] = {
     scaling.JointInvestmentAgreed: lambda e: (
         f"and its partner agreed joint investment {e.proposal}"
     ),
-    renewal.AnnualReviewHeld: lambda e: (
-        f"held the annual review of {e.year}, which recommends to {e.recommendation}. Outcomes: "
-        f"{e.outcomes} Relevance: {e.relevance} Untapped: {e.potential}"
-    ),
+    renewal.AnnualReviewHeld.proposed: lambda e: f"proposed {_annual_review(e)}",
+    renewal.AnnualReviewHeld: lambda e: f"and its partner held {_annual_review(e)}",
     renewal.RenewalReviewHeld: lambda e: (
         f"held renewal review {e.review}, which recommends to {e.recommendation}. Outcomes: "
         f"{e.outcomes} Relevance: {e.relevance}"

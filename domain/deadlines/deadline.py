@@ -84,6 +84,14 @@ class Deadline(NamedTuple):
         """The last day that is in time, or the day of a deadline that is due at a moment."""
         return self.day - DAY if self.day else self.due.date()
 
+    @property
+    def waits(self) -> bool:
+        """Whether it does not pass yet: one party says that a review was held.
+
+        A meeting is over before the other party can agree that it took place.
+        """
+        return self.kind is DeadlineKind.REVIEW and bool(self.said)
+
     def with_word(self, proposal: str, answers: str) -> "Deadline":
         """Return it after a party said that it is done: it then awaits the other."""
         return self._awaiting((*self.said, (proposal, answers)))

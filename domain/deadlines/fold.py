@@ -1,7 +1,7 @@
 """Which deadlines are open, and which have passed, after each event."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from domain.agreement import CommercialTermsAgreed
@@ -39,6 +39,9 @@ from domain.exit import ENDINGS
 from domain.kernel import Act, Event
 from domain.payouts import Payouts
 from domain.terms_by_day import TermsByDay
+
+NEVER_DUE: Final = datetime.max.replace(tzinfo=UTC)
+"""The moment of what does not pass."""
 
 _Closer = tuple[DeadlineKind, Callable[[Any], str | None], bool]
 
@@ -108,13 +111,17 @@ def due(deadlines: Deadlines, now: datetime) -> Deadline | None:
 
     A reminder is a deadline of its own kind, with the id of what it is of as its `ref`.
     """
-    first = min(map(_next, deadlines.values()), default=None)
+    first = min(map(_next, _running(deadlines.values())), default=None)
     return first if first is not None and first.due <= now else None
 
 
 def wake(deadlines: Iterable[Deadline]) -> datetime:
     """Return when the first of some deadlines passes, or its reminder is due."""
-    return min(_next(each).due for each in deadlines)
+    return min((_next(each).due for each in _running(deadlines)), default=NEVER_DUE)
+
+
+def _running(deadlines: Iterable[Deadline]) -> Iterator[Deadline]:
+    return (each for each in deadlines if not each.waits)
 
 
 def _next(deadline: Deadline) -> Deadline:

@@ -50,7 +50,7 @@ def cadence_of(event: Event) -> str:
     match event:
         case ReviewHeld(kind="quarterly-business-review"):
             return "strategic"
-        case ReviewHeld(kind=kind):
+        case ReviewHeld(kind=str(kind)):
             return kind
         case AnnualReviewHeld():
             return "annual_review"
@@ -148,22 +148,35 @@ def changed_cadences(before: TermsByDay, after: TermsByDay, day: date) -> Iterat
             yield kind
 
 
-def _review_after(event: Event, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:
+def _review_after(event: Event, act: Act, terms: TermsByDay, around: Around) -> Iterator[Deadline]:
     """Yield the next review of a kind, counted from one that was held or did not happen."""
     if not isinstance(event, DeadlinePassed):
         ref = _counted(event)
         if ref == _HEALTH_CHECK:
             ref = of_party(ref, act.party)
-        yield from _next_review(ref, act.occurred_at, terms) if ref else ()
+        yield from _counted_on(ref, done_at(event, act), terms, around) if ref else ()
     elif event.kind is DeadlineKind.CADENCE:
         # It passed as the day after its last day began; the next one is counted from that last day.
         last = terms.day(act.occurred_at) - DAY
         yield from _next_review(event.ref, terms.midnight(last), terms)
 
 
+def _counted_on(ref: str, held: datetime, terms: TermsByDay, around: Around) -> Iterator[Deadline]:
+    """Yield the next review of a kind after one that was held; a later one stays the last."""
+    existing = around.open.get(f"{DeadlineKind.CADENCE}/{ref}")
+    if existing is not None and existing.since > held:
+        yield existing
+    else:
+        yield from _next_review(ref, held, terms)
+
+
 def _counted(event: Event) -> str | None:
     """Return the cadence that an event counts for; None for the correction of one that counted."""
-    is_correction = isinstance(event, Changeable) and event.change_reason is not None
+    match event:
+        case ReviewHeld() | AnnualReviewHeld():
+            is_correction = event.is_correction
+        case _:
+            is_correction = isinstance(event, Changeable) and event.change_reason is not None
     return None if is_correction else cadence_of(event)
 
 
@@ -178,6 +191,11 @@ def _held(event: Any) -> str:  # noqa: ANN401 - one of `_HELD`
             return f"A scorecard of {event.period} was filled in."
         case _:
             return f"Audit {event.audit} was done."
+
+
+def done_at(event: Event, act: Act) -> datetime:
+    """Return when what an event says was done: a review before both agreed that it was held."""
+    return event.held_at if isinstance(event, ReviewHeld | AnnualReviewHeld) else act.occurred_at
 
 
 _REVIEW_REPLACED = (
@@ -203,6 +221,7 @@ RULES = (
             closes(ReviewHeld, lambda e: e.review, lambda e: f"Review {e.review} was held."),
             *_REVIEW_REPLACED,
         ),
+        both=ReviewHeld,
         alert=DeadlineAlert(
             "review-missed",
             "a review is held on its day (C22)",

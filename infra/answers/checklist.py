@@ -1,14 +1,21 @@
 """The decision checklist of a partnership, answered from what is on record: an audit (C4, C6)."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from domain import aggregates
-from domain.checklist import ChecklistAnswer, checklist
+from domain.checklist import AnswerState, ChecklistAnswer, checklist
 from infra.answers.logs import NOW, AsOf, own_log
 from infra.answers.question import Answer, PartnershipId, Question
 from infra.answers.text import Block, Styled, Table
 from infra.bootstrap import Accord
 from projections.contents import name_words
+
+_STYLES: Final = {
+    AnswerState.YES: "green",
+    AnswerState.NO: "red",
+    AnswerState.NONE_REGISTERED: "yellow",
+}
 
 
 class Checklist(Answer):
@@ -42,7 +49,7 @@ def text(found: Checklist) -> Iterator[Block]:
         [
             (
                 name_words(each.question),
-                Styled("yes", "green") if each.met else Styled("no", "red"),
+                Styled(each.state.replace("-", " "), _STYLES[each.state]),
                 "; ".join(each.rests_on),
                 each.hint or "",
             )

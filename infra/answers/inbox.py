@@ -26,11 +26,11 @@ from domain.entry import ENTRY, ReverseEntry
 from domain.execution import (
     CompleteAction,
     CompleteOnboardingStep,
-    HoldReview,
     ProposeImprovementPlanOutcome,
     ProposeIssueResolution,
     ProposeMilestoneReached,
     ProposeReview,
+    ProposeReviewHeld,
     ReachMilestone,
 )
 from domain.exit import (
@@ -50,9 +50,9 @@ from domain.payouts import RETURN, Payout, RecordPayout
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution
 from domain.renewal import (
-    HoldAnnualReview,
     HoldRenewalReview,
     PartnershipRenewed,
+    ProposeAnnualReview,
     ProposeRenewal,
 )
 from domain.reported_figure import FIGURE, CorrectMetric, ReportMetric
@@ -617,7 +617,7 @@ What both planned is listed with its day from then on.
 
 _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
     DeadlineKind.MILESTONE: ("Reach milestone {}.", ReachMilestone, "milestone"),
-    DeadlineKind.REVIEW: ("Hold review {}.", HoldReview, "review"),
+    DeadlineKind.REVIEW: ("Hold review {}.", ProposeReviewHeld, "review"),
     DeadlineKind.ACTION: ("Do action {}.", CompleteAction, "action"),
     DeadlineKind.ONBOARDING: ("Complete onboarding step {}.", CompleteOnboardingStep, "step"),
     DeadlineKind.ISSUE: ("Resolve issue {}.", ProposeIssueResolution, "issue"),
@@ -644,7 +644,7 @@ _ASKS_BOTH: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
 
 
 _HELD_BY: Final[Mapping[str, tuple[type[Command], str]]] = {
-    "annual_review": (HoldAnnualReview, ""),
+    "annual_review": (ProposeAnnualReview, ""),
     "audit": (RecordAudit, ""),
     "health_check": (RecordHealthCheck, ""),
 }
@@ -807,7 +807,7 @@ def _does(
             event = _LaterEvent(**dict(event), opens=opens)
         yield event
     if deadline.kind is DeadlineKind.CADENCE and command is ProposeReview:
-        yield _event(rows, party, HoldReview, data)
+        yield _event(rows, party, ProposeReviewHeld, data)
     if deadline.on_its_day:
         yield _event(rows, party, ProposeReview, data, ("reason",))
     if deadline.kind in _OF_THE_TERM:

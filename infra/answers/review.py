@@ -291,8 +291,8 @@ def _meetings(accord: Accord, id: str, when: AsOf) -> dict[str, _Meeting]:
         match each.event:
             case ReviewScheduled() as planned:
                 found[planned.review] = _Meeting(planned.kind, planned.at, planned.reason)
-            case ReviewHeld(review=review, kind=kind) if review not in found:
-                found[review] = _Meeting(kind, each.act.occurred_at)
+            case ReviewHeld(review=review, kind=str(kind), held_at=at) if review not in found:
+                found[review] = _Meeting(kind, at)
             case _:
                 pass
     return found
@@ -318,8 +318,10 @@ class _Seen:
     since: Since | None = None
     disputes: dict[str, DisputeOpened] = field(default_factory=dict)
     """Those that are not resolved."""
-    given: list[tuple[str, ContributionRecorded]] = field(default_factory=list)
-    """What each party gave since the last review."""
+    given: dict[tuple[str, str], tuple[datetime, ContributionRecorded]] = field(
+        default_factory=dict
+    )
+    """What each party gave, and when, by the party and the identifier."""
 
     def of(self, events: Iterable[Recorded]) -> Iterator[Recorded]:
         """Yield the events that the viewer sees, and collect from each."""
@@ -335,26 +337,24 @@ class _Seen:
 
     def _collect(self, recorded: Recorded) -> None:
         match recorded.event:
-            case KickoffHeld() | PartnershipAdopted():
-                self._begin(recorded, None)
-            case ReviewHeld(review=review, change_reason=None) if review != self.review:
-                self._begin(recorded, review)
+            case KickoffHeld() | PartnershipAdopted() as began:
+                adopted = isinstance(began, PartnershipAdopted)
+                self._begin(Since(at=recorded.act.occurred_at, review=None, adopted=adopted))
+            case ReviewHeld(review=review, reason=None) as held if review != self.review:
+                self._begin(Since(at=held.held_at, review=review, adopted=False))
             case DisputeOpened() as opened:
                 self.disputes[opened.dispute] = opened
             case DisputeResolved(dispute=dispute):
                 self.disputes.pop(dispute, None)
             case ContributionRecorded() as given:
-                party = recorded.act.party
-                named = (party, given.contribution)
-                others = [each for each in self.given if (each[0], each[1].contribution) != named]
-                self.given[:] = [*others, (party, given)]
+                named = (recorded.act.party, given.contribution)
+                self.given[named] = recorded.act.occurred_at, given
             case _:
                 pass
 
-    def _begin(self, recorded: Recorded, review: str | None) -> None:
-        adopted = isinstance(recorded.event, PartnershipAdopted)
-        self.since = Since(at=recorded.act.occurred_at, review=review, adopted=adopted)
-        self.given.clear()
+    def _begin(self, since: Since) -> None:
+        if self.since is None or self.since.at < since.at:
+            self.since = since
 
 
 def _period(review: _Meeting | None, now: datetime) -> str:
@@ -411,8 +411,9 @@ def _open(state: Partnership, kind: type[E]) -> Iterator[E]:
 
 def _contributions(seen: _Seen) -> Iterator[Contributions]:
     by_party: dict[str, list[ContributionRecorded]] = {each: [] for each in seen.state.parties}
-    for party, given in seen.given:
-        by_party.setdefault(party, []).append(given)
+    for (party, _), (at, given) in seen.given.items():
+        if seen.since is None or at >= seen.since.at:
+            by_party.setdefault(party, []).append(given)
     for party, each in by_party.items():
         hours = sum((given.hours or Decimal(0) for given in each), Decimal(0))
         yield Contributions(party=party, hours=hours, given=tuple(each))
@@ -430,11 +431,11 @@ def _health(state: Partnership) -> Iterator[Scorecard]:
 
 
 def _risks(state: Partnership) -> list[Risk]:
-    declared = state.context.declarations
-    dealt_with = {each.risk for each in declared.of(RiskMitigated)}
+    context = state.context
+    dealt_with = {each.risk for each in context.agreements.of(RiskMitigated)}
     risks = [
-        Risk(risk=each, weight=each.likelihood * each.impact)
-        for each in declared.of(RiskIdentified)
+        Risk(risk=each, weight=each.score)
+        for each in context.declarations.of(RiskIdentified)
         if each.risk not in dealt_with
     ]
     return sorted(risks, key=lambda each: (-each.weight, each.risk.risk))

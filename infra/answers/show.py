@@ -22,8 +22,9 @@ from domain.budgets import budgets
 from domain.charter import Charter
 from domain.consent import Proposal
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
+from domain.deadlines.reviews import done_at
 from domain.deal_record import Deal
-from domain.declarations import Declarations
+from domain.declarations import Changeable, Declarations
 from domain.dispute import EvidenceSubmitted
 from domain.execution import (
     GIVEN_UP,
@@ -287,7 +288,11 @@ def _step(event: Event) -> _Step | None:
     """Return what an event says of something planned; None if it says nothing new of it."""
     if isinstance(event, DeadlinePassed):
         return _PASSED.get(event.kind)
-    is_correction = getattr(event, "change_reason", None) is not None
+    is_correction = (
+        event.is_correction
+        if isinstance(event, ReviewHeld)
+        else isinstance(event, Changeable) and event.change_reason is not None
+    )
     return None if is_correction else _STEPS.get(type(event))
 
 
@@ -364,7 +369,7 @@ class _Folded:
             known = _Times() if step.begins else self._of(step.task, name)
             # What goes on to a next office is overdue since the first time.
             at = known.overdue_at if step.moment == "overdue_at" else None
-            moment = {step.moment: at or recorded.act.occurred_at}
+            moment = {step.moment: at or done_at(event, recorded.act)}
             self.task_times[step.task, name] = replace(known, **moment)
 
     def _waiver(self, event: WaiverGranted, act: Act) -> WaiverSummary:
@@ -805,7 +810,7 @@ def _renewal(state: partnership.Partnership) -> RenewalSummary:
         exit_on=terms.exit,
         last_day_for_notice=terms.last_notice_day,
         reviews=tuple(state.renewal.reviews.values()),
-        annual_reviews=tuple(state.context.declarations.of(AnnualReviewHeld)),
+        annual_reviews=tuple(state.context.agreements.of(AnnualReviewHeld)),
         breaches=tuple(_breaches(left)),
         exits=tuple(_exits(state)),
         settlement=left.settlement,

@@ -27,7 +27,7 @@ from domain.deadlines.deadline import (
     Deadlines,
     ReminderGiven,
 )
-from domain.deadlines.fold import wake
+from domain.deadlines.fold import NEVER_DUE, wake
 from domain.execution import InvestmentReduced, ReviewScheduled
 from domain.kernel import CLOCK_PARTY, Event, Refused
 from domain.partnership import Partnership
@@ -294,7 +294,7 @@ class _Clock:
         """Whether the last event was of the clock."""
         self._last: datetime | None = None
         self._open: Deadlines = {}
-        self._wake: datetime | None = None
+        self._wake = NEVER_DUE
         """When the first of the open deadlines passes, or its reminder is due."""
         self._left_out: set[str] = set()
         """The causes of what the log lacks, each of which is reported once."""
@@ -351,9 +351,9 @@ class _Clock:
         deadlines = self._again.deadlines(name, figures=self._figures)
         if deadlines is not self._open:
             self._open = deadlines
-            self._wake = wake(deadlines.values()) if deadlines else None
+            self._wake = wake(deadlines.values())
         # Between most events no deadline passes.
-        if not silences and (self._wake is None or now < self._wake):
+        if not silences and now < self._wake:
             return
         found = {
             key: each

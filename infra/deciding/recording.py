@@ -51,7 +51,6 @@ _ASKING = ASKED_ELSEWHERE | {CommercialTermsAgreed, PeriodClosed}
 """The events that open the answer to a proposal on another stream, or by which figures are due, and
 those that can move such a day."""
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 T = TypeVar("T")
@@ -301,7 +300,7 @@ class Recorder:
         if not (has_others or promises(agreements)) or now < self.unasked.get(name, now):
             return {}
         found = of_other_streams(self._logs.rows(DEADLINES, self._log(name), [OPEN, TERMS]))
-        self.unasked[name] = wake(found.values()) if found else _NEVER
+        self.unasked[name] = wake(found.values())
         return found
 
     def _silences(self, name: str, now: datetime) -> Deadlines:

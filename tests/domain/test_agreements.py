@@ -39,9 +39,8 @@ ConfirmAct ErasePerson IntroduceIncentive RankMarket RecordContribution RecordHe
 RegisterKey RequireSignatures RevokeKey RotateKey RotateManager WithdrawAct
 """
 A_FACT = """
-CelebrateWin CorrectMetric CorrectObservation DiagnoseRootCause HoldAnnualReview HoldKickoff
-HoldReview MitigateRisk ObserveVariant PassTime RaiseIssue ReachMilestone RecordAudit RecordLesson
-RecordLocalFeedback ReportMetric TargetMarket
+CelebrateWin CorrectMetric CorrectObservation DiagnoseRootCause HoldKickoff ObserveVariant PassTime
+RaiseIssue ReachMilestone RecordAudit RecordLesson RecordLocalFeedback ReportMetric TargetMarket
 """
 OF_MONEY = """
 AttributeReferral CancelDeal ConfirmClaim CorrectPayment CorrectPayout CorrectRefund CorrectWin
@@ -66,8 +65,8 @@ SEEN = {
     ),
     "IdentifyRisk": (
         (
-            "It names a risk. A party names only itself as the owner, and either party can "
-            "mitigate it or rate it anew."
+            "It names a risk. A party names only itself as the owner. Either party rates it "
+            "higher, only the one that rated it lower, and both agree that it was mitigated."
         ),
         "risk-open",
     ),
@@ -112,6 +111,7 @@ FINAL = {
     "NegotiationEnd",
     "Resolution",
     "Renewal",
+    "RiskMitigated",
     "Waiver",
 }
 """The kinds that end or settle something, so that nothing of them is changed later."""
@@ -121,7 +121,7 @@ ENDS = {
     "Milestone": "both, with `ProposeCancellation` or `ProposeMilestoneReached`; its owner alone, "
     "with `ReachMilestone`",
     "Pause": "both, with `ProposeCancellation`",
-    "Review": "both, with `ProposeCancellation`; `HoldReview`",
+    "Review": "both, with `ProposeCancellation` or `ProposeReviewHeld`",
     "ImprovementPlan": "both, with `ProposeImprovementPlanOutcome`",
     "Terms": "both, with other terms; either, with notice of the exit",
     "Renewal": "either, with notice of the exit",

@@ -19,7 +19,7 @@ from domain.execution import (
     ProposeOnboardingStep,
     ReachMilestone,
 )
-from domain.health import IdentifyRisk, MitigateRisk
+from domain.health import IdentifyRisk, ProposeRiskMitigated
 from domain.kernel import Event, Stage
 from tests.life import OURS, THEIRS, at, example
 from tests.projections.folds import states
@@ -77,7 +77,7 @@ def test_a_risk_is_mitigated_before_the_kickoff() -> None:
     story = at(Stage.FORMATION)
     story.when(OURS, example(IdentifyRisk))
 
-    assert story.when(OURS, example(MitigateRisk))
+    assert story.agree(THEIRS, example(ProposeRiskMitigated))
 
 
 @pytest.mark.parametrize("rule", tasks.RULES, ids=lambda each: each.kind)

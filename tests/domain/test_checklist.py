@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.checklist import ChecklistAnswer, checklist
+from domain.checklist import AnswerState, ChecklistAnswer, checklist
 from domain.execution import HoldKickoff
 from domain.exploration import (
     QUESTIONS,
@@ -14,7 +14,7 @@ from domain.exploration import (
 from domain.formation import AgreeCharter, DraftAgreement, SignAgreement
 from domain.gates import ProposeWaiver
 from domain.governance import AssignSponsor, CommitResources
-from domain.health import IdentifyRisk, MitigateRisk
+from domain.health import AgreeRiskMitigated, IdentifyRisk, ProposeRiskMitigated
 from domain.kernel import Command, Stage
 from tests.life import OURS, THEIRS, at, before, example
 from tests.stories import Story
@@ -28,7 +28,10 @@ def answers(story: Story) -> dict[str, ChecklistAnswer]:
 
 
 def test_before_the_kickoff_every_answer_is_yes_and_names_its_facts() -> None:
-    found = answers(before(HoldKickoff))
+    story = before(HoldKickoff)
+    story.when(OURS, example(IdentifyRisk))
+    story.agree(THEIRS, example(ProposeRiskMitigated))
+    found = answers(story)
 
     assert tuple(found) == QUESTIONS
     assert all(each.met for each in found.values())
@@ -53,7 +56,7 @@ def test_an_answer_is_no_where_its_fact_is_missing(
 ) -> None:
     found = answers(before(HoldKickoff, without=missing))
 
-    assert [each.question for each in found.values() if not each.met] == [question]
+    assert [each.question for each in found.values() if each.state is AnswerState.NO] == [question]
     assert found[question].hint
 
 
@@ -68,15 +71,26 @@ def test_an_open_risk_closes_the_gate_to_execution_until_it_is_mitigated_or_waiv
     story.when(OURS, example(IdentifyRisk))
 
     refusal = story.refuses(OURS, example(HoldKickoff))
-    story.when(THEIRS, example(MitigateRisk))
+    story.when(THEIRS, example(ProposeRiskMitigated))
+    assert story.refuses(OURS, example(HoldKickoff)).rule == "checklist:risks_mitigated"
+    story.when(OURS, example(AgreeRiskMitigated))
 
     assert refusal.rule == "checklist:risks_mitigated"
     assert "risk R-1 is open" in refusal.detail
     assert story.when(OURS, example(HoldKickoff))
 
 
-def test_without_a_register_the_answer_of_the_choice_counts() -> None:
-    stated = answers(before(HoldKickoff))["risks_mitigated"]
+def test_without_a_register_the_checklist_says_so_and_the_gate_is_open() -> None:
+    story = before(HoldKickoff)
+    found = answers(story)["risks_mitigated"]
+
+    assert (found.state, found.met) == (AnswerState.NONE_REGISTERED, False)
+    assert found.rests_on == ("no risk was registered",)
+    assert found.hint
+    assert story.when(OURS, example(HoldKickoff))
+
+
+def test_without_a_register_a_no_of_the_choice_closes_the_gate() -> None:
     story = before(ChoosePartner)
     story.when(OURS, example(CompleteDecisionChecklist, risks_mitigated=False))
     rule = "checklist:risks_mitigated"
@@ -88,9 +102,8 @@ def test_without_a_register_the_answer_of_the_choice_counts() -> None:
     )
     story.when(OURS, example(ChoosePartner))
 
-    assert stated.rests_on == ("stated when the partner was chosen",)
-    assert answers(story)["risks_mitigated"].rests_on == ("no risk is on the register",)
-    assert not answers(story)["risks_mitigated"].met
+    found = answers(story)["risks_mitigated"]
+    assert (found.state, found.rests_on) == (AnswerState.NO, ("no risk was registered",))
 
 
 @pytest.mark.parametrize("dimension", Dimension)

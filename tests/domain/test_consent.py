@@ -49,7 +49,7 @@ from domain.execution import (
 from domain.exit import AgreeExit, AgreeExitWithdrawal, ProposeExit, ProposeExitWithdrawal
 from domain.formation import AgreeCharter, ProposeCharter, ProposeDecisionRule
 from domain.governance import AgreeGovernance, GovernanceEstablished, ProposeGovernance
-from domain.health import IdentifyRisk, MitigateRisk
+from domain.health import AgreeRiskMitigated, IdentifyRisk, ProposeRiskMitigated
 from domain.kernel import (
     Command,
     Stage,
@@ -459,7 +459,9 @@ def test_a_risk_that_is_mitigated_is_given_up_no_more() -> None:
     risk = example(IdentifyRisk).risk
     story.when(OURS, example(ProposeCancellation, proposal="drop", kind="risk", ref=risk))
 
-    lapses(story, THEIRS, example(MitigateRisk, risk=risk), "drop")
+    story.when(THEIRS, example(ProposeRiskMitigated, risk=risk))
+
+    lapses(story, OURS, example(AgreeRiskMitigated), "drop")
 
 
 def test_what_no_stage_takes_any_more_lapses() -> None:

@@ -11,7 +11,6 @@ from domain.execution import (
     CompleteOnboardingStep,
     CompleteTraining,
     DiagnoseRootCause,
-    HoldReview,
     IncentiveIntroduced,
     IntroduceIncentive,
     IssueEscalated,
@@ -19,7 +18,6 @@ from domain.execution import (
     ProposeReduction,
     RaiseIssue,
     RecordLesson,
-    ReviewHeld,
 )
 from domain.exploration import (
     CandidateIdentified,
@@ -33,7 +31,6 @@ from domain.formation import AttachEvidence, DeclareNonNegotiable
 from domain.health import (
     CelebrateWin,
     IdentifyRisk,
-    MitigateRisk,
     RecordAudit,
     RecordContribution,
     RecordHealthCheck,
@@ -51,7 +48,6 @@ CHANGES: list[tuple[type[Command], dict[str, object]]] = [
     (RecordContribution, {"hours": Decimal(8)}),
     (RecordHealthCheck, {"trust": 2}),
     (IdentifyRisk, {"likelihood": 5}),
-    (MitigateRisk, {"how": "It is insured."}),
     (RecordAudit, {"passed": False}),
     (RotateManager, {"successor": "Carla"}),
     (CelebrateWin, {"text": "The second client signed."}),
@@ -165,9 +161,13 @@ def test_a_risk_is_rated_anew_and_taken_by_either_party_and_laid_on_none() -> No
     assert story.partnership.context.declarations.of(RiskIdentified)[-1].owner == THEIRS
     assert alerts(story)["risk-open R-1"].text.startswith("Risk R-1, 25 of 25: ")
     rated = changed(taken, likelihood=1, change_reason="One came back.")
-    story.when(OURS, rated)
+    # What closes the alert for both takes the party that opened it, or both.
+    assert story.refuses(OURS, rated).rule == "risk-rated-by-another"
+    assert states(story)["risk-highest R-1"] == "open"
+    story.when(THEIRS, rated)
+    assert states(story)["risk-highest R-1"] == "resolved"
     assert story.partnership.context.declarations.of(RiskIdentified)[-1].owner == THEIRS
-    other = changed(taken, owner=OURS, change_reason="We have the contacts.")
+    other = changed(rated, owner=OURS, change_reason="We have the contacts.")
     story.when(OURS, other)
     refusal = story.refuses(OURS, changed(other, owner=THEIRS, change_reason="We do not."))
     assert refusal.rule == "risk-of-another"
@@ -194,35 +194,7 @@ def test_who_reduced_its_investment_ends_that_alone_and_the_other_does_not() -> 
     assert states(story)["investment-reduced cut-1"] == "resolved"
 
 
-# --- reviews and incentives --------------------------------------------------------------------
-
-
-def minutes(text: str, **more: object) -> HoldReview:
-    return example(HoldReview, minutes=text, **more)
-
-
-def test_who_recorded_the_minutes_corrects_them_and_nothing_falls_due_anew() -> None:
-    story = after(HoldReview)
-    author = EXAMPLES[HoldReview].party
-    other = THEIRS if author == OURS else OURS
-    due = story.partnership.deadlines
-    right = minutes("The quarter brought nine leads.", change_reason="A typing error.")
-
-    assert story.refuses(author, minutes("Something else.")).rule == "already-recorded"
-    assert story.refuses(other, right).rule == "not-the-author"
-    [held] = story.when(author, right)
-
-    assert isinstance(held, ReviewHeld)
-    assert held.kind == story.facts(ReviewHeld)[0].kind
-    assert story.when(author, right) == []
-    assert story.partnership.deadlines == due
-
-
-def test_only_a_review_that_was_held_has_minutes_to_correct() -> None:
-    story = before(HoldReview)
-    right = minutes("The quarter brought nine leads.", change_reason="A typing error.")
-
-    assert story.refuses(OURS, right).rule == "nothing-to-change"
+# --- incentives --------------------------------------------------------------------
 
 
 def test_the_words_of_an_incentive_are_corrected_and_what_it_promised_stays() -> None:

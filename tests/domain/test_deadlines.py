@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from domain.aggregates import clock_act
+from domain.bilateral import DeclineProposal
 from domain.calendar import midnight
 from domain.deadlines.deadline import (
     Deadline,
@@ -23,12 +24,13 @@ from domain.execution import (
     AgreeMilestone,
     AgreeMilestoneReached,
     AgreeReview,
-    HoldReview,
+    AgreeReviewHeld,
     IssueEscalated,
     MilestoneMissed,
     ProposeImprovementPlan,
     ProposeIssueResolution,
     ProposeMilestone,
+    ProposeReviewHeld,
     RaiseIssue,
     ReviewMissed,
 )
@@ -40,7 +42,7 @@ from domain.response import Office
 from domain.terms import Cadence
 from domain.terms_by_day import TermsByDay
 from projections.timeline import words
-from tests.life import OURS, THEIRS, after, at, example
+from tests.life import OURS, THEIRS, after, at, before, example
 from tests.projections.money import amend, share
 from tests.stories import Story, moment
 
@@ -144,9 +146,21 @@ def test_a_review_is_missed_once_its_day_is_over() -> None:
 
 
 def test_a_review_that_was_held_is_not_missed() -> None:
-    story = after(HoldReview)
+    story = after(AgreeReviewHeld)
 
     assert of(ReviewMissed, story.on("2026-03-01")) == []
+
+
+def test_a_review_that_one_party_says_was_held_is_missed_once_the_other_says_no() -> None:
+    story = before(ProposeReviewHeld)
+    story.when(OURS, example(ProposeReviewHeld))
+
+    assert of(ReviewMissed, story.on("2026-02-05")) == []
+    no = DeclineProposal(proposal="held-1", reason="Nobody came.")
+    story.when(THEIRS, no)
+    story.wait()
+
+    assert [each.review for each in story.facts(ReviewMissed)] == ["operations-1"]
 
 
 # --- periods -----------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ from domain.execution import (
     AgreeImprovementPlan,
     AgreeMilestone,
     AgreeMilestoneReached,
+    AgreeReviewHeld,
     CompleteOnboardingStep,
     CompleteTraining,
     DiagnoseRootCause,
-    HoldReview,
     ImprovementPlanAgreed,
     IncentiveIntroduced,
     IntroduceIncentive,
@@ -27,6 +27,7 @@ from domain.execution import (
     ProposeMilestone,
     ProposeMilestoneReached,
     ProposeReview,
+    ProposeReviewHeld,
     RaiseIssue,
     ReachMilestone,
     RecordLesson,
@@ -44,6 +45,9 @@ from tests.stories import Story, moment
 
 LAUNCH = example(ProposeMilestone, proposal="plan-launch", milestone="launch", owner=None)
 LAUNCHED = example(ProposeMilestoneReached)
+MET = ProposeReviewHeld(
+    proposal="met", review="by-chance", kind="operational", minutes="We met at a fair."
+)
 
 ONCE = [
     (RecordLesson, LessonRecorded, {"text": "Something else"}),
@@ -52,7 +56,6 @@ ONCE = [
     (CompleteOnboardingStep, OnboardingStepCompleted, {"plan_day": 60}),
     (CompleteTraining, TrainingCompleted, {"attendees": 9}),
     (RaiseIssue, IssueRaised, {"description": "Something else"}),
-    (HoldReview, ReviewHeld, {"minutes": "Something else"}),
 ]
 
 
@@ -78,7 +81,11 @@ def test_each_side_completes_its_own_onboarding() -> None:
 
 @pytest.mark.parametrize(
     ("command", "field"),
-    [(ReachMilestone, "milestone"), (HoldReview, "review"), (ProposeIssueResolution, "issue")],
+    [
+        (ReachMilestone, "milestone"),
+        (ProposeReviewHeld, "review"),
+        (ProposeIssueResolution, "issue"),
+    ],
 )
 def test_only_what_was_begun_can_be_done(command: type[Command], field: str) -> None:
     story = after(AgreeMilestone)
@@ -92,14 +99,16 @@ def test_a_review_is_held_without_having_been_scheduled_and_counts_for_its_caden
     story = at(Stage.EXECUTION)
     amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(operational="monthly"))
     story.on("2026-02-01")
-    met = HoldReview(review="by-chance", kind="operational", minutes="We met at a fair.")
+    story.when(OURS, MET)
+    met = story.now
+    assert story.facts(ReviewHeld) == []
+    story.wait(days=3)
 
-    [held] = story.when(OURS, met)
+    [held] = story.when(THEIRS, AgreeReviewHeld(proposal="met"))
 
     assert isinstance(held, ReviewHeld)
-    assert held.kind == "operational"
-    assert story.when(OURS, met) == []
-    assert story.partnership.deadlines["cadence/operational"].since == story.now
+    assert (held.kind, held.held_at) == ("operational", met)
+    assert story.partnership.deadlines["cadence/operational"].since == met
     story.on("2026-02-20")
     assert "cadence-missed operational" not in states(story)
     story.on("2026-03-05")
@@ -123,7 +132,7 @@ def test_a_cadence_that_is_missed_twice_is_listed_twice() -> None:
     story.on("2026-02-20")
     first = alerts(story)["cadence-missed operational"]
     assert (first.state, first.earlier) == ("open", None)
-    story.when(OURS, HoldReview(review="late", kind="operational", minutes="We met."))
+    story.agree(OURS, changed(MET, review="late"))
     story.on("2026-04-10")
 
     second = alerts(story)["cadence-missed operational"]
@@ -133,34 +142,33 @@ def test_a_cadence_that_is_missed_twice_is_listed_twice() -> None:
     assert second.earlier is not None
     assert (second.earlier.since, second.earlier.until) == (first.since, moment("2026-02-20"))
     assert second.earlier.ended == "Review late was held."
-    story.when(
-        OURS,
-        HoldReview(review="late-word", kind="operational", minutes="We met."),
-        happened="2026-03-10",
-    )
+    late = changed(MET, proposal="late-word", review="late-word")
+    story.agree(OURS, late, happened="2026-03-10")
     # The second miss was none, and the first one was.
     taken_back = alerts(story)["cadence-missed operational"]
     assert (taken_back.state, taken_back.since) == ("resolved", first.since)
 
 
 def test_a_scheduled_review_has_its_kind_already() -> None:
-    story = before(HoldReview)
+    story = before(ProposeReviewHeld)
 
-    refusal = story.refuses(OURS, example(HoldReview, kind="strategic"))
+    refusal = story.refuses(OURS, example(ProposeReviewHeld, kind="strategic"))
 
     assert refusal.rule == "review-of-another-kind"
-    assert story.when(OURS, example(HoldReview, kind="operational")) != []
+    [held] = story.agree(OURS, example(ProposeReviewHeld, kind=None))
+    assert isinstance(held, ReviewHeld)
+    assert held.kind == "operational"
 
 
 def test_one_side_cannot_record_a_review_as_held_before_the_day_that_both_agreed() -> None:
     story = at(Stage.EXECUTION)
     agreed = example(ProposeReview, at=datetime(2026, 3, 30, 10, tzinfo=UTC))
     story.agree(OURS, agreed)
-    held = example(HoldReview, review=agreed.review)
+    held = example(ProposeReviewHeld, review=agreed.review)
 
     for side in (OURS, THEIRS):
         assert story.refuses(side, held).rule == "before-its-day"
-    sooner = changed(held, review="sooner", kind=agreed.kind)
+    sooner = changed(held, proposal="sooner", review="sooner", kind=agreed.kind)
     assert story.when(OURS, sooner)
     story.on("2026-03-30T00:00")
     assert story.when(OURS, held)
@@ -172,7 +180,7 @@ def test_a_review_that_both_moved_is_held_on_its_new_day() -> None:
     story.agree(OURS, agreed)
     day = datetime(2026, 3, 20, 10, tzinfo=UTC)
     story.agree(THEIRS, changed(agreed, proposal="moved", at=day, reason="Easter."))
-    held = example(HoldReview, review=agreed.review)
+    held = example(ProposeReviewHeld, review=agreed.review)
     story.on("2026-03-19T12:00")
     assert story.refuses(OURS, held).facts["agreed_for"] == "2026-03-20"
 
@@ -270,24 +278,42 @@ def test_a_milestone_that_is_planned_again_is_to_be_said_again() -> None:
 
 
 def test_other_minutes_of_a_review_ask_for_the_reason_of_the_change() -> None:
-    story = after(HoldReview)
+    story = after(AgreeReviewHeld)
+    late = example(ProposeReviewHeld, proposal="late", minutes="All is late.")
 
-    refusal = story.refuses(OURS, example(HoldReview, minutes="All is late."))
+    assert story.refuses(OURS, late).rule == "change-needs-reason"
+    no_review = changed(late, review="none", kind="operational", reason="It is late.")
+    assert story.refuses(OURS, no_review).rule == "nothing-to-change"
 
-    assert refusal.rule == "already-recorded"
-    assert "change_reason" in refusal.hint
 
-
-def test_the_minutes_of_a_review_that_was_not_scheduled_are_corrected_by_their_author() -> None:
+def test_both_correct_the_minutes_of_a_review_and_nothing_falls_due_anew() -> None:
     story = at(Stage.EXECUTION)
-    met = HoldReview(review="by-chance", kind="operational", minutes="We met.")
-    story.when(OURS, met)
-    right = changed(met, kind=None, minutes="We met in Lyon.", change_reason="The place.")
+    amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(operational="monthly"))
+    story.agree(OURS, MET)
+    due, met = story.partnership.deadlines, story.now
+    story.wait(days=2)
+    right = {"proposal": "right", "minutes": "We met in Lyon.", "reason": "The place."}
 
-    [corrected] = story.when(OURS, right)
+    corrected = story.agree(THEIRS, changed(MET, kind=None, **right))[0]
 
     assert isinstance(corrected, ReviewHeld)
     assert (corrected.kind, corrected.minutes) == ("operational", "We met in Lyon.")
+    assert (corrected.held_at, corrected.agreed_version) == (met, 2)
+    assert story.partnership.deadlines == due
+
+
+def test_a_review_that_is_agreed_late_leaves_a_later_one_the_last() -> None:
+    story = at(Stage.EXECUTION)
+    amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(operational="monthly"))
+    story.when(OURS, MET)
+    story.wait(days=5)
+    story.agree(OURS, changed(MET, proposal="again", review="again"))
+    again = story.now
+    story.wait(days=1)
+
+    story.when(THEIRS, AgreeReviewHeld(proposal="met"))
+
+    assert story.partnership.deadlines["cadence/operational"].since == again
 
 
 def test_a_milestone_may_still_be_reached_after_its_day() -> None:

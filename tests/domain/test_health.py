@@ -13,9 +13,9 @@ from domain.execution import (
     AgreeAction,
     AgreeImprovementPlanOutcome,
     CompleteAction,
-    HoldReview,
     ProposeAction,
     ProposeReview,
+    ProposeReviewHeld,
     ReviewHeld,
 )
 from domain.formation import ProposeCharter
@@ -24,13 +24,13 @@ from domain.health import (
     ContributionRecorded,
     HealthCheckRecorded,
     IdentifyRisk,
-    MitigateRisk,
+    ProposeRiskMitigated,
     ProposeTarget,
     RecordContribution,
     RecordHealthCheck,
 )
 from domain.kernel import Command, Event, Stage
-from domain.renewal import HoldAnnualReview
+from domain.renewal import ProposeAnnualReview
 from domain.reported_figure import ReportedFigure
 from domain.sharing import AgreeDataSharing, DataSharingAgreed, ProposeDataSharing
 from domain.terms import Cadence
@@ -60,7 +60,7 @@ def test_a_risk_of_formation_can_be_mitigated_before_the_kickoff() -> None:
     story = at(Stage.FORMATION)
     story.when(OURS, example(IdentifyRisk))
 
-    assert story.when(THEIRS, example(MitigateRisk))
+    assert story.agree(THEIRS, example(ProposeRiskMitigated))
 
 
 def test_each_side_records_what_it_gives() -> None:
@@ -86,7 +86,7 @@ def test_each_side_rates_a_quarter_once() -> None:
     assert len(story.facts(HealthCheckRecorded)) == 2
 
 
-@pytest.mark.parametrize("command", [MitigateRisk, CompleteAction])
+@pytest.mark.parametrize("command", [ProposeRiskMitigated, CompleteAction])
 def test_what_never_began_does_not_end(command: type) -> None:
     story = at(Stage.EXECUTION)
 
@@ -200,7 +200,8 @@ def reminded(events: list[Event]) -> list[str]:
 def hold(story: Story, name: str, kind: str = "operational") -> None:
     fields = {"proposal": name, "review": name, "kind": kind, "at": story.now}
     story.agree(OURS, changed(example(ProposeReview), **fields))
-    story.when(OURS, HoldReview(review=name, minutes="As it should be."))
+    held = ProposeReviewHeld(proposal=f"{name}-held", review=name, minutes="As it should be.")
+    story.agree(OURS, held)
 
 
 def test_without_an_agreed_cadence_no_review_is_missed() -> None:
@@ -287,7 +288,7 @@ def test_both_are_reminded_of_a_review_48_hours_before_it() -> None:
     assert reminded(story.on("2026-01-28T10:00")) == ["operations-1"]
     assert states(story) == {"due-soon review/operations-1": "open"}
     story.on("2026-01-30T12:00")
-    story.when(OURS, HoldReview(review="operations-1", minutes="Held.", recorded_with_consent=True))
+    story.agree(OURS, example(ProposeReviewHeld, recorded_with_consent=True))
 
     assert states(story) == {"due-soon review/operations-1": "resolved"}
     assert story.facts(ReviewHeld)[0].recorded_with_consent
@@ -319,7 +320,7 @@ def test_an_improvement_plan_is_looked_at_once_its_time_is_over() -> None:
     ("command", "changes"),
     [
         (RecordHealthCheck, {"period": "2027-Q1"}),
-        (HoldAnnualReview, {"year": 2027}),
+        (ProposeAnnualReview, {"year": 2027}),
     ],
     ids=lambda each: getattr(each, "__name__", ""),
 )

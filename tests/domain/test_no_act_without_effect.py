@@ -37,7 +37,14 @@ from domain.execution import (
 )
 from domain.experiment import CorrectObservation, ObservationCorrected
 from domain.governance import ContactAssigned, Function
-from domain.health import IdentifyRisk, ManagerRotated, MitigateRisk, RiskMitigated, RotateManager
+from domain.health import (
+    AgreeRiskMitigated,
+    IdentifyRisk,
+    ManagerRotated,
+    ProposeRiskMitigated,
+    RiskMitigated,
+    RotateManager,
+)
 from domain.kernel import Command, Refused, Stage
 from tests.life import ADOPTED, LIFE, OURS, THEIRS, after, at, changed, example
 from tests.projections.folds import states
@@ -164,13 +171,13 @@ def test_an_issue_that_was_resolved_is_raised_again_under_a_new_identifier() -> 
 
 
 def test_a_risk_that_is_rated_anew_is_mitigated_anew() -> None:
-    story = after(MitigateRisk)
+    story = after(AgreeRiskMitigated)
     risk = example(IdentifyRisk)
     assert story.refuses(OURS, risk).rule == "risk-mitigated"
 
     story.when(OURS, changed(risk, change_reason="It is back."))
     assert states(story)[f"risk-open {risk.risk}"] == "open"
-    story.when(OURS, example(MitigateRisk))
+    story.agree(THEIRS, example(ProposeRiskMitigated, proposal="again"))
 
     assert len(story.facts(RiskMitigated)) == 2
     assert states(story)[f"risk-open {risk.risk}"] == "resolved"
@@ -245,8 +252,8 @@ def test_a_manager_hands_over_once_and_a_correction_names_the_manager_too() -> N
 # --- other content -------------------------------------------------------------------------------
 
 WHOEVER_SAYS_IT = """
-AttachEvidence DraftAgreement ReachMilestone HoldReview CelebrateWin MitigateRisk RecordAudit
-RecordLesson DiagnoseRootCause IdentifyRisk RaiseIssue HoldAnnualReview HoldRenewalReview
+AttachEvidence DraftAgreement ReachMilestone CelebrateWin RecordAudit
+RecordLesson DiagnoseRootCause IdentifyRisk RaiseIssue HoldRenewalReview
 SubmitEvidence StartMediation StartPilot ObserveVariant CorrectObservation ConcludePilot
 PassTime PromoteVariant PublishRate IssueStatement IssueFinalSettlement
 """

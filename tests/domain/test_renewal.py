@@ -35,10 +35,11 @@ from domain.governance import AssignSponsor
 from domain.kernel import Command, Stage
 from domain.renewal import (
     AcceptRenewal,
+    AgreeAnnualReview,
     AnnualReviewHeld,
-    HoldAnnualReview,
     HoldRenewalReview,
     PartnershipRenewed,
+    ProposeAnnualReview,
     ProposeRenewal,
     RenewalReviewHeld,
 )
@@ -67,19 +68,31 @@ from tests.stories import Story
 def test_an_annual_review_moves_no_stage(stage: Stage) -> None:
     story = at(stage)
 
-    held = story.when(OURS, example(HoldAnnualReview, recommendation="exit"))
+    of_2025 = {"proposal": "year-0", "year": 2025, "recommendation": "exit"}
+    story.when(OURS, example(ProposeAnnualReview, **of_2025))
+    asked = story.now
+    story.wait(days=1)
 
-    assert held == [AnnualReviewHeld.of(example(HoldAnnualReview, recommendation="exit"))]
+    [held] = story.when(THEIRS, AgreeAnnualReview(proposal="year-0"))
+
+    assert isinstance(held, AnnualReviewHeld)
+    assert (held.recommendation, held.held_at) == ("exit", asked)
     assert story.partnership.stage is stage
 
 
-def test_an_annual_review_is_of_one_year_and_can_be_restated() -> None:
-    story = after(HoldAnnualReview)
+def test_an_annual_review_is_of_one_year_and_both_correct_it() -> None:
+    story = after(AgreeAnnualReview)
+    other = example(ProposeAnnualReview, proposal="other", recommendation="scale")
 
-    assert story.when(OURS, example(HoldAnnualReview)) == []
-    story.when(THEIRS, example(HoldAnnualReview, recommendation="scale"))
+    assert story.refuses(THEIRS, other).rule == "change-needs-reason"
+    ahead = changed(other, year=2027)
+    assert story.refuses(THEIRS, ahead).rule == "period-not-begun"
+    assert story.refuses(THEIRS, changed(other, year=2025, reason="No.")).rule == (
+        "nothing-to-change"
+    )
+    story.agree(THEIRS, changed(other, reason="A joint offer is tried."))
 
-    (latest,) = story.partnership.context.declarations.of(AnnualReviewHeld)
+    (latest,) = story.partnership.context.agreements.of(AnnualReviewHeld)
     assert latest.recommendation == "scale"
 
 

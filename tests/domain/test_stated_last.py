@@ -12,7 +12,6 @@ import pytest
 from pydantic import ValidationError
 
 from domain.declarations import Changeable, Declaration
-from domain.execution import HoldReview
 from domain.experiment import CorrectObservation
 from domain.exploration import (
     AgreeBridgingPlan,
@@ -26,7 +25,7 @@ from domain.exploration import (
     ScoreCandidate,
 )
 from domain.governance import AssignContact, ContactAssigned, Function
-from domain.health import IdentifyRisk, MitigateRisk, RecordContribution, RiskIdentified
+from domain.health import IdentifyRisk, RecordContribution, RiskIdentified
 from domain.kernel import Command, Refused, Stage
 from domain.renewal import AcceptRenewal, HoldRenewalReview
 from projections.contribution import contributions
@@ -170,7 +169,6 @@ STATEMENTS: dict[type[Command], Statement] = {
     CommitIntegrationSpend: with_field(CommitIntegrationSpend, "purpose", said),
     CompleteDecisionChecklist: answered,
     CorrectObservation: with_field(CorrectObservation, "reason", said),
-    HoldReview: with_field(HoldReview, "change_reason", said),
     IdentifyCandidate: with_field(IdentifyCandidate, "change_reason", said),
     MeasureAudienceOverlap: with_field(MeasureAudienceOverlap, "shared_customers", lambda day: day),
     ScoreCandidate: with_field(ScoreCandidate, "market_reach", lambda day: day),
@@ -222,21 +220,6 @@ def test_a_candidate_that_was_declined_last_is_declined_in_any_order() -> None:
             with suppress(Refused):
                 story.when(OURS, commands[day], happened=happened)
         assert story.partnership.exploration.candidates[THEIRS].is_declined
-
-
-def test_a_risk_that_was_rated_anew_since_is_not_mitigated_by_what_was_done_before() -> None:
-    story = after(MitigateRisk)
-    begun = story.now
-    story.wait(days=5)
-    again = example(IdentifyRisk, likelihood=5, change_reason="It came back.")
-    story.when(
-        EXAMPLES[IdentifyRisk].party, again, happened=f"{begun + timedelta(days=2):%Y-%m-%d}"
-    )
-
-    early = f"{begun + timedelta(days=1):%Y-%m-%d}"
-    refusal = story.refuses(EXAMPLES[MitigateRisk].party, example(MitigateRisk), happened=early)
-
-    assert refusal.rule == "stated-since"
 
 
 def test_a_renewal_review_of_before_the_renewal_begins_no_other_one() -> None:

@@ -19,13 +19,13 @@ from domain.breach_actions import RuleBreached
 from domain.deadlines.deadline import PeriodClosed, ReminderGiven
 from domain.execution import (
     AgreeIssueResolution,
-    HoldReview,
     IssueCause,
     IssueEscalated,
     IssueRaised,
     IssueResolved,
     MilestoneMissed,
     ProposeIssueResolution,
+    ProposeReviewHeld,
     RaiseIssue,
     ReviewMissed,
     ReviewScheduled,
@@ -849,7 +849,7 @@ def raced(
 def test_what_another_writer_appended_in_between_is_known_to_the_next_decision(
     past: Accord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lived_until(past, HoldReview)
+    lived_until(past, ProposeReviewHeld)
     referral = message("D-9", SubmitReferral(deal="D-9", lead="lead-9"), party=THEIRS)
     issue = message("I-9", ISSUE)
 

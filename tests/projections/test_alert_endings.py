@@ -26,7 +26,6 @@ from domain.examples import PAYOUT
 from domain.execution import (
     CompleteAction,
     CompleteOnboardingStep,
-    HoldReview,
     ProposeAction,
     ProposeCancellation,
     ProposeImprovementPlan,
@@ -35,6 +34,7 @@ from domain.execution import (
     ProposeMilestone,
     ProposeOnboardingStep,
     ProposeReview,
+    ProposeReviewHeld,
     ReachMilestone,
 )
 from domain.exit import (
@@ -49,7 +49,7 @@ from domain.experiment import RegisterHypothesis, StartPilot
 from domain.formation import DRAFT, DraftAgreement, SignAgreement
 from domain.health import (
     IdentifyRisk,
-    MitigateRisk,
+    ProposeRiskMitigated,
     ProposeTarget,
     RecordAudit,
     RecordHealthCheck,
@@ -57,7 +57,7 @@ from domain.health import (
 from domain.kernel import Command, Refused, Stage
 from domain.payouts import RecordPayout
 from domain.referral import AgreeAttribution, CreateOpportunity, ProposeAttribution
-from domain.renewal import HoldAnnualReview, HoldRenewalReview, ProposeRenewal
+from domain.renewal import HoldRenewalReview, ProposeAnnualReview, ProposeRenewal
 from domain.reported_figure import ReportedFigure, ReportMetric
 from domain.second_person import SecondPersonAsked, WithdrawAct
 from domain.standing_alerts import BY_RULE, DUE_SOON
@@ -199,7 +199,7 @@ def reported(story: Story, at: str | None) -> None:
 
 def held_next_day(story: Story, _: str | None) -> None:
     story.on("2026-02-01T12:00")
-    story.when(OURS, example(HoldReview), happened="2026-01-30T12:00")
+    story.agree(OURS, example(ProposeReviewHeld), happened="2026-01-30T12:00")
 
 
 def decided(story: Story, _: str | None) -> None:
@@ -282,7 +282,7 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
         "DeadlinePassed": EXIT,
     },
     "review-missed": {
-        "ReviewHeld": by(OURS, example(HoldReview)),
+        "ReviewHeld": both(lambda _: example(ProposeReviewHeld), late=True),
         "ReviewScheduled": again(ProposeReview),
         "CommitmentCancelled": given_up("review", "operations-1"),
     },
@@ -329,14 +329,14 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
         "by withdrawal": by(OURS, example(WithdrawDispute, dispute="Q-1")),
     },
     "risk-highest": {
-        "RiskMitigated": by(THEIRS, example(MitigateRisk)),
+        "RiskMitigated": both(lambda _: example(ProposeRiskMitigated)),
         "CommitmentCancelled": given_up("risk", "R-1"),
         "RiskIdentified": by(
             OURS, example(IdentifyRisk, likelihood=1, change_reason="It is unlikely.")
         ),
     },
     "risk-open": {
-        "RiskMitigated": by(THEIRS, example(MitigateRisk)),
+        "RiskMitigated": both(lambda _: example(ProposeRiskMitigated)),
         "CommitmentCancelled": given_up("risk", "R-1"),
     },
     "witness-refuses": {
@@ -352,8 +352,10 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
     },
     "exit-incomplete": {},
     "cadence-missed": {
-        "ReviewHeld": by(OURS, example(HoldReview, review="weekly-1", kind="operational")),
-        "AnnualReviewHeld": by(OURS, example(HoldAnnualReview)),
+        "ReviewHeld": both(
+            lambda _: example(ProposeReviewHeld, review="weekly-1", kind="operational")
+        ),
+        "AnnualReviewHeld": both(lambda _: example(ProposeAnnualReview)),
         "ComplianceAudited": by(OURS, example(RecordAudit)),
         "HealthCheckRecorded": Ending(both_check),
         "DeadlinePassed": EXIT,

@@ -11,11 +11,12 @@ from domain.claims import ConfirmClaim, FigureRef
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.execution import (
     AgreeMilestone,
-    HoldReview,
+    AgreeReviewHeld,
     MilestonePlanned,
     ProposeIssueResolution,
     ProposeMilestone,
     ProposeReview,
+    ProposeReviewHeld,
     RaiseIssue,
     ReachMilestone,
 )
@@ -829,7 +830,9 @@ def test_a_missed_review_ends_by_the_day_on_which_it_was_held(happened: str, sta
     story.agree(OURS, example(ProposeReview, at=datetime(2026, 1, 30, 10, tzinfo=UTC)))
     story.on("2026-02-02")
     assert states(story)["review-missed operations-1"] == "open"
-    story.when(OURS, example(HoldReview), happened=happened)
+    story.when(OURS, example(ProposeReviewHeld), happened=happened)
+    story.wait(days=1)
+    story.when(THEIRS, example(AgreeReviewHeld))
 
     assert states(story)["review-missed operations-1"] == state
 

@@ -102,6 +102,7 @@ CLOSES: Final = {
     "Breach": "Cure",
     "ImprovementPlan": "ImprovementPlanOutcome",
     "Milestone": "MilestoneReached",
+    "Review": "ReviewHeld",
 }
 """The agreement by which both say that something of both is done."""
 
@@ -169,8 +170,8 @@ class Model:
     """The risks that nobody mitigated."""
     reductions: dict[str, str] = field(default_factory=dict)
     """The reductions that still apply, each with the party that reduced what it invests."""
-    audits: list[tuple[datetime, str, bool]] = field(default_factory=list)
-    """The audits of one subject: when, under which name, and whether it was passed."""
+    audits: dict[str, bool] = field(default_factory=dict)
+    """Whether each party passed its last audit of the subject."""
     rated: dict[str, datetime] = field(default_factory=dict)
     """When each party filled in its scorecard, or failed to; empty without a cadence."""
     unrated: set[str] = field(default_factory=set)
@@ -303,7 +304,7 @@ class Model:
                 self.end_all()
             case "Cancellation" | "IssueResolution" | "Cure" | "ImprovementPlanOutcome":
                 self.end(asked.name)
-            case "MilestoneReached":
+            case "MilestoneReached" | "ReviewHeld":
                 self.end(asked.name)
             case _:
                 self._agree(asked, before)
@@ -317,10 +318,10 @@ class Model:
         for each in before:
             if self.asked[each].subject == asked.subject:
                 del self.asked[each]
-        if asked.agreement == "Milestone":
-            # That it was reached was said of the milestone as it was planned before.
+        if asked.agreement in {"Milestone", "Review"}:
+            # That it is done was said of it as it was planned before.
             for name, of in [*self.asked.items()]:
-                if (of.agreement, of.name) == ("MilestoneReached", asked.name):
+                if (of.agreement, of.name) == (CLOSES[asked.agreement], asked.name):
                     del self.asked[name]
 
     def decline(self, proposal: str) -> None:
@@ -425,7 +426,7 @@ class Model:
         found = {f"dispute-opened {name}" for name in self.disputes}
         found |= {f"risk-open {name}" for name in self.risks}
         found |= {f"investment-reduced {name}" for name in self.reductions}
-        found |= {"audit-failed ethics"} if self.audits and not max(self.audits)[2] else set()
+        found |= {f"audit-failed ethics/{by}" for by, passed in self.audits.items() if not passed}
         found |= {f"cadence-missed health_check/{party}" for party in self.unrated}
         found |= {f"due-soon cadence/health_check/{party}" for party in self._scorecards(now)}
         found |= {f"lead-awaits-answer deal/{each}/referral" for each in self.leads}
@@ -433,12 +434,25 @@ class Model:
         found |= {f"claim-awaits-confirmation {each}" for each in self.claims}
         found |= {f"referral-minimum {each}" for each in self.short}
         found |= {each for name, task in self.tasks.items() for each in _of_task(name, task, now)}
+        for each in self.asked.values():
+            if each.agreement == "ReviewHeld":
+                found = self._waiting(each, found)
         for name, last in self.figures.items():
             found |= _of_day("figure-overdue", f"figure/{name}", name, last, now)
         for name, each in self.statements.items():
             if not each.payout:
                 found |= _of_day("statement-overdue", f"statement/{name}", name, each.due, now)
         return found | self._of_answers(now) | self._alerts_of_the_end(now)
+
+    def _waiting(self, said: Asked, found: set[str]) -> set[str]:
+        """Return alerts without that on a review of which one party says that it was held.
+
+        What was missed before that stays missed until both agree.
+        """
+        missed = f"review-missed {said.name}"
+        if missed in found and said.made < midnight(self.tasks[said.name].due + DAY):
+            return found - {missed} | {f"due-soon review/{said.name}"}
+        return found
 
     def _of_answers(self, now: datetime) -> set[str]:
         found: set[str] = set()

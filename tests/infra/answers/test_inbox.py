@@ -17,10 +17,10 @@ from domain.entry import RecordJointRevenue, ReverseEntry
 from domain.execution import (
     AgreeImprovementPlan,
     AgreeMilestone,
-    HoldReview,
     ProposeAction,
     ProposeMilestone,
     ProposeReview,
+    ProposeReviewHeld,
 )
 from domain.exit import (
     GiveBreachNotice,
@@ -286,14 +286,17 @@ def test_a_review_is_held_on_the_day_that_both_agreed_or_moved_to_another_before
 
     assert item.text == "Hold review r-1, on 2026-03-30."
     assert types(item) == ["ProposeReview"]
-    hold = HoldReview(review="r-1", minutes="All is well.")
+    hold = example(ProposeReviewHeld, review="r-1")
     assert story.refuses(OURS, hold).rule == "before-its-day"
 
     story.on("2026-03-30T00:00")
     (item,) = (each for each in inbox(story, OURS) if each.ref == "r-1")
-    assert types(item) == ["HoldReview", "ProposeReview"]
+    assert types(item) == ["ProposeReviewHeld", "ProposeReview"]
     do(story, item)
-    assert [each for each in inbox(story) if each.ref == "r-1"] == []
+    (consent,) = (each for each in inbox(story) if "r-1" in each.text)
+    assert (consent.party, consent.awaiting) == (THEIRS, Awaiting.CONSENT)
+    do(story, consent)
+    assert [each for each in inbox(story) if "r-1" in f"{each.ref} {each.text}"] == []
 
 
 def test_a_review_that_is_overdue_is_not_asked_for_twice() -> None:

@@ -45,7 +45,7 @@ from domain.gates import GateClosed, ProposeWaiver
 from domain.governance import ProposeGovernance
 from domain.health import (
     IdentifyRisk,
-    MitigateRisk,
+    ProposeRiskMitigated,
     ProposeTarget,
     RecordAudit,
     RecordHealthCheck,
@@ -355,7 +355,7 @@ class Life:
             case "Audit":
                 passed = self.count % 2 == 0
                 self.story.when(party, example(RecordAudit, audit=name, passed=passed))
-                self.model.audits.append((self.story.now, name, passed))
+                self.model.audits[party] = passed
             case "Scorecard":
                 self.rate(party)
             case "Draft":
@@ -468,7 +468,8 @@ class Life:
         if self.model.risks:
             name = sorted(self.model.risks)[place % len(self.model.risks)]
             if place % 2:
-                self.story.when(party, example(MitigateRisk, risk=name))
+                done = example(ProposeRiskMitigated, proposal=self.named(), risk=name)
+                self.story.agree(party, done)
             else:
                 up = example(ProposeCancellation, proposal=self.named(), kind="risk", ref=name)
                 self.story.agree(party, up)

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from domain.examples import Step
-from domain.execution import HoldKickoff, HoldReview, ReviewScheduled
+from domain.execution import (
+    AgreeReviewHeld,
+    HoldKickoff,
+    ProposeReviewHeld,
+    ReviewScheduled,
+)
 from domain.partnership import PassTime
 from infra.answers import kpis, review, rules
 from infra.answers.logs import AsOf, NotFound
@@ -17,7 +22,7 @@ from projections.visibility import Viewer
 from tests.feeds import simulated
 from tests.infra.answers.demo import BY_PARTNER, CONSULTING, EVERYTHING, without_moment
 from tests.infra.messages import from_steps, message
-from tests.life import LIFE, OURS, example
+from tests.life import LIFE, OURS, THEIRS, example
 from tests.stories import moment
 
 LAST = "review-2026-q3"
@@ -132,8 +137,12 @@ def test_a_review_that_was_held_without_a_schedule_has_its_page_of_that_day(tmp_
     kickoff = next(
         place for place, each in enumerate(LIFE) if isinstance(each.command, HoldKickoff)
     )
-    by_chance = example(HoldReview, review="by-chance", kind="operational")
-    steps = [*LIFE[: kickoff + 1], Step("2026-02-16", OURS, by_chance)]
+    by_chance = example(ProposeReviewHeld, review="by-chance", kind="operational")
+    steps = [
+        *LIFE[: kickoff + 1],
+        Step("2026-02-16", OURS, by_chance),
+        Step("2026-02-18", THEIRS, example(AgreeReviewHeld)),
+    ]
 
     with simulated(tmp_path) as accord:
         accord.service.handle([*from_steps(steps), message("later", PassTime(), at="2026-03-20")])

@@ -17,11 +17,12 @@ from domain.dispute import DisputeOutcome
 from domain.examples import Step
 from domain.execution import (
     AgreeMilestone,
+    AgreeReviewHeld,
     CompleteAction,
     HoldKickoff,
-    HoldReview,
     ProposeAction,
     ProposeMilestone,
+    ProposeReviewHeld,
 )
 from domain.exit import AgreeExit, ProposeExit
 from domain.exploration import ChoosePartner, MeasureAudienceOverlap
@@ -555,7 +556,9 @@ def test_a_damaged_event_is_named(tmp_path: Path) -> None:
 def test_what_is_planned_is_shown_as_open_overdue_moved_or_done(tmp_path: Path) -> None:
     begun = LIFE[: LIFE.index(EXAMPLES[HoldKickoff]) + 1]
     due = {"owner": OURS, "due": date(2026, 2, 1)}
-    met = HoldReview(review="by-chance", kind="operational", minutes="We met at a fair.")
+    met = example(
+        ProposeReviewHeld, review="by-chance", kind="operational", minutes="We met at a fair."
+    )
     milestone = example(ProposeMilestone, proposal="m-1", milestone="launch", due=date(2026, 2, 1))
     later = changed(milestone, proposal="m-2", due=date(2026, 4, 1), reason="The printer is late.")
     steps = [
@@ -566,6 +569,7 @@ def test_what_is_planned_is_shown_as_open_overdue_moved_or_done(tmp_path: Path) 
         Step("2026-01-21", THEIRS, AgreeMilestone(proposal="m-1")),
         Step("2026-01-22", OURS, CompleteAction(action="call")),
         Step("2026-02-03", OURS, met),
+        Step("2026-02-03", THEIRS, example(AgreeReviewHeld)),
         Step("2026-02-04", OURS, later),
         Step("2026-02-05", THEIRS, AgreeMilestone(proposal="m-2")),
     ]
