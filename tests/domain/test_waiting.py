@@ -113,7 +113,8 @@ partnership-exists period-not-begun period-not-over person-of-another-party pilo
 proposal-answered proposal-countered proposal-declined proposal-exists proposal-lapsed
 proposal-replaced proposal-withdrawn recovery-by-operator recovery-not-signed regional-needs-market
 reserved-party resources review-of-another-kind risk-mitigated risk-of-another
-risk-rated-by-another rule-name-taken same-person sample-complete score-beyond-100 segment-not-counted settlement-issued
+risk-rated-by-another rule-name-taken same-person sample-complete score-beyond-100
+segment-not-counted settlement-issued
 shared-with-oneself sharing-with-a-stranger splits-add-up sponsor staff-range stated-since
 statement-out-of-order stop-rule-not-met successes-exceed-trials target-behind-baseline
 term-has-begun term-is-over term-too-long terms-agreed terms-end-first terms-in-order
