@@ -434,9 +434,9 @@ class Model:
         found |= {f"claim-awaits-confirmation {each}" for each in self.claims}
         found |= {f"referral-minimum {each}" for each in self.short}
         found |= {each for name, task in self.tasks.items() for each in _of_task(name, task, now)}
-        for each in self.asked.values():
-            if each.agreement == "ReviewHeld":
-                found = self._waiting(each, found)
+        for asked in self.asked.values():
+            if asked.agreement == "ReviewHeld":
+                found = self._waiting(asked, found)
         for name, last in self.figures.items():
             found |= _of_day("figure-overdue", f"figure/{name}", name, last, now)
         for name, each in self.statements.items():
