@@ -281,7 +281,8 @@ NONE_OF: Final = {
 
 NOT_DUE: Final = {
     "The day on which something happened": """
-        AgreementAdopted/signed_on ClaimConfirmed/fact_at ClaimObjected/fact_at
+        AgreementAdopted/signed_on AnnualReviewHeld/held_at ReviewHeld/held_at
+        ClaimConfirmed/fact_at ClaimObjected/fact_at
         KeyRecovered/lost_since KeyRevoked/lost_since
         CommercialTermsAgreed/agreed_at ExitAgreed/agreed_at ExitWithdrawn/agreed_at
         PartnershipAdopted/contract/signed_on
