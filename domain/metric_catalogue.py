@@ -170,98 +170,115 @@ def _mean(name: str, unit: Unit, of: str, by: str, direction: Direction = _UP) -
     return Metric(name, unit, direction, Adds.RATIO, of, by)
 
 
-_METRICS = (
-    # The funnel, counted from deals [001].
-    _of_deals("leads"),
-    _of_deals("attributed_leads"),
-    _of_deals("qualified_leads"),
-    _of_deals("opportunities"),
-    _of_deals("demos"),
-    _of_deals("deals_won"),
-    _of_deals("deals_lost", direction=_DOWN),
-    _of_deals("deals_paid"),
-    _of_deals("won_value", _MONEY),
-    _of_deals("payments", _MONEY),
-    _of_deals("refunds", _MONEY, _DOWN, signed=True),
-    _of_deals("days_to_close", Unit.DAYS, _DOWN),
-    _share("tagged_share", "attributed_leads", "leads"),
-    _share("lead_to_qualified", "qualified_leads", "leads", part=False),
-    _share("lead_to_opportunity", "opportunities", "leads", part=False),
-    _share("lead_to_demo", "demos", "leads", part=False),
-    _share("demo_to_won", "deals_won", "demos", part=False),
-    _share("demo_to_paid", "deals_paid", "demos", part=False),
-    _share("opportunity_to_win", "deals_won", "opportunities", part=False),
-    _mean("average_contract_value", _MONEY, "won_value", "deals_won"),
-    _mean("time_to_close", Unit.DAYS, "days_to_close", "deals_won", _DOWN),
-    # Entries that both parties can record (C10, C26).
-    _of_entries("joint_revenue", _UP),
-    _of_entries("shared_costs", _DOWN),
-    # What each party sourced, touched, collected, paid and gave (C18, C24).
-    _of_each_party(_of_deals("deals_sourced")),
-    _of_each_party(_of_deals("deals_influenced")),
-    _of_each_party(_of_deals("revenue_sourced", _MONEY, signed=True)),
-    _of_each_party(_of_deals("revenue_influenced", _MONEY, signed=True)),
-    _of_each_party(_of_entries("revenue_collected", _UP)),
-    _of_each_party(_of_entries("costs_paid", _DOWN)),
-    _of_contributions("contributed_value", _MONEY),
-    _of_contributions("contributed_hours", Unit.HOURS),
-    # Growth [001].
-    _sum("impressions"),
-    _sum("clicks"),
-    _sum("posts"),
-    _sum("referral_traffic"),
-    _sum("registrations"),
-    _share("demo_request_rate", "demo requests", "registrations"),
-    _mean("customer_acquisition_cost", _MONEY, "acquisition spend", "new customers", _DOWN),
-    _mean("lifetime_value", _MONEY, "lifetime revenue", "customers"),
-    replace(
-        _mean("net_promoter_score", _SCORE, "promoters less detractors, times 100", "respondents"),
-        signed=True,
-        of_respondents=True,
+METRIC_GROUPS: Mapping[str, tuple[Metric, ...]] = {
+    # Counted from deals [001].
+    "The funnel": (
+        _of_deals("leads"),
+        _of_deals("attributed_leads"),
+        _of_deals("qualified_leads"),
+        _of_deals("opportunities"),
+        _of_deals("demos"),
+        _of_deals("deals_won"),
+        _of_deals("deals_lost", direction=_DOWN),
+        _of_deals("deals_paid"),
+        _of_deals("won_value", _MONEY),
+        _of_deals("payments", _MONEY),
+        _of_deals("refunds", _MONEY, _DOWN, signed=True),
+        _of_deals("days_to_close", Unit.DAYS, _DOWN),
+        _share("tagged_share", "attributed_leads", "leads"),
+        _share("lead_to_qualified", "qualified_leads", "leads", part=False),
+        _share("lead_to_opportunity", "opportunities", "leads", part=False),
+        _share("lead_to_demo", "demos", "leads", part=False),
+        _share("demo_to_won", "deals_won", "demos", part=False),
+        _share("demo_to_paid", "deals_paid", "demos", part=False),
+        _share("opportunity_to_win", "deals_won", "opportunities", part=False),
+        _mean("average_contract_value", _MONEY, "won_value", "deals_won"),
+        _mean("time_to_close", Unit.DAYS, "days_to_close", "deals_won", _DOWN),
     ),
-    _share("churn_rate", "customers lost", "customers at the start", _DOWN),
-    _share("retention_rate", "customers kept", "customers at the start"),
-    _sum("new_users"),
-    _sum("new_subscribers"),
-    _sum("media_mentions"),
-    _sum("social_engagements"),
-    _sum("joint_talks"),
+    # Entries that both parties can record (C10, C26).
+    "Joint entries": (
+        _of_entries("joint_revenue", _UP),
+        _of_entries("shared_costs", _DOWN),
+    ),
+    # What each party sourced, touched, collected, paid and gave (C18, C24).
+    "Each party": (
+        _of_each_party(_of_deals("deals_sourced")),
+        _of_each_party(_of_deals("deals_influenced")),
+        _of_each_party(_of_deals("revenue_sourced", _MONEY, signed=True)),
+        _of_each_party(_of_deals("revenue_influenced", _MONEY, signed=True)),
+        _of_each_party(_of_entries("revenue_collected", _UP)),
+        _of_each_party(_of_entries("costs_paid", _DOWN)),
+        _of_contributions("contributed_value", _MONEY),
+        _of_contributions("contributed_hours", Unit.HOURS),
+    ),
+    # Growth [001].
+    "Growth": (
+        _sum("impressions"),
+        _sum("clicks"),
+        _sum("posts"),
+        _sum("referral_traffic"),
+        _sum("registrations"),
+        _share("demo_request_rate", "demo requests", "registrations"),
+        _mean("customer_acquisition_cost", _MONEY, "acquisition spend", "new customers", _DOWN),
+        _mean("lifetime_value", _MONEY, "lifetime revenue", "customers"),
+        replace(
+            _mean(
+                "net_promoter_score", _SCORE, "promoters less detractors, times 100", "respondents"
+            ),
+            signed=True,
+            of_respondents=True,
+        ),
+        _share("churn_rate", "customers lost", "customers at the start", _DOWN),
+        _share("retention_rate", "customers kept", "customers at the start"),
+        _sum("new_users"),
+        _sum("new_subscribers"),
+        _sum("media_mentions"),
+        _sum("social_engagements"),
+        _sum("joint_talks"),
+    ),
     # Media [000].
-    _sum("attributable_revenue", _MONEY, signed=True),
-    _sum("co_branded_revenue", _MONEY, signed=True),
-    _sum("watch_time", Unit.HOURS),
-    _mean("average_watch_time", Unit.MINUTES, "minutes watched", "viewers"),
-    _sum("unique_viewers"),
-    _share("click_rate", "clicks", "impressions"),
-    _share("subscription_conversion", "subscriptions", "visitors"),
-    _sum("revenue_share_paid", _MONEY, _DOWN, signed=True),
-    _gain("margin", "margin", "revenue"),
-    _mean("local_feedback_score", _SCORE, "sum of scores", "respondents"),
-    _mean("partner_satisfaction", _SCORE, "sum of scores", "respondents"),
-    _share("renewal_rate", "renewed", "up for renewal"),
+    "Media": (
+        _sum("attributable_revenue", _MONEY, signed=True),
+        _sum("co_branded_revenue", _MONEY, signed=True),
+        _sum("watch_time", Unit.HOURS),
+        _mean("average_watch_time", Unit.MINUTES, "minutes watched", "viewers"),
+        _sum("unique_viewers"),
+        _share("click_rate", "clicks", "impressions"),
+        _share("subscription_conversion", "subscriptions", "visitors"),
+        _sum("revenue_share_paid", _MONEY, _DOWN, signed=True),
+        _gain("margin", "margin", "revenue"),
+        _mean("local_feedback_score", _SCORE, "sum of scores", "respondents"),
+        _mean("partner_satisfaction", _SCORE, "sum of scores", "respondents"),
+        _share("renewal_rate", "renewed", "up for renewal"),
+    ),
     # Operations [003].
-    _gain("return_on_investment", "gain less cost", "cost"),
-    _mean("cost_per_acquisition", _MONEY, "spend", "acquisitions", _DOWN),
-    _mean("average_order_value", _MONEY, "order value", "orders"),
-    _gain("profit_margin", "profit", "revenue"),
-    _share("adoption_rate", "active users", "users"),
-    _mean("delivery_time", Unit.HOURS, "hours to deliver", "deliveries", _DOWN),
-    _share("order_accuracy", "right orders", "orders"),
-    _mean("support_response_time", Unit.HOURS, "hours to answer", "tickets", _DOWN),
-    _share("uptime", "minutes up", "minutes"),
-    _sum("support_tickets", direction=_DOWN),
-    _sum("web_visits"),
-    _share("bounce_rate", "single-page visits", "visits", _DOWN),
-    _mean("time_on_site", Unit.MINUTES, "minutes on site", "visits"),
-    _level("followers"),
-    _mean("app_rating", _SCORE, "sum of ratings", "ratings"),
-    _mean("internal_survey_score", _SCORE, "sum of scores", "respondents"),
-)
+    "Operations": (
+        _gain("return_on_investment", "gain less cost", "cost"),
+        _mean("cost_per_acquisition", _MONEY, "spend", "acquisitions", _DOWN),
+        _mean("average_order_value", _MONEY, "order value", "orders"),
+        _gain("profit_margin", "profit", "revenue"),
+        _share("adoption_rate", "active users", "users"),
+        _mean("delivery_time", Unit.HOURS, "hours to deliver", "deliveries", _DOWN),
+        _share("order_accuracy", "right orders", "orders"),
+        _mean("support_response_time", Unit.HOURS, "hours to answer", "tickets", _DOWN),
+        _share("uptime", "minutes up", "minutes"),
+        _sum("support_tickets", direction=_DOWN),
+        _sum("web_visits"),
+        _share("bounce_rate", "single-page visits", "visits", _DOWN),
+        _mean("time_on_site", Unit.MINUTES, "minutes on site", "visits"),
+        _level("followers"),
+        _mean("app_rating", _SCORE, "sum of ratings", "ratings"),
+        _mean("internal_survey_score", _SCORE, "sum of scores", "respondents"),
+    ),
+}
+"""The metrics of the catalogue by what they are about."""
 
 Catalogue = Mapping[str, Metric]
 """Metrics by name."""
 
-CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+CATALOGUE: dict[str, Metric] = {
+    metric.name: metric for group in METRIC_GROUPS.values() for metric in group
+}
 """Every metric that each partnership has, by name (C19)."""
 
 NO_METRICS: Catalogue = {}

@@ -501,7 +501,7 @@ def reach(judged: Judged, window: str) -> int:
     """Return how many windows, from this one on, can change with it: a rule can cover several."""
     if not judged.rules:
         return 1
-    return max((each.rule.consecutive for each in _binding(judged, window)), default=1)
+    return max((each.rule.consecutive for each in binding(judged.rules, window)), default=1)
 
 
 # --- judging -----------------------------------------------------------------------------------
@@ -509,7 +509,7 @@ def reach(judged: Judged, window: str) -> int:
 
 def verdicts(judged: Judged, window: str) -> Iterator[Verdict]:
     """Judge a closed window by each agreed rule that binds in it."""
-    for rule in _binding(judged, window):
+    for rule in binding(judged.rules, window):
         for segment in segments_of(judged, rule, window):
             yield _verdict(judged, rule, window, segment)
 
@@ -557,10 +557,10 @@ def withdrawn(verdict: Verdict) -> str:
     return f"No breach after all: {verdict.text}"
 
 
-def _binding(judged: Judged, window: str) -> list[BindingRule]:
+def binding(rules: Iterable[BindingRule], window: str) -> list[BindingRule]:
     """Return the rules on windows of this length, in the versions in force when it began."""
     in_force: dict[str, BindingRule] = {}
-    for each in judged.rules:
+    for each in rules:
         name = each.rule.rule
         latest = in_force.get(name, each)
         if each.is_on(window) and each.binds_in(window) and each.version >= latest.version:

@@ -332,12 +332,14 @@ def _status(
 ) -> tuple[ObjectiveStatus, tuple[str, ...]]:
     """Return the status of an active partnership, and the reasons if it is not on track.
 
-    It is the worst one of its objectives. A missed objective and a breach put it off track. A
-    figure that is overdue leaves too little evidence: nobody knows whether it is on or off track.
+    The status is the worst one of its objectives. A missed objective and a breach put it off track.
+    A figure that is overdue leaves too little evidence: nobody knows whether it is on or off track.
+    The reasons that set the status come first.
     """
     found = [(each.status, f"{each.status.words}: {each.text}") for each in objectives]
     found += [_said(each) for each in member.alerts if _is_breach(each)]
-    worst = min([status for status, _ in found] or [ObjectiveStatus.OPEN], key=_RANK.__getitem__)
+    found.sort(key=lambda each: _RANK[each[0]])
+    worst = found[0][0] if found else ObjectiveStatus.OPEN
     reasons = tuple(text for status, text in found if status in _CONCERNS)
     match worst:
         case ObjectiveStatus.MISSED:

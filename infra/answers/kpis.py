@@ -1,14 +1,20 @@
 """The KPIs of a partnership: figures by period, and objectives against their targets (C8, C19)."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from itertools import groupby
 
 import projections
-from domain.calendar import preceding
+from domain.calendar import months_of, preceding
 from domain.charter import ObjectiveStatus
+from domain.described import described
 from domain.metric_catalogue import Unit, metric_words
+from domain.reported_figure import OTHER_CHANNELS
+from domain.rules import RuleComparison, Window
+from domain.values import Exact
 from infra.access.roles import Need
+from infra.answers import rules
 from infra.answers.logs import NOW, AsOf, moment_of, rows_of, sight_of
 from infra.answers.question import Answer, PartnershipId, PeriodName, Question
 from infra.answers.text import (
@@ -26,8 +32,45 @@ from infra.answers.text import (
 )
 from infra.bootstrap import Accord
 from projections import figures
+from projections.breaches import BindingRule, binding, in_unit
+from projections.figures import COUNTED, FigureLine
 from projections.given import given
 from projections.objectives import ObjectiveProgress, objectives
+from projections.standing import periods_within
+
+
+@described
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureLimit:
+    """The limit of an agreed rule on a figure (C15)."""
+
+    rule: str
+    """The name of the rule."""
+    version: int
+    """The version of the rule that binds in the period, counted from 1."""
+    event: int
+    """The index of the event that agreed it."""
+    window: Window
+    """The length of the periods that the rule judges."""
+    consecutive: int
+    """The number of consecutive periods beyond the limit that make a breach."""
+    comparison: RuleComparison
+    """On which side of the limit a figure is beyond it."""
+    threshold: Exact
+    """The limit, in the unit of the figure."""
+    passed: bool | None
+    """Whether the figure is beyond the limit; null without a value, or if the rule judges another
+    figure: that of shorter periods, or a report beside the count. The alerts say which breach the
+    rule."""
+
+
+@described
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitedFigure(FigureLine):
+    """A figure with the limits of the agreed rules on it."""
+
+    limits: tuple[FigureLimit, ...]
+    """The limits of the rules that bind in the period; empty for a neutral third party."""
 
 
 class Kpis(Answer):
@@ -35,7 +78,7 @@ class Kpis(Answer):
 
     id: str
     """The partnership."""
-    figures: tuple[figures.FigureLine, ...]
+    figures: tuple[LimitedFigure, ...]
     """By period, metric and segment. A quarter or a year is put together from its months."""
     objectives: tuple[ObjectiveProgress, ...]
     """The objectives of the charter, each with its figure so far and its status."""
@@ -52,13 +95,57 @@ def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf
     asked = [period] if period else figures.periods(rows, closed=withheld)
     lines = [line for each in asked for line in given(rows, sight, each)]
     today = moment_of(accord, id, when).date()
+    agreed = [] if sight.is_third_party else [*rules.binding_rules(accord, id, when)]
     return Kpis(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
-        figures=tuple(figures.with_posteriors(rows, lines)),
+        figures=tuple(_limited(each, agreed) for each in figures.with_posteriors(rows, lines)),
         objectives=tuple(map(sight.progress, objectives(rows, today))),
     )
+
+
+def _limited(line: FigureLine, agreed: Iterable[BindingRule]) -> LimitedFigure:
+    known = {each.name: getattr(line, each.name) for each in fields(line)}
+    return LimitedFigure(**known, limits=tuple(_limits(line, [*agreed])))
+
+
+def _limits(line: FigureLine, agreed: list[BindingRule]) -> Iterator[FigureLimit]:
+    """Yield the limits on a figure: of each rule, the version that binds last in the period."""
+    concerned = [each for each in agreed if _concerns(each, line)]
+    windows = [each for each in periods_within(months_of(line.period)) if "-" in each]
+    found = {
+        each.rule.rule: (each, window) for window in windows for each in binding(concerned, window)
+    }
+    for each, window in found.values():
+        rule = each.rule
+        assert each.index is not None  # noqa: S101 - a rule that is agreed, not one that is tried
+        yield FigureLimit(
+            rule=rule.rule,
+            version=each.version,
+            event=each.index,
+            window=rule.window,
+            consecutive=rule.consecutive,
+            comparison=rule.comparison,
+            threshold=rule.threshold,
+            passed=each.passed_by(line) if window == line.period and _judges(each, line) else None,
+        )
+
+
+def _concerns(each: BindingRule, line: FigureLine) -> bool:
+    """Return whether a rule is about the metric and the segment of a figure, in its currency."""
+    rule = each.rule
+    is_campaign = line.segment is not None and line.segment != OTHER_CHANNELS
+    is_segment = is_campaign if rule.each_campaign else rule.segment == line.segment
+    is_unit = rule.currency in {None, line.unit}
+    return rule.metric == line.metric and is_segment and is_unit
+
+
+def _judges(each: BindingRule, line: FigureLine) -> bool:
+    """Return whether a rule judges the figure itself, and not a report beside it."""
+    rule = each.rule
+    is_measured = rule.measured == "count" or line.source != COUNTED
+    return line.value is not None and is_measured and rule.tool in {None, line.source}
 
 
 # --- text --------------------------------------------------------------------------------------
@@ -74,7 +161,7 @@ def text(found: Kpis) -> Iterator[Block]:
     yield objectives_table(found.objectives)
 
 
-def _figures_table(title: str, lines: Iterable[figures.FigureLine]) -> Table:
+def _figures_table(title: str, lines: Iterable[LimitedFigure]) -> Table:
     # The figures of segments follow that of the whole.
     return Table(
         ["METRIC", ">VALUE", "LIKELY", "FROM", "CHANGE", "COMPARED"],
@@ -85,7 +172,7 @@ def _figures_table(title: str, lines: Iterable[figures.FigureLine]) -> Table:
                 _likely(line),
                 _source(line),
                 _change(line),
-                "; ".join(filter(None, (compared(line), _above(line)))),
+                "; ".join(filter(None, (compared(line), _above(line), *limits_in_words(line)))),
             )
             for line in lines
         ],
@@ -157,6 +244,20 @@ def compared(line: figures.FigureLine) -> str:
     if line.note:
         parts.append(line.note)
     return "; ".join(parts)
+
+
+def limits_in_words(line: LimitedFigure) -> Iterator[str]:
+    """Yield each limit of a figure: ``rule floor: not below 5 %, 2 quarters in a row``."""
+    for each in line.limits:
+        beyond = ", beyond it" if each.passed else ""
+        yield f"rule {each.rule}: {limit_in_words(each, line.unit)}{beyond}"
+
+
+def limit_in_words(limit: FigureLimit, unit: str) -> str:
+    """Return what a rule asks of a figure: ``not below 5 %, 2 quarters in a row``."""
+    many = limit.consecutive > 1
+    during = f"{limit.consecutive} {limit.window}s in a row" if many else f"each {limit.window}"
+    return f"not {limit.comparison} {in_unit(limit.threshold, unit)}, {during}"
 
 
 def believed(line: figures.FigureLine) -> str:

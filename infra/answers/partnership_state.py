@@ -273,6 +273,19 @@ class DisputeSummary(Item):
     """How the dispute ended; null while it is open."""
 
 
+class Scorecard(Item):
+    """A party's last scorecard, and its changes since the one before (C25)."""
+
+    party: str
+    """The party."""
+    period: str
+    """The period of the health check."""
+    ratings: dict[str, int]
+    """From 1 to 5."""
+    changes: dict[str, int]
+    """The changes against the period before."""
+
+
 class RecordSummary(Item):
     """Something that a party recorded, and that is in no other part of the state."""
 
@@ -501,6 +514,8 @@ class PartnershipState(Answer):
     """The disputes, each with its outcome if it has one."""
     proposals: tuple[ProposalSummary, ...]
     """The proposals, each with its state."""
+    health: tuple[Scorecard, ...]
+    """How each side rates the partnership, by its last scorecard; none without one."""
     renewal: RenewalSummary
     """The renewal reviews, the notice, and what the exit settled."""
     private: tuple[PrivateFact, ...]

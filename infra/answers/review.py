@@ -32,7 +32,6 @@ from domain.execution import (
 from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import (
     ContributionRecorded,
-    HealthCheckRecorded,
     RiskIdentified,
     RiskMitigated,
 )
@@ -45,10 +44,10 @@ from domain.values import Exact, plain
 from infra.answers import duplicate_credits, kpis
 from infra.answers.logs import NOW, AsOf, moment_of, own_log, perhaps, sight_of, whole_log
 from infra.answers.parameters import Name
-from infra.answers.partnership_state import OpenDeadline, Party
+from infra.answers.partnership_state import OpenDeadline, Party, Scorecard
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, PeriodName, Question
-from infra.answers.show import open_deadlines, parties_of
-from infra.answers.show_text import deadline_words, people_of
+from infra.answers.show import open_deadlines, parties_of, scorecards_of
+from infra.answers.show_text import deadline_words, people_of, scorecard_words
 from infra.answers.text import Block, Line, Remark, Table, amount, figure, minute, number
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
@@ -57,7 +56,6 @@ from projections.alerts import Alert, AlertState, answered, for_viewer
 from projections.contribution import Contribution, Sourced, contributions, sourced
 from projections.fold import Dispatch, Folded, Rows, fold_all
 from projections.objectives import ObjectiveProgress, objectives
-from projections.scorecards import ratings
 from projections.settlement import ledger
 from projections.visibility import Sight
 
@@ -100,19 +98,6 @@ class Contributions(Item):
     """The hours that the party gave."""
     given: tuple[ContributionRecorded, ...]
     """What the party gave."""
-
-
-class Scorecard(Item):
-    """A party's last scorecard, and its changes since the one before (C25)."""
-
-    party: str
-    """The party."""
-    period: str
-    """The period of the health check."""
-    ratings: dict[str, int]
-    """From 1 to 5."""
-    changes: dict[str, int]
-    """The changes against the period before."""
 
 
 class Risk(Item):
@@ -265,7 +250,7 @@ def ask(
         issues=tuple(_open(state, IssueRaised)),
         disputes=tuple(seen.disputes.values()),
         contributions=tuple(_contributions(seen)),
-        health=tuple(_health(state)),
+        health=tuple(scorecards_of(state)),
         risks=tuple(_risks(state)),
         accrued=tuple(_accrued(settlement.rows)),
         to_be_paid=tuple(_debts(settlement.rows)),
@@ -419,17 +404,6 @@ def _contributions(seen: _Seen) -> Iterator[Contributions]:
         yield Contributions(party=party, hours=hours, given=tuple(each))
 
 
-def _health(state: Partnership) -> Iterator[Scorecard]:
-    for party in state.parties:
-        checks = state.context.declarations.of(HealthCheckRecorded, party)
-        if not checks:
-            continue
-        rated = ratings(checks[-1])
-        before = ratings(checks[-2]) if len(checks) > 1 else {}
-        changes = {name: rated[name] - before[name] for name in rated if name in before}
-        yield Scorecard(party=party, period=checks[-1].period, ratings=rated, changes=changes)
-
-
 def _risks(state: Partnership) -> list[Risk]:
     context = state.context
     dealt_with = {each.risk for each in context.agreements.of(RiskMitigated)}
@@ -522,7 +496,7 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
     yield "open issues", [f"{each.issue}: {each.description}" for each in page.issues]
     yield "open disputes", [_dispute(each) for each in page.disputes]
     yield "contributions of both sides", [_contribution(each) for each in page.contributions]
-    yield "health", [_scorecard(each) for each in page.health]
+    yield "health", [f"{each.party}, {scorecard_words(each)}" for each in page.health]
     yield (
         "risks",
         [
@@ -568,15 +542,6 @@ def _contribution(each: Contributions) -> str:
     given = "; ".join(one.what + (f" ({one.value})" if one.value else "") for one in each.given)
     hours = f"{number(each.hours)} hours; " if each.hours else ""
     return f"{each.party}: {hours}{given or 'nothing recorded'}"
-
-
-def _scorecard(each: Scorecard) -> str:
-    shown = (
-        f"{name.replace('_', ' ')} {rating}"
-        + (f" ({each.changes[name]:+})" if each.changes.get(name) else "")
-        for name, rating in each.ratings.items()
-    )
-    return f"{each.party}, {each.period}: {', '.join(shown)}"
 
 
 def _accrual(each: Accrual) -> str:

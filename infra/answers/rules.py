@@ -16,7 +16,7 @@ from infra.answers.question import Answer, Item, PartnershipId, Question
 from infra.answers.text import Block, Line, Remark, Table, minute
 from infra.bootstrap import Accord
 from projections import timeline
-from projections.breaches import in_unit
+from projections.breaches import BindingRule, in_unit
 from projections.timeline import TimelineItem
 
 
@@ -94,6 +94,12 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Rules:
         rules=tuple(rules),
         priors=tuple(priors),
     )
+
+
+def binding_rules(accord: Accord, id: str, when: AsOf) -> Iterator[BindingRule]:
+    """Yield every version of the decision rules, as figures are judged by them."""
+    for each in ask(accord, id, when).rules:
+        yield BindingRule(each.rule, each.version, each.agreed.index, each.binds_from)
 
 
 def text(found: Rules) -> Iterator[Block]:

@@ -82,6 +82,7 @@ from domain.governance import (
 from domain.health import (
     ComplianceAudited,
     Handover,
+    HealthCheckRecorded,
     ManagerRotated,
     TargetAdjusted,
     WinCelebrated,
@@ -135,6 +136,7 @@ from infra.answers.partnership_state import (
     RecordSummary,
     RenewalSummary,
     RuleSummary,
+    Scorecard,
     SignedAgreement,
     TaskState,
     TaskSummary,
@@ -149,6 +151,7 @@ from infra.deciding.pseudonyms import Names
 from projections import PROPOSALS
 from projections.contents import contents
 from projections.proposals import OPEN, OpenProposals
+from projections.scorecards import ratings
 from projections.timeline import words
 from projections.visibility import Sight
 
@@ -231,6 +234,7 @@ def ask(
         issues=ended(_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks)),
         disputes=tuple(_disputes(of_disputes)),
         proposals=(*_proposals(folded), *_proposals_elsewhere(elsewhere, state)),
+        health=tuple(scorecards_of(state)),
         renewal=_renewal(state),
         private=tuple(_private(state)),
         records=_records([*folded.records, *_evidence(of_disputes)]),
@@ -501,6 +505,18 @@ def _adoption(state: partnership.Partnership) -> AdoptionSummary | None:
         parts=parts_of(found),
         accepted=adoption.parts.get(found.proposal, ()),
     )
+
+
+def scorecards_of(state: partnership.Partnership) -> Iterator[Scorecard]:
+    """Yield the last scorecard of each party, with its changes since the one before (C25)."""
+    for party in state.parties:
+        checks = state.context.declarations.of(HealthCheckRecorded, party)
+        if not checks:
+            continue
+        rated = ratings(checks[-1])
+        before = ratings(checks[-2]) if len(checks) > 1 else {}
+        changes = {name: rated[name] - before[name] for name in rated if name in before}
+        yield Scorecard(party=party, period=checks[-1].period, ratings=rated, changes=changes)
 
 
 def parties_of(state: partnership.Partnership, day: date) -> Iterator[Party]:

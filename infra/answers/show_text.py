@@ -53,6 +53,7 @@ from infra.answers.partnership_state import (
     ProposalState,
     ProposalSummary,
     RenewalSummary,
+    Scorecard,
     Task,
     TaskState,
 )
@@ -99,6 +100,8 @@ def text(state: PartnershipState) -> Iterator[Block]:
         2,
     )
     yield from _proposal_blocks(state.proposals)
+    rated = [(each.party, scorecard_words(each)) for each in state.health]
+    yield Table(["PARTY", "RATINGS FROM 1 TO 5"], rated, "how each side sees it", 2)
     yield from _renewal_blocks(state.renewal, has_ended=state.has_ended)
     yield Table(
         ["PARTY", "ABOUT", "STATEMENT"],
@@ -153,6 +156,16 @@ def _committed(resources: ResourcesCommitted | None) -> str:
         return ""
     costs = "".join(f", {each}" for each in resources.costs)
     return f"{number(resources.attention)} % of one person's time{costs}"
+
+
+def scorecard_words(card: Scorecard) -> str:
+    """Return a scorecard: ``2026-Q2: trust 4, communication 4 (+1)``."""
+    shown = (
+        f"{name.replace('_', ' ')} {rating}"
+        + (f" ({card.changes[name]:+})" if card.changes.get(name) else "")
+        for name, rating in card.ratings.items()
+    )
+    return f"{card.period}: {', '.join(shown)}"
 
 
 def _candidate_blocks(candidates: tuple[CandidateSummary, ...]) -> Iterator[Block]:

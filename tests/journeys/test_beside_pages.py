@@ -44,8 +44,8 @@ def test_every_page_of_the_application_is_among_those_that_are_tested(client: Te
 
 def test_every_table_and_document_is_beside_a_page(client: TestClient) -> None:
     found = served(client)
-    compared = "/partnerships/{id}/compare"
-    wanted = {f"{path}.{kind}" for path in [*ANSWERS, compared] for kind in KINDS}
+    parts = [f"/partnerships/{{id}}/{part}" for part in ("compare", "figures", "funnel")]
+    wanted = {f"{path}.{kind}" for path in [*ANSWERS, *parts] for kind in KINDS}
 
     assert {each for each in found if each.endswith((".csv", ".json"))} == wanted
 
@@ -78,6 +78,8 @@ def test_a_comparison_is_beside_its_page_too(client: TestClient) -> None:
     ("page", "route"),
     [
         (f"/partnerships/{ONE}", f"/v1/partnerships/{ONE}"),
+        (f"/partnerships/{ONE}/figures", f"/v1/partnerships/{ONE}/kpis"),
+        (f"/partnerships/{ONE}/funnel", f"/v1/partnerships/{ONE}/funnel"),
         (f"/partnerships/{ONE}/history", f"/v1/partnerships/{ONE}/history?limit=1000"),
         (f"/partnerships/{ONE}/next", f"/v1/partnerships/{ONE}/next"),
         (
@@ -110,7 +112,7 @@ def test_an_alert_has_names_the_figure_against_its_limit_and_what_ends_it(
 ) -> None:
     rows = alert_rows(client.get(f"/alerts?{PAST}").text)
 
-    (row,) = (each for each in rows if "8 of 10 referrals in 2026-Q2" in each)
+    (row,) = (each for each in rows if "8 of 10 referrals in Q2 2026" in each)
     assert "GrowthOS × Northbridge" in row
     assert "Found: 8. The minimum is 10, so 2 are missing." in row
     assert "It ends when a later figure keeps to the rule" in row

@@ -1,7 +1,7 @@
 """The page of one partnership: where it stands, and since when.
 
-The story: growthos and Brightpath ran a partnership before they had Accord. Its adoption says since
-when, under terms that were agreed in New York.
+The first story: growthos and Brightpath ran a partnership before they had Accord. Its adoption says
+since when, under terms that were agreed in New York. The second one is the demo's.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from starlette.testclient import TestClient
 
 from domain.examples import ADOPTED, ADOPTION
 from infra.http import create_app
-from tests.feeds import simulated
+from tests.feeds import played, simulated
 from tests.infra.messages import from_steps
 from tests.infra.signing import NAME
-from tests.journeys.pages import text
+from tests.journeys.pages import ONE, PAST, text
 from tests.life import changed
 
 FIRST, *LATER = ADOPTION.terms
@@ -49,3 +49,88 @@ def test_adopted_terms_were_agreed_on_their_day_west_of_utc(client: TestClient) 
 
     for each in ADOPTION.terms:
         assert f"agreed {each.agreed_on.day} {each.agreed_on:%b %Y} " in page
+
+
+# --- the demo ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with played(tmp_path_factory.mktemp("partnership")) as accord, accord.workers() as workers:
+        accord.catch_up()
+        with TestClient(create_app(accord, workers, is_open=True)) as found:
+            yield found
+
+
+def cells(page: str) -> str:
+    """Return the words of a page, with a space between cells."""
+    return text(page.replace("<", " <"))
+
+
+@pytest.fixture(scope="module")
+def page(demo: TestClient) -> str:
+    return demo.get(f"/partnerships/{ONE}?{PAST}").text
+
+
+def test_a_figure_has_its_agreed_limit_beside_it(page: str) -> None:
+    assert 'aria-label="Leads: Q1 2026 8, beyond the limit, Q2 2026 8, beyond the limit' in page
+    assert "Q3 2026 14, still running; minimum 10" in page
+    assert "Not below 5 %, 2 quarters in a row (conversion-floor) #" in cells(page)
+
+
+def test_a_rate_has_its_likely_range(page: str) -> None:
+    row = cells(page[page.index(">Lead to demo<") + 1 :])
+
+    assert row.startswith("Lead to demo – 62.5 % likely 29.9 % to 86.3 %")
+
+
+def test_the_figures_are_grouped_by_what_they_are_about(page: str) -> None:
+    shown = cells(page)
+    groups = ["The funnel", "Each party", "Growth", "Media", "Operations"]
+
+    places = [
+        shown.index(f"{each} {first}")
+        for each, first in zip(
+            groups,
+            ["Leads", "Deals sourced", "Registrations", "Co-branded revenue", "Internal survey"],
+            strict=True,
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_the_funnel_marks_the_largest_drop(page: str) -> None:
+    shown = cells(page)
+
+    assert "Won ▼ largest drop 4" in shown
+    assert "It is higher than theirs with a probability of 78.3 %." in shown
+
+
+def test_each_side_says_how_it_sees_the_partnership(page: str) -> None:
+    shown = cells(page)
+
+    assert "GrowthOS Q2 2026 4 4 +1 3 3" in shown
+    assert "Northbridge Advisory Q2 2026 4 3 −1 4 +1 not given" in shown
+
+
+def test_what_the_page_shows_is_beside_it_as_json_and_as_a_table(demo: TestClient) -> None:
+    at = f"/partnerships/{ONE}"
+    shown = demo.get(f"{at}.json?{PAST}").json()
+    figures = demo.get(f"{at}/figures.json?{PAST}").json()["figures"]
+    funnel = demo.get(f"{at}/funnel.json?{PAST}").json()["funnel"]
+
+    assert [each["party"] for each in shown["health"]] == ["growthos", "northbridge"]
+    assert {limit["rule"] for each in figures for limit in each["limits"]} == {
+        "campaign-leads",
+        "conversion-floor",
+    }
+    assert funnel["worst"] == "won"
+    assert "conversion-floor" in demo.get(f"{at}/figures.csv?{PAST}").text
+    assert demo.get(f"{at}/funnel.csv?{PAST}").text.startswith("step,count,goes_on")
+
+
+def test_a_statement_is_named_by_its_period_the_latest_first(page: str) -> None:
+    shown = cells(page)
+
+    second = shown.index("Q2 2026 ✓ Paid 2,175.00 USD issued 6 Jul 2026 #")
+    assert second < shown.index("Q1 2026 ✓ Paid 1,500.00 USD issued 6 Apr 2026 #")

@@ -9,13 +9,14 @@ from fastapi.responses import RedirectResponse
 
 from infra.access.roles import Need, Scope
 from infra.answers import refusals
+from infra.answers.logs import NotFound
 from infra.answers.parameters import LONGEST_PAGE, PositiveWhole
 from infra.answers.question import Paging
 from infra.answers.refusals import REFUSALS, Refusals
 from infra.answers.waiting import WAITING, WaitingInputs
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Posted, Visit, Visited, page
+from infra.http.pages.site import PageRoute, Posted, Visit, Visited, names_of_each, page
 from infra.http.problems import Problem
 from infra.http.refusals import dismiss, retry
 
@@ -73,17 +74,28 @@ def inputs_page(
     visit: Visited, done: Done | None = None, number: PositiveWhole | None = None
 ) -> Response:
     """Show the events that wait and those that were refused; `done` is what was just done."""
-    refused = _refused(visit)
+    refused, waiting = _refused(visit), _waiting(visit).items
+    about = {each.subject or "" for each in refused.items} | {each.partnership for each in waiting}
     return page(
         "inputs.html",
         visit,
         section="inputs",
         answer=refused,
         refused=refused.items,
-        waiting=_waiting(visit).items,
+        waiting=waiting,
+        names=names_of_each(visit, [each for each in about if _is_seen(visit, each)]),
         can_act=Scope.OPERATE in visit.identity.scopes and visit.form_token is not None,
         done=_DONE[done].format(number) if done else None,
     )
+
+
+def _is_seen(visit: Visit, partnership: str) -> bool:
+    """Return whether the viewer sees a partnership: an input can name any."""
+    try:
+        visit.when(partnership)
+    except (NotFound, Problem):
+        return False
+    return True
 
 
 @router.post("/inputs/{number}/retry")

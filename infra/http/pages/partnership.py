@@ -1,6 +1,6 @@
 """One partnership: where do we stand, and whose turn is it?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from domain.metric_catalogue import Adds
 from domain.terms import describe
 from infra.access.roles import Need
 from infra.answers.alerts import ALERTS_QUESTION
+from infra.answers.funnel import FUNNEL
 from infra.answers.inbox import INBOX, Awaiting
 from infra.answers.kpis import KPIS
 from infra.answers.logs import moment_of, rows_of
@@ -24,12 +25,14 @@ from infra.answers.show_text import frame_lines
 from infra.answers.statements import STATEMENTS
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
+from infra.http.pages.figures import BAR, HEIGHT, figures_of, is_beyond
+from infra.http.pages.figures import WIDTH as WIDTH_OF_CHART
 from infra.http.pages.site import PageRoute, Visited, page, zone_of
 from projections import OVERVIEW
 from projections.alerts import AlertState
-from projections.figures import FigureLine
 from projections.objectives import ObjectiveProgress
 from projections.overview import OVERVIEW_ROW, Overview
+from projections.scorecards import RATED
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -88,15 +91,6 @@ def _pixels(value: Decimal, most: Decimal) -> int:
     return max(0, round(WIDTH * value / most)) if most > 0 else 0
 
 
-@dataclass(frozen=True, slots=True)
-class FigureRow:
-    """A metric by period."""
-
-    metric: str
-    segment: str | None
-    figures: tuple[FigureLine | None, ...]
-
-
 @router.get("/partnerships/{id}.json")
 @needs(Need.FACTS)
 def partnership_json(visit: Visited, id: PartnershipId) -> Response:
@@ -107,14 +101,43 @@ def partnership_json(visit: Visited, id: PartnershipId) -> Response:
 @router.get("/partnerships/{id}.csv")
 @needs(Need.FACTS)
 def partnership_csv(visit: Visited, id: PartnershipId) -> Response:
-    """Return the figures of a partnership as a table, by period."""
-    return as_csv(id, KPIS.reply(visit.accord, id=id, when=visit.when(id)).figures)
+    """Return the proposals and agreements of a partnership as a table."""
+    return as_csv(id, SHOW.reply(visit.accord, id=id, when=visit.when(id)).proposals)
+
+
+@router.get("/partnerships/{id}/figures.json")
+@needs(Need.FACTS)
+def figures_json(visit: Visited, id: PartnershipId) -> Response:
+    """Return the figures of a partnership as JSON."""
+    return as_json(KPIS.reply(visit.accord, id=id, when=visit.when(id)))
+
+
+@router.get("/partnerships/{id}/figures.csv")
+@needs(Need.FACTS)
+def figures_csv(visit: Visited, id: PartnershipId) -> Response:
+    """Return the figures of a partnership as a table, by period, with the limits on each."""
+    return as_csv(f"{id}-figures", KPIS.reply(visit.accord, id=id, when=visit.when(id)).figures)
+
+
+@router.get("/partnerships/{id}/funnel.json")
+@needs(Need.FACTS)
+def funnel_json(visit: Visited, id: PartnershipId) -> Response:
+    """Return the funnel of a partnership as JSON."""
+    return as_json(FUNNEL.reply(visit.accord, id=id, when=visit.when(id)))
+
+
+@router.get("/partnerships/{id}/funnel.csv")
+@needs(Need.FACTS)
+def funnel_csv(visit: Visited, id: PartnershipId) -> Response:
+    """Return the steps of the funnel as a table."""
+    steps = FUNNEL.reply(visit.accord, id=id, when=visit.when(id)).funnel.steps
+    return as_csv(f"{id}-funnel", steps)
 
 
 @router.get("/partnerships/{id}")
 @needs(Need.FACTS)
 def partnership_page(visit: Visited, id: PartnershipId) -> Response:
-    """Show one partnership: what is open, the terms in force, targets, statements, people."""
+    """Show one partnership: what is open, terms, targets, statements, people, figures, funnel."""
     when, everything, accord = visit.when(id), Paging(limit=LONGEST_PAGE), visit.accord
     state = SHOW.reply(accord, id=id, when=when)
     kpis = KPIS.reply(accord, id=id, when=when)
@@ -125,6 +148,7 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
     overview = rows_of(OVERVIEW, accord, id, when).get(OVERVIEW_ROW, Overview())
     periods = sorted({each.period for each in kpis.figures})[-4:]
     moment = moment_of(accord, id, when)
+    running = frozenset(each for each in periods if bounds(each)[1] > moment)
     return page(
         "partnership.html",
         visit,
@@ -140,9 +164,11 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         statements=STATEMENTS.reply(accord, id=id, when=when),
         bullets=[Bullet.of(each) for each in kpis.objectives],
         width=WIDTH,
-        periods=periods,
-        still_running={each for each in periods if bounds(each)[1] > moment},
-        figures=[*_by_metric(kpis.figures, periods)],
+        figures=figures_of(kpis, periods, running),
+        chart=(WIDTH_OF_CHART, HEIGHT, BAR),
+        is_beyond=is_beyond,
+        funnel=FUNNEL.reply(accord, id=id, when=when).funnel,
+        rated=[each for each in RATED if any(each in card.ratings for card in state.health)],
         terms=[describe(each) for each in state.terms.items],
         frame=[*frame_lines(state.terms.frame)] if state.terms.frame else [],
         in_force=next(
@@ -161,9 +187,3 @@ def _steps(overview: Overview) -> Iterator[Step]:
             overview.stage in stages,
             overview.ran_since if is_adopted else None,
         )
-
-
-def _by_metric(figures: Iterable[FigureLine], periods: list[str]) -> Iterator[FigureRow]:
-    found = {(each.metric, each.segment, each.period): each for each in figures}
-    for metric, segment in dict.fromkeys((each[0], each[1]) for each in found):
-        yield FigureRow(metric, segment, tuple(found.get((metric, segment, of)) for of in periods))

@@ -25,7 +25,7 @@ from infra.answers.question import Paging
 from infra.http.access import needs
 from infra.http.pages.alerts import OpenAlerts, open_alerts
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Visit, Visited, page
+from infra.http.pages.site import PageRoute, Visit, Visited, names_of_each, page
 from projections.alerts import Alert
 from projections.portfolio import PartnershipLine, Portfolio
 
@@ -118,6 +118,8 @@ def portfolio_page(
     rows = sorted(_rows(answer.portfolios, opened, waiting), key=lambda each: each.rank)
     listed = _page(rows, after)
     days = _days(visit, listed.rows)
+    summary = _summary(answer.portfolios, rows, opened, waiting)
+    due = [summary.next.partnership] if summary.next else []
     return page(
         "portfolio.html",
         visit,
@@ -126,7 +128,8 @@ def portfolio_page(
         shown=listed,
         shown_day=None if days else answer.moment,
         days=days,
-        summary=_summary(answer.portfolios, rows, opened, waiting),
+        summary=summary,
+        names=names_of_each(visit, [*(each.line.id for each in listed.rows), *due]),
         searching=[(each, of.name) for of in answer.portfolios for each in of.searching],
     )
 

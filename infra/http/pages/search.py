@@ -11,7 +11,14 @@ from infra.answers.question import Paging
 from infra.answers.search import SEARCH, SearchResults
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Visit, Visited, blank_as_none, page
+from infra.http.pages.site import (
+    PageRoute,
+    Visit,
+    Visited,
+    blank_as_none,
+    names_of_each,
+    page,
+)
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -44,4 +51,12 @@ def search_csv(visit: Visited, words: Name) -> Response:
 def search_page(visit: Visited, words: Words = None) -> Response:
     """Show what was found; without words, the box alone."""
     answer = None if words is None else _answer(visit, words)
-    return page("search.html", visit, section="search", found=answer, searched=words or "")
+    about = [] if answer is None else [each.partnership for each in answer.items]
+    return page(
+        "search.html",
+        visit,
+        section="search",
+        found=answer,
+        searched=words or "",
+        names=names_of_each(visit, about),
+    )

@@ -15,6 +15,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from domain.aggregates import command_types
 from domain.calendar import PERIOD_PATTERN, period_in_words
 from domain.charter import ObjectiveStatus
 from domain.dispute import DisputeOutcome
@@ -113,6 +114,11 @@ def figure(value: Decimal | None, unit: str) -> str:
     return number if unit == "count" else f"{number}{_NARROW}{'%' if unit == 'percent' else unit}"
 
 
+def tenth(percent: Decimal) -> str:
+    """Return a percentage to a tenth: ``62.5 %``. The figures beside a page have all digits."""
+    return _signed(text.tenth(percent).replace(" ", _NARROW))
+
+
 def basis(value: Decimal | str | None, currency: str) -> str:
     """Return what a share or a fee is of: ``12,500.00 USD``; nothing without it."""
     if value is None:
@@ -156,8 +162,38 @@ def clauses(text: str) -> tuple[str, ...]:
     return tuple(text.split("; "))
 
 
+_WRITTEN: Final = re.compile(
+    r"(?<![\w:./-])(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(T(?P<time>[0-9]{2}:[0-9]{2})[0-9:.]*Z)?(?![\w:/-])"
+    r"|(?<![\w:./-])(?P<period>[0-9]{4}-(?:[0-9]{2}|Q[1-4]))(?![\w:/-])"
+    r"|(?<![\w.])(?P<type>(?:[A-Z][a-z]+){2,})(?!\w)"
+)
+"""A day, a moment, a period or a type of event in a text, as programs write them."""
+
+
+def readable(text: str) -> str:
+    """Return a text with days, periods and types of events as people write them.
+
+    ``2026-01-01`` is 1 Jan 2026, ``2026-Q3`` Q3 2026 and ``AcceptTerms`` Accept terms. Identifiers
+    stay as they are.
+    """
+    return _WRITTEN.sub(_in_words, text)
+
+
+def _in_words(found: re.Match[str]) -> str:
+    if name := found["type"]:
+        return command(name) if name in command_types() else name
+    if name := found["period"]:
+        return period(name)
+    try:
+        day = _day(date.fromisoformat(found["day"]))
+    except ValueError:
+        return found[0]
+    return f"{day}, {found['time']} UTC" if found["time"] else day
+
+
 def named(text: str, names: Mapping[str, str]) -> str:
-    """Return a text with the names of parties in place of their identifiers."""
+    """Return a text as people read it: with the names of parties, and days in words."""
+    text = readable(text)
     if not names:
         return text
     known = "|".join(map(escape, sorted(names, key=len, reverse=True)))
@@ -331,9 +367,11 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "named": named,
     "period": period,
     "phrase": phrase,
+    "readable": readable,
     "sentence": sentence,
     "statement_state": statement_state,
     "status": status,
+    "tenth": tenth,
     "typed": typed,
     "unfilled": unfilled,
     "words": words,

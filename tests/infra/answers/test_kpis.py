@@ -11,6 +11,7 @@ from domain.metric_catalogue import metric_words
 from domain.reported_figure import ReportedFigure, ReportMetric
 from domain.sharing import AgreeDataSharing, ProposeDataSharing, SharingLine, ThirdParty
 from infra.answers import history, kpis, show
+from infra.answers.kpis import limit_in_words
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.text import Table
 from infra.bootstrap import Accord
@@ -105,6 +106,41 @@ def test_figures_that_came_in_by_the_adoption_say_so(demo: Accord) -> None:
 
     assert adopted("2026-Q2") == {"co-branded revenue", "adoption rate"}
     assert adopted("2026-Q4") == set()
+
+
+def test_a_figure_has_the_limits_of_the_rules_that_bind_in_its_period(demo: Accord) -> None:
+    def limits(name: str, period: str, metric: str) -> list[tuple[str, bool | None]]:
+        lines = kpis.ask(demo, name, period).figures
+        return [
+            (limit_in_words(limit, line.unit), limit.passed)
+            for line in lines
+            for limit in line.limits
+            if line.metric == metric
+        ]
+
+    floor = "not below 5 %, 2 quarters in a row"
+    assert limits(AURORA, "2026-Q2", "lead_to_opportunity") == [(floor, True)]
+    assert limits(AURORA, "2026-Q3", "lead_to_opportunity") == [(floor, False)]
+    # The rule was agreed before these quarters, and binds in no earlier one.
+    assert limits(AURORA, "2025-Q4", "lead_to_opportunity") == []
+
+
+def test_a_rule_on_months_judges_no_quarter(demo: Accord) -> None:
+    def passed(period: str) -> list[bool | None]:
+        lines = kpis.ask(demo, CONSULTING, period).figures
+        return [limit.passed for line in lines for limit in line.limits if line.metric == "leads"]
+
+    assert passed("2026-Q2") == [None]
+    assert passed("2026-05") == [False]
+
+
+def test_the_text_has_the_limits_beside_the_figure(demo: Accord) -> None:
+    (table, *_) = (
+        each for each in kpis.text(kpis.ask(demo, AURORA, "2026-Q2")) if isinstance(each, Table)
+    )
+
+    row = next(row for row in table.rows if row[0] == "lead to opportunity")
+    assert "rule conversion-floor: not below 5 %, 2 quarters in a row, beyond it" in str(row[-1])
 
 
 # --- who sees what -----------------------------------------------------------------------------
