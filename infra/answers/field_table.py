@@ -75,7 +75,7 @@ def _within(schema: Schema, named: Schema, path: str) -> Iterator[EventField]:
                 yield from _fields(tagged, named, f"{path}({value}).")
         case {"properties": _}:
             yield from _fields(schema, named, f"{path}.")
-        case _ if (values := _values(schema)) is not None:
+        case _ if (values := map_values(schema)) is not None:
             yield from _within(resolved(values, named), named, f"{path}.*")
         case _:
             pass
@@ -104,7 +104,7 @@ def _narrowed(schema: Schema, narrower: Schema) -> Schema:
     return {**schema, "properties": properties}
 
 
-def _values(schema: Schema) -> Schema | None:
+def map_values(schema: Schema) -> Schema | None:
     """Return the schema of a map's values, None for what is no map."""
     for each in schema.get("patternProperties", {}).values():
         found: Schema = each
@@ -121,7 +121,7 @@ def _type(schema: Schema, named: Schema) -> str:
             return "object"
         case {"anyOf": choices}:
             return " or ".join(_type(resolved(each, named), named) for each in choices)
-        case _ if (values := _values(schema)) is not None:
+        case _ if (values := map_values(schema)) is not None:
             return f"map of {_type(resolved(values, named), named)}"
         case _:
             kind: str = schema.get("type", "any")
@@ -129,7 +129,7 @@ def _type(schema: Schema, named: Schema) -> str:
 
 
 def _format(schema: Schema, named: Schema) -> str | None:  # noqa: PLR0911 - a line for each kind
-    inner = schema.get("items") or _values(schema)
+    inner = schema.get("items") or map_values(schema)
     if inner is not None:
         return _format(resolved(inner, named), named)
     if "const" in schema:

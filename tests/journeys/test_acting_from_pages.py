@@ -31,6 +31,7 @@ from infra.bootstrap import Accord
 from infra.http import create_app
 from infra.http.pages import act
 from infra.http.pages.forms import CHANGE_REASON
+from infra.http.pages.shown import readable
 from infra.tlog.keys import Signer
 from tests.feeds import simulated
 from tests.infra.messages import beginning, from_steps
@@ -174,7 +175,7 @@ def test_what_is_agreed_is_above_the_button_and_only_what_matters_is_asked(
 
     assert proposed.contents
     text = shown_text(above).lower()
-    assert [each for each in proposed.contents if plain(each).lower() not in text] == []
+    assert [each for each in proposed.contents if plain(readable(each)).lower() not in text] == []
     assert 'type="hidden" name="data.proposal" value="terms-1"' in form
     assert "<details><summary>What it says" in browser.get("/inbox").text
 
@@ -226,16 +227,6 @@ def test_a_refusal_is_shown_in_place_with_its_rule_and_keeps_what_was_filled_in(
     assert again.fields["data.reason"] == "Too little."
     assert "ProposalDeclined" not in {each["type"] for each in events(store)}
     assert "Recorded" in again.send(browser, **{"data.proposal": form.fields["data.proposal"]}).text
-
-
-def test_what_is_no_json_is_refused_before_it_is_sent(browser: TestClient) -> None:
-    form = Form.of(browser.get(f"/partnerships/{NAME}/send/CounterTerms"))
-    nested = next(name for name in form.fields if name.startswith("data.items"))
-
-    answer = form.send(browser, **{nested: "[{"})
-
-    assert answer.status_code == 422
-    assert "is not JSON" in answer.text
 
 
 def test_a_form_has_a_field_for_each_that_its_command_needs(browser: TestClient) -> None:

@@ -39,6 +39,7 @@ from infra.http.pages.site import (
     page,
     zone_of,
 )
+from infra.http.pages.suggested import changed_only, suggested
 from infra.http.problems import Problem, refusal
 from infra.store.history import InputId
 from infra.tlog import cloudevents
@@ -146,9 +147,17 @@ async def send(visit: Visited, id: PartnershipId, type: TypeName, form: Posted) 
     """Send what a form was filled in with; show what was decided, or in place why not."""
     draft = _draft(visit, id, type, form.get("known", ""))
     draft = replace(draft, id=form.get("id", draft.id))
+    if path := form.get("add"):
+        kind = form.get(f"{forms.PREFIX}{path}+kind", "")
+        return _form(visit, draft, forms.with_row(draft.command, form, path, kind), changed=path)
+    if path := form.get("remove"):
+        left = forms.without_row(form, path)
+        return _form(visit, draft, left, changed=path.rpartition("[")[0])
+    form = forms.without_blank_rows(form)
     try:
         time = _time(form, draft.time, zone_of(visit.accord, id, visit.when(id)))
-        draft = replace(draft, time=time, data=forms.data(draft.command, form))
+        data = changed_only(visit, id, draft.command, forms.data(draft.command, form))
+        draft = replace(draft, time=time, data=data)
     except Unfinished as error:
         count = len(error.wrong)
         fields = "A field needs" if count == 1 else f"{count} fields need"
@@ -159,18 +168,20 @@ async def send(visit: Visited, id: PartnershipId, type: TypeName, form: Posted) 
     (outcome,) = await decide(visit.served, visit.identity, [raw])
     if outcome.status == "refused":
         problem = refusal(outcome)
-        return _form(visit, draft, form, problem, _beside(draft.command, problem))
+        return _form(visit, draft, form, problem, _beside(draft.command, form, problem))
     return _sent(visit, draft, outcome)
 
 
-def _beside(command: type[Command], problem: Problem) -> Mapping[str, Wrong]:
+def _beside(
+    command: type[Command], form: Mapping[str, str], problem: Problem
+) -> Mapping[str, Wrong]:
     """Return what is wrong by the path of its field, if a refusal is about a field of the form."""
     root, *steps = (problem.document.pointer or "").removeprefix("/").split("/")
     if root == "time":
         return {root: Wrong(problem.document.detail, problem.document.hint)}
-    known = [each.path for each in forms.fields(command, {})]
+    known = [*forms.flat(forms.filled(command, form))]
     path = forms.path_of(steps, known)
-    if root != "data" or path not in known:
+    if root != "data" or path not in {each.path for each in known}:
         return {}
     return {path: Wrong(problem.document.detail, problem.document.hint)}
 
@@ -223,27 +234,39 @@ def _object(text: str) -> Mapping[str, Any]:
     return found
 
 
-def _form(
+def _form(  # noqa: PLR0913 - what a form is shown with
     visit: Visit,
     draft: Draft,
     typed: Mapping[str, str] | None = None,
     refused: Problem | None = None,
     wrong: Mapping[str, Wrong] | None = None,
+    *,
+    changed: str | None = None,
 ) -> Response:
-    """Return the form: filled in with what is known, or as somebody filled it in."""
+    """Return the form: filled in with what is known, or as somebody filled it in.
+
+    `changed` are the rows of which one was added or removed.
+    """
     problem = refused.document if refused else None
     actor, when = visit.identity.actor, visit.when(draft.partnership)
     answer = (visit, draft.partnership, draft.party, draft.command, draft.known)
     subject = subject_of(*answer)
     zone = zone_of(visit.accord, draft.partnership, when)
-    as_known = forms.fields(draft.command, draft.known)
+    suggestions = suggested(visit, draft.partnership, draft.command, draft.known)
+    as_known = forms.fields(draft.command, {**suggestions, **draft.known})
     found = as_known if typed is None else forms.filled(draft.command, typed)
     typed, wrong = typed or {}, wrong or {}
-    fields = fields_of(forms.asked(found, wrong), subject, draft.command, draft.known)
+    fields = fields_of(
+        forms.asked(found, wrong),
+        subject,
+        draft.command,
+        draft.known,
+        is_prefilled="frame" in suggestions,
+    )
     # What is not shown is what the page says, whatever a link filled in.
     shown = {each.path: each for each in as_known}
     fields = replace(fields, settled=tuple(shown[each.path] for each in fields.settled))
-    beside = ["time", *(each.path for each in (*fields.asked, *fields.more))]
+    beside = ["time", *(each.path for each in forms.flat((*fields.asked, *fields.more)))]
     return page(
         "send.html",
         visit,
@@ -256,6 +279,8 @@ def _form(
         subject=subject,
         answered=None if subject or not draft.known else answered(*answer),
         fields=fields,
+        is_prefilled="frame" in suggestions,
+        changed=changed,
         wrong_time=wrong.get("time"),
         first_wrong=next((each for each in beside[1:] + beside[:1] if each in wrong), None),
         elsewhere=[each for path, each in wrong.items() if path not in beside],

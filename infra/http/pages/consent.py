@@ -25,7 +25,7 @@ from infra.answers.partnership_state import PartnershipState, ProposalState, Pro
 from infra.answers.question import Paging
 from infra.answers.show import SHOW
 from infra.answers.statement import Statement, replay
-from infra.http.pages.forms import Field
+from infra.http.pages.forms import Entry
 from infra.http.pages.shown import clauses
 from infra.http.pages.site import Visit
 from infra.http.pages.statements import to_dispute
@@ -204,20 +204,29 @@ def _ends(recorded: Recorded, command: type[Command], known: Mapping[str, Any]) 
 class Fields:
     """The fields of a form, by how much they matter."""
 
-    settled: tuple[Field, ...]
+    settled: tuple[Entry, ...]
     """What is answered: it is known, and sent as it is."""
-    asked: tuple[Field, ...]
+    asked: tuple[Entry, ...]
     """What the person fills in."""
-    more: tuple[Field, ...]
+    more: tuple[Entry, ...]
     """What the person can add."""
 
 
 def fields_of(
-    fields: list[Field], subject: Subject | None, command: type[Command], known: Mapping[str, Any]
+    fields: list[Entry],
+    subject: Subject | None,
+    command: type[Command],
+    known: Mapping[str, Any],
+    *,
+    is_prefilled: bool,
 ) -> Fields:
-    """Return the fields of a form; without a subject all of them are asked for."""
+    """Return the fields of a form; without a subject all of them are asked for.
+
+    What is in force and seldom changes comes last.
+    """
     if subject is None:
-        return Fields((), tuple(fields), ())
+        more = tuple(each for each in fields if is_prefilled and _is_frame(each))
+        return Fields((), tuple(each for each in fields if each not in more), more)
     settled = [
         each
         for each in fields
@@ -233,7 +242,11 @@ def fields_of(
     return Fields(tuple(settled), tuple(asked), tuple(each for each in rest if each not in asked))
 
 
-def _is_known(field: Field, known: Mapping[str, Any]) -> bool:
+def _is_frame(entry: Entry) -> bool:
+    return entry.path == "until" or entry.path.startswith("frame.")
+
+
+def _is_known(field: Entry, known: Mapping[str, Any]) -> bool:
     found: Any = known
     for name in field.path.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None

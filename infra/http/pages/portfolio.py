@@ -120,6 +120,7 @@ def portfolio_page(
     days = _days(visit, listed.rows)
     summary = _summary(answer.portfolios, rows, opened, waiting)
     due = [summary.next.partnership] if summary.next else []
+    names = names_of_each(visit, [*(each.line.id for each in listed.rows), *due])
     return page(
         "portfolio.html",
         visit,
@@ -129,7 +130,8 @@ def portfolio_page(
         shown_day=None if days else answer.moment,
         days=days,
         summary=summary,
-        names=names_of_each(visit, [*(each.line.id for each in listed.rows), *due]),
+        names=names,
+        pairs={name: " × ".join(of.values()) for name, of in names.items()},
         searching=[(each, of.name) for of in answer.portfolios for each in of.searching],
     )
 

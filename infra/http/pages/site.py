@@ -323,7 +323,9 @@ def _form_again(request: Request, fields: Mapping[str, str]) -> str:
     return to if len(to) <= LONGEST_ADDRESS else path
 
 
-_OF_THE_PAGE: Final = frozenset({"form_token", "id", "known", "moment", "alert", "partnership"})
+_OF_THE_PAGE: Final = frozenset(
+    {"form_token", "id", "known", "moment", "alert", "partnership", "add", "remove"}
+)
 """The fields that a page fills in, and no person."""
 
 
@@ -332,7 +334,7 @@ def _unsent(fields: Mapping[str, str]) -> dict[str, str]:
     return {
         forms.label_of(name.removeprefix(forms.PREFIX)): each
         for name, each in fields.items()
-        if name not in _OF_THE_PAGE
+        if name not in _OF_THE_PAGE and not name.endswith(("]", "+kind"))
     }
 
 
