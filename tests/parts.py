@@ -15,6 +15,7 @@ from typing import NoReturn, Protocol
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from dev.local import Missing, kafka, postgres
 from dev.local.kafka import Broker
@@ -70,6 +71,16 @@ def database(postgres_server: Server) -> Iterator[str]:
     """The address of an empty database of this test's own."""
     with empty_database(postgres_server) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; each module has its own, because its event loop stops the tests of others."""
+    with sync_playwright() as playwright:
+        program = shutil.which("chromium")
+        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield launched
+        launched.close()
 
 
 @contextmanager

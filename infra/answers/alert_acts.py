@@ -14,7 +14,7 @@ from infra.bootstrap import Accord
 from projections.alert_acts import NOTHING_DONE, AlertAct, AlertActKind, Handling, handling
 from projections.alerts import Alert, AlertState
 
-_LIST: Final = "List the open alerts: accord alerts --state open, or GET /v1/alerts?state=open."
+_LIST: Final = "Choose one of the open alerts: the answer alerts lists them."
 
 
 class Handled(Result):

@@ -35,7 +35,7 @@ def ask(
     Raises `NotFound` for a metric that the catalogue does not have.
     """
     if metric not in CATALOGUE:
-        otherwise = "See the metrics: accord metrics."
+        otherwise = "See the metrics: the answer metrics lists them."
         raise NotFound(f"There is no metric {metric}.", perhaps(metric, CATALOGUE, otherwise))
     observed = (
         figure

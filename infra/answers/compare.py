@@ -21,6 +21,7 @@ from infra.answers.logs import NOW, AsOf, NotFound, extent, rows_of, sight_of
 from infra.answers.parameters import When
 from infra.answers.partnership_state import PartnershipState, Task
 from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
+from infra.answers.statement_state import owed
 from infra.answers.text import Block, Line, Remark, Table, late, minute
 from infra.bootstrap import Accord
 from projections import KPIS, figures
@@ -234,7 +235,7 @@ def _figures(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[str, JsonVal
 
 def _statements(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[str, JsonValue]]:
     for each in statements.ask(accord, id, when).items:
-        yield each.statement, f"{each.state}: {statements.owed(each.balance, each.payouts)}"
+        yield each.statement, f"{each.state}: {owed(each.balance, each.payouts)}"
 
 
 _READ: Final[Mapping[Section, Callable[[Accord, str, AsOf], Iterator[tuple[str, JsonValue]]]]] = {

@@ -288,7 +288,7 @@ def _parts(accord: Accord, reference: str, when: AsOf) -> tuple[str, Metric, str
         each.event for each in own_stream(accord.history, partnership, when)
     )
     if name not in known:
-        otherwise = "See the metrics: accord metrics, or GET /v1/metrics."
+        otherwise = "See the metrics: the answer metrics lists them."
         raise NotFound(f"There is no metric {name}.", perhaps(name, known, otherwise))
     if not re.fullmatch(PERIOD_PATTERN, period):
         raise NotFound(f"{period} is not a period.", "Write 2026-03, 2026-Q1 or 2026.")

@@ -12,12 +12,13 @@ from domain.attribution import PolicyKind
 from domain.claims import ClaimKind
 from domain.terms import describe
 from domain.values import Exact, plain
-from infra.answers import statement, statements
+from infra.answers import statement
 from infra.answers import text as words
 from infra.answers.logs import AsOf, NotFound, perhaps, sight_of, size_of, whole_log
 from infra.answers.money_path import PathEvent, Paths
 from infra.answers.question import Item
 from infra.answers.statement import LedgerLine, Postings
+from infra.answers.statement_state import owed
 from infra.answers.text import Block, Line, Table
 from infra.bootstrap import Accord
 from projections import timeline
@@ -344,7 +345,7 @@ def _statement(postings: Postings, name: str, paths: Paths) -> StatementExplaine
             ]
             return StatementExplained(
                 statement=name,
-                balance=statements.owed(found.balance, found.payouts),
+                balance=owed(found.balance, found.payouts),
                 lines=tuple(lines),
                 events=tuple(paths.events(chain.from_iterable(of.events for of in lines))),
             )

@@ -5,7 +5,7 @@ and disputes await a proposal how they end. All of it is read from rows that are
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -73,9 +73,10 @@ from domain.standing_alerts import (
 from domain.terms_by_day import TermsByDay
 from domain.values import Money, Slug
 from infra.answers import computed, cursors
-from infra.answers.logs import NOW, AsOf, of_each, row_of_each, sight_of, size_of, stored_log
+from infra.answers.logs import NOW, AsOf, log, of_each, row_of_each, sight_of, size_of, stored_log
 from infra.answers.members import PAGE, names_seen
 from infra.answers.question import Item, Page, Paging, Parameter, Question
+from infra.answers.statement import StatementDispute, in_dispute, replay
 from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
@@ -197,6 +198,8 @@ class Rows:
     """The objectives in force, which say where their figures come from."""
     disputed: tuple[DisputedFigure, ...]
     """The figures that the parties dispute."""
+    disputed_lines: Mapping[str, tuple[StatementDispute, ...]] = field(default_factory=dict)
+    """The open disputes about lines of statements on which something is due, by statement."""
 
 
 def ask(
@@ -278,8 +281,17 @@ def _of_each(
 ) -> Iterator[tuple[str, tuple[tuple[_Place, InboxItem], ...]]]:
     while page := names[:PAGE]:
         del names[:PAGE]
-        for rows in _live(accord, page) if when.is_now else _replayed(accord, page, when):
+        for found in _live(accord, page) if when.is_now else _replayed(accord, page, when):
+            rows = _with_disputes(accord, when, found)
             yield rows.id, tuple((_place(each), each) for each in items(rows))
+
+
+def _with_disputes(accord: Accord, when: AsOf, rows: Rows) -> Rows:
+    """Return the rows with the disputes about what is due; only the log says of which lines."""
+    if not rows.unpaid or not any(each.rule == DISPUTE_OPENED for each in rows.alerts):
+        return rows
+    events = log(accord.history, rows.id, replace(when, viewer=OPERATOR))
+    return replace(rows, disputed_lines=replay(events).disputes_of_issued())
 
 
 def _live(accord: Accord, names: list[str]) -> Iterator[Rows]:
@@ -826,13 +838,15 @@ def _of_statement(rows: Rows, row: StatementRow) -> InboxItem:
     left = Money(amount=row.left, currency=balance.currency)
     payer = balance.payer or ""
     data = {"statement": row.statement, "amount": left.model_dump(mode="json")}
+    disputes = in_dispute(rows.disputed_lines.get(row.statement, ()))
+    note = "".join(f" Of its lines, {each} is in dispute." for each in disputes)
     return InboxItem(
         day=row.due_on,
         awaiting=Awaiting.OVERDUE if row.overdue else Awaiting.DUE,
         partnership=rows.id,
         party=payer,
         ref=row.statement,
-        text=f"Pay {left} of statement {row.statement}.",
+        text=f"Pay {left} of statement {row.statement}.{note}",
         events=(_event(rows, payer, RecordPayout, data),),
     )
 

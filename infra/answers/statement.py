@@ -4,7 +4,8 @@ The ledger's rows hold sums and no lines, so the lines are found again by replay
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,18 +25,18 @@ from domain.settlement import (
     StatementIssued,
 )
 from domain.terms_by_day import TermsByDay
-from domain.values import Exact, plain
-from infra.answers import statements
+from domain.values import Exact, Money, plain
 from infra.answers import text as words
 from infra.answers.line_disputes import LineDispute, MoneyDisputes
 from infra.answers.logs import NOW, AsOf, NotFound, Row, log, moment_of
 from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
-from infra.answers.statements import State, StatementPayout, payouts_of, state_of
+from infra.answers.statement_state import State, StatementPayout, owed, payouts_of, state_of
 from infra.answers.text import Block, Line, Table
 from infra.bootstrap import Accord
+from infra.store.history import History
 from projections.ledger.book import terms_of
-from projections.ledger.rows import AGREED, AgreedRow, StatementRow, in_words
+from projections.ledger.rows import AGREED, AgreedRow, StatementRow, SubjectRow, in_words
 from projections.settlement import earned, ledger, post
 
 
@@ -147,6 +148,17 @@ class Statement(Item):
     """The payouts on it, in the order of their identifiers."""
     lines: tuple[LedgerLine, ...]
     """The lines, one for each amount."""
+
+
+class StatementDispute(Item):
+    """An open dispute about lines of an issued statement."""
+
+    dispute: str
+    """The identifier of the dispute."""
+    index: int
+    """The index of the event that opened it."""
+    amount: Money
+    """How much of the lines it is about, in the currency of the statement."""
 
 
 class PeriodStatements(Answer):
@@ -263,6 +275,50 @@ def replay(events: Iterable[Recorded], policy: AttributionPolicy | None = None) 
     return postings
 
 
+def disputes_of(
+    history: History, id: str, when: AsOf, rows: Mapping[str, Any]
+) -> Mapping[str, tuple[StatementDispute, ...]]:
+    """Return the open disputes about lines of issued statements, by statement.
+
+    `rows` are those of the settlement. The log is read only if they have an open dispute, because
+    the rows do not say which statement has a line.
+    """
+    if not any(isinstance(row, SubjectRow) and _is_disputed(row) for row in rows.values()):
+        return {}
+    return replay(log(history, id, when)).disputes_of_issued()
+
+
+def _is_disputed(row: SubjectRow) -> bool:
+    return any(each.decided_at is None for each in row.disputes.values())
+
+
+def disputes_of_lines(statement: Statement) -> Iterator[StatementDispute]:
+    """Yield the open disputes about lines of an issued statement, by their identifiers.
+
+    A dispute is counted once, and for no more than the lines that it is about. What a draft has in
+    dispute is on hold, so it has lines of its own.
+    """
+    about: defaultdict[str, Decimal] = defaultdict(Decimal)
+    found: dict[str, LineDispute] = {}
+    for line in statement.lines if statement.statement else ():
+        for each in line.disputes:
+            if each.outcome is None and line.dispute is None and line.settled is not None:
+                about[each.dispute] += line.settled
+                found[each.dispute] = each
+    for name, each in sorted(found.items()):
+        # A dispute is for no more than its amount, where it is in the currency of the statement.
+        is_own = each.amount.currency == statement.currency
+        most = min(about[name], each.amount.amount) if is_own else about[name]
+        amount = Money(amount=most, currency=statement.currency)
+        yield StatementDispute(dispute=name, index=each.index, amount=amount)
+
+
+def in_dispute(disputes: Iterable[StatementDispute]) -> Iterator[str]:
+    """Yield each dispute about lines of a statement: ``60.00 USD (line-2, #14)``."""
+    for each in disputes:
+        yield f"{each.amount} ({each.dispute}, #{each.index})"
+
+
 @dataclass(slots=True)
 class Postings:
     """The ledger's lines of a log, and the statements that state them."""
@@ -329,6 +385,11 @@ class Postings:
             payouts=payouts_of(row, self.rows),
             lines=tuple(map(self.line, issued.lines)),
         )
+
+    def disputes_of_issued(self) -> dict[str, tuple[StatementDispute, ...]]:
+        """Return the open disputes about lines of issued statements, by statement."""
+        found = map(self.statement, self.issued)
+        return {each.statement or "": tuple(disputes_of_lines(each)) for each in found}
 
     def line(self, row: Row) -> LedgerLine:
         """Return a line of the ledger with the disputes about it."""
@@ -453,7 +514,7 @@ def _statement(each: Statement) -> Iterator[Block]:
     if each.statement and each.issued_at:
         due = "" if each.state is State.SETTLED else f", due on {each.due_on}"
         title = f"{each.statement}, {each.state.value} ({words.minute(each.issued_at)}){due}"
-    yield Line(f"{title}: {statements.owed(each.balance, each.payouts)}", "bold", 2)
+    yield Line(f"{title}: {owed(each.balance, each.payouts)}", "bold", 2)
     yield Table(
         ["MONTH", "EARNED BY", ">AMOUNT", ">RATE", f">IN {each.currency}"],
         list(_earned(each.balance)),

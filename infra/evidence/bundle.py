@@ -33,7 +33,7 @@ from domain.viewing import BundleExported
 from infra.answers import explain, statement
 from infra.answers.inputs import sees
 from infra.answers.logs import AsOf, NotFound, Row, sight_of, size_of
-from infra.answers.statements import State
+from infra.answers.statement_state import State
 from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.bootstrap import Accord

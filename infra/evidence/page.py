@@ -7,8 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from domain.values import plain
 from infra.answers import compare, explain_money, history
 from infra.answers.compare import Comparison
@@ -16,12 +14,13 @@ from infra.answers.explain_money import StatementExplained
 from infra.answers.history import HistoryItem
 from infra.answers.issued import Compared
 from infra.answers.logs import AsOf
-from infra.answers.statements import owed
+from infra.answers.statement_state import owed
 from infra.answers.text import minute
 from infra.bootstrap import Accord
 from infra.evidence import bundle_store
 from infra.evidence.replay import Replay
 from infra.settings import RELEASE
+from infra.templates import environment
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -48,7 +47,7 @@ def page(path: Path, found: Replay, against: datetime | None = None) -> str:
         events = list(history.items(accord, partnership, when))
         against = against or _last_issued(found, events)
         return (
-            _environment()
+            environment(_TEMPLATES, {"minute": minute, "plain": plain, "value": _value})
             .get_template("bundle.html")
             .render(
                 release=RELEASE,
@@ -81,18 +80,6 @@ def _stated(accord: Accord, partnership: str, of: Compared, when: AsOf) -> _Stat
     explained = explain_money.explained(accord, partnership, "statement", of.statement, when)
     assert isinstance(explained, StatementExplained)  # noqa: S101 - what was asked for
     return _Stated(of, owed(of.stated) if of.stated else "left out", explained)
-
-
-def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {"minute": minute, "plain": plain, "value": _value}
-    return made
 
 
 def _value(value: object) -> str:

@@ -14,7 +14,6 @@ import orjson
 
 from domain.settlement import Balance
 from infra.answers import explain_money
-from infra.answers import statements as statement_answers
 from infra.answers.explain_money import StatementExplained
 from infra.answers.issued import (
     NOT_ASKED_FOR,
@@ -26,6 +25,7 @@ from infra.answers.issued import (
 )
 from infra.answers.logs import AsOf
 from infra.answers.question import Item, Result
+from infra.answers.statement_state import owed
 from infra.answers.text import Block, Line, Remark, Styled, Table, counted
 from infra.deciding import again
 from infra.deciding.again import Decided, Hidden, decided_again
@@ -302,7 +302,7 @@ def _files(files: Sequence[NamedFile]) -> Iterator[Block]:
 
 
 def _owed(balance: Balance | None) -> str:
-    return "left out" if balance is None else statement_answers.owed(balance)
+    return "left out" if balance is None else owed(balance)
 
 
 def _style(compared: Compared) -> str:

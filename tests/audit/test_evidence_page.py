@@ -2,11 +2,10 @@
 
 import re
 from pathlib import Path
-from shutil import which
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 from typer.testing import CliRunner
 
 from infra.cli.options import FAILED, app
@@ -71,17 +70,13 @@ def test_a_page_is_not_written_over_another_nor_of_a_record_with_a_fault(
 
 @pytest.mark.needs("chromium")
 @pytest.mark.xdist_group("browser")
-def test_it_asks_nothing_outside_and_everybody_can_read_it(written: Path) -> None:
+def test_it_asks_nothing_outside_and_everybody_can_read_it(browser: Browser, written: Path) -> None:
     asked: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=which("chromium"), args=["--no-sandbox"]
-        )
-        page = browser.new_context(bypass_csp=True).new_page()
+    with browser.new_context(bypass_csp=True) as context:
+        page = context.new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.goto(written.as_uri())
         found = Axe().run(page)
-        browser.close()
 
     assert [each for each in asked if not each.startswith("data:")] == [written.as_uri()]
     assert found.violations_count == 0, found.generate_report()

@@ -159,3 +159,25 @@ def test_both_sides_have_the_dispute_in_their_inbox(store: Accord, browser: Test
     eventually(lambda: "Propose resolution" in browser.get("/inbox").text, 10)
     resolution = Form.of(browser.get(link(browser.get("/inbox"), "Propose resolution")))
     assert resolution.fields["data.dispute"] == event.dispute
+
+
+def test_the_list_of_statements_names_the_dispute_and_so_does_the_payment_that_is_due(
+    store: Accord, browser: TestClient
+) -> None:
+    is_draft = not STATEMENTS.reply(store, id=NAME).items
+    form = Form.of(browser.get(to_second_payment(browser, store)))
+    form.send(browser, **{"data.description": "P-2 is of another client."})
+
+    (event,) = opened(store)
+    listed = STATEMENTS.reply(store, id=NAME, when=LATER).items
+    found = [(each.dispute, each.amount) for of in listed for each in of.disputes]
+    due = [each.text for each in INBOX.reply(store, when=LATER).items if "Pay " in each.text]
+    if is_draft:
+        assert (found, due) == ([], [])
+        return
+    assert found == [(event.dispute, usd("60.00"))]
+    assert [each.partition(". Of its lines, ")[2].partition(" (")[0] for each in due] == [
+        "60.00 USD"
+    ]
+    address = f"/partnerships/{NAME}"
+    eventually(lambda: "60.00 USD in dispute" in shown_text(browser.get(address).text), 10)

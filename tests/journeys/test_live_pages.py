@@ -6,12 +6,11 @@ await them. The inbox says that there are new facts; when he reloads it, the ter
 
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import which
 
 import httpx2
 import orjson
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from benchmarks.pages import served
 from tests.infra.signing import NAME
@@ -24,15 +23,6 @@ LINE = "There are new facts. Reload"
 
 EVERY = 30_000
 """Milliseconds after which a page asks again."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        program = which("chromium")
-        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -3,19 +3,19 @@
 A server of the demo's store runs in a thread of this process, and Chromium looks at it.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from shutil import which
 from typing import Final, Literal, NamedTuple
 
 import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 
 from benchmarks.pages import served
 from domain.charter import ObjectiveStatus
@@ -24,10 +24,11 @@ from infra.access.credentials import Grant
 from infra.access.roles import Role
 from infra.answers.inbox import Awaiting
 from infra.answers.next import Met
-from infra.answers.statements import State
+from infra.answers.statement_state import State
 from infra.http.pages import shown
 from tests.feeds import played
 from tests.journeys.pages import ANSWERS, ONE, PAST, addresses
+from tests.journeys.pdf import text_of
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
@@ -58,15 +59,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         accord.catch_up()
         with served(accord) as address:
             yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        program = which("chromium")
-        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 SCREENSHOTS: Final = os.environ.get("ACCORD_SCREENSHOTS")
@@ -177,7 +169,7 @@ def test_an_operator_on_call_sees_who_acts_on_each_alert(browser: Browser, site:
         reminders = rows.filter(has_text="Reminder").count()
         said = f"{rows.count() - reminders} to act on, {reminders} reminders"
         assert said in page.locator(".verdict").inner_text()
-        row = page.locator("tbody tr", has_text="8 of 10 referrals in 2026-Q2").first.inner_text()
+        row = page.locator("tbody tr", has_text="8 of 10 referrals in Q2 2026").first.inner_text()
         assert "Sam Adeyemi" in row
 
 
@@ -199,6 +191,42 @@ def test_a_finance_clerk_disputes_a_line_where_it_stands(browser: Browser, site:
 
         assert "Not recorded." in page.get_by_role("alert").inner_text()
         assert page.get_by_label("Description").input_value() == "We paid this before."
+
+
+def test_the_operator_follows_an_alert_to_its_evidence(browser: Browser, site: str) -> None:
+    with opened(browser, site, PAGES["alerts"], scripts=False) as page:
+        row = page.locator("tbody tr", has_text="8 of 10 referrals in Q2 2026").first
+
+        row.get_by_role("link", name=re.compile("^and [0-9]+ more$")).click()
+
+        shown_events = page.locator("tbody tr[id^=event-]")
+        assert "the evidence of this alert" in page.locator("#events").inner_text()
+        assert shown_events.count() >= 8
+        assert any("Submitted referral" in each for each in shown_events.all_inner_texts())
+
+
+def test_a_filter_that_nothing_passes_says_so_and_leads_back(browser: Browser, site: str) -> None:
+    with opened(browser, site, "/alerts?rule=referral-minimum&acts=helio-plus") as page:
+        table = page.get_by_role("region", name="Open", exact=True)
+        assert "No open alert passes the filter." in table.inner_text()
+
+        page.get_by_role("link", name="Show all").click()
+
+        assert page.url.endswith("/alerts")
+
+
+def test_an_auditor_downloads_the_verifiers_and_their_digests_are_on_the_page(
+    browser: Browser, site: str
+) -> None:
+    with opened(browser, site, ANSWERS["/partnerships/{id}/evidence"], scripts=False) as page:
+        links = page.locator("a[download], a[href*='verif']").all()
+        files = {link.get_attribute("href") or "": link for link in links}
+        assert files
+        for address in files:
+            found = httpx2.get(site + address)
+            assert found.status_code == 200
+            digest = hashlib.sha256(found.content).hexdigest()
+            assert digest in page.locator("main").inner_text()
 
 
 # --- signing in --------------------------------------------------------------------------------
@@ -363,8 +391,16 @@ def test_a_statement_prints_on_paper_without_what_only_acts(browser: Browser, si
         page.emulate_media(media="print")
         assert not page.get_by_role("link", name="CSV").is_visible()
         assert not page.get_by_role("button", name="Apply").is_visible()
-        assert page.locator("tfoot").is_visible()
-        assert page.pdf(format="A4").startswith(b"%PDF")
+        printed = plain(text_of(page.pdf(format="A4")))
+        fingerprint = page.locator(".sheet code").text_content() or "none"
+        rows = [plain(each.inner_text()) for each in page.locator("tbody tr td.stays").all()]
+
+    assert "Statement Q3 2026 GrowthOS × Northbridge Advisory" in printed
+    assert "GrowthOS paid Northbridge Advisory 3,900.00 USD" in printed
+    assert rows
+    assert all(each in printed for each in rows)
+    assert fingerprint in printed
+    assert "Happened by" not in printed
 
 
 # --- values ------------------------------------------------------------------------------------

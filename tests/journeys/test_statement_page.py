@@ -21,9 +21,11 @@ from infra.answers import statement, statements
 from infra.answers.show import SHOW
 from infra.answers.show_text import text as show_text
 from infra.answers.statement import STATEMENT
-from infra.answers.statements import STATEMENTS, State
+from infra.answers.statement_state import State
+from infra.answers.statements import STATEMENTS
 from infra.bootstrap import Accord
 from infra.http import create_app
+from infra.http.pages.shown import readable
 from tests.feeds import simulated
 from tests.infra.answers.helpers import printed
 from tests.infra.signing import NAME
@@ -167,7 +169,7 @@ def test_a_period_that_is_ahead_or_before_the_terms_says_so(tmp_path: Path) -> N
         assert ahead is not None
         assert ahead.startswith("2030 begins on 2030-01-01.")
         assert before == "2025-Q1 is over before the terms begin, on 2026-01-01."
-        assert before in page(accord, f"/partnerships/{NAME}/statements/2025-Q1")
+        assert readable(before) in page(accord, f"/partnerships/{NAME}/statements/2025-Q1")
         assert "is earned by now, and on no statement yet" in page(
             accord, f"/partnerships/{NAME}/statements/2030"
         )

@@ -26,7 +26,7 @@ from infra.answers import text
 from infra.answers.inbox import Awaiting
 from infra.answers.line_disputes import LineDispute
 from infra.answers.next import Met
-from infra.answers.statements import State
+from infra.answers.statement_state import State
 from infra.tlog import cloudevents
 from projections.alerts import Alert, AlertState
 from projections.breaches import RuleFacts, Shortfall

@@ -19,7 +19,6 @@ import orjson
 from fastapi import Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BeforeValidator
 
 from domain.kernel import Refused
@@ -38,6 +37,7 @@ from infra.http.dependencies import Served, served
 from infra.http.pages import forms, shown
 from infra.http.problems import Problem, ProblemDetails, invalid, not_found
 from infra.http.questions import Party
+from infra.templates import environment
 from infra.tlog import cloudevents
 from projections import KPIS, OVERVIEW
 from projections.kpis import agreed_row
@@ -518,16 +518,4 @@ def plain_page(template: str, status: int, **shown: object) -> Response:
     return HTMLResponse(body, status, headers={"Cache-Control": "no-store"})
 
 
-def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= shown.FILTERS
-    return made
-
-
-_ENVIRONMENT: Final = _environment()
+_ENVIRONMENT: Final = environment(TEMPLATES, shown.FILTERS)

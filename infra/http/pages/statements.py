@@ -1,6 +1,5 @@
 """Statements: what is owed, and why this number?"""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,8 +16,14 @@ from infra.answers import text
 from infra.answers.logs import moment_of, recorded_at_of
 from infra.answers.parameters import Name
 from infra.answers.question import PartnershipId
-from infra.answers.statement import STATEMENT, LedgerLine, PeriodStatements, Statement
-from infra.answers.statements import State, StatementPayout
+from infra.answers.statement import (
+    STATEMENT,
+    LedgerLine,
+    PeriodStatements,
+    Statement,
+    disputes_of_lines,
+)
+from infra.answers.statement_state import State, StatementPayout
 from infra.bootstrap import Accord
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
@@ -72,7 +77,10 @@ def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> R
         confirmed=[
             sum((one.confirmed for one in each.payouts), Decimal(0)) for each in answer.statements
         ],
-        disputed=[_disputed(each) for each in answer.statements],
+        disputed=[
+            sum((of.amount.amount for of in disputes_of_lines(each)), Decimal(0))
+            for each in answer.statements
+        ],
         sheet=_sheet(visit, id),
         to_dispute=to_dispute,
         what_for=what_for,
@@ -128,22 +136,6 @@ def _payment_stated(statement: Statement) -> StatementPayout | None:
     """Return the payout for whose confirmation a statement waits that is paid as its payer says."""
     waiting = [each for each in statement.payouts if each.waits_for]
     return waiting[-1] if statement.state is State.PAYMENT_STATED and waiting else None
-
-
-def _disputed(statement: Statement) -> Decimal:
-    """Return how much of the lines of an issued statement open disputes are about.
-
-    A dispute is counted once, and for no more than the lines that it is about. What a draft has in
-    dispute is on hold, so it has lines of its own.
-    """
-    about: defaultdict[str, Decimal] = defaultdict(Decimal)
-    most: dict[str, Decimal] = {}
-    for line in statement.lines if statement.statement else ():
-        for each in line.disputes:
-            if each.outcome is None and line.dispute is None and line.settled is not None:
-                about[each.dispute] += line.settled
-                most[each.dispute] = each.amount.amount
-    return sum((min(each, most[name]) for name, each in about.items()), Decimal(0))
 
 
 def what_for(line: LedgerLine) -> str:

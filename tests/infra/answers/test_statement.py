@@ -9,7 +9,7 @@ import pytest
 from infra.answers import statement, statements
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.statement import PeriodStatements, Statement, Weighing
-from infra.answers.statements import State
+from infra.answers.statement_state import State
 from infra.bootstrap import Accord
 from infra.cli.settle import issue
 from infra.store.history import partnerships

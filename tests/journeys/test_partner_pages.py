@@ -1,0 +1,124 @@
+"""The pages of a partner's own person, in a real browser: its side, and nothing of the other's.
+
+Two stories. Boris of Brightpath is asked to accept terms. Hanna of Harbourlight reads what her firm
+owes and is owed, and disputes a line that it pays. Both sign in with a key of their own.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from benchmarks.pages import served
+from infra.access import credentials
+from infra.access.credentials import Grant
+from infra.access.roles import Role
+from infra.bootstrap import Accord
+from tests.feeds import played
+from tests.infra.signing import NAME
+from tests.journeys.test_acting_from_pages import BORIS, terms_proposed
+from tests.journeys.test_pages import opened, plain, sign_in
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+
+HANNA = Grant(role=Role.PARTY, party="harbourlight", actor="Hanna Berg")
+OURS = "growthos-harbourlight"
+STATEMENT = f"/partnerships/{OURS}/statements/2026-08:USD"
+
+
+class Door(NamedTuple):
+    """The address of a server that asks for keys, and a person's key."""
+
+    site: str
+    key: str
+
+
+def door(accord: Accord, grant: Grant, site: str) -> Door:
+    return Door(site, credentials.create(accord.history.credentials, grant, accord.clock()).key)
+
+
+@pytest.fixture
+def of_boris(tmp_path: Path) -> Iterator[Door]:
+    with terms_proposed(tmp_path) as accord, served(accord, is_open=False) as site:
+        yield door(accord, BORIS, site)
+
+
+@pytest.fixture(scope="module")
+def of_hanna(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    with played(tmp_path_factory.mktemp("partner")) as accord:
+        accord.catch_up()
+        with served(accord, is_open=False) as site:
+            yield door(accord, HANNA, site)
+
+
+def main(page: Page) -> str:
+    return plain(page.locator("main").inner_text())
+
+
+def test_a_partner_signs_in_and_accepts_the_terms_that_await_it(
+    browser: Browser, of_boris: Door
+) -> None:
+    with opened(browser, of_boris.site, "/", scripts=False) as page:
+        sign_in(page, of_boris.key)
+        assert "Viewing as brightpath, Boris Brandt" in plain(page.locator("header").inner_text())
+
+        page.get_by_role("link", name="Inbox").click()
+        page.get_by_role("link", name="Accept terms").click()
+
+        assert "You act for Brightpath." in main(page)
+        assert "12 %" in page.get_by_label("What you answer").inner_text()
+
+        page.get_by_role("button", name="Accept terms").click()
+
+        assert "Recorded." in main(page)
+        page.goto(f"{of_boris.site}/partnerships/{NAME}")
+        assert "12 %" in main(page)
+        assert "Terms in force" in main(page)
+
+
+def test_a_partner_sees_its_own_partnership_and_what_it_owes_and_is_owed(
+    browser: Browser, of_hanna: Door
+) -> None:
+    with opened(browser, of_hanna.site, "/", scripts=False) as page:
+        sign_in(page, of_hanna.key)
+        names = page.locator("tbody tr th a").all_inner_texts()
+        assert [plain(each) for each in names] == ["GrowthOS × Harbourlight Services"]
+
+        page.get_by_role("link", name="Money").click()
+
+        assert "What Harbourlight Services owes and is owed" in main(page)
+        assert "What GrowthOS owes" not in main(page)
+
+
+def test_a_partner_disputes_a_line_that_it_pays(browser: Browser, of_hanna: Door) -> None:
+    with opened(browser, of_hanna.site, f"/sign-in?to={STATEMENT}", scripts=False) as page:
+        sign_in(page, of_hanna.key)
+        page.get_by_role("link", name="Dispute line 77.1").click()
+        page.get_by_label("Description").fill("We brought this client ourselves.")
+
+        page.get_by_role("button", name="Open dispute").click()
+
+        assert "Recorded." in main(page)
+        page.goto(of_hanna.site + STATEMENT)
+        row = page.locator("tbody tr", has_text="77.1")
+        assert "In dispute" in row.first.inner_text()
+
+
+def test_a_partner_sees_nothing_of_other_partnerships_or_of_the_other_side(
+    browser: Browser, of_hanna: Door
+) -> None:
+    pages = ("/portfolio", "/alerts", "/money", "/inbox", "/inputs", f"/partnerships/{OURS}")
+    with opened(browser, of_hanna.site, "/", scripts=False) as page:
+        sign_in(page, of_hanna.key)
+        for path in (*pages, "/search?words=northbridge"):
+            page.goto(of_hanna.site + path)
+            assert "Northbridge Advisory" not in page.content(), path
+            assert "Lumastream" not in page.content(), path
+
+        answer = page.goto(f"{of_hanna.site}/partnerships/growthos-consulting")
+
+        assert answer is not None
+        assert answer.status in {403, 404}
+        assert "GrowthOS × Northbridge" not in page.content()
