@@ -370,6 +370,46 @@ def test_nobody_else_gets_what_was_typed_before_a_session_ended(store: Accord) -
         assert {name: Form.of(again).fields[name] for name in RAISED} == dict.fromkeys(RAISED, "")
 
 
+SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
+
+
+def sign_in_again(browser: TestClient, store: Accord, grant: Grant) -> None:
+    """Another tab of the browser signs in, which replaces the session."""
+    key = credentials.create(store.history.credentials, grant, store.clock()).key
+    assert Form.of(browser.get("/sign-in")).send(browser, key=key).status_code == 200
+
+
+def test_a_form_from_a_tab_whose_session_was_replaced_keeps_its_text_for_the_same_person(
+    browser: TestClient, store: Accord
+) -> None:
+    form = Form.of(browser.get(f"/partnerships/{NAME}/send/RaiseIssue"))
+    before = len(events(store))
+    sign_in_again(browser, store, BORIS)
+    browser.headers |= SAME_SITE
+
+    shown = form.send(browser, **RAISED)
+
+    assert shown.status_code == 409
+    assert "so nothing was sent" in shown_text(shown.text)
+    assert len(events(store)) == before
+    again = Form.of(shown)
+    assert {name: again.fields[name] for name in RAISED} == RAISED
+    assert again.send(browser).status_code != 409
+
+
+def test_nobody_else_gets_the_text_of_a_tab_whose_session_was_replaced(
+    browser: TestClient, store: Accord
+) -> None:
+    form = Form.of(browser.get(f"/partnerships/{NAME}/send/RaiseIssue"))
+    sign_in_again(browser, store, Grant(role=Role.PARTY, party=THEIRS, actor="Carla"))
+    browser.headers |= SAME_SITE
+
+    answer = form.send(browser, **RAISED)
+
+    assert answer.status_code == 400
+    assert RAISED["data.description"] not in answer.text
+
+
 def test_a_form_of_another_site_is_not_shown_beside_the_sign_in(store: Accord) -> None:
     with store.workers() as workers:
         browser = TestClient(create_app(store, workers), headers={"Accept": "text/html"})

@@ -1,6 +1,6 @@
 """The pages of a partner's own person, in a real browser: its side, and nothing of the other's.
 
-Two stories. Boris of Brightpath is asked to accept terms. Hanna of Harbourlight reads what her firm
+Two stories. Boris of Brightpath is asked to accept terms. Ana of Aurora Films reads what her firm
 owes and is owed, and disputes a line that it pays. Both sign in with a key of their own.
 """
 
@@ -23,9 +23,9 @@ from tests.journeys.test_pages import opened, plain, sign_in
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
-HANNA = Grant(role=Role.PARTY, party="harbourlight", actor="Hanna Berg")
-OURS = "growthos-harbourlight"
-STATEMENT = f"/partnerships/{OURS}/statements/2026-08:USD"
+ANA = Grant(role=Role.PARTY, party="aurora-films", actor="Ana Reis")
+OURS = "aurora-series"
+STATEMENT = f"/partnerships/{OURS}/statements/2026-Q1:USD"
 
 
 class Door(NamedTuple):
@@ -46,11 +46,11 @@ def of_boris(tmp_path: Path) -> Iterator[Door]:
 
 
 @pytest.fixture(scope="module")
-def of_hanna(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def of_ana(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     with played(tmp_path_factory.mktemp("partner")) as accord:
         accord.catch_up()
         with served(accord, is_open=False) as site:
-            yield door(accord, HANNA, site)
+            yield door(accord, ANA, site)
 
 
 def main(page: Page) -> str:
@@ -79,45 +79,45 @@ def test_a_partner_signs_in_and_accepts_the_terms_that_await_it(
 
 
 def test_a_partner_sees_its_own_partnership_and_what_it_owes_and_is_owed(
-    browser: Browser, of_hanna: Door
+    browser: Browser, of_ana: Door
 ) -> None:
-    with opened(browser, of_hanna.site, "/", scripts=False) as page:
-        sign_in(page, of_hanna.key)
+    with opened(browser, of_ana.site, "/", scripts=False) as page:
+        sign_in(page, of_ana.key)
         names = page.locator("tbody tr th a").all_inner_texts()
-        assert [plain(each) for each in names] == ["GrowthOS × Harbourlight Services"]
+        assert [plain(each) for each in names] == ["Aurora Films × Helio Plus"]
 
         page.get_by_role("link", name="Money").click()
 
-        assert "What Harbourlight Services owes and is owed" in main(page)
-        assert "What GrowthOS owes" not in main(page)
+        assert "What Aurora Films owes and is owed" in main(page)
+        assert "What Helio Plus owes" not in main(page)
 
 
-def test_a_partner_disputes_a_line_that_it_pays(browser: Browser, of_hanna: Door) -> None:
-    with opened(browser, of_hanna.site, f"/sign-in?to={STATEMENT}", scripts=False) as page:
-        sign_in(page, of_hanna.key)
-        page.get_by_role("link", name="Dispute line 77.1").click()
+def test_a_partner_disputes_a_line_that_it_pays(browser: Browser, of_ana: Door) -> None:
+    with opened(browser, of_ana.site, f"/sign-in?to={STATEMENT}", scripts=False) as page:
+        sign_in(page, of_ana.key)
+        page.get_by_role("link", name="Dispute line 49.1").click()
         page.get_by_label("Description").fill("We brought this client ourselves.")
 
         page.get_by_role("button", name="Open dispute").click()
 
         assert "Recorded." in main(page)
-        page.goto(of_hanna.site + STATEMENT)
-        row = page.locator("tbody tr", has_text="77.1")
+        page.goto(of_ana.site + STATEMENT)
+        row = page.locator("tbody tr", has_text="49.1")
         assert "In dispute" in row.first.inner_text()
 
 
 def test_a_partner_sees_nothing_of_other_partnerships_or_of_the_other_side(
-    browser: Browser, of_hanna: Door
+    browser: Browser, of_ana: Door
 ) -> None:
     pages = ("/portfolio", "/alerts", "/money", "/inbox", "/inputs", f"/partnerships/{OURS}")
-    with opened(browser, of_hanna.site, "/", scripts=False) as page:
-        sign_in(page, of_hanna.key)
+    with opened(browser, of_ana.site, "/", scripts=False) as page:
+        sign_in(page, of_ana.key)
         for path in (*pages, "/search?words=northbridge"):
-            page.goto(of_hanna.site + path)
+            page.goto(of_ana.site + path)
             assert "Northbridge Advisory" not in page.content(), path
             assert "Lumastream" not in page.content(), path
 
-        answer = page.goto(f"{of_hanna.site}/partnerships/growthos-consulting")
+        answer = page.goto(f"{of_ana.site}/partnerships/growthos-consulting")
 
         assert answer is not None
         assert answer.status in {403, 404}

@@ -31,10 +31,12 @@ from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.forms import Unfinished
 from infra.http.pages.shown import unsourced
 from infra.http.pages.site import (
+    OWNER,
     PageRoute,
-    Posted,
+    PostedPerhapsStale,
     Visit,
     Visited,
+    foreign_form,
     names_of,
     page,
     zone_of,
@@ -143,10 +145,17 @@ def form_page(visit: Visited, id: PartnershipId, type: TypeName, given: Known = 
 
 @router.post("/partnerships/{id}/send/{type}")
 @needs(Need.EMIT)
-async def send(visit: Visited, id: PartnershipId, type: TypeName, form: Posted) -> Response:
+async def send(
+    visit: Visited, id: PartnershipId, type: TypeName, sent: PostedPerhapsStale
+) -> Response:
     """Send what a form was filled in with; show what was decided, or in place why not."""
+    form = sent.fields
     draft = _draft(visit, id, type, form.get("known", ""))
     draft = replace(draft, id=form.get("id", draft.id))
+    if sent.is_stale:
+        if form[OWNER] != visit.owner:
+            raise foreign_form()
+        return _form(visit, draft, form, _STALE)
     if path := form.get("add"):
         kind = form.get(f"{forms.PREFIX}{path}+kind", "")
         return _form(visit, draft, forms.with_row(draft.command, form, path, kind), changed=path)
@@ -170,6 +179,13 @@ async def send(visit: Visited, id: PartnershipId, type: TypeName, form: Posted) 
         problem = refusal(outcome)
         return _form(visit, draft, form, problem, _beside(draft.command, form, problem))
     return _sent(visit, draft, outcome)
+
+
+_STALE: Final = Problem(
+    409,
+    "You signed in again since this form was shown, so nothing was sent.",
+    "Look at it, and send it again.",
+)
 
 
 def _beside(

@@ -159,6 +159,11 @@ class Visit:
         return Role.OPERATOR if self.is_open else self.identity.role
 
     @property
+    def owner(self) -> str:
+        """Who the forms of the page are shown to, as they say it (`OWNER`)."""
+        return f"{self.identity.party or self.identity.role}/{self.identity.actor}"
+
+    @property
     def has_session(self) -> bool:
         """Whether who asks can sign out."""
         return self.form_token is not None and not self.is_open
@@ -323,8 +328,11 @@ def _form_again(request: Request, fields: Mapping[str, str]) -> str:
     return to if len(to) <= LONGEST_ADDRESS else path
 
 
+OWNER: Final = "owner"
+"""The field of a form that says who it was shown to."""
+
 _OF_THE_PAGE: Final = frozenset(
-    {"form_token", "id", "known", "moment", "alert", "partnership", "add", "remove"}
+    {"form_token", OWNER, "id", "known", "moment", "alert", "partnership", "add", "remove"}
 )
 """The fields that a page fills in, and no person."""
 
@@ -379,19 +387,45 @@ Form = Mapping[str, str]
 """The fields of a form that a browser sent, without those that are not filled in."""
 
 
-async def _form(request: Request) -> Form:
-    """Return the fields of a form. Raises a problem for one that this server did not give out."""
+class Sent(NamedTuple):
+    """A form that came, perhaps from a tab whose session was replaced by another one."""
+
+    fields: Form
+    is_stale: bool
+    """Whether its session was replaced. Then nothing is sent, and its text is for `OWNER` alone."""
+
+
+async def _sent(request: Request) -> Sent:
+    """Return a form. Raises a problem for one that this server did not give out."""
     fields = dict(parse_qsl((await _body(request)).decode(errors="replace")))
+    token = fields.pop("form_token", "")
     # A browser does not send this header by itself.
-    if "authorization" not in request.headers and not cookies.is_own_form(
-        request, fields.pop("form_token", "")
-    ):
-        raise Problem(
-            400,
-            "The form is of an older session, or of another site.",
-            "Open the page again, and send the form from there.",
-        )
-    return fields
+    if "authorization" in request.headers or cookies.is_own_form(request, token):
+        return Sent(fields, is_stale=False)
+    # A browser says so of a form of this site.
+    if OWNER in fields and request.headers.get("sec-fetch-site") == "same-origin":
+        return Sent(fields, is_stale=True)
+    raise foreign_form()
+
+
+def foreign_form() -> Problem:
+    """Return the problem of a form that this session did not get."""
+    return Problem(
+        400,
+        "The form is of an older session, or of another site.",
+        "Open the page again, and send the form from there.",
+    )
+
+
+PostedPerhapsStale = Annotated[Sent, Depends(_sent)]
+"""A page's parameter for a form that is shown again if its session was replaced."""
+
+
+async def _form(sent: PostedPerhapsStale) -> Form:
+    """Return the fields of a form. Raises a problem for one that this session did not get."""
+    if sent.is_stale:
+        raise foreign_form()
+    return sent.fields
 
 
 async def _body(request: Request) -> bytes:
