@@ -122,7 +122,7 @@ def measure(ran: Rates, passed: Rates, bundle: Bundle) -> None:
     """
     for name in contenders():
         _note(ran, passed, f"{name}, {bundle.kind}", bundle, _verified(name, bundle))
-    raw = verify.contents(bundle.path)
+    raw = bundle.path.read_bytes()
     files = verify.read_container(raw)
     _note(ran, passed, f"{REPLAY}, {bundle.kind}", bundle, took(partial(_replay, bundle)))
     _note(ran, passed, f"{DECIDE}, {bundle.kind}", bundle, took(partial(_decide, files)))

@@ -87,8 +87,8 @@ class _Bundle(NamedTuple):
 
 def _read(path: Path) -> _Bundle:
     try:
-        raw = verify.contents(path)
-        found = verify.verify(raw, verify.bring())
+        raw = verify.contents(path, bytes)
+        found = verify.verify(raw)
     except verify.Misuse as error:
         raise NoSuchStore(f"{error} Name an evidence bundle.") from error
     if found["code"] is not None:

@@ -139,8 +139,10 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
     cannot be read or a given file is not understood, `CannotReplay` for an event that this release
     cannot read or fold, and `NotFound` for an unknown statement.
     """
-    raw = verify.contents(path)
-    found = verify.verify(raw, verify.bring(policy, pins, seen, receipts, not_before))
+    raw = verify.contents(path, bytes)
+    found = verify.verify(
+        raw, policy=policy, pins=pins, seen=seen, receipts=receipts, not_before=not_before
+    )
     record = Record(**{name: found[name] for name in Record.model_fields})
     about, log, decided, statements = {}, VisibleLog(), list[Decided](), list[Compared]()
     files: dict[str, bytes] = {}

@@ -1,17 +1,19 @@
 """Changes of an evidence bundle by somebody who knows its whole format.
 
 A stranger has no key. The operator signs hashes and checkpoints again after the change, and lets
-the event of the export fit what is beside the log. Each change is drawn from a seed.
+the event of the export fit what is beside the log. What a reader brings is changed, too: its
+policy, pins, a checkpoint that it saw, a receipt, a moment. Each change is drawn from a seed.
 """
 
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 from random import Random
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
@@ -539,6 +541,154 @@ NOTES: dict[str, Callable[[str, str, Draft], str]] = {
 
 HARMLESS = {"an unknown signature", "signatures in another order"}
 """A signature line that nobody knows is passed over, and their order says nothing."""
+
+
+# --- what is beside the log, and what its reader brings -------------------------------------------
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a reader brings, as text; nothing of what is None."""
+
+    folder: Path
+    """Where it has its files."""
+    policy: str
+    pins: str | None = None
+    seen: str | None = None
+    receipts: str | None = None
+    not_before: str | None = None
+
+    def alone(self, policy: str) -> "Brought":
+        """Return what somebody brings who has only this policy."""
+        return Brought(self.folder, policy)
+
+    def written(self) -> dict[str, Any]:
+        """Return the options of a verifier, with the files written."""
+        given: dict[str, Any] = {}
+        for name in ("policy", "pins", "seen", "receipts"):
+            text = getattr(self, name)
+            if text is not None:
+                path = self.folder / name
+                path.write_bytes(text.encode("utf-8", "surrogatepass"))
+                given[name] = path if name in {"policy", "pins"} else [path]
+        return given | ({} if self.not_before is None else {"not_before": self.not_before})
+
+
+def _lines(change: Callable[[list[str], Random], None]) -> Callable[[str, Draft], str]:
+    def changed(text: str, draft: Draft) -> str:
+        lines = text.split("\n")
+        change(lines, draft.random)
+        return "\n".join(lines)
+
+    return changed
+
+
+def _word(text: str, draft: Draft) -> str:
+    words = text.split(" ")
+    at = draft.random.randrange(len(words))
+    words[at] = str(other(words[at], draft))
+    return " ".join(words)
+
+
+def _insert(*choices: str) -> Callable[[str, Draft], str]:
+    def change(lines: list[str], random: Random) -> None:
+        lines.insert(random.randrange(len(lines)), random.choice(choices))
+
+    return _lines(change)
+
+
+def _swapped(lines: list[str], random: Random) -> None:
+    one, two = (random.randrange(len(lines)) for _ in range(2))
+    lines[one], lines[two] = lines[two], lines[one]
+
+
+def _digit(text: str, draft: Draft) -> str:
+    """Change a digit: of a key, a size, an index, a deadline."""
+    at = draft.random.choice([at for at, each in enumerate(text) if each.isalnum()] or [0])
+    return text[:at] + draft.random.choice("019AQfw=") + text[at + 1 :]
+
+
+def _quorum(text: str, draft: Draft) -> str:
+    word = draft.random.choice(["none", "w", "any", "both", "x", "none w", ""])
+    return text.rpartition("quorum")[0] + f"quorum {word}\n"
+
+
+TEXTS_OF_A_READER: dict[str, Callable[[str, Draft], str]] = {
+    "another word": _word,
+    "another digit": _digit,
+    "another quorum": _quorum,
+    "a group": _insert(
+        "group any any w", "group both all w w", "group g 1 w", "group g 2 w", "group g 0 w"
+    ),
+    "a party": _insert(f"party stranger {'A' * 43}=", f"party accord {'A' * 43}=", "party x y"),
+    "a verifier": _insert(
+        f"verifier {'0' * 64} verify.py", f"verifier {'0' * 64} none", "verifier"
+    ),
+    "a comment": _insert("# a comment", "  # indented", "#", "\t", "x # y", "\ufeff", "\x0b"),
+    "a line twice": _lines(lambda lines, random: lines.append(random.choice(lines))),
+    "without a line": _lines(lambda lines, random: lines.remove(random.choice(lines))),
+    "two lines swapped": _lines(_swapped),
+    "spaces": lambda text, _: text.replace(" ", " \t ", 1),
+    "a carriage return": lambda text, _: text.replace("\n", "\r\n", 1),
+    "another space": lambda text, _: text.replace(" ", "\u00a0", 1),
+    "nothing": lambda _, __: "",
+    "all of it": lambda text, _: text,
+}
+
+
+def brought(of: Brought, draft: Draft) -> tuple[str, Brought]:
+    """Change one thing that a reader brings."""
+    random = draft.random
+    name = random.choice(["policy", "policy", "pins", "seen", "receipts", "not_before"])
+    old = str(getattr(of, name))
+    what = random.choice(list(TEXTS_OF_A_READER))
+    if name == "not_before":
+        new = str(other(old, draft))
+    elif name == "seen" and random.random() < 0.7:
+        what = random.choice(list(NOTES))
+        old = random.choice(draft.rows("checkpoints.jsonl"))["note"]
+        text, _, block = old.partition("\n\n")
+        new = old if random.random() < 0.2 else NOTES[what](text, block, draft)
+    else:
+        new = TEXTS_OF_A_READER[what](old, draft)
+    changed: dict[str, Any] = {name: new}
+    return f"{what} in {name}", replace(of, **changed)
+
+
+def beside(draft: Draft) -> str:
+    """Change what the log knows only by a digest: by what it means, and not by its bytes."""
+    random, files = draft.random, draft.files
+    what = random.choice(["policy", "waiting", "schema", "time stamp", "range", "file", "proof"])
+    match what:
+        case "policy":
+            change = random.choice(list(TEXTS_OF_A_READER.values()))
+            files["data/policy.txt"] = change(files["data/policy.txt"].decode(), draft).encode()
+        case "waiting":
+            rows = draft.rows("waiting.jsonl")
+            draft.write("waiting.jsonl", [*rows, random.choice([{}, {"id": "x"}, [], "x", None])])
+        case "schema":
+            schemas = [name for name in files if name.startswith("data/schemas/")]
+            name = random.choice(schemas)
+            content = orjson.loads(files.pop(name))
+            parent, key = random.choice(list(places(content)))
+            parent[key] = other(parent[key], draft)
+            files[random.choice([name, "data/schemas/Other.json"])] = written(content)
+        case "time stamp":
+            size = random.choice([0, 1, len(draft.lines("hashes.txt")), 2**53])
+            files[f"data/timestamps/{size}.tsr"] = random.choice([b"", b"0\x03\x02\x01\x00"])
+        case "range":
+            (asked,) = draft.rows("request.json")
+            member = random.choice(["from", "to"])
+            moments = [each["recorded_at"] for each in draft.rows("events.jsonl") if "type" in each]
+            asked[member] = random.choice([None, *moments, "2020-01-01T00:00:00Z"])
+            draft.write("request.json", [asked])
+        case "file":
+            content = random.choice([b"", b"something else"])
+            files[f"data/files/{sha256(content).hexdigest()}"] = content
+        case _:
+            proofs = [name for name in files if name.startswith("data/proofs/")]
+            files["data/proofs/7.tlog-proof"] = files.pop(random.choice(proofs)) if proofs else b""
+    return what
 
 
 # --- who signs it again ---------------------------------------------------------------------------

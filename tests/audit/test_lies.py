@@ -34,7 +34,7 @@ from infra.tlog.notes import Checkpoint, Note
 from tests.audit import mutator
 from tests.audit import world as made
 from tests.audit.mutator import Draft
-from tests.audit.test_mutations import scripted
+from tests.audit.test_mutations import Said, said_by, scripted
 from tests.audit.world import CONSISTENT, CONSULTING, SIGNERS, Verdict, build, imported, play
 from tests.documents import REPOSITORY
 
@@ -182,23 +182,22 @@ class Desk:
     """A reader with both verifiers, who pins the log and asks for no witness."""
 
     python: ModuleType
-    script: Callable[[Path], Verdict]
+    script: Callable[..., Said]
     policy: Path
     path: Path
 
     def verdict(self, raw: bytes) -> Verdict:
-        """Return what both say; they must agree."""
+        """Return what both say; they must say the same, word for word."""
         self.path.write_bytes(raw)
-        found = self.python.verify(raw, self.python.bring(self.policy))
-        one = Verdict(found["verdict"], found["code"], found["index"])
-        assert one == self.script(self.path)
-        return one
+        said = said_by(self.python, raw, policy=self.policy)
+        assert said == self.script(self.path, policy=self.policy)
+        found = orjson.loads(said[0])
+        return Verdict(found["verdict"], found["code"], found["index"])
 
     def not_checked(self) -> list[str]:
         """Return what was not checked of the last bundle."""
-        brought = self.python.bring(self.policy)
-        found: list[str] = self.python.verify(self.path.read_bytes(), brought)["not_checked"]
-        return found
+        found = self.python.verify(self.path.read_bytes(), policy=self.policy)
+        return list(found["not_checked"])
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +216,7 @@ def desk(honest: Liar, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Des
     folder = tmp_path_factory.mktemp("desk")
     policy = folder / "policy"
     policy.write_bytes(honest.files.pop("policy"))
-    with scripted(policy) as script:
+    with scripted() as script:
         yield Desk(imported(), script, policy, folder / "bundle.zip")
 
 

@@ -16,7 +16,6 @@ from domain.aggregates import command_types
 from domain.bilateral import BilateralAgreement
 from domain.content import Consent
 from domain.kernel import Event, Refused
-from domain.keyring import Facts
 from domain.second_person import SecondPersonAsked
 from domain.signing import FACTS, Effect, effect_of
 from infra.deciding.pseudonyms import naming
@@ -102,11 +101,9 @@ WEAK = (
 """Keys in hex of order 1, 2, 4 and 8 (RFC 8032), and those whose y is not below the prime."""
 
 PATTERNS = {
-    "amount": "-?(?:0|[1-9][0-9]{0,30})(?:[.][0-9]{1,30})?",
     "checkpoint": rf"([^\n]+)\n({NUMBER})\n({HASH})\n",
     "command": "accord[.][A-Za-z]{1,100}",
     "commitment": "person:[0-9a-f]{64}",
-    "currency": "[A-Z]{3}",
     "digest": "[0-9a-f]{64}",
     "envelope": rf'\{{"payload":"({BASE64})","payloadType":"({re.escape(dsse.TYPE)})",'
     rf'"signatures":\[\{{"keyid":"([0-9a-f]{{16}})","sig":"({SIGNATURE})"\}}\]\}}',
@@ -115,9 +112,12 @@ PATTERNS = {
     "format": "accord-bundle/1",
     "key": rf"({NAME})[+]([0-9a-f]{{8}})[+]({BASE64})",
     "moment": f"({MOMENT})",
+    "money": r'"amount":(?!\{)(?:"(-?)((?:0|[1-9][0-9]{0,30})(?:[.][0-9]{1,30})?)"'
+    ',"currency":"([A-Z]{3})")?',
     "nonce": "[!-~]{8,128}",
     "note": r"((?:[^\x00-\x1f]+\n)+)\n((?:[^\x00-\x1f]+\n)+)",
     "number": f"({NUMBER})",
+    "pin": f"party ([^ ]+) ({HASH})|verifier ([0-9a-f]{{64}}) ([^ ]+)",
     "receipt": r"accord/receipt@v1\n([^\n]+)\ncommand [0-9a-f]{64}\n"
     rf"events ({NUMBER}) (?:{NUMBER})\n((?:leaf {HASH}\n)+)deadline ({MOMENT})\n",
     "salt": "[0-9a-f]{32}",
@@ -164,7 +164,7 @@ FORMS = {
         "origin": "text",
         "partnership": "text",
         "party": "text",
-        "seen": "object|null",
+        "seen": "seen|null",
         "type": "command",
     },
     "person": {"commitment": "commitment", "name": "text", "salt": "text"},
@@ -180,7 +180,9 @@ FORMS = {
     },
     "seen": {"root": "text", "size": "count"},
 }
-"""The members of each JSON object with the form of each: a pattern or a type. `?` may be absent."""
+"""The members of each JSON object with the form of each: a type, a pattern or another object.
+
+`?` may be absent."""
 
 LIMITS = {
     "entries": 10_000,
@@ -202,7 +204,32 @@ FILES = {
 }
 """The files that every bundle has: those of the log, and those that the log has a digest of."""
 
+KEYS = {
+    "KeyRecovered": None,
+    "KeyRegistered": None,
+    "KeyRevoked": "keyid",
+    "KeyRotated": "replaces",
+    "SignaturesRequired": None,
+}
+"""The events of keys, each with the member that names the key that it ends."""
+
+SAME = [
+    ["command-elsewhere", "payload", "origin", "bundle", "origin"],
+    ["command-elsewhere", "payload", "partnership", "bundle", "partnership"],
+    ["command-elsewhere", "asked", "subject", "bundle", "partnership"],
+    ["command-elsewhere", "payload", "party", "event", "party"],
+    ["command-elsewhere", "asked", "party", "event", "party"],
+    ["command-elsewhere", "asked", "type", "payload", "type"],
+    ["command-replayed", "asked", "source", "event", "source"],
+    ["command-replayed", "asked", "id", "event", "source_id"],
+    ["command-differs", "asked", "time", "event", "occurred_at"],
+    ["command-differs", "asked", "causationid", "event", "causation_id"],
+    ["command-differs", "asked", "correlationid", "event", "correlation_id"],
+]
+"""A code, and two members that must be the same: `asked` is the CloudEvent in the payload."""
+
 NEVER = [
+    "time stamps (RFC 3161) and proofs: other tools check these",
     "whether a reported fact happened, and when: a party claims both",
     (
         "that each command was decided by the rules, and what follows from the record: figures, "
@@ -218,6 +245,7 @@ def rules() -> dict[str, Any]:
     proposals = {each.proposed.wire for each in BilateralAgreement.__subclasses__()}
     proposals |= {"AgreementDrafted", "HypothesisRegistered", "SecondPersonAsked", "TermsCountered"}
     return {
+        "binding": ["binds", "erases"],
         "commands": {
             name: {
                 "accepts": Consent in kind.__mro__,
@@ -229,9 +257,9 @@ def rules() -> dict[str, Any]:
             for name, kind in sorted(command_types().items())
             if name not in BY_CLOCK
         },
-        "facts": sorted(Facts),
         "files": FILES,
         "forms": FORMS,
+        "keys": KEYS,
         "kinds": {
             name: str(FACTS[name]) if name in FACTS else KINDS[effect_of(kind)]
             for name, kind in sorted(registry.items())
@@ -245,6 +273,7 @@ def rules() -> dict[str, Any]:
             name: members for name, kind in sorted(registry.items()) if (members := _people(kind))
         },
         "proposals": sorted(proposals),
+        "same": SAME,
         "statements": ["FinalSettlementIssued", "StatementIssued"],
         "words": WORDS,
     }

@@ -39,6 +39,7 @@ from infra.deciding import intake
 from infra.deciding.intake import Input
 from infra.evidence.bundle import BundleRequest, export
 from infra.settings import Settings
+from infra.store.history import input_of
 from infra.tlog import codec, dsse, keys
 from infra.tlog.keys import Signer
 from infra.tlog.merkle import leaf_hash
@@ -284,6 +285,20 @@ def play(world: World) -> None:
             rules = {each.rule for each in outcomes if each.rule}
             assert not [each for each in rules if each.startswith(("command-", "must-be-signed"))]
             world.shown.append(notary.checkpoint(CONSULTING))
+
+
+def erasing(person: str, at: str, id: str = "erase", reason: str = "They asked for it.") -> bytes:
+    """Return the signed command by which a party erases a person."""
+    data = {"person": person, "reason": reason}
+    event = registration(PARTIES[1], at)
+    return signed(event | {"id": id, "type": "accord.ErasePerson", "data": data})
+
+
+def receipt_of(accord: Accord, index: int) -> str:
+    """Return the receipt for the input of an event."""
+    (event,) = accord.history.of(CONSULTING, index, index + 1)
+    assert accord.receipts
+    return str(accord.receipts.again([input_of(event)])[input_of(event)])
 
 
 # --- verifiers ----------------------------------------------------------------------------------
