@@ -58,8 +58,8 @@ test-foreign: $(VENV)/.dev ## send events with the SDKs of Python, JavaScript an
 interop: $(VENV)/.dev ## check bundles and witnesses with public implementations; write docs/interop.md
 	@$(BIN)/python -m tests.interop
 
-digests: ## print the SHA-256 of both verifiers and of their rules as lines of pins; each release publishes them
-	@cd infra/evidence/verifiers && sha256sum verify.py verify.mjs rules.json | sed 's/^\([0-9a-f]*\)  /verifier \1 /'
+digests: $(VENV)/.dev ## write docs/digests.md: the SHA-256 of both verifiers and of their rules, as lines of pins
+	@$(BIN)/python -m tests.audit.test_digests
 
 money-laws: $(VENV)/.dev ## compare the ledger with the model over 5,000 random lives, in four orders each
 	@$(BIN)/python -m tests.model.laws

@@ -1,6 +1,6 @@
 """`rules.json`, which both verifiers read: what each command records, made from the domain.
 
-After a change that is meant, write it anew: `python -m tests.audit.test_rules`.
+After a change that is meant, write it and its digest anew: `python -m tests.audit.test_rules`.
 """
 
 import base64
@@ -22,6 +22,7 @@ from infra.deciding.pseudonyms import naming
 from infra.evidence.bundle import BAGIT, BESIDE, GUIDES, OF_LOG
 from infra.store.history import partnerships
 from infra.tlog import dsse
+from tests.audit import test_digests
 from tests.audit.world import VERIFIERS
 from tests.domain.test_signing import BY_CLOCK, recorded
 from tests.domain.test_waiting_table import COMMANDS
@@ -355,3 +356,4 @@ def test_a_signed_command_that_would_record_anything_else_is_refused() -> None:
 
 if __name__ == "__main__":
     PATH.write_text(written(), encoding="utf-8")
+    test_digests.write()

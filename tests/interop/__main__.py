@@ -16,6 +16,8 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -46,7 +48,9 @@ INTRODUCTION = """\
 
 Software that knows nothing of Accord reads what Accord writes, and witnesses of others cosign its
 logs. `make interop` installs each package from its registry, makes a store with signed commands,
-exports a bundle, runs every check and writes this page. It needs Go, Node and Python. {outcome}
+exports a bundle, runs every check and writes this page. It needs Go, Node and Python.
+
+It ran on {day} with Accord {version}. {outcome}
 
 | tool | version | what it does | how many |
 |---|---|---|---|
@@ -101,7 +105,9 @@ class Report:
         cells = ("tool", "version", "what", "count")
         rows = (" | ".join(str(row[cell]) for cell in cells) for row in self.rows)
         table = "".join(f"| {row} |\n" for row in rows)
-        path.write_text(INTRODUCTION.format(outcome=outcome) + table + BELOW, encoding="utf-8")
+        day = f"{datetime.now(UTC):%Y-%m-%d}"
+        above = INTRODUCTION.format(day=day, version=version("accord"), outcome=outcome)
+        path.write_text(above + table + BELOW, encoding="utf-8")
 
 
 def run(command: Sequence[str | Path], folder: Path, **environment: str) -> str:
