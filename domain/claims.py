@@ -11,8 +11,10 @@ from typing import Any, Final, NamedTuple, assert_never
 
 from pydantic import model_validator
 
+from domain import content as contents
 from domain.calendar import Period
-from domain.facts import Facts, Stated, meant
+from domain.content import Consent, ContentDigest
+from domain.facts import Facts, Stated, meant, others
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,
@@ -130,8 +132,11 @@ class _Answer(Value):
         )
 
 
-class ClaimCommand(_Answer, Command):
-    """A command on a fact that the other party stated."""
+class ClaimCommand(_Answer, Command, Consent):
+    """A command on a fact that the other party stated.
+
+    `content` is the digest of that fact. A signed command has it, and `fact_at`.
+    """
 
     stages = AFTER_KICKOFF
 
@@ -165,6 +170,9 @@ class ConfirmClaim(ClaimCommand):
 class ClaimConfirmed(_Answer, Event):
     """A party confirmed a fact that the other party stated."""
 
+    content: ContentDigest | None = None
+    """The digest of the fact that it confirmed, if it named that."""
+
 
 class ObjectToClaim(ClaimCommand):
     """Object to a fact that the other party stated. Silence then no longer confirms it."""
@@ -176,6 +184,8 @@ class ObjectToClaim(ClaimCommand):
 class ClaimObjected(_Answer, Event):
     """A party objected to a fact that the other party stated."""
 
+    content: ContentDigest | None = None
+    """The digest of the fact that it objected to, if it named that."""
     reason: Text
     """The reason, in words."""
 
@@ -214,7 +224,8 @@ def decide(
 ) -> list[Event]:
     """Decide a confirmation or an objection: nothing if it is recorded already.
 
-    Raises `Refused` for a fact that the acting party stated, or that is not on record yet.
+    Raises `Refused` for a fact that the acting party stated, that is not on record yet, or that is
+    on record with other content.
     """
     event: ClaimConfirmed | ClaimObjected
     match command:
@@ -224,12 +235,15 @@ def decide(
             event = ClaimObjected.of(command)
         case _:
             assert_never(command)  # type: ignore[arg-type] # ClaimCommand is closed by this module
-    claim = _claim(event, facts, act.party, act.occurred_at)
+    claim = claimed(event, facts, act.party, act.occurred_at)
     if claim is None:
+        unread = command.model_copy(update={"content": None})
+        if other := claimed(unread, facts, act.party, act.occurred_at):
+            contents.check(command, other.event)
         raise _missing(command, facts, act)
     for each in answers:
         if each.party == act.party and _is_same(each.event, event):
-            earlier = _claim(each.event, facts, each.party, each.at)
+            earlier = claimed(each.event, facts, each.party, each.at)
             if earlier == claim:
                 return []
     return [event]
@@ -255,16 +269,25 @@ def restated(
 
 
 def _is_same(one: Event, other: Event) -> bool:
-    """Whether two answers are equal, apart from the field `fact_at`."""
-    return one.model_copy(update={"fact_at": None}) == other.model_copy(update={"fact_at": None})
+    """Whether two answers are equal, apart from which of several facts they mean."""
+    alike = {"fact_at": None, "content": None}
+    return one.model_copy(update=alike) == other.model_copy(update=alike)
 
 
-def _claim(
-    event: ClaimConfirmed | ClaimObjected, facts: Facts, party: str, said_at: datetime
+def claimed(
+    answer: ClaimCommand | ClaimConfirmed | ClaimObjected,
+    facts: Facts,
+    party: str,
+    said_at: datetime,
 ) -> Stated | None:
-    """Return the other party's fact that an answer is about."""
-    theirs = [each for each in facts.get(event.fact, ()) if each.party != party]
-    return meant(theirs, event.fact_at, said_at)
+    """Return the fact of the other party that an answer of `party` means; None if there is none.
+
+    Of several with its name and its time, it is the one whose content the answer names.
+    """
+    theirs = others(facts.get(answer.fact, ()), party)
+    if answer.content is not None:
+        theirs = tuple(each for each in theirs if contents.digest(each.event) == answer.content)
+    return meant(theirs, answer.fact_at, said_at)
 
 
 def _missing(command: ClaimCommand, facts: Facts, act: Act) -> Refused:

@@ -42,9 +42,9 @@ class Consent(Value):
     """The digest of what is accepted, as `accord inbox` prints it. A signed event must have it."""
 
 
-def digest(event: Event) -> str:
-    """Return the digest of what an event proposed."""
-    return digest_of(event.model_dump(mode="json", exclude_none=True))
+def digest(value: Value) -> str:
+    """Return the digest of what an event proposed or stated, or of a part of it."""
+    return digest_of(value.model_dump(mode="json", exclude_none=True))
 
 
 def digest_of(value: Any) -> str:  # noqa: ANN401 - any JSON

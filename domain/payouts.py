@@ -26,6 +26,7 @@ from domain.claims import (
     ConfirmClaim,
     ObjectToClaim,
 )
+from domain.content import digest
 from domain.facts import Facts, Stated, already_recorded, is_meant
 from domain.kernel import (
     AFTER_KICKOFF,
@@ -388,11 +389,18 @@ class Known:
                 yield event, said
 
     def _means(self, event: ClaimConfirmed | ClaimObjected, said: Said, by: Said) -> bool:
-        """Whether an answer means a correction: that of its time, else the newest by then."""
+        """Whether an answer means a correction: that of its time, else the newest by then.
+
+        One that names its content means no other content.
+        """
         if event.fact != CORRECTION:
             return True
-        own = [each for _, each in self.payout.corrections if each.party == by.party]
-        return is_meant(by, own, event.fact_at, said.at)
+        own = [
+            each
+            for correction, each in self.payout.corrections
+            if each.party == by.party and event.content in {None, digest(correction)}
+        ]
+        return by in own and is_meant(by, own, event.fact_at, said.at)
 
     def _agreed(self, fact: str, by: Said) -> bool:
         return self._confirmed(fact, by) or self._silent(fact, by) or self._on_word(fact, by)

@@ -16,6 +16,7 @@ from domain import payouts
 from domain.arithmetic import exact
 from domain.bilateral import BilateralAgreement
 from domain.calendar import PERIOD_PATTERN, Period, RatePeriod, bounds
+from domain.content import ContentDigest, digest
 from domain.context import PartnershipContext
 from domain.declarations import Declaration, Declarations
 from domain.kernel import (
@@ -276,7 +277,14 @@ class Balance(Value):
         return Owed(self.payer, self.payee, self.amount, self.currency, due_on)
 
 
-class IssueStatement(Command):
+class Issuing(Value):
+    """The field of a command that issues statements."""
+
+    contents: dict[Currency, ContentDigest] | None = None
+    """The digest of each balance that it issues, by currency. A signed event must have it."""
+
+
+class IssueStatement(Command, Issuing):
     """Issue statements of what accrued up to the end of a period that is over.
 
     The operator or the side that pays issues a statement; either party one by which nobody pays.
@@ -303,7 +311,7 @@ class StatementIssued(Event):
     """What one party owes the other by the statement."""
 
 
-class IssueFinalSettlement(Command):
+class IssueFinalSettlement(Command, Issuing):
     """Issue the final settlement of everything open, once the exit has taken effect (C11, C27).
 
     The operator or a side that pays one of its balances issues it; either party if nobody pays.
@@ -448,6 +456,7 @@ def issue(
         )
     open_ = ledger.up_to(command.period)
     events: list[Event] = []
+    balances: list[Balance] = []
     known = False
     others: list[Balance] = []
     for currency in _currencies(open_, state):
@@ -472,6 +481,7 @@ def issue(
             others.append(of_currency)
             continue
         _check_order(command.period, currency, state)
+        balances.append(of_currency)
         events.append(
             StatementIssued(
                 statement=name,
@@ -482,7 +492,30 @@ def issue(
         )
     if not events and not known:
         raise _not_the_payer(others, act) if others else _nothing_to_state(command, open_)
+    if events:
+        _check_contents(command, balances)
     return events
+
+
+def contents_of(balances: Iterable[Balance]) -> dict[str, str]:
+    """Return the digest of each balance by its currency, as a signed command has them."""
+    return {each.currency: digest(each) for each in balances}
+
+
+def _check_contents(command: Issuing, balances: Iterable[Balance]) -> None:
+    """Raise `Refused` if a command names other balances than those that it would issue."""
+    found = contents_of(balances)
+    if command.contents is None or command.contents == found:
+        return
+    listed = ", ".join(f"{currency} {content}" for currency, content in found.items())
+    raise Refused(
+        "other-content",
+        "A signed statement is issued as it was read. The balances are now those with the digests "
+        f"{listed}.",
+        "Read the statement again. If it is right, send the event with these digests.",
+        field="contents",
+        contents=found,
+    )
 
 
 def due_on(terms: TermsByDay, act: Act) -> date:
@@ -601,9 +634,16 @@ def issuers(ledger: Ledger, parties: tuple[str, ...]) -> tuple[str, ...]:
 
     The operator can issue it, too.
     """
-    currencies = {each.settles_in for each in ledger.accrued}
-    balances = [balance(each, ledger.accrued, ledger, parties) for each in sorted(currencies)]
+    balances = final_balances(ledger, parties)
     return tuple(each for each in parties if _issues(each, balances))
+
+
+def final_balances(ledger: Ledger, parties: tuple[str, ...]) -> list[Balance]:
+    """Return the balances of a final settlement that is issued now, by currency."""
+    open_ = list(ledger.accrued)
+    currencies = {each.settles_in for each in (*open_, *ledger.held)}
+    found = (balance(each, open_, ledger, parties) for each in sorted(currencies))
+    return [each for each in found if _states_something(each) or each.held]
 
 
 def issue_final(
@@ -640,14 +680,15 @@ def issue_final(
             "Use another identifier for the final settlement.",
             named=command.settlement,
         )
-    open_ = list(ledger.accrued)
-    found = [
-        balance(currency, open_, ledger, context.parties) for currency in _currencies(open_, state)
-    ]
-    balances = [each for each in found if _states_something(each) or each.held]
+    balances = final_balances(ledger, context.parties)
     if not _issues(act.party, balances):
         raise _not_the_payer([each for each in balances if each.payer], act)
-    return [FinalSettlementIssued.of(command, due_on=due_on(context.terms, act), balances=balances)]
+    _check_contents(command, balances)
+    return [
+        FinalSettlementIssued(
+            settlement=command.settlement, due_on=due_on(context.terms, act), balances=balances
+        )
+    ]
 
 
 # --- fold --------------------------------------------------------------------------------------

@@ -24,12 +24,13 @@ from domain import (
     reported_figure,  # noqa: F401
 )
 from domain.bilateral import BilateralAgreement, BilateralProposed
+from domain.claims import ClaimCommand
 from domain.content import Consent
 from domain.declarations import Declaration
 from domain.formation import SignAgreement
 from domain.kernel import Command, Event, Refused
 from domain.keyring import Facts, Keyring, PartyKey
-from domain.settlement import FinalSettlementIssued, StatementIssued
+from domain.settlement import FinalSettlementIssued, Issuing, StatementIssued
 
 
 class Effect(StrEnum):
@@ -178,6 +179,10 @@ def check_covers(command: Command) -> None:
         missing.append("content")
     if isinstance(command, SignAgreement) and command.signing_keys is None:
         missing.append("signing_keys")
+    if isinstance(command, Issuing) and command.contents is None:
+        missing.append("contents")
+    if isinstance(command, ClaimCommand) and command.fact_at is None:
+        missing.append("fact_at")
     if missing:
         raise Refused(
             "content-missing",

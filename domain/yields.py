@@ -111,9 +111,13 @@ _FOLLOWING: Final[Mapping[str, str]] = {
     "AgreeAdoptionPart": f"PartnershipAdopted {_ADOPTED}",
     "AgreeCharter": "ObjectiveAgreed",
     "IssueStatement": "StatementIssued",
+    "RecordPayout": "ClaimConfirmed",
     "SignAgreement": "AgreementAmended",
 }
 """The events that follow as a whole from the decision of a command."""
+
+_FILLED: Final[Mapping[str, str]] = {"ReviewHeld": "kind"}
+"""What an agreement says though its proposal may leave it out: the kind of a scheduled review."""
 
 _OF_OPERATOR = """
     BundleExported CosignatureRefused CosignatureResumed DeadlinePassed FinalSettlementIssued
@@ -176,7 +180,7 @@ def _added(command: type[Command], event: type[Event]) -> Added:
 
     def adds(name: str) -> bool:
         if name in content:
-            return False
+            return name == _FILLED.get(event.wire)
         asked = command.model_fields.get(name)
         # A command may leave out what has a default, or what the decision fills.
         return asked is None or not (

@@ -479,6 +479,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=25,
+    version=26,
     row_type=row_type,
 )

@@ -6,7 +6,7 @@ earlier. What time causes nobody signs: in a long feed, one event in some hundre
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,12 +14,24 @@ from typing import Any
 import orjson
 
 from domain.bilateral import BilateralCommand, BilateralProposed
+from domain.claims import ClaimCommand
 from domain.content import Consent, digest
 from domain.experiment import HypothesisRegistered, StartPilot
 from domain.formation import AgreementDrafted, SignAgreement
 from domain.kernel import Command, Event
 from domain.keyring import key_id
+from domain.recorded import Recorded
+from domain.settlement import (
+    Balance,
+    FinalSettlementIssued,
+    IssueFinalSettlement,
+    IssueStatement,
+    Issuing,
+    StatementIssued,
+    contents_of,
+)
 from domain.values import instant
+from infra.answers import claimed
 from infra.bootstrap import bootstrap, init
 from infra.deciding import intake
 from infra.deciding.intake import Input
@@ -32,6 +44,41 @@ CHOSEN = "accord.ChoosePartner"
 
 VALID = timedelta(days=1)
 """How long a signed command may be taken, from its time on."""
+
+
+def covered(
+    command: Command,
+    recorded: Sequence[Recorded],
+    by: tuple[str, datetime],
+    keys: Mapping[str, list[str]] | None = None,
+) -> Command:
+    """Return a command as a party signs it at a moment: with the digest of what it accepts.
+
+    `recorded` are the events of its partnership. Raises `IndexError` if they lack what it accepts.
+    """
+    if isinstance(command, Issuing):
+        contents = contents_of(_issued(command, recorded, by[0]))
+        return command.model_copy(update={"contents": contents})
+    if not isinstance(command, ClaimCommand):
+        return covering(command, (each.event for each in recorded), keys)
+    stated = claimed.fact(command, recorded, *by)
+    if stated is None:
+        raise IndexError(command)
+    return command.model_copy(update={"content": digest(stated.event), "fact_at": stated.at})
+
+
+def _issued(command: Issuing, recorded: Iterable[Recorded], party: str) -> Iterator[Balance]:
+    """Yield the balances that a command of a party issued."""
+    for each in recorded:
+        match command, each.event:
+            case IssueStatement(period=period, currency=currency), StatementIssued() as event:
+                same = currency in {None, event.balance.currency}
+                if same and (event.period, each.act.party) == (period, party):
+                    yield event.balance
+            case IssueFinalSettlement(settlement=name), FinalSettlementIssued(settlement=of) as end:
+                yield from end.balances if of == name else ()
+            case _:
+                pass
 
 
 def covering(
@@ -61,14 +108,14 @@ def _accepts(command: Command, event: Event) -> bool:
             return False
 
 
-def recorded(lines: Iterable[bytes], partnership: str) -> list[Event]:
+def recorded(lines: Iterable[bytes], partnership: str) -> list[Recorded]:
     """Return the events of a partnership that its feed comes to, unsigned."""
     with TemporaryDirectory() as folder:
         settings = Settings(store=f"sqlite:///{folder}/unsigned.db")
         init(settings, simulated=True)
         with bootstrap(settings) as accord:
             accord.service.handle([*lines])
-            return [each.event for each in accord.history.of(partnership)]
+            return [*accord.history.of(partnership)]
 
 
 def signer(party: str) -> Signer:
@@ -95,13 +142,14 @@ def signed(lines: Iterable[bytes], parties: Iterable[str]) -> Iterator[bytes]:
 
 
 def _envelope(
-    line: bytes, by: Signer, events: Sequence[Event], keys: Mapping[str, list[str]]
+    line: bytes, by: Signer, events: Sequence[Recorded], keys: Mapping[str, list[str]]
 ) -> bytes:
     read = intake.read(line)
     if not isinstance(read, Input):
         raise TypeError(f"the feed should be readable: {read}")
     # As `accord sign` does: what is signed is what will be recorded, with all its defaults.
-    command = covering(read.envelope.data, events, keys)
+    envelope = read.envelope
+    command = covered(envelope.data, events, (envelope.party, envelope.time), keys)
     data = command.model_dump(mode="json", exclude_none=True)
     event = orjson.loads(line) | {"time": instant(read.envelope.time), "data": data}
     return dsse.sign(by, dsse.asked(event, OPERATOR, read.envelope.time + VALID))

@@ -202,7 +202,8 @@ def _replay(bundle: Bundle) -> None:
 
 
 def _decide(files: Mapping[str, bytes]) -> None:
-    replay.decide(replay.read(files["data/events.jsonl"]), files)
+    log, _ = replay.read(files["data/events.jsonl"])
+    replay.decide(log, files)
 
 
 def _children() -> float:

@@ -13,6 +13,7 @@ from typing import Final, assert_never
 
 from domain.aggregates import command_types
 from domain.bilateral import BilateralCommand, ProposalAnswer
+from domain.claims import ClaimCommand
 from domain.content import Consent
 from domain.kernel import ACCOUNT, OWN_ACTORS, Refused
 from projections.visibility import Viewer
@@ -202,8 +203,10 @@ def scope_of(command: str) -> Scope:
     """Return the scope that a credential needs to send a type of event."""
     if families()[command] in _SETTLING:
         return Scope.SETTLE
-    signs = issubclass(command_types()[command], _MECHANISMS) or command in _SIGNING
-    return Scope.SIGN if signs else Scope.EMIT
+    kind = command_types()[command]
+    # What answers a fact moves money like the fact itself, and binds nobody.
+    binds = issubclass(kind, _MECHANISMS) and not issubclass(kind, ClaimCommand)
+    return Scope.SIGN if binds or command in _SIGNING else Scope.EMIT
 
 
 # --- routes ------------------------------------------------------------------------------------

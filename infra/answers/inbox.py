@@ -17,6 +17,7 @@ from domain.agreement import CommercialTermsAgreed, ProposeTerms
 from domain.bilateral import DeclineProposal, WithdrawProposal, kind_named
 from domain.charter import Objective
 from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
+from domain.content import digest
 from domain.deadlines.answers import act_words, answer_ref
 from domain.deadlines.deadline import Deadline, DeadlineKind, of_party
 from domain.deadlines.figures import figure_words
@@ -58,7 +59,13 @@ from domain.renewal import (
 from domain.reported_figure import FIGURE, CorrectMetric, ReportMetric
 from domain.sale import LoseDeal
 from domain.second_person import ConfirmAct, WithdrawAct
-from domain.settlement import Balance, IssueFinalSettlement, issuers
+from domain.settlement import (
+    Balance,
+    IssueFinalSettlement,
+    contents_of,
+    final_balances,
+    issuers,
+)
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     COMPUTED,
@@ -71,8 +78,8 @@ from domain.standing_alerts import (
     STATEMENT_OVERDUE,
 )
 from domain.terms_by_day import TermsByDay
-from domain.values import Money, Slug
-from infra.answers import computed, cursors
+from domain.values import Money, Slug, instant
+from infra.answers import claimed, computed, cursors
 from infra.answers.logs import NOW, AsOf, log, of_each, row_of_each, sight_of, size_of, stored_log
 from infra.answers.members import PAGE, names_seen
 from infra.answers.question import Item, Page, Paging, Parameter, Question
@@ -95,6 +102,8 @@ from projections.ledger.rows import (
     AGREED,
     TOTALS,
     AgreedRow,
+    Correction,
+    Fact,
     StatementRow,
     SubjectRow,
     TotalsRow,
@@ -108,7 +117,7 @@ from projections.visibility import OPERATOR
 STATED: Final = "statement/"
 """The beginning of the keys of statements among the rows of the settlement."""
 
-SIGNED: Final = frozenset({"content", "signing_keys"})
+SIGNED: Final = frozenset({"content", "contents", "signing_keys"})
 """The fields of an event that only a signed one needs."""
 
 FOLDS: Final = (OVERVIEW, PROPOSALS, DEADLINES, ALERTS, SETTLEMENT)
@@ -194,6 +203,8 @@ class Rows:
     terms: TermsByDay
     issuers: tuple[str, ...]
     """The parties that can issue the final settlement."""
+    balances: tuple[Balance, ...]
+    """Those of a final settlement that is issued now."""
     objectives: tuple[Objective, ...]
     """The objectives in force, which say where their figures come from."""
     disputed: tuple[DisputedFigure, ...]
@@ -231,10 +242,11 @@ def ask(
     )
     shown = found[: page.limit]
     times = _times(accord, {each.partnership for _, each in shown}, when)
+    items = (offered(each, times[each.partnership]) for _, each in shown)
     return Inbox(
         simulated=accord.simulated,
         as_of=when.asked,
-        items=tuple(offered(each, times[each.partnership]) for _, each in shown),
+        items=tuple(_covering(accord, each, times[each.partnership], when) for each in items),
         next=cursors.written(question, *shown[-1][0]) if found[page.limit :] else None,
     )
 
@@ -252,6 +264,30 @@ def offered(item: InboxItem, now: datetime) -> InboxItem:
     events = (x for x in item.events if not (isinstance(x, _LaterEvent) and x.opens > now))
     return item.model_copy(update={"events": tuple(events)})
 
+
+def _covering(accord: Accord, item: InboxItem, now: datetime, when: AsOf) -> InboxItem:
+    """Return an item whose answers to a claim name its content and its time, for a signature."""
+    events = tuple(_with_content(accord, each, now, when) for each in item.events)
+    return item.model_copy(update={"events": events})
+
+
+def _with_content(accord: Accord, event: EventToSend, now: datetime, when: AsOf) -> EventToSend:
+    if event.type not in _ANSWERS:
+        return event
+    # An objection names a fact as a confirmation does; its reason is not known yet.
+    command = ConfirmClaim.model_validate_json(canonical(event.data))
+    found = accord.history.streams(claimed.streams(event.subject, command))
+    recorded = (each for of in found.values() for each in when.of(of))
+    stated = claimed.fact(command, recorded, event.party, now)
+    if stated is None:
+        return event
+    covers = {"fact_at": instant(stated.at), "content": digest(stated.event)}
+    return event.model_copy(update={"data": {**event.data, **covers}})
+
+
+_ANSWERS: Final = frozenset(
+    cloudevents.PREFIX + each.__name__ for each in (ConfirmClaim, ObjectToClaim)
+)
 
 _Place = tuple[str, str, str]
 """Where an item comes in the inbox: its day, its partnership, and what it is about."""
@@ -383,6 +419,8 @@ def _read(
     overdue: OverdueDeadlines | None = kept.get((DEADLINES.name, OVERDUE))
     agreed: AgreedRow | None = kept.get((SETTLEMENT.name, AGREED))
     if overview is not None and overview.stages:
+        totals: TotalsRow | None = kept.get((SETTLEMENT.name, TOTALS))
+        known = ledger({TOTALS: totals} if totals else {})
         yield Rows(
             name,
             overview,
@@ -393,14 +431,11 @@ def _read(
             subjects,
             tuple(each for each in stated if each.left > 0),
             terms_of(agreed) if agreed else TermsByDay(),
-            _issuers(kept.get((SETTLEMENT.name, TOTALS)), overview.parties),
+            issuers(known, overview.parties),
+            tuple(final_balances(known, overview.parties)),
             state.figures.objectives,
             tuple(_disputed(state)),
         )
-
-
-def _issuers(totals: TotalsRow | None, parties: tuple[str, ...]) -> tuple[str, ...]:
-    return issuers(ledger({TOTALS: totals} if totals else {}), parties)
 
 
 def _disputed(state: AlertsState) -> Iterator[DisputedFigure]:
@@ -759,8 +794,13 @@ def _of_exit(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[Inb
             party=party,
             ref=deadline.ref,
             text=f"Complete the exit, which took effect on {deadline.ref}.",
-            events=tuple(_event(rows, party, each, {}) for each in mine),
+            events=tuple(_completes(rows, party, each) for each in mine),
         )
+
+
+def _completes(rows: Rows, party: str, command: type[Command]) -> EventToSend:
+    issues = command is IssueFinalSettlement
+    return _event(rows, party, command, {"contents": contents_of(rows.balances)} if issues else {})
 
 
 def _of_lapsed_act(rows: Rows, deadline: Deadline) -> InboxItem:
@@ -898,7 +938,8 @@ def _of_lead(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
         return
     lead = row.facts[ClaimKind.REFERRAL]
     day, awaiting = alert.since.date(), Awaiting.CLAIM
-    answers = _confirms(rows, lead.by, {"deal": deal, "fact": ClaimKind.REFERRAL.value})
+    named = {"deal": deal, "fact": ClaimKind.REFERRAL.value, "fact_at": instant(lead.at)}
+    answers = _confirms(rows, lead.by, named)
     if alert.rule == LEAD_REJECTED:
         answers = iter([(lead.by, (_event(rows, lead.by, LoseDeal, {"deal": deal}),))])
     elif silence := rows.terms.silence_confirms_on(lead.told, ()):
@@ -955,11 +996,15 @@ def _replies(
         by, fact = _said_of_payout(row, key)
         yield from _confirms(rows, by, {"payout": names[0], "fact": fact})
         return
+    stated: Correction | Fact
     if key.startswith("correction/"):
-        correction = row.corrections[key.removeprefix("correction/")]
-        by, of = correction.by, correction.of
+        stated = correction = row.corrections[key.removeprefix("correction/")]
+        of = correction.of
     else:
-        by, of = row.facts[key].by, key
+        # The key of what can happen several times ends in its time.
+        stated, of = row.facts[key], key.partition("@")[0]
+        if stated.by in {each.party for each in alert.who_acts}:
+            stated = row.others.get(key, stated)
     where: dict[str, Any] = {kind: names[0]}
     if kind == "figure":
         tool, _, segment = of.partition("/")
@@ -970,7 +1015,7 @@ def _replies(
             "figure",
         )
     fact = f"correction/{of}" if key.startswith("correction/") else of
-    yield from _confirms(rows, by, {**where, "fact": fact})
+    yield from _confirms(rows, stated.by, {**where, "fact": fact, "fact_at": instant(stated.at)})
 
 
 def _said_of_payout(payout: Payout, key: str) -> tuple[str, str]:

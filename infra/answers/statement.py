@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from domain import settlement
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import PERIOD_PATTERN, bounds
+from domain.content import digest
 from domain.dispute import DisputeOpened, DisputeOutcome, DisputeResolved
 from domain.recorded import Recorded
 from domain.settlement import (
@@ -142,6 +143,8 @@ class Statement(Item):
     """The currency, as a code of ISO 4217."""
     balance: Balance
     """Who pays how much, by month and currency."""
+    content: str
+    """The digest of the balance, which a signed event that issues it has in `contents`."""
     paid: Exact
     """What was paid on it so far."""
     payouts: tuple[StatementPayout, ...]
@@ -381,6 +384,7 @@ class Postings:
             index=issued.index,
             currency=issued.balance.currency,
             balance=issued.balance,
+            content=digest(issued.balance),
             paid=row.paid,
             payouts=payouts_of(row, self.rows),
             lines=tuple(map(self.line, issued.lines)),
@@ -415,6 +419,7 @@ class Postings:
         if not waiting or len(agreed.parties) != 2:  # noqa: PLR2004 - a partnership is of two
             return
         for currency in sorted({each.settles_in for each in waiting}):
+            balance = settlement.balance(currency, waiting, known, agreed.parties)
             yield Statement(
                 statement=None,
                 period=period,
@@ -424,7 +429,8 @@ class Postings:
                 due_on=None,
                 index=None,
                 currency=currency,
-                balance=settlement.balance(currency, waiting, known, agreed.parties),
+                balance=balance,
+                content=digest(balance),
                 paid=Decimal(0),
                 payouts=(),
                 lines=tuple(
@@ -555,6 +561,9 @@ def _statement(each: Statement) -> Iterator[Block]:
         yield Line(f"on hold, because it is disputed: {held}", indent=4)
     if waiting := _listed(each.balance.without_rate):
         yield Line(f"not converted yet, because there is no rate: {waiting}", indent=4)
+    if each.state is State.OPEN:
+        content = f'"contents":{{"{each.currency}":"{each.content}"}}'
+        yield Line(f"issued by a signed event with {content}", indent=4)
 
 
 def _listed(parts: Iterable[Part]) -> str:

@@ -38,7 +38,6 @@ def message(error: Exception) -> str | None:
     from infra.audit.timestamps import NoTimestamp
     from infra.deciding.clock import ClockInDoubt
     from infra.evidence.forks import NoAccount
-    from infra.evidence.replay import CannotReplay
     from infra.exchange.table import NoSuchSink
     from infra.kafka.topics import TopicsDiffer
     from infra.projecting.rebuild import Replaced
@@ -57,7 +56,6 @@ def message(error: Exception) -> str | None:
         case (
             Altered()
             | CannotListen()
-            | CannotReplay()
             | ClockInDoubt()
             | FoldFailed()
             | IssuerUnreachable()

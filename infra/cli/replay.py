@@ -95,7 +95,7 @@ def replay(
     except Misuse as misuse:
         raise typer.BadParameter(str(misuse)) from None
     printing.result(found, replay.text, as_json=as_json)
-    if html is not None and found.record.code is None:
+    if html is not None and not found.is_fault:
         with opened_for_owner(html, "xb") as file:
             file.write(page.page(bundle, found, against).encode())
     if (code := _code(found)) != DONE:
@@ -103,7 +103,7 @@ def replay(
 
 
 def _code(found: "Replay") -> int:
-    if found.record.code is not None:
+    if found.is_fault:
         return FAULT
     if found.differs:
         return FAILED

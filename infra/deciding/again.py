@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from domain import aggregates
+from domain import aggregates, deal
 from domain.aggregates import State
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.deadlines.deadline import (
@@ -28,11 +28,17 @@ from domain.deadlines.deadline import (
     ReminderGiven,
 )
 from domain.deadlines.fold import NEVER_DUE, wake
+from domain.deal_record import Deal
+from domain.entry import ENTRY, Entry, EntryReversed, JointRevenueReceived, SharedCostIncurred
 from domain.execution import InvestmentReduced, ReviewScheduled
+from domain.facts import own
 from domain.kernel import CLOCK_PARTY, Event, Refused
 from domain.partnership import Partnership
+from domain.payment import PaymentReceived
 from domain.people import PersonErased, as_read, erase
 from domain.recorded import Recorded
+from domain.referral import ReferralAttributed, ReferralSubmitted
+from domain.reported_figure import FIGURE, MetricReported, Reported
 from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 from domain.signing import Effect, effect_of
 from domain.values import instant
@@ -141,6 +147,7 @@ def decided_again(
             for wrong in (
                 identity.wrong(each),
                 _other_source(each),
+                _stated_before(again.state(each.stream), each),
                 entailed and entailed.wrong(each),
             ):
                 if wrong:
@@ -180,6 +187,37 @@ def _other_source(each: Recorded) -> str | None:
     if each.act.party != CLOCK_PARTY or sources is None or each.source in sources:
         return None
     return f"The clock and the rules record it under the source {' or '.join(sorted(sources))}."
+
+
+_ONCE: Final = (
+    EntryReversed,
+    JointRevenueReceived,
+    MetricReported,
+    PaymentReceived,
+    ReferralAttributed,
+    ReferralSubmitted,
+    SharedCostIncurred,
+)
+"""The facts that each party states once. The other party may have confirmed the first statement."""
+
+
+def _stated_before(state: State, each: Recorded) -> str | None:
+    """Return what is wrong with a fact that nobody signed, if its party had stated it already."""
+    event, party = each.event, each.act.party
+    if each.signed or not isinstance(event, _ONCE):
+        return None
+    match state:
+        case Deal():
+            name = deal.name_of(event)
+        case Entry():
+            name = f"reversal/{event.reversal}" if isinstance(event, EntryReversed) else ENTRY
+        case Reported():
+            name = FIGURE
+        case _:
+            return None
+    if name is None or not own(state.facts.get(name, ()), party):
+        return None
+    return f"{party} had stated the {name.replace('/', ' ')} already. A correction changes it."
 
 
 class _Identity:
@@ -424,7 +462,7 @@ class _Again:
             return Decided(first.index, "unreadable", Outcome.DIFFERS, message.refused.detail)
         outcome, why = Outcome.DIFFERS, None
         if not all(self._is_by(message, each) for each in events):
-            why = "It was signed by another actor, or with another time, source or id."
+            why = "It was signed by another actor, or with another time, source, id or cause."
             return Decided(first.index, type(message.envelope.data).__name__, outcome, why)
         try:
             if message.stream != first.stream:
@@ -447,14 +485,15 @@ class _Again:
         return Decided(first.index, name, outcome, why, binds=binds)
 
     def _is_by(self, message: Input, recorded: Recorded) -> bool:
-        """Whether who acted, and when, is what was signed; a name is compared if it is told."""
+        """Whether who acted, when and why is what was signed; a name is compared if it is told."""
         envelope, act = message.envelope, recorded.act
         actors = {act.actor}
         if pseudonyms.COMMITMENT.fullmatch(act.actor):
             actors.add(self._names.get(act.actor, envelope.actor))
         cause = act.party, recorded.source, recorded.source_id
-        same = (envelope.time, message.identity) == (act.occurred_at, cause)
-        return same and envelope.actor in actors
+        signed = envelope.time, message.identity, envelope.causationid, envelope.correlationid
+        of = act.occurred_at, cause, recorded.causation_id, recorded.correlation_id
+        return signed == of and envelope.actor in actors
 
     def _erased(self, events: Sequence[Recorded]) -> Decided:
         """Return that a command was erased with a person, or why it cannot have been."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -34,10 +35,6 @@ from infra.evidence.files import named
 from infra.evidence.verifiers import verify
 from infra.tlog import codec
 from projections.fold import FoldFailed
-
-
-class CannotReplay(ValueError):
-    """An event of a bundle that this release cannot read or fold."""
 
 
 class Record(Item):
@@ -83,6 +80,17 @@ class NamedFile(Item):
     """Whether it is in the bundle."""
 
 
+class Unread(Item):
+    """The first event that cannot be read or folded. Nothing behind it is computed."""
+
+    index: int
+    """Its index."""
+    type: str
+    """What kind of event it says that it is."""
+    why: str
+    """What is wrong with it."""
+
+
 class Replay(Result):
     """A bundle that was verified, and the statements that follow from its events or do not."""
 
@@ -100,8 +108,10 @@ class Replay(Result):
     """Each of them that was not decided again, or whose events are other ones."""
     never_decided: tuple[str, ...]
     """What no replay decides again."""
+    unread: Unread | None
+    """The event at which the replay ended; null if it reached the last one."""
     statements: tuple[Compared, ...]
-    """Every issued statement, in the order of issue."""
+    """Every issued statement up to there, in the order of issue."""
     files: tuple[NamedFile, ...]
     """Every file that an event shown names, in the order of the events."""
     explained: StatementExplained | None = None
@@ -112,7 +122,12 @@ class Replay(Result):
         """Whether the record has a fault, or a command or a statement gives something else."""
         outcomes = {each.outcome for each in self.statements}
         decided = again.Outcome.DIFFERS in self.commands
-        return self.record.code is not None or decided or Outcome.DIFFERS in outcomes
+        return self.is_fault or decided or Outcome.DIFFERS in outcomes
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the record has a fault, or an event that cannot be read or folded."""
+        return self.record.code is not None or self.unread is not None
 
     @property
     def complete(self) -> bool:
@@ -136,8 +151,7 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
     """Verify a bundle, and compare each statement in it with the ledger that its events give.
 
     `explain` names a statement whose lines are to be explained. Raises `verify.Misuse` if a file
-    cannot be read or a given file is not understood, `CannotReplay` for an event that this release
-    cannot read or fold, and `NotFound` for an unknown statement.
+    cannot be read or a given file is not understood, and `NotFound` for an unknown statement.
     """
     raw = verify.contents(path, bytes)
     found = verify.verify(
@@ -146,14 +160,13 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
     record = Record(**{name: found[name] for name in Record.model_fields})
     about, log, decided, statements = {}, VisibleLog(), list[Decided](), list[Compared]()
     files: dict[str, bytes] = {}
+    unread: Unread | None = None
     if record.code is None:
         files = verify.read_container(raw)
         about = orjson.loads(files["data/request.json"])
-        log = read(files["data/events.jsonl"])
-        try:
-            decided, statements = decide(log, files)
-        except FoldFailed as error:
-            raise CannotReplay(error.detail) from error
+        log, unread = read(files["data/events.jsonl"])
+        decided, statements, failed = decide(log, files)
+        unread = failed or unread
     counts = Counter(str(each.outcome) for each in decided)
     return Replay(
         simulated=about.get("simulated", False),
@@ -166,6 +179,7 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
             Decision(**asdict(each)) for each in decided if each.outcome is not again.Outcome.SAME
         ),
         never_decided=_never(log),
+        unread=unread,
         statements=tuple(statements),
         files=tuple(
             NamedFile(
@@ -177,7 +191,9 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
             for each in log.events
             for digest, title in named(each.event)
         ),
-        explained=_explained(path, explain) if explain and record.code is None else None,
+        explained=(
+            _explained(path, explain) if explain and record.code is None and not unread else None
+        ),
     )
 
 
@@ -207,8 +223,8 @@ def _never(log: VisibleLog) -> tuple[str, ...]:
 # --- the events --------------------------------------------------------------------------------
 
 
-def read(lines: bytes) -> VisibleLog:
-    """Return the events of a verified bundle. Raises `CannotReplay`."""
+def read(lines: bytes) -> tuple[VisibleLog, Unread | None]:
+    """Return the events of a verified bundle, up to the first that cannot be read, and that one."""
     log = VisibleLog()
     for index, line in enumerate(lines.split(b"\n")[:-1]):
         if line.startswith(b'{"why":'):
@@ -217,30 +233,39 @@ def read(lines: bytes) -> VisibleLog:
         try:
             log.events.append(codec.decode(line, index=index))
         except codec.UnreadableEvent as error:
-            raise CannotReplay(
-                f"{error.detail} The bundle is of a newer release of Accord, or its operator "
-                "recorded an event that is none."
-            ) from error
-    return log
+            return log, Unread(index=index, type=orjson.loads(line)["type"], why=error.detail)
+    return log, None
 
 
-def decide(log: VisibleLog, files: Mapping[str, bytes]) -> tuple[list[Decided], list[Compared]]:
+def decide(
+    log: VisibleLog, files: Mapping[str, bytes]
+) -> tuple[list[Decided], list[Compared], Unread | None]:
     """Return each command of a verified bundle decided again, and each statement compared.
 
-    `files` are those of the bundle, and `log` its events. Raises `FoldFailed`.
+    `files` are those of the bundle, and `log` its events. The third is the first event that cannot
+    be folded; the others are of the events before it.
     """
     commands = files["data/commands.jsonl"].splitlines()
     people = map(orjson.loads, files["data/people.jsonl"].splitlines())
-    statements = Statements(log)
-    found = decided_again(
+    statements, found = Statements(log), list[Decided]()
+    again_ = decided_again(
         log.events,
         {sha256(each).hexdigest(): each for each in commands},
         {each["commitment"]: each["name"] for each in people},
         Hidden(*(log.first(why) for why in (NOT_ASKED_FOR, PRIVATE))),
         statements.compare,
     )
-    return list(found), statements.compared
+    try:
+        found.extend(again_)
+    except FoldFailed as error:
+        (wire,) = (each.event.wire for each in log.events if each.index == error.index)
+        return found, statements.compared, Unread(index=error.index, type=wire, why=error.detail)
+    return found, statements.compared, None
 
+
+_OTHER_RELEASE: Final = (
+    "The bundle is of a newer release of Accord, or its operator recorded an event that is none."
+)
 
 # --- text --------------------------------------------------------------------------------------
 
@@ -266,6 +291,7 @@ def text(found: Replay) -> Iterator[Block]:
         yield Line(f"#{of.index} {of.command}: {of.outcome}. {of.why}", style, 4)
     for what in found.never_decided:
         yield Line(f"not decided again: {what}", indent=2)
+    yield from _unread(found.unread)
     yield Table(
         ["STATEMENT", ">#", "IN THE LOG", "LEDGER"],
         [
@@ -292,6 +318,13 @@ def text(found: Replay) -> Iterator[Block]:
     numbers = ", ".join(f"{outcomes.count(of)} {of}" for of in Outcome if of in outcomes)
     yield Line()
     yield Line(f"{counted(len(outcomes), 'statement')}{': ' if numbers else ''}{numbers}", indent=2)
+
+
+def _unread(unread: Unread | None) -> Iterator[Block]:
+    if unread:
+        yield Line(f"#{unread.index} {unread.type} cannot be read or folded.", "bold red", 2)
+        yield Line(f"{unread.why} Nothing behind it was computed.", indent=4)
+        yield Line(_OTHER_RELEASE, indent=4)
 
 
 def _files(files: Sequence[NamedFile]) -> Iterator[Block]:

@@ -150,8 +150,17 @@ class Facts(ABC):
         """Yield when the other party won the deal: it states the win, or confirms this party's."""
 
     def _means(self, reply: Reply, correction: Correction) -> bool:
-        """Whether a reply means this correction: that of its time, else the newest by then."""
-        own = [each for each in self.corrections(correction.of) if each.by == correction.by]
+        """Whether a reply means this correction: that of its time, else the newest by then.
+
+        One that names its content means no other content.
+        """
+        if reply.content not in {None, correction.content}:
+            return False
+        own = [
+            each
+            for each in self.corrections(correction.of)
+            if each.by == correction.by and reply.content in {None, each.content}
+        ]
         return is_meant(correction, own, reply.fact_at, reply.at)
 
 

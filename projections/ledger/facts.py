@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from domain.calendar import bounds
 from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected
+from domain.content import digest
 from domain.dispute import DisputeOpened, DisputeOutcome, DisputeResolved
 from domain.entry import EntryReversed, JointRevenueReceived, PenaltyConceded, SharedCostIncurred
 from domain.kernel import Act, Event
@@ -142,7 +143,7 @@ def with_fact(row: R, event: Event, act: Act) -> R:
         return _with_reply(row, event, act)
     if correct := _CORRECTIONS.get(kind):
         found: Correction = correct(event, act)
-        return _with_correction(row, found)
+        return _with_correction(row, found._replace(content=digest(event)))
     state = _FACTS.get(kind)
     if state is None:
         return row
@@ -440,11 +441,19 @@ def _with_reply(row: R, event: Any, act: Act) -> R:  # noqa: ANN401 - a reply
         own = figure_key(event.figure.tool, event.figure.segment)
         claim = claim.replace("figure", own)
     confirms = isinstance(event, ClaimConfirmed)
-    reply = Reply(claim, act.occurred_at, act.party, act.recorded_at, confirms, event.fact_at)
+    reply = Reply(
+        claim,
+        act.occurred_at,
+        act.party,
+        act.recorded_at,
+        confirms,
+        event.fact_at,
+        content=event.content,
+    )
     if isinstance(event, ClaimObjected) and event.is_of_a_lead:
         reply = reply._replace(reason=event.reason)
     said = f"{claim}@{act.party}@{instant(act.occurred_at)}@{'yes' if confirms else 'no'}"
-    name = _moment(said, event.fact_at)
+    name = _moment(said, event.fact_at) + (f"@{event.content}" if event.content else "")
     return replace(row, replies={**row.replies, name: reply})
 
 

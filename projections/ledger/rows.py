@@ -77,6 +77,8 @@ class Correction(NamedTuple):
     divisor: Decimal | None = None
     fact_at: datetime | None = None
     """When the fact happened, as first stated, where several have its name; None: the last."""
+    content: str = ""
+    """The digest of the correction."""
 
 
 class Reply(NamedTuple):
@@ -92,6 +94,8 @@ class Reply(NamedTuple):
     """When the fact happened, as first stated, where several have its name; None: the last."""
     reason: str = ""
     """Why a lead was rejected, in words."""
+    content: str | None = None
+    """The digest of what it answers; None if it does not name that."""
 
 
 class Dispute(NamedTuple):

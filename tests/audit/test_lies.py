@@ -370,6 +370,28 @@ def _waiver(liar: Liar, reason: str | None) -> Row:
     return liar.sign(agreed, "AgreeWaiver", {"proposal": "w", "content": content})
 
 
+def _confirmation(liar: Liar, paid: str = "100.00", command: str = "ConfirmClaim") -> Row:
+    """An answer that a party signed to a payment of 100.00, beside a payment of what was `paid`."""
+    payment: Row = {"deal": "D", "payment": "P", "amount": {"amount": paid, "currency": "USD"}}
+    liar.events.append(liar.event("PaymentReceived", payment, THEIRS))
+    read = payment | {"amount": {"amount": "100.00", "currency": "USD"}}
+    data = {
+        "deal": "D",
+        "fact": "payment/P",
+        "fact_at": liar.events[-1]["occurred_at"],
+        "content": hashlib.sha256(codec.canonical(read)).hexdigest(),
+    }
+    if command == "ObjectToClaim":
+        data["reason"] = "Nobody paid."
+    wire = "ClaimConfirmed" if command == "ConfirmClaim" else "ClaimObjected"
+    return liar.sign(liar.event(wire, data), command, data)
+
+
+def _blank_confirmation(liar: Liar) -> Row:
+    blank = {"deal": "D", "fact": "payment/P"}
+    return liar.sign(liar.event("ClaimConfirmed", blank), "ConfirmClaim", blank)
+
+
 def _alone(liar: Liar) -> Row:
     data = {"proposal": "w", "reason": "x"}
     return liar.sign(liar.event("WaiverGranted", data), "ProposeWaiver", data)
@@ -433,6 +455,14 @@ CONTROLS: dict[str, tuple[Lie, set[str]]] = {
             "an acceptance of anything",
             "an accepted member left out",
             "an agreement that nobody signed",
+        },
+    ),
+    "a confirmation of the payment that was read": (
+        _confirmation,
+        {
+            "a confirmation of a payment of another amount",
+            "a confirmation of any payment",
+            "an objection to a payment of another amount",
         },
     ),
     "a waiver that binds its author alone": (_alone, {"terms agreed by their proposal"}),
@@ -581,6 +611,15 @@ LIES: dict[str, tuple[Lie, str]] = {
     "over another log": (
         lambda of: of.lesson(seen=dsse.SeenLog(root=b64encode(bytes(32)).decode(), size=9)),
         "command-seen",
+    ),
+    "a confirmation of a payment of another amount": (
+        lambda of: _confirmation(of, "900000.00"),
+        "command-content",
+    ),
+    "a confirmation of any payment": (_blank_confirmation, "command-content"),
+    "an objection to a payment of another amount": (
+        lambda of: _confirmation(of, "900000.00", "ObjectToClaim"),
+        "command-content",
     ),
     "a nonce twice": (_same_nonce, "command-replayed"),
     "an id twice": (_same_id, "command-replayed"),
@@ -744,14 +783,14 @@ def test_an_amount_is_found_at_any_depth(liar: Liar, desk: Desk) -> None:
 
 
 def test_what_follows_as_a_whole_is_listed_with_its_amount(liar: Liar, desk: Desk) -> None:
-    statement = {"balance": {"amount": "7.00", "currency": "XTS"}}
+    confirmed = {"payout": "P", "money": {"amount": "7.00", "currency": "XTS"}}
     for _ in range(2):
-        event = liar.event("StatementIssued", statement)
-        liar.events.append(liar.sign(event, "IssueStatement", {"period": "2026-Q4"}))
+        event = liar.event("ClaimConfirmed", confirmed)
+        liar.events.append(liar.sign(event, "RecordPayout", {"payout": "P"}))
     assert desk.verdict(liar.bundle()) == CONSISTENT
     last = len(liar.events) - 1
     where = f"#{last - 1} #{last}"
-    what = "StatementIssued not compared with what was signed:"
+    what = "ClaimConfirmed not compared with what was signed:"
     (line,) = (each for each in desk.not_checked() if what in each)
     assert f"{where}, " in line
     assert line.endswith(", 14.00 XTS")

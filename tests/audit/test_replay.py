@@ -11,6 +11,7 @@ from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import orjson
 import pytest
@@ -29,6 +30,7 @@ from domain.deadlines.deadline import (
 )
 from domain.kernel import CLOCK_PARTY, Event
 from domain.keyring import key_id
+from domain.payment import PaymentReceived
 from domain.people import PersonErased
 from domain.recorded import Recorded
 from domain.second_person import SecondPersonAsked
@@ -48,6 +50,7 @@ from infra.evidence import replay
 from infra.store.history import Kept, Writes
 from infra.tlog import dsse
 from tests.audit import world as made
+from tests.audit.test_lies import Liar
 from tests.audit.world import CONSISTENT, World, build, play, rewritten, verdict
 from tests.feeds import FEEDS, messages, simulated
 
@@ -156,6 +159,29 @@ def test_another_due_day_is_named(world: World) -> None:
     assert [(each.where, each.stated, each.computed) for each in found.differences] == [
         ("due_on", f"{later}", f"{due_on}")
     ]
+
+
+@pytest.mark.parametrize("lie", ["another rate", "a payment left out", "a month left out"])
+def test_what_a_statement_is_made_of_is_compared(world: World, lie: str) -> None:
+    """The operator states less, or converts at a rate of its own."""
+    computed, due_on = computed_in(world.copy(world.folder / "copy"))
+    first, *others = computed.parts
+    (party, amount), *_ = first.earned.items()
+    match lie:
+        case "another rate":
+            rate = {"rate": Decimal("1.50"), "converted": first.earned}
+            parts = [first.model_copy(update=rate), *others]
+        case "a payment left out":
+            less = {"earned": {**first.earned, party: amount - 1}, "lines": first.lines - 1}
+            parts = [first.model_copy(update=less), *others]
+        case _:
+            parts = others
+
+    found = statements(issue(world, computed.model_copy(update={"parts": parts}), due_on))[GHOST]
+
+    assert found.outcome is Outcome.DIFFERS
+    differing = {each.where.rpartition("/")[2] for each in found.differences}
+    assert {"another rate": "rate", "a payment left out": "lines"}.get(lie, party) in differing
 
 
 def computed_in(world: World) -> tuple[Balance, date]:
@@ -325,8 +351,8 @@ def test_a_member_that_was_signed_and_is_not_recorded_is_found(
     assert live(world) == (f"{made.CONSULTING}#{index}" if left_out else None)
 
 
-@pytest.mark.parametrize("lie", ["actor", "time", "id"])
-def test_who_acted_and_when_is_what_was_signed(world: World, lie: str) -> None:
+@pytest.mark.parametrize("lie", ["actor", "time", "id", "cause", "process"])
+def test_who_acted_when_and_why_is_what_was_signed(world: World, lie: str) -> None:
     """In the live store, too: the verifiers compare it in a bundle."""
     lesson = {"lesson": "L-9", "text": "Ask earlier."}
     signed_event(world, "LessonRecorded", "RecordLesson", lesson)
@@ -338,10 +364,53 @@ def test_who_acted_and_when_is_what_was_signed(world: World, lie: str) -> None:
         last.act = last.act._replace(actor=other)
     elif lie == "time":
         last.act = last.act._replace(occurred_at=last.act.occurred_at - timedelta(days=1))
+    elif lie == "cause":
+        last.causation_id = "another"
+    elif lie == "process":
+        last.correlation_id = "another"
     else:
         last.event_id = "f" * 32
 
     assert "differs" in outcomes_of(events, commands, people)
+
+
+def test_a_payment_that_its_party_states_a_second_time_is_found(world: World) -> None:
+    """The other party may have confirmed the first statement, and the earlier one counts."""
+    paid = world.find("PaymentReceived")
+    with world.opened() as (accord, _):
+        (first,) = accord.history.of(made.CONSULTING, paid, paid + 1)
+    assert isinstance(first.event, PaymentReceived)
+    more = first.event.amount.model_copy(update={"amount": Decimal(900_000)})
+    event = first.event.model_copy(update={"amount": more})
+    world.forge(world.forged(event, first.act.party, stream=first.stream))
+
+    found = replay.replay(world.bundle())
+
+    (differing,) = [each for each in found.decided if each.outcome == "differs"]
+    assert f"{first.act.party} had stated the payment" in (differing.why or "")
+    assert found.differs
+
+
+def test_an_event_that_cannot_be_read_ends_no_report_of_what_differs_before_it(
+    world: World,
+) -> None:
+    """One worthless event would hide a forged statement."""
+    bundle = issue(world, owed_to_northbridge("77777.00", [ghost_part()]))
+    with ZipFile(bundle) as archive:
+        liar = Liar({name: archive.read(name) for name in archive.namelist()}, world.signer)
+    index = len(liar.events)
+    liar.events.append(liar.event("RuleBreached", {"rule": "none"}, "accord"))
+    bundle.write_bytes(liar.bundle())
+    assert verdict(bundle, alone(world)) == CONSISTENT
+
+    found = replay.replay(bundle)
+
+    assert found.unread
+    assert (found.unread.type, found.unread.index) == ("RuleBreached", index)
+    assert [each.statement for each in found.statements if each.outcome == "differs"] == [GHOST]
+    code, printed = run(bundle)
+    assert (code, GHOST in printed) == (FAULT, True)
+    assert f"#{index} RuleBreached cannot be read or folded" in printed
 
 
 def told(world: World) -> tuple[list[Recorded], dict[str, bytes], dict[str, str]]:

@@ -16,6 +16,7 @@ from domain.aggregates import command_types
 from domain.bilateral import BilateralAgreement
 from domain.content import Consent
 from domain.kernel import Event, Refused
+from domain.keyring import Facts
 from domain.second_person import SecondPersonAsked
 from domain.signing import FACTS, Effect, effect_of
 from infra.deciding.pseudonyms import naming
@@ -245,6 +246,8 @@ def rules() -> dict[str, Any]:
     registry = Event.registry
     proposals = {each.proposed.wire for each in BilateralAgreement.__subclasses__()}
     proposals |= {"AgreementDrafted", "HypothesisRegistered", "SecondPersonAsked", "TermsCountered"}
+    proposals |= {name for name, kind in FACTS.items() if kind not in {Facts.CLAIMS, Facts.RATES}}
+    proposals |= {"PayoutRecorded", "PayoutCorrected", "PayoutReturned", "PenaltyConceded"}
     return {
         "binding": ["binds", "erases"],
         "commands": {

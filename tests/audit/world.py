@@ -26,7 +26,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import orjson
 
-from benchmarks.audit.signing import covering, recorded
+from benchmarks.audit.signing import covered, recorded
 from domain import times
 from domain.kernel import Act, Event
 from domain.keyring import key_id
@@ -70,7 +70,7 @@ NODE = shutil.which("node")
 
 
 @cache
-def unsigned_events() -> list[Event]:
+def unsigned_events() -> list[Recorded]:
     """Return the events of the feed, as a store records them unsigned."""
     return recorded(messages(FEEDS[0]), CONSULTING)
 
@@ -81,7 +81,8 @@ def signed(event: dict[str, Any], *, by: Signer | None = None, **changed: Any) -
     if isinstance(read, Input):
         # It is signed as it will be recorded, with all that is left to its default.
         keys_ = {party: [key_id(each.public)] for party, each in sorted(SIGNERS.items())}
-        command = covering(read.envelope.data, unsigned_events(), keys_)
+        author = read.envelope.party, read.envelope.time
+        command = covered(read.envelope.data, unsigned_events(), author, keys_)
         data = command.model_dump(mode="json", exclude_none=True)
         event = event | {"time": instant(read.envelope.time), "data": data}
     expires = times.moment(event["time"]) + timedelta(days=1)

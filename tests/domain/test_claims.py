@@ -1,5 +1,6 @@
 """Confirming and contesting what the other party stated (`money.md`, section 6)."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -14,10 +15,18 @@ from domain.claims import (
     FigureRef,
     ObjectToClaim,
 )
+from domain.content import digest
 from domain.entry import RecordJointRevenue, ReverseEntry
 from domain.execution import HoldKickoff
 from domain.kernel import Awaited, AwaitedKind
-from domain.payment import CorrectPayment, IssueRefund, ReceivePayment, ReverseRefund
+from domain.payment import (
+    CorrectPayment,
+    IssueRefund,
+    PaymentCorrected,
+    PaymentReceived,
+    ReceivePayment,
+    ReverseRefund,
+)
 from domain.reported_figure import (
     CorrectMetric,
     MetricReported,
@@ -137,6 +146,36 @@ def test_of_several_facts_of_a_name_the_last_is_meant_or_the_one_of_a_time() -> 
     assert story.when(THEIRS, confirm("refund/R-1", fact_at=moment("2026-01-29")))
     nowhere = confirm("refund/R-1", fact_at=moment("2026-01-30T10:00"))
     assert story.refuses(THEIRS, nowhere).rule in {"own-claim", "no-such-claim"}
+
+
+@pytest.mark.parametrize("answer", [confirm, object_to])
+def test_an_answer_names_the_content_of_the_fact_that_was_read(
+    answer: Callable[..., ConfirmClaim | ObjectToClaim],
+) -> None:
+    story = after(ReceivePayment)
+    (paid,) = story.facts(PaymentReceived)
+
+    refusal = story.refuses(THEIRS, answer("payment/P-1", content="0" * 64))
+
+    assert (refusal.rule, refusal.awaits) == ("other-content", None)
+    assert refusal.facts["content"] == digest(paid)
+    (recorded,) = story.when(THEIRS, answer("payment/P-1", content=digest(paid)))
+    assert isinstance(recorded, ClaimConfirmed | ClaimObjected)
+    assert recorded.content == digest(paid)
+
+
+def test_of_two_corrections_at_one_time_the_one_is_confirmed_whose_content_is_named() -> None:
+    story = after(ReceivePayment)
+    story.when(OURS, less := example(CorrectPayment, amount=usd("1.00")))
+    story.when(OURS, example(CorrectPayment, amount=usd("2.00")))
+    content = digest(PaymentCorrected.of(less))
+
+    (recorded,) = story.when(
+        THEIRS, confirm("correction/payment/P-1", content=content, fact_at=story.now)
+    )
+
+    assert isinstance(recorded, ClaimConfirmed)
+    assert recorded.content == content
 
 
 def test_an_entry_and_its_reversal_are_confirmed() -> None:

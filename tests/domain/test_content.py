@@ -9,6 +9,7 @@ from domain.adoption import AgreeAdoptionPart
 from domain.aggregates import command_types
 from domain.agreement import AcceptTerms, ProposeTerms, TermsProposed
 from domain.bilateral import AcceptBilateral
+from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.content import Consent, digest
 from domain.experiment import HypothesisRegistered, StartPilot
 from domain.formation import AgreementDrafted, AgreementSigned, DraftAgreement, SignAgreement
@@ -34,7 +35,14 @@ def test_the_digest_is_that_of_the_data_as_it_is_recorded() -> None:
 def test_every_command_that_accepts_or_signs_can_say_what() -> None:
     accepting = {each for each in command_types().values() if issubclass(each, AcceptBilateral)}
 
-    others = {AgreeAdoptionPart, ConfirmAct, SignAgreement, StartPilot}
+    others = {
+        AgreeAdoptionPart,
+        ConfirmAct,
+        ConfirmClaim,
+        ObjectToClaim,
+        SignAgreement,
+        StartPilot,
+    }
     assert accepting | others == {*ACCEPTING}
 
 

@@ -12,18 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.audit.signing import covering, recorded
+from benchmarks.audit.signing import covered, covering, recorded
 from domain.agreement import (
     AcceptTerms,
     ProposeTerms,
     TermsProposed,
 )
+from domain.claims import ConfirmClaim
 from domain.exploration import BeginExploration, IdentifyCandidate
 from domain.formation import (
     DeclareBestAlternative,
 )
-from domain.kernel import Command, Event
+from domain.kernel import Command
 from domain.keyring import RegisterKey, RequireSignatures, RevokeKey, SignedKind
+from domain.payment import ReceivePayment
+from domain.recorded import Recorded
 from domain.referral import ProposeAttribution, SubmitReferral
 from domain.reported_figure import ReportMetric
 from domain.settlement import IssueStatement
@@ -366,6 +369,28 @@ def test_an_unsigned_acceptance_may_leave_the_content_out_and_never_names_anothe
     assert one(accord, theirs.unsigned(AcceptTerms(proposal=PROPOSAL.proposal))).count == 2
 
 
+def test_a_signed_confirmation_names_the_content_and_the_time_of_the_fact(
+    tmp_path: Path,
+) -> None:
+    party, paid = signatory(THEIRS, 1), EXAMPLES[ReceivePayment]
+    assert paid.party == OURS
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(LIFE[: LIFE.index(paid) + 1]))
+        one(accord, party.unsigned(party.register(), at=paid.at))
+        payment = example(ReceivePayment)
+        blank = ConfirmClaim(deal=payment.deal, fact=f"payment/{payment.payment}")
+        by = THEIRS, moment(paid.at)
+        read = covered(blank, [*accord.history.of(NAME)], by)
+
+        undated, other = changed(read, fact_at=None), changed(read, content="0" * 64)
+
+        assert rule(accord, party.signs(blank, at=paid.at)) == "content-missing"
+        assert rule(accord, party.signs(undated, at=paid.at)) == "content-missing"
+        assert rule(accord, party.signs(other, at=paid.at)) == "other-content"
+        assert one(accord, party.signs(read, at=paid.at)).status == "accepted"
+        assert section8.faults(accord, NAME) == []
+
+
 # --- what needs a signature --------------------------------------------------------------------
 
 
@@ -489,7 +514,7 @@ def test_a_service_signs_the_facts_that_its_party_delegated(
 
 
 @cache
-def unsigned_life() -> list[Event]:
+def unsigned_life() -> list[Recorded]:
     """The events of the life as a store records them, with commitments in place of names."""
     return recorded(from_steps(LIFE), NAME)
 
@@ -509,7 +534,8 @@ def life(ours: Signatory, theirs: Signatory) -> Iterator[bytes]:
             registered.add(step.party)
             yield party.unsigned(party.register(), at=step.at)
         keys = {each: [signatories[each].keyid] for each in sorted(registered)}
-        yield party.signs(covering(step.command, events, keys), **at)
+        by = step.party, moment(step.at)
+        yield party.signs(covered(step.command, events, by, keys), **at)
 
 
 def test_a_whole_life_that_is_signed_holds_and_is_the_same_in_any_batches(tmp_path: Path) -> None:
@@ -527,6 +553,19 @@ def test_a_whole_life_that_is_signed_holds_and_is_the_same_in_any_batches(tmp_pa
             assert section8.faults(accord, NAME) == []
             logs.append((list(accord.history.bodies(NAME)), accord.history.kept("command", NAME)))
     assert logs[0] == logs[1] == logs[2]
+
+
+def test_a_signed_statement_names_the_balances_that_it_issues(tmp_path: Path) -> None:
+    ours, theirs = signatory(OURS, 1), signatory(THEIRS, 2)
+    raws = list(life(ours, theirs))
+    step = EXAMPLES[IssueStatement]
+    with simulated(tmp_path) as accord:
+        accord.service.handle(raws[: LIFE.index(step) + 2])
+        blank = ours.signs(example(IssueStatement), at=step.at, id="blank")
+
+        assert rule(accord, blank) == "content-missing"
+        assert accord.service.handle(raws[LIFE.index(step) + 2 :][:1])[0].status == "accepted"
+        assert section8.faults(accord, NAME) == []
 
 
 def test_statements_that_the_operator_issues_need_no_signature(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from domain.settlement import (
     IssueStatement,
     PublishRate,
     StatementIssued,
+    contents_of,
 )
 from domain.terms import (
     CostShare,
@@ -626,6 +627,22 @@ def test_either_party_issues_a_statement_by_which_nobody_pays() -> None:
     assert isinstance(issued, StatementIssued)
     assert issued.balance.payer is None
     assert issued.balance.amount == 0
+
+
+def test_a_statement_is_issued_as_it_was_read_or_not_at_all() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", USD_1000)
+    story.on("2026-02-01")
+    other = IssueStatement(period="2026-01", contents={"USD": "0" * 64})
+
+    refusal = story.refuses(OURS, other)
+
+    assert (refusal.rule, refusal.facts["field"]) == ("other-content", "contents")
+    read = IssueStatement(period="2026-01", contents=refusal.facts["contents"])
+    (issued,) = story.when(OURS, read)
+    assert isinstance(issued, StatementIssued)
+    assert read.contents == contents_of([issued.balance])
+    assert story.when(OURS, other) == []
 
 
 def test_lines_that_add_up_to_nothing_are_no_statement_and_take_no_name() -> None:

@@ -616,9 +616,8 @@ class Verifier {
       }
       if (Object.hasOwn(event, 'signed')) this.checkSigned(index, event, before);
       else this.checkUnsigned(index, event);
-      if (RULES.proposals.includes(event.type)) {
-        this.proposed.set(hex(canonical(event.data)), event);
-      }
+      const { data, type } = event;
+      if (RULES.proposals.includes(type)) this.proposed.set(hex(canonical(data)), event);
       before = event.signed;
     }
     for (const [digest, { command, events }] of this.named) {
@@ -803,12 +802,13 @@ class Verifier {
     }
   }
 
-  /** What a signed acceptance accepts; undefined if that may be withheld for its range. */
-  accepted(index, { content }, isAct) {
+  /** The act, proposal or fact that is accepted; undefined if it may be withheld. */
+  accepted(index, { content, figure }, isAct) {
     const found = this.proposed.get(textOf(content));
     if (found === undefined) {
-      need(this.notAsked[0] < index && matches('digest', content), 'command-content', index);
-      this.leave('events that rest on what was not asked for:', index);
+      const first = figure === undefined ? this.notAsked[0] : this.indexes.indexOf(index);
+      need(first < index && matches('digest', content), 'command-content', index);
+      this.leave('events that rest on what is withheld:', index);
       return undefined;
     }
     need(isAct === (found.type === 'SecondPersonAsked'), 'command-content', index);

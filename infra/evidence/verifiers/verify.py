@@ -870,12 +870,12 @@ class Verifier:
                 require(member not in data or member in added, "command-differs", index)
 
     def _accepted(self, index: int, signed: Row, act: bool) -> Row | None:  # noqa: FBT001
-        """The act or proposal that a signed acceptance accepts; None if it may be withheld."""
+        """The act, proposal or fact that is accepted; None if it may be withheld."""
         content = text_of(signed.get("content"))
         if content not in self.proposed:
-            hidden = self.not_asked and self.not_asked[0] < index
-            require(hidden and PATTERNS["digest"](content), "command-content", index)
-            self.leave("events that rest on what was not asked for:", index)
+            first = [self.indexes.index(index)] if "figure" in signed else [*self.not_asked, index]
+            require(first[0] < index and PATTERNS["digest"](content), "command-content", index)
+            self.leave("events that rest on what is withheld:", index)
             return None
         found = self.proposed[content]
         require(act == (found["type"] == "SecondPersonAsked"), "command-content", index)

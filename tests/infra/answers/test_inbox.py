@@ -37,12 +37,14 @@ from domain.health import (
 from domain.kernel import Stage
 from domain.payment import CorrectPayment
 from domain.payouts import ReturnPayout
-from domain.referral import AttributionProposed, ProposeAttribution
+from domain.referral import AttributionProposed, CreateOpportunity, ProposeAttribution
 from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import CorrectMetric
+from domain.sale import WinDeal
 from domain.settlement import IssueFinalSettlement, IssueStatement
 from domain.standing_alerts import STATEMENT_OVERDUE
-from domain.terms import Cadence
+from domain.terms import Cadence, Trigger
+from domain.values import instant
 from infra.answers import inbox as answer
 from infra.answers.inbox import Awaiting, EventToSend, InboxItem
 from infra.answers.logs import AsOf
@@ -68,7 +70,7 @@ from tests.life import (
     usd,
 )
 from tests.projections.folds import alerts, count, states
-from tests.projections.money import amend, pay, share, under
+from tests.projections.money import amend, pay, refer, share, under
 from tests.projections.test_awaited import JOINT, both_claim, clicks, sold, theirs_paid
 from tests.projections.test_figures_differ import by_months_and_by_quarter, ruled, said
 from tests.stories import Story
@@ -397,6 +399,48 @@ def test_a_claim_of_money_awaits_the_other_party_with_its_confirmation(
     assert (confirm.type, object_.type) == ("accord.ConfirmClaim", "accord.ObjectToClaim")
     do(story, item)
     assert [each for each in inbox(story) if each.awaiting is Awaiting.CLAIM] == []
+
+
+def won_by_the_other() -> Story:
+    story = under(share(basis="first-year", trigger=Trigger.SALE))
+    refer(story, "D-1")
+    story.when(THEIRS, CreateOpportunity(deal="D-1"))
+    story.when(THEIRS, WinDeal(deal="D-1", annual_contract_value=usd("1200.00")))
+    return story
+
+
+def paid_out() -> Story:
+    story = after(IssueStatement)
+    (item,) = (each for each in inbox(story) if each.ref == "2026-Q1:USD")
+    do(story, item)
+    return story
+
+
+@pytest.mark.parametrize(
+    "told",
+    [claimed, won_by_the_other, lambda: clicks(THEIRS), corrected, paid_out],
+    ids=["a payment", "a win", "clicks", "a correction", "a payout"],
+)
+def test_an_answer_to_a_claim_names_the_content_and_the_time_of_the_fact(
+    tmp_path: Path, told: Callable[[], Story]
+) -> None:
+    """A signed answer has both."""
+    story = told()
+    with simulated(tmp_path) as accord:
+        accord.history.append(story.history)
+        accord.runner.catch_up()
+        item = next(
+            each
+            for each in answer.ask(accord, story.id, page=ALL).items
+            if each.events and each.events[0].type == "accord.ConfirmClaim"
+        )
+
+    confirm, object_ = item.events
+    assert confirm.data == object_.data
+    stated = {digest(each.event): each.act for each in story.history}
+    assert instant(stated[confirm.data["content"]].occurred_at) == confirm.data["fact_at"]
+    assert stated[confirm.data["content"]].party != item.party
+    do(story, item)
 
 
 def test_a_disputed_figure_awaits_both_parties_until_one_corrects_its_own() -> None:
