@@ -171,9 +171,12 @@ class Intake:
         """
         decided = [each for outcome in outcomes for each in (outcome, *outcome.settled)]
         notes = self._receipts.of(decided) if self._receipts else {}
-        about = {each.input: each.partnership for each in decided}
+        # A command that is repeated in a batch has its first outcome, which names the close names.
+        about = {each.input: each for each in reversed(decided)}
         for each, note in notes.items():
-            yield messages.receipt(self._topics.receipts, about[each], each, note)
+            of = about[each]
+            topic = self._topics.receipts
+            yield messages.receipt(topic, of.partnership, each, note, of.lookalikes)
 
     def _lag(self) -> Lag:
         behind = sum(

@@ -82,6 +82,15 @@ class ReportedFigure(Value):
             return None
         return self.numerator, self.denominator
 
+    def has_fewer_than(self, smallest: int) -> bool:
+        """Whether it is, or includes, a count above zero and below `smallest` (C14)."""
+        counts: list[Decimal | int | None] = [self.numerator, self.denominator]
+        if (of := self.respondents) is not None:
+            counts += [of.promoters, of.passives, of.detractors]
+        if self.unit == Unit.COUNT:
+            counts.append(self.value)
+        return any(each is not None and 0 < each < smallest for each in counts)
+
     def __str__(self) -> str:
         """Write the figure: ``12/150 (percent)``, ``300 count``."""
         if (of := self.respondents) is not None:

@@ -101,6 +101,18 @@ class DataSharingAgreed(
         ]
         return max(cells, default=None)
 
+    def smallest_cells(self) -> dict[str, int]:
+        """Return the largest of the smallest cells of a metric's lines, by metric, of both sides.
+
+        A metric that every line gives in full has none.
+        """
+        found: dict[str, int] = {}
+        for line in self.lines:
+            for metric in line.metrics:
+                if (cell := self.smallest_cell(line.by, metric)) is not None:
+                    found[metric] = max(cell, found.get(metric, 0))
+        return found
+
     def gives(self, by: str, metric: str) -> bool:
         """Whether any line gives a metric of this side."""
         return any(each.by == by and metric in each.metrics for each in self.lines)

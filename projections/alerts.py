@@ -1014,7 +1014,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=62,
+    version=63,
     row_type=_row_type,
     facts_from=FACTS,
 )

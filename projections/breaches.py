@@ -166,6 +166,8 @@ class Look:
     """The posterior of the rate, if the rule asks for a credibility."""
     versions: tuple[tuple[str, "Look"], ...] = ()
     """What each party says of a figure that they dispute, by party."""
+    smallest: int | None = None
+    """The smallest count that all may see, if the figure has a smaller one (C14)."""
 
     @property
     def value(self) -> Decimal | None:
@@ -217,7 +219,7 @@ class RuleFacts:
     """The figures by which an agreed rule was judged: a value for each window it looks at."""
 
     values: tuple[Exact | None, ...]
-    """The figure of each period."""
+    """The figure of each period; null also for one with a count too small to be shown (C14)."""
     threshold: Exact
     """The figure that the rule compares with."""
     action: Action
@@ -579,9 +581,31 @@ def segments_of(judged: Judged, rule: BindingRule, window: str) -> list[str]:
 def look_at(judged: Judged, rule: BindingRule, window: str, segment: str) -> Look:
     """Return the evidence of a rule in a window, and what each party says if they dispute it."""
     look = _look(judged, rule, window, segment)
+    look = replace(look, smallest=_smallest_seen(judged, rule.rule.metric, window, look.figure))
     parties = (look.figure.disputed if look.figure else None) or ()
     versions = ((each, _look(judged, rule, window, segment, each)) for each in parties)
     return replace(look, versions=tuple(versions))
+
+
+def _smallest_seen(
+    judged: Judged, name: str, window: str, figure: figures.Figure | None
+) -> int | None:
+    """Return the smallest count that all may see, if a report of the window has a smaller one.
+
+    What deals show is counted from events that both see.
+    """
+    smallest = judged.agreed.cells.get(name)
+    if smallest is None or figure is None or figure.source == figures.COUNTED:
+        return None
+    said = (
+        each.figure
+        for period in periods_within(months_of(window))
+        for (metric, _), by_tool in kpis.period_row(judged.rows, period).reports.items()
+        for report in by_tool.values()
+        for each in (*report.reports, *report.corrections)
+        if metric == name
+    )
+    return smallest if any(each.has_fewer_than(smallest) for each in said) else None
 
 
 def _look(
@@ -656,15 +680,17 @@ def _agreed_in_words(agreed: DecisionRule, unit: str) -> str:
 
 
 def _came_to(looks: Mapping[str, Look], unit: str) -> str:
-    known = [
-        f"{said} in {period_in_words(window)}"
-        for window, each in looks.items()
-        if (said := _value_in_words(each, unit))
-    ]
-    missing = [
-        period_in_words(window) for window, each in looks.items() if not _value_in_words(each, unit)
-    ]
+    known, hidden, missing = list[str](), list[str](), list[str]()
+    for window, each in looks.items():
+        said, period = _value_in_words(each, unit), period_in_words(window)
+        if not said:
+            missing.append(period)
+        elif each.smallest is not None:
+            hidden.append(f"{period} (it has counts below {each.smallest})")
+        else:
+            known.append(f"{said} in {period}")
     text = [f"came to {' and '.join(known)}"] if known else []
+    text += [f"is not shown for {' and '.join(hidden)}"] if hidden else []
     text += [f"had no figure in {' and '.join(missing)}"] if missing else []
     return " and ".join(text)
 
@@ -688,14 +714,15 @@ def in_unit(value: Decimal, unit: str) -> str:
 
 def _facts(agreed: DecisionRule, looks: list[Look]) -> RuleFacts:
     samples = probabilities = None
+    shown = [each if each.smallest is None else Look(each.rule, None, None) for each in looks]
     if agreed.minimum_sample is not None:
-        samples = tuple(each.trials for each in looks)
+        samples = tuple(each.trials for each in shown)
     if agreed.credibility is not None:
         probabilities = tuple(
-            None if (likely := each.probability) is None else rounded(likely) for each in looks
+            None if (likely := each.probability) is None else rounded(likely) for each in shown
         )
     return RuleFacts(
-        tuple(each.value for each in looks),
+        tuple(each.value for each in shown),
         agreed.threshold,
         agreed.action,
         agreed.minimum_sample,

@@ -260,6 +260,9 @@ class AgreedRow:
     """The streams of the figures that came in by the adoption."""
     shared_since: int = -1
     """The index of the last event that says who sees which figures; -1 if there is none."""
+    cells: Mapping[str, int] = field(default_factory=dict)
+    """The smallest count of each metric that all may see, where the data-sharing protocol has one
+    (C14)."""
     ruled: tuple[RuledTool, ...] = ()
     """The tools that decision rules in force name."""
     givers: Mapping[str, str] = field(default_factory=dict)
@@ -526,7 +529,8 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
             metrics = (*others, event.definition)
             return replace(row, metrics=metrics, givers={**row.givers, name: event.owner})
         case DataSharingAgreed():
-            return replace(row, givers=_givers(row, event), shared_since=index)
+            cells = event.smallest_cells()
+            return replace(row, givers=_givers(row, event), shared_since=index, cells=cells)
         case PartnerChosen():
             return replace(row, shared_since=index)
         case DecisionRuleAgreed(rule=rule):
@@ -602,7 +606,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=20,
+    version=21,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -44,13 +44,12 @@ from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
 from domain.gates import WaiverGranted, WaiverProposed
 from domain.health import ContributionRecorded
 from domain.kernel import Event
-from domain.metric_catalogue import CATALOGUE, Direction, Unit
+from domain.metric_catalogue import CATALOGUE, Direction
 from domain.own_metric import MetricAgreed
 from domain.partnership import parties_after
 from domain.recorded import EventWithheld, Recorded
-from domain.reported_figure import MetricCorrected, MetricReported, ReportedFigure
+from domain.reported_figure import MetricCorrected, MetricReported
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form, SharingLine
-from domain.values import Number
 from projections.figures import COUNTED, Figure, FigureLine
 from projections.kpis import measures, reported_in
 from projections.objectives import ObjectiveProgress
@@ -351,7 +350,7 @@ class Sight:
         if not isinstance(event, FIGURES):
             return None
         smallest = self._smallest(by, event.metric)
-        return smallest if smallest and _has_fewer(event.figure, smallest) else None
+        return smallest if smallest and event.figure.has_fewer_than(smallest) else None
 
     # --- what stands for a withheld figure -----------------------------------------------------
 
@@ -457,13 +456,3 @@ def _instead(withheld: Withheld, period: str) -> FigureLine:
         segment=withheld.segment,
         direction=withheld.direction,
     )
-
-
-def _has_fewer(figure: ReportedFigure, smallest: int) -> bool:
-    """Whether a figure is, or includes, a count above zero and below the smallest cell."""
-    counts: list[Number | int | None] = [figure.numerator, figure.denominator]
-    if of := figure.respondents:
-        counts += [of.promoters, of.passives, of.detractors]
-    if figure.unit == Unit.COUNT:
-        counts.append(figure.value)
-    return any(each is not None and 0 < each < smallest for each in counts)

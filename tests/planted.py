@@ -6,6 +6,7 @@ nowhere: in no answer, topic, bundle, error or log.
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Final, TypeVar
@@ -15,9 +16,15 @@ from pydantic import ValidationError
 from domain.examples import Step, changed
 from domain.execution import HoldKickoff
 from domain.exploration import ChoosePartner, DeclineCandidate
-from domain.formation import DeclareBestAlternative, DeclareNonNegotiable
+from domain.formation import (
+    AgreeDecisionRule,
+    DeclareBestAlternative,
+    DeclareNonNegotiable,
+    ProposeDecisionRule,
+)
 from domain.kernel import Command
 from domain.reported_figure import ReportedFigure, ReportMetric
+from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.sharing import ProposeDataSharing, SharingLine
 from tests.infra.messages import message
 from tests.life import LIFE, OURS, THEIRS, example
@@ -130,6 +137,23 @@ SMALL: Final = ReportMetric(
 """A figure with a count that the protocol does not give: three of seven (C14)."""
 
 
+FLOOR: Final = ProposeDecisionRule(
+    proposal="small-floor",
+    rule=DecisionRule(
+        rule="small-floor",
+        metric=SMALL.metric,
+        window=Window.MONTH,
+        comparison=RuleComparison.BELOW,
+        threshold=Decimal(99),
+        measured="report",
+        consecutive=1,
+        minimum_sample=2,
+        action=Action.NOTIFY,
+    ),
+)
+"""A rule that the small counts of these lives break, in the first month after it is agreed."""
+
+
 SHARED: Final = changed(
     SMALL,
     period="2025-12",
@@ -154,6 +178,12 @@ def life(random: Random | None = None) -> list[bytes]:
         (place, message(f"step-{place:03}", _guarded(step.command), party=step.party, at=step.at))
         for place, step in enumerate(LIFE[:end])
     ]
+    ruled = LIFE.index(_step(AgreeDecisionRule))
+    if ruled < end:
+        at = LIFE[ruled].at
+        sent.append((ruled, message("floor", FLOOR, party=OURS, at=at)))
+        agreed = AgreeDecisionRule(proposal=FLOOR.proposal)
+        sent.append((ruled, message("floor-agreed", agreed, party=THEIRS, at=at)))
     for number, (place, party, command) in enumerate(_planted(random, chosen, kickoff, end)):
         sent.append((place, kept(party, command, number, LIFE[place].at)))
     for party in PARTIES:
@@ -164,6 +194,10 @@ def life(random: Random | None = None) -> list[bytes]:
         sent.append((end - 1, kept(party, late, 100, LATE)))
         step = small(party, "2025-10")
         sent.append((end - 1, message(f"late-{party}", step, party=party, at=LATE)))
+    # Two months later the months of all these figures are closed, and their rules are judged.
+    later = date.fromisoformat(LIFE[end - 1].at[:10]) + timedelta(days=62)
+    last = _figure(OURS, "followers", "2025-11", segment=WORDS[OURS])
+    sent.append((end, kept(OURS, last, 101, later.isoformat())))
     return [each for _, each in sorted(sent, key=lambda pair: pair[0])]
 
 

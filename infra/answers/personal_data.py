@@ -4,11 +4,13 @@ Names are looked for as `accord erase` looks for them, so an export shows what a
 """
 
 from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from domain.people import as_read
+from infra.access.credentials import listed
 from infra.answers.logs import NotFound
 from infra.answers.question import Item, Result
 from infra.answers.text import Block, Line, Remark
@@ -44,6 +46,19 @@ class SentInput(Item):
     """The input as it came."""
 
 
+class NamedKey(Item):
+    """An API key or an invitation that was made in the person's name."""
+
+    id: str
+    """Its public identifier."""
+    party: str | None
+    """The party for which it acts; null if it acts for none."""
+    made_at: datetime
+    """When it was made."""
+    used_at: datetime | None
+    """When it was last used, to the minute; null if it never was."""
+
+
 class PersonalData(Result):
     """What the store has of a person under one name."""
 
@@ -57,6 +72,8 @@ class PersonalData(Result):
     """The waiting inputs that contain the name."""
     alert_acts: tuple[AlertAct, ...]
     """What the person did about alerts, and which alerts are assigned to the person."""
+    keys: tuple[NamedKey, ...]
+    """The API keys and the invitations in the person's name. An erasure leaves them."""
 
 
 def of_person(accord: Accord, name: str) -> PersonalData:
@@ -84,8 +101,14 @@ def of_person(accord: Accord, name: str) -> PersonalData:
                 key=lambda act: (act.at, act.alert),
             )
         ),
+        keys=tuple(
+            NamedKey(id=each.id, party=each.grant.party, made_at=each.made_at, used_at=each.used_at)
+            for each in listed(history.credentials)
+            if as_read(each.grant.actor) == as_read(name)
+        ),
     )
-    if not (found.partnerships or found.refused or found.waiting or found.alert_acts):
+    kept = found.partnerships, found.refused, found.waiting, found.alert_acts, found.keys
+    if not any(kept):
         raise NotFound(
             f"The store has nobody of the name {name}.",
             "Write the whole name as it was sent. An erased name is not found any more.",
@@ -136,4 +159,6 @@ def text(found: PersonalData) -> Iterator[Block]:
             yield Line(f"{len(inputs)} {how} inputs")
     if found.alert_acts:
         yield Line(f"{len(found.alert_acts)} acts about alerts")
+    if found.keys:
+        yield Line(f"{len(found.keys)} API keys and invitations")
     yield Remark("The data itself is in the output of --json.")

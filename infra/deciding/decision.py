@@ -11,7 +11,7 @@ from domain.adoption import AdoptionProposed, ProposeAdoption
 from domain.bilateral import ProposeBilateral, is_answer_to
 from domain.corrections import correcting
 from domain.deadlines.deadline import Deadline, DeadlineKind
-from domain.exploration import BeginExploration, CandidateIdentified
+from domain.exploration import BeginExploration, CandidateIdentified, PartnerChosen
 from domain.kernel import CLOCK_PARTY, Act, Awaited, Command, Event, Refused, Stage
 from domain.keyring import Keyring
 from domain.lookalikes import lookalikes
@@ -564,7 +564,7 @@ def _close_names(decided: list[Event], before: Partnership, act: Act) -> tuple[s
     """
     for event in decided:
         match event:
-            case CandidateIdentified(candidate=name):
+            case CandidateIdentified(candidate=name) | PartnerChosen(candidate=name):
                 return (*lookalikes(name, [act.party, *before.exploration.candidates]),)
             case AdoptionProposed(parties=[one, other]):
                 return (*lookalikes(other.party, [one.party]),)

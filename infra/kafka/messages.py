@@ -1,5 +1,6 @@
 """Messages on Kafka: CloudEvents 1.0 in binary mode (the Kafka protocol binding, section 3.2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, Protocol
@@ -208,8 +209,13 @@ def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
     )
 
 
-def receipt(topic: str, partnership: str, of: InputId, note: Note) -> Message:
-    """Return the operator's receipt of a command; its identifier is a hash of the receipt."""
+def receipt(
+    topic: str, partnership: str, of: InputId, note: Note, lookalikes: Sequence[str] = ()
+) -> Message:
+    """Return the operator's receipt of a command; its identifier is a hash of the receipt.
+
+    `lookalikes` are the names of the partnership that are close to one that the command brought.
+    """
     text = str(note).encode()
     return Message(
         topic,
@@ -223,6 +229,7 @@ def receipt(topic: str, partnership: str, of: InputId, note: Note) -> Message:
             commandparty=of.party,
             commandsource=of.source,
             commandid=of.source_id,
+            lookalikes=",".join(lookalikes) or None,
         ),
     )
 

@@ -26,6 +26,7 @@ from kafka.admin import ConfigResource
 from consumers.faust_app import _Worker, application
 from consumers.intake import Intake, run
 from dev.local.kafka import Broker
+from domain.exploration import IdentifyCandidate
 from domain.partnership import PassTime
 from infra.bootstrap import bootstrap, init, migrate
 from infra.deciding import intake
@@ -45,6 +46,7 @@ from tests.infra.noted import noted
 from tests.infra.test_waiting import EARLY, FORMED, NAME
 from tests.infra.test_worker import page
 from tests.infra.told import Told
+from tests.life import example
 from tests.parts import PATIENT, Reachable, missing_part
 
 Read = Input | Unreadable
@@ -372,6 +374,38 @@ def test_intake_publishes_receipts_of_accepted_commands(broker: Reachable, tmp_p
         SOURCE.encode(),
         b"begin-acme",
     )
+
+
+def test_a_receipt_has_the_names_that_are_close_to_a_new_one(
+    broker: Reachable, tmp_path: Path
+) -> None:
+    prefix = f"t{uuid4().hex[:8]}"
+    topics.create(Cluster(broker.address), prefix, 1)
+    names = Topics(prefix)
+    candidates = [
+        message(each, example(IdentifyCandidate, candidate=each), subject="acme")
+        for each in ("brightpath", "br1ghtpath")
+    ]
+    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
+    init(settings)
+    with (
+        Producer(Cluster(broker.address)) as producer,
+        bootstrap(settings) as accord,
+        accord.workers() as workers,
+        closing(consumer(Cluster(broker.address), names.commands, names.intake)) as inbox,
+    ):
+        producer.send(
+            [Message(names.commands, "acme", each, []) for each in (beginning("acme"), *candidates)]
+        )
+        intake = Intake(inbox, producer, workers.writer, names, accord.history, accord.receipts)
+        taken = 0
+        while taken < 3:
+            taken += intake.step()
+        intake.commit()
+
+    found = [dict(each.headers) for each in all_of(broker.address, names.receipts, 3)]
+    close = {each["ce_commandid"]: each.get("ce_lookalikes") for each in found}
+    assert close == {b"begin-acme": None, b"brightpath": None, b"br1ghtpath": b"brightpath"}
 
 
 def test_a_command_that_waits_is_rejected_only_when_it_is_refused(

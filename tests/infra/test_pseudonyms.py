@@ -28,6 +28,9 @@ from domain.people import ErasePerson, PersonErased
 from domain.recorded import Recorded
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.values import personal
+from infra.access import credentials
+from infra.access.credentials import Grant
+from infra.access.roles import Role
 from infra.answers import history, show
 from infra.answers.logs import NotFound
 from infra.answers.personal_data import of_person
@@ -368,6 +371,17 @@ def test_an_export_has_what_an_erasure_removes_and_nothing_of_others(told: Accor
 
     with pytest.raises(NotFound, match="nobody of the name"):
         of_person(told, CARMEN)
+
+
+def test_an_export_has_the_keys_that_were_made_in_a_persons_name(told: Accord) -> None:
+    grant = Grant(role=Role.PARTY, party="growthos", actor="  Carmen ORTIZ")
+    now = datetime(2026, 1, 12, 9, tzinfo=UTC)
+    made = credentials.create(told.history.credentials, grant, now).credential
+    credentials.create(told.history.credentials, grant.model_copy(update={"actor": "crm"}), now)
+
+    (key,) = of_person(told, "carmen ortiz").keys
+
+    assert (key.id, key.party, key.made_at, key.used_at) == (made.id, "growthos", now, None)
 
 
 def test_a_name_is_kept_apart_and_where_inputs_were_refused_until_it_is_erased(

@@ -31,7 +31,12 @@ from domain.execution import (
     ReviewScheduled,
 )
 from domain.experiment import ConcludePilot
-from domain.exploration import CandidateIdentified, ExplorationBegun, IdentifyCandidate
+from domain.exploration import (
+    CandidateIdentified,
+    ChoosePartner,
+    ExplorationBegun,
+    IdentifyCandidate,
+)
 from domain.formation import AttachEvidence
 from domain.kernel import Act, Command, Event
 from domain.partnership import PassTime
@@ -140,6 +145,16 @@ def test_a_new_name_that_people_can_take_for_another_of_its_partnership_is_warne
     report = OutcomeCounts(outcomes).report(accord)
     assert tuple(each.names for each in report.lookalikes) == known
     assert "close to brightpath" in "".join(map(str, text(report)))
+
+
+def test_the_choice_of_a_partner_warns_of_a_candidate_with_a_close_name(accord: Accord) -> None:
+    chosen = LIFE.index(EXAMPLES[ChoosePartner])
+    steps = from_steps(LIFE[: chosen + 1])
+    close = candidate("br1ghtpath", at=LIFE[chosen].at)
+
+    *_, outcome = send(accord, *steps[:chosen], close, steps[chosen])
+
+    assert (outcome.status, outcome.lookalikes) == ("accepted", ("br1ghtpath",))
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])

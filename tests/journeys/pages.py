@@ -45,11 +45,12 @@ VARIANTS: Final = (
     *(f"{path}?{PAST}" for path in ("/portfolio", f"/partnerships/{ONE}", "/alerts", "/inbox")),
     f"/partnerships/{ONE}/history?against=2026-07-01&known=2026-07-06",
     f"/partnerships/{ONE}/statements/2026-Q3?party=northbridge",
+    f"/partnerships/{ONE}/send/ProposeTerms?party=growthos",
     "/search",
     "/partnerships/nobody",
     "/nowhere",
 )
-"""Pages that differ with what is asked: as of a past day, compared, of a party, refused."""
+"""Pages that differ with what is asked: of a past day, compared, of a party, a form, refused."""
 
 
 def addresses() -> list[str]:

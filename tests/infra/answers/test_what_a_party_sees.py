@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.breach_actions import RuleBreached
 from domain.examples import Step
 from domain.execution import HoldKickoff
 from domain.experiment import ObserveVariant, StartPilot
@@ -34,7 +35,8 @@ from infra.bootstrap import Accord
 from infra.store.history import partnerships
 from projections import OVERVIEW
 from projections.overview import OVERVIEW_ROW, Overview
-from projections.visibility import Viewer
+from projections.visibility import OPERATIONS, Viewer
+from tests import planted
 from tests.feeds import PROGRAM, simulated
 from tests.infra.answers.demo import day, played_only
 from tests.infra.messages import from_steps, message
@@ -208,3 +210,37 @@ def test_the_party_that_withholds_it_sees_it(tmp_path: Path) -> None:
     assert "kpis at 2025-11-20" in differ
     assert "kpis at 2025-11-10" not in differ
     assert differ >= {"history", "show", "candidates", "kpis", "portfolio", "attributes of demos"}
+
+
+# --- what an agreed rule finds -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("disputed", [True, False], ids=["disputed", "of one party"])
+def test_no_finding_of_a_rule_has_a_count_below_the_smallest_cell(
+    tmp_path: Path, *, disputed: bool
+) -> None:
+    sent = planted.life()
+    if not disputed:
+        sent = [each for each in sent if f"small-{THEIRS}".encode() not in each]
+    with simulated(tmp_path) as accord:
+        assert {each.status for each in accord.service.handle(sent)} == {"accepted"}
+        accord.catch_up()
+        breached = [
+            each.event
+            for each in accord.history.of(planted.PARTNERSHIP)
+            if isinstance(each.event, RuleBreached)
+        ]
+        found = [
+            each
+            for viewer in (Viewer(OURS), Viewer(THEIRS), OPERATIONS)
+            for each in alerts.ask(accord, when=AsOf(viewer=viewer)).items
+            if each.rule == planted.FLOOR.proposal
+        ]
+
+    assert len(breached) == (0 if disputed else 1)
+    assert len(found) == 3
+    text = repr([*breached, *found])
+    assert f"it has counts below {planted.CELL}" in text
+    assert [
+        each for party in planted.PARTIES for each in planted.counts(party) if each.decode() in text
+    ] == []
