@@ -293,7 +293,7 @@ def test_a_touch_that_does_not_count_says_why(reason: Uncounted) -> None:
 
 
 def test_a_line_is_explained_by_its_item_and_what_stood_before_it(demo: Accord) -> None:
-    refund = explain_money.explained(demo, CONSULTING, "line", "227.1", NOW)
+    refund = explain_money.explained(demo, CONSULTING, "line", "228.1", NOW)
 
     assert isinstance(refund, LineExplained)
     assert (refund.line.amount, refund.line.cause) == (
@@ -302,9 +302,9 @@ def test_a_line_is_explained_by_its_item_and_what_stood_before_it(demo: Accord) 
     )
     assert refund.item is not None
     assert refund.item.startswith("northbridge earns 15 %")
-    assert [(each.line, each.amount) for each in refund.before] == [("205.1", Decimal(375))]
+    assert [(each.line, each.amount) for each in refund.before] == [("206.1", Decimal(375))]
     assert refund.because_of is not None
-    assert refund.because_of.index == 227
+    assert refund.because_of.index == 228
 
 
 def test_the_lines_of_a_statement_are_explained_one_by_one(demo: Accord) -> None:
@@ -319,7 +319,7 @@ def test_the_lines_of_a_statement_are_explained_one_by_one(demo: Accord) -> None
     ("kind", "name", "near"),
     [
         ("deal", "ref-0000", "ref-0030"),
-        ("line", "227.2", "227.1"),
+        ("line", "228.2", "228.1"),
         ("statement", "2026-Q2", "2026-Q2:USD"),
     ],
 )
