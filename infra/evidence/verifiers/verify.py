@@ -990,7 +990,7 @@ def as_text(result: Row) -> str:
     """What a verifier prints for people."""
     where = "" if result["index"] is None else f" at {result['index']}"
     lines = [result["verdict"] + (f" {result['code']}{where}" if result["code"] else "")]
-    if result["origin"]:
+    if result["origin"] is not None:
         lines.append(f"{result['size']} events of {result['origin']}")
     lines += [result["detail"], "Not checked:", *(f"  {line}" for line in result["not_checked"])]
     # What a bundle says of itself shall not steer the terminal that it is shown on.
