@@ -156,10 +156,10 @@ def test_a_finance_clerk_sees_who_owes_what_and_follows_a_line_to_its_event(
         )
         assert "3,900.00 USD" in plain(page.locator("tfoot").inner_text())
 
-        page.get_by_role("link", name="Event 324").first.click()
+        page.get_by_role("link", name="Event 326").first.click()
 
-        assert page.url.endswith("#event-324")
-        assert "Received" in page.locator("#event-324").inner_text()
+        assert page.url.endswith("#event-326")
+        assert "Received" in page.locator("#event-326").inner_text()
 
 
 def test_an_operator_on_call_sees_who_acts_on_each_alert(browser: Browser, site: str) -> None:
