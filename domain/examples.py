@@ -43,6 +43,7 @@ from domain.dispute import (
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import (
     AgreeAction,
+    AgreeCampaign,
     AgreeCancellation,
     AgreeCommunicationPolicy,
     AgreeImprovementPlan,
@@ -56,6 +57,7 @@ from domain.execution import (
     AgreeReview,
     AgreeReviewHeld,
     Cause,
+    CloseCampaign,
     CompleteAction,
     CompleteOnboardingStep,
     CompleteTraining,
@@ -64,6 +66,7 @@ from domain.execution import (
     IntroduceIncentive,
     IssueCause,
     ProposeAction,
+    ProposeCampaign,
     ProposeCancellation,
     ProposeCommunicationPolicy,
     ProposeImprovementPlan,
@@ -759,6 +762,19 @@ _EXECUTION = [
         ),
     ),
     Step("2026-01-07", THEIRS, AgreeReview(proposal="meet-1")),
+    Step(
+        "2026-01-07",
+        THEIRS,
+        ProposeCampaign(
+            proposal="run-1",
+            campaign="launch",
+            title="A webinar and a letter to 400 firms",
+            owner=THEIRS,
+            first_day=date(2026, 1, 12),
+            last_day=date(2026, 2, 27),
+        ),
+    ),
+    Step("2026-01-07", OURS, AgreeCampaign(proposal="run-1")),
     Step("2026-01-12", THEIRS, SubmitReferral(deal="D-1", lead="lead-1", campaign="launch")),
     Step(
         "2026-01-12",
@@ -1016,6 +1032,9 @@ _EXECUTION = [
     Step("2026-02-07", THEIRS, AgreeImprovementPlan(proposal="plan-1")),
     Step("2026-02-09", OURS, OFFER_TRIAL),
     Step("2026-02-10", THEIRS, StartPilot(experiment="offer-trial")),
+    Step(
+        "2026-02-27", THEIRS, CloseCampaign(campaign="launch", outcome="31 firms came, 3 signed.")
+    ),
     *(
         Step(
             "2026-03-02",

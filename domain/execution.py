@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, assert_never
+from functools import cache
+from typing import Annotated, Any, Literal, assert_never
 
 from pydantic import Field
 
@@ -279,12 +280,7 @@ class InvestmentReduced(
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` unless the budget is an agreed joint investment."""
-        # That stage imports modules that import this one.
-        from domain.scaling import JointInvestmentAgreed  # noqa: PLC0415
-
-        if proposed.budget is not None:
-            agreed = context.agreements.of(JointInvestmentAgreed)
-            check_agreed_budget(proposed.budget, [each.proposal for each in agreed])
+        _check_budget(proposed.budget, context)
 
     @classmethod
     def binds_author_alone(cls, proposed: Any, context: PartnershipContext, party: str) -> bool:  # noqa: ANN401 - made
@@ -301,6 +297,16 @@ class InvestmentReduced(
         proposals = agreements.proposals_of(type(self))
         proposed = proposals.get(self.proposal) if self.proposal else None
         return self.budget is None and proposed is not None and proposed.party == party
+
+
+def _check_budget(budget: str | None, context: PartnershipContext) -> None:
+    """Raise `Refused` unless a budget is an agreed joint investment."""
+    # That stage imports modules that import this one.
+    from domain.scaling import JointInvestmentAgreed  # noqa: PLC0415
+
+    if budget is not None:
+        agreed = context.agreements.of(JointInvestmentAgreed)
+        check_agreed_budget(budget, [each.proposal for each in agreed])
 
 
 ProposeReduction = InvestmentReduced.proposes
@@ -467,6 +473,86 @@ class MilestoneMissed(Event):
     """The last day on which it was in time."""
     party: Slug | None = None
     """The party that owns it; null for both."""
+
+
+# --- campaigns ---------------------------------------------------------------------------------
+
+
+class CampaignAgreed(
+    BilateralAgreement,
+    name="Campaign",
+    subject="a campaign: who runs it, from which day to which, or another plan for one (C17, C20)",
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
+    identity=("campaign",),
+):
+    """Both parties agreed a campaign, or changed it (C17, C20)."""
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """How many times the campaign was agreed; more than 1 if it was changed."""
+
+    campaign: Slug
+    """The identifier of the campaign, as leads, reductions and rules name it."""
+    title: Text
+    """The campaign, in words."""
+    owner: Slug
+    """The party that runs it."""
+    market: Slug | None = None
+    """The market in which it runs; null for all."""
+    first_day: Day
+    """The first day of the campaign."""
+    last_day: Day
+    """The last day of the campaign."""
+    budget: Ref | None = None
+    """The joint investment that pays for it, if one does."""
+    reason: Text | None = None
+    """Why it is changed, if it was agreed before."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if it ends before it begins, or names what is not agreed."""
+        check_parties([proposed.owner], context.parties)
+        agreed = context.agreements.of(cls)
+        check_reason(proposed, [each.campaign for each in agreed], proposed.campaign)
+        _check_budget(proposed.budget, context)
+        if proposed.last_day < proposed.first_day:
+            raise Refused(
+                "campaign-ends-first",
+                f"A campaign ends on its first day or later. {proposed.campaign} begins on "
+                f"{proposed.first_day} and ends on {proposed.last_day}.",
+                "Give a last day that is not before the first.",
+                field="last_day",
+            )
+
+
+ProposeCampaign = CampaignAgreed.proposes
+AgreeCampaign = CampaignAgreed.accepts
+
+
+class CampaignClosed(
+    Changeable,
+    Declaration,
+    command="CloseCampaign",
+    stages=SIGNED_OR_SIGNING,
+    identity=("campaign",),
+):
+    """The party that ran a campaign closed it, and said what it brought (C17, C20)."""
+
+    campaign: Slug
+    """The campaign."""
+    outcome: Text
+    """What it brought, in words. Its figures come from the leads that name it."""
+
+    def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:
+        """Raise `Refused` unless the campaign was agreed, and the party that runs it closes it."""
+        owners = {each.campaign: each.owner for each in agreements.of(CampaignAgreed)}
+        check_known("campaign", self.campaign, [*owners], CampaignAgreed.proposes)
+        _check_owner("a campaign", self.campaign, owners[self.campaign], act)
+
+
+CloseCampaign = CampaignClosed.asks
 
 
 # --- reviews -----------------------------------------------------------------------------------
@@ -973,8 +1059,19 @@ class CommitmentCancelled(
     context_only = False
     proposal: Ref
     """The identifier of the proposal."""
-    kind: Literal["milestone", "review", "action", "step", "pause", "risk", "reduction"]
-    """What is given up."""
+    kind: Literal[
+        "milestone",
+        "campaign",
+        "review",
+        "action",
+        "step",
+        "pause",
+        "risk",
+        "reduction",
+        "investment",
+        "scope",
+    ]
+    """What is given up. What was booked under a joint investment keeps its shares."""
     ref: Ref
     """The identifier of what is given up."""
     reason: Text
@@ -983,13 +1080,13 @@ class CommitmentCancelled(
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` unless it is on record."""
-        given_up = GIVEN_UP[proposed.kind]
-        if issubclass(given_up, Declaration):
-            known: list[Event] = [*context.declarations.of(given_up)]
-            begins = given_up.asks
+        kind = given_up()[proposed.kind]
+        if issubclass(kind, Declaration):
+            known: list[Event] = [*context.declarations.of(kind)]
+            begins = kind.asks
         else:
-            known, begins = [*context.agreements.of(given_up)], given_up.proposes
-        names = [getattr(each, proposed.kind) for each in known]
+            known, begins = [*context.agreements.of(kind)], kind.proposes
+        names = [getattr(each, *kind.identity) for each in known]
         check_known(proposed.kind, proposed.ref, names, begins)
 
     @classmethod
@@ -1001,16 +1098,24 @@ class CommitmentCancelled(
         )
 
 
-GIVEN_UP: Final[Mapping[str, type[BilateralAgreement | Declaration]]] = {
-    "milestone": MilestonePlanned,
-    "review": ReviewScheduled,
-    "action": ActionAgreed,
-    "step": OnboardingStepAgreed,
-    "pause": ActivityPaused,
-    "risk": RiskIdentified,
-    "reduction": InvestmentReduced,
-}
-"""What can be given up, by the field that names it."""
+@cache
+def given_up() -> Mapping[str, type[BilateralAgreement | Declaration]]:
+    """Return what can be given up, by the word for it in a cancellation. One field names each."""
+    # That stage imports modules that import this one.
+    from domain.scaling import JointInvestmentAgreed, ScopeExpanded  # noqa: PLC0415
+
+    return {
+        "milestone": MilestonePlanned,
+        "campaign": CampaignAgreed,
+        "review": ReviewScheduled,
+        "action": ActionAgreed,
+        "step": OnboardingStepAgreed,
+        "pause": ActivityPaused,
+        "risk": RiskIdentified,
+        "reduction": InvestmentReduced,
+        "investment": JointInvestmentAgreed,
+        "scope": ScopeExpanded,
+    }
 
 
 ProposeCancellation = CommitmentCancelled.proposes

@@ -10,6 +10,7 @@ from domain.bilateral import BilateralAgreement, BilateralAgreements, ProposalLa
 from domain.consent import Proposal
 from domain.execution import (
     ActionCompleted,
+    CampaignClosed,
     CommitmentCancelled,
     ImprovementPlanCompleted,
     IssueResolved,
@@ -28,9 +29,10 @@ from domain.kernel import Event, Stage
 Subject = tuple[str, ...]
 """What a proposal is about: ("milestone", "M-1")."""
 
-_SETTLED: Final[Mapping[type[Event], tuple[str, str]]] = {
+SETTLED: Final[Mapping[type[Event], tuple[str, str]]] = {
     MilestoneReached: ("milestone", "was reached"),
     ActionCompleted: ("action", "was done"),
+    CampaignClosed: ("campaign", "was closed"),
     OnboardingStepCompleted: ("step", "was completed"),
     ReviewHeld: ("review", "was held"),
     IssueResolved: ("issue", "was resolved"),
@@ -150,8 +152,8 @@ def _settled(event: Any) -> tuple[Subject, str] | None:  # noqa: ANN401 - any ev
         return _EXIT, _LEAVING[kind]
     if kind is CommitmentCancelled:
         return (event.kind, event.ref), f"The {event.kind} {event.ref} was given up."
-    if kind in _SETTLED:
-        field, done = _SETTLED[kind]
+    if kind in SETTLED:
+        field, done = SETTLED[kind]
         name = getattr(event, field)
         return (field, name), f"The {field} {name} {done}."
     return None

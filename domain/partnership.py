@@ -55,9 +55,10 @@ from domain.deadlines.deadline import (
 )
 from domain.declarations import Declaration, DeclarationCommand, Declarations
 from domain.execution import (
-    GIVEN_UP,
     ActionAgreed,
     ActionCompleted,
+    CampaignAgreed,
+    CampaignClosed,
     CommitmentCancelled,
     Execution,
     ExecutionCommand,
@@ -69,6 +70,7 @@ from domain.execution import (
     OnboardingStepCompleted,
     ReviewHeld,
     ReviewScheduled,
+    given_up,
 )
 from domain.exit import (
     ENDINGS,
@@ -554,10 +556,10 @@ def _without_given_up(agreements: BilateralAgreements, event: Event) -> Bilatera
     be held, and a risk that is rated anew is to be mitigated.
     """
     if isinstance(event, CommitmentCancelled):
-        given_up = GIVEN_UP[event.kind]
-        if not issubclass(given_up, BilateralAgreement):
+        kind = given_up()[event.kind]
+        if not issubclass(kind, BilateralAgreement):
             return agreements
-        return agreements.without(given_up, event.ref)
+        return agreements.without(kind, event.ref)
     match event:
         case MilestonePlanned():
             agreements = agreements.without(MilestoneReached, event.milestone)
@@ -567,26 +569,28 @@ def _without_given_up(agreements: BilateralAgreements, event: Event) -> Bilatera
             agreements = agreements.without(RiskMitigated, event.risk)
         case _:
             pass
-    kinds = (name for name, kind in GIVEN_UP.items() if type(event) is kind)
-    if (name := next(kinds, None)) is not None:
-        return agreements.without(CommitmentCancelled, name, getattr(event, name))
+    for name, kind in given_up().items():
+        if isinstance(event, kind):
+            return agreements.without(CommitmentCancelled, name, getattr(event, *kind.identity))
     return agreements
 
 
 def _declared(declarations: Declarations, event: Event) -> Declarations:
     """Return the declarations after an agreement.
 
-    An action or an onboarding step that is agreed again is to be done, and what was given up is
-    declared no more.
+    An action, a campaign or an onboarding step that is agreed again is to be done, and what was
+    given up is declared no more.
     """
     if isinstance(event, ActionAgreed) and event.agreed_version > 1:
         return declarations.without(ActionCompleted, event.action)
+    if isinstance(event, CampaignAgreed) and event.agreed_version > 1:
+        return declarations.without(CampaignClosed, event.campaign)
     if isinstance(event, OnboardingStepAgreed) and event.agreed_version > 1:
         return declarations.without(OnboardingStepCompleted, event.step)
     if isinstance(event, CommitmentCancelled):
-        given_up = GIVEN_UP[event.kind]
-        if issubclass(given_up, Declaration):
-            return declarations.without(given_up, event.ref)
+        kind = given_up()[event.kind]
+        if issubclass(kind, Declaration):
+            return declarations.without(kind, event.ref)
     return declarations
 
 

@@ -209,6 +209,12 @@ def _document(event: Any) -> str:  # noqa: ANN401 - a step of the onboarding, or
     return f" ({event.document})" if event.document else ""
 
 
+def _campaign(event: Any) -> str:  # noqa: ANN401 - the proposal and the agreement
+    paid = f", paid by {event.budget}" if event.budget else ""
+    days = f"from {event.first_day} to {event.last_day}"
+    return f"{event.campaign} of {event.owner}{_where(event)} {days}{paid}: {event.title}"
+
+
 def _where(event: Any) -> str:  # noqa: ANN401 - any event of one market, or of all
     return f" in {event.market}" if event.market else ""
 
@@ -439,6 +445,9 @@ WORDS: dict[type[Event], Words] = {
         f"agreed the onboarding step {e.step} of {e.owner} by {e.due}: {e.text}" + _document(e)
     ),
     execution.OnboardingStepCompleted: lambda e: f"completed {e.step} (day {e.plan_day} plan)",
+    execution.CampaignAgreed.proposed: lambda e: f"proposed the campaign {_campaign(e)}",
+    execution.CampaignAgreed: lambda e: f"and its partner agreed the campaign {_campaign(e)}",
+    execution.CampaignClosed: lambda e: f"closed the campaign {e.campaign}: {e.outcome}",
     execution.TrainingCompleted: lambda e: f"trained {e.attendees} people of {e.department}",
     execution.CommunicationPolicyAgreed.proposed: lambda e: (
         f"proposed channels for messages: {_channels(e)}"

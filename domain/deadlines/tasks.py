@@ -24,6 +24,8 @@ from domain.deadlines.rule import (
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
+    CampaignAgreed,
+    CampaignClosed,
     ImprovementPlanAgreed,
     ImprovementPlanCompleted,
     IssueEscalated,
@@ -174,6 +176,40 @@ RULES = (
                 about="step",
             ),
         )
+    ),
+    DeadlineRule(
+        DeadlineKind.CAMPAIGN,
+        opened_by=(
+            opens(
+                CampaignAgreed,
+                lambda e, _, terms: end_of_day(
+                    DeadlineKind.CAMPAIGN, e.campaign, e.last_day, terms
+                )._replace(party=e.owner),
+            ),
+        ),
+        passing=passes(DeadlineKind.CAMPAIGN),
+        closed_by=(
+            closes(
+                CampaignClosed,
+                lambda e: e.campaign,
+                lambda e: f"Campaign {e.campaign} was closed: {e.outcome}",
+            ),
+            closes(
+                CampaignAgreed,
+                lambda e: e.campaign,
+                lambda e: f"Campaign {e.campaign} was moved to {e.last_day}.",
+            ),
+            cancels("campaign"),
+            EXIT_TAKES_EFFECT,
+        ),
+        alert=DeadlineAlert(
+            "campaign-over",
+            "a campaign is closed once its last day has passed (C17)",
+            Response(Severity.WARNING, "Nobody has said what it brought.", Office.MARKETING),
+            lambda e: f"Campaign {e.ref} is over, and it is not closed.",
+            about="campaign",
+        ),
+        reminds_of="The last day of campaign {ref} is {day}.",
     ),
     DeadlineRule(
         DeadlineKind.ISSUE,

@@ -214,6 +214,7 @@ def _tasks(state: PartnershipState) -> Iterator[tuple[str, Sequence[Task]]]:
     yield "review", state.reviews
     yield "action", state.actions
     yield "step", state.onboarding
+    yield "campaign", state.campaigns
     yield "issue", state.issues
 
 

@@ -25,6 +25,7 @@ from domain.deadlines.reviews import cadence_words
 from domain.dispute import ProposeResolution
 from domain.entry import ENTRY, ReverseEntry
 from domain.execution import (
+    CloseCampaign,
     CompleteAction,
     CompleteOnboardingStep,
     ProposeImprovementPlanOutcome,
@@ -667,6 +668,7 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
     DeadlineKind.REVIEW: ("Hold review {}.", ProposeReviewHeld, "review"),
     DeadlineKind.ACTION: ("Do action {}.", CompleteAction, "action"),
     DeadlineKind.ONBOARDING: ("Complete onboarding step {}.", CompleteOnboardingStep, "step"),
+    DeadlineKind.CAMPAIGN: ("Close campaign {}, with what it brought.", CloseCampaign, "campaign"),
     DeadlineKind.ISSUE: ("Resolve issue {}.", ProposeIssueResolution, "issue"),
     DeadlineKind.IMPROVEMENT: (
         "Close improvement plan {}, with its outcome.",

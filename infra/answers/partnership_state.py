@@ -19,6 +19,8 @@ from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
+    CampaignAgreed,
+    CampaignClosed,
     IssueRaised,
     IssueResolved,
     MilestonePlanned,
@@ -254,8 +256,9 @@ Review = TaskSummary[ReviewScheduled | ReviewHeld, ReviewHeld]
 """A review that was scheduled, or one that was held without that."""
 Action = TaskSummary[ActionAgreed, ActionCompleted]
 OnboardingStep = TaskSummary[OnboardingStepAgreed, OnboardingStepCompleted]
+Campaign = TaskSummary[CampaignAgreed, CampaignClosed]
 Issue = TaskSummary[IssueRaised, IssueResolved]
-Task = Milestone | Review | Action | OnboardingStep | Issue
+Task = Milestone | Review | Action | OnboardingStep | Campaign | Issue
 
 
 class DisputeSummary(Item):
@@ -508,6 +511,8 @@ class PartnershipState(Answer):
     """The actions that both agreed and did not give up."""
     onboarding: tuple[OnboardingStep, ...]
     """The steps of the onboarding plan that both agreed and did not give up."""
+    campaigns: tuple[Campaign, ...]
+    """The campaigns that both agreed and did not give up."""
     issues: tuple[Issue, ...]
     """The issues."""
     disputes: tuple[DisputeSummary, ...]

@@ -27,9 +27,10 @@ from domain.deal_record import Deal
 from domain.declarations import Changeable, Declarations
 from domain.dispute import EvidenceSubmitted
 from domain.execution import (
-    GIVEN_UP,
     ActionAgreed,
     ActionCompleted,
+    CampaignAgreed,
+    CampaignClosed,
     CommitmentCancelled,
     CommunicationPolicyAgreed,
     IncentiveIntroduced,
@@ -50,6 +51,7 @@ from domain.execution import (
     RootCauseDiagnosed,
     Tasks,
     TrainingCompleted,
+    given_up,
 )
 from domain.exit import AssetsDispositioned, Exit, ExitAgreed, ExitNoticeGiven
 from domain.experiment import Experiment, PilotStarted
@@ -231,6 +233,7 @@ def ask(
         reviews=ended(_reviews(state.execution.reviews, tasks)),
         actions=ended(_actions(state, tasks)),
         onboarding=ended(_onboarding(state, tasks)),
+        campaigns=ended(_campaigns(state, tasks)),
         issues=ended(_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks)),
         disputes=tuple(_disputes(of_disputes)),
         proposals=(*_proposals(folded), *_proposals_elsewhere(elsewhere, state)),
@@ -303,6 +306,7 @@ def _step(event: Event) -> _Step | None:
 _PASSED: Final[Mapping[DeadlineKind, _Step]] = {
     DeadlineKind.ACTION: _Step(ActionAgreed, "ref", "overdue_at"),
     DeadlineKind.ONBOARDING: _Step(OnboardingStepAgreed, "ref", "overdue_at"),
+    DeadlineKind.CAMPAIGN: _Step(CampaignAgreed, "ref", "overdue_at"),
 }
 
 _STEPS: Final[Mapping[type[Event], _Step]] = {
@@ -316,6 +320,8 @@ _STEPS: Final[Mapping[type[Event], _Step]] = {
     ActionCompleted: _Step(ActionAgreed, "action", "done_at"),
     OnboardingStepAgreed: _Step(OnboardingStepAgreed, "step", "since"),
     OnboardingStepCompleted: _Step(OnboardingStepAgreed, "step", "done_at"),
+    CampaignAgreed: _Step(CampaignAgreed, "campaign", "since"),
+    CampaignClosed: _Step(CampaignAgreed, "campaign", "done_at"),
     IssueRaised: _Step(IssueRaised, "issue", "since"),
     IssueEscalated: _Step(IssueRaised, "issue", "overdue_at"),
     IssueResolved: _Step(IssueRaised, "issue", "done_at"),
@@ -434,6 +440,7 @@ _WITHIN_A_DAY: Final = frozenset(
         DeadlineKind.REVIEW,
         DeadlineKind.ACTION,
         DeadlineKind.ONBOARDING,
+        DeadlineKind.CAMPAIGN,
         DeadlineKind.IMPROVEMENT,
         DeadlineKind.CURE,
         DeadlineKind.ANSWER,
@@ -655,6 +662,18 @@ def _onboarding(
             yield _task(each, known.since, done.get(each.step), known)
 
 
+def _campaigns(
+    state: partnership.Partnership, times: dict[tuple[type[Event], str], _Times]
+) -> Iterator[TaskSummary[CampaignAgreed, CampaignClosed]]:
+    """Yield the campaigns that both agreed and did not give up."""
+    context = state.context
+    closed = {each.campaign: each for each in context.declarations.of(CampaignClosed)}
+    for each in context.agreements.of(CampaignAgreed):
+        known = times.get((CampaignAgreed, each.campaign), _Times())
+        if known.since is not None:
+            yield _task(each, known.since, closed.get(each.campaign), known)
+
+
 def _task(planned: E, since: datetime, done: D | None, times: _Times) -> TaskSummary[E, D]:
     overdue_at, done_at = times.overdue_at, times.done_at
     state = TaskState.OVERDUE if overdue_at else TaskState.OPEN
@@ -711,7 +730,7 @@ def _how_it_ended(
 ) -> AgreementEnd:
     """Return how an agreement ended that is not in force any more."""
     for each in agreements.of(CommitmentCancelled):
-        if GIVEN_UP[each.kind] is kind and getattr(proposed, each.kind) == each.ref:
+        if given_up()[each.kind] is kind and getattr(proposed, *kind.identity) == each.ref:
             return AgreementEnd.GIVEN_UP
     return AgreementEnd.REPLACED
 

@@ -15,6 +15,8 @@ from domain.deadlines.reviews import cadence_words
 from domain.escalation import DOCUMENTED, Escalation, office_words
 from domain.execution import (
     ActionAgreed,
+    CampaignAgreed,
+    CampaignClosed,
     IssueRaised,
     MilestonePlanned,
     OnboardingStepAgreed,
@@ -92,11 +94,11 @@ def text(state: PartnershipState) -> Iterator[Block]:
     yield _budgets(state.budgets)
     tasks: list[Task | DisputeSummary] = []
     tasks += [*state.milestones, *state.reviews, *state.actions]
-    tasks += [*state.onboarding, *state.issues, *state.disputes]
+    tasks += [*state.onboarding, *state.campaigns, *state.issues, *state.disputes]
     yield Table(
         ["KIND", "ID", "DESCRIPTION", "DUE", "STATE"],
         map(_task_row, tasks),
-        "milestones, reviews, actions, onboarding, issues, disputes",
+        "milestones, reviews, actions, onboarding, campaigns, issues, disputes",
         2,
     )
     yield from _proposal_blocks(state.proposals)
@@ -458,7 +460,7 @@ def _owner(assigned: MetricOwnerAssigned) -> str:
     return f"{assigned.owner} ({assigned.role}{', local' if assigned.local else ''})"
 
 
-def _task_row(
+def _task_row(  # noqa: PLR0911 - one for each kind
     task: Task | DisputeSummary,
 ) -> tuple[object, ...]:
     if isinstance(task, DisputeSummary):
@@ -494,6 +496,18 @@ def _task_row(
             if isinstance(planned, OnboardingStepAgreed) and planned.document:
                 what += f" ({planned.document})"
             return *named, what, planned.due, _state(task, "overdue", "done")
+        case CampaignAgreed():
+            where = f" in {planned.market}" if planned.market else ""
+            paid = f", paid by {planned.budget}" if planned.budget else ""
+            what = f"{planned.owner}{where}, from {planned.first_day}: {planned.title}{paid}"
+            what += f" ({task.done.outcome})" if isinstance(task.done, CampaignClosed) else ""
+            return (
+                "campaign",
+                planned.campaign,
+                what,
+                planned.last_day,
+                _state(task, "over", "closed"),
+            )
         case IssueRaised():
             state = _state(task, "escalated", "resolved")
             return "issue", planned.issue, planned.description, "", state
@@ -657,6 +671,7 @@ DEADLINES = {
     DeadlineKind.CADENCE: "the next {} is due",
     DeadlineKind.ACTION: "action {} is due",
     DeadlineKind.ONBOARDING: "onboarding step {} is due",
+    DeadlineKind.CAMPAIGN: "campaign {} is to be closed",
     DeadlineKind.SILENCE: "silence confirms claims on {}",
     DeadlineKind.STATEMENT: "statement {} is due",
 }

@@ -10,15 +10,42 @@ import pytest
 
 from domain.adoption import PartnershipAdopted
 from domain.aggregates import command_types
-from domain.bilateral import BilateralAgreement, BilateralAgreements, BilateralCommand
-from domain.execution import HoldKickoff, MilestoneReached
+from domain.bilateral import (
+    BilateralAgreement,
+    BilateralAgreements,
+    BilateralCommand,
+    ProposalLapsed,
+)
+from domain.declarations import Declaration
+from domain.execution import (
+    AgreeCancellation,
+    HoldKickoff,
+    InvestmentReduced,
+    MilestoneReached,
+    ProposeCancellation,
+    ReachMilestone,
+    given_up,
+)
 from domain.exit import ExitAgreed, GiveExitNotice
 from domain.formation import NegotiationEnded, ProposeNegotiationEnd
 from domain.gates import WAIVABLE
-from domain.kernel import Command, Refused, Stage
+from domain.kernel import Command, Event, Refused, Stage
 from domain.keyring import KeyRecovered
+from domain.lapsing import SETTLED
 from tests.documents import REPOSITORY
-from tests.life import ADOPTED, EXAMPLES, LIFE, LOST, OURS, THEIRS, after, at, before, changed
+from tests.life import (
+    ADOPTED,
+    EXAMPLES,
+    LIFE,
+    LOST,
+    OURS,
+    THEIRS,
+    after,
+    at,
+    before,
+    changed,
+    example,
+)
 from tests.projections.folds import states
 from tests.stories import Story, moment
 
@@ -35,8 +62,8 @@ DefinePortfolio IdentifyCandidate MeasureAudienceOverlap ScoreCandidate
 OF_ITS_AUTHOR = """
 AssignContact AssignRole AssignSponsor AttachEvidence CommitResources CompleteAction
 CompleteOnboardingStep CompleteTraining ConcedePenalty DeclareBestAlternative DeclareNonNegotiable
-ConfirmAct ErasePerson IntroduceIncentive RankMarket RecordContribution RecordHealthCheck
-RegisterKey RequireSignatures RevokeKey RotateKey RotateManager WithdrawAct
+CloseCampaign ConfirmAct ErasePerson IntroduceIncentive RankMarket RecordContribution
+RecordHealthCheck RegisterKey RequireSignatures RevokeKey RotateKey RotateManager WithdrawAct
 """
 A_FACT = """
 CelebrateWin CorrectMetric CorrectObservation DiagnoseRootCause HoldKickoff ObserveVariant PassTime
@@ -116,19 +143,12 @@ FINAL = {
 }
 """The kinds that end or settle something, so that nothing of them is changed later."""
 
-ENDS = {
-    "Action": "both, with `ProposeCancellation`; its owner, with `CompleteAction`",
-    "Milestone": "both, with `ProposeCancellation` or `ProposeMilestoneReached`; its owner alone, "
-    "with `ReachMilestone`",
-    "Pause": "both, with `ProposeCancellation`",
-    "Review": "both, with `ProposeCancellation` or `ProposeReviewHeld`",
-    "ImprovementPlan": "both, with `ProposeImprovementPlanOutcome`",
-    "Terms": "both, with other terms; either, with notice of the exit",
-    "Renewal": "either, with notice of the exit",
-    "Reduction": "both, with `ProposeCancellation`; its author, of its own investment",
+BESIDES = {
     "Exit": "both, with `ProposeExitWithdrawal`",
+    "Renewal": "either, with notice of the exit",
+    "Terms": "both, with other terms; either, with notice of the exit",
 }
-"""How each kind ends, where it does not only end with the partnership or is replaced."""
+"""How the kinds end that are about the end of the partnership itself."""
 
 
 def alone(kind: type[BilateralAgreement]) -> str:
@@ -204,6 +224,38 @@ def _changes(kind: type[BilateralAgreement]) -> bool:
     return kind.name not in FINAL and kind.identity != (kind.called,)
 
 
+def given_up_as(kind: type[BilateralAgreement]) -> str:
+    """Return the word for a kind in a cancellation; empty if both cannot give it up."""
+    return next((name for name, each in given_up().items() if each is kind), "")
+
+
+def done_by(kind: type[BilateralAgreement]) -> list[type[Event]]:
+    """Return the events that say that what was agreed is done, whatever is proposed of it."""
+    if kind.identity == (kind.called,) or kind.name in FINAL:
+        return []
+    return [each for each, (field, _) in SETTLED.items() if kind.identity == (field,)]
+
+
+def _done_with(event: type[Event]) -> str:
+    """Return who says so, and the command."""
+    if event is MilestoneReached:
+        return "its owner, with `ReachMilestone`, or both, with `ProposeMilestoneReached`"
+    if issubclass(event, BilateralAgreement):
+        return f"both, with `{event.proposes.__name__}`"
+    assert issubclass(event, Declaration)
+    return f"its owner, with `{event.asks.__name__}`"
+
+
+def ends(kind: type[BilateralAgreement]) -> str:
+    """Return how a kind ends, where it does not end with the partnership."""
+    ways = [_done_with(each) for each in done_by(kind)]
+    if given_up_as(kind):
+        alone_ = ", or its author alone, of its own investment" if kind is InvestmentReduced else ""
+        ways.append(f"both, with `ProposeCancellation`{alone_}")
+    ways += [BESIDES[kind.name]] if kind.name in BESIDES else []
+    return "; ".join(ways) or ("—" if kind.name in FINAL else "the end of the partnership")
+
+
 def row(kind: type[BilateralAgreement]) -> str:
     """Return the row of a kind."""
     made = "either side" if len(makers(kind)) > 1 else "the side whose turn it is"
@@ -215,7 +267,7 @@ def row(kind: type[BilateralAgreement]) -> str:
         "`DeclineProposal`",
         alone(kind) or "nobody",
         changes,
-        ENDS.get(kind.name, "—" if kind.name in FINAL else "the end of the partnership"),
+        ends(kind),
     )
     return f"| {' | '.join(cells)} |"
 
@@ -360,6 +412,67 @@ def test_each_agreement_takes_both_sides(kind: type[BilateralAgreement]) -> None
     story.when(THEIRS if party == OURS else OURS, accept)
 
     assert len(story.facts(kind)) == agreed + 1
+
+
+@pytest.mark.parametrize("kind", given_up().values(), ids=given_up())
+def test_what_can_be_given_up_is_in_force_until_both_agree_that(
+    kind: type[BilateralAgreement | Declaration],
+) -> None:
+    if not issubclass(kind, BilateralAgreement):
+        return  # A risk: `test_what_both_gave_up_never_falls_due` plays it.
+    story, proposal, party = _before(kind)
+    story.when(party, proposal)
+    story.when(other(party), acceptance(kind, proposal))
+    agreed = story.facts(kind)[-1]
+    assert agreed in story.partnership.context.agreements.of(kind)
+
+    ref = getattr(agreed, *kind.identity)
+    give_up = example(ProposeCancellation, proposal="no-more", kind=given_up_as(kind), ref=ref)
+    story.when(party, give_up)
+    assert agreed in story.partnership.context.agreements.of(kind)
+    story.when(other(party), AgreeCancellation(proposal="no-more"))
+
+    assert agreed not in story.partnership.context.agreements.of(kind)
+
+
+def other(party: str) -> str:
+    return THEIRS if party == OURS else OURS
+
+
+@pytest.mark.parametrize("kind", [each for each in KINDS if done_by(each)], ids=lambda x: x.name)
+def test_what_is_said_to_be_done_ends_all_that_is_proposed_of_it(
+    kind: type[BilateralAgreement],
+) -> None:
+    for event in done_by(kind):
+        done = next(each for each in (*LIFE, *ADOPTED) if _records(each.command, event))
+        story = Story().given(LIFE[: LIFE.index(done)])
+        story.on(done.at)
+        (field,) = kind.identity
+        agreed = next(
+            each
+            for each in story.facts(kind)
+            if getattr(each, field) == getattr(done.command, field)
+        )
+        again = {"proposal": "later", "reason": "It is late."}
+        fields = {x: of for x, of in dict(agreed).items() if x in kind.proposes.model_fields}
+        story.when(OURS, kind.proposes(**fields | again))
+
+        story.when(done.party, done.command)
+        if issubclass(event, BilateralAgreement) and isinstance(done.command, event.proposes):
+            accept = {event.called: getattr(done.command, event.called)}
+            story.when(other(done.party), event.accepts(**accept))
+
+        assert "later" in {each.proposal for each in story.facts(ProposalLapsed)}
+
+
+def _records(command: Command, event: type[Event]) -> bool:
+    """Whether a command of the life says that something is done."""
+    if event is MilestoneReached:
+        return isinstance(command, ReachMilestone)
+    if issubclass(event, BilateralAgreement):
+        return isinstance(command, event.proposes)
+    assert issubclass(event, Declaration)
+    return isinstance(command, event.asks)
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,7 @@ VARIED: Final[dict[str, dict[str, object]]] = {
     "AssignRole": {"name": "Carlota"},
     "AssignSponsor": {"title": "Chairwoman"},
     "AttachEvidence": {"title": "The second quarter"},
+    "CloseCampaign": {"outcome": "30 firms came."},
     "CelebrateWin": {"text": "The second client signed."},
     "CommitIntegrationSpend": {"amount": usd("80.00")},
     "CommitResources": {"attention": Decimal(12)},

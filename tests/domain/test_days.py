@@ -120,6 +120,12 @@ WORDS: Final = {
         "the step",
         ("OnboardingStepAgreed/due",),
     ),
+    DeadlineKind.CAMPAIGN: Words(
+        "the end of a campaign",
+        "at the end of its last day",
+        "the campaign",
+        ("CampaignAgreed/last_day",),
+    ),
     DeadlineKind.ISSUE: Words(
         "an issue",
         "48 hours after it was raised, unless the terms give other hours; then each next step",
@@ -291,6 +297,7 @@ NOT_DUE: Final = {
         RefundCorrected/happened_at VariantObserved/day WinCorrected/fact_at
         WinCorrected/happened_at""",
     "The first or the last day on which something applies; nobody has to do anything": """
+        CampaignAgreed/first_day
         CommercialTermsAgreed/effective_from CommercialTermsAgreed/until
         DataSharingAgreed/lines/until IncentiveIntroduced/from_day
         IncentiveIntroduced/until ManagerRotated/effective_on

@@ -24,9 +24,11 @@ from domain.dispute import AcceptResolution, ProposeResolution, WithdrawDispute
 from domain.entry import ReverseEntry
 from domain.examples import PAYOUT
 from domain.execution import (
+    CloseCampaign,
     CompleteAction,
     CompleteOnboardingStep,
     ProposeAction,
+    ProposeCampaign,
     ProposeCancellation,
     ProposeImprovementPlan,
     ProposeImprovementPlanOutcome,
@@ -114,11 +116,15 @@ def corrected(party: str, command: Command) -> Ending:
     return Ending(lambda story, _: story.when(party, command), WITHDRAWN)
 
 
+DAYS: Final = ("due", "at", "deadline", "last_day")
+"""The fields that hold the day of what is planned."""
+
+
 def again(kind: type[Command], **fields: object) -> Ending:
     """Return the ending by another day, a month from now, for what was planned."""
 
     def moved(story: Story) -> Command:
-        named = next(each for each in ("due", "at", "deadline") if each in kind.model_fields)
+        named = next(each for each in DAYS if each in kind.model_fields)
         then = story.now + timedelta(days=30)
         when = then if named == "at" else then.date()
         return example(kind, proposal="again", reason="It takes longer.", **{named: when}, **fields)
@@ -271,6 +277,12 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
         "OnboardingStepCompleted": by(THEIRS, example(CompleteOnboardingStep), late=True),
         "OnboardingStepAgreed": again(ProposeOnboardingStep),
         "CommitmentCancelled": given_up("step", "access"),
+        "DeadlinePassed": EXIT,
+    },
+    "campaign-over": {
+        "CampaignClosed": by(THEIRS, example(CloseCampaign), late=True),
+        "CampaignAgreed": again(ProposeCampaign),
+        "CommitmentCancelled": given_up("campaign", "launch"),
         "DeadlinePassed": EXIT,
     },
     "issue-escalated": {

@@ -111,6 +111,7 @@ UNTIL_NOTICE: Final = {"JointInvestment", "Renewal"}
 
 UNTIL_EXIT: Final = {
     "Action",
+    "Campaign",
     "CommunicationPolicy",
     "Exit",
     "ExitWithdrawal",
@@ -125,7 +126,7 @@ UNTIL_EXIT: Final = {
 }
 """What both can agree until an exit takes effect."""
 
-GIVEN_UP_BY_EXIT: Final = {"Milestone", "OnboardingStep", "ImprovementPlan"}
+GIVEN_UP_BY_EXIT: Final = {"Campaign", "Milestone", "OnboardingStep", "ImprovementPlan"}
 """The tasks that an exit gives up when it takes effect."""
 
 KEEP_THE_OLDER: Final = {"Waiver", "JointInvestment", "Hypothesis"}
@@ -134,6 +135,7 @@ KEEP_THE_OLDER: Final = {"Waiver", "JointInvestment", "Hypothesis"}
 OVERDUE: Final = {
     "Milestone": "milestone-missed",
     "Action": "action-overdue",
+    "Campaign": "campaign-over",
     "OnboardingStep": "onboarding-overdue",
     "Review": "review-missed",
     "Breach": "breach-not-cured",

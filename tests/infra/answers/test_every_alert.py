@@ -26,6 +26,7 @@ from domain.entry import RecordJointRevenue
 from domain.examples import CHARTER, CO_BRANDED_REVENUE
 from domain.execution import (
     AgreeAction,
+    AgreeCampaign,
     AgreeImprovementPlanOutcome,
     AgreeMilestone,
     CompleteOnboardingStep,
@@ -259,6 +260,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "cadence-missed": cadence_missed,
     "action-overdue": lambda: later(after(AgreeAction), "2026-02-11"),
     "onboarding-overdue": onboarding_overdue,
+    "campaign-over": lambda: later(after(AgreeCampaign), "2026-02-28"),
     "issue-escalated": issue_escalated,
     "risk-open": lambda: after(IdentifyRisk),
     "investment-reduced": lambda: after(ProposeReduction),

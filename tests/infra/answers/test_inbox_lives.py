@@ -22,6 +22,7 @@ from domain.execution import (
     DiagnoseRootCause,
     IssueCause,
     ProposeAction,
+    ProposeCampaign,
     ProposeCancellation,
     ProposeCommunicationPolicy,
     ProposeImprovementPlan,
@@ -89,6 +90,7 @@ BINDING: Final[dict[str, type[Command]]] = {
 
 PLANNED: Final[dict[str, type[Command]]] = {
     "Action": ProposeAction,
+    "Campaign": ProposeCampaign,
     "ImprovementPlan": ProposeImprovementPlan,
     "Milestone": ProposeMilestone,
     "OnboardingStep": ProposeOnboardingStep,
@@ -483,6 +485,8 @@ class Life:
             owner, fields["owner"] = "", None
         elif kind == "Review":
             owner, fields = "", {"at": datetime(due.year, due.month, due.day, 12, tzinfo=UTC)}
+        elif kind == "Campaign":
+            fields = {"owner": owner, "first_day": self.story.now.date(), "last_day": due}
         elif kind == "ImprovementPlan":
             owner, fields = "", {"deadline": due}
         fields |= {NAMED_BY.get(kind, kind.lower()): name, "proposal": proposal}
