@@ -15,6 +15,9 @@ from tests.documents import REPOSITORY
 
 FEEDS = sorted((REPOSITORY / "examples").glob("*.jsonl"))
 
+MORE = sorted((REPOSITORY / "examples/more").glob("*.jsonl"))
+"""Feeds that the demo does not play."""
+
 PROGRAM = "growthos-program"
 """The portfolio's limits: they have a history, and are no partnership."""
 

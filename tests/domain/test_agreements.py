@@ -231,7 +231,7 @@ def given_up_as(kind: type[BilateralAgreement]) -> str:
 
 def done_by(kind: type[BilateralAgreement]) -> list[type[Event]]:
     """Return the events that say that what was agreed is done, whatever is proposed of it."""
-    if kind.identity == (kind.called,) or kind.name in FINAL:
+    if kind in SETTLED or kind.identity == (kind.called,) or kind.name in FINAL:
         return []
     return [each for each, (field, _) in SETTLED.items() if kind.identity == (field,)]
 

@@ -90,7 +90,8 @@ accepted-before-proposed act-awaits-confirmation act-ended act-lapsed act-of-the
 active-range adjustment-of-two after-exit agreement-sections alignment alignment-assessed
 already-recorded already-reported amended-before-agreed amount-without-subject assets-dispositioned
 award-exceeds-dispute award-of-a-settlement before-its-day breach-exists breach-not-cured
-budget-without-reduction candidate-exists candidate-is-chosen candidate-not-declined
+budget-without-reduction campaign-ends-first candidate-exists candidate-is-chosen
+candidate-not-declined
 candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist command-yields
 confirmed-before-done content-missing correction-content cure-answered cure-period
 currency-of-a-metric deadline-has-passed deal-exists deal-merged denominator-too-small
@@ -106,8 +107,9 @@ metric-of-the-catalogue metric-parts milestone-of-both milestone-reached months-
 must-be-signed name-taken no-longer-wins not-of-both
 no-proportion no-such-budget no-such-objective not-a-program not-delegated not-ones-own-dispute
 not-ones-own-key not-past not-the-author not-the-manager not-the-owner not-the-payer not-the-winner
-not-yet-happened not-your-program not-your-proposal nothing-changed nothing-lost nothing-to-adjust
-nothing-to-change nothing-to-state notice-exceeds-duration notice-period one-control
+not-yet-happened not-your-program not-your-proposal nothing-changed nothing-lost nothing-signs
+nothing-to-adjust nothing-to-change nothing-to-state notice-exceeds-duration notice-period
+one-control
 one-segment-or-each other-content other-keys overlap-exceeds-list overlap-known own-proposal
 partnership-exists period-not-begun period-not-over person-of-another-party pilot-concluded
 proposal-answered proposal-countered proposal-declined proposal-exists proposal-lapsed

@@ -25,8 +25,7 @@ from projections import KPIS, PROJECTIONS
 from projections import figures as reading
 from projections.counted import FACTS
 from projections.fold import replay
-from tests.documents import REPOSITORY
-from tests.feeds import FEEDS, event_of, messages, play, simulated
+from tests.feeds import FEEDS, MORE, event_of, messages, play, simulated
 
 Row = dict[str, Any]
 
@@ -287,32 +286,19 @@ def test_played_again_everything_is_a_duplicate_and_nothing_is_added(played: Pla
     assert len(accord.history.refusals()) == sum(map(len, REFUSED.values()))
 
 
-IN_NO_FEED = {
-    "ConfirmAct": "tests/infra/test_second_person.py",
-    "WithdrawAct": "tests/infra/test_second_person.py",
-    "ProposeKeyRecovery": "tests/infra/test_key_recovery.py",
-    "AgreeKeyRecovery": "tests/infra/test_key_recovery.py",
-    "ProposeNegotiationEnd": "tests/infra/answers/test_schema.py",
-    "AgreeNegotiationEnd": "tests/infra/answers/test_schema.py",
-}
-"""The commands in no feed, with the test that shows them through the service.
-
-The consent to another key is signed, and the feeds are unsigned. A second person confirms only
-above an amount that the terms set, and the terms of the feeds set none. No negotiation of the feeds
-ends without a kickoff.
-"""
-
-
-def test_every_command_is_in_a_feed_or_in_a_test_that_sends_it_through_the_service() -> None:
+def test_every_command_is_accepted_from_a_feed(tmp_path: Path) -> None:
     used = {
-        event_of(each)["type"].removeprefix(cloudevents.PREFIX)
+        event["type"]
         for feed in FEEDS
-        for each in messages(feed)
+        for event in map(event_of, messages(feed))
+        if event["id"] not in REFUSED[feed.stem]
     }
+    with simulated(tmp_path) as beside:
+        for feed in MORE:
+            assert {each.status for each in play(beside, feed)} == {"accepted"}
+            used |= {event_of(each)["type"] for each in messages(feed)}
 
-    assert {each.__name__ for each in EXAMPLES} - used == IN_NO_FEED.keys()
-    for command, shown in IN_NO_FEED.items():
-        assert command in (REPOSITORY / shown).read_text(encoding="utf-8")
+    assert {f"{cloudevents.PREFIX}{each.__name__}" for each in EXAMPLES} <= used
 
 
 # --- the documents' numbers --------------------------------------------------------------------
