@@ -334,7 +334,7 @@ def sums_of(rows: Rows, segment: str) -> list[tuple[Metric, Figure]]:
 def units(rows: Rows, name: str) -> list[str]:
     """Return the units that a metric has figures in: one, or the currencies of money."""
     metric = catalogue(rows)[name]
-    return sorted({unit for year in _years(rows) for unit in _units(rows, metric, year)})
+    return sorted({unit for year in _years(rows) for unit in _units(_series(rows, year), metric)})
 
 
 def _years(rows: Rows) -> list[str]:
@@ -644,15 +644,19 @@ def _series(rows: Rows, period: str) -> Iterator[Series]:
 
 def segments(rows: Rows, name: str, period: str) -> list[str]:
     """Return the segments that a metric has figures for in a period, in order."""
-    found = {segment for metric, segment, _ in _series(rows, period) if metric == name}
+    return _segments(_series(rows, period), name)
+
+
+def _segments(series: Iterable[Series], name: str) -> list[str]:
+    found = {segment for metric, segment, _ in series if metric == name}
     return sorted(found - {""})
 
 
-def _units(rows: Rows, metric: Metric, period: str) -> list[str]:
+def _units(series: Iterable[Series], metric: Metric) -> list[str]:
     if metric.unit is not Unit.MONEY:
         return [metric.unit.value]
     names = (metric.name, metric.numerator)
-    found = {unit for name, _, unit in _series(rows, period) if name in names}
+    found = {unit for name, _, unit in series if name in names}
     return sorted(found & MINOR_UNITS.keys())
 
 
@@ -665,12 +669,13 @@ def report(rows: Rows, period: str, metrics: Container[str] | None = None) -> li
     `metrics` names those that are asked for; all, unless it is given.
     """
     found = []
+    series = set(_series(rows, period))
     for metric in catalogue(rows).values():
         if metrics is not None and metric.name not in metrics:
             continue
-        for unit in _units(rows, metric, period):
+        for unit in _units(series, metric):
             other = shown(rows, metric.name, period, OTHER_CHANNELS, unit)
-            for segment in ("", *segments(rows, metric.name, period)):
+            for segment in ("", *_segments(series, metric.name)):
                 line = _line(rows, metric, period, segment, unit)
                 if line:
                     found.append(line if segment else _compared(rows, line, other))
