@@ -42,7 +42,7 @@ def test_each_statement_links_to_the_events_that_it_rests_on(written: Path) -> N
     links = set(re.findall(r'href="#(event-\d+)"', text))
 
     assert "2026-Q2:USD: growthos owes northbridge 2175.00 USD" in text
-    assert {"event-205", "event-264", "event-266"} <= links <= targets
+    assert {"event-206", "event-266", "event-268"} <= links <= targets
     assert "(hidden: private to growthos)" in text
 
 
@@ -51,7 +51,7 @@ def test_it_compares_two_moments(written: Path) -> None:
     moments = text.partition('id="moments"')[2].partition('id="events"')[0]
 
     assert "recorded by 2026-07-04 23:59" in moments
-    assert 'href="#event-264"' in moments
+    assert 'href="#event-266"' in moments
 
 
 def test_a_page_is_not_written_over_another_nor_of_a_record_with_a_fault(

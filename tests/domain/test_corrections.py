@@ -8,6 +8,7 @@ import pytest
 from domain.aggregates import command_types
 from domain.declarations import Changeable, DeclarationCommand
 from domain.execution import (
+    CloseCampaign,
     CompleteOnboardingStep,
     CompleteTraining,
     DiagnoseRootCause,
@@ -59,6 +60,7 @@ CHANGES: list[tuple[type[Command], dict[str, object]]] = [
     (RaiseIssue, {"description": "Two fees are missing."}),
     (RecordLocalFeedback, {"score": 2}),
     (AttachEvidence, {"title": "The second quarter"}),
+    (CloseCampaign, {"outcome": "30 firms came, 3 signed."}),
     (DeclareNonNegotiable, {"statement": "No exclusivity, anywhere."}),
 ]
 

@@ -255,7 +255,7 @@ WHOEVER_SAYS_IT = """
 AttachEvidence DraftAgreement ReachMilestone CelebrateWin RecordAudit
 RecordLesson DiagnoseRootCause IdentifyRisk RaiseIssue HoldRenewalReview
 SubmitEvidence StartMediation StartPilot ObserveVariant CorrectObservation ConcludePilot
-PassTime PromoteVariant PublishRate IssueStatement IssueFinalSettlement
+PassTime PromoteVariant PublishRate IssueStatement IssueFinalSettlement CloseCampaign
 """
 """Commands after which the same of the other party decides nothing: it says what is so already."""
 
