@@ -232,6 +232,8 @@ def _others(value: object) -> Iterator[object]:
             with suppress(ValueError):
                 yield str(date.fromisoformat(value) + timedelta(days=1))
             yield f"{value}-x"
+            if value[-1:].isdigit():
+                yield f"{value[:-1]}{(int(value[-1]) + 1) % 10}"
         case {"amount": amount, **rest}:
             yield {**rest, "amount": str(Decimal(str(amount)) + 1)}
         case dict():
