@@ -404,6 +404,7 @@ def test_an_open_alert_is_printed_explained_counted_and_served(
 OTHER_OFFICE: Final = {
     "figure-overdue": Office.METRIC_OWNER,
     "figures-differ": Office.METRIC_OWNER,
+    "campaign-over": Office.MARKETING,
     "investment-reduced": Office.MARKETING,
     "breach-notice": Office.LEGAL,
     "witness-refuses": Office.LEGAL,
