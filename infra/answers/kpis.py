@@ -152,11 +152,13 @@ def _judges(each: BindingRule, line: FigureLine) -> bool:
 
 
 def text(found: Kpis) -> Iterator[Block]:
-    """Yield a table for each period, then the objectives."""
+    """Yield the figures of each period and the limits on them, then the objectives."""
     if not found.figures:
         yield Remark("There are no figures.")
     for period, lines in groupby(found.figures, key=lambda line: line.period):
-        yield _figures_table(period, lines)
+        within = list(lines)
+        yield _figures_table(period, within)
+        yield _limits_table(within)
         yield Line()
     yield objectives_table(found.objectives)
 
@@ -172,11 +174,29 @@ def _figures_table(title: str, lines: Iterable[LimitedFigure]) -> Table:
                 _likely(line),
                 _source(line),
                 _change(line),
-                "; ".join(filter(None, (compared(line), _above(line), *limits_in_words(line)))),
+                "; ".join(filter(None, (compared(line), _above(line)))),
             )
             for line in lines
         ],
         title=title,
+    )
+
+
+def _limits_table(lines: Iterable[LimitedFigure]) -> Table:
+    return Table(
+        ["METRIC", "LIMIT", "RULE", "FIGURE"],
+        [
+            (
+                metric_words(line.metric, line.segment),
+                limit_in_words(limit, line.unit),
+                limit.rule,
+                {True: "beyond it", False: "within it", None: "not judged"}[limit.passed],
+            )
+            for line in lines
+            for limit in line.limits
+        ],
+        title="limits of the agreed rules",
+        indent=2,
     )
 
 
@@ -244,13 +264,6 @@ def compared(line: figures.FigureLine) -> str:
     if line.note:
         parts.append(line.note)
     return "; ".join(parts)
-
-
-def limits_in_words(line: LimitedFigure) -> Iterator[str]:
-    """Yield each limit of a figure: ``rule floor: not below 5 %, 2 quarters in a row``."""
-    for each in line.limits:
-        beyond = ", beyond it" if each.passed else ""
-        yield f"rule {each.rule}: {limit_in_words(each, line.unit)}{beyond}"
 
 
 def limit_in_words(limit: FigureLimit, unit: str) -> str:

@@ -192,21 +192,26 @@ def text(found: IssuedStatements) -> Iterator[Block]:
 def blocks(issued: Iterable[IssuedStatement], title: str = "", indent: int = 0) -> Iterator[Block]:
     """Yield a table with a line for each statement."""
     yield Table(
-        ["STATEMENT", "ISSUED", "DUE", "BALANCE", "STATE", "IN DISPUTE"],
+        ["STATEMENT", "ISSUED", "DUE", "BALANCE", "STATE"],
         [
             (
                 each.statement,
                 minute(each.issued_at),
                 f"{each.due_on}" if each.balance.payer else "",
                 owed(each.balance, each.payouts),
-                "to be paid" if each.state is State.ISSUED else each.state.value,
-                "; ".join(in_dispute(each.disputes)),
+                _state(each),
             )
             for each in issued
         ],
         title=title,
         indent=indent,
     )
+
+
+def _state(each: IssuedStatement) -> str:
+    state = "to be paid" if each.state is State.ISSUED else each.state.value
+    disputed = "; ".join(in_dispute(each.disputes))
+    return f"{state}, in dispute: {disputed}" if disputed else state
 
 
 STATEMENTS = Question(
