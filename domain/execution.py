@@ -637,7 +637,7 @@ class ReviewHeld(
 
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
-        """Raise `Refused` if a change has no reason, or changes nothing; or for another kind."""
+        """Raise `Refused` if a change has no reason or changes nothing, or the kind is another."""
         name, held = proposed.review, _held(context.agreements)
         if proposed.reason is not None and name not in held:
             raise nothing_to_change(f"review {name} that was held")

@@ -105,9 +105,9 @@ def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf
     )
 
 
-def _limited(line: FigureLine, agreed: Iterable[BindingRule]) -> LimitedFigure:
+def _limited(line: FigureLine, agreed: list[BindingRule]) -> LimitedFigure:
     known = {each.name: getattr(line, each.name) for each in fields(line)}
-    return LimitedFigure(**known, limits=tuple(_limits(line, [*agreed])))
+    return LimitedFigure(**known, limits=tuple(_limits(line, agreed)))
 
 
 def _limits(line: FigureLine, agreed: list[BindingRule]) -> Iterator[FigureLimit]:

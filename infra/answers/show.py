@@ -24,7 +24,7 @@ from domain.consent import Proposal
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.deadlines.reviews import done_at
 from domain.deal_record import Deal
-from domain.declarations import Changeable, Declarations
+from domain.declarations import Changeable, Declaration, Declarations
 from domain.dispute import EvidenceSubmitted
 from domain.execution import (
     ActionAgreed,
@@ -159,6 +159,8 @@ from projections.visibility import Sight
 
 E = TypeVar("E", bound=Event)
 D = TypeVar("D", bound=Event)
+A = TypeVar("A", bound=BilateralAgreement)
+S = TypeVar("S", bound=Declaration)
 
 Version = Annotated[PositiveWhole | None, Parameter("The first N events of its log.", "N")]
 
@@ -231,9 +233,9 @@ def ask(
             _tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks)
         ),
         reviews=ended(_reviews(state.execution.reviews, tasks)),
-        actions=ended(_actions(state, tasks)),
+        actions=ended(_agreed_tasks(state, tasks, ActionAgreed, ActionCompleted, "action")),
         onboarding=ended(_onboarding(state, tasks)),
-        campaigns=ended(_campaigns(state, tasks)),
+        campaigns=ended(_agreed_tasks(state, tasks, CampaignAgreed, CampaignClosed, "campaign")),
         issues=ended(_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks)),
         disputes=tuple(_disputes(of_disputes)),
         proposals=(*_proposals(folded), *_proposals_elsewhere(elsewhere, state)),
@@ -636,16 +638,21 @@ def _reviews(
             yield _task(planned, each.since, done, known)
 
 
-def _actions(
-    state: partnership.Partnership, times: dict[tuple[type[Event], str], _Times]
-) -> Iterator[TaskSummary[ActionAgreed, ActionCompleted]]:
-    """Yield the actions that both agreed and did not give up."""
+def _agreed_tasks(
+    state: partnership.Partnership,
+    times: dict[tuple[type[Event], str], _Times],
+    agreed: type[A],
+    done: type[S],
+    named: str,
+) -> Iterator[TaskSummary[A, S]]:
+    """Yield what both agreed of a kind and did not give up; both kinds have its name as `named`."""
     context = state.context
-    done = {each.action: each for each in context.declarations.of(ActionCompleted)}
-    for each in context.agreements.of(ActionAgreed):
-        known = times.get((ActionAgreed, each.action), _Times())
+    ended = {getattr(each, named): each for each in context.declarations.of(done)}
+    for each in context.agreements.of(agreed):
+        name = getattr(each, named)
+        known = times.get((agreed, name), _Times())
         if known.since is not None:
-            yield _task(each, known.since, done.get(each.action), known)
+            yield _task(each, known.since, ended.get(name), known)
 
 
 def _onboarding(
@@ -660,18 +667,6 @@ def _onboarding(
         }
         if known.since is not None:
             yield _task(each, known.since, done.get(each.step), known)
-
-
-def _campaigns(
-    state: partnership.Partnership, times: dict[tuple[type[Event], str], _Times]
-) -> Iterator[TaskSummary[CampaignAgreed, CampaignClosed]]:
-    """Yield the campaigns that both agreed and did not give up."""
-    context = state.context
-    closed = {each.campaign: each for each in context.declarations.of(CampaignClosed)}
-    for each in context.agreements.of(CampaignAgreed):
-        known = times.get((CampaignAgreed, each.campaign), _Times())
-        if known.since is not None:
-            yield _task(each, known.since, closed.get(each.campaign), known)
 
 
 def _task(planned: E, since: datetime, done: D | None, times: _Times) -> TaskSummary[E, D]:

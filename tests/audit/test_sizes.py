@@ -185,7 +185,7 @@ def test_the_limits_are_those_that_are_tried() -> None:
 
 
 def test_both_verifiers_together_are_short_enough_to_be_read() -> None:
-    """Two hours for both, and their format in a few screens; decision 27 has the numbers."""
+    """Both can be read in two hours, and their format is a few screens (decision 27)."""
     lines = {
         name: len((VERIFIERS / name).read_text(encoding="utf-8").splitlines())
         for name in ("verify.py", "verify.mjs", "FORMAT.md")
