@@ -4,7 +4,8 @@ A story begins with `at(Stage.EXECUTION)`, `before(ChoosePartner, without=...)` 
 `after(WinDeal)`; what is not in it is an example with a change: `example(ProposeTerms, ...)`.
 """
 
-from typing import TypeVar
+from itertools import count
+from typing import Final, TypeVar
 
 from domain.examples import (
     ADOPTED,
@@ -34,7 +35,7 @@ from domain.examples import (
     usd,
 )
 from domain.kernel import Command, Stage
-from tests.stories import BEGINNING, Story, moment
+from tests.stories import Story, moment
 
 __all__ = [
     "ADOPTED",
@@ -65,6 +66,7 @@ __all__ = [
     "changed",
     "example",
     "referral_share",
+    "so_far",
     "split",
     "usd",
 ]
@@ -84,26 +86,45 @@ def example(kind: type[C], /, **changes: object) -> C:
 Kinds = type[Command] | tuple[type[Command], ...]
 
 
+_SO_FAR: Final = [Story()]
+"""The story after each number of steps of the life, as far as it was played."""
+
+
+def _played(steps: int) -> Story:
+    while len(_SO_FAR) <= steps:
+        _SO_FAR.append(_SO_FAR[-1].copy().given([LIFE[len(_SO_FAR) - 1]]))
+    return _SO_FAR[steps]
+
+
+def so_far(steps: int) -> Story:
+    """Return the story of the first steps of the life. A process plays each step once."""
+    return _played(steps).copy()
+
+
 def before(kind: type[Command], *, without: Kinds = (), of: str | None = None) -> Story:
     """Return the story up to the first command of a kind; `without` some steps (`of` one party)."""
-    steps = LIFE[: LIFE.index(EXAMPLES[kind])]
+    place = LIFE.index(EXAMPLES[kind])
     left_out = [
-        step for step in steps if isinstance(step.command, without) and of in {None, step.party}
+        step
+        for step in LIFE[:place]
+        if isinstance(step.command, without) and of in {None, step.party}
     ]
-    story = Story().given(step for step in steps if step not in left_out)
+    story = (
+        Story().given(step for step in LIFE[:place] if step not in left_out)
+        if left_out
+        else so_far(place)
+    )
     story.on(EXAMPLES[kind].at)
     return story
 
 
 def after(kind: type[Command]) -> Story:
     """Return the story up to the first command of a kind, and with it."""
-    return Story().given(LIFE[: LIFE.index(EXAMPLES[kind]) + 1])
+    return so_far(LIFE.index(EXAMPLES[kind]) + 1)
 
 
 def at(stage: Stage | None) -> Story:
     """Return the story up to where the partnership enters a stage; nothing happened before any."""
-    steps = iter(ADOPTED if stage is Stage.ADOPTION else LIFE)
-    story = Story(now=moment(ADOPTED[0].at) if stage is Stage.ADOPTION else BEGINNING)
-    while story.partnership.stage != stage:
-        story.given([next(steps)])
-    return story
+    if stage is Stage.ADOPTION:
+        return Story(now=moment(ADOPTED[0].at)).given(ADOPTED[:1])
+    return next(so_far(steps) for steps in count() if _played(steps).partnership.stage == stage)

@@ -1,38 +1,44 @@
-"""Every kind of agreement: who makes it, changes it and ends it; which commands need no consent.
+"""Every kind of agreement: who makes it, changes it and ends it; what one side alone changes.
 
 Each kind is played: either side proposes it, tries to accept its own proposal, and the other side
-accepts. Every other command is in one of the lists below, so a new command fails here until it says
-whom it binds. The table is the page `docs/agreements.md`. After a change that is meant, write it
-anew: `python -m tests.domain.test_agreements`.
+accepts. What every command changes without consent is found by trying it (`one_side`); a command
+that changes something fails here until `ALONE` says why it may. The table is the page
+`docs/agreements.md`. After a change that is meant, write it anew:
+`python -m tests.domain.test_agreements`.
 """
+
+from datetime import date
+from typing import NamedTuple
 
 import pytest
 
 from domain.adoption import PartnershipAdopted
 from domain.aggregates import command_types
+from domain.agreement import CommercialTermsAgreed
 from domain.bilateral import (
+    AcceptBilateral,
     BilateralAgreement,
-    BilateralAgreements,
-    BilateralCommand,
     ProposalLapsed,
 )
 from domain.declarations import Declaration
 from domain.execution import (
     AgreeCancellation,
     HoldKickoff,
-    InvestmentReduced,
     MilestoneReached,
     ProposeCancellation,
     ReachMilestone,
     given_up,
 )
-from domain.exit import ExitAgreed, GiveExitNotice
+from domain.exit import ExitAgreed, GiveExitNotice, terms_after
 from domain.formation import NegotiationEnded, ProposeNegotiationEnd
 from domain.gates import WAIVABLE
 from domain.kernel import Command, Event, Refused, Stage
 from domain.keyring import KeyRecovered
 from domain.lapsing import SETTLED
+from domain.renewal import PartnershipRenewed
+from domain.terms_by_day import TermsByDay
 from tests.documents import REPOSITORY
+from tests.domain.one_side import one_side
 from tests.life import (
     ADOPTED,
     EXAMPLES,
@@ -45,6 +51,7 @@ from tests.life import (
     before,
     changed,
     example,
+    so_far,
 )
 from tests.projections.folds import states
 from tests.stories import Story, moment
@@ -52,66 +59,94 @@ from tests.stories import Story, moment
 PAGE = REPOSITORY / "docs/agreements.md"
 KINDS = sorted(BilateralAgreement.__subclasses__(), key=lambda each: each.name)
 
-# --- commands that need no consent -------------------------------------------------------------
+# --- what one side alone changes ---------------------------------------------------------------
 
-OF_THE_INITIATOR = """
-AgreeBridgingPlan ApproachCandidate AssessAlignment BeginExploration ChoosePartner CloseExploration
-CommitIntegrationSpend CompleteDecisionChecklist DeclineCandidate DefineIdealPartnerProfile
-DefinePortfolio IdentifyCandidate MeasureAudienceOverlap ScoreCandidate
-"""
-OF_ITS_AUTHOR = """
-AssignContact AssignRole AssignSponsor AttachEvidence CommitResources CompleteAction
-CompleteOnboardingStep CompleteTraining ConcedePenalty DeclareBestAlternative DeclareNonNegotiable
-CloseCampaign ConfirmAct ErasePerson IntroduceIncentive RankMarket RecordContribution
-RecordHealthCheck RegisterKey RequireSignatures RevokeKey RotateKey RotateManager WithdrawAct
-"""
-A_FACT = """
-CelebrateWin CorrectMetric CorrectObservation DiagnoseRootCause HoldKickoff ObserveVariant PassTime
-RaiseIssue ReachMilestone RecordAudit RecordLesson RecordLocalFeedback ReportMetric TargetMarket
-"""
-OF_MONEY = """
-AttributeReferral CancelDeal ConfirmClaim CorrectPayment CorrectPayout CorrectRefund CorrectWin
-CreateOpportunity HoldDemo IssueFinalSettlement IssueRefund IssueStatement LoseDeal ObjectToClaim
-ObjectToRate PublishRate QualifyLead ReceivePayment RecordJointRevenue RecordPayout RecordSharedCost
-ReopenDeal ReturnPayout ReverseEntry ReverseRefund SubmitReferral WinDeal
-"""
-A_RIGHT = """
-DeclineProposal GiveBreachNotice GiveExitNotice OpenDispute StartMediation SubmitEvidence
-WithdrawDispute WithdrawProposal
-"""
-AGREED_IN_ITS_OWN_WAY = """
-ConcludePilot DraftAgreement PromoteVariant RegisterHypothesis SignAgreement StartPilot
-"""
-SEEN = {
-    "HoldRenewalReview": (
-        (
-            "It opens the talk about the renewal. Everything that a running partnership does stays "
-            "possible, and only both renew."
-        ),
+
+class Alone(NamedTuple):
+    """Why a command of one side may change what both agreed."""
+
+    by: str
+    """The side that may."""
+    why: str
+    alert: str = ""
+    """The alert by which the other side sees it at once, where it concerns the other."""
+
+
+OF_THE_INITIATOR = Alone(
+    "the initiator, while it has no partner", "The search is its own. Nothing is agreed yet."
+)
+DONE = Alone("its owner", "Its owner says that it is done.")
+BY_THE_RULE = Alone("either side", "The rule that both agreed and the observations decide.")
+
+ALONE = {
+    "ChoosePartner": OF_THE_INITIATOR,
+    "CloseCampaign": DONE,
+    "CloseExploration": OF_THE_INITIATOR,
+    "CompleteAction": DONE,
+    "CompleteOnboardingStep": DONE,
+    "ConcludePilot": BY_THE_RULE,
+    "GiveBreachNotice": Alone(
+        "either side", "A right of each side. The agreed cure period begins.", "breach-notice"
+    ),
+    "GiveExitNotice": Alone(
+        "either side", "A right of each side, with the agreed notice.", "exit-ahead"
+    ),
+    "HoldKickoff": Alone("either side", "Its gate is open only with what both agreed and signed."),
+    "HoldRenewalReview": Alone(
+        "either side",
+        "It opens the talk about the renewal. Everything that a running partnership does stays "
+        "possible, and only both renew.",
         "renewal-open",
     ),
-    "IdentifyRisk": (
-        (
-            "It names a risk. A party names only itself as the owner. Either party rates it "
-            "higher, only the one that rated it lower, and both agree that it was mitigated."
-        ),
+    "IdentifyRisk": Alone(
+        "either side",
+        "It names a risk. A party names only itself as the owner. Either party rates it higher, "
+        "only the one that rated it lower, and both agree that it was mitigated.",
         "risk-open",
     ),
-}
-"""What one side may do alone although the other is concerned: why it does not bind the other, and
-the alert by which the other sees it."""
-
-GROUPS = {
-    "The initiator alone; it has no partner yet, or it plans its own portfolio": OF_THE_INITIATOR,
-    "Binds its author alone": OF_ITS_AUTHOR,
-    "States what happened, and binds nobody": A_FACT,
-    "States what moves money, or answers it; see [who states what](who-states-what.md)": OF_MONEY,
-    "A right that each side has": A_RIGHT,
-    "Agreed in its own way: a draft is signed by both, a pilot is started by the other side": (
-        AGREED_IN_ITS_OWN_WAY
+    "PromoteVariant": BY_THE_RULE,
+    "ProposeAction": Alone("its owner, where it is new", "It lays work on nobody else."),
+    "ProposeCancellation": Alone(
+        "the party whose own investment was reduced", "It invests again what it reduced itself."
     ),
-    "Concerns the other side, and does not bind it; see below": " ".join(SEEN),
+    "ProposeCure": Alone(
+        "the party that gave notice of the breach", "It gives up a right of its own."
+    ),
+    "ProposeMetricOwner": OF_THE_INITIATOR,
+    "ProposeNegotiationEnd": Alone(
+        "either, until both signed the agreement; afterwards who asked before, once the days for "
+        "an answer went by",
+        "Nobody is bound to negotiate.",
+    ),
+    "ProposeReduction": Alone("the party whose own investment it is", "It is its own money."),
+    "ProposeReviewHeld": Alone(
+        "either side",
+        "The day waits for the answer of the other side: a meeting is over before both can say "
+        "that it took place.",
+    ),
+    "ProposeWaiver": OF_THE_INITIATOR,
+    "RaiseIssue": Alone(
+        "either side", "It names an issue. The agreed hours begin; both say that it is resolved."
+    ),
+    "ReachMilestone": Alone("its owner, where one side owns it", DONE.why),
+    "SignAgreement": Alone("each side for itself", "The signature of both puts it in force."),
+    "StartPilot": Alone(
+        "the side that did not register the hypothesis, or the initiator while it has no partner",
+        "It is the consent to the hypothesis.",
+    ),
+    "WithdrawDispute": Alone(
+        "the party that opened it", "It gives up its objection. What both agreed applies again."
+    ),
 }
+"""The commands by which one side alone changes something that both agreed. No other does."""
+
+NOT_TRIED = {
+    "BeginExploration": "nothing is agreed before it",
+    "DefinePortfolio": "it is of no partnership",
+    "IssueStatement": "it states what the ledger has",
+    "PassTime": "the clock of a simulated store is no side's",
+}
+"""The commands that are decided by one side nowhere along the lives of `one_side`."""
 
 COLUMNS = (
     "agreement",
@@ -143,25 +178,12 @@ FINAL = {
 }
 """The kinds that end or settle something, so that nothing of them is changed later."""
 
-BESIDES = {
-    "Exit": "both, with `ProposeExitWithdrawal`",
-    "Renewal": "either, with notice of the exit",
-    "Terms": "both, with other terms; either, with notice of the exit",
-}
-"""How the kinds end that are about the end of the partnership itself."""
-
 
 def alone(kind: type[BilateralAgreement]) -> str:
-    """Return when an agreement needs no consent, because it binds its author alone."""
-    return {
-        "Action": "its owner, where it is new",
-        "NegotiationEnd": "either, until both signed the agreement; afterwards who asked before, "
-        "once the days for an answer went by",
-        "Reduction": "the party whose own investment it is",
-        "Cure": "the party that gave notice of the breach",
-        "Waiver": "the initiator, while it has no partner",
-        "MetricOwner": "the initiator, while it has no partner",
-    }.get(kind.name, "")
+    """Return who makes an agreement without the other side's consent; empty if nobody does."""
+    begins = f"begins `{kind.__name__}`"
+    found = [ALONE[name].by for name, effects in one_side().effects.items() if begins in effects]
+    return "; ".join(sorted(found))
 
 
 # --- the rows, played --------------------------------------------------------------------------
@@ -187,7 +209,7 @@ def _before(kind: type[BilateralAgreement]) -> tuple[Story, Command, str]:
         if isinstance(step.command, kind.proposes)
         and getattr(step.command, kind.called) in accepted
     )
-    story = Story(now=moment(life[0].at)).given(life[:place])
+    story = so_far(place) if life is LIFE else Story(now=moment(life[0].at))
     story.on(life[place].at)
     return story, life[place].command, life[place].party
 
@@ -246,13 +268,46 @@ def _done_with(event: type[Event]) -> str:
     return f"its owner, with `{event.asks.__name__}`"
 
 
+LIFE_EVENTS = [each.event for each in so_far(len(LIFE)).history]
+
+LATER = date(2027, 3, 1)
+"""A day in the renewed term of the life, after every change of its terms."""
+
+
+def _goes_on(kind: type[BilateralAgreement], terms: TermsByDay, version: int) -> bool:
+    """Return whether terms, a renewal or an exit still apply on that day."""
+    accrues = terms.accrues(LATER)
+    if kind is ExitAgreed:
+        return terms.exit is not None
+    if kind is PartnershipRenewed:
+        return bool(terms.renewals) and accrues
+    return kind is CommercialTermsAgreed and accrues and terms.version(LATER) == version
+
+
+def _ends_by_day(kind: type[BilateralAgreement]) -> list[str]:
+    """Return what ends the terms, a renewal or an exit, as the life does it."""
+    terms, found = TermsByDay(), []
+    for event in LIFE_EVENTS:
+        after_ = terms_after(terms, event)
+        version = terms.version(LATER)
+        if _goes_on(kind, terms, version) and not _goes_on(kind, after_, version):
+            found.append(
+                f"both, with `{event.proposes.__name__}`"
+                if isinstance(event, BilateralAgreement)
+                else f"either, with `{GiveExitNotice.__name__}`"
+            )
+        terms = after_
+    return sorted({*found})
+
+
 def ends(kind: type[BilateralAgreement]) -> str:
     """Return how a kind ends, where it does not end with the partnership."""
     ways = [_done_with(each) for each in done_by(kind)]
     if given_up_as(kind):
-        alone_ = ", or its author alone, of its own investment" if kind is InvestmentReduced else ""
-        ways.append(f"both, with `ProposeCancellation`{alone_}")
-    ways += [BESIDES[kind.name]] if kind.name in BESIDES else []
+        ended = f"ends `{kind.__name__}`" in one_side().effects[ProposeCancellation.__name__]
+        by = f", or alone {ALONE[ProposeCancellation.__name__].by}" if ended else ""
+        ways.append(f"both, with `ProposeCancellation`{by}")
+    ways += _ends_by_day(kind)
     return "; ".join(ways) or ("—" if kind.name in FINAL else "the end of the partnership")
 
 
@@ -329,66 +384,54 @@ def page() -> str:
         "|---|---|---|",
         *map(_waiver, WAIVABLE),
         "",
-        "## Commands that need no consent",
+        "## What one side alone changes",
         "",
-        "| whom it binds | commands |",
-        "|---|---|",
+        "A test tries every command by either side, in each stage of four lives, and compares",
+        "before and after it what both agreed: the stage, the terms, the contract, every agreement",
+        "and every agreed day. These commands change something without the other side's consent:",
+        "",
+        "| command | by | what it changes | why one side may | alert |",
+        "|---|---|---|---|---|",
         *(
-            f"| {what} | {', '.join(f'`{each}`' for each in sorted(names.split()))} |"
-            for what, names in GROUPS.items()
+            f"| `{name}` | {each.by} | {', '.join(sorted(one_side().effects[name]))} | {each.why} "
+            f"| {f'`{each.alert}`' if each.alert else ''} |"
+            for name, each in ALONE.items()
         ),
         "",
-        "## What one side does alone, and the other sees",
+        "These change nothing that both agreed:",
         "",
-        "| command | why it does not bind the other | alert |",
-        "|---|---|---|",
-        *(f"| `{name}` | {why} | `{alert}` |" for name, (why, alert) in SEEN.items()),
+        ", ".join(f"`{name}`" for name in without_effect()) + ".",
         "",
     ]
     return "\n".join(lines)
 
 
+def without_effect() -> list[str]:
+    """Return the commands by which one side alone changes nothing that both agreed."""
+    return sorted(name for name, each in one_side().effects.items() if not each)
+
+
 # --- tests -------------------------------------------------------------------------------------
 
 
-def test_every_command_is_of_an_agreement_or_says_whom_it_binds() -> None:
-    others = {
-        name for name, each in command_types().items() if not issubclass(each, BilateralCommand)
+def test_one_side_alone_changes_what_both_agreed_only_where_it_is_listed() -> None:
+    effects = {name for name, each in one_side().effects.items() if each}
+
+    assert effects == ALONE.keys()
+
+
+def test_every_command_of_one_side_is_tried() -> None:
+    of_one_side = {
+        name for name, each in command_types().items() if not issubclass(each, AcceptBilateral)
     }
-    listed = [each for names in GROUPS.values() for each in names.split()]
 
-    assert sorted(listed) == sorted(others)
-
-
-def by_both(agreements: BilateralAgreements) -> list[BilateralAgreement]:
-    """Return what both agreed, without the milestones that their owner alone says it reached."""
-    return [
-        each
-        for versions in agreements.agreed.values()
-        for each in versions
-        if not isinstance(each, MilestoneReached) or each.proposal is not None
-    ]
+    assert of_one_side - one_side().decided.keys() == NOT_TRIED.keys()
 
 
-def test_no_command_of_one_side_changes_what_both_agreed() -> None:
-    for life in (LIFE, ADOPTED):
-        story = Story(now=moment(life[0].at))
-        for step in life:
-            story.on(step.at)
-            known = story.partnership.context
-            story.given([step])
-            after_ = story.partnership.context
-            if isinstance(step.command, BilateralCommand):
-                continue
-            assert by_both(after_.agreements) == by_both(known.agreements), step
-            # Each party can leave, with notice.
-            assert after_.terms == known.terms or isinstance(step.command, GiveExitNotice), step
-
-
-@pytest.mark.parametrize("name", SEEN)
+@pytest.mark.parametrize("name", [name for name, each in ALONE.items() if each.alert])
 def test_what_one_side_does_alone_opens_an_alert_for_both(name: str) -> None:
     command = command_types()[name]
-    _, alert = SEEN[name]
+    alert = ALONE[name].alert
     known = {each for each in states(_until(command)) if each.startswith(alert)}
 
     opened = {each: state for each, state in states(after(command)).items() if each not in known}
@@ -397,7 +440,7 @@ def test_what_one_side_does_alone_opens_an_alert_for_both(name: str) -> None:
 
 
 def _until(command: type[Command]) -> Story:
-    return Story().given(LIFE[: LIFE.index(EXAMPLES[command])])
+    return so_far(LIFE.index(EXAMPLES[command]))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda each: each.name)
@@ -445,7 +488,7 @@ def test_what_is_said_to_be_done_ends_all_that_is_proposed_of_it(
 ) -> None:
     for event in done_by(kind):
         done = next(each for each in (*LIFE, *ADOPTED) if _records(each.command, event))
-        story = Story().given(LIFE[: LIFE.index(done)])
+        story = so_far(LIFE.index(done))
         story.on(done.at)
         (field,) = kind.identity
         agreed = next(

@@ -5,7 +5,6 @@ and goes on as it may: most commands are refused, and those that are not make a 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from typing import NamedTuple
 
 import pytest
@@ -25,7 +24,7 @@ from domain.kernel import CLOCK_PARTY, Command, Event, Refused, Stage
 from domain.markets import MetricOwnerAssigned
 from domain.partnership import Partnership
 from domain.recorded import Recorded
-from tests.life import ELSEWHERE, LIFE, OURS, STRANGER, THEIRS
+from tests.life import ELSEWHERE, LIFE, OURS, STRANGER, THEIRS, so_far
 from tests.stories import Story
 
 ONWARD = {
@@ -74,16 +73,6 @@ AHEAD = 12
 """How many of the life's next steps are tried more often than others, in any order."""
 
 
-@cache
-def _lived(steps: int) -> Story:
-    return _lived(steps - 1).copy().given(LIFE[steps - 1 : steps]) if steps else Story()
-
-
-def lived(steps: int) -> Story:
-    """Return the story of the life's first steps."""
-    return _lived(steps).copy()
-
-
 def attempt(story: Story, move: Move) -> list[Event]:
     """Return what a move decides; a refusal decides nothing."""
     story.wait(hours=move.hours)
@@ -99,7 +88,7 @@ def plots(draw: st.DrawFn) -> tuple[Story, list[Move]]:
     steps = draw(st.integers(0, len(LIFE)))
     ahead = st.integers(min(steps, LAST), min(steps + AHEAD, LAST))
     moves = st.one_of(ahead.map(in_its_turn), ANYTHING)
-    return lived(steps), draw(st.lists(moves, max_size=25))
+    return so_far(steps), draw(st.lists(moves, max_size=25))
 
 
 @st.composite

@@ -34,7 +34,7 @@ from domain.people import ErasePerson
 from domain.possible import Possible, Situation, possible
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.second_person import ConfirmAct, SecondPersonAsked, WithdrawAct
-from tests.life import after, at, before, example, usd
+from tests.life import after, at, before, example, so_far, usd
 from tests.projections.money import amend
 from tests.stories import Story, moment
 
@@ -104,12 +104,11 @@ def test_each_command_that_records_something_was_possible_before_it(
 
 def _lives_so_far() -> Iterator[Story]:
     """Return the story before each step of the life but the first, at the moment of that step."""
-    story = Story().given(LIFE[:1])
-    for step in LIFE[1:]:
+    for steps, step in enumerate(LIFE[1:], start=1):
+        story = so_far(steps)
         story.on(step.at)
-        yield story.copy()
-        story.given([step])
-    yield story
+        yield story
+    yield so_far(len(LIFE))
 
 
 SO_FAR = list(_lives_so_far())

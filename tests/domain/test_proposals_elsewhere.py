@@ -15,7 +15,7 @@ from domain.referral import AgreeAttribution, ProposeAttribution, SubmitReferral
 from projections import PROPOSALS
 from projections.fold import replay
 from projections.proposals import OPEN, OpenProposals
-from tests.life import EXAMPLES, LIFE, OURS, THEIRS, after, at, changed, example
+from tests.life import EXAMPLES, LIFE, OURS, THEIRS, after, at, changed, example, so_far
 from tests.projections.folds import states
 from tests.stories import Story
 
@@ -148,7 +148,7 @@ def test_what_is_proposed_in_a_dispute_lapses_when_it_ends(withdrawn: bool) -> N
 
 
 def test_the_whole_life_leaves_no_answer_open() -> None:
-    story = Story().given(LIFE)
+    story = so_far(len(LIFE))
 
     assert [name for name, state in of_answers(story).items() if state == "open"] == []
 

@@ -10,11 +10,11 @@ from domain.kernel import Stage
 from projections import DEADLINES
 from projections.deadlines import OPEN, OpenDeadlines
 from projections.fold import NOTHING, replay
-from tests.life import LIFE, OURS, THEIRS, at, example
+from tests.life import LIFE, OURS, THEIRS, at, example, so_far
 from tests.projections.folds import refer
 from tests.stories import Story
 
-WHOLE = Story().given(LIFE)
+WHOLE = so_far(len(LIFE))
 
 
 def row(story: Story) -> OpenDeadlines | None:

@@ -10,11 +10,11 @@ from domain.kernel import Stage
 from projections import OVERVIEW, PROJECTIONS
 from projections.fold import replay
 from projections.overview import OVERVIEW_ROW, Overview, StageEntered
-from tests.life import LIFE, OURS, after, at, before, example
+from tests.life import LIFE, OURS, after, at, before, example, so_far
 from tests.projections.folds import refer
 from tests.stories import Story
 
-WHOLE = Story().given(LIFE)
+WHOLE = so_far(len(LIFE))
 
 
 def overview(story: Story) -> Overview:

@@ -14,7 +14,7 @@ from domain.gates import ProposeWaiver
 from domain.kernel import Event, Stage
 from infra.tlog.codec import decode
 from projections.timeline import WORDS, TimelineItem, item, words
-from tests.life import LIFE, OURS, after, at, before, example
+from tests.life import LIFE, OURS, after, at, before, example, so_far
 from tests.projections.folds import correct, count, refer, report
 from tests.stories import Story
 
@@ -44,7 +44,7 @@ def test_there_are_words_for_nothing_else() -> None:
 
 
 def test_a_whole_life_reads_in_the_order_in_which_it_was_recorded() -> None:
-    story = Story().given(LIFE)
+    story = so_far(len(LIFE))
     read = items(story)
 
     assert [each.index for each in read] == list(range(len(story.history)))

@@ -21,7 +21,7 @@ from projections.figures import FigureLine
 from projections.fold import replay
 from projections.given import given as given_to
 from projections.visibility import OPERATOR, Sight, Viewer
-from tests.life import LIFE, OURS, STRANGER, THEIRS, after, at, changed, example
+from tests.life import LIFE, OURS, STRANGER, THEIRS, after, at, changed, example, so_far
 from tests.projections.folds import count
 from tests.stories import Story
 
@@ -43,7 +43,7 @@ NEGOTIATING = range(KINDS.index(ChoosePartner) + 1, KINDS.index(HoldKickoff))
 def test_no_view_of_a_party_shows_the_other_s_private_facts(
     ours: str, theirs: str, steps: int
 ) -> None:
-    story = Story().given(LIFE[:steps])
+    story = so_far(steps)
     for party, secret in ((OURS, f"o{ours}"), (THEIRS, f"t{theirs}")):
         story.when(party, DeclareBestAlternative(statement=secret))
         story.when(party, changed(example(DeclareNonNegotiable), term="x", statement=secret))
