@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test programs test-api fuzz test-foreign interop digests money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-pages bench-show lock lock-foreign clean
+.PHONY: help run up-local down-local test programs test-api fuzz test-foreign interop digests money-laws sweeps mutants check faults audit-faults bench bench-audit bench-kafka bench-pages bench-show lock lock-foreign clean
 .DEFAULT_GOAL := help
 
 # The users of docker-compose.yml.
@@ -63,6 +63,10 @@ digests: $(VENV)/.dev ## write docs/digests.md: the SHA-256 of both verifiers an
 
 money-laws: $(VENV)/.dev ## compare the ledger with the model over 5,000 random lives, in four orders each
 	@$(BIN)/python -m tests.model.laws
+
+sweeps: $(VENV)/.dev ## test all combinations of which `make test` runs a part (an hour or more)
+	@ACCORD_SWEEPS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup \
+	  $$(git grep --files-with-matches 'tests.sweeps import' -- 'tests/*test_*.py')
 
 mutants: $(VENV)/.dev ## change the rules of money at random for an hour; a test must notice
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT \
