@@ -314,7 +314,7 @@ def describe(item: Item) -> str:
         case RevenueShare():
             return _describe_share(item)
         case RevenueSplit():
-            return f"joint revenue is split {_shares(item.shares)}, on each {item.trigger}"
+            return f"joint revenue is split {_shares(item.shares)}, on each {_on(item.trigger)}"
         case ReferralFee():
             return f"{item.to} earns {item.fee} for each {_EARNS_A_FEE[item.trigger]}"
         case Retainer():
@@ -324,8 +324,8 @@ def describe(item: Item) -> str:
         case Hybrid():
             return (
                 f"{item.to} earns {item.base} every {_each(item.every)}, and {item.bonus} more "
-                f"for each {item.window} in which {metric_words(item.bonus_metric)} reaches "
-                f"{_amount(item.bonus_threshold, item.currency)}"
+                f"for each {item.window} with at least "
+                f"{_amount(item.bonus_threshold, item.currency)} {metric_words(item.bonus_metric)}"
             )
         case CostShare():
             return f"costs of {item.cost} are shared {_shares(item.shares)}"
@@ -351,6 +351,10 @@ _EARNS_A_FEE = {
 }
 
 
+def _on(trigger: Trigger) -> str:
+    return "receipt of joint revenue" if trigger is Trigger.JOINT_REVENUE else trigger
+
+
 def _amount(number: int, currency: str | None) -> str:
     return f"{number} {currency}" if currency else str(number)
 
@@ -374,7 +378,7 @@ def _describe_share(item: RevenueShare) -> str:
     window = f" a {item.window}" if item.tiers or item.cap is not None else ""
     return (
         f"{item.to} earns {plain(item.share)} % of {revenue} from each referred client"
-        f"{tiers}{cap}{window}, on each {item.trigger}"
+        f"{tiers}{cap}{window}, on each {_on(item.trigger)}"
     )
 
 

@@ -125,6 +125,11 @@ def _day(value: object, info: ValidationInfo) -> date:
     return times.day(value, any_year=info.context is RECORDED)
 
 
+def name_words(name: str) -> str:
+    """Return an identifier of Accord as words: ``ip_ownership`` as ``ip ownership``."""
+    return name.replace("_", " ").replace("-", " ")
+
+
 def plain(value: Decimal) -> str:
     """Write a decimal without an exponent."""
     return format(value, "f")

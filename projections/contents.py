@@ -8,16 +8,22 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from domain import adoption, agreement, experiment, formation, governance, scaling
+from domain import adoption, agreement, experiment, formation, scaling
 from domain.calendar import in_words
 from domain.charter import Charter, Objective
 from domain.kernel import Event
-from domain.metric_catalogue import metric_words
+from domain.metric_catalogue import NO_METRICS, Catalogue, metric_words
 from domain.terms import describe
+from domain.values import name_words
+from projections.breaches import in_unit
+from projections.rule_words import rule_in_words
 
 
-def contents(event: Event) -> Iterator[str]:
-    """Yield what an event says beyond its sentence, in words; nothing if the sentence has it."""
+def contents(event: Event, own: Catalogue = NO_METRICS) -> Iterator[str]:
+    """Yield what an event says beyond its sentence, in words; nothing if the sentence has it.
+
+    `own` are the metrics that both parties defined.
+    """
     match event:
         case agreement.TermsProposed() | agreement.TermsCountered():
             yield from _terms(event)
@@ -25,15 +31,12 @@ def contents(event: Event) -> Iterator[str]:
             yield from _charter(event.charter)
         case formation.AgreementDrafted():
             yield from _sections(event.sections)
-        case governance.GovernanceEstablished.proposed():
-            yield from _governance(event)
         case scaling.JointInvestmentProposed():
             yield from _investment(event)
         case adoption.AdoptionProposed():
             yield from _adoption(event)
         case formation.DecisionRuleProposed():
-            named = {"metric": metric_words(event.rule.metric)}
-            yield value_words(event.rule.model_copy(update=named))
+            yield rule_in_words(event.rule, own)
         case experiment.HypothesisRegistered():
             yield from (f"{each.variant}: {each.description}" for each in event.variants)
             yield f"variants are assigned by {event.assignment}"
@@ -64,8 +67,9 @@ def _charter(charter: Charter) -> Iterator[str]:
 
 def _objective(agreed: Objective) -> str:
     return (
-        f"{agreed.words} from {agreed.baseline} to {agreed.target} {agreed.unit} by "
-        f"{agreed.deadline}: {agreed.method}, {agreed.frequency} from {agreed.tool}"
+        f"{agreed.words} from {in_unit(agreed.baseline, agreed.unit)} to "
+        f"{in_unit(agreed.target, agreed.unit)} by {agreed.deadline}: {agreed.method}, "
+        f"{agreed.frequency} from {agreed.tool}"
     )
 
 
@@ -73,11 +77,6 @@ def _sections(sections: agreement.Sections) -> Iterator[str]:
     yield from (
         f"{name_words(name)}: {value_words(value)}" for name, value in sections if value is not None
     )
-
-
-def _governance(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - proposed or adopted
-    yield f"disputes go to {', then '.join(proposed.dispute_path)}"
-    yield f"decisions: {proposed.decision_rights}"
 
 
 def _investment(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
@@ -103,17 +102,13 @@ def _adoption(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
         yield from _sections(contract.sections)
     if proposed.charter:
         yield from _charter(proposed.charter)
-    yield from (f"decision rule {each.rule}" for each in proposed.rules)
-    if proposed.governance:
-        yield from _governance(proposed.governance)
+    yield from (f"decision rule {each.rule}: {rule_in_words(each)}" for each in proposed.rules)
+    if agreed := proposed.governance:
+        yield f"disputes go to {', then '.join(agreed.dispute_path)}"
+        yield f"decisions: {agreed.decision_rights}"
     yield from (
         f"{metric_words(each.metric)} of {each.period}: {each.figure}" for each in proposed.figures
     )
-
-
-def name_words(name: str) -> str:
-    """Return an identifier with underscores as words: `ip ownership`."""
-    return name.replace("_", " ")
 
 
 def value_words(value: object) -> str:

@@ -344,5 +344,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=14, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=15, row_type=lambda _: OpenProposals
 )

@@ -5,6 +5,7 @@ from typing import Final
 
 from domain.health import HealthCheckRecorded
 from domain.standing_alerts import HEALTH_DIVERGES, HEALTH_LOW
+from domain.values import name_words
 from projections.ledger.claims import Point
 
 LOW: Final = 2
@@ -30,7 +31,9 @@ def findings(cards: Scorecards) -> Iterator[Point]:
     """Yield what the newest scorecards show: ratings that are low, and ratings far apart."""
     for party, card in sorted(cards.items()):
         low = [
-            f"{_words(name)} {rating}" for name, rating in ratings(card).items() if rating <= LOW
+            f"{name_words(name)} {rating}"
+            for name, rating in ratings(card).items()
+            if rating <= LOW
         ]
         if low:
             text = f"{party} rates {' and '.join(low)} of 5 in {card.period}."
@@ -43,7 +46,7 @@ def _apart(cards: Scorecards) -> Iterator[Point]:
     (one, first), (other, second) = sorted(cards.items())
     theirs = ratings(second)
     wide = [
-        f"{_words(name)} {rating} by {one} and {theirs[name]} by {other}"
+        f"{name_words(name)} {rating} by {one} and {theirs[name]} by {other}"
         for name, rating in ratings(first).items()
         if name in theirs and abs(rating - theirs[name]) >= WIDE
     ]
@@ -56,7 +59,3 @@ def ratings(card: HealthCheckRecorded) -> dict[str, int]:
     """Return the ratings of a scorecard that are given, by their field."""
     found = {name: getattr(card, name) for name in RATED}
     return {name: rating for name, rating in found.items() if rating is not None}
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -45,6 +45,7 @@ from domain import (
     viewing,
 )
 from domain import exit as leaving
+from domain.calendar import in_words
 from domain.deadlines.answers import proposal_words
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, PeriodClosed, ReminderGiven
 from domain.deadlines.figures import figure_words
@@ -57,14 +58,14 @@ from domain.metric_catalogue import metric_words
 from domain.recorded import Recorded
 from domain.sharing import Form
 from domain.terms import Assets
-from domain.values import Money, instant
+from domain.values import Money, instant, name_words
 
 Words = Callable[[Any], str]
 """Returns the rest of a sentence whose subject is the party."""
 
 
 def _checklist(event: exploration.DecisionChecklistCompleted) -> str:
-    no = [name.replace("_", " ") for name in exploration.QUESTIONS if not getattr(event, name)]
+    no = [name_words(name) for name in exploration.QUESTIONS if not getattr(event, name)]
     return f"answered the decision checklist for {event.candidate}" + (
         f", with no to {', '.join(no)}" if no else ", with yes to all eight"
     )
@@ -89,7 +90,9 @@ def _annual_review(event: Any) -> str:  # noqa: ANN401 - made
 
 def _audited(event: health.ComplianceAudited) -> str:
     result = "passed" if event.passed else "not passed"
-    return f"audited {event.subject} by {event.auditor}: {result}{_listed(event.findings)}"
+    return (
+        f"audited {name_words(event.subject)} by {event.auditor}: {result}{_listed(event.findings)}"
+    )
 
 
 def _profile(event: exploration.IdealPartnerProfileDefined) -> str:
@@ -150,7 +153,7 @@ def _corrected(event: Any) -> str:  # noqa: ANN401 - any correction
         return "it never happened"
     names = ("annual_contract_value", "amount", "happened_at", "covers_from", "collected_by")
     given = ((name, getattr(event, name, None)) for name in names)
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in given if value)
+    return ", ".join(f"{name_words(name)} {value}" for name, value in given if value)
 
 
 def _channels(event: Any) -> str:  # noqa: ANN401 - the policy, or its proposal
@@ -213,6 +216,11 @@ def _campaign(event: Any) -> str:  # noqa: ANN401 - the proposal and the agreeme
     paid = f", paid by {event.budget}" if event.budget else ""
     days = f"from {event.first_day} to {event.last_day}"
     return f"{event.campaign} of {event.owner}{_where(event)} {days}{paid}: {event.title}"
+
+
+def _governance(event: Any) -> str:  # noqa: ANN401 - the proposal and the agreement
+    path = ", then ".join(event.dispute_path)
+    return f"disputes go to {path}; decisions: {event.decision_rights}"
 
 
 def _where(event: Any) -> str:  # noqa: ANN401 - any event of one market, or of all
@@ -352,7 +360,7 @@ WORDS: dict[type[Event], Words] = {
         f" culture {e.cultural_compatibility}, vision {e.shared_vision}"
     ),
     exploration.BridgingPlanAgreed: lambda e: (
-        f"agreed how to bridge {e.dimension.replace('_', ' ')} with {e.candidate}: {e.plan}"
+        f"agreed how to bridge {name_words(e.dimension)} with {e.candidate}: {e.plan}"
     ),
     exploration.DecisionChecklistCompleted: _checklist,
     exploration.PartnerChosen: lambda e: (
@@ -369,16 +377,18 @@ WORDS: dict[type[Event], Words] = {
         f"ranked {e.market}: viability {e.viability}, cultural fit {e.cultural_fit}"
         + _listed(e.reasons)
     ),
-    markets.RoleAssigned: lambda e: f"named {e.name} as {e.role}{_where(e)}",
+    markets.RoleAssigned: lambda e: f"named {e.name} as {name_words(e.role)}{_where(e)}",
     own_metric.MetricAgreed.proposed: lambda e: f"proposed a metric of their own, {_defined(e)}",
     own_metric.MetricAgreed: lambda e: (
         f"and its partner agreed a metric of their own, {_defined(e)}"
     ),
     markets.MetricOwnerAssigned.proposed: lambda e: (
-        f"proposed {e.owner} ({e.role}) as the owner of {metric_words(e.metric)}{_where(e)}"
+        f"proposed {e.owner} ({name_words(e.role)}) as the owner of {metric_words(e.metric)}"
+        + _where(e)
     ),
     markets.MetricOwnerAssigned: lambda e: (
-        f"named {e.owner} ({e.role}) as the owner of {metric_words(e.metric)}{_where(e)}"
+        f"named {e.owner} ({name_words(e.role)}) as the owner of {metric_words(e.metric)}"
+        + _where(e)
     ),
     program.PortfolioDefined: lambda e: (
         f"set the limits of its portfolio: {e.fewest_active} to {e.most_active} active, at most "
@@ -391,23 +401,22 @@ WORDS: dict[type[Event], Words] = {
     formation.EvidenceAttached: lambda e: (
         f"attached evidence {e.evidence} ({e.kind}): {e.title} ({e.reference})"
     ),
-    governance.ContactAssigned: lambda e: f"named {e.name} for {e.function}",
+    governance.ContactAssigned: lambda e: f"named {e.name} for {name_words(e.function)}",
     governance.SponsorAssigned: lambda e: f"named {e.name}, {e.title}, as executive sponsor",
     governance.ResourcesCommitted: lambda e: (
         f"committed {e.attention} % of a person's time" + "".join(f", {each}" for each in e.costs)
     ),
     governance.GovernanceEstablished.proposed: lambda e: (
-        f"proposed governance {e.proposal}; disputes go to {', then '.join(e.dispute_path)}"
+        f"proposed governance {e.proposal}; {_governance(e)}"
     ),
     governance.GovernanceEstablished: lambda e: (
-        f"and its partner agreed governance, version {e.agreed_version}; "
-        f"disputes go to {', then '.join(e.dispute_path)}"
+        f"and its partner agreed governance, version {e.agreed_version}; {_governance(e)}"
     ),
     bilateral.ProposalDeclined: lambda e: f"declined {e.agreement} {e.proposal}: {e.reason}",
     bilateral.ProposalWithdrawn: lambda e: f"withdrew {e.agreement} {e.proposal}: {e.reason}",
     bilateral.ProposalLapsed: lambda e: f"{e.agreement} {e.proposal} has lapsed: {e.reason}",
     agreement.TermsProposed: lambda e: f"proposed terms {e.proposal}",
-    agreement.TermsCountered: lambda e: f"answered {e.counters} with terms {e.proposal}",
+    agreement.TermsCountered: lambda e: f"proposed terms {e.proposal} in answer to {e.counters}",
     agreement.TermsAccepted: lambda e: f"accepted terms {e.proposal}",
     agreement.CommercialTermsAgreed: lambda e: (
         f"and its partner agreed terms, version {e.terms_version}, from {e.effective_from}"
@@ -492,10 +501,10 @@ WORDS: dict[type[Event], Words] = {
     ),
     execution.MilestoneMissed: lambda e: f"milestone {e.milestone}, due {e.due}, was missed",
     execution.ReviewScheduled.proposed: lambda e: (
-        f"proposed {e.kind} review {e.review} for {e.at:%Y-%m-%d}"
+        f"proposed {cadence_words(e.kind)} {e.review} for {e.at:%Y-%m-%d}"
     ),
     execution.ReviewScheduled: lambda e: (
-        f"scheduled {e.kind} review {e.review} for {e.at:%Y-%m-%d}"
+        f"scheduled {cadence_words(e.kind)} {e.review} for {e.at:%Y-%m-%d}"
     ),
     execution.ActivityPaused.proposed: lambda e: f"proposed to pause {e.activity}: {e.reason}",
     execution.ActivityPaused: lambda e: f"and its partner paused {e.activity}: {e.reason}",
@@ -534,10 +543,10 @@ WORDS: dict[type[Event], Words] = {
         f"held renewal review {e.review}, which recommends to {e.recommendation}. Outcomes: "
         f"{e.outcomes} Relevance: {e.relevance}"
     ),
-    renewal.RenewalProposed: lambda e: f"proposed to renew for {e.duration}",
+    renewal.RenewalProposed: lambda e: f"proposed to renew for {in_words(e.duration)}",
     renewal.PartnershipRenewed: lambda e: f"and its partner renewed until {e.ends_on}",
     leaving.BreachNoticeGiven: lambda e: (
-        f"gave notice of breach {e.breach} of {e.section.replace('_', ' ')}, to be cured by "
+        f"gave notice of breach {e.breach} of {name_words(e.section)}, to be cured by "
         f"{e.cure_by}: {e.description}"
     ),
     leaving.CureProposed: lambda e: f"proposed that breach {e.breach} is cured: {e.how}",
@@ -545,8 +554,8 @@ WORDS: dict[type[Event], Words] = {
         f"and its partner agreed that breach {e.breach} is cured: {e.how}"
     ),
     leaving.ExitNoticeGiven: lambda e: (
-        f"gave notice {e.exit} ({e.reason}), effective {e.effective_on}: {e.explanation}"
-        + _waived(e)
+        f"gave notice {e.exit} ({name_words(e.reason)}), effective {e.effective_on}: "
+        f"{e.explanation}" + _waived(e)
     ),
     leaving.ExitProposed: lambda e: (
         f"proposed to end the partnership on {e.effective_on} ({e.exit}): {e.explanation}"
@@ -656,7 +665,8 @@ WORDS: dict[type[Event], Words] = {
         f"{e.trials} trials: {e.reason}"
     ),
     experiment.PilotConcluded: lambda e: (
-        f"concluded {e.experiment} ({e.ending}), {e.winner or 'no variant'} wins: {e.conclusion}"
+        f"concluded {e.experiment} ({name_words(e.ending)}), {e.winner or 'no variant'} wins: "
+        f"{e.conclusion}"
     ),
     experiment.VariantPromoted: lambda e: f"promoted {e.variant} of {e.experiment}: {e.into}",
     entry.JointRevenueReceived: lambda e: (

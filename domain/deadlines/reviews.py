@@ -36,6 +36,7 @@ from domain.renewal import AnnualReviewHeld
 from domain.response import Response, Severity
 from domain.terms import Cadence
 from domain.terms_by_day import TermsByDay
+from domain.values import name_words
 
 _HELD: Final = (ReviewHeld, AnnualReviewHeld, ComplianceAudited, HealthCheckRecorded)
 """What counts for a cadence."""
@@ -66,7 +67,7 @@ def cadence_words(ref: str) -> str:
     What each party does by itself names it: ``health check of acme``.
     """
     kind, _, party = ref.partition("/")
-    words = f"{kind} review" if kind in {"operational", "strategic"} else kind.replace("_", " ")
+    words = f"{kind} review" if kind in {"operational", "strategic"} else name_words(kind)
     return f"{words} of {party}" if party else words
 
 

@@ -5,11 +5,11 @@ from typing import Final
 
 from domain import aggregates
 from domain.checklist import AnswerState, ChecklistAnswer, checklist
+from domain.values import name_words
 from infra.answers.logs import NOW, AsOf, own_log
 from infra.answers.question import Answer, PartnershipId, Question
 from infra.answers.text import Block, Styled, Table
 from infra.bootstrap import Accord
-from projections.contents import name_words
 
 _STYLES: Final = {
     AnswerState.YES: "green",
@@ -49,7 +49,7 @@ def text(found: Checklist) -> Iterator[Block]:
         [
             (
                 name_words(each.question),
-                Styled(each.state.replace("-", " "), _STYLES[each.state]),
+                Styled(name_words(each.state), _STYLES[each.state]),
                 "; ".join(each.rests_on),
                 each.hint or "",
             )

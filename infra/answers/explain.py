@@ -44,7 +44,6 @@ from infra.answers.logs import (
 )
 from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Parameter, Question
-from infra.answers.rules import rule_in_words
 from infra.answers.text import Block, Line, Styled, Table, late, minute, number
 from infra.bootstrap import Accord
 from projections import ALERTS, KPIS, counted, figures, kpis, timeline
@@ -53,6 +52,7 @@ from projections.counted import NO_FACTS
 from projections.figures import LEADS
 from projections.fold import Folded, Rows, fold
 from projections.objectives import ObjectiveProgress, objectives
+from projections.rule_words import rule_in_words
 from projections.standing import periods_within
 from projections.timeline import TimelineItem
 from projections.visibility import Sight

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from domain.metric_catalogue import metric_words
-from domain.values import Slug
+from domain.values import Slug, name_words
 from infra.answers.logs import NOW, AsOf
 from infra.answers.members import chosen, members
 from infra.answers.question import Answer, Panel, Parameter, Question
@@ -64,7 +64,7 @@ def text(answer: Markets) -> Iterator[Block]:
             ["MISTAKE", "MADE", "SHOWN BY, OR WHAT TO DO"],
             [
                 (
-                    check.mistake.replace("-", " "),
+                    name_words(check.mistake),
                     "yes" if check.made else "no",
                     check.hint if check.made else check.shown_by,
                 )

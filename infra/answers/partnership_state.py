@@ -19,8 +19,12 @@ from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
+    ActivityPaused,
     CampaignAgreed,
     CampaignClosed,
+    CommitmentCancelled,
+    ImprovementPlanAgreed,
+    ImprovementPlanCompleted,
     IssueRaised,
     IssueResolved,
     MilestonePlanned,
@@ -257,8 +261,11 @@ Review = TaskSummary[ReviewScheduled | ReviewHeld, ReviewHeld]
 Action = TaskSummary[ActionAgreed, ActionCompleted]
 OnboardingStep = TaskSummary[OnboardingStepAgreed, OnboardingStepCompleted]
 Campaign = TaskSummary[CampaignAgreed, CampaignClosed]
+Improvement = TaskSummary[ImprovementPlanAgreed, ImprovementPlanCompleted]
+Pause = TaskSummary[ActivityPaused, CommitmentCancelled]
+"""A pause that both agreed. It runs until both give it up."""
 Issue = TaskSummary[IssueRaised, IssueResolved]
-Task = Milestone | Review | Action | OnboardingStep | Campaign | Issue
+Task = Milestone | Review | Action | OnboardingStep | Campaign | Improvement | Pause | Issue
 
 
 class DisputeSummary(Item):
@@ -323,6 +330,8 @@ class AgreementEnd(StrEnum):
     """A later agreement replaced it."""
     GIVEN_UP = "given up"
     """Both gave it up, or who was bound by it alone did."""
+    DONE = "done"
+    """What was planned is done, or it was agreed that something is done."""
 
 
 class ProposalSummary(Item):
@@ -347,7 +356,7 @@ class ProposalSummary(Item):
     state: ProposalState
     """Whether it is open, accepted, declined, countered or withdrawn, or has lapsed."""
     in_force: bool
-    """Whether it was accepted, and no later agreement replaced it or gave it up."""
+    """Whether it was accepted and still binds: it was not replaced, given up or done."""
     ended: AgreementEnd | None
     """How what was accepted ended; null while it is in force, or if nothing was accepted."""
     answered_by: str | None
@@ -513,6 +522,10 @@ class PartnershipState(Answer):
     """The steps of the onboarding plan that both agreed and did not give up."""
     campaigns: tuple[Campaign, ...]
     """The campaigns that both agreed and did not give up."""
+    improvement_plans: tuple[Improvement, ...]
+    """The improvement plans, each with its outcome if both closed it."""
+    pauses: tuple[Pause, ...]
+    """The activities that both paused and did not take up again."""
     issues: tuple[Issue, ...]
     """The issues."""
     disputes: tuple[DisputeSummary, ...]

@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import assert_never
 
-from domain import metric_catalogue
 from domain.formation import DecisionRuleAgreed
-from domain.metric_catalogue import NO_METRICS, Catalogue, Metric, metric_words
+from domain.metric_catalogue import Metric, metric_words
 from domain.own_metric import MetricAgreed
 from domain.priors import Prior, PriorAgreed
-from domain.rules import Action, DecisionRule
-from domain.values import plain
+from domain.rules import DecisionRule
 from infra.answers.logs import NOW, AsOf, own_log
 from infra.answers.question import Answer, Item, PartnershipId, Question
 from infra.answers.text import Block, Line, Remark, Table, minute
 from infra.bootstrap import Accord
 from projections import timeline
-from projections.breaches import BindingRule, in_unit
+from projections.breaches import BindingRule
+from projections.rule_words import rule_in_words
 from projections.timeline import TimelineItem
 
 
@@ -128,48 +126,6 @@ def text(found: Rules) -> Iterator[Block]:
             for each in found.priors
         ],
     )
-
-
-def rule_in_words(rule: DecisionRule, own: Catalogue = NO_METRICS) -> str:
-    """Return a decision rule as people would say it; `own` are the metrics that both defined."""
-    windows = (
-        f"a {rule.window}"
-        if rule.consecutive == 1
-        else (f"{rule.consecutive} {rule.window}s in a row")
-    )
-    metric = metric_catalogue.known(rule.metric, own=own)
-    unit = rule.currency or metric.unit
-    of = " of any one campaign" if rule.each_campaign else ""
-    of += f" in {rule.segment}" if rule.segment else ""
-    of += " as reported" if metric.counted and rule.measured == "report" else ""
-    of += f" by {rule.tool}" if rule.tool else ""
-    limit = f"{rule.comparison} {in_unit(rule.threshold, unit)}"
-    asked = _evidence_asked(rule, metric)
-    return f"{metric_words(metric.name)}{of} {limit} in {windows}{asked}: {_action_asked(rule)}"
-
-
-def _action_asked(rule: DecisionRule) -> str:
-    """Return what a rule asks for when it is breached: of which budget by how much (C20)."""
-    match rule.action:
-        case Action.ESCALATE_TO_REVIEW:
-            return "escalate to a review"
-        case Action.REDUCE_INVESTMENT:
-            of = f"budget {rule.budget}" if rule.budget else "the investment in the campaign"
-            return f"reduce {of} by {plain(rule.reduce_by)} %"
-        case Action.NOTIFY:
-            return "alert both parties"
-        case _:
-            assert_never(rule.action)
-
-
-def _evidence_asked(rule: DecisionRule, metric: Metric) -> str:
-    """Return what a rule asks of its evidence (C21)."""
-    asked = []
-    if rule.minimum_sample is not None:
-        asked.append(f"{rule.minimum_sample} or more {metric.denominator}")
-    if rule.credibility is not None:
-        asked.append(f"{plain(rule.credibility)} % credibility")
-    return f", given {' and '.join(asked)}" if asked else ""
 
 
 RULES = Question(

@@ -6,14 +6,13 @@ The models of the answer are in `partnership_state`, its text is in `show_text`.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Annotated, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from domain import aggregates, dispute, exploration, partnership
 from domain.adoption import PartnershipAdopted, parts_of
 from domain.agreement import CommercialTermsAgreed, TermsCountered, TermsProposed
 from domain.bilateral import (
     BilateralAgreement,
-    BilateralAgreements,
     BilateralCountered,
     ProposalEnded,
     kind_named,
@@ -25,14 +24,17 @@ from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.deadlines.reviews import done_at
 from domain.deal_record import Deal
 from domain.declarations import Changeable, Declaration, Declarations
-from domain.dispute import EvidenceSubmitted
+from domain.dispute import DisputeResolved, EvidenceSubmitted
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
+    ActivityPaused,
     CampaignAgreed,
     CampaignClosed,
     CommitmentCancelled,
     CommunicationPolicyAgreed,
+    ImprovementPlanAgreed,
+    ImprovementPlanCompleted,
     IncentiveIntroduced,
     InvestmentReduced,
     IssueEscalated,
@@ -53,7 +55,15 @@ from domain.execution import (
     TrainingCompleted,
     given_up,
 )
-from domain.exit import AssetsDispositioned, Exit, ExitAgreed, ExitNoticeGiven
+from domain.exit import (
+    AssetsDispositioned,
+    BreachCured,
+    Exit,
+    ExitAgreed,
+    ExitNoticeGiven,
+    ExitWithdrawn,
+    PartnershipExited,
+)
 from domain.experiment import Experiment, PilotStarted
 from domain.exploration import (
     AudienceOverlapMeasured,
@@ -71,6 +81,7 @@ from domain.formation import (
     DecisionRuleAgreed,
     EvidenceAttached,
     Formation,
+    NegotiationEnded,
     NonNegotiableDeclared,
 )
 from domain.gates import WaiverGranted
@@ -86,11 +97,13 @@ from domain.health import (
     Handover,
     HealthCheckRecorded,
     ManagerRotated,
+    RiskMitigated,
     TargetAdjusted,
     WinCelebrated,
     manager_on,
 )
 from domain.kernel import Act, Event, Stage
+from domain.keyring import KeyRecovered
 from domain.markets import (
     LocalFeedbackRecorded,
     MarketRanked,
@@ -98,6 +111,7 @@ from domain.markets import (
     MetricOwnerAssigned,
     RoleAssigned,
 )
+from domain.merge import DealsMerged
 from domain.own_metric import MetricAgreed, own_metrics
 from domain.recorded import Recorded
 from domain.renewal import AnnualReviewHeld
@@ -146,13 +160,13 @@ from infra.answers.partnership_state import (
     WaiverSummary,
 )
 from infra.answers.question import Parameter, PartnershipId, Question
-from infra.answers.rules import rule_in_words
 from infra.answers.show_text import text
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from projections import PROPOSALS
 from projections.contents import contents
 from projections.proposals import OPEN, OpenProposals
+from projections.rule_words import rule_in_words
 from projections.scorecards import ratings
 from projections.timeline import words
 from projections.visibility import Sight
@@ -160,7 +174,9 @@ from projections.visibility import Sight
 E = TypeVar("E", bound=Event)
 D = TypeVar("D", bound=Event)
 A = TypeVar("A", bound=BilateralAgreement)
-S = TypeVar("S", bound=Declaration)
+
+_NEVER: Final[tuple[CommitmentCancelled, ...]] = ()
+"""A pause is never done. It ends when both give it up."""
 
 Version = Annotated[PositiveWhole | None, Parameter("The first N events of its log.", "N")]
 
@@ -233,9 +249,19 @@ def ask(
             _tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks)
         ),
         reviews=ended(_reviews(state.execution.reviews, tasks)),
-        actions=ended(_agreed_tasks(state, tasks, ActionAgreed, ActionCompleted, "action")),
+        actions=ended(
+            _agreed_tasks(folded, ActionAgreed, stated.of(ActionCompleted), "action"),
+        ),
         onboarding=ended(_onboarding(state, tasks)),
-        campaigns=ended(_agreed_tasks(state, tasks, CampaignAgreed, CampaignClosed, "campaign")),
+        campaigns=ended(
+            _agreed_tasks(folded, CampaignAgreed, stated.of(CampaignClosed), "campaign")
+        ),
+        improvement_plans=ended(
+            _agreed_tasks(
+                folded, ImprovementPlanAgreed, agreements.of(ImprovementPlanCompleted), "plan"
+            )
+        ),
+        pauses=ended(_agreed_tasks(folded, ActivityPaused, _NEVER, "pause")),
         issues=ended(_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks)),
         disputes=tuple(_disputes(of_disputes)),
         proposals=(*_proposals(folded), *_proposals_elsewhere(elsewhere, state)),
@@ -309,6 +335,7 @@ _PASSED: Final[Mapping[DeadlineKind, _Step]] = {
     DeadlineKind.ACTION: _Step(ActionAgreed, "ref", "overdue_at"),
     DeadlineKind.ONBOARDING: _Step(OnboardingStepAgreed, "ref", "overdue_at"),
     DeadlineKind.CAMPAIGN: _Step(CampaignAgreed, "ref", "overdue_at"),
+    DeadlineKind.IMPROVEMENT: _Step(ImprovementPlanAgreed, "ref", "overdue_at"),
 }
 
 _STEPS: Final[Mapping[type[Event], _Step]] = {
@@ -324,6 +351,9 @@ _STEPS: Final[Mapping[type[Event], _Step]] = {
     OnboardingStepCompleted: _Step(OnboardingStepAgreed, "step", "done_at"),
     CampaignAgreed: _Step(CampaignAgreed, "campaign", "since"),
     CampaignClosed: _Step(CampaignAgreed, "campaign", "done_at"),
+    ImprovementPlanAgreed: _Step(ImprovementPlanAgreed, "plan", "since"),
+    ImprovementPlanCompleted: _Step(ImprovementPlanAgreed, "plan", "done_at"),
+    ActivityPaused: _Step(ActivityPaused, "pause", "since"),
     IssueRaised: _Step(IssueRaised, "issue", "since"),
     IssueEscalated: _Step(IssueRaised, "issue", "overdue_at"),
     IssueResolved: _Step(IssueRaised, "issue", "done_at"),
@@ -639,16 +669,12 @@ def _reviews(
 
 
 def _agreed_tasks(
-    state: partnership.Partnership,
-    times: dict[tuple[type[Event], str], _Times],
-    agreed: type[A],
-    done: type[S],
-    named: str,
-) -> Iterator[TaskSummary[A, S]]:
+    folded: _Folded, agreed: type[A], done: Iterable[D], named: str
+) -> Iterator[TaskSummary[A, D]]:
     """Yield what both agreed of a kind and did not give up; both kinds have its name as `named`."""
-    context = state.context
-    ended = {getattr(each, named): each for each in context.declarations.of(done)}
-    for each in context.agreements.of(agreed):
+    times = folded.task_times
+    ended = {getattr(each, named): each for each in done}
+    for each in folded.state.context.agreements.of(agreed):
         name = getattr(each, named)
         known = times.get((agreed, name), _Times())
         if known.since is not None:
@@ -710,24 +736,76 @@ def _disputes(events: Iterable[Recorded]) -> Iterator[DisputeSummary]:
 
 
 def _proposals(folded: _Folded) -> Iterator[ProposalSummary]:
-    agreements = folded.state.context.agreements
-    for kind, name, each in agreements.every_proposal():
-        in_force = any(one.proposal_ref == name for one in agreements.of(kind))
+    for kind, name, each in folded.state.context.agreements.every_proposal():
         answer = folded.answers.get((kind.wire, name))
-        ended = None
-        if each.accepted and not in_force:
-            ended = _how_it_ended(kind, each.proposed, agreements)
+        ended = _how_it_ended(kind, name, each.proposed, folded.state) if each.accepted else None
         yield _proposal(name, each, answer, folded.state, ended=ended)
 
 
 def _how_it_ended(
-    kind: type[BilateralAgreement], proposed: Event, agreements: BilateralAgreements
-) -> AgreementEnd:
-    """Return how an agreement ended that is not in force any more."""
-    for each in agreements.of(CommitmentCancelled):
-        if given_up()[each.kind] is kind and getattr(proposed, *kind.identity) == each.ref:
-            return AgreementEnd.GIVEN_UP
-    return AgreementEnd.REPLACED
+    kind: type[BilateralAgreement],
+    name: str,
+    proposed: Any,  # noqa: ANN401 - made
+    state: partnership.Partnership,
+) -> AgreementEnd | None:
+    """Return how an accepted proposal ended; None while it binds."""
+    agreements = state.context.agreements
+    if not any(one.proposal_ref == name for one in agreements.of(kind)):
+        for each in agreements.of(CommitmentCancelled):
+            if given_up()[each.kind] is kind and getattr(proposed, *kind.identity) == each.ref:
+                return AgreementEnd.GIVEN_UP
+        return AgreementEnd.REPLACED
+    if kind is ExitAgreed and proposed.exit in state.context.terms.withdrawn:
+        return AgreementEnd.GIVEN_UP
+    return AgreementEnd.DONE if kind in _ACTS or _is_done(kind, proposed, state) else None
+
+
+_ACTS: Final[frozenset[type[BilateralAgreement]]] = frozenset(
+    {
+        AnnualReviewHeld,
+        BreachCured,
+        CommitmentCancelled,
+        DealsMerged,
+        DisputeResolved,
+        ExitWithdrawn,
+        ImprovementPlanCompleted,
+        IssueResolved,
+        KeyRecovered,
+        MilestoneReached,
+        NegotiationEnded,
+        PartnershipExited,
+        ReviewHeld,
+        RiskMitigated,
+    }
+)
+"""The agreements that something is done. Nothing is left to do about them."""
+
+
+def _is_done(
+    kind: type[BilateralAgreement],
+    proposed: Any,  # noqa: ANN401 - made
+    state: partnership.Partnership,
+) -> bool:
+    """Whether what both planned is done."""
+    execution, context = state.execution, state.context
+    ref: str = getattr(proposed, *kind.identity) if len(kind.identity) == 1 else ""
+    if kind is MilestonePlanned:
+        return execution.milestones[ref].done is not None
+    if kind is ReviewScheduled:
+        return execution.reviews[ref].done is not None
+    if kind is ImprovementPlanAgreed:
+        return any(each.plan == ref for each in context.agreements.of(ImprovementPlanCompleted))
+    done = _DONE_BY.get(kind)
+    return done is not None and any(
+        getattr(each, *kind.identity) == ref for each in context.declarations.of(done)
+    )
+
+
+_DONE_BY: Final[Mapping[type[BilateralAgreement], type[Declaration]]] = {
+    ActionAgreed: ActionCompleted,
+    CampaignAgreed: CampaignClosed,
+    OnboardingStepAgreed: OnboardingStepCompleted,
+}
 
 
 def _proposal(  # noqa: PLR0913 - what differs between the streams
@@ -781,20 +859,22 @@ def _proposals_elsewhere(
         states[each.stream] = aggregates.evolve(before, each.event, each.act)
         if name := _answered_elsewhere(each.event):
             answers[each.stream, name] = each.act
+    proposals: list[tuple[type[Event], str, Proposal]]
     for stream, found in states.items():
         match found:
             case Deal() | dispute.Dispute():
-                proposals = [(name, each) for _, name, each in found.agreements.every_proposal()]
+                proposals = [*found.agreements.every_proposal()]
             case Experiment():
-                proposals = [*found.hypotheses.items()]
+                proposals = [(PilotStarted, *each) for each in found.hypotheses.items()]
             case _:
                 continue
-        for name, proposal in proposals:
+        for kind, name, proposal in proposals:
             yield _proposal(
                 name,
                 proposal,
                 answers.get((stream, name)),
                 state,
+                ended=AgreementEnd.DONE if proposal.accepted and kind in _ACTS else None,
                 within=stream.partition("/")[2],
             )
 
@@ -825,7 +905,7 @@ def _state_of(proposal: Proposal) -> ProposalState:
 
 def _contents(proposed: Event, state: partnership.Partnership) -> Iterator[str]:
     """Yield what a proposal says; of terms, also the counts that start anew."""
-    yield from contents(proposed)
+    yield from contents(proposed, own_metrics(state.context.agreements))
     if not isinstance(proposed, TermsProposed | TermsCountered):
         return
     day_before = proposed.effective_from - timedelta(days=1)

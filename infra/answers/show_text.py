@@ -1,8 +1,8 @@
 """The state of a partnership as text for a terminal, without what is empty."""
 
-from collections.abc import Iterator
-from datetime import datetime
-from typing import assert_never
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import NamedTuple, assert_never
 
 from domain.adoption import AdoptionProposed
 from domain.agreement import CommercialTermsAgreed
@@ -15,8 +15,11 @@ from domain.deadlines.reviews import cadence_words
 from domain.escalation import DOCUMENTED, Escalation, office_words
 from domain.execution import (
     ActionAgreed,
+    ActivityPaused,
     CampaignAgreed,
     CampaignClosed,
+    ImprovementPlanAgreed,
+    ImprovementPlanCompleted,
     IssueRaised,
     MilestonePlanned,
     OnboardingStepAgreed,
@@ -29,6 +32,8 @@ from domain.exploration import (
 )
 from domain.formation import (
     BestAlternativeDeclared,
+    CharterAgreed,
+    DecisionRuleAgreed,
     NonNegotiableDeclared,
 )
 from domain.governance import (
@@ -43,6 +48,7 @@ from domain.metric_catalogue import Direction, metric_words
 from domain.settlement import Balance
 from domain.sharing import DataSharingAgreed, Form
 from domain.terms import EACH, UTC, DayRules, Frame, describe
+from domain.values import name_words
 from infra.answers.partnership_state import (
     AdoptionSummary,
     AgreedTerms,
@@ -69,7 +75,7 @@ from infra.answers.text import (
     minute,
     number,
 )
-from projections.contents import name_words, value_words
+from projections.contents import value_words
 
 
 def text(state: PartnershipState) -> Iterator[Block]:
@@ -92,16 +98,13 @@ def text(state: PartnershipState) -> Iterator[Block]:
     waivers = [(each.rule, ", ".join(each.waived_by), each.reason) for each in state.waivers]
     yield Table(["RULE", "WAIVED BY", "REASON"], waivers, "waivers", 2)
     yield _budgets(state.budgets)
-    tasks: list[Task | DisputeSummary] = []
-    tasks += [*state.milestones, *state.reviews, *state.actions]
-    tasks += [*state.onboarding, *state.campaigns, *state.issues, *state.disputes]
-    yield Table(
-        ["KIND", "ID", "DESCRIPTION", "DUE", "STATE"],
-        map(_task_row, tasks),
-        "milestones, reviews, actions, onboarding, campaigns, issues, disputes",
-        2,
+    tasks = tasks_of(state)
+    yield _task_table(filter(is_open, tasks), "plans, issues and disputes")
+    yield from _in_force_blocks(state)
+    yield _task_table(
+        (each for each in tasks if not is_open(each)), "plans, issues and disputes that are over"
     )
-    yield from _proposal_blocks(state.proposals)
+    yield from _over_blocks(state.proposals)
     rated = [(each.party, scorecard_words(each)) for each in state.health]
     yield Table(["PARTY", "RATINGS FROM 1 TO 5"], rated, "how each side sees it", 2)
     yield from _renewal_blocks(state.renewal, has_ended=state.has_ended)
@@ -148,7 +151,7 @@ def _adopted(adoption: AdoptionSummary) -> str:
 def people_of(party: Party) -> Iterator[str]:
     """Yield who answers for a party, each with the function."""
     for each in party.contacts:
-        yield f"{each.name} ({each.function})"
+        yield f"{each.name} ({name_words(each.function)})"
     if party.sponsor:
         yield f"{party.sponsor.name} (executive sponsor)"
 
@@ -460,15 +463,58 @@ def _owner(assigned: MetricOwnerAssigned) -> str:
     return f"{assigned.owner} ({assigned.role}{', local' if assigned.local else ''})"
 
 
-def _task_row(  # noqa: PLR0911 - one for each kind
+def tasks_of(state: PartnershipState) -> list[Task | DisputeSummary]:
+    """Return what is planned, paused, raised or disputed."""
+    tasks: list[Task | DisputeSummary] = []
+    tasks += [*state.milestones, *state.reviews, *state.actions]
+    tasks += [*state.onboarding, *state.campaigns, *state.improvement_plans, *state.pauses]
+    return [*tasks, *state.issues, *state.disputes]
+
+
+def _task_table(tasks: Iterable[Task | DisputeSummary], title: str) -> Table:
+    columns = ["KIND", "ID", "DESCRIPTION", "SINCE", "DUE", "STATE"]
+    rows = (["" if cell is None else cell for cell in task_words(each)] for each in tasks)
+    return Table(columns, rows, title, 2)
+
+
+def is_open(task: Task | DisputeSummary) -> bool:
+    """Whether something is still to be done, in time or not."""
+    if isinstance(task, DisputeSummary):
+        return task.resolved is None
+    return task.state in {TaskState.OPEN, TaskState.OVERDUE}
+
+
+class TaskWords(NamedTuple):
+    """Something planned, raised or disputed, in words."""
+
+    kind: str
+    name: str
+    """The identifier."""
+    what: str
+    since: date | None
+    """The day since which it is agreed or open; None for a dispute."""
+    due: date | None
+    """The last day in time; None without one."""
+    state: str
+
+
+def task_words(task: Task | DisputeSummary) -> TaskWords:
+    """Return something planned, raised or disputed in words."""
+    kind, name, what, due, state = _task_words(task)
+    since = None if isinstance(task, DisputeSummary) else task.since.date()
+    return TaskWords(kind, name, what, since, due, state)
+
+
+def _task_words(  # noqa: C901, PLR0911 - one for each kind
     task: Task | DisputeSummary,
-) -> tuple[object, ...]:
+) -> tuple[str, str, str, date | None, str]:
+    """Return the kind, the identifier, the description, the last day and the state."""
     if isinstance(task, DisputeSummary):
         what = task.opened.description if task.opened else ""
         what += f"; {task.mediator} mediates" if task.mediator else ""
         what += f"; {task.resolved.resolution}" if task.resolved else ""
         state = task.resolved.outcome.value if task.resolved else "open"
-        return "dispute", task.dispute, what, "", state
+        return "dispute", task.dispute, what, None, state
     planned = task.planned
     match planned:
         case MilestonePlanned():
@@ -477,14 +523,14 @@ def _task_row(  # noqa: PLR0911 - one for each kind
         case ReviewScheduled():
             state = _state(task, "missed", "held")
             what = (
-                f"{planned.kind}: {task.done.minutes}"
+                f"{cadence_words(planned.kind)}: {task.done.minutes}"
                 if isinstance(task.done, ReviewHeld)
-                else planned.kind
+                else cadence_words(planned.kind)
             )
             return "review", planned.review, what, planned.at.date(), state
         case ReviewHeld():
-            held = task.done_at.date() if task.done_at else ""
-            what = f"{planned.kind}: {planned.minutes}"
+            held = task.done_at.date() if task.done_at else None
+            what = f"{cadence_words(planned.kind or 'operational')}: {planned.minutes}"
             return "review", planned.review, what, held, "held, not scheduled"
         case ActionAgreed() | OnboardingStepAgreed():
             named = (
@@ -510,7 +556,19 @@ def _task_row(  # noqa: PLR0911 - one for each kind
             )
         case IssueRaised():
             state = _state(task, "escalated", "resolved")
-            return "issue", planned.issue, planned.description, "", state
+            return "issue", planned.issue, planned.description, None, state
+        case ImprovementPlanAgreed():
+            what = "; ".join(planned.actions)
+            outcome = task.done
+            done = "closed"
+            if isinstance(outcome, ImprovementPlanCompleted):
+                what += f" ({outcome.outcome})"
+                done = "met" if outcome.met else "missed"
+            state = _state(task, "overdue", done)
+            return "improvement plan", planned.plan, what, planned.deadline, state
+        case ActivityPaused():
+            what = f"{planned.activity}: {planned.reason}"
+            return "pause", planned.pause, what, None, _state(task, "", "")
         case _:
             assert_never(planned)
 
@@ -533,21 +591,28 @@ def _state(task: Task, overdue: str, done: str) -> str:
             assert_never(task.state)
 
 
-def _proposal_blocks(proposals: tuple[ProposalSummary, ...]) -> Iterator[Block]:
-    """Yield what waits for an answer, what both agreed and when, and what was not agreed."""
+AGREED = ("AGREED", "ID", "PROPOSED BY", "AGREED BY", "WHAT")
+
+
+def _in_force_blocks(state: PartnershipState) -> Iterator[Block]:
+    """Yield what waits for an answer, and what both agreed that is in force, and when."""
     waiting = [
         (_day(each.proposed_at), _named(each), each.proposed_by, _in_full(each))
-        for each in proposals
+        for each in state.proposals
         if each.state is ProposalState.OPEN
     ]
     yield Table(["SINCE", "ID", "PARTY", "PROPOSAL"], waiting, "waits for an answer", 2)
-    agreed = sorted(
-        (_day(each.answered_at), _named(each), each.proposed_by, each.answered_by or "",
-         _agreed(each))
-        for each in proposals
-        if each.state is ProposalState.ACCEPTED
-    )  # fmt: skip
-    yield Table(["AGREED", "ID", "PROPOSED BY", "AGREED BY", "PROPOSAL"], agreed, "agreed", 2)
+    agreed = [(*_consent(each), _agreed(each, state)) for each in state.proposals if each.in_force]
+    title = "agreed and in force at the end" if state.has_ended else "agreed and in force"
+    yield Table(AGREED, sorted(agreed), title, 2)
+
+
+def _over_blocks(proposals: tuple[ProposalSummary, ...]) -> Iterator[Block]:
+    """Yield what both agreed that is over, and what was not agreed."""
+    over = [
+        (*_consent(each), without_verb(each.text), each.ended) for each in proposals if each.ended
+    ]
+    yield Table([*AGREED, "ENDED AS"], sorted(over), "agreed and over", 2)
     ended = [
         (_day(each.answered_at), _named(each), each.proposed_by, _in_full(each), _ended(each))
         for each in proposals
@@ -560,11 +625,40 @@ def _in_full(proposal: ProposalSummary) -> str:
     return "; ".join((proposal.text, *proposal.contents))
 
 
-def _agreed(proposal: ProposalSummary) -> str:
-    """Return what was agreed. The parts of an adoption are shown above, each in its place."""
-    if proposal.type == AdoptionProposed.wire:
-        return proposal.text
-    return _in_full(proposal) + (f" ({proposal.ended} since)" if proposal.ended else "")
+def _consent(proposal: ProposalSummary) -> tuple[str, str, str, str]:
+    """Return when something was agreed, its identifier, who proposed it and who accepted it."""
+    accepted_by = proposal.answered_by or ""
+    return _day(proposal.answered_at), _named(proposal), proposal.proposed_by, accepted_by
+
+
+def _agreed(proposal: ProposalSummary, state: PartnershipState) -> str:
+    """Return what both agreed, in words, without what the state shows in its own place."""
+    if proposal.type in _SHOWN or is_terms_in_force(proposal, state):
+        return without_verb(proposal.text.partition(";")[0])
+    return without_verb(_in_full(proposal))
+
+
+def is_terms_in_force(proposal: ProposalSummary, state: PartnershipState) -> bool:
+    """Whether a proposal became the terms in force on the day that is asked about."""
+    terms = state.terms
+    return any(
+        (each.proposal, each.terms_version) == (proposal.proposal, terms.version)
+        for each in terms.versions
+    )
+
+
+_SHOWN = {
+    AdoptionProposed.wire,
+    CharterAgreed.proposed.wire,
+    DecisionRuleAgreed.proposed.wire,
+    GovernanceEstablished.proposed.wire,
+}
+"""The proposals whose contents the state shows: the charter, the rules, the governance."""
+
+
+def without_verb(text: str) -> str:
+    """Return what was proposed, as ``milestone M-1 for 2026-03-04``."""
+    return text.removeprefix("proposed ")
 
 
 def _named(proposal: ProposalSummary) -> str:

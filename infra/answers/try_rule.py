@@ -12,16 +12,17 @@ from domain.formation import DecisionRuleAgreed
 from domain.kernel import Refused
 from domain.own_metric import own_metrics_in
 from domain.rules import DecisionRule
+from domain.values import name_words
 from infra.answers import alerts
 from infra.answers.logs import NOW, AsOf, NotFound, log, own_log, perhaps
 from infra.answers.parameters import NotEmpty
 from infra.answers.question import Answer, Parameter, PartnershipId, Question
-from infra.answers.rules import rule_in_words
 from infra.answers.text import Block, Hanging, Line, Remark, Table, number
 from infra.bootstrap import Accord
 from projections import backtest
 from projections.alerts import Alert
 from projections.backtest import TriedWindow
+from projections.rule_words import rule_in_words
 
 
 class TriedRule(Answer):
@@ -129,7 +130,7 @@ def text(found: TriedRule) -> Iterator[Block]:
                 number(each.value, "none"),
                 number(each.sample),
                 number(each.probability),
-                each.finding.replace("-", " "),
+                name_words(each.finding),
             )
             for each in found.windows
         ],

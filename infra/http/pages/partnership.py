@@ -19,9 +19,17 @@ from infra.answers.inbox import INBOX, Awaiting
 from infra.answers.kpis import KPIS
 from infra.answers.logs import moment_of, rows_of
 from infra.answers.parameters import LONGEST_PAGE
+from infra.answers.partnership_state import PartnershipState
 from infra.answers.question import Paging, PartnershipId
 from infra.answers.show import SHOW
-from infra.answers.show_text import frame_lines
+from infra.answers.show_text import (
+    frame_lines,
+    is_open,
+    is_terms_in_force,
+    task_words,
+    tasks_of,
+    without_verb,
+)
 from infra.answers.statements import STATEMENTS
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
@@ -85,6 +93,19 @@ class Bullet:
             _pixels(target, most),
             None if even is None else _pixels(target * even / 100, most),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What both agreed and is in force."""
+
+    text: str
+    contents: tuple[str, ...]
+    """What it says beyond that, in words."""
+    day: datetime | None
+    """When it was agreed."""
+    proposed_by: str
+    agreed_by: str
 
 
 def _pixels(value: Decimal, most: Decimal) -> int:
@@ -171,10 +192,25 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         rated=[each for each in RATED if any(each in card.ratings for card in state.health)],
         terms=[describe(each) for each in state.terms.items],
         frame=[*frame_lines(state.terms.frame)] if state.terms.frame else [],
+        plans=[task_words(each) for each in tasks_of(state) if is_open(each)],
+        agreed=[*_agreed(state)],
         in_force=next(
             (each for each in state.terms.agreements if each.version == state.terms.version), None
         ),
     )
+
+
+def _agreed(state: PartnershipState) -> Iterator[Agreed]:
+    """Yield what is in force; the terms in force stand above, item by item."""
+    for each in state.proposals:
+        if each.in_force:
+            yield Agreed(
+                without_verb(each.text),
+                () if is_terms_in_force(each, state) else each.contents,
+                each.answered_at,
+                each.proposed_by,
+                each.answered_by or "",
+            )
 
 
 def _steps(overview: Overview) -> Iterator[Step]:

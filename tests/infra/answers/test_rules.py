@@ -9,9 +9,9 @@ from domain.kernel import Refused
 from domain.reported_figure import ReportedFigure, ReportMetric
 from infra.answers import rules, try_rule
 from infra.answers.logs import AsOf, NotFound
-from infra.answers.rules import rule_in_words
 from infra.bootstrap import Accord
 from projections.backtest import Finding
+from projections.rule_words import rule_in_words
 from projections.visibility import Viewer
 from tests.feeds import played
 from tests.infra.answers.demo import AURORA, BY_PARTNER, BY_US, CONSULTING, day

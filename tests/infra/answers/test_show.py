@@ -17,6 +17,7 @@ from domain.dispute import DisputeOutcome
 from domain.examples import Step
 from domain.execution import (
     AgreeMilestone,
+    AgreePause,
     AgreeReviewHeld,
     CompleteAction,
     HoldKickoff,
@@ -196,8 +197,10 @@ def test_what_was_agreed_says_by_whom_when_and_whether_it_was_replaced(demo: Acc
     assert (agreed["terms-b"].in_force, agreed["terms-c"].in_force) == (False, True)
     assert agreed["terms-c"].answered_by == "northbridge"
     assert agreed["terms-c"].answered_at == datetime(2026, 6, 18, 9, tzinfo=UTC)
-    assert "2026-06-18  terms-c" in shown
-    assert "(replaced since)" in shown
+    in_force, over = shown.split("  agreed and over\n")
+    assert "2026-06-18  terms-c" in in_force
+    assert "2025-11-21  terms-b" in over
+    assert "replaced" in over
 
 
 def test_an_action_that_both_gave_up_is_not_said_to_be_replaced(demo: Accord) -> None:
@@ -206,7 +209,69 @@ def test_an_action_that_both_gave_up_is_not_said_to_be_replaced(demo: Accord) ->
 
     assert agreed["act-webinar"] is AgreementEnd.GIVEN_UP
     assert agreed["plan-certified"] is AgreementEnd.REPLACED
-    assert "(given up since)" in printed(text(state))
+    over = printed(text(state)).partition("  agreed and over\n")[2]
+    assert row(over, "act-webinar").endswith("given up")
+
+
+def test_what_is_done_is_not_shown_between_what_is_in_force(demo: Accord) -> None:
+    state = ask(demo, CONSULTING)
+    agreed = {each.proposal: (each.in_force, each.ended) for each in state.proposals}
+    in_force, over = printed(text(state)).split("  agreed and over\n")
+
+    done = ("plan-launch", "minutes-review-2026-q1", "act-mention", "trial-end", "resolve-issue-1")
+    assert [agreed[each] for each in done] == [(False, AgreementEnd.DONE)] * len(done)
+    assert all(each in over and each not in in_force for each in done)
+    assert "milestone  launch" in in_force.partition("issues and disputes that are over\n")[2]
+
+
+def test_a_running_improvement_plan_stands_among_the_plans_with_its_days(demo: Accord) -> None:
+    name = "growthos-harbourlight"
+    open_plans = printed(text(ask(demo, name, when=AsOf(at=day("2026-09-21")))))
+    late = printed(text(ask(demo, name, when=AsOf(known=day("2026-10-17")))))
+    closed = printed(text(ask(demo, name)))
+
+    running = row(open_plans.partition("that are over\n")[0], "improvement plan more-leads")
+    assert running.endswith("2026-09-02 2026-10-16 open")
+    assert row(late, "improvement plan more-leads").endswith("2026-09-02 2026-10-16 overdue")
+    over = closed.partition("that are over\n")[2]
+    assert row(over, "improvement plan more-leads").endswith("missed, after it was overdue")
+
+
+def test_a_running_pause_stands_among_the_plans_until_both_give_it_up(tmp_path: Path) -> None:
+    paused = LIFE[: LIFE.index(EXAMPLES[AgreePause]) + 1]
+    until = LIFE.index(EXAMPLES[AgreePause])
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(paused))
+        state = ask(accord, NAME)
+
+    (pause,) = state.pauses
+    assert pause.state is TaskState.OPEN
+    shown = row(printed(text(state)), f"pause {pause.planned.pause}")
+    assert shown.endswith(f"{LIFE[until].at} open")
+
+
+def test_a_proposed_rule_is_a_sentence_with_its_limit_and_its_action(demo: Accord) -> None:
+    (rule,) = (each for each in ask(demo, CONSULTING).proposals if each.proposal == "rule-campaign")
+
+    assert rule.contents == (
+        "leads of any one campaign as reported below 100 in a month: "
+        "reduce the investment in the campaign by 50 %",
+    )
+
+
+def test_governance_is_said_once(demo: Accord) -> None:
+    proposals = ask(demo, CONSULTING).proposals
+    (agreed,) = (each for each in proposals if each.proposal == "governance-1")
+
+    said = "; ".join((agreed.text, *agreed.contents))
+    assert said.count("disputes go to") == 1
+
+
+def row(shown: str, begins: str) -> str:
+    """Return the words of the line that begins with these, or has them after its day."""
+    lines = (" ".join(line.split()) for line in shown.splitlines())
+    (found,) = (line for line in lines if line.startswith(begins) or line[11:].startswith(begins))
+    return found
 
 
 def test_after_the_end_no_terms_are_said_to_be_in_force(demo: Accord) -> None:
@@ -585,7 +650,8 @@ def test_what_is_planned_is_shown_as_open_overdue_moved_or_done(tmp_path: Path) 
     assert [each.state for each in shown.milestones] == [TaskState.OPEN]
     paid = next(each for each in rows if each.startswith("action pay"))
     assert paid.endswith("2026-02-01 overdue")
-    assert "review by-chance operational: We met at a fair. 2026-02-03 held, not scheduled" in rows
+    held = "review by-chance operational review: We met at a fair. 2026-02-03 2026-02-03"
+    assert f"{held} held, not scheduled" in rows
 
 
 def test_after_the_end_nothing_is_open_any_more(tmp_path: Path) -> None:
