@@ -32,8 +32,6 @@ from domain.exploration import (
 )
 from domain.formation import (
     BestAlternativeDeclared,
-    CharterAgreed,
-    DecisionRuleAgreed,
     NonNegotiableDeclared,
 )
 from domain.governance import (
@@ -602,16 +600,14 @@ def _in_force_blocks(state: PartnershipState) -> Iterator[Block]:
         if each.state is ProposalState.OPEN
     ]
     yield Table(["SINCE", "ID", "PARTY", "PROPOSAL"], waiting, "waits for an answer", 2)
-    agreed = [(*_consent(each), _agreed(each, state)) for each in state.proposals if each.in_force]
+    agreed = [(*_consent(each), _what(each)) for each in state.proposals if each.in_force]
     title = "agreed and in force at the end" if state.has_ended else "agreed and in force"
     yield Table(AGREED, sorted(agreed), title, 2)
 
 
 def _over_blocks(proposals: tuple[ProposalSummary, ...]) -> Iterator[Block]:
     """Yield what both agreed that is over, and what was not agreed."""
-    over = [
-        (*_consent(each), without_verb(each.text), each.ended) for each in proposals if each.ended
-    ]
+    over = [(*_consent(each), _what(each), each.ended) for each in proposals if each.ended]
     yield Table([*AGREED, "ENDED AS"], sorted(over), "agreed and over", 2)
     ended = [
         (_day(each.answered_at), _named(each), each.proposed_by, _in_full(each), _ended(each))
@@ -631,13 +627,6 @@ def _consent(proposal: ProposalSummary) -> tuple[str, str, str, str]:
     return _day(proposal.answered_at), _named(proposal), proposal.proposed_by, accepted_by
 
 
-def _agreed(proposal: ProposalSummary, state: PartnershipState) -> str:
-    """Return what both agreed, in words, without what the state shows in its own place."""
-    if proposal.type in _SHOWN or is_terms_in_force(proposal, state):
-        return without_verb(proposal.text.partition(";")[0])
-    return without_verb(_in_full(proposal))
-
-
 def is_terms_in_force(proposal: ProposalSummary, state: PartnershipState) -> bool:
     """Whether a proposal became the terms in force on the day that is asked about."""
     terms = state.terms
@@ -647,13 +636,10 @@ def is_terms_in_force(proposal: ProposalSummary, state: PartnershipState) -> boo
     )
 
 
-_SHOWN = {
-    AdoptionProposed.wire,
-    CharterAgreed.proposed.wire,
-    DecisionRuleAgreed.proposed.wire,
-    GovernanceEstablished.proposed.wire,
-}
-"""The proposals whose contents the state shows: the charter, the rules, the governance."""
+def _what(proposal: ProposalSummary) -> str:
+    """Return what both agreed. The parts of an adoption are shown above, each in its place."""
+    is_adoption = proposal.type == AdoptionProposed.wire
+    return without_verb(proposal.text if is_adoption else _in_full(proposal))
 
 
 def without_verb(text: str) -> str:

@@ -80,8 +80,8 @@ SENTENCES: list[tuple[Item, str]] = [
             bonus_threshold=20,
         ),
         (
-            f"{THEIRS} earns 1000 USD every month, and 500 USD more for each quarter in which "
-            "leads reaches 20"
+            f"{THEIRS} earns 1000 USD every month, and 500 USD more for each quarter with at "
+            "least 20 leads"
         ),
     ),
     (

@@ -96,7 +96,7 @@ def test_it_says_who_is_who_on_both_sides(demo: Accord) -> None:
     assert tuple(each.party for each in page.people) == page.parties
     assert head.sponsor is not None
     assert (
-        f"growthos: Maya Ortiz (partnership-manager); {head.sponsor.name} (executive sponsor)"
+        f"growthos: Maya Ortiz (partnership manager); {head.sponsor.name} (executive sponsor)"
         in lines
     )
 

@@ -253,9 +253,10 @@ def test_a_running_pause_stands_among_the_plans_until_both_give_it_up(tmp_path: 
 def test_a_proposed_rule_is_a_sentence_with_its_limit_and_its_action(demo: Accord) -> None:
     (rule,) = (each for each in ask(demo, CONSULTING).proposals if each.proposal == "rule-campaign")
 
-    assert rule.contents == (
+    (sentence,) = rule.contents
+    assert sentence == (
         "leads of any one campaign as reported below 100 in a month: "
-        "reduce the investment in the campaign by 50 %",
+        "reduce the investment in the campaign by 50 %"
     )
 
 

@@ -143,7 +143,8 @@ TEXTS_ELSEWHERE: Final = """
 history: ActivityPaused.activity ActivityPaused.reason AdjustmentAgreed.reason BreachCured.how
     ClaimObjected.reason CommitmentCancelled.reason DealCancelled.reason
     DealLost.reason DealReopened.reason DealsMerged.reason EntryReversed.reason
-    ExitWithdrawn.explanation GovernanceProposed.decision_rights ImprovementPlanAgreed.actions ImprovementPlanCompleted.outcome
+    ExitWithdrawn.explanation GovernanceProposed.decision_rights GovernanceProposed.dispute_path
+    ImprovementPlanAgreed.actions ImprovementPlanCompleted.outcome
     IssueResolved.resolution MetricCorrected.reason ObjectiveAgreed.objective.method
     ObservationCorrected.reason
     PartnerChosen.name
