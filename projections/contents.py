@@ -90,7 +90,8 @@ def _adoption(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
     yield proposed.purpose
     for each in proposed.parties:
         people = [f"{of.name} ({of.function})" for of in each.contacts]
-        people += [f"{each.sponsor.name} (executive sponsor)"] if each.sponsor else []
+        if sponsor := each.sponsor:
+            people.append(f"{sponsor.name}, {sponsor.title} (executive sponsor)")
         yield f"{each.party}: {'; '.join([each.name, *people])}"
     for terms in proposed.terms:
         yield f"terms agreed on {terms.agreed_on}: {'; '.join(_terms(terms))}"

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from domain import (
@@ -482,9 +483,7 @@ WORDS: dict[type[Event], Words] = {
     execution.MilestonePlanned.proposed: lambda e: (
         f"proposed milestone {e.milestone} for {e.due}: {e.title}"
     ),
-    execution.MilestonePlanned: lambda e: (
-        f"and its partner planned {e.title} for {e.due}" + (f": {e.reason}" if e.reason else "")
-    ),
+    execution.MilestonePlanned: lambda e: f"and its partner planned {e.title} for {e.due}",
     execution.CommitmentCancelled.proposed: lambda e: (
         f"proposed to give up {e.kind} {e.ref}: {e.reason}"
     ),
@@ -637,7 +636,6 @@ WORDS: dict[type[Event], Words] = {
     ),
     payment.RefundReversed: lambda e: (
         f"recorded that refund {e.refund} on deal {e.deal} was reversed"
-        + (f": {e.reason}" if e.reason else "")
     ),
     payment.PaymentCorrected: lambda e: (
         f"corrected payment {e.payment} of deal {e.deal}: {_corrected(e)}: {e.reason}"
@@ -730,4 +728,13 @@ def words(event: Event) -> str:
     found = WORDS[type(event)](event)
     if isinstance(event, Changeable) and event.change_reason is not None:
         return f"{found}; changed, because: {event.change_reason}"
+    if _has_optional_reason(type(event)) and event.reason is not None:  # type: ignore[attr-defined]
+        return f"{found}; because: {event.reason}"  # type: ignore[attr-defined]
     return found
+
+
+@cache
+def _has_optional_reason(kind: type[Event]) -> bool:
+    """Return whether a reason is given only of a change, or of what is not regular."""
+    field = kind.model_fields.get("reason")
+    return field is not None and not field.is_required()
