@@ -15,7 +15,7 @@ NAMES = ("verify.py", "verify.mjs", "rules.json")
 
 
 def version() -> str:
-    """Return the release that this is."""
+    """Return the version that this is."""
     found: str = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
     return found
 
@@ -24,10 +24,9 @@ def page() -> str:
     """Return the page, from the files."""
     digests = {name: sha256((VERIFIERS / name).read_bytes()).hexdigest() for name in NAMES}
     pins = "\n".join(f"verifier {digest} {name}" for name, digest in digests.items())
-    tag = f"v{version()}"
     return f"""# Digests of the verifiers
 
-These are the SHA-256 digests of both verifiers and of the rules that they read, in release
+These are the SHA-256 digests of both verifiers and of the rules that they read, in version
 {version()}. They are lines of a file of pins ([the auditor's guide](auditor.md)), so a contract can
 copy them:
 
@@ -37,12 +36,12 @@ copy them:
 
 An operator can send a verifier that always says yes, together with its digest. So take the digest
 from somebody else: from the contract, or from the repository of the project, which no operator
-owns. There each release has a tag. Compare this page with that of the tag, and the files with the
-page:
+owns. A release has a tag there. {version()} is not released yet, so a contract names a commit
+instead. Compare this page with that of the commit, and the files with the page:
 
 ```text
-git show {tag}:docs/digests.md
-git show {tag}:infra/evidence/verifiers/verify.py | sha256sum
+git show COMMIT:docs/digests.md
+git show COMMIT:infra/evidence/verifiers/verify.py | sha256sum
 ```
 
 `make digests` writes this page. A test compares it with the files.
