@@ -11,7 +11,7 @@ from typing import NamedTuple
 import domain
 from domain.aggregates import command_types
 from domain.kernel import Event
-from domain.standing_alerts import RESERVED
+from domain.standing_alerts import RESERVED, STANDING_ALERTS
 from infra.cli.options import app
 from tests.documents import REPOSITORY
 
@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 
 def rows() -> Iterator[Row]:
-    for line in PAGE.read_text(encoding="utf-8").splitlines():
+    for line in PAGE.read_text(encoding="utf-8").partition("## Rules")[0].splitlines():
         if line.startswith("| C"):
             yield Row(*(cell.strip() for cell in line.strip("|").split("|")))
 
@@ -103,8 +103,34 @@ def test_the_domain_handles_every_event_and_command_that_it_defines() -> None:
     assert set(told.stdout.split()) == Event.registry.keys() | command_types().keys()
 
 
+def test_an_alert_is_in_the_row_that_its_rule_names() -> None:
+    in_row = {row.number: code(row.alerts) for row in rows()}
+    named = {
+        (number, each.rule)
+        for each in STANDING_ALERTS
+        for number in re.findall(r"\((C\d+)\)", each.sentence)
+    }
+
+    assert len(named) > len(in_row)
+    assert sorted((row, rule) for row, rule in named if rule not in in_row[row]) == []
+
+
+def test_each_row_has_a_rule_with_its_tests() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    rules = page.partition("## Rules")[2].partition("\n## ")[0]
+    with_rules = re.findall(r"^\| (C\d+) \|.*`tests/.*`.* \|$", rules, re.MULTILINE)
+
+    # The last row says why nothing carries it.
+    assert with_rules == [row.number for row in rows()][:-1]
+
+
 def test_every_test_that_is_named_exists() -> None:
     named = re.findall(r"`(tests/[^`]+)`", PAGE.read_text(encoding="utf-8"))
 
     assert named
-    assert [name for name in named if not (REPOSITORY / name).exists()] == []
+    assert [name for name in named if not _exists(*name.split("::"))] == []
+
+
+def _exists(file: str, test: str = "") -> bool:
+    path = REPOSITORY / file
+    return path.exists() and (not test or f"\ndef {test}(" in path.read_text(encoding="utf-8"))
