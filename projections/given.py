@@ -5,7 +5,7 @@ neutral third party sees no events. What deals, entries and contributions show o
 counted for it if a line gives it that metric.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 
 from domain.calendar import bounds, months_of
@@ -19,21 +19,29 @@ from projections.standing import periods_within
 from projections.visibility import Sight, fewer_than
 
 
-def given(rows: Rows, sight: Sight, period: str) -> list[FigureLine]:
+def given(
+    rows: Rows, sight: Sight, period: str, metrics: Container[str] | None = None
+) -> list[FigureLine]:
     """Return the figures of a period that the viewer sees, with a note for each withheld one.
 
     `rows` are those of the events that answers for the viewer are made from (`Sight.reads`).
+    `metrics` names those that are computed; all, unless it is given.
     """
-    found = _of_third_party(rows, sight, period) if sight.is_third_party else report(rows, period)
-    return sight.lines(found, period)
+    if sight.is_third_party:
+        return sight.lines(_of_third_party(rows, sight, period, metrics), period)
+    return sight.lines(report(rows, period, metrics), period)
 
 
-def _of_third_party(rows: Rows, sight: Sight, period: str) -> Iterator[FigureLine]:
+def _of_third_party(
+    rows: Rows, sight: Sight, period: str, metrics: Container[str] | None
+) -> Iterator[FigureLine]:
     lines = {name: line for line in sight.lines_to_viewer for name in line.metrics}
     reported = {
         key: PeriodRow(reports=row.reports) if is_period(key) else row for key, row in rows.items()
     }
     for name in catalogue(rows):
+        if metrics is not None and name not in metrics:
+            continue
         line = lines.get(name)
         if line is None or not _covers(line, period):
             yield from report(reported, period, {name})

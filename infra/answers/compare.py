@@ -5,19 +5,23 @@ moment, and as they are asked about. What happened before the earlier moment and
 it is late; it is what changes an answer that somebody relied on.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from operator import itemgetter
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import JsonValue
 
 from domain.metric_catalogue import metric_words
+from domain.recorded import Recorded
 from domain.terms import describe
 from infra.answers import history, show, statements
-from infra.answers.logs import NOW, AsOf, NotFound, extent, rows_of, sight_of
+from infra.answers.logs import NOW, AsOf, NotFound, extent, rows_of, sight_of, whole_log
 from infra.answers.parameters import When
 from infra.answers.partnership_state import PartnershipState, Task
 from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
@@ -25,7 +29,9 @@ from infra.answers.statement_state import owed
 from infra.answers.text import Block, Line, Remark, Table, late, minute
 from infra.bootstrap import Accord
 from projections import KPIS, figures
+from projections.fold import Dispatch, Folded, Rows, fold_all
 from projections.given import given
+from projections.visibility import Sight
 
 
 class Section(StrEnum):
@@ -114,8 +120,42 @@ def ask(
     )
 
 
-Fields = Mapping[str, JsonValue]
-"""The value of each field, by its name."""
+class Place(NamedTuple):
+    """Where a field is: its name and, for a figure, what it is computed from."""
+
+    name: str
+    period: str = ""
+    metric: str = ""
+
+
+Fields = Mapping[Place, JsonValue]
+"""The value of each field, by its place."""
+
+
+class _Rows:
+    """The rows of the figures at each size of a log from the first one on, folded once."""
+
+    def __init__(self, events: Iterable[Recorded], first: int) -> None:
+        self._versions = defaultdict[str, list[tuple[int, Any]]](list)
+        dispatch, folded = Dispatch([KPIS]), Folded()
+        for recorded in events:
+            fold_all(dispatch, [folded], [recorded])
+            size = max(first, recorded.index + 1)
+            for key in folded.changed:
+                versions = self._versions[key]
+                if versions and versions[-1][0] == size:
+                    versions.pop()
+                versions.append((size, folded.rows.get(key)))
+            folded.changed.clear()
+
+    def at(self, size: int) -> dict[str, Any]:
+        """Return the rows by the first events of the log."""
+        found = {}
+        for key, versions in self._versions.items():
+            place = bisect_right(versions, size, key=itemgetter(0))
+            if place and (row := versions[place - 1][1]) is not None:
+                found[key] = row
+        return found
 
 
 @dataclass(frozen=True)
@@ -126,6 +166,10 @@ class _Known:
     id: str
     when: AsOf
     found: dict[tuple[Section, int], Fields] = field(default_factory=dict)
+    seen: dict[int, tuple[dict[str, Any], Sight]] = field(default_factory=dict)
+    """The rows of the figures by the first events of the log, and what the viewer sees then."""
+    folded: list[tuple[Sight, _Rows]] = field(default_factory=list)
+    """The rows of the figures for each sight, which says what events they are folded from."""
 
     def size(self, known: datetime | None) -> int:
         """Return how many events had been recorded by a moment."""
@@ -142,22 +186,46 @@ class _Known:
                 if before.get(place) != after.get(place):
                     yield Difference(
                         section=section,
-                        field=place,
+                        field=place.name,
                         before=before.get(place),
                         after=after.get(place),
                         event=self._set_by(section, place, first, last),
                     )
 
-    def _set_by(self, section: Section, place: str, first: int, last: int) -> int:
+    def _set_by(self, section: Section, place: Place, first: int, last: int) -> int:
         """Return the index of the event between two sizes with which a field became what it is."""
-        value = self.fields(section, last).get(place)
+        value, start = self.fields(section, last).get(place), first
         while last - first > 1:
             middle = (first + last) // 2
-            if self.fields(section, middle).get(place) == value:
+            if self._value(section, place, middle, start) == value:
                 last = middle
             else:
                 first = middle
         return last - 1
+
+    def _value(self, section: Section, place: Place, size: int, start: int) -> JsonValue:
+        """Return a field by the first events of the log, of which at least `start` are asked for.
+
+        A figure is computed alone, because all of them take long.
+        """
+        if section is not Section.FIGURES:
+            return self.fields(section, size).get(place)
+        rows, sight = self._rows(size, start)
+        lines = _lines(rows, sight, place.period, {place.metric})
+        return next((value for each, value in lines if each == place), None)
+
+    def _rows(self, size: int, start: int) -> tuple[dict[str, Any], Sight]:
+        if size not in self.seen:
+            history, of_size = self.accord.history, replace(self.when, known=None, version=size)
+            sight = sight_of(history, self.id, of_size, third_party=True)
+            folded = next((rows for known, rows in self.folded if known == sight), None)
+            if folded is None:
+                of_all = replace(of_size, version=None)
+                seen = filter(sight.reads, whole_log(history, self.id, of_all))
+                folded = _Rows(seen, start)
+                self.folded.append((sight, folded))
+            self.seen[size] = folded.at(size), sight
+        return self.seen[size]
 
     def fields(self, section: Section, size: int) -> Fields:
         """Return every field of an answer by the first events of the log."""
@@ -168,10 +236,11 @@ class _Known:
         return self.found[section, size]
 
 
-def _state(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[str, JsonValue]]:
+def _state(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[Place, JsonValue]]:
     """Yield what `show` says, as far as somebody relies on it, each as a word or a sentence."""
     with suppress(NotFound):  # Nothing had happened by then.
-        yield from _stated(show.ask(accord, id, when.version, when))
+        for name, value in _stated(show.ask(accord, id, when.version, when)):
+            yield Place(name), value
 
 
 def _stated(state: PartnershipState) -> Iterator[tuple[str, JsonValue]]:
@@ -222,24 +291,30 @@ def _day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def _figures(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[str, JsonValue]]:
+def _figures(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[Place, JsonValue]]:
     rows = rows_of(KPIS, accord, id, when, third_party=True)
     sight = sight_of(accord.history, id, when, third_party=True)
     withheld = [each.period for each in sight.withheld.values()]
     for period in figures.periods(rows, closed=withheld):
-        for line in given(rows, sight, period):
-            value = None if line.value is None else f"{line.value:f}"
-            if value is not None:
-                of = f" of {line.segment}" if line.segment else ""
-                yield f"{metric_words(line.metric)}{of}, {period}", f"{value} {line.unit}"
+        yield from _lines(rows, sight, period)
 
 
-def _statements(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[str, JsonValue]]:
+def _lines(
+    rows: Rows, sight: Sight, period: str, metrics: Container[str] | None = None
+) -> Iterator[tuple[Place, JsonValue]]:
+    for line in given(rows, sight, period, metrics):
+        if line.value is not None:
+            of = f" of {line.segment}" if line.segment else ""
+            name = f"{metric_words(line.metric)}{of}, {period}"
+            yield Place(name, period, line.metric), f"{line.value:f} {line.unit}"
+
+
+def _statements(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[Place, JsonValue]]:
     for each in statements.ask(accord, id, when).items:
-        yield each.statement, f"{each.state}: {owed(each.balance, each.payouts)}"
+        yield Place(each.statement), f"{each.state}: {owed(each.balance, each.payouts)}"
 
 
-_READ: Final[Mapping[Section, Callable[[Accord, str, AsOf], Iterator[tuple[str, JsonValue]]]]] = {
+_READ: Final[Mapping[Section, Callable[[Accord, str, AsOf], Iterator[tuple[Place, JsonValue]]]]] = {
     Section.STATE: _state,
     Section.FIGURES: _figures,
     Section.STATEMENTS: _statements,
