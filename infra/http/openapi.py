@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from threading import Lock
 from typing import Any, Final
 
@@ -212,8 +213,12 @@ POST_ONE_PROBLEMS: Final = {
 # --- the document ------------------------------------------------------------------------------
 
 
+@cache
 def _schemas() -> Schema:
-    """Return the schemas of all events, their union `Event`, all answers, and problems."""
+    """Return the schemas of all events, their union `Event`, all answers, and problems.
+
+    They are the same in the document of each application.
+    """
     models = intake.envelope_types()
     answers = {each.answer for each in QUESTIONS}
     # The form of an alert comes with the answers.

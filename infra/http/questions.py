@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Sequence
+from functools import cache
 from hashlib import sha256
 from types import NoneType
 from typing import Annotated, Any, Final, Union, get_args
@@ -47,8 +48,9 @@ IfNoneMatch = Annotated[
 ]
 
 
+@cache
 def router(questions: tuple[Question, ...]) -> APIRouter:
-    """Return the routes of these questions."""
+    """Return the routes of these questions; they are the same in each application."""
     made = APIRouter(route_class=GuardedRoute)
     named = [(each, each.path, each.name) for each in questions]
     named += [(each, each.within, f"{each.name}-of-one") for each in questions if each.within]
