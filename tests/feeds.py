@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
@@ -49,8 +51,23 @@ def simulated(folder: Path) -> Iterator[Accord]:
 
 @contextmanager
 def played(folder: Path) -> Iterator[Accord]:
-    """Return a simulated store into which all feeds were played, with nothing folded yet."""
+    """Return a simulated store into which all feeds were played, with nothing folded yet.
+
+    It is a copy of a store that is made once for all tests of a process.
+    """
+    for name, content in _demo().items():
+        (folder / name).touch(0o600)
+        (folder / name).write_bytes(content)
     with simulated(folder) as accord:
-        for feed in FEEDS:
-            play(accord, feed)
         yield accord
+
+
+@cache
+def _demo() -> dict[str, bytes]:
+    """Return the files of the store by name: the store and its key."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        with simulated(folder) as accord:
+            for feed in FEEDS:
+                play(accord, feed)
+        return {each.name: each.read_bytes() for each in folder.iterdir()}
