@@ -30,18 +30,23 @@ from infra.tlog.codec import canonical
 from infra.tlog.keys import Signer
 from projections import OVERVIEW, PROJECTIONS
 from projections.fold import NOTHING, Change, Rows
-from tests.feeds import played
+from tests.documents import REPOSITORY
+from tests.feeds import play, simulated
 from tests.infra.answers.helpers import printed
 from tests.infra.messages import beginning
 
-ID = "growthos-consulting"
-OTHER = "aurora-series"
+ID = "aurora-series"
+OTHER = "cobalt-docs"
+FEEDS = ("3-producer-renewal.jsonl", "4-producer-exit.jsonl")
+"""Two short feeds of the demo: the partnership that is damaged, and another one."""
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sound")
-    with played(folder) as accord:
+    with simulated(folder) as accord:
+        for feed in FEEDS:
+            play(accord, REPOSITORY / "examples" / feed)
         accord.catch_up()
     return folder / "accord.db"
 
