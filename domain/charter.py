@@ -20,7 +20,7 @@ from domain.metric_catalogue import (
     metric_words,
 )
 from domain.terms import check_parties
-from domain.values import Day, Number, Slug, Text, plain
+from domain.values import Day, Number, Slug, Text, name_words, plain
 
 FIRST_KPIS = range(3, 6)
 """Three to five objectives are advised; another number gives a warning, not a refusal (C8)."""
@@ -47,7 +47,7 @@ class ObjectiveStatus(StrEnum):
     @property
     def words(self) -> str:
         """The status as people write it: ``off track``."""
-        return self.value.replace("-", " ")
+        return name_words(self.value)
 
 
 class Objective(Value):

@@ -24,7 +24,7 @@ from domain.kernel import (
     Value,
     once,
 )
-from domain.values import Count, Money, Rating, Slug, Text
+from domain.values import Count, Money, Rating, Slug, Text, name_words
 
 PASSING_RATING = 3
 """Below 3 on any dimension needs a bridging plan; 3 passes (C4)."""
@@ -43,7 +43,7 @@ class Dimension(StrEnum):
     @property
     def words(self) -> str:
         """The dimension in words: ``strategic fit``."""
-        return self.value.replace("_", " ")
+        return name_words(self.value)
 
 
 # --- commands and events -----------------------------------------------------------------------
@@ -154,7 +154,7 @@ class MeasureAudienceOverlap(_Overlap, Command):
 
 
 class AudienceOverlapMeasured(_Overlap, Event):
-    """The overlap with a candidate's customers was measured (C2)."""
+    """The account overlap with a candidate was measured: the customers of both (C2)."""
 
 
 class _Approach(Value):
@@ -627,7 +627,7 @@ def requirements(candidate: Candidate, state: Exploration) -> list[Requirement]:
             Requirement(
                 f"checklist:{question}",
                 met=question not in unanswered,
-                detail=f"The checklist's answer to {question} is not yes.",
+                detail=f"The checklist's answer to {name_words(question)} is not yes.",
                 hint="Complete the checklist with yes (CompleteDecisionChecklist), or waive the "
                 "rule (ProposeWaiver).",
             )
@@ -640,8 +640,8 @@ def _overlap_known(candidate: Candidate) -> Requirement:
     return Requirement(
         "overlap-known",
         AudienceOverlapMeasured in candidate.latest,
-        "The overlap with the candidate's customers is not measured.",
-        "Record the overlap (MeasureAudienceOverlap).",
+        "The account overlap with the candidate is not measured.",
+        "Record the account overlap (MeasureAudienceOverlap).",
     )
 
 

@@ -60,7 +60,7 @@ class NonNegotiableDeclared(
     statement: Text
     """The position, in words."""
     flexible: bool = False
-    """Whether the position can change; a non-negotiable one cannot."""
+    """Whether the position is tradeable; otherwise it is a must-have."""
 
 
 DeclareNonNegotiable = NonNegotiableDeclared.asks
@@ -69,7 +69,7 @@ DeclareNonNegotiable = NonNegotiableDeclared.asks
 class BestAlternativeDeclared(
     Declaration, command="DeclareBestAlternative", stages=NEGOTIATING, by_party=True, restated=True
 ):
-    """A party stated its best alternative to an agreement (C7). Only that party sees it."""
+    """A party stated its best alternative to an agreement, its BATNA (C7); only it sees that."""
 
     statement: Text
     """The best alternative, in words."""

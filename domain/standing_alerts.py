@@ -60,7 +60,7 @@ from domain.reported_figure import MetricCorrected, MetricReported
 from domain.response import AGREED_RULE, Office, Response, Severity
 from domain.sale import DealCancelled, DealLost, DealReopened, DealWon, WinCorrected
 from domain.settlement import FinalSettlementIssued, StatementIssued
-from domain.values import Money
+from domain.values import Money, name_words
 from domain.viewing import CosignatureRefused, CosignatureResumed
 
 
@@ -464,7 +464,7 @@ STANDING_ALERTS: Final = (
             On(
                 ExitNoticeGiven,
                 lambda e: e.exit,
-                lambda e: f"Notice was given to leave on {e.effective_on}: {e.reason}.",
+                lambda e: f"Notice was given to leave on {e.effective_on}: {name_words(e.reason)}.",
             ),
             On(
                 ExitAgreed,
@@ -506,7 +506,7 @@ STANDING_ALERTS: Final = (
                 BreachNoticeGiven,
                 lambda e: e.breach,
                 lambda e: (
-                    f"Notice was given of a breach of {e.section.replace('_', ' ')}, to be cured "
+                    f"Notice was given of a breach of {name_words(e.section)}, to be cured "
                     f"by {e.cure_by}: {e.description}"
                 ),
                 other,

@@ -859,7 +859,7 @@ class _Changes:
         if earlier is not None and done >= earlier.since:
             self._take_back(alert, earlier)
         else:
-            late = f"{text.removesuffix('.')}. It was in time and was recorded late."
+            late = f"{text.removesuffix('.')}. It was in time and was reported late."
             self._close(replace(alert, earlier=None), AlertState.WITHDRAWN, late)
         return True
 
@@ -1014,7 +1014,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=63,
+    version=64,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -213,9 +213,9 @@ def overlap_percent(overlap: AudienceOverlapMeasured | None) -> Decimal | None:
 def _measured(row: RankedCandidate) -> list[str]:
     return [
         *map(str, row.pilots),
-        "overlap not measured"
+        "account overlap not measured"
         if row.overlap_percent is None
-        else f"{plain(row.overlap_percent)} % of our customers shared",
+        else f"{plain(row.overlap_percent)} % account overlap",
     ]
 
 

@@ -349,7 +349,8 @@ WORDS: dict[type[Event], Words] = {
         f"{e.technical_compatibility}"
     ),
     exploration.AudienceOverlapMeasured: lambda e: (
-        f"measured {e.shared_customers} shared of {e.own_customers} customers with {e.candidate}"
+        f"measured an account overlap of {e.shared_customers} of {e.own_customers} customers with "
+        f"{e.candidate}"
     ),
     exploration.CandidateApproached: lambda e: f"approached {e.candidate}",
     exploration.CandidateDeclined: lambda e: f"declined {e.candidate}: {e.reason}",
@@ -397,8 +398,12 @@ WORDS: dict[type[Event], Words] = {
     ),
     gates.WaiverProposed: lambda e: f"proposed to waive {e.rule}: {e.reason}",
     gates.WaiverGranted: lambda e: f"agreed to waive {e.rule}: {e.reason}",
-    formation.NonNegotiableDeclared: lambda e: f"stated its position on {e.term}: {e.statement}",
-    formation.BestAlternativeDeclared: lambda _: "stated its best alternative",
+    formation.NonNegotiableDeclared: lambda e: (
+        f"stated a {'tradeable position' if e.flexible else 'must-have'} on {e.term}: {e.statement}"
+    ),
+    formation.BestAlternativeDeclared: lambda _: (
+        "stated its best alternative to an agreement (BATNA)"
+    ),
     formation.EvidenceAttached: lambda e: (
         f"attached evidence {e.evidence} ({e.kind}): {e.title} ({e.reference})"
     ),
@@ -518,7 +523,7 @@ WORDS: dict[type[Event], Words] = {
     ),
     execution.IssueResolved: lambda e: f"and its partner resolved issue {e.issue}: {e.resolution}",
     execution.IssueEscalated: lambda e: (
-        f"issue {e.issue} was not resolved in time and went to {e.goes_to}"
+        f"issue {e.issue} was not resolved in time and was escalated to {e.goes_to}"
     ),
     execution.ImprovementPlanProposed: lambda e: (
         f"proposed improvement plan {e.plan} until {e.deadline}" + _listed(e.actions)

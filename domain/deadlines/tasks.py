@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
+from typing import Final
 
 from domain.deadlines.deadline import Deadline, DeadlineKind, end_of_day
 from domain.deadlines.rule import (
@@ -42,6 +43,9 @@ from domain.health import TargetAdjusted
 from domain.kernel import Act, Event
 from domain.response import Office, Response, Severity
 from domain.terms_by_day import TermsByDay
+
+ISSUE_ESCALATED: Final = "issue-escalated"
+"""The alert of an issue that went to the next office (C24)."""
 
 
 def _escalation(event: IssueRaised, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadline]:
@@ -222,12 +226,12 @@ RULES = (
             closes(IssueResolved, lambda e: e.issue, lambda e: f"Issue {e.issue} was resolved."),
         ),
         alert=DeadlineAlert(
-            "issue-escalated",
+            ISSUE_ESCALATED,
             "an issue is resolved in the agreed hours, or goes to the next office (C24)",
             Response(
                 Severity.CRITICAL, "Those who had it did not resolve it in time.", Office.SPONSOR
             ),
-            lambda e: f"Issue {e.issue} was not resolved in time and goes to {e.goes_to}.",
+            lambda e: f"Issue {e.issue} was not resolved in time and is escalated to {e.goes_to}.",
             about="issue",
             to=lambda e: e.to,
         ),

@@ -11,11 +11,13 @@ from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Final
 
+from domain.deadlines.tasks import ISSUE_ESCALATED
 from domain.offices import Assignee
 from domain.standing_alerts import OBJECTIVE_MISSED, AlertKind
-from domain.values import Slug, instant
+from domain.values import Slug, instant, name_words
 from infra.access.roles import Need
 from infra.answers import alert_acts, computed, cursors, dependency_alerts, duplicate_credits
+from infra.answers.escalated import escalated_to
 from infra.answers.logs import (
     NOW,
     AsOf,
@@ -202,7 +204,15 @@ def named(accord: Accord, partnership: str, alerts: Iterable[Alert]) -> Iterator
     names = Names(accord.history, partnership, people) if people else None
     for each in found:
         who_acts = [renamed(who, names) if names and who.person else who for who in each.who_acts]
-        yield replace(each, who_acts=tuple(who_acts))
+        yield replace(each, text=_text(accord, each), who_acts=tuple(who_acts))
+
+
+def _text(accord: Accord, alert: Alert) -> str:
+    """Return what an alert says; of an escalation, also the people to whom it went."""
+    if alert.rule != ISSUE_ESCALATED:
+        return alert.text
+    people = escalated_to(accord.history, alert.partnership, alert.evidence)
+    return f"{alert.text.removesuffix('.')}: {people}." if people else alert.text
 
 
 def _order(alert: Alert) -> tuple[str, str]:
@@ -270,7 +280,7 @@ def response(alert: Alert) -> str:
 
 
 def _named(who: Assignee) -> str:
-    return f"{who.party} ({who.person}, {who.office})" if who.person else who.party
+    return f"{who.party} ({who.person}, {name_words(who.office)})" if who.person else who.party
 
 
 def outcome(alert: Alert) -> str:

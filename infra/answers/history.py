@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
+from domain.execution import IssueEscalated
 from domain.recorded import Recorded, late_days
 from infra.answers import cursors
+from infra.answers.escalated import escalated_to
 from infra.answers.logs import NOW, AsOf, sight_of, size_in
 from infra.answers.question import Item, Page, Paging, PartnershipId, Question
 from infra.answers.text import Block, Hanging, late, minute
@@ -163,7 +165,8 @@ def _items(
             if when.is_after(index, event.recorded_at):
                 return
             if when.at is None or event.occurred_at <= when.at:
-                yield _item(index, body, event, sight, names)
+                item = _item(index, body, event, sight, names)
+                yield _with_people(accord, id, item) if event.type == _ESCALATED else item
 
 
 def stored(id: str, index: int, body: bytes) -> StoredEvent:
@@ -188,6 +191,15 @@ def _item(index: int, body: bytes, event: StoredEvent, sight: Sight, names: Name
         late_days=late_days(shown.occurred_at, shown.recorded_at) if shown else 0,
         people=names.names_in(shown.model_dump(mode="json")) if shown else {},
     )
+
+
+def _with_people(accord: Accord, id: str, item: HistoryItem) -> HistoryItem:
+    """Return the escalation of an issue with the people of both parties to whom it went."""
+    people = escalated_to(accord.history, id, (item.index,)) if item.event else ""
+    return item.model_copy(update={"text": f"{item.text}: {people}"}) if people else item
+
+
+_ESCALATED: Final = IssueEscalated.wire
 
 
 class Seen(NamedTuple):

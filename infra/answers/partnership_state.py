@@ -116,7 +116,7 @@ class AdoptionSummary(Item):
 
 
 class Overlap(Item):
-    """The overlap with a candidate's audience (C2)."""
+    """The account overlap with a candidate: the customers that both have (C2)."""
 
     own_customers: Count | None
     """The customers on the party's own list."""
@@ -142,7 +142,7 @@ class CandidateSummary(Item):
     score: CandidateScored | None
     """The latest score; null if there is none."""
     overlap: Overlap | None
-    """The overlap with the candidate's customers; null if it is not measured."""
+    """The account overlap with the candidate; null if it is not measured."""
     alignment: AlignmentAssessed | None
     """The latest assessment of the alignment; null if there is none."""
     bridging: tuple[BridgingPlanAgreed, ...]

@@ -177,7 +177,7 @@ def _candidate_blocks(candidates: tuple[CandidateSummary, ...]) -> Iterator[Bloc
     approached = [each for each in candidates if each.approached]
     yield Line(f"candidates: {_counts(candidates)}", "bold", 2)
     yield Table(
-        ["CANDIDATE", "SHARED CUSTOMERS", "SCORE", "ALIGNMENT"],
+        ["CANDIDATE", "ACCOUNT OVERLAP", "SCORE", "ALIGNMENT"],
         [
             (
                 each.candidate,
@@ -583,7 +583,7 @@ def _state(task: Task, overdue: str, done: str) -> str:
             return done
         case TaskState.DONE:
             return f"{done}, " + (
-                "in time but recorded late" if task.in_time else f"after it was {overdue}"
+                "in time but reported late" if task.in_time else f"after it was {overdue}"
             )
         case _:
             assert_never(task.state)
@@ -663,9 +663,10 @@ def _day(at: datetime | None) -> str:
 def _stated(fact: NonNegotiableDeclared | BestAlternativeDeclared) -> tuple[str, str]:
     match fact:
         case NonNegotiableDeclared():
-            return fact.term, fact.statement
+            kind = "tradeable" if fact.flexible else "must-have"
+            return f"{kind}: {fact.term}", fact.statement
         case BestAlternativeDeclared():
-            return "its best alternative", fact.statement
+            return "best alternative (BATNA)", fact.statement
         case _:
             assert_never(fact)
 
@@ -698,7 +699,11 @@ def _renewal_lines(renewed: RenewalSummary, has_ended: bool) -> Iterator[str]:  
         yield f"{breach.noticed_by} gave notice of breach {breach.breach}, {state}"
         yield f"  {breach.description}"
     for left in renewed.exits:
-        how = f"notice was given ({left.reason})" if left.reason else "both agreed to end it"
+        how = (
+            f"notice was given ({name_words(left.reason)})"
+            if left.reason
+            else "both agreed to end it"
+        )
         yield f"{left.exit}: {how}, effective {left.effective_on}" + (
             "; withdrawn" if left.withdrawn else ""
         )

@@ -121,8 +121,8 @@ def counted(count: int, noun: str) -> str:
 
 
 def late(days: int) -> str:
-    """Return by how much an event was recorded late: ``recorded 4 days late``; "" for no days."""
-    return f"recorded {counted(days, 'day')} late" if days else ""
+    """Return by how much an event was reported late: ``reported 4 days late``; "" for no days."""
+    return f"reported {counted(days, 'day')} late" if days else ""
 
 
 def signed(value: Decimal) -> str:

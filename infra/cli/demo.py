@@ -97,7 +97,7 @@ class PartnershipStory(Item):
     alerts: tuple[Alert, ...]
     statements: tuple[IssuedStatement, ...]
     late_or_corrected: tuple[HistoryItem, ...]
-    """Events that were recorded late, and corrections of figures."""
+    """Events that were reported late, and corrections of figures."""
     refused: tuple[RefusedEvent, ...]
 
 

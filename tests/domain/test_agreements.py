@@ -91,7 +91,13 @@ ALONE = {
     "GiveExitNotice": Alone(
         "either side", "A right of each side, with the agreed notice.", "exit-ahead"
     ),
-    "HoldKickoff": Alone("either side", "Its gate is open only with what both agreed and signed."),
+    "HoldKickoff": Alone(
+        "either side",
+        "It begins the work that both agreed, and lays nothing new on the other side. Its gate is "
+        "open only once both signed the agreement, and each named its manager and its sponsor and "
+        "committed its people. From then on the other side can raise an issue, propose a pause, "
+        "or give notice.",
+    ),
     "HoldRenewalReview": Alone(
         "either side",
         "It opens the talk about the renewal. Everything that a running partnership does stays "

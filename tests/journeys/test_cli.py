@@ -608,9 +608,9 @@ def test_the_history_says_who_did_what_when_and_what_came_late(accord: Accord, d
 
     assert lines[0].split(maxsplit=3)[:3] == ["0", "2025-09-15", "09:00"]
     assert "growthos (maya.ortiz)" in lines[0]
-    assert len([line for line in lines if line.endswith("[recorded 4 days late]")]) == 2
+    assert len([line for line in lines if line.endswith("[reported 4 days late]")]) == 2
     early = accord("history", CONSULTING, "--known", "2026-07-04", "--store", demo).out
-    assert "[recorded 4 days late]" not in early
+    assert "[reported 4 days late]" not in early
 
 
 def test_an_erased_person_is_in_no_answer_and_everything_still_holds(
@@ -1131,7 +1131,7 @@ def test_a_statement_shows_who_owes_how_much_and_why(accord: Accord, demo: str) 
     told, answer = accord(*asked), accord(*asked, "--json").json
 
     assert "growthos paid northbridge 2175.00 USD" in told.out
-    assert "terms version 1; recorded 4 days late" in told.out
+    assert "terms version 1; reported 4 days late" in told.out
     (issued,) = answer["statements"]
     assert (issued["state"], len(issued["lines"])) == ("settled", 3)
     assert issued["balance"]["amount"] == "2175.00"
@@ -1176,7 +1176,7 @@ def test_a_look_at_everything_is_recorded_before_it_is_answered(
     before = events()
     told = accord("show", CONSULTING, "--full", "A complaint.", "--store", growing.store)
 
-    assert "its best alternative" in told.out
+    assert "best alternative (BATNA)" in told.out
     assert events() == before + 1
     history = accord("history", CONSULTING, "--store", growing.store).out
     assert "viewed the private statements of both parties" in history

@@ -735,7 +735,7 @@ def test_word_that_comes_late_of_a_milestone_reached_in_time_withdraws_its_alert
 
     alert = alerts(story)["milestone-missed creative-final"]
     assert alert.state == "withdrawn"
-    assert (alert.ended or "").endswith("It was in time and was recorded late.")
+    assert (alert.ended or "").endswith("It was in time and was reported late.")
     assert len([each for each in emitted(story) if each.body.rule == alert.rule]) == 2
 
 

@@ -201,7 +201,7 @@ def test_candidates_are_ranked_by_score_then_by_overlap() -> None:
     rows = candidates(member(story))
 
     assert names(rows) == ["wide", "narrow", "low"]
-    assert rows[0].measured == ("20.00 % of our customers shared",)
+    assert rows[0].measured == ("20.00 % account overlap",)
     assert rows[0].opinions == ("score 11 of 15 under profile 1", "alignment not assessed")
 
 
@@ -355,7 +355,7 @@ def test_the_partners_of_a_market_are_ranked_with_figures_beside_opinions() -> N
     assert (first.viability, first.cultural_fit) == (Decimal(4), Decimal(3))
     assert first.candidate.measured == (
         "demo request rate 12/150 (8 %)",
-        "10.00 % of our customers shared",
+        "10.00 % account overlap",
     )
 
 

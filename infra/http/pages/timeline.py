@@ -1,7 +1,7 @@
 """The history: what happened when, and when was it known?
 
 Two rails show every event twice: above when it happened, below when it was recorded. A fact that
-was recorded late is a slanted line, so that lateness is seen before anything is read.
+was reported late is a slanted line, so that lateness is seen before anything is read.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -142,7 +142,7 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
     words: Words = None,
     alert: AlertId = None,
 ) -> Response:
-    """Show the events of a partnership, the latest first, and which were recorded late.
+    """Show the events of a partnership, the latest first, and which were reported late.
 
     With `against`, show also what differs from what was known by that day. With `alert`, list only
     the events that are its evidence.

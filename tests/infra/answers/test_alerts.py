@@ -34,6 +34,17 @@ def known(text: str) -> AsOf:
 ALL = Paging(limit=LONGEST_PAGE)
 
 
+def test_an_escalated_issue_names_both_sponsors_also_after_it_is_resolved(accord: Accord) -> None:
+    found = alerts.ask(accord, CONSULTING, page=ALL).items
+    (escalated,) = (each for each in found if each.rule == "issue-escalated")
+
+    assert escalated.state is AlertState.RESOLVED
+    assert escalated.text == (
+        "Issue issue-2 was not resolved in time and is escalated to the executive sponsors: "
+        "Ines Halloran and Petra Lindqvist."
+    )
+
+
 def states(found: Alerts) -> dict[str, AlertState]:
     return {each.rule: each.state for each in found.items}
 

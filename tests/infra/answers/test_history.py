@@ -25,6 +25,16 @@ FULL = AsOf(viewer=Viewer(full=True))
 THE_OTHER = Viewer("aurora-films")
 
 
+def test_an_escalated_issue_names_the_people_of_both_parties(demo: Accord) -> None:
+    found = list(items(demo, CONSULTING))
+    (escalated,) = (each for each in found if "was escalated to" in each.text)
+
+    assert escalated.text == (
+        "issue issue-2 was not resolved in time and was escalated to the executive sponsors: "
+        "Ines Halloran and Petra Lindqvist"
+    )
+
+
 def test_an_event_has_the_bytes_that_are_stored(demo: Accord) -> None:
     found = list(items(demo, CONSULTING, FULL))
 
@@ -46,9 +56,9 @@ def test_an_event_that_was_recorded_days_later_says_how_many(demo: Accord) -> No
     ] == [("03-03", "03-10", 7), ("06-30", "07-05", 4), ("06-30", "07-05", 4)]
     lines = printed(text(ask(demo, CONSULTING, page=Paging(limit=1000)))).splitlines()
     assert [line.rpartition(" [")[2] for line in lines if line.endswith("late]")] == [
-        "recorded 7 days late]",
-        "recorded 4 days late]",
-        "recorded 4 days late]",
+        "reported 7 days late]",
+        "reported 4 days late]",
+        "reported 4 days late]",
     ]
 
 

@@ -49,7 +49,7 @@ def test_one_rule_is_shown_with_its_messages_and_hints() -> None:
 
     assert shown.splitlines() == [
         "overlap-known",
-        "  The overlap with the candidate's customers is not measured.",
+        "  The account overlap with the candidate is not measured.",
         "  Hint: Record the overlap (MeasureAudienceOverlap).",
     ]
 

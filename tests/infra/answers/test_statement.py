@@ -90,7 +90,7 @@ def test_each_line_says_which_share_of_what_under_which_terms(accord: Accord) ->
         ),
         (
             "revenue-share-1 of payment pay-0003, deal ref-0011; "
-            "15 % of 12500.00; terms version 1; recorded 4 days late"
+            "15 % of 12500.00; terms version 1; reported 4 days late"
         ),
     ]
 

@@ -1,0 +1,27 @@
+"""To whom an open issue was escalated: the people of both parties in the office (C24)."""
+
+from collections.abc import Collection
+
+from domain.execution import IssueEscalated
+from domain.offices import NAMING, People, people_after
+from infra.answers.logs import own_stream
+from infra.deciding.pseudonyms import Names, renamed
+from infra.store.history import History
+
+
+def escalated_to(history: History, partnership: str, events: Collection[int]) -> str:
+    """Return who held the office on the day of the last escalation among some events.
+
+    `Ines Halloran and Petra Lindqvist`; empty if the parties had named nobody.
+    """
+    people, found = People(), ""
+    for each in own_stream(history, partnership):
+        if isinstance(each.event, tuple(NAMING)):
+            people = people_after(people, each.event, each.act)
+        if isinstance(each.event, IssueEscalated) and each.index in events:
+            day = each.act.occurred_at.date()
+            acting = [people.in_office(party, each.event.to, day) for party in people.parties]
+            named = [who for who in acting if who.person]
+            names = Names(history, partnership, {who.person for who in named if who.person})
+            found = " and ".join(str(renamed(who, names).person) for who in named)
+    return found
