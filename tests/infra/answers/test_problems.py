@@ -50,7 +50,7 @@ def test_one_rule_is_shown_with_its_messages_and_hints() -> None:
     assert shown.splitlines() == [
         "overlap-known",
         "  The account overlap with the candidate is not measured.",
-        "  Hint: Record the overlap (MeasureAudienceOverlap).",
+        "  Hint: Record the account overlap (MeasureAudienceOverlap).",
     ]
 
 
