@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 from domain.kernel import Refused
@@ -291,7 +292,7 @@ def known(name: str, field: str = "", own: Catalogue = NO_METRICS) -> Metric:
     """
     metric = CATALOGUE.get(name) or own.get(name)
     if metric is None:
-        near = get_close_matches(name, [*CATALOGUE, *own], 3, 0.5)
+        near = _alike(name, (*CATALOGUE, *own))
         hint = f"Use {' or '.join(near)}, or another" if near else "Use a"
         raise Refused(
             "unknown-metric",
@@ -302,6 +303,12 @@ def known(name: str, field: str = "", own: Catalogue = NO_METRICS) -> Metric:
             field=field,
         )
     return metric
+
+
+@lru_cache(1000)
+def _alike(name: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    # `possible` decides the same examples again and again, and some name a metric of elsewhere.
+    return tuple(get_close_matches(name, names, 3, 0.5))
 
 
 def metric_words(name: str, segment: str | None = None) -> str:

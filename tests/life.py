@@ -4,6 +4,7 @@ A story begins with `at(Stage.EXECUTION)`, `before(ChoosePartner, without=...)` 
 `after(WinDeal)`; what is not in it is an example with a change: `example(ProposeTerms, ...)`.
 """
 
+from functools import cache
 from itertools import count
 from typing import Final, TypeVar
 
@@ -103,17 +104,16 @@ def so_far(steps: int) -> Story:
 
 def before(kind: type[Command], *, without: Kinds = (), of: str | None = None) -> Story:
     """Return the story up to the first command of a kind; `without` some steps (`of` one party)."""
-    place = LIFE.index(EXAMPLES[kind])
-    left_out = [
-        step
-        for step in LIFE[:place]
-        if isinstance(step.command, without) and of in {None, step.party}
-    ]
-    story = (
-        Story().given(step for step in LIFE[:place] if step not in left_out)
-        if left_out
-        else so_far(place)
-    )
+    return _before(kind, without, of).copy()
+
+
+@cache
+def _before(kind: type[Command], without: Kinds, of: str | None) -> Story:
+    steps = LIFE[: LIFE.index(EXAMPLES[kind])]
+    left_out = [isinstance(each.command, without) and of in {None, each.party} for each in steps]
+    whole = left_out.index(True) if True in left_out else len(steps)
+    rest = zip(steps[whole:], left_out[whole:], strict=True)
+    story = so_far(whole).given(step for step, is_left_out in rest if not is_left_out)
     story.on(EXAMPLES[kind].at)
     return story
 

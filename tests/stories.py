@@ -68,9 +68,12 @@ class Story:
     @property
     def partnership(self) -> Partnership:
         """What its own stream comes to."""
-        state = self.states.get(self.id, Partnership())
+        state = self._state(self.id)
         assert isinstance(state, Partnership)
         return state
+
+    def _state(self, stream: str) -> State:
+        return self.states.get(stream) or initial(stream)
 
     def deal(self, name: str) -> Deal:
         """What one deal's stream comes to."""
@@ -135,9 +138,9 @@ class Story:
         who = by or ("director" if isinstance(command, ConfirmAct) else "manager")
         act = Act(party, f"{party}-{who}", occurred, self.now, key)
         stream = stream_of(self.id, command)
-        state = self.states.get(stream, initial(stream))
+        state = self._state(stream)
         other = aggregates.rests_on(self.id, command)
-        beside = self.states.get(other, initial(other)) if other else None
+        beside = self._state(other) if other else None
         events = aggregates.decide(command, state, act, self.partnership, self.ledger, beside)
         return events + self._record(stream, events, act)
 
@@ -229,15 +232,15 @@ class Story:
 
     def _write(self, stream: str, events: list[Event], act: Act) -> None:
         cause = f"cause-{len(self.history)}"
+        version = sum(each.stream == stream for each in self.history)
         for ordinal, event in enumerate(events):
-            state = self.states.get(stream, initial(stream))
-            self.states[stream] = aggregates.evolve(state, event, act)
+            self.states[stream] = aggregates.evolve(self._state(stream), event, act)
             index = len(self.history)
             self.history.append(
                 Recorded(
                     partnership=self.id,
                     stream=stream,
-                    version=1 + sum(each.stream == stream for each in self.history),
+                    version=version + 1 + ordinal,
                     event_id=f"{cause}-{ordinal}",
                     act=act,
                     source="story",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -437,7 +438,9 @@ def _names(event: Event) -> tuple[str, ...]:
             return ()
 
 
+@cache
 def _schema(kind: type[Event]) -> Row:
+    # Schemas took more than half of the time of an export.
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **kind.model_json_schema(mode="serialization"),
