@@ -5,9 +5,11 @@ or they are what ACCORD_TEST_POSTGRES and ACCORD_TEST_KAFKA name; Kafka may be a
 A test that kills or restarts one takes `own_postgres` or `own_broker`, which are always native.
 """
 
+import gc
 import os
 import shutil
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,6 +113,22 @@ def own_postgres() -> Iterator[Postgres]:
 def own_broker() -> Iterator[Broker]:
     with or_missing(), Broker() as native:
         yield native
+
+
+@contextmanager
+def sockets_collected() -> Iterator[None]:
+    """Collect, without a warning, the sockets that kafka-python leaves open meanwhile.
+
+    Only what is new is looked at: all that earlier tests left would take seconds.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+        gc.unfreeze()
 
 
 @contextmanager

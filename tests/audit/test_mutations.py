@@ -1,6 +1,6 @@
 """Whatever is changed in a bundle, both verifiers say the same of it, and neither falls over.
 
-`make audit-faults` tries twenty thousand seeded changes, and this a few hundred, as a part of all
+`make audit-faults` tries twenty thousand seeded changes, and this a hundred, as a part of all
 tests. They are of a whole bundle, of one party's view and of a part, and of the files that a reader
 brings. What both accept is held against the honest bundle: a reader must not mind it.
 """
@@ -56,7 +56,7 @@ RECOVERED = Signer(b"r" * 32)
 
 ERASED = "sam.adeyemi"
 STUDY = b"Nine of ten customers ask for both products."
-CHANGES = 20_000 if os.environ.get("ACCORD_FAULTS") == "full" else 300
+CHANGES = 20_000 if os.environ.get("ACCORD_FAULTS") == "full" else 120
 SEED = int(os.environ.get("ACCORD_FAULTS_SEED", "20269"))
 UNTIL = "2026-02-10"
 """Until then the small store's feed goes: terms, an agreement, the first deals."""

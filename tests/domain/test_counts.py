@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from domain.comparison import Counts, FixedSample, Tally
 from domain.counts import Observed, Range, regularised_gamma
+from tests.sweeps import sweep
 
 CLOSE = Decimal("1e-28")
 LEVEL = Decimal("0.95")
@@ -109,7 +110,7 @@ def test_of_two_equal_rates_one_wins_in_at_most_the_agreed_share_of_experiments(
     assert wins <= 0.05
 
 
-@settings(max_examples=10)  # Each follows some hundred courses to their end.
+@settings(max_examples=sweep(10, 3))  # Each follows some hundred courses to their end.
 @given(st.sampled_from([0.1, 0.7, 3.0]), st.sampled_from(["0.5", "0.8", "0.9"]).map(Decimal))
 def test_who_looks_after_every_unit_is_misled_no_more_often_than_agreed(
     rate: float, level: Decimal

@@ -37,6 +37,7 @@ from domain.second_person import ConfirmAct, SecondPersonAsked, WithdrawAct
 from tests.life import after, at, before, example, so_far, usd
 from tests.projections.money import amend
 from tests.stories import Story, moment
+from tests.sweeps import sweep
 
 
 def situation(story: Story) -> Situation:
@@ -114,7 +115,7 @@ def _lives_so_far() -> Iterator[Story]:
 SO_FAR = list(_lives_so_far())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=sweep(300, 100), deadline=None)
 @given(
     story=st.sampled_from(SO_FAR),
     party=st.sampled_from([OURS, THEIRS]),

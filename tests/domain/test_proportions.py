@@ -19,6 +19,7 @@ from domain.proportions import (
     confidence_sequence,
     regularised_beta,
 )
+from tests.sweeps import sweep
 
 CLOSE = Decimal("1e-28")
 NEAR = Decimal("1e-8")
@@ -217,15 +218,15 @@ def test_a_million_trials_take_milliseconds_and_more_than_there_are_count_as_the
 # --- looking early -----------------------------------------------------------------------------
 
 
-@settings(max_examples=20)  # Each follows some hundred courses to their end.
+@settings(max_examples=sweep(20, 6))  # Each follows some hundred courses to their end.
 @given(RATES, st.sampled_from(["0.5", "0.8", "0.9"]).map(Decimal), BELIEFS)
 def test_who_looks_after_every_trial_is_misled_no_more_often_than_agreed(
     rate: Decimal, level: Decimal, prior: Beta
 ) -> None:
-    """Every course of up to 20 trials is followed, with how likely it is."""
+    """Every course of up to 14 trials (20 in a sweep) is followed, with how likely it is."""
     chance = Fraction(rate)
     courses, misled = {0: Fraction(1)}, Fraction(0)
-    for trials in range(1, 21):
+    for trials in range(1, sweep(21, 15)):
         following: dict[int, Fraction] = {}
         for successes, likely in courses.items():
             for more, of in ((1, chance), (0, 1 - chance)):

@@ -3,12 +3,10 @@
 `make faults` runs the large form of the flow, and this the small one, as a part of all tests.
 """
 
-import gc
 import logging
 import os
 import re
 import sys
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
@@ -22,6 +20,7 @@ from kafka import KafkaProducer
 
 from dev.local.kafka import Broker
 from dev.local.postgres import Postgres
+from infra.bootstrap import Accord
 from infra.kafka import messages, topics
 from infra.kafka.clients import LARGEST, FencedProducer
 from infra.kafka.cluster import Cluster
@@ -31,7 +30,7 @@ from infra.projecting.rebuild import rebuild
 from infra.store.history import partnerships
 from projections import PROJECTIONS
 from tests.faults import careless, hasty
-from tests.faults.check import FORGED, Stated, Told, differences, embedded
+from tests.faults.check import FORGED, Stated, Told, differences, embedded, stated
 from tests.faults.flow import (
     Faults,
     Flow,
@@ -42,6 +41,7 @@ from tests.faults.flow import (
     from_the_beginning,
     settle,
 )
+from tests.feeds import simulated
 from tests.infra.forged import Forged, forgeries
 from tests.journeys.production import (
     ACCORD,
@@ -53,12 +53,12 @@ from tests.journeys.production import (
     production,
     wait_for,
 )
-from tests.parts import PATIENT, Reachable, Server, empty_database
+from tests.parts import PATIENT, Reachable, Server, empty_database, sockets_collected
 
 SIZE = (
     Size(lines=20_000, partnerships=100, seconds=420, rounds=20, restarts=4)
     if os.environ.get("ACCORD_FAULTS") == "full"
-    else Size(lines=900, partnerships=8, seconds=25, rounds=2, restarts=1)
+    else Size(lines=600, partnerships=6, seconds=15, rounds=1, restarts=1)
 )
 SEED = 20_261
 
@@ -74,10 +74,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 def refused_connections(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Those sockets are let go before others look for what was left open; the log holds them."""
     caplog.set_level(logging.CRITICAL, "kafka")
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    with sockets_collected():
+        yield
 
 
 class Story:
@@ -87,20 +85,23 @@ class Story:
     anew.
     """
 
-    def __init__(self, made: Production) -> None:
+    def __init__(self, made: Production, beside: Accord) -> None:
         self.made = made
-        self._raws: list[bytes] = []
+        self._beside = beside
+        """The embedded default, which gets the same commands."""
+        self._sent = 0
 
     def go_on(self) -> None:
-        start = len(self._raws)
-        piece = RAWS[start : start + PIECE]
+        piece = RAWS[self._sent : self._sent + PIECE]
         assert len(piece) == PIECE
-        self._raws += piece
+        self._sent += PIECE
         self.made.produce(piece)
+        self._beside.service.handle(piece)
 
     def expected(self) -> Stated:
         """What the embedded default makes of the same commands."""
-        return embedded(self._raws, self.made.folder / f"embedded-{len(self._raws)}")
+        self._beside.catch_up()
+        return stated(self._beside)
 
     def wrong(self) -> list[str]:
         """What differs from the embedded default, once all is settled."""
@@ -117,9 +118,10 @@ def story(
     with (
         empty_database(postgres_server) as database,
         production(database, broker.address, folder) as made,
+        simulated(folder / "beside") as beside,
     ):
         made.start_all()
-        story = Story(made)
+        story = Story(made, beside)
         story.go_on()
         assert story.wrong() == []
         yield story

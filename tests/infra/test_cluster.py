@@ -1,12 +1,10 @@
 """Logging in to a broker that checks rights: every client, by every mechanism, over TLS."""
 
 import asyncio
-import gc
 import json
 import logging
 import time
 import uuid
-import warnings
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import closing
@@ -45,7 +43,7 @@ from infra.kafka.cluster import Cluster
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics, admin_of
 from infra.settings import BrokerLogin, WrongSetting, read
-from tests.parts import or_missing
+from tests.parts import or_missing, sockets_collected
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
@@ -229,15 +227,12 @@ def test_nobody_gets_in_with_a_wrong_password_or_without_one(encrypted: Encrypte
 
 def gets_in(cluster: Cluster) -> bool:
     """Whether the broker answers a client."""
-    with warnings.catch_warnings():
-        # The client leaves the sockets of refused connections open.
-        warnings.simplefilter("ignore", ResourceWarning)
+    # The client leaves the sockets of refused connections open.
+    with sockets_collected():
         try:
             KafkaAdminClient(**cluster.client(), bootstrap_timeout_ms=3000).close()
         except KafkaError:
             return False
-        finally:
-            gc.collect()
     return True
 
 

@@ -1,7 +1,5 @@
 """A leader that was paused and replaced sends nothing more, wherever it was paused."""
 
-import gc
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -42,7 +40,7 @@ from projections.visibility import OPERATOR, PERHAPS_HIDDEN, Sight
 from tests.faults.check import reported
 from tests.infra.test_leader import run_out
 from tests.journeys.production import read_to_end
-from tests.parts import PATIENT, Reachable
+from tests.parts import PATIENT, Reachable, sockets_collected
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -140,10 +138,8 @@ def dropped_connections() -> Iterator[None]:
 
     It does so where a producer is closed at once, with messages that must not be sent.
     """
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    with sockets_collected():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -261,11 +261,13 @@ def subject(raw: bytes) -> bytes:
 
 
 def wait_for(done: Callable[[], bool], seconds: float, told: Callable[[], str]) -> None:
-    limit = time.monotonic() + seconds
+    """Wait until it is done. To look takes time of what is waited for, so it is done less often."""
+    limit, pause = time.monotonic() + seconds, 0.05
     while not done():
         if time.monotonic() > limit:
             raise AssertionError(f"not within {seconds} s: {told()}")
-        time.sleep(0.1)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
 
 
 @contextmanager

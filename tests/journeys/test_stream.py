@@ -30,7 +30,7 @@ FEED = (REPOSITORY / "examples" / "1-growthos.jsonl").read_bytes().splitlines()
 LINES = {"content-type": "application/x-ndjson"}
 STREAM = "/v1/alerts/stream"
 WITHIN = 60.0
-STEP = 100
+STEP = 250
 """Lines after which the server is stopped."""
 
 SERVE = """
@@ -93,6 +93,21 @@ class Process:
 
 @pytest.fixture
 def process(settings: Settings) -> Iterator[Process]:
+    with running(settings) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A server of an empty store, for tests that only ask."""
+    settings = Settings(store=f"sqlite:///{tmp_path_factory.mktemp('empty')}/accord.db")
+    init(settings, simulated=True)
+    with running(settings) as process:
+        yield process
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Process]:
     process = Process(settings)
     try:
         yield process
@@ -195,29 +210,29 @@ def test_each_event_has_the_documented_body(process: Process) -> None:
     ["12", "WyJhbGVydHMiLCAxXQ", "x" * 8000, "\u00e9\u00ff".encode("latin-1"), '"; DROP', "{}"],
 )
 def test_any_last_event_id_is_answered_by_a_reset_that_a_browser_forgets(
-    process: Process, seen: str
+    empty: Process, seen: str
 ) -> None:
-    with events(process.client, f"{STREAM}?since=now", seen=seen) as received:
+    with events(empty.client, f"{STREAM}?since=now", seen=seen) as received:
         reset, ready = next(received), next(received)
 
     assert (reset.event, reset.body["reason"], reset.id) == ("reset", "not-an-id", "")
     assert ready.event == "ready"
     assert ready.id
-    with events(process.client, seen=ready.id) as received:
+    with events(empty.client, seen=ready.id) as received:
         assert next(received).event == "ready"
 
 
 @pytest.mark.parametrize("wrong", ["since=yesterday", "since=", "partnership=NO%20NAME"])
-def test_a_wrong_parameter_is_refused_with_a_hint(process: Process, wrong: str) -> None:
-    answer = process.client.get(f"{STREAM}?{wrong}")
+def test_a_wrong_parameter_is_refused_with_a_hint(empty: Process, wrong: str) -> None:
+    answer = empty.client.get(f"{STREAM}?{wrong}")
 
     assert answer.status_code == 422
     assert answer.json()["hint"]
     assert answer.json()["errors"][0]["parameter"] == wrong.partition("=")[0]
 
 
-def test_a_stream_of_an_unknown_partnership_is_answered_404(process: Process) -> None:
-    answer = process.client.get(f"{STREAM}?partnership=nobody")
+def test_a_stream_of_an_unknown_partnership_is_answered_404(empty: Process) -> None:
+    answer = empty.client.get(f"{STREAM}?partnership=nobody")
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
     assert answer.json()["hint"]
