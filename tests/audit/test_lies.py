@@ -34,8 +34,18 @@ from infra.tlog.notes import Checkpoint, Note
 from tests.audit import mutator
 from tests.audit import world as made
 from tests.audit.mutator import Draft
-from tests.audit.test_mutations import Said, said_by, scripted
-from tests.audit.world import CONSISTENT, CONSULTING, SIGNERS, Verdict, build, imported, play
+from tests.audit.world import (
+    CONSISTENT,
+    CONSULTING,
+    SIGNERS,
+    Said,
+    Verdict,
+    build,
+    imported,
+    play,
+    said_by,
+    scripted,
+)
 from tests.documents import REPOSITORY
 
 pytestmark = pytest.mark.needs("node")

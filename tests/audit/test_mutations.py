@@ -5,21 +5,17 @@ tests. They are of a whole bundle, of one party's view and of a part, and of the
 brings. What both accept is held against the honest bundle: a reader must not mind it.
 """
 
-import json
 import os
-import subprocess
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from random import Random
 from types import ModuleType
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 from zipfile import ZipFile
 
 import orjson
@@ -38,7 +34,6 @@ from tests.audit import mutator
 from tests.audit import world as made
 from tests.audit.mutator import Draft, Files, Row
 from tests.audit.world import (
-    NODE,
     SIGNERS,
     VERIFIERS,
     World,
@@ -46,6 +41,8 @@ from tests.audit.world import (
     feed,
     imported,
     receipt_of,
+    said_by,
+    scripted,
     witnessing,
 )
 from tests.infra.messages import message
@@ -64,26 +61,6 @@ UNTIL = "2026-02-10"
 pytestmark = pytest.mark.needs("node")
 
 RULES = orjson.loads((VERIFIERS / "rules.json").read_bytes())
-
-HARNESS = """
-import { createInterface } from "node:readline";
-import { readFileSync } from "node:fs";
-const { asText, canonical, verify } = await import(process.argv[1]);
-for await (const line of createInterface({ input: process.stdin })) {
-  const { path, receipts: receipt = [], not_before: before, ...given } = JSON.parse(line);
-  let said = ["MISUSE"];
-  try {
-    const found = verify(readFileSync(path), { ...given, receipt, "not-before": before });
-    said = [canonical(found), asText(found)];
-  } catch (error) {
-    if (error.constructor.name !== "Misuse") throw error;
-  }
-  process.stdout.write(`${JSON.stringify(said)}\\n`);
-}
-"""
-
-Said = list[str]
-"""What a verifier says: the whole object as canonical JSON, and the text that it prints."""
 
 
 class Change(NamedTuple):
@@ -316,37 +293,6 @@ def _is_small(raw: bytes) -> bool:
         return True
     about: str = event["data"].get("candidate", "northbridge")
     return bool(event["time"] < UNTIL) and about == "northbridge"
-
-
-@contextmanager
-def scripted() -> Iterator[Callable[..., Said]]:
-    """Run the one verifier as one process for all bundles."""
-    where = (VERIFIERS / "verify.mjs").as_uri()
-    command = [NODE or "node", "--input-type=module", "-e", HARNESS, where]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        yield partial(_asked, process.stdin, process.stdout)
-        process.stdin.close()
-        assert process.wait(10) == 0
-
-
-def _asked(stdin: IO[str], stdout: IO[str], path: Path, **given: object) -> Said:
-    stdin.write(f"{json.dumps({'path': path, **given}, default=str)}\n")
-    stdin.flush()
-    said: Said = json.loads(stdout.readline())
-    return said
-
-
-def said_by(python: ModuleType, raw: bytes, **given: Any) -> Said:  # noqa: ANN401 - a reader's files
-    """Return what the other verifier says."""
-    try:
-        found = python.verify(raw, **given)
-    except python.Misuse:
-        return ["MISUSE"]
-    return [python.canonical(found).decode(), python.as_text(found)]
 
 
 @pytest.fixture(scope="module")

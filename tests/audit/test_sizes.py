@@ -18,8 +18,16 @@ import pytest
 
 from infra.tlog import codec
 from tests.audit import world as made
-from tests.audit.test_mutations import Said, said_by, scripted
-from tests.audit.world import VERIFIERS, World, build, imported, play
+from tests.audit.world import (
+    VERIFIERS,
+    Said,
+    World,
+    build,
+    imported,
+    play,
+    said_by,
+    scripted,
+)
 from tests.documents import REPOSITORY
 
 pytestmark = pytest.mark.needs("node")

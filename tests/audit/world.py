@@ -4,6 +4,7 @@ It is made from the first feed of the examples: once a partner is chosen, both p
 key and sign whatever they send. Checkpoints are signed on the way, and cosigned by a real witness.
 """
 
+import atexit
 import importlib.util
 import json
 import os
@@ -16,12 +17,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import orjson
@@ -355,13 +356,95 @@ def imported() -> ModuleType:
     return module
 
 
+HARNESS = """
+import { createInterface } from "node:readline";
+import { readFileSync } from "node:fs";
+const { asText, canonical, verify } = await import(process.argv[1]);
+for await (const line of createInterface({ input: process.stdin })) {
+  const { path, receipts: receipt = [], not_before: before, ...given } = JSON.parse(line);
+  let said = ["MISUSE"];
+  try {
+    const found = verify(readFileSync(path), { ...given, receipt, "not-before": before });
+    said = [canonical(found), asText(found)];
+  } catch (error) {
+    if (error.constructor.name !== "Misuse") throw error;
+  }
+  process.stdout.write(`${JSON.stringify(said)}\\n`);
+}
+"""
+
+Said = list[str]
+"""What a verifier says: the whole object as canonical JSON, and the text that it prints."""
+
+
+@contextmanager
+def scripted() -> Iterator[Callable[..., Said]]:
+    """Run the one verifier as one process for all bundles."""
+    where = (VERIFIERS / "verify.mjs").as_uri()
+    command = [NODE or "node", "--input-type=module", "-e", HARNESS, where]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        yield partial(_asked, process.stdin, process.stdout)
+        process.stdin.close()
+        assert process.wait(10) == 0
+
+
+def _asked(stdin: IO[str], stdout: IO[str], path: Path, **given: object) -> Said:
+    stdin.write(f"{json.dumps({'path': path, **given}, default=str)}\n")
+    stdin.flush()
+    said: Said = json.loads(stdout.readline())
+    return said
+
+
+def said_by(python: ModuleType, raw: bytes, **given: Any) -> Said:  # noqa: ANN401 - a reader's files
+    """Return what the other verifier says."""
+    try:
+        found = python.verify(raw, **given)
+    except python.Misuse:
+        return ["MISUSE"]
+    return [python.canonical(found).decode(), python.as_text(found)]
+
+
 def verdict(bundle: Path, policy: str, *given: str | Path) -> Verdict:
-    """Return what both verifiers say; they must say the same, word for word."""
+    """Return what both verifiers say; they must say the same, word for word.
+
+    They are asked as `told` would with these options, without a process for each bundle.
+    """
     pinned = bundle.with_suffix(".policy")
     pinned.write_text(policy)
-    one, other = (told(command, bundle, "--policy", pinned, *given) for command in (PYTHON, SCRIPT))
+    python, script = _both()
+    read = {"policy": pinned, **_read(given)}
+    one, other = said_by(python, bundle.read_bytes(), **read), script(bundle, **read)
     assert one == other
-    return Verdict(one["verdict"], one["code"], one["index"])
+    found = orjson.loads(one[0])
+    return Verdict(found["verdict"], found["code"], found["index"])
+
+
+def _read(given: Sequence[str | Path]) -> dict[str, Any]:
+    """Return options of the command line as a verifier takes them from a program."""
+    found: dict[str, Any] = {"seen": [], "receipts": []}
+    for option, value in zip(given[::2], given[1::2], strict=True):
+        match option:
+            case "--seen" | "--receipt":
+                found["seen" if option == "--seen" else "receipts"].append(Path(value))
+            case "--pins":
+                found["pins"] = Path(value)
+            case "--not-before":
+                found["not_before"] = value
+            case _:
+                raise AssertionError(option)
+    return found
+
+
+@cache
+def _both() -> tuple[ModuleType, Callable[..., Said]]:
+    """Return both verifiers, which run until all tests ended."""
+    script = scripted()
+    atexit.register(script.__exit__, None, None, None)
+    return imported(), script.__enter__()
 
 
 def rewritten(bundle: Path, change: Callable[[dict[str, bytes]], None]) -> Path:

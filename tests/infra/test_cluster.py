@@ -45,7 +45,11 @@ from infra.kafka.topics import Topics, admin_of
 from infra.settings import BrokerLogin, WrongSetting, read
 from tests.parts import or_missing, sockets_collected
 
-pytestmark = pytest.mark.xdist_group("kafka")
+# kafka-python leaves sockets open that a broker refused.
+pytestmark = [
+    pytest.mark.xdist_group("kafka"),
+    pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning"),
+]
 
 WORD = "a word of this test"
 OAUTH_MODULE = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
@@ -105,7 +109,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
     login = BrokerLogin(mechanism="PLAIN", user=ADMIN, password=WORD, tls=authority)
     client = Cluster("127.0.0.1:1", login).client()
     del client["bootstrap_servers"]
-    with or_missing(), Broker(more=more, client=client) as broker:
+    with or_missing(), sockets_collected(), Broker(more=more, client=client) as broker:
         made = Encrypted(broker, authority, token)
         for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
             made.add_user(ADMIN, mechanism)
@@ -150,6 +154,12 @@ def unsigned_token(subject: str) -> str:
     parts = ({"alg": "none"}, claims)
     encoded = (urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in parts)
     return ".".join([*encoded, ""])
+
+
+@pytest.fixture(autouse=True)
+def refused_connections() -> Iterator[None]:
+    with sockets_collected():
+        yield
 
 
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
@@ -227,12 +237,10 @@ def test_nobody_gets_in_with_a_wrong_password_or_without_one(encrypted: Encrypte
 
 def gets_in(cluster: Cluster) -> bool:
     """Whether the broker answers a client."""
-    # The client leaves the sockets of refused connections open.
-    with sockets_collected():
-        try:
-            KafkaAdminClient(**cluster.client(), bootstrap_timeout_ms=3000).close()
-        except KafkaError:
-            return False
+    try:
+        KafkaAdminClient(**cluster.client(), bootstrap_timeout_ms=3000).close()
+    except KafkaError:
+        return False
     return True
 
 

@@ -1,6 +1,6 @@
 """Requests drawn from the API's own document: never a fault of the program, never an odd answer.
 
-`make test` draws a few for each operation. `make test-api` draws many.
+`make test` draws one for each operation. `make test-api` draws many.
 """
 
 import os
@@ -24,7 +24,7 @@ from infra.http import create_app
 from infra.settings import Settings
 from tests.feeds import played
 
-EXAMPLES = int(os.environ.get("ACCORD_API_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("ACCORD_API_EXAMPLES", "1"))
 """How many requests are drawn for each operation."""
 
 STREAM = "/v1/alerts/stream"

@@ -39,6 +39,7 @@ from tests.life import OURS, THEIRS, usd
 from tests.projections.arrivals import Fact, Said, arrive, owed
 from tests.projections.money import share, under
 from tests.stories import Story
+from tests.sweeps import sweep
 
 ITEMS: list[Item] = [
     share("15"),
@@ -116,7 +117,9 @@ def stated_by_both(facts: Iterable[Fact], random: Random) -> Iterator[Fact]:
                 yield (said._replace(party=THEIRS if said.party == OURS else OURS),)
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(
+    max_examples=sweep(60, 20), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)
 @given(
     st.lists(st.sampled_from(ITEMS), min_size=1, max_size=5, unique_by=id),
     st.sampled_from(POLICIES),

@@ -76,6 +76,7 @@ from tests.projections.arrivals import (
 from tests.projections.folds import alerts, count, states
 from tests.projections.money import amend, attribute, lines, pay, refer, share, total, under, win
 from tests.stories import Story, moment
+from tests.sweeps import sweep
 
 
 def open_of(story: Story) -> dict[str, str]:
@@ -1067,7 +1068,7 @@ OTHERS: Sequence[Sequence[Fact]] = (
 """Facts that come with a sale, each with what it rests on."""
 
 
-@settings(max_examples=60)
+@settings(max_examples=sweep(60, 25))
 @given(st.lists(st.sampled_from(range(len(OTHERS))), unique=True, min_size=1), st.data())
 def test_the_same_facts_leave_the_same_alerts_open_in_any_order(
     chosen: list[int], data: st.DataObject

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projections.alerts import AlertState
@@ -10,6 +10,7 @@ from projections.backtest import Finding, tried
 from tests.life import CONVERSION_FLOOR, changed
 from tests.projections.folds import agree, alerts, correct, percent, report, running
 from tests.stories import Story
+from tests.sweeps import sweep
 
 STRICTER = changed(CONVERSION_FLOOR, rule="stricter", threshold=Decimal(6), consecutive=1)
 
@@ -89,6 +90,7 @@ def test_a_correction_withdraws_what_was_only_tried_too() -> None:
     assert alert.state is AlertState.WITHDRAWN
 
 
+@settings(max_examples=sweep(60, 20))
 @given(st.lists(st.integers(40, 80), min_size=3, max_size=3), st.sampled_from([None, "80"]))
 def test_backtesting_an_agreed_rule_gives_its_actual_alerts(
     successes: list[int], credibility: str | None

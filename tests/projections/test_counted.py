@@ -25,6 +25,7 @@ from projections.kpis import PeriodRow
 from tests.life import OURS, THEIRS, usd
 from tests.projections.folds import agree, figures, refer, report, running, sell, states
 from tests.stories import Story, moment
+from tests.sweeps import sweep
 
 DEAL = "D-1"
 
@@ -380,7 +381,7 @@ def months(rows: Rows) -> dict[str, PeriodRow]:
     return {key: row for key, row in rows.items() if isinstance(row, PeriodRow)}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=sweep(200, 60), deadline=None)
 @given(order=st.permutations(range(len(LIVED.history))))
 def test_any_order_of_arrival_gives_the_same_figures(order: list[int]) -> None:
     found = replay(KPIS, [LIVED.history[place] for place in order])

@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.comparison import Anytime, FixedSample
@@ -22,6 +22,7 @@ from projections.experiments import ExperimentFigures, PilotState, Stop, Variant
 from projections.fold import replay
 from tests.life import OURS, THEIRS, after, before, example
 from tests.stories import Story
+from tests.sweeps import sweep
 
 
 def tried(story: Story) -> ExperimentFigures:
@@ -116,6 +117,7 @@ OUTCOMES = st.tuples(
 )
 
 
+@settings(max_examples=sweep(60, 20))
 @given(st.lists(OUTCOMES, max_size=12))
 def test_the_view_adds_up_what_the_decisions_do(
     outcomes: list[tuple[str, int, int, int, bool]],

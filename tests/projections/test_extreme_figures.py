@@ -42,6 +42,7 @@ from tests.life import OURS, THEIRS, at
 from tests.projections.folds import agree, member
 from tests.projections.money import amend, refer, win
 from tests.stories import Story
+from tests.sweeps import sweep
 
 LARGEST = Decimal("999999999999999.999999999")
 SMALLEST = Decimal("0.000000001")
@@ -236,7 +237,7 @@ A_BONUS = Hybrid(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=sweep(60, 25), deadline=None)
 @given(
     terms=st.lists(economics(), min_size=1, max_size=3),
     rule=st.none() | rules(),

@@ -26,6 +26,7 @@ from tests.projections.folds import alerts, figures
 from tests.projections.money import refer, share, under, win
 from tests.projections.test_merge import merge
 from tests.stories import Story
+from tests.sweeps import sweep
 
 DEAL = "D-1"
 SUBMIT = SubmitReferral(deal=DEAL, lead="A hotel group")
@@ -291,7 +292,7 @@ LIFE: Sequence[Fact] = (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=sweep(40, 15), deadline=None)
 @given(chosen=st.sets(st.sampled_from(range(1, len(LIFE)))), data=st.data())
 def test_in_any_order_of_arrival_a_lead_has_the_same_alerts_and_counts_the_same(
     chosen: set[int], data: st.DataObject
@@ -305,7 +306,7 @@ def test_in_any_order_of_arrival_a_lead_has_the_same_alerts_and_counts_the_same(
     assert ledger_leads(other) == ledger_leads(straight)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=sweep(40, 15), deadline=None)
 @given(chosen=st.sets(st.sampled_from(range(1, len(LIFE)))))
 def test_the_ledger_and_the_figures_count_a_lead_that_was_rejected_alike(chosen: set[int]) -> None:
     facts = [LIFE[0], *(LIFE[each] for each in sorted(chosen | {LIFE.index(REJECTED)}))]

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.attribution import Method
@@ -25,6 +25,7 @@ from projections.settlement import SETTLEMENT
 from tests.life import OURS, THEIRS
 from tests.projections.money import amend, lines, state, under
 from tests.stories import Story
+from tests.sweeps import sweep
 
 CURRENCIES = ("USD", "JPY", "BHD")
 
@@ -233,6 +234,7 @@ delays = st.lists(st.sampled_from([0, 0, 1, 9, 40, 90]), min_size=1, max_size=12
 any_terms = st.tuples(agreements(), agreements())
 
 
+@settings(max_examples=sweep(60, 20))
 @given(any_terms, a_business(), delays)
 def test_the_lines_add_up_to_the_statements_to_the_last_unit(
     terms: tuple[list[Item], list[Item]], facts: list[Declaration], late: list[int]
@@ -254,6 +256,7 @@ def test_the_lines_add_up_to_the_statements_to_the_last_unit(
         assert Decimal(line["amount"]) == rounded(Decimal(line["amount"]), line["currency"])
 
 
+@settings(max_examples=sweep(60, 20))
 @given(any_terms, a_business(), delays, delays)
 def test_earnings_do_not_depend_on_the_order_of_recording(
     terms: tuple[list[Item], list[Item]],
@@ -268,6 +271,7 @@ def test_earnings_do_not_depend_on_the_order_of_recording(
     assert sums(first) == sums(second)
 
 
+@settings(max_examples=sweep(60, 20))
 @given(any_terms, a_business(), delays)
 def test_what_was_issued_never_changes(
     terms: tuple[list[Item], list[Item]], facts: list[Declaration], late: list[int]
@@ -288,6 +292,7 @@ def test_what_was_issued_never_changes(
         assert replace(after[name], overdue=False) == replace(row[name], overdue=False)
 
 
+@settings(max_examples=sweep(60, 20))
 @given(any_terms, a_business(), delays)
 def test_no_row_holds_a_float(
     terms: tuple[list[Item], list[Item]], facts: list[Declaration], late: list[int]
