@@ -18,9 +18,11 @@ from pydantic import ConfigDict, StringConstraints
 
 from domain.described import Described
 from domain.kernel import CLOCK_PARTY, Refused
+from domain.people import as_read
 from domain.values import Slug, instant
 from domain.wording import Worded
 from infra.access.roles import SCOPES, SENDING, USUAL, Identity, Role, Scope, families
+from infra.store.alert_acts import ERASED
 from infra.store.credentials import Credentials, StoredCredential
 
 ID_BYTES: Final = 6
@@ -70,7 +72,10 @@ class AskedGrant(Described):
 
 
 class Grant(AskedGrant):
-    """To whom a credential is bound, and what it may do. It never changes."""
+    """To whom a credential is bound, and what it may do.
+
+    It changes only when its person is erased.
+    """
 
     invitation: str | None = None
     """The id of the invitation with which the party made it; None if the operator made it."""
@@ -94,6 +99,20 @@ class Credential:
     def prefix(self) -> str:
         """The public beginning of the key."""
         return f"accord_{self.id}_"
+
+    @property
+    def employer(self) -> str:
+        """The party of the person in whose name it is.
+
+        An invitation is in the name of the operator's person who made it.
+        """
+        invited = self.grant.role is Role.INVITED
+        return CLOCK_PARTY if invited else self.grant.party or CLOCK_PARTY
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the person in whose name it was made is erased."""
+        return self.grant.actor == ERASED
 
     def is_valid(self, now: datetime) -> bool:
         """Whether it is neither revoked nor expired."""
@@ -208,6 +227,24 @@ def revoke(store: Credentials, id: str, now: datetime) -> Credential:
 def listed(store: Credentials) -> list[Credential]:
     """Return every key, in the order in which they were made."""
     return list(map(_credential, store.all()))
+
+
+def in_name(store: Credentials, name: str) -> list[Credential]:
+    """Return the keys and invitations in the name of a person, in the order of their making.
+
+    Names that differ only in capitals, blanks or their Unicode form are one person's.
+    """
+    return [each for each in listed(store) if as_read(each.grant.actor) == as_read(name)]
+
+
+def forget(store: Credentials, party: str, name: str, now: datetime) -> None:
+    """Delete the name of a party's person from its keys and invitations, and revoke them.
+
+    A key acts in the name of its person, so without the name it acts no more.
+    """
+    for each in in_name(store, name):
+        if each.employer == party:
+            store.forget(each.id, now)
 
 
 def new_key(

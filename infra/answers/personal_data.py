@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from domain.people import as_read
-from infra.access.credentials import listed
+from infra.access.credentials import in_name
 from infra.answers.logs import NotFound
 from infra.answers.question import Item, Result
 from infra.answers.text import Block, Line, Remark
@@ -73,7 +73,7 @@ class PersonalData(Result):
     alert_acts: tuple[AlertAct, ...]
     """What the person did about alerts, and which alerts are assigned to the person."""
     keys: tuple[NamedKey, ...]
-    """The API keys and the invitations in the person's name. An erasure leaves them."""
+    """The API keys and the invitations in the person's name."""
 
 
 def of_person(accord: Accord, name: str) -> PersonalData:
@@ -103,8 +103,7 @@ def of_person(accord: Accord, name: str) -> PersonalData:
         ),
         keys=tuple(
             NamedKey(id=each.id, party=each.grant.party, made_at=each.made_at, used_at=each.used_at)
-            for each in listed(history.credentials)
-            if as_read(each.grant.actor) == as_read(name)
+            for each in in_name(history.credentials, name)
         ),
     )
     kept = found.partnerships, found.refused, found.waiting, found.alert_acts, found.keys

@@ -9,6 +9,7 @@ import typer
 
 from domain import times
 from domain.people import PersonErased, as_read
+from infra.access import credentials
 from infra.answers.logs import NotFound, perhaps, size_of
 from infra.answers.outcomes import OutcomeCounts, Report
 from infra.answers.question import Panel
@@ -31,6 +32,8 @@ class Erased(Report):
     """The commitments that remain in the place of the name."""
     shown: tuple[str, ...]
     """How answers show them from now on."""
+    keys: tuple[str, ...]
+    """The ids of the API keys and invitations in the name, which are revoked."""
 
 
 @app.command(rich_help_panel=Panel.EVIDENCE.value, epilog=REFUSES)
@@ -64,6 +67,8 @@ def erase(
     """Erase a person's name. What the person did stays recorded, and all proofs stay valid."""
     with opened(store, as_json=as_json) as accord:
         tally, erased = OutcomeCounts(), people(accord, id, name)
+        keys = accord.history.credentials
+        in_name = [each.id for each in credentials.in_name(keys, name)]
         for person in erased:
             if party is not None and key is not None:
                 gone = _gone(accord, id, person)
@@ -84,6 +89,7 @@ def erase(
             id=id,
             erased=() if tally.refused else tuple(erased),
             shown=tuple(shown),
+            keys=tuple(each for each in in_name if credentials.known(keys, each).is_erased),
         )
     ingest.finish(found, _text, as_json=as_json)
 
@@ -134,3 +140,7 @@ def _text(found: Erased) -> Iterator[Block]:
         yield from ingest.text(found)
     else:
         yield Line(f"Erased in {found.id}. Answers now show {' and '.join(found.shown)}.")
+        if found.keys:
+            yield Line(
+                f"Revoked the API keys and invitations in this name: {', '.join(found.keys)}."
+            )

@@ -14,13 +14,14 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cache, partial
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 import orjson
 
-from domain.kernel import Event, Refused, Value
+from domain.kernel import CLOCK_PARTY, Event, Refused, Value
 from domain.keyring import (
     KeyRecovered,
     KeyRegistered,
@@ -28,10 +29,11 @@ from domain.keyring import (
     KeyRotated,
     SignaturesRequired,
 )
-from domain.people import Mention, PersonErased, as_read
+from domain.people import Mention, PersonErased, as_read, party_of
 from domain.recorded import Recorded
 from domain.second_person import SecondPersonAsked
 from domain.values import personal
+from infra.access import credentials
 from infra.deciding.waiting import named_erased_person
 from infra.store.errors import Conflict
 from infra.store.history import History, Kept, Refusal, Writes
@@ -286,17 +288,22 @@ def to_forget(partnership: str, erased: PersonErased) -> Kept:
     return Kept(ERASING, "", erased.person, canonical(marker))
 
 
-def forget(history: History) -> None:
-    """Delete the names whose erasure is recorded, including those of an interrupted run."""
+def forget(history: History, now: datetime) -> None:
+    """Delete the names whose erasure is recorded, including those of an interrupted run.
+
+    The API keys and invitations in these names are revoked.
+    """
     erasing = history.kept(ERASING, "")
     for commitment, body in erasing.items():
         marker = orjson.loads(body)
-        _forget(history, marker["partnership"], commitment, marker["commands"])
+        _forget(history, marker["partnership"], commitment, marker["commands"], now)
     if erasing:
         history.forget(ERASING, "", erasing)
 
 
-def _forget(history: History, partnership: str, commitment: str, commands: Iterable[str]) -> None:
+def _forget(
+    history: History, partnership: str, commitment: str, commands: Iterable[str], now: datetime
+) -> None:
     history.forget(COMMAND, partnership, commands)
     name = names(history, partnership).get(commitment)
     if name is None:
@@ -307,6 +314,9 @@ def _forget(history: History, partnership: str, commitment: str, commands: Itera
     _refuse_waiting(history, partnership, says)
     history.redact([_redacted(each) for each in refusals(history) if says(each.raw)])
     history.alert_acts.forget(partnership, name)
+    mentions = (each.mention for each in naming_events(history.bodies(partnership), commitment))
+    # Who belongs to no party is a person of the operator.
+    credentials.forget(history.credentials, party_of(mentions) or CLOCK_PARTY, name, now)
     # Last, because an interrupted run finds the name by it.
     history.forget(PERSON, partnership, [commitment])
 

@@ -11,7 +11,7 @@ class StoredCredential(NamedTuple):
     secret_hash: bytes
     """The SHA-256 of the secret."""
     grant: str
-    """To whom it is bound and what it may do, as JSON; it never changes."""
+    """To whom it is bound and what it may do, as JSON. Only `forget` changes it."""
     made_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
@@ -43,6 +43,9 @@ class Credentials(Protocol):
 
     def revoke(self, id: str, at: datetime) -> bool:
         """Revoke a credential. Return False if there is none, or if it was revoked before."""
+
+    def forget(self, id: str, at: datetime) -> None:
+        """Delete the name of its person from a grant, and from its bytes; revoke the credential."""
 
     def use(self, id: str, at: datetime) -> None:
         """Save when a credential was used last."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from infra.store.alert_acts import ERASED
 from infra.store.credentials import Credentials, StoredCredential
 from infra.store.postgres_datastore import Datastore
 from infra.tlog.codec import utc
@@ -58,6 +59,9 @@ class PostgresCredentials(Credentials):
                 id,
             )
         )
+
+    def forget(self, id: str, at: datetime) -> None:
+        self._datastore.run("SELECT access.forget(%s, %s, %s)", id, ERASED, at)
 
     def use(self, id: str, at: datetime) -> None:
         self._datastore.run("UPDATE access.credentials SET used_at = %s WHERE id = %s", at, id)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from domain.values import instant
+from infra.store.alert_acts import ERASED
 from infra.store.credentials import Credentials, StoredCredential
 from infra.store.sqlite_datastore import Datastore
 from infra.tlog.codec import stored_moment, utc
@@ -55,6 +56,16 @@ class SqliteCredentials(Credentials):
                 (_text(at), id),
             )
             return c.rowcount > 0
+
+    def forget(self, id: str, at: datetime) -> None:
+        self._datastore.run(
+            """UPDATE credentials SET granted = json_set(granted, '$.actor', ?),
+            revoked_at = coalesce(revoked_at, ?) WHERE id = ?""",
+            ERASED,
+            _text(at),
+            id,
+        )
+        self._datastore.settle()
 
     def use(self, id: str, at: datetime) -> None:
         self._datastore.run("UPDATE credentials SET used_at = ? WHERE id = ?", _text(at), id)

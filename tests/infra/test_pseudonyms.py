@@ -28,8 +28,10 @@ from domain.people import ErasePerson, PersonErased
 from domain.recorded import Recorded
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.values import personal
+from domain.viewing import FullViewTaken
 from infra.access import credentials
-from infra.access.credentials import Grant
+from infra.access.credentials import Grant, Unauthenticated
+from infra.access.invitations import invite
 from infra.access.roles import Role
 from infra.answers import history, show
 from infra.answers.logs import NotFound
@@ -264,7 +266,7 @@ def rows(settings: Settings) -> dict[str, bytes]:
         with psycopg.connect(settings.store) as client:
             tables = client.execute(
                 """SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-                WHERE schemaname IN ('history', 'views', 'public')"""
+                WHERE schemaname IN ('history', 'views', 'public', 'access')"""
             ).fetchall()
             return {table: dumped(client.execute(f"SELECT * FROM {table}")) for (table,) in tables}
     with closing(sqlite3.connect(settings.path)) as client:
@@ -382,6 +384,48 @@ def test_an_export_has_the_keys_that_were_made_in_a_persons_name(told: Accord) -
     (key,) = of_person(told, "carmen ortiz").keys
 
     assert (key.id, key.party, key.made_at, key.used_at) == (made.id, "growthos", now, None)
+
+
+def test_an_erasure_revokes_the_keys_in_the_name_and_deletes_it_there(
+    told: Accord, settings: Settings
+) -> None:
+    """Carmen's party is the partner; who has the same name at the other party goes on."""
+    store, now = told.history.credentials, datetime(2026, 1, 12, 9, tzinfo=UTC)
+    theirs = Grant(role=Role.PARTY, party=THEIRS, actor=CARMEN)
+    hers = credentials.create(store, theirs, now)
+    others = [
+        credentials.create(store, grant, now).credential
+        for grant in (
+            theirs.model_copy(update={"actor": "crm"}),
+            theirs.model_copy(update={"party": OURS, "actor": CARMEN.lower()}),
+            Grant(role=Role.OPERATOR, actor="ops"),
+        )
+    ]
+
+    erase(told, CARMEN)
+
+    erased, *left = credentials.listed(store)
+    assert (erased.id, erased.grant.actor, erased.is_valid(now)) == (
+        hers.credential.id,
+        "an erased person",
+        False,
+    )
+    assert left == others
+    with pytest.raises(Unauthenticated, match="revoked"):
+        credentials.authenticate(store, hers.key, now)
+    assert CARMEN not in b"".join(rows(settings).values()).decode(errors="ignore")
+
+
+def test_an_erased_person_of_the_operator_is_in_no_key_and_no_invitation(told: Accord) -> None:
+    store, now = told.history.credentials, datetime(2026, 1, 12, 9, tzinfo=UTC)
+    told.service.record_own(NAME, "Olga", FullViewTaken(question="show", reason="A test."))
+    credentials.create(store, Grant(role=Role.OPERATOR, actor="Olga"), now)
+    invite(store, "southwind", "Olga", now)
+
+    erase(told, "Olga")
+
+    left = [(each.grant.actor, each.is_valid(now)) for each in credentials.listed(store)]
+    assert left == [("an erased person", False)] * 2
 
 
 def test_a_name_is_kept_apart_and_where_inputs_were_refused_until_it_is_erased(

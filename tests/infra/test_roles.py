@@ -48,7 +48,11 @@ OF_PEOPLE = (
     "SELECT raw FROM history.waiting",
     "SELECT by FROM history.alert_acts",
 )
-OF_KEYS = ("SELECT * FROM access.credentials", "SELECT secret_hash FROM access.credentials")
+OF_KEYS = (
+    "SELECT * FROM access.credentials",
+    "SELECT secret_hash FROM access.credentials",
+    "SELECT access.forget('1', 'an erased person', now())",
+)
 CHANGING_KEYS = (
     "DELETE FROM access.credentials",
     "UPDATE access.credentials SET granted = ''",
