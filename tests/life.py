@@ -61,6 +61,7 @@ __all__ = [
     "SECTIONS",
     "STRANGER",
     "THEIRS",
+    "adopted",
     "after",
     "at",
     "before",
@@ -128,3 +129,12 @@ def at(stage: Stage | None) -> Story:
     if stage is Stage.ADOPTION:
         return Story(now=moment(ADOPTED[0].at)).given(ADOPTED[:1])
     return next(so_far(steps) for steps in count() if _played(steps).partnership.stage == stage)
+
+
+def adopted(on: str = ADOPTED[-1].at, **adoption: object) -> Story:
+    """Return a partnership that already ran, on a day after both confirmed it."""
+    proposed, *steps = ADOPTED
+    story = Story(now=moment(proposed.at))
+    story.when(proposed.party, changed(proposed.command, **adoption))
+    story.given(steps).on(on)
+    return story

@@ -25,12 +25,13 @@ from domain.dispute import OpenDispute
 from domain.entry import RecordJointRevenue
 from domain.examples import CHARTER, CO_BRANDED_REVENUE
 from domain.execution import (
-    AgreeAction,
-    AgreeCampaign,
-    AgreeImprovementPlanOutcome,
     AgreeMilestone,
-    CompleteOnboardingStep,
+    DiagnoseRootCause,
+    ProposeAction,
+    ProposeCampaign,
+    ProposeImprovementPlan,
     ProposeMilestone,
+    ProposeOnboardingStep,
     ProposeReduction,
     ProposeReview,
     RaiseIssue,
@@ -45,7 +46,7 @@ from domain.health import (
     RecordHealthCheck,
     RotateManager,
 )
-from domain.kernel import Stage
+from domain.kernel import Command, Stage
 from domain.markets import ProposeMetricOwner, Role
 from domain.offices import People
 from domain.payment import CorrectPayment, ReceivePayment
@@ -77,23 +78,20 @@ from tests.projections.test_figures_differ import ruled, said
 from tests.stories import Story
 
 
-def milestone_missed() -> Story:
-    story = running()
+def milestone_missed(story: Story) -> Story:
     story.when(OURS, example(ProposeMilestone))
     story.when(THEIRS, example(AgreeMilestone))
     story.on("2026-01-21")
     return story
 
 
-def review(on: str) -> Story:
-    story = running()
+def review(story: Story, on: str) -> Story:
     story.agree(OURS, example(ProposeReview, at=datetime(2026, 1, 30, 10, tzinfo=UTC)))
     story.on(on)
     return story
 
 
-def cadence_missed() -> Story:
-    story = at(Stage.EXECUTION)
+def cadence_missed(story: Story) -> Story:
     cadence = Cadence.model_validate({"operational": "weekly"})
     amend(story, share(), since=date(2026, 1, 6), until=None, cadence=cadence)
     story.on("2026-01-14")
@@ -105,8 +103,7 @@ def later(story: Story, on: str) -> Story:
     return story
 
 
-def issue_escalated() -> Story:
-    story = running()
+def issue_escalated(story: Story) -> Story:
     story.when(THEIRS, example(RaiseIssue))
     story.wait(hours=48)
     return story
@@ -161,28 +158,24 @@ def without_terms() -> Story:
     return story
 
 
-def audit_failed() -> Story:
-    story = running()
+def audit_failed(story: Story) -> Story:
     story.when(OURS, example(RecordAudit, passed=False, findings=["No register is kept."]))
     return story
 
 
-def health(**ours: int) -> Story:
-    story = running()
+def health(story: Story, **ours: int) -> Story:
     theirs = RecordHealthCheck(period="2026-Q1", trust=4, communication=4, value_delivery=4)
     story.when(OURS, changed(theirs, **ours))
     story.when(THEIRS, theirs)
     return story
 
 
-def risk_highest() -> Story:
-    story = running()
+def risk_highest(story: Story) -> Story:
     story.when(OURS, example(IdentifyRisk, likelihood=5, impact=4))
     return story
 
 
-def witness_refuses() -> Story:
-    story = running()
+def witness_refuses(story: Story) -> Story:
     story.recorded(CosignatureRefused(witness="w", size=9, reason="This log was forked."))
     return story
 
@@ -193,8 +186,9 @@ def exit_ahead() -> Story:
     return story
 
 
-def renewal_declined() -> Story:
-    story = after(ProposeRenewal)
+def renewal_declined(story: Story) -> Story:
+    renewal_open(story)
+    story.when(OURS, example(ProposeRenewal))
     story.when(THEIRS, DeclineProposal(proposal="renewal-1", reason="Five years is long."))
     return story
 
@@ -210,8 +204,7 @@ def figure_overdue() -> Story:
     return story
 
 
-def objective_missed() -> Story:
-    story = running()
+def objective_missed(story: Story) -> Story:
     few = changed(
         CO_BRANDED_REVENUE,
         objective="referrals",
@@ -227,45 +220,75 @@ def objective_missed() -> Story:
     return story
 
 
-def onboarding_overdue() -> Story:
-    story = before(CompleteOnboardingStep)
-    story.on("2026-02-05")
+def agreed(story: Story, proposal: type[Command], until: str) -> Story:
+    """Let both agree the example of a proposal, and let its day pass."""
+    story.agree(OURS, example(proposal))
+    story.on(until)
     return story
 
 
-def signature_overdue() -> Story:
-    story = at(Stage.EXECUTION)
+def improvement_due(story: Story) -> Story:
+    story.when(OURS, example(DiagnoseRootCause))
+    return agreed(story, ProposeImprovementPlan, "2026-04-01")
+
+
+def renewal_open(story: Story) -> Story:
+    story.when(OURS, example(HoldRenewalReview))
+    return story
+
+
+def begun(story: Story, party: str, command: type[Command]) -> Story:
+    """Let a party begin the example of something alone."""
+    story.when(party, example(command))
+    return story
+
+
+def _opened(opens: Callable[[Story], Story]) -> Story:
+    """Return a partnership that was formed here, in which an alert opens."""
+    return opens(running())
+
+
+def signature_overdue(story: Story) -> Story:
     story.when(OURS, DraftAgreement(sections=changed(SECTIONS, roles="With a deputy.")))
     story.when(OURS, SignAgreement(agreement_version=2))
     return later(story, "2026-02-28")
 
 
-STANDING: dict[str, Callable[[], Story]] = {
-    "referral-minimum": lambda: running("2026-04-01"),
+ON_RUNNING: Final[dict[str, Callable[[Story], Story]]] = {
     "milestone-missed": milestone_missed,
-    "review-missed": lambda: review("2026-01-31"),
-    "due-soon": lambda: review("2026-01-29"),
+    "review-missed": lambda story: review(story, "2026-01-31"),
+    "due-soon": lambda story: review(story, "2026-01-29"),
     "signature-overdue": signature_overdue,
-    "confirmation-missed": lambda: later(before(RecordPayout).given(HELD), "2026-05-31"),
-    "answer-overdue": lambda: later(after(ProposeTarget), "2026-12-31"),
-    "exit-incomplete": lambda: later(after(GiveExitNotice), "2027-12-31"),
-    "figure-overdue": figure_overdue,
     "objective-missed": objective_missed,
-    "figures-differ": lambda: ruled((OURS, said(50)), (THEIRS, said(5000))),
-    "dispute-opened": lambda: after(OpenDispute),
     "audit-failed": audit_failed,
     "risk-highest": risk_highest,
-    "health-low": lambda: health(trust=2),
-    "health-diverges": lambda: health(communication=2),
+    "health-low": lambda story: health(story, trust=2),
+    "health-diverges": lambda story: health(story, communication=2),
     "cadence-missed": cadence_missed,
-    "action-overdue": lambda: later(after(AgreeAction), "2026-02-11"),
-    "onboarding-overdue": onboarding_overdue,
-    "campaign-over": lambda: later(after(AgreeCampaign), "2026-02-28"),
+    "action-overdue": lambda story: agreed(story, ProposeAction, "2026-02-11"),
+    "onboarding-overdue": lambda story: agreed(story, ProposeOnboardingStep, "2026-02-05"),
+    "campaign-over": lambda story: agreed(story, ProposeCampaign, "2026-02-28"),
     "issue-escalated": issue_escalated,
-    "risk-open": lambda: after(IdentifyRisk),
-    "investment-reduced": lambda: after(ProposeReduction),
-    "renewal-open": lambda: after(HoldRenewalReview),
-    "improvement-due": lambda: later(before(AgreeImprovementPlanOutcome), "2026-04-01"),
+    "risk-open": lambda story: begun(story, OURS, IdentifyRisk),
+    "investment-reduced": lambda story: begun(story, OURS, ProposeReduction),
+    "improvement-due": improvement_due,
+    "answer-overdue": lambda story: later(begun(story, OURS, ProposeTarget), "2026-12-31"),
+    "renewal-open": renewal_open,
+    "renewal-declined": renewal_declined,
+    "breach-notice": lambda story: begun(story, OURS, GiveBreachNotice),
+    "breach-not-cured": lambda story: later(begun(story, OURS, GiveBreachNotice), "2026-02-28"),
+    "witness-refuses": witness_refuses,
+}
+"""What opens an alert in a partnership that runs, however it began."""
+
+STANDING: dict[str, Callable[[], Story]] = {
+    **{rule: partial(_opened, opens) for rule, opens in ON_RUNNING.items()},
+    "referral-minimum": lambda: running("2026-04-01"),
+    "confirmation-missed": lambda: later(before(RecordPayout).given(HELD), "2026-05-31"),
+    "exit-incomplete": lambda: later(after(GiveExitNotice), "2027-12-31"),
+    "figure-overdue": figure_overdue,
+    "figures-differ": lambda: ruled((OURS, said(50)), (THEIRS, said(5000))),
+    "dispute-opened": lambda: after(OpenDispute),
     "attribution-contested": contested,
     "lead-awaits-answer": submitted,
     "lead-rejected": rejected,
@@ -275,11 +298,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "statement-overdue": lambda: later(after(IssueStatement), "2026-06-01"),
     "notice-due": lambda: running("2028-10-03"),
     "term-ended": lambda: running("2029-01-01"),
-    "renewal-declined": renewal_declined,
     "exit-ahead": exit_ahead,
-    "breach-notice": lambda: after(GiveBreachNotice),
-    "witness-refuses": witness_refuses,
-    "breach-not-cured": lambda: later(after(GiveBreachNotice), "2026-10-08"),
 }
 """A story for each standing alert, at whose end it is open."""
 

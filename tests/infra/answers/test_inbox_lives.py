@@ -75,9 +75,9 @@ from tests.infra.answers.inbox_model import (
     Task,
 )
 from tests.infra.answers.inboxes import do, of_rows
-from tests.life import ADOPTED, OURS, SECTIONS, THEIRS, at, changed, example, usd
+from tests.life import OURS, SECTIONS, THEIRS, adopted, at, changed, example, usd
 from tests.projections.money import amend, sell, share, under
-from tests.stories import Story, moment
+from tests.stories import Story
 
 BINDING: Final[dict[str, type[Command]]] = {
     "CommunicationPolicy": ProposeCommunicationPolicy,
@@ -144,23 +144,14 @@ def _rated() -> Story:
     return story
 
 
-def _adopted(on: str = "2025-08-30", **adoption: object) -> Story:
-    """Return a partnership that already ran, some time after both confirmed it."""
-    proposed, *steps = ADOPTED
-    story = Story(now=moment(proposed.at))
-    story.when(proposed.party, changed(proposed.command, **adoption))
-    story.given(steps).on(on)
-    return story
-
-
 def _deciding() -> Story:
     """Return one without a charter whose last days for notice come."""
-    return _adopted("2026-07-01", charter=None)
+    return adopted("2026-07-01", charter=None)
 
 
 def _ending() -> Story:
     """Return one whose term comes to its end."""
-    return _adopted("2026-09-27", charter=None)
+    return adopted("2026-09-27", charter=None)
 
 
 def _owing() -> Story:
@@ -174,7 +165,7 @@ def _owing() -> Story:
 
 BEGINNINGS: Final = {
     each.__name__.strip("_"): each
-    for each in (_formed, _rated, _adopted, _deciding, _ending, _owing)
+    for each in (_formed, _rated, adopted, _deciding, _ending, _owing)
 }
 
 
