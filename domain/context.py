@@ -1,6 +1,8 @@
 """The context of a partnership: what the decisions of every stage need to know about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from domain.bilateral import BilateralAgreements
 from domain.declarations import Declarations
@@ -19,6 +21,8 @@ class PartnershipContext:
     agreements: BilateralAgreements = field(default_factory=BilateralAgreements)
     terms: TermsByDay = field(default_factory=TermsByDay)
     """What both parties agreed, by day: from terms, renewals and the exit."""
+    given_up: Mapping[str, datetime] = field(default_factory=dict)
+    """What both parties gave up, by its word and identifier (`campaign/launch`), and when."""
 
     @property
     def initiator(self) -> str:

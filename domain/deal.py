@@ -99,7 +99,7 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
     if isinstance(command, ClaimCommand):
         return claims.decide(command, state.facts, state.answers, act)
     if isinstance(command, SubmitReferral):
-        return submit(command, state, act, agreed.ends_at)
+        return submit(command, state, act, agreed)
     _check(command, act, agreed.parties)
     referral = first(state.facts, REFERRAL)
     if referral is None:

@@ -177,6 +177,8 @@ def decide(
                 f"Entry {command.entry}",
                 "Reverse the entry (ReverseEntry), and record another under a new identifier.",
             )
+    if isinstance(command, RecordJointRevenue | RecordSharedCost):
+        agreed.check_not_given_up("investment", command.under, "An entry", act)
     return [event]
 
 

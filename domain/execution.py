@@ -1071,7 +1071,8 @@ class CommitmentCancelled(
         "investment",
         "scope",
     ]
-    """What is given up. What was booked under a joint investment keeps its shares."""
+    """What is given up. What was booked under a joint investment keeps its shares, and nothing more
+    comes under it; no lead comes from a campaign any more."""
     ref: Ref
     """The identifier of what is given up."""
     reason: Text

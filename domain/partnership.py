@@ -4,8 +4,9 @@ The stages are exploration → formation → execution → scaling → renewal, 
 running partnership or to exit. Each stage has its own file; this module composes them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, TypeGuard, get_args
 
 from domain import adoption as adopting
@@ -198,7 +199,7 @@ class Partnership:
     @property
     def agreed(self) -> Agreed:
         """The parties and terms that money events are decided on."""
-        return Agreed(self.parties, self.context.terms)
+        return Agreed(self.parties, self.context.terms, self.context.given_up)
 
 
 def admit(command: Command, state: Partnership, act: Act) -> None:
@@ -535,7 +536,9 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
             terms = terms_after(context.terms, event)
             parties = parties_after(event, act, context.parties)
             context = replace(context, agreements=agreements, terms=terms, parties=parties)
-            return replace(context, declarations=_declared(context.declarations, event))
+            given_up_at = _given_up_after(context.given_up, event, act)
+            declarations = _declared(context.declarations, event)
+            return replace(context, declarations=declarations, given_up=given_up_at)
         case ExitNoticeGiven():
             return replace(context, terms=terms_after(context.terms, event))
         case ExplorationBegun():
@@ -573,6 +576,22 @@ def _without_given_up(agreements: BilateralAgreements, event: Event) -> Bilatera
         if isinstance(event, kind):
             return agreements.without(CommitmentCancelled, name, getattr(event, *kind.identity))
     return agreements
+
+
+def _given_up_after(
+    before: Mapping[str, datetime], event: Event, act: Act
+) -> Mapping[str, datetime]:
+    """Return what both gave up, and when. What is agreed again is given up no more."""
+    if isinstance(event, CommitmentCancelled):
+        return {**before, f"{event.kind}/{event.ref}": act.occurred_at}
+    if not before:
+        return before
+    again = {
+        f"{name}/{getattr(event, *kind.identity)}"
+        for name, kind in given_up().items()
+        if isinstance(event, kind)
+    }
+    return {name: at for name, at in before.items() if name not in again}
 
 
 def _declared(declarations: Declarations, event: Event) -> Declarations:

@@ -1,6 +1,5 @@
 """Referrals: the lead that begins a deal, the touches of it, and the steps of its funnel (C18)."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -146,7 +145,7 @@ class Step(StrEnum):
 # --- decisions -----------------------------------------------------------------------------------
 
 
-def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | None) -> list[Event]:
+def submit(command: SubmitReferral, state: Deal, act: Act, agreed: Agreed) -> list[Event]:
     """Record a referral once, if it was made before the exit takes effect (C18, C27).
 
     The party that refers a client names the deal, so a referral is of one party.
@@ -163,6 +162,7 @@ def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | N
             "Use another identifier for this referral. To confirm the referral of the other "
             "party, open its opportunity (CreateOpportunity) or confirm it (ConfirmClaim).",
         )
+    ends_at = agreed.ends_at
     if ends_at is not None and act.occurred_at >= ends_at:
         raise Refused(
             "after-exit",
@@ -170,6 +170,7 @@ def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | N
             f"{ends_at:%Y-%m-%d}, and the referral is dated {act.occurred_at:%Y-%m-%d}.",
             "Submit only referrals from before that day.",
         )
+    agreed.check_not_given_up("campaign", command.campaign, "A referral", act)
     return [event]
 
 

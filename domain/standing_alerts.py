@@ -23,7 +23,7 @@ from domain.entry import (
     PenaltyConceded,
     SharedCostIncurred,
 )
-from domain.execution import CommitmentCancelled, InvestmentReduced
+from domain.execution import CampaignAgreed, CommitmentCancelled, InvestmentReduced
 from domain.exit import (
     BreachCured,
     BreachNoticeGiven,
@@ -192,7 +192,13 @@ def _due_soon() -> StandingAlert:
         Response(Severity.INFO, "It is still in time."),
         (On(ReminderGiven, lambda e: f"{e.kind}/{e.ref}", reminder_text, asked),),
         tuple(ends),
-        (*about, *(On(*_of_statement(event, name)) for event, name in _STATEMENTS)),
+        (
+            *about,
+            *(On(*_of_statement(event, name)) for event, name in _STATEMENTS),
+            On(CharterAgreed, lambda _: f"{DeadlineKind.OBJECTIVE}"),
+            On(TargetAdjusted, lambda e: f"{DeadlineKind.OBJECTIVE}/{e.objective}"),
+            On(CampaignAgreed, lambda e: f"{DeadlineKind.CAMPAIGN_START}/{e.campaign}"),
+        ),
     )
 
 
@@ -665,6 +671,19 @@ STANDING_ALERTS: Final = (
 
 BY_RULE: Final = {each.rule: each for each in STANDING_ALERTS}
 
+WHILE_UNPAID: Final = frozenset(
+    {
+        BREACH_NOTICE,
+        "breach-not-cured",
+        "exit-ahead",
+        "exit-incomplete",
+        "renewal-declined",
+        "term-ended",
+    }
+)
+"""The alerts on an end of the partnership, or on a breach that can end it. What is open on the
+statements is at stake: it is then collected without the partnership."""
+
 CREDITED_TWICE: Final = "credited-twice"
 """The rule of the alert that a party gets of what it may pay for twice, in two partnerships. No
 partnership has it alone, so it is no row of the table."""
@@ -713,6 +732,10 @@ def office_of(rule: str, ref: str) -> tuple[Office, str]:
 _OFFICES: Final = {
     **{each.kind: each.alert.response.office for each in RULES if each.alert},
     DeadlineKind.STATEMENT: BY_RULE[STATEMENT_OVERDUE].response.office,
+    DeadlineKind.OBJECTIVE: BY_RULE[OBJECTIVE_MISSED].response.office,
+    DeadlineKind.CAMPAIGN_START: Office.MARKETING,
+    # Those who have an issue can still resolve it before it goes up.
+    DeadlineKind.ISSUE: Office.MANAGER,
 }
 """The office that acts once a day of each kind has passed."""
 

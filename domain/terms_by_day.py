@@ -15,7 +15,7 @@ The answers depend on the agreements, the renewals and the exits, and not on the
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property, reduce
@@ -27,7 +27,9 @@ from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy
 from domain.calendar import add, add_months, is_as_long, subtract
 from domain.escalation import DOCUMENTED, Escalation
+from domain.kernel import Act, Refused
 from domain.terms import NEEDED, Cadence, DayRules, Frame, Item, named
+from domain.values import instant
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -420,6 +422,24 @@ class Agreed:
 
     parties: tuple[str, ...] = ()
     terms: TermsByDay = field(default_factory=TermsByDay)
+    given_up: Mapping[str, datetime] = field(default_factory=dict)
+    """When both gave up what, by its word and identifier: `investment/studio`."""
+
+    def check_not_given_up(self, kind: str, ref: str | None, what: str, act: Act) -> None:
+        """Raise `Refused` if an act is on or after the moment at which both gave something up.
+
+        What happened before it counts, however late it is recorded. `what` is the act in words.
+        """
+        moment = self.given_up.get(f"{kind}/{ref}")
+        if moment is not None and act.occurred_at >= moment:
+            raise Refused(
+                "given-up",
+                f"{what} after both parties gave up its {kind} does not count under it. They gave "
+                f"up {kind} {ref} at {instant(moment)}, and this is dated "
+                f"{instant(act.occurred_at)}.",
+                f"Leave the {kind} out, or name one that was not given up.",
+                moment=instant(moment),
+            )
 
     def items(self, kind: type[K], day: date) -> list[K]:
         """Return the items of one kind that are in force on a day."""

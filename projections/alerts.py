@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -76,6 +76,7 @@ from domain.standing_alerts import (
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
     STATEMENT_OVERDUE,
+    WHILE_UNPAID,
     AlertKind,
     On,
     StandingAlert,
@@ -83,6 +84,7 @@ from domain.standing_alerts import (
     office_of,
     response_of,
 )
+from domain.terms_by_day import TermsByDay
 from domain.values import Exact
 from projections import audits, awaited, breaches, scorecards
 from projections.audits import Audits, with_audit
@@ -105,6 +107,7 @@ from projections.kpis import (
     given_key,
     reported_in,
 )
+from projections.ledger import worth
 from projections.ledger.book import terms_of
 from projections.ledger.claims import Point
 from projections.ledger.rows import AgreedRow, Debt, SubjectRow
@@ -225,6 +228,8 @@ class AlertsState:
     said: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """The open proposals that something of both is done, each with the id of its deadline and the
     party that answers."""
+    unpaid: Mapping[str, tuple[str, Exact]] = field(default_factory=dict)
+    """The statements on which something is open: its currency and its amount."""
 
 
 START: Final = AlertsState()
@@ -397,15 +402,16 @@ def _apply(
     after = _taken(state, judged, recorded, known)
     rated, audited = isinstance(event, HealthCheckRecorded), isinstance(event, ComplianceAudited)
     measured = after.over != state.over or (bool(after.over) and judged is not state.judged)
-    handed = after.said != state.said
+    handed, settled = after.said != state.said, after.unpaid != state.unpaid
     missing = {each.ref for each in after.figures.missing}
     given = [each.ref for each in state.figures.missing if each.ref not in missing and not ends]
     cadences = [*_changed_cadences(rows, known, event)]
     reported = _reported_periods(after, event) if judged is not state.judged else ()
     quiet = not (given or known.paid or windows or turns or ends or known.points or cadences)
-    if quiet and not rated and not audited and not measured and not reported and not handed:
+    quiet = quiet and not (rated or audited or measured or reported or handed or settled)
+    if quiet:
         return NOTHING if after is state else Change({STATE: after}, [])
-    changes = _Changes(rows, state, after, recorded)
+    changes = _Changes(rows, state, after, recorded, terms_of(_agreed(rows, known)))
     for subject, points in known.points.items():
         changes.settle_points(subject.removeprefix(FACTS), points)
     for window in windows:
@@ -417,6 +423,8 @@ def _apply(
             changes.close_standing(turn.standing, ref, turn.on.text(event))
     if handed:
         changes.hand_over()
+    if settled:
+        changes.say_what_is_unpaid()
     for kind in cadences:
         changes.end_cadence(kind)
     why = _WHY_GIVEN if isinstance(event, MetricReported) else "Both parties agreed other figures."
@@ -453,8 +461,28 @@ def _taken(state: AlertsState, judged: Judged, recorded: Recorded, known: Taken)
     if type(event) in figures_due.CONCERNED:
         after = replace(after, figures=figures_due.evolve(state.figures, event, recorded.act))
     over, said = _over_after(state.over, event), _said_after(after, recorded)
-    if (over, said) != (state.over, state.said):
-        after = replace(after, over=over, said=said)
+    unpaid = _unpaid_after(state.unpaid, known.rows or {})
+    if (over, said, unpaid) != (state.over, state.said, state.unpaid):
+        after = replace(after, over=over, said=said, unpaid=unpaid)
+    return after
+
+
+def _unpaid_after(
+    unpaid: Mapping[str, tuple[str, Decimal]], changed: Mapping[str, Any]
+) -> Mapping[str, tuple[str, Decimal]]:
+    """Return what is open on each statement, after the rows of some changed."""
+    debts = {key: each for key, each in changed.items() if isinstance(each, Debt)}
+    left = {
+        key.removeprefix(f"{FACTS}statement/"): (each.owed.currency, each.left)
+        for key, each in debts.items()
+    }
+    return {name: each for name, each in {**unpaid, **left}.items() if each[1] > 0}
+
+
+def _agreed(rows: Rows, known: Taken) -> AgreedRow:
+    """Return what both parties agreed, after an event."""
+    before = rows.get(awaited.AGREED, NOTHING_AGREED)
+    after: AgreedRow = (known.rows or {}).get(awaited.AGREED, before)
     return after
 
 
@@ -492,9 +520,9 @@ def _deadline_of(rule: str, window: str) -> str:
 def _changed_cadences(rows: Rows, known: Taken, event: Event) -> Iterator[str]:
     """Yield the kinds of reviews, health checks and audits whose cadence new terms change."""
     if isinstance(event, CommercialTermsAgreed):
-        before: AgreedRow = rows.get(awaited.AGREED, NOTHING_AGREED)
-        after: AgreedRow = (known.rows or {}).get(awaited.AGREED, before)
-        yield from changed_cadences(terms_of(before), terms_of(after), event.effective_from)
+        before = terms_of(rows.get(awaited.AGREED, NOTHING_AGREED))
+        after = terms_of(_agreed(rows, known))
+        yield from changed_cadences(before, after, event.effective_from)
 
 
 _WHY_GIVEN: Final = "It was reported."
@@ -534,9 +562,15 @@ class _Changes:
     """The changes that one event makes: alerts and outputs."""
 
     def __init__(
-        self, rows: Rows, state: AlertsState, after: AlertsState, recorded: Recorded
+        self,
+        rows: Rows,
+        state: AlertsState,
+        after: AlertsState,
+        recorded: Recorded,
+        terms: TermsByDay,
     ) -> None:
         self._rows = rows
+        self._terms = terms
         self._before = state
         self._after = after
         self._judged = after.judged
@@ -584,6 +618,7 @@ class _Changes:
         recorded = self._recorded
         name = alert_id(verdict.rule, verdict.version, recorded.partnership, verdict.window)
         known = self._open.get(name) or self._resolved.get(name)
+        fee = self._fee(verdict)
         if verdict.breached and known is None:
             if self._ended:
                 return
@@ -601,7 +636,7 @@ class _Changes:
                     state=AlertState.OPEN,
                     text=verdict.text,
                     who_acts=assigned((short,) if short else self._after.people.parties),
-                    at_stake={},
+                    at_stake=fee,
                     # A late fact can show a breach, with a time before the window closed.
                     since=max(recorded.act.occurred_at, closed_at),
                     recorded_at=recorded.act.recorded_at,
@@ -611,8 +646,9 @@ class _Changes:
                 )
             )
         elif known is not None and verdict.breached:
-            if known.state is AlertState.OPEN and known.text != verdict.text:
-                self._judge_anew(known, verdict)
+            changed = (known.text, known.at_stake) != (verdict.text, fee)
+            if known.state is AlertState.OPEN and changed:
+                self._judge_anew(replace(known, at_stake=fee), verdict)
         elif known is not None:
             known = replace(
                 known, facts=verdict.facts, evidence=_with(known.evidence, verdict.evidence)
@@ -623,6 +659,17 @@ class _Changes:
             self._resolve_earlier(verdict)
         elif not self._ended:
             self._open_again(verdict)
+
+    def _fee(self, verdict: Verdict) -> Mapping[str, Decimal]:
+        """Return what a missed minimum of referrals costs the party that falls short, by currency.
+
+        Empty if no item of the terms has a fee for it, and for another rule.
+        """
+        short = verdict.facts
+        if not isinstance(short, Shortfall):
+            return {}
+        fees = worth.of_shortfall(self._terms, LEADS, verdict.window, short.party, short.value)
+        return dict(fees)
 
     def _judge_anew(self, alert: Alert, verdict: Verdict) -> None:
         """Let an open alert say what its figures have become, and whether they are disputed."""
@@ -801,6 +848,20 @@ class _Changes:
             if deadline in changed and acting != tuple(each.party for each in alert.who_acts):
                 self._say(alert, replace(alert, who_acts=assigned(acting)))
 
+    def say_what_is_unpaid(self) -> None:
+        """Let the alerts on an end of the partnership have at stake what is open on statements."""
+        for alert in list(self._open.values()):
+            if alert.rule in WHILE_UNPAID and alert.at_stake != self._unpaid:
+                self._say(alert, replace(alert, at_stake=self._unpaid))
+
+    @property
+    def _unpaid(self) -> Mapping[str, Decimal]:
+        """What is open on all statements, by currency, whoever owes it."""
+        found: dict[str, Decimal] = {}
+        for currency, left in self._after.unpaid.values():
+            found[currency] = found.get(currency, Decimal(0)) + left
+        return found
+
     def _awaited(self, deadline: str) -> tuple[str, ...]:
         """Return the party whose word alone is missing on a deadline, if there is one."""
         said = self._after.said.values()
@@ -811,6 +872,8 @@ class _Changes:
         """Open an alert about one subject; one that is open says what has become of it."""
         awaits = self._awaited(_deadline_of(standing.rule, found.ref))
         found = found._replace(acting=awaits or found.acting)
+        if standing.rule in WHILE_UNPAID:
+            found = found._replace(at_stake=self._unpaid)
         severity = standing.response.severity
         alert = opened(standing.rule, standing.kind, severity, self._recorded, found)
         known = self._open.get(alert.id)

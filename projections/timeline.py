@@ -126,6 +126,8 @@ def _passed(kind: DeadlineKind, ref: str) -> str:
             return f"the last day for the next {cadence_words(ref)} passed"
         case DeadlineKind.ANSWER | DeadlineKind.LAPSE:
             return f"the last day to answer {proposal_words(ref)} passed"
+        case DeadlineKind.CAMPAIGN_START:
+            return f"the first day of campaign {ref} passed"
         case DeadlineKind.EXIT:
             return f"the exit of {ref} took effect"
         case DeadlineKind.NOTICE_WARNING:

@@ -128,7 +128,13 @@ def _next(deadline: Deadline) -> Deadline:
     at = deadline.remind_at
     if at is None or at >= deadline.due:
         return deadline
-    return deadline._replace(due=at, kind=DeadlineKind.REMINDER, ref=deadline.id, remind_at=None)
+    return deadline._replace(
+        due=at,
+        kind=DeadlineKind.REMINDER,
+        ref=deadline.id,
+        remind_at=None,
+        day=deadline.last_day + DAY,
+    )
 
 
 def silence(day: date, terms: TermsByDay) -> Deadline:
@@ -265,6 +271,8 @@ def _with_reminder(deadline: Deadline, act: Act, terms: TermsByDay) -> Deadline:
         return deadline
     moment = deadline.since if rule.at_its_moment else deadline.due
     before = timedelta(hours=terms.day_rules(terms.day(act.occurred_at)).remind_hours)
+    if rule.if_far and moment - before <= act.occurred_at:
+        return deadline
     at = max(moment - before, act.occurred_at)
     return deadline._replace(remind_at=at if at < moment else None)
 

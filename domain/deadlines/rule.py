@@ -103,6 +103,8 @@ class DeadlineRule:
     proposal the deadline awaits the other party alone, until the proposal is answered."""
     at_its_moment: bool = False
     """Whether a reminder is counted from `since`, the moment of a meeting, and not from `due`."""
+    if_far: bool = False
+    """Whether there is no reminder if the day is as near as the reminder when it is set."""
 
     def said_of(self, event: BilateralProposed) -> str:
         """Return the `ref` of what a proposal says is done (`both`)."""

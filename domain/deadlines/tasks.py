@@ -89,6 +89,15 @@ def _objectives(event: CharterAgreed, act: Act, terms: TermsByDay, _: Around) ->
             yield deadline
 
 
+def _campaign_start(
+    event: CampaignAgreed, act: Act, terms: TermsByDay, _: Around
+) -> Iterator[Deadline]:
+    """Yield the first day of a campaign, if it is still to come (C17)."""
+    first = end_of_day(DeadlineKind.CAMPAIGN_START, event.campaign, event.first_day, terms)
+    if first.since > act.occurred_at:
+        yield first._replace(party=event.owner)
+
+
 _Task = MilestonePlanned | ActionAgreed | OnboardingStepAgreed
 
 
@@ -181,6 +190,28 @@ RULES = (
             ),
         )
     ),
+    # Whether it begins, nobody has to say.
+    DeadlineRule(
+        DeadlineKind.CAMPAIGN_START,
+        opened_by=(opens_several(CampaignAgreed, _campaign_start),),
+        passing=passes(DeadlineKind.CAMPAIGN_START),
+        closed_by=(
+            closes(
+                CampaignClosed,
+                lambda e: e.campaign,
+                lambda e: f"Campaign {e.campaign} was closed: {e.outcome}",
+            ),
+            closes(
+                CampaignAgreed,
+                lambda e: e.campaign,
+                lambda e: f"Campaign {e.campaign} was moved to {e.first_day}.",
+            ),
+            cancels("campaign"),
+            EXIT_TAKES_EFFECT,
+        ),
+        reminds_of="The first day of campaign {ref} is {day}.",
+        at_its_moment=True,
+    ),
     DeadlineRule(
         DeadlineKind.CAMPAIGN,
         opened_by=(
@@ -225,6 +256,8 @@ RULES = (
         closed_by=(
             closes(IssueResolved, lambda e: e.issue, lambda e: f"Issue {e.issue} was resolved."),
         ),
+        reminds_of="Issue {ref} goes to the next office unless it is resolved by {day}.",
+        if_far=True,
         alert=DeadlineAlert(
             ISSUE_ESCALATED,
             "an issue is resolved in the agreed hours, or goes to the next office (C24)",
@@ -286,6 +319,7 @@ RULES = (
             ),
         ),
         passing=passes(DeadlineKind.OBJECTIVE),
+        reminds_of="The deadline of objective {ref} is {day}.",
         closed_by=(
             replaces(CharterAgreed, "Both parties signed a new charter."),
             closes(

@@ -97,7 +97,7 @@ def _alert(defined: Recorded, found: Dependency, acting: Assignee) -> Alert:
         "revenue with other partners, or set another limit (DefinePortfolio)."
     )
     about = f"{largest.id}/{found.metric}/{found.currency}"
-    says = Finding(about, text, (party,))
+    says = Finding(about, text, (party,), {found.currency: largest.amount})
     severity = response_of(DEPENDENCY_HIGH).severity
     alert = opened(DEPENDENCY_HIGH, AlertKind.REMINDER, severity, defined, says)
     return replace(alert, who_acts=(acting,))

@@ -472,6 +472,7 @@ _WITHIN_A_DAY: Final = frozenset(
         DeadlineKind.REVIEW,
         DeadlineKind.ACTION,
         DeadlineKind.ONBOARDING,
+        DeadlineKind.CAMPAIGN_START,
         DeadlineKind.CAMPAIGN,
         DeadlineKind.IMPROVEMENT,
         DeadlineKind.CURE,

@@ -756,6 +756,7 @@ DEADLINES = {
     DeadlineKind.CADENCE: "the next {} is due",
     DeadlineKind.ACTION: "action {} is due",
     DeadlineKind.ONBOARDING: "onboarding step {} is due",
+    DeadlineKind.CAMPAIGN_START: "campaign {} begins",
     DeadlineKind.CAMPAIGN: "campaign {} is to be closed",
     DeadlineKind.SILENCE: "silence confirms claims on {}",
     DeadlineKind.STATEMENT: "statement {} is due",

@@ -281,17 +281,20 @@ def of_entry(name: str, known: Known, investments: Mapping[str, Investment]) -> 
 
 def _without_terms(about: str, known: Known, key: str, entry: Fact) -> Iterator[Point]:
     """Yield that nothing agreed prices an entry, unless all of it is reversed."""
+    at_stake: Worth = ()
     if is_penalty(entry):
+        # What a penalty costs is what terms say.
         left = not known.of(ClaimKind.ENTRY_REVERSAL)
     else:
-        left = all(remaining(known, key, entry, to)[-1].amount for to in known.parties)
+        amounts = [remaining(known, key, entry, to)[-1].amount for to in known.parties]
+        left, at_stake = all(amounts), ((entry.unit, max(amounts)),)
     if left:
         text = (
             f"No terms of {known.day(entry)} price {in_words(about)}. It earns nothing until both "
             "parties record such terms (ProposeTerms, AcceptTerms). A wrong entry is reversed "
             "(ReverseEntry)."
         )
-        yield Point(ENTRY_WITHOUT_TERMS, about, text)
+        yield Point(ENTRY_WITHOUT_TERMS, about, text, at_stake=at_stake)
 
 
 class _Gain(NamedTuple):

@@ -35,6 +35,7 @@ from domain.standing_alerts import (
     CORRECTION_TAKES,
     CREDITED_TWICE,
     DEPENDENCY_HIGH,
+    DISPUTE_OPENED,
     DUE_SOON,
     ENTRY_WITHOUT_TERMS,
     FIGURES_DIFFER,
@@ -46,6 +47,7 @@ from domain.standing_alerts import (
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
     STATEMENT_OVERDUE,
+    WHILE_UNPAID,
     StandingAlert,
     asked,
     author,
@@ -119,6 +121,12 @@ WORDS: Final = {
         "at the end of its day",
         "the step",
         ("OnboardingStepAgreed/due",),
+    ),
+    DeadlineKind.CAMPAIGN_START: Words(
+        "the first day of a campaign",
+        "on that day",
+        "the campaign",
+        ("CampaignAgreed/first_day",),
     ),
     DeadlineKind.CAMPAIGN: Words(
         "the end of a campaign",
@@ -243,10 +251,8 @@ OF_THE_LEDGER: Final = {
 
 NOT_REMINDED: Final = {
     DeadlineKind.PERIOD: "nobody acts",
-    DeadlineKind.ISSUE: "its time is short",
     DeadlineKind.NOTICE_WARNING: "it is one",
     DeadlineKind.SILENCE: "its alert opens at once",
-    DeadlineKind.OBJECTIVE: "its status says it all the time",
 }
 """Why nobody is reminded of a kind."""
 
@@ -265,6 +271,7 @@ NONE_OF: Final = {
     (DeadlineKind.ISSUE, MOVED): "never: the terms count the hours",
     (DeadlineKind.ISSUE, GIVEN_UP): "never: both resolve it",
     (DeadlineKind.OBJECTIVE, DONE): "nothing: its figures decide",
+    (DeadlineKind.CAMPAIGN_START, ALERTED): "none: nobody has to say that it began",
     (DeadlineKind.NOTICE, ALERTED): "none: nobody has to give notice",
     (DeadlineKind.NOTICE, DONE): "nothing: nobody has to give notice",
     (DeadlineKind.TERM_END, DONE): "nothing: the day ends it",
@@ -297,7 +304,6 @@ NOT_DUE: Final = {
         RefundCorrected/happened_at VariantObserved/day WinCorrected/fact_at
         WinCorrected/happened_at""",
     "The first or the last day on which something applies; nobody has to do anything": """
-        CampaignAgreed/first_day
         CommercialTermsAgreed/effective_from CommercialTermsAgreed/until
         DataSharingAgreed/lines/until IncentiveIntroduced/from_day
         IncentiveIntroduced/until ManagerRotated/effective_on
@@ -442,12 +448,12 @@ def alerts_of(rule: DeadlineRule) -> tuple[str, ...]:
 
 def named(rule: DeadlineRule) -> str:
     """Return whom the reminder and the alert of a kind name, in words."""
-    if alerts := alerts_of(rule):
-        return "; ".join(dict.fromkeys(who(BY_RULE[each]) for each in alerts))
-    if not rule.reminds_of:
-        return "nobody"
     office, _ = office_of(DUE_SOON, f"{rule.kind}/it")
-    return f"{WHO[asked]}: {office.replace('-', ' ')}"
+    if alerts := alerts_of(rule):
+        named_by_alert = "; ".join(dict.fromkeys(who(BY_RULE[each]) for each in alerts))
+        before = f"; before: {office.replace('-', ' ')}" if rule.kind is DeadlineKind.ISSUE else ""
+        return named_by_alert + before
+    return f"{WHO[asked]}: {office.replace('-', ' ')}" if rule.reminds_of else "nobody"
 
 
 WHO: Final = {
@@ -539,10 +545,14 @@ def page() -> str:
         "",
         "An alert names the people who are in office on the day of the answer; a manager who",
         "handed over is out. Where a party has named nobody for an office, its partnership manager",
-        "acts. A reminder is for the office that acts once the day has passed. Money is at stake",
-        "on an overdue statement (what is open), a dispute (what is disputed), and a claim or a",
-        "correction (what it moves). The breach of an agreed rule is a warning to both partnership",
-        "managers.",
+        "acts. A reminder is for the office that acts once the day has passed; of an issue, for",
+        "the partnership managers, who can still resolve it. There is none for an issue that goes",
+        "up as soon as the reminder would come. The breach of an agreed rule is a warning to both",
+        "partnership managers.",
+        "",
+        "An alert has money at stake, by currency, as far as the record shows it:",
+        "",
+        *AT_STAKE,
         "",
         "| alert | kind | what is expected | severity | because | who acts |",
         "|---|---|---|---|---|---|",
@@ -564,6 +574,20 @@ def page() -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+AT_STAKE: Final = (
+    f"- `{STATEMENT_OVERDUE}`: what is open on the statement.",
+    f"- `{DISPUTE_OPENED}`: what is disputed.",
+    f"- `{CLAIM_AWAITS}`, `{CORRECTION_TAKES}`: what the answer moves.",
+    f"- `{ENTRY_WITHOUT_TERMS}`: what is left of the entry.",
+    f"- `{REFERRAL_MINIMUM}`: the fee for what is missing, if an item of the terms has one.",
+    "  Leads that still await an answer are not missing.",
+    f"- `{DEPENDENCY_HIGH}`: the revenue that the partner brings.",
+    f"- {', '.join(f'`{each}`' for each in sorted(WHILE_UNPAID))}:",
+    "  what is open on all statements, whichever party owes it. It changes with each payout.",
+)
+"""The money at stake, by alert."""
 
 
 # --- tests -------------------------------------------------------------------------------------

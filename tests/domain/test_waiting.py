@@ -99,6 +99,7 @@ dispute-exceeds-earnings dispute-exists dispute-names-amount dispute-resolved ef
 entries-decide-no-fee erases-other-commands exit-exists exit-never-backwards exit-not-sooner
 exit-took-effect exposure-of-a-count figure-negative figure-not-whole figure-shape
 figures-by-party-decide-no-fee final-settlement first-key-signs-all frame-incomplete given-twice
+given-up
 governance-established improvement-deadline incentive-ends-first incentive-exists
 incentive-never-backwards incentive-was-promised issue-resolved item-name-taken items-for-a-time
 key-used-before less-is-better limits-of-one-currency local-to-a-market lost-in-the-future manager

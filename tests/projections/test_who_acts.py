@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.claims import ConfirmClaim
 from domain.deadlines.deadline import DeadlineKind
 from domain.dispute import OpenDispute
-from domain.entry import RecordSharedCost
+from domain.entry import RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import (
     AgreeImprovementPlanOutcome,
     AgreeMilestone,
@@ -24,17 +25,18 @@ from domain.execution import (
     ProposeMilestoneReached,
     RaiseIssue,
 )
-from domain.exit import GiveBreachNotice
+from domain.exit import GiveBreachNotice, GiveExitNotice
 from domain.governance import AssignContact, Function
 from domain.health import IdentifyRisk, ProposeTarget, RotateManager
 from domain.payment import CorrectPayment, ReceivePayment
 from domain.payouts import RecordPayout
+from domain.referral import CreateOpportunity, SubmitReferral
 from domain.response import Office, Severity
 from domain.settlement import IssueStatement
-from domain.standing_alerts import STANDING_ALERTS, StandingAlert
-from domain.terms import CostShare, Item
+from domain.standing_alerts import STANDING_ALERTS, WHILE_UNPAID, StandingAlert
+from domain.terms import CostShare, Item, Minimum
 from projections import ALERTS, DEADLINES
-from projections.alerts import answered
+from projections.alerts import STATE, answered
 from projections.deadlines import OPEN, OVERDUE
 from projections.fold import replay
 from tests.life import OURS, THEIRS, after, before, changed, example, usd
@@ -303,3 +305,69 @@ def test_a_claimed_cost_has_at_stake_the_part_of_the_other_party() -> None:
     story.when(THEIRS, RecordSharedCost(entry="E-1", cost="hosting", amount=usd("50.00")))
 
     assert at_stake(story, "claim-awaits-confirmation entry/E-1/entry") == {"USD": "30.00"}
+
+
+def minimum(per: Literal["window", "missing"], on: str = THEIRS) -> Story:
+    """Terms with a fee for fewer than 12 leads a quarter; three came in a quarter that is over."""
+    item = Minimum(on=on, metric="leads", window="quarter", at_least=12, fee=usd("50.00"), per=per)
+    story = under(item, minimum_referrals_per_quarter={THEIRS: 10})
+    story.on("2026-04-01")
+    for name in ("D-1", "D-2", "D-3"):
+        refer(story, name)
+        story.when(OURS, CreateOpportunity(deal=name))
+    story.on("2026-07-01")
+    return story
+
+
+@pytest.mark.parametrize(("per", "fee"), [("window", "50.00"), ("missing", "450.00")])
+def test_a_missed_minimum_of_referrals_has_at_stake_its_fee(
+    per: Literal["window", "missing"], fee: str
+) -> None:
+    story = minimum(per)
+
+    assert at_stake(story, "referral-minimum 2026-Q2") == {"USD": fee}
+    assert lines(story.history)[-1]["amount"] == fee
+
+
+def test_a_lead_that_is_recorded_late_lowers_the_fee_at_stake() -> None:
+    story = minimum("missing")
+
+    story.when(THEIRS, SubmitReferral(deal="D-4", lead="late"), happened="2026-06-30")
+
+    assert at_stake(story, "referral-minimum 2026-Q2") == {"USD": "400.00"}
+
+
+def test_a_missed_minimum_whose_fee_is_of_the_other_party_has_no_money_at_stake() -> None:
+    story = minimum("window", on=OURS)
+
+    assert at_stake(story, "referral-minimum 2026-Q2") == {}
+
+
+def test_an_entry_that_no_terms_price_has_at_stake_what_is_left_of_it() -> None:
+    story = under(share())
+    story.when(OURS, RecordJointRevenue(entry="E-1", amount=usd("100.00")))
+    assert at_stake(story, "entry-without-terms entry/E-1") == {"USD": "100.00"}
+
+    part = ReverseEntry(entry="E-1", reversal="R-1", amount=usd("30.00"), reason="Mistyped.")
+    story.when(OURS, part)
+
+    assert at_stake(story, "entry-without-terms entry/E-1") == {"USD": "70.00"}
+
+
+def test_an_end_of_the_partnership_has_at_stake_what_is_open_on_statements() -> None:
+    story = after(IssueStatement)
+    ((statement, (currency, open_)),) = replay(ALERTS, story.history).rows[STATE].unpaid.items()
+    payer = story.partnership.settlement.payouts.owed[statement].payer
+    story.when(OURS, example(GiveExitNotice))
+    story.when(OURS, example(GiveBreachNotice))
+    ending = [each for each in alerts(story) if each.split(" ")[0] in WHILE_UNPAID]
+    assert len(ending) == 2
+    assert [at_stake(story, each) for each in ending] == [{currency: f"{open_}"}] * 2
+
+    part = {"payout": "X-1", "statement": statement, "amount": usd("1.00")}
+    story.when(payer, RecordPayout.model_validate(part))
+    assert [at_stake(story, each) for each in ending] == [{currency: f"{open_ - 1}"}] * 2
+
+    rest = part | {"payout": "X-2", "amount": usd(f"{open_ - 1}")}
+    story.when(payer, RecordPayout.model_validate(rest))
+    assert [at_stake(story, each) for each in ending] == [{}] * 2

@@ -63,11 +63,17 @@ def test_a_share_beyond_the_limit_is_alerted_until_the_limit_allows_it(accord: A
     assert dependencies(accord) == {}
 
 
-def test_the_alert_names_the_partner_the_share_the_limit_and_who_acts(accord: Accord) -> None:
+def test_the_alert_names_the_partner_the_share_the_limit_the_money_and_who_acts(
+    accord: Accord,
+) -> None:
     limit(accord, "20")
     alert = next(iter(dependencies(accord).values()))
 
     assert "more than the 20 % that growthos allows" in alert.text
+    (own,) = portfolio.ask(accord, when=OWN).portfolios
+    brought = {f"{each.metric}/{each.currency}": each.shares[0].amount for each in own.dependency}
+    about = alert.window.partition("/")[2]
+    assert alert.at_stake == {about.partition("/")[2]: brought[about]}
     assert alert.partnership == PROGRAM
     assert [(each.party, each.person) for each in alert.who_acts] == [("growthos", "Ines Halloran")]
 

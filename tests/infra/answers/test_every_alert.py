@@ -449,8 +449,10 @@ WITH_MONEY: Final = {
     "dispute-opened",
     "claim-awaits-confirmation",
     "correction-takes-money",
+    "entry-without-terms",
+    *("breach-notice", "breach-not-cured", "exit-incomplete", "renewal-declined"),
 }
-"""The alerts on which money hangs."""
+"""The alerts on which money hangs in their stories."""
 
 
 def staffed(story: Story, *, on: date) -> dict[tuple[str, Office], str]:
