@@ -55,6 +55,9 @@ STAGES = {
 }
 ALERTS = {
     "aurora-series": {
+        "due-soon@1 objective/co-branded-revenue": "resolved",
+        "due-soon@1 objective/trial-conversion": "resolved",
+        "due-soon@1 objective/watch-time": "resolved",
         "due-soon@1 signature/1/aurora-films": "resolved",
         "renewal-open@1 renewal": "resolved",
         "claim-awaits-confirmation@1 entry/aur-cost-1/entry": "resolved",
@@ -65,6 +68,9 @@ ALERTS = {
         "renewal-declined@1 aur-renew-a": "resolved",
     },
     "cobalt-docs": {
+        "due-soon@1 objective/newsletter": "resolved",
+        "due-soon@1 objective/trial": "resolved",
+        "due-soon@1 objective/viewers": "resolved",
         "due-soon@1 figure/new_subscribers/-/2026-Q2": "resolved",
         "figure-overdue@1 new_subscribers/-/2026-Q2": "resolved",
         "due-soon@1 figure/new_subscribers/-/2026-Q3": "resolved",
@@ -100,6 +106,9 @@ ALERTS = {
         "review-missed@1 review-2026-q1": "resolved",
     },
     "growthos-harbourlight": {
+        "due-soon@1 objective/first-session": "resolved",
+        "due-soon@1 objective/joint-revenue": "resolved",
+        "due-soon@1 objective/referrals": "resolved",
         "due-soon@1 statement/2026-08:USD": "resolved",
         "due-soon@1 figure/co_branded_revenue/-/2026-10": "resolved",
         "figure-overdue@1 co_branded_revenue/-/2026-10": "resolved",
@@ -148,6 +157,9 @@ ALERTS = {
     },
     "growthos-program": {},
     "spring-france": {
+        "due-soon@1 objective/new-subscribers": "resolved",
+        "due-soon@1 objective/new-users": "resolved",
+        "due-soon@1 objective/web-visits": "resolved",
         "due-soon@1 figure/new_subscribers/-/2026-02": "resolved",
         "figure-overdue@1 new_subscribers/-/2026-02": "resolved",
         "due-soon@1 figure/new_subscribers/-/2026-03": "resolved",
@@ -174,6 +186,7 @@ ALERTS = {
     },
     "spring-germany": {},
     "spring-spain": {
+        "due-soon@1 objective/new-subscribers": "resolved",
         "due-soon@1 milestone/es-launch": "resolved",
         "due-soon@1 milestone/es-review": "resolved",
         "milestone-missed@1 es-review": "withdrawn",
