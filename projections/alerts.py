@@ -1077,7 +1077,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=64,
+    version=65,
     row_type=_row_type,
     facts_from=FACTS,
 )
