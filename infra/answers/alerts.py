@@ -11,13 +11,12 @@ from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Final
 
-from domain.deadlines.tasks import ISSUE_ESCALATED
 from domain.offices import Assignee
 from domain.standing_alerts import OBJECTIVE_MISSED, AlertKind
 from domain.values import Slug, instant, name_words
 from infra.access.roles import Need
 from infra.answers import alert_acts, computed, cursors, dependency_alerts, duplicate_credits
-from infra.answers.escalated import escalated_to
+from infra.answers.escalated import with_people
 from infra.answers.logs import (
     NOW,
     AsOf,
@@ -204,15 +203,7 @@ def named(accord: Accord, partnership: str, alerts: Iterable[Alert]) -> Iterator
     names = Names(accord.history, partnership, people) if people else None
     for each in found:
         who_acts = [renamed(who, names) if names and who.person else who for who in each.who_acts]
-        yield replace(each, text=_text(accord, each), who_acts=tuple(who_acts))
-
-
-def _text(accord: Accord, alert: Alert) -> str:
-    """Return what an alert says; of an escalation, also the people to whom it went."""
-    if alert.rule != ISSUE_ESCALATED:
-        return alert.text
-    people = escalated_to(accord.history, alert.partnership, alert.evidence)
-    return f"{alert.text.removesuffix('.')}: {people}." if people else alert.text
+        yield with_people(accord.history, replace(each, who_acts=tuple(who_acts)))
 
 
 def _order(alert: Alert) -> tuple[str, str]:

@@ -1,12 +1,23 @@
 """To whom an open issue was escalated: the people of both parties in the office (C24)."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
+from domain.deadlines.tasks import ISSUE_ESCALATED
 from domain.execution import IssueEscalated
 from domain.offices import NAMING, People, people_after
 from infra.answers.logs import own_stream
 from infra.deciding.pseudonyms import Names, renamed
 from infra.store.history import History
+from projections.alerts import Alert
+
+
+def with_people(history: History, alert: Alert) -> Alert:
+    """Return an alert; that of an escalation says to whom it went, also after it is resolved."""
+    if alert.rule != ISSUE_ESCALATED:
+        return alert
+    people = escalated_to(history, alert.partnership, alert.evidence)
+    return replace(alert, text=f"{alert.text.removesuffix('.')}: {people}.") if people else alert
 
 
 def escalated_to(history: History, partnership: str, events: Collection[int]) -> str:

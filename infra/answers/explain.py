@@ -31,6 +31,7 @@ from domain.values import MINOR_UNITS, Exact
 from infra.answers import dependency_alerts, duplicate_credits, explain_money, metrics
 from infra.answers import kpis as figures_text
 from infra.answers.alerts import response
+from infra.answers.escalated import with_people
 from infra.answers.logs import (
     NOW,
     AsOf,
@@ -562,11 +563,11 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplai
     read = _Reading(reference, rule, int(version), window, sight)
     for recorded in whole_log(accord.history, partnership, when):
         read.take(recorded)
-    changes = read.changes
+    changes = [with_people(accord.history, each) for each in read.changes]
     if not changes:
         otherwise = f"Ask for the alerts of {partnership}."
         raise NotFound(f"There is no alert {reference}.", perhaps(reference, read.known, otherwise))
-    last = read.now(moment_of(accord, partnership, when))
+    last = with_people(accord.history, read.now(moment_of(accord, partnership, when)))
     segment = window.partition("/")[2]
     return partnership, AlertExplained(
         alert=last,

@@ -42,6 +42,7 @@ from domain.recorded import Recorded
 from domain.settlement import Balance
 from domain.values import Exact, plain
 from infra.answers import duplicate_credits, kpis
+from infra.answers.escalated import with_people
 from infra.answers.logs import NOW, AsOf, moment_of, own_log, perhaps, sight_of, whole_log
 from infra.answers.parameters import Name
 from infra.answers.partnership_state import OpenDeadline, Party, Scorecard
@@ -244,7 +245,10 @@ def ask(
             if line.segment is None or (line.metric, line.segment) in agreed
         ),
         objectives=tuple(map(sight.progress, objectives(rows.rows, now.date()))),
-        alerts=(*_alerts(seen, now), *duplicate_credits.alerts_of(accord, moment).get(id, ())),
+        alerts=(
+            *(with_people(accord.history, each) for each in _alerts(seen, now)),
+            *duplicate_credits.alerts_of(accord, moment).get(id, ()),
+        ),
         actions=tuple(_actions(state, state.context.terms.day(now))),
         milestones=tuple(_open(state, MilestonePlanned)),
         issues=tuple(_open(state, IssueRaised)),
