@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from fastapi import Depends, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -77,6 +79,13 @@ _OPEN = (
 )
 
 
+_OF_ROUTES: Final[dict[str, Any]] = {
+    "generate_unique_id_function": lambda route: route.name,
+    "dependencies": [Depends(known_parameters)],
+}
+"""What all routes share."""
+
+
 class Health(Result):
     """That the process is alive."""
 
@@ -121,8 +130,7 @@ def create_app(  # noqa: PLR0913 - what is served, to whom, and within which lim
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        generate_unique_id_function=lambda route: route.name,
-        dependencies=[Depends(known_parameters)],
+        **_OF_ROUTES,
     )
     app.router.route_class = GuardedRoute
     app.state.served = Served(accord, workers, limits, is_open, tokens=tokens)
@@ -133,20 +141,34 @@ def create_app(  # noqa: PLR0913 - what is served, to whom, and within which lim
         app.add_middleware(_WhileOpen, has_keys=accord.history.credentials.exist)
     app.add_middleware(HeadAsGet, but={alerts.STREAM})
     app.add_middleware(AbsoluteForm)
-    app.include_router(events.router)
-    app.include_router(refusals.router)
-    app.include_router(alerts.router)
-    app.include_router(handle_alerts.router)
-    app.include_router(log.router)
-    app.include_router(api_keys.router)
-    app.include_router(problem_pages.router)
-    app.include_router(questions.router(QUESTIONS))
-    app.include_router(pages.router())
+    app.router.routes += _routes()
     _add_health(app)
     _add_docs(app)
     needed = needs_of(app)
     app.needs = {} if is_open else needed
     return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """Return the routes of the API and of the pages.
+
+    FastAPI reads their parameters once, however many applications a process makes.
+    """
+    made = APIRouter(**_OF_ROUTES)
+    for each in (
+        events.router,
+        refusals.router,
+        alerts.router,
+        handle_alerts.router,
+        log.router,
+        api_keys.router,
+        problem_pages.router,
+        questions.router(QUESTIONS),
+        pages.router(),
+    ):
+        made.include_router(each)
+    return made.routes
 
 
 def _add_health(app: FastAPI) -> None:

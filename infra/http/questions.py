@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Iterator, Sequence
-from functools import cache
 from hashlib import sha256
 from types import NoneType
 from typing import Annotated, Any, Final, Union, get_args
@@ -48,9 +47,8 @@ IfNoneMatch = Annotated[
 ]
 
 
-@cache
 def router(questions: tuple[Question, ...]) -> APIRouter:
-    """Return the routes of these questions; they are the same in each application."""
+    """Return the routes of these questions."""
     made = APIRouter(route_class=GuardedRoute)
     named = [(each, each.path, each.name) for each in questions]
     named += [(each, each.within, f"{each.name}-of-one") for each in questions if each.within]
