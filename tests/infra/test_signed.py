@@ -1,9 +1,10 @@
 """Signed commands through the service: what is taken, what is not, and that it holds afterwards."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,14 @@ from domain.formation import (
     DeclareBestAlternative,
 )
 from domain.kernel import Command
-from domain.keyring import RegisterKey, RequireSignatures, RevokeKey, SignedKind
+from domain.keyring import (
+    KeyRegistered,
+    RegisterKey,
+    RequireSignatures,
+    RevokeKey,
+    SignedKind,
+    key_id,
+)
 from domain.payment import ReceivePayment
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution, SubmitReferral
@@ -41,8 +49,9 @@ from infra.tlog.dsse import Payload, SeenLog
 from infra.tlog.merkle import Tree
 from tests.feeds import simulated
 from tests.infra import section8
-from tests.infra.messages import from_steps
+from tests.infra.messages import beginning, from_steps
 from tests.infra.signing import NAME, Signatory, signatory
+from tests.infra.writers import write
 from tests.life import EXAMPLES, LIFE, OURS, THEIRS, changed, example
 from tests.stories import moment
 
@@ -427,12 +436,14 @@ def test_what_a_party_requires_to_be_signed_is_refused_unsigned_from_then_on(
     assert section8.faults(registered, NAME) == []
 
 
-def test_what_a_party_requires_between_reading_and_writing_is_heeded(tmp_path: Path) -> None:
+def test_what_a_party_requires_between_reading_and_writing_is_heeded(address: str) -> None:
     """A fact has a stream of its own; whether it must be signed rests on the whole log."""
     ours = signatory(OURS, 1)
     ours.at = "2026-01-29"
     meddling: list[bytes] = []
-    with simulated(tmp_path) as accord:
+    settings = Settings(store=address)
+    init(settings, simulated=True)
+    with bootstrap(settings) as accord:
 
         def clock() -> datetime:
             accord.service.handle([meddling.pop()] if meddling else [])
@@ -449,6 +460,111 @@ def test_what_a_party_requires_between_reading_and_writing_is_heeded(tmp_path: P
         assert meddling == []
         assert outcome.rule == "must-be-signed"
         assert section8.faults(accord, NAME) == []
+
+
+def test_a_first_key_registered_between_reading_and_writing_is_the_only_one(
+    accord: Accord, ours: Signatory
+) -> None:
+    other = signatory(OURS, 2)
+    meddling = [ours.unsigned(ours.register())]
+
+    def clock() -> datetime:
+        accord.service.handle([meddling.pop()] if meddling else [])
+        return datetime.now(UTC)
+
+    elsewhere = Service(accord.history, clock, simulated=True, salts=derived)
+    (outcome,) = elsewhere.handle([other.unsigned(other.register())])
+
+    (registered,) = keys_registered(accord, NAME)
+    assert meddling == []
+    assert (outcome.status, outcome.rule) == ("refused", "must-be-signed")
+    assert key_id(b64decode(registered.key)) == ours.keyid
+
+
+MANY = [f"{NAME}-{number}" for number in range(20)]
+"""So many partnerships that two processes meet in some of them."""
+
+
+@pytest.fixture
+def begun(address: str) -> Settings:
+    """A simulated store, in each of the engines, with the beginnings of many partnerships."""
+    settings = Settings(store=address)
+    init(settings, simulated=True)
+    with bootstrap(settings) as accord:
+        outcomes = accord.service.handle([beginning(subject) for subject in MANY])
+        assert {each.status for each in outcomes} == {"accepted"}
+    return settings
+
+
+def by_two_processes(settings: Settings, *both: list[bytes]) -> list[dict[str, Outcome]]:
+    """Send messages from two processes at once; return the outcomes of each, by partnership."""
+    context = get_context("spawn")
+    start = context.Barrier(2)
+    queues = [context.Queue() for _ in both]
+    writers = [
+        context.Process(target=write, args=(settings, messages, start, queue))
+        for messages, queue in zip(both, queues, strict=True)
+    ]
+    for each in writers:
+        each.start()
+    outcomes: list[list[Outcome]] = [queue.get(timeout=60) for queue in queues]
+    for each in writers:
+        each.join(60)
+        assert each.exitcode == 0
+    return [{outcome.partnership: outcome for outcome in each} for each in outcomes]
+
+
+def test_of_two_processes_that_register_a_first_key_of_a_party_one_succeeds(
+    begun: Settings,
+) -> None:
+    both = [signatory(OURS, 1), signatory(OURS, 2)]
+    sent = [[each.unsigned(each.register(name), subject=name) for name in MANY] for each in both]
+
+    one, other = by_two_processes(begun, *sent)
+
+    with bootstrap(begun) as accord:
+        for name in MANY:
+            first, second = one[name], other[name]
+            (registered,) = keys_registered(accord, name)
+            assert sorted([first.status, second.status]) == ["accepted", "refused"]
+            assert {first.rule, second.rule} == {None, "must-be-signed"}
+            assert key_id(b64decode(registered.key)) == both[first.status != "accepted"].keyid
+
+
+def keys_registered(accord: Accord, partnership: str) -> list[KeyRegistered]:
+    return [
+        each.event
+        for each in accord.history.of(partnership)
+        if isinstance(each.event, KeyRegistered)
+    ]
+
+
+def test_no_unsigned_event_is_recorded_after_another_process_requires_signatures(
+    begun: Settings, ours: Signatory
+) -> None:
+    with bootstrap(begun) as accord:
+        registered = accord.service.handle(
+            [ours.unsigned(ours.register(name), subject=name) for name in MANY]
+        )
+        assert {each.status for each in registered} == {"accepted"}
+    require = RequireSignatures(kinds=[SignedKind.FIGURES])
+    figure = example(ReportMetric, period="2025-11")
+
+    required, reported = by_two_processes(
+        begun,
+        [ours.signs(require, subject=name) for name in MANY],
+        [ours.unsigned(figure, subject=name) for name in MANY],
+    )
+
+    assert {each.status for each in required.values()} == {"accepted"}
+    with bootstrap(begun) as accord:
+        for name in MANY:
+            outcome = reported[name]
+            types = [each.event.wire for each in accord.history.of(name)]
+            if outcome.status == "accepted":
+                assert types.index("MetricReported") < types.index("SignaturesRequired")
+            else:
+                assert (outcome.rule, "MetricReported" in types) == ("must-be-signed", False)
 
 
 @pytest.mark.parametrize("source", ["accord:settle", "accord:anything"])
