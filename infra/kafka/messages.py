@@ -193,14 +193,16 @@ def removed(topic: str, key: str, *, type: str, **attributes: str) -> Message:
 def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
     """Return the refusal of an input with its trace; its identifier is a hash of the input.
 
-    The input itself is kept only in the store, where the names in it can be erased.
+    If the input is deleted (`raw` is empty), the identifier is a hash of the refusal. The input
+    itself is kept only in the store, where the names in it can be erased.
     """
+    body = canonical({name: each and each[:SENT_BACK] for name, each in why.items()})
     return Message(
         topic,
         subject or None,
-        canonical({name: each and each[:SENT_BACK] for name, each in why.items()}),
+        body,
         headers(
-            id=sha256(raw).hexdigest()[:EVENT_ID_DIGITS],
+            id=sha256(raw or body).hexdigest()[:EVENT_ID_DIGITS],
             type=f"{cloudevents.PREFIX}InputRefused",
             dataschema=cloudevents.dataschema("InputRefused"),
             subject=subject or None,

@@ -352,7 +352,7 @@ class History(Protocol):
     def expire(self, before: datetime, detail: str, hint: str) -> int:
         """Delete the content of refused inputs that arrived before a moment; return how many.
 
-        They get this detail and this hint. Those whose sender still has to learn of them stay.
+        They get this detail and this hint. A sender that still has to learn of one is told those.
         """
 
     def unsent(self, limit: int) -> list[Refusal]:

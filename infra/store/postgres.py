@@ -102,7 +102,7 @@ class PostgresStore(EventLog):
             c.execute(
                 """UPDATE history.refusals
                 SET state = 'expired', type = NULL, detail = %s, hint = %s, pointer = NULL
-                WHERE state NOT IN ('expired', 'erased') AND NOT unsent AND received_at < %s""",
+                WHERE state NOT IN ('expired', 'erased') AND received_at < %s""",
                 (detail, hint, utc(before)),
             )
             return c.rowcount

@@ -132,7 +132,7 @@ class SqliteStore(EventLog):
             c.execute(
                 """UPDATE refusals SET state = 'expired', type = NULL, detail = ?, hint = ?,
                 pointer = NULL, raw = x''
-                WHERE state NOT IN ('expired', 'erased') AND NOT unsent
+                WHERE state NOT IN ('expired', 'erased')
                 AND rtrim(received_at, 'Z') < rtrim(?, 'Z')""",
                 (detail, hint, instant(utc(before))),
             )
