@@ -56,7 +56,14 @@ from domain.reported_figure import ReportedFigure, ReportMetric
 from domain.response import Office
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, IssueStatement
-from domain.standing_alerts import BY_RULE, COMPUTED, STATEMENT_OVERDUE, AlertKind, response_of
+from domain.standing_alerts import (
+    BY_RULE,
+    COMPUTED,
+    STATEMENT_OVERDUE,
+    WHILE_UNPAID,
+    AlertKind,
+    response_of,
+)
 from domain.terms import Cadence, ClaimRules, DayRules
 from domain.viewing import CosignatureRefused
 from infra.answers import alerts, explain, partnerships
@@ -450,9 +457,8 @@ WITH_MONEY: Final = {
     "claim-awaits-confirmation",
     "correction-takes-money",
     "entry-without-terms",
-    *("breach-notice", "breach-not-cured", "exit-incomplete", "renewal-declined"),
 }
-"""The alerts on which money hangs in their stories."""
+"""The alerts on which money hangs, whatever the statements say."""
 
 
 def staffed(story: Story, *, on: date) -> dict[tuple[str, Office], str]:
@@ -488,7 +494,9 @@ def test_an_alert_says_how_severe_it_is_who_is_in_office_and_what_money_hangs_on
     story = told()
     (alert,) = (each for each in open_alerts(story).values() if each.rule == rule)
     assert alert.severity is response_of(rule).severity
-    assert bool(alert.at_stake) is (rule in WITH_MONEY)
+    unpaid = replay(ALERTS, story.history).rows[STATE].unpaid
+    on_statements = rule in WHILE_UNPAID and bool(unpaid)
+    assert bool(alert.at_stake) is (rule in WITH_MONEY or on_statements)
     tomorrow = story.now + timedelta(days=1)
     office = OTHER_OFFICE.get(rule, Office.MANAGER)
     if office is Office.METRIC_OWNER:
