@@ -20,6 +20,7 @@ from infra.bootstrap import Accord
 from infra.running.cache import Stamped
 from projections.visibility import OPERATOR, Viewer
 from tests.feeds import FEEDS, messages, simulated
+from tests.sweeps import sweep
 
 VIEWERS = (
     OPERATOR,
@@ -27,7 +28,8 @@ VIEWERS = (
     *map(Viewer, ("growthos", "northbridge", "lumastream", "aurora-films")),
 )
 QUESTIONS = (PORTFOLIO, ALERTS_QUESTION, INBOX)
-STEPS = 4
+STEPS = sweep(4, 2)
+"""Into how many steps each feed is divided."""
 
 
 def answers(accord: Accord) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Of a hidden event nobody learns when it happened or was recorded, not by asking again and again.
 
 Two lives differ only in when the events were that the viewer does not see. Each question is asked
-as of many moments: every answer is the same in both.
+as of many moments: every answer is the same in both. `make test` plays one pair of lives and asks
+about two of their hidden events; `make sweeps` plays two pairs and asks about three of each.
 """
 
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from tests.feeds import simulated
 from tests.infra.answers.test_what_a_party_sees import ACROSS, OF_ONE, Ask
 from tests.life import OURS, THEIRS
 from tests.planted import PARTIES, PARTNERSHIP, POSITIONS, RIVAL, WORDS
+from tests.sweeps import sweep
 
 END = datetime(2026, 12, 31, tzinfo=UTC)
 
@@ -109,7 +111,7 @@ def asked(seen: Viewer, moment: datetime) -> Iterator[tuple[str, AsOf]]:
     yield f"at and known {moment}", AsOf(at=moment, known=moment, viewer=seen)
 
 
-@pytest.fixture(params=[3, 4], ids=lambda seed: f"life {seed}")
+@pytest.fixture(params=sweep([3, 4], [3]), ids=lambda seed: f"life {seed}")
 def seed(request: Any) -> int:  # noqa: ANN401
     found: int = request.param
     return found
@@ -130,7 +132,7 @@ def lives(stack: ExitStack, folder: Path, seen: Viewer, seed: int) -> list[Accor
     return found
 
 
-MOST = 3
+MOST = sweep(3, 2)
 """How many of the hidden events of a life are asked about, at most."""
 
 
