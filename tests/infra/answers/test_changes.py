@@ -116,8 +116,8 @@ def test_a_feed_from_the_beginning_has_every_change(demo: Accord) -> None:
     ready, *found = read(demo, Since.BEGIN)
 
     assert ready.event == "ready"
-    assert len(found) == 229
-    assert len({each.id for each in found}) == 229
+    assert len(found) == 265
+    assert len({each.id for each in found}) == 265
 
 
 def test_a_feed_continues_after_any_of_its_ids(demo: Accord) -> None:
