@@ -77,6 +77,11 @@ def _disposed(event: Any) -> str:  # noqa: ANN401 - a disposition, or its propos
     return f"{event.asset} goes to {event.to}" if transfers else f"{event.to} retains {event.asset}"
 
 
+def agreement_words(agreement: str) -> str:
+    """Return the name of an agreement as words: `data sharing` for `DataSharing`."""
+    return "".join(f" {each.lower()}" if each.isupper() else each for each in agreement).strip()
+
+
 def _listed(texts: Iterable[str], before: str = ": ") -> str:
     found = "; ".join(texts)
     return f"{before}{found}" if found else ""
@@ -219,6 +224,10 @@ def _campaign(event: Any) -> str:  # noqa: ANN401 - the proposal and the agreeme
     paid = f", paid by {event.budget}" if event.budget else ""
     days = f"from {event.first_day} to {event.last_day}"
     return f"{event.campaign} of {event.owner}{_where(event)} {days}{paid}: {event.title}"
+
+
+def _ended(event: bilateral.ProposalEnded) -> str:
+    return f"{agreement_words(event.agreement)} {event.proposal}: {event.reason}"
 
 
 def _governance(event: Any) -> str:  # noqa: ANN401 - the proposal and the agreement
@@ -420,9 +429,11 @@ WORDS: dict[type[Event], Words] = {
     governance.GovernanceEstablished: lambda e: (
         f"and its partner agreed governance, version {e.agreed_version}; {_governance(e)}"
     ),
-    bilateral.ProposalDeclined: lambda e: f"declined {e.agreement} {e.proposal}: {e.reason}",
-    bilateral.ProposalWithdrawn: lambda e: f"withdrew {e.agreement} {e.proposal}: {e.reason}",
-    bilateral.ProposalLapsed: lambda e: f"{e.agreement} {e.proposal} has lapsed: {e.reason}",
+    bilateral.ProposalDeclined: lambda e: f"declined {_ended(e)}",
+    bilateral.ProposalWithdrawn: lambda e: f"withdrew {_ended(e)}",
+    bilateral.ProposalLapsed: lambda e: (
+        f"{agreement_words(e.agreement)} {e.proposal} has lapsed: {e.reason}"
+    ),
     agreement.TermsProposed: lambda e: f"proposed terms {e.proposal}",
     agreement.TermsCountered: lambda e: f"proposed terms {e.proposal} in answer to {e.counters}",
     agreement.TermsAccepted: lambda e: f"accepted terms {e.proposal}",

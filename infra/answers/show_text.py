@@ -67,13 +67,13 @@ from infra.answers.text import (
     Block,
     Line,
     Table,
-    agreement_words,
     amount,
     counted,
     minute,
     number,
 )
 from projections.contents import value_words
+from projections.timeline import agreement_words
 
 
 def text(state: PartnershipState) -> Iterator[Block]:

@@ -110,11 +110,6 @@ def amount(value: Decimal | None, unit: str) -> str:
     return number(value) if unit == "count" else f"{number(value)} {unit}"
 
 
-def agreement_words(agreement: str) -> str:
-    """Return the name of an agreement as words: `data sharing` for `DataSharing`."""
-    return "".join(f" {each.lower()}" if each.isupper() else each for each in agreement).strip()
-
-
 def counted(count: int, noun: str) -> str:
     """Return a number of things: ``1 day``, ``4 days``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
