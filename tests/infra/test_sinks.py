@@ -26,8 +26,10 @@ from infra.exchange.webhook import Webhook
 from infra.running.worker import WorkerProcess
 from infra.settings import Settings
 from infra.store.views import SavedOutput
+from tests import planted
 from tests.feeds import FEEDS
 from tests.journeys.typed import PROGRAM
+from tests.planted import PARTIES
 
 
 class Kept:
@@ -173,6 +175,23 @@ def test_a_webhook_is_posted_a_cloudevent_for_each_change(accord: Accord) -> Non
     assert [each["data"] for each in receiver.events] == [each.body for each in changes]
     assert receiver.events[0]["type"] == "accord.AlertOpened"
     assert {each["subject"] for each in receiver.events} == {"growthos-consulting"}
+
+
+def test_no_webhook_has_what_a_party_keeps_to_itself(accord: Accord) -> None:
+    receiver = Receiver()
+    with receiver.serving() as url:
+        delivery = Delivery(accord.views, "webhook", Webhook(url))
+        delivery.step()
+        outcomes = accord.service.handle(planted.life())
+        assert {each.status for each in outcomes} == {"accepted"}
+        accord.catch_up()
+        delivery.step()
+
+    text = json.dumps(receiver.events).lower().encode()
+    hidden = [planted.RIVAL.encode(), *(each for of in PARTIES for each in planted.counts(of))]
+    hidden += [planted.POSITIONS[party].encode() for party in PARTIES]
+    assert {each["subject"] for each in receiver.events} == {planted.PARTNERSHIP}
+    assert [each for each in hidden if each in text] == []
 
 
 @pytest.mark.parametrize("status", [302, 400, 500])

@@ -36,6 +36,7 @@ MAKERS: Final[dict[str, Grant]] = {
     "service": Grant(role=Role.SERVICE, party=PARTY, actor="crm"),
     "auditor": Grant(role=Role.AUDITOR, actor="ada", partnerships=frozenset({OWN})),
     "operations": Grant(role=Role.OPERATIONS, actor="pager"),
+    "token": Grant(role=Role.PARTY, party=PARTY, actor="maya"),
 }
 """The limited maker is for one partnership. A party and its machine belong to it."""
 
@@ -87,11 +88,14 @@ LIMITED_IN_TIME: Final = "operator, until a day"
 
 
 def makers(found: World) -> dict[str, str]:
-    """Return a key of each maker, by its name."""
-    return {
+    """Return a key of each maker, by its name; for the person with a token, the token."""
+    keys = {
         name: saved(found, grant, DAY if name == LIMITED_IN_TIME else None)[0]
         for name, grant in MAKERS.items()
     }
+    token = found.keys["token"]
+    assert token
+    return keys | {"token": token}
 
 
 def saved(found: World, grant: Grant, lasts: timedelta | None) -> tuple[str, str]:
@@ -171,6 +175,7 @@ def test_only_an_operator_makes_keys_and_the_limited_ones_not_all() -> None:
         "service",
         "auditor",
         "operations",
+        "token",
     }
     assert refused["operator"] == ["an auditor of its candidates"]
     assert set(refused["operator, limited"]) > {"a party in the partnership", INVITATION}

@@ -18,6 +18,7 @@ from infra.settings import Settings
 from infra.store.history import EPOCH
 from projections import PROJECTIONS
 from projections.alerts import AlertState
+from projections.visibility import OPERATOR, Viewer
 from tests.documents import REPOSITORY
 from tests.feeds import played
 from tests.sweeps import sweep
@@ -52,10 +53,11 @@ def read(
     since: Since = Since.STATE,
     seen: str | None = None,
     partnership: str | None = None,
+    viewer: Viewer = OPERATOR,
 ) -> list[Message]:
     """Return all messages of a feed until nothing is new."""
     found: list[Message] = []
-    for batch in changes.feed(accord, since, seen, partnership):
+    for batch in changes.feed(accord, since, seen, partnership, viewer):
         if not batch.messages:
             break
         found += batch.messages
@@ -127,6 +129,17 @@ def test_a_feed_continues_after_any_of_its_ids(demo: Accord) -> None:
     for place in range(0, len(everything), sweep(1, 10)):
         for since in Since:
             assert read(demo, since, seen=everything[place].id)[1:] == everything[place + 1 :]
+
+
+def test_an_id_that_another_viewer_saw_shows_a_party_no_alert_of_others(demo: Accord) -> None:
+    party = Viewer("helio-plus")
+    ids = [each.id for each in read(demo, Since.BEGIN) if each.id]
+
+    seen = [read(demo, seen=each, viewer=party) for each in ids[::10]]
+
+    alerts = [each.alert.partnership for feed in seen for each in feed if each.alert]
+    assert set(alerts) == {AURORA}
+    assert len({each.alert.partnership for each in read(demo, Since.BEGIN) if each.alert}) > 1
 
 
 def test_a_feed_can_be_of_one_partnership(demo: Accord) -> None:
