@@ -2,7 +2,7 @@
 
 Two lives differ only in when the events were that the viewer does not see. Each question is asked
 as of many moments: every answer is the same in both. `make test` plays one pair of lives and asks
-about two of their hidden events; `make sweeps` plays two pairs and asks about three of each.
+about one of their hidden events; `make sweeps` plays two pairs and asks about three of each.
 """
 
 from collections.abc import Iterator
@@ -132,7 +132,7 @@ def lives(stack: ExitStack, folder: Path, seen: Viewer, seed: int) -> list[Accor
     return found
 
 
-MOST = sweep(3, 2)
+MOST = sweep(3, 1)
 """How many of the hidden events of a life are asked about, at most."""
 
 
