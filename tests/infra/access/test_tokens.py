@@ -344,6 +344,7 @@ def test_an_issuer_speaks_for_its_own_party_alone() -> None:
     )
 
     assert both.identity(theirs.sign(claims(iss=url))).party == "initech"
+    assert both.identity(theirs.sign(claims(iss=url, party="growthos"))).party == "initech"
     with pytest.raises(Unauthenticated):
         both.identity(theirs.sign(claims()))
 
