@@ -1,6 +1,7 @@
 """The project keeps its own promises: what is locked, what is documented, and what it names."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -188,3 +189,9 @@ def test_the_catalogue_of_problems_is_what_the_source_says() -> None:
 
     assert problems.CATALOGUE.read_bytes() == problems.catalogue(), hint
     assert problems.PAGE.read_text(encoding="utf-8") == problems.page(), hint
+
+
+def test_the_tests_of_a_file_run_in_one_worker(request: pytest.FixtureRequest) -> None:
+    """What the tests of a file share, such as a broker, is made once only if they run in one."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        assert request.node.nodeid.endswith("@test_project")
