@@ -662,7 +662,7 @@ def test_two_processes_that_write_the_same_partnership_lose_nothing_and_leave_no
         own = [candidate(f"{name}-{number}", at=now) for number in range(60)]
         messages = [*shared, *own]
         Random(name).shuffle(messages)  # noqa: S311 - repeatable, not secret
-        writers.append(context.Process(target=write, args=(settings, messages, start, queue)))
+        writers.append(context.Process(target=write, args=(settings, messages, 20, start, queue)))
     for writer in writers:
         writer.start()
     outcomes: list[list[Outcome]] = [queue.get(timeout=60) for _ in writers]

@@ -497,12 +497,15 @@ def begun(address: str) -> Settings:
 
 
 def by_two_processes(settings: Settings, *both: list[bytes]) -> list[dict[str, Outcome]]:
-    """Send messages from two processes at once; return the outcomes of each, by partnership."""
+    """Send messages from two processes at once; return the outcomes of each, by partnership.
+
+    Each message has a transaction of its own, so that the processes meet in many partnerships.
+    """
     context = get_context("spawn")
     start = context.Barrier(2)
     queues = [context.Queue() for _ in both]
     writers = [
-        context.Process(target=write, args=(settings, messages, start, queue))
+        context.Process(target=write, args=(settings, messages, 1, start, queue))
         for messages, queue in zip(both, queues, strict=True)
     ]
     for each in writers:

@@ -7,18 +7,23 @@ from infra.bootstrap import bootstrap
 from infra.deciding.batch import Outcome
 from infra.settings import Settings
 
-BATCH = 20
-
 
 def write(
-    settings: Settings, messages: list[bytes], start: Barrier, outcomes: "Queue[list[Outcome]]"
+    settings: Settings,
+    messages: list[bytes],
+    batch: int,
+    start: Barrier,
+    outcomes: "Queue[list[Outcome]]",
 ) -> None:
-    """Send messages in batches, each until it was decided, and put their outcomes in the queue."""
+    """Send messages, so many at a time, until each is decided; put their outcomes in the queue.
+
+    The processes that share `start` begin each batch together, so that they meet.
+    """
     came_of: list[Outcome] = []
     with bootstrap(settings) as accord:
-        start.wait(60)
-        for first in range(0, len(messages), BATCH):
-            waiting = messages[first : first + BATCH]
+        for first in range(0, len(messages), batch):
+            start.wait(60)
+            waiting = messages[first : first + batch]
             while waiting:
                 tried = list(zip(waiting, accord.service.handle(waiting), strict=True))
                 came_of += [outcome for _, outcome in tried if not outcome.retryable]
