@@ -78,6 +78,8 @@ class Made:
     """An issuer in this process: its keys, how often they were fetched, and whether it is up."""
 
     keys: dict[str, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
+    secrets: dict[str, bytes] = field(default_factory=dict)
+    """Secrets that it publishes by mistake, among its public keys."""
     fetched: int = 0
     is_up: bool = True
 
@@ -91,7 +93,9 @@ class Made:
         self.fetched += 1
         if not self.is_up:
             raise IssuerUnreachable(f"{url} is down")
-        return {kid: jwt.PyJWK(self.jwk(kid)) for kid in self.keys}
+        secrets = {kid: {"kty": "oct", "k": encoded(each)} for kid, each in self.secrets.items()}
+        public = {kid: self.jwk(kid) for kid in self.keys}
+        return {kid: jwt.PyJWK(each) for kid, each in {**public, **secrets}.items()}
 
     def jwk(self, kid: str) -> dict[str, Any]:
         found: dict[str, Any] = jwt.get_algorithm_by_name("ES256").to_jwk(
@@ -114,7 +118,11 @@ def tokens(issuer: Made) -> Tokens:
 
 
 def part(value: object) -> str:
-    return urlsafe_b64encode(orjson.dumps(value)).rstrip(b"=").decode()
+    return encoded(orjson.dumps(value))
+
+
+def encoded(value: bytes) -> str:
+    return urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 # --- what a token gives ------------------------------------------------------------------------
@@ -235,10 +243,12 @@ def test_a_token_that_gives_nothing_is_refused_in_plain_words(
 
 
 def test_the_issuer_of_a_party_makes_no_operator(issuer: Made) -> None:
-    own = GROWTHOS.model_copy(update={"role_claim": "role"})
+    token = issuer.sign(claims(role="operator"))
+    naming_roles = GROWTHOS.model_copy(update={"role_claim": "role"})
 
+    assert Tokens([GROWTHOS], issuer.fetch).identity(token).role is Role.PARTY
     with pytest.raises(Refused):
-        Tokens([own], issuer.fetch).identity(issuer.sign(claims(role="operator")))
+        Tokens([naming_roles], issuer.fetch).identity(token)
 
 
 # --- tokens that are not valid -----------------------------------------------------------------
@@ -253,7 +263,13 @@ def with_public_key_as_secret(issuer: Made) -> str:
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     said = f"{part({'alg': 'HS256', 'kid': 'k1'})}.{part(claims())}"
     mac = hmac.digest(pem, said.encode(), sha256)
-    return f"{said}.{urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    return f"{said}.{encoded(mac)}"
+
+
+def with_a_published_secret(issuer: Made) -> str:
+    """Everyone can read that secret. Only the list of algorithms refuses this one."""
+    issuer.secrets["k9"] = b"s" * 32
+    return jwt.encode(claims(), issuer.secrets["k9"], "HS256", {"kid": "k9"})
 
 
 def of_another_key_of_the_same_name(_: Made) -> str:
@@ -279,7 +295,7 @@ def of_no_text(_: Made) -> str:
 
 
 def nested(_: Made) -> str:
-    deep = urlsafe_b64encode(b'{"iss":' + b"[" * 20_000).rstrip(b"=").decode()
+    deep = encoded(b'{"iss":' + b"[" * 20_000)
     return f"{part({'alg': 'ES256'})}.{deep}.AA"
 
 
@@ -293,6 +309,7 @@ def signed(
 WRONG: dict[str, Callable[[Made], str]] = {
     "without a signature": unsigned,
     "with the public key as a secret": with_public_key_as_secret,
+    "with a secret that its issuer publishes": with_a_published_secret,
     "of another key of the same name": of_another_key_of_the_same_name,
     "with its own key in the header": with_its_own_key_in_the_header,
     "with another algorithm": with_another_algorithm_of_its_own_key,

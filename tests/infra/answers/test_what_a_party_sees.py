@@ -23,6 +23,7 @@ from domain.exploration import (
     MeasureAudienceOverlap,
     ScoreCandidate,
 )
+from domain.formation import DeclareBestAlternative
 from domain.gates import ProposeWaiver
 from domain.program import DefinePortfolio
 from domain.reported_figure import ReportedFigure, ReportMetric
@@ -99,9 +100,9 @@ def test_the_operator_is_answered_with_all_of_them(demo: Accord) -> None:
 
 def withheld(number: int) -> list[Step]:
     """Return a life in which our side records what the partner is not shown, with some number."""
-    chosen, kickoff = (
+    chosen, declared, kickoff = (
         next(at for at, step in enumerate(LIFE) if isinstance(step.command, kind))
-        for kind in (ChoosePartner, HoldKickoff)
+        for kind in (ChoosePartner, DeclareBestAlternative, HoldKickoff)
     )
     rival = f"rival-{number}"
     found = example(IdentifyCandidate, candidate=rival, name=rival.title(), staff=number)
@@ -116,6 +117,7 @@ def withheld(number: int) -> list[Step]:
     seen = example(
         ObserveVariant, experiment="webinars", day=date(2025, 11, 1), successes=number, trials=100
     )
+    alternative = DeclareBestAlternative(statement=f"We wait for {number} months.")
     unshared = ReportedFigure(unit="count", value=Decimal(1_000 * number))
     small = ReportedFigure(unit="percent", numerator=Decimal(number), denominator=Decimal(7))
     return [
@@ -126,7 +128,9 @@ def withheld(number: int) -> list[Step]:
         ),
         Step(LIFE[chosen].at, OURS, StartPilot(experiment="webinars")),
         Step(LIFE[chosen].at, OURS, seen),
-        *LIFE[chosen : kickoff + 1],
+        *LIFE[chosen:declared],
+        Step(LIFE[declared].at, OURS, alternative),
+        *LIFE[declared : kickoff + 1],
         *(
             Step(
                 reported,
