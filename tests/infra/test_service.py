@@ -16,7 +16,7 @@ import pytest
 
 from domain import aggregates
 from domain.breach_actions import RuleBreached
-from domain.deadlines.deadline import PeriodClosed, ReminderGiven
+from domain.deadlines.deadline import DeadlinePassed, PeriodClosed, ReminderGiven
 from domain.execution import (
     AgreeIssueResolution,
     IssueCause,
@@ -467,6 +467,7 @@ def test_deadlines_due_before_a_command_are_recorded_before_it(past: Accord) -> 
     *due, raised = log(past)[before:]
     passed = [each for each in due if not isinstance(each.event, ReminderGiven)]
     assert [type(each.event) for each in passed] == [
+        DeadlinePassed,
         MilestoneMissed,
         MilestoneMissed,
         ReviewMissed,
