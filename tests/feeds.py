@@ -55,6 +55,7 @@ def played(folder: Path) -> Iterator[Accord]:
 
     It is a copy of a store that is made once for all tests of a process.
     """
+    folder.mkdir(exist_ok=True)
     for name, content in _demo().items():
         (folder / name).touch(0o600)
         (folder / name).write_bytes(content)

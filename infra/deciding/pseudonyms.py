@@ -282,27 +282,32 @@ class Names:
 # --- erasure -----------------------------------------------------------------------------------
 
 
-def to_forget(partnership: str, erased: PersonErased) -> Kept:
+def to_forget(partnership: str, erased: PersonErased, recorded_at: datetime) -> Kept:
     """Return the marker that is stored with an erasure until the name is deleted."""
-    marker = {"commands": erased.commands, "partnership": partnership}
+    marker = {
+        "commands": erased.commands,
+        "partnership": partnership,
+        "recorded_at": recorded_at.isoformat(),
+    }
     return Kept(ERASING, "", erased.person, canonical(marker))
 
 
-def forget(history: History, now: datetime) -> None:
+def forget(history: History) -> None:
     """Delete the names whose erasure is recorded, including those of an interrupted run.
 
-    The API keys and invitations in these names are revoked.
+    The API keys and invitations in these names are revoked as of the erasure.
     """
     erasing = history.kept(ERASING, "")
     for commitment, body in erasing.items():
         marker = orjson.loads(body)
-        _forget(history, marker["partnership"], commitment, marker["commands"], now)
+        at = datetime.fromisoformat(marker["recorded_at"])
+        _forget(history, marker["partnership"], commitment, marker["commands"], at)
     if erasing:
         history.forget(ERASING, "", erasing)
 
 
 def _forget(
-    history: History, partnership: str, commitment: str, commands: Iterable[str], now: datetime
+    history: History, partnership: str, commitment: str, commands: Iterable[str], at: datetime
 ) -> None:
     history.forget(COMMAND, partnership, commands)
     name = names(history, partnership).get(commitment)
@@ -316,7 +321,7 @@ def _forget(
     history.alert_acts.forget(partnership, name)
     mentions = (each.mention for each in naming_events(history.bodies(partnership), commitment))
     # Who belongs to no party is a person of the operator.
-    credentials.forget(history.credentials, party_of(mentions) or CLOCK_PARTY, name, now)
+    credentials.forget(history.credentials, party_of(mentions) or CLOCK_PARTY, name, at)
     # Last, because an interrupted run finds the name by it.
     history.forget(PERSON, partnership, [commitment])
 

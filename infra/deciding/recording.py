@@ -219,7 +219,7 @@ class Recorder:
             trace = codec.canonical(cause.trace)
             self.batch.kept += [Kept(TRACE, name, trace_key(each), trace) for each in recorded]
         if names is not None:
-            self._remember(name, names, decided)
+            self._remember(name, names, decided, act.recorded_at)
         if any(isinstance(each, CommercialTermsAgreed) for each in decided):
             self.quiet[name] = _AT_ONCE  # Other days of silence, or another time zone.
         if any(type(each) in _ASKING for each in decided):
@@ -273,14 +273,16 @@ class Recorder:
         types = _DEPENDENT_OR_JUDGED if judged else aggregates.RESTING_ON_THE_LOG
         return any(type(event) in types for event in decided)
 
-    def _remember(self, name: str, names: Pseudonymizer, decided: list[Event]) -> None:
+    def _remember(
+        self, name: str, names: Pseudonymizer, decided: list[Event], recorded_at: datetime
+    ) -> None:
         """Keep the new names, and mark the names of erased people to be deleted."""
         people = names.people()
         self.batch.kept += names.fresh.values()
         for event in decided:
             if isinstance(event, PersonErased):
                 people = people.without(event.person)
-                self.batch.kept.append(pseudonyms.to_forget(name, event))
+                self.batch.kept.append(pseudonyms.to_forget(name, event, recorded_at))
         self.people[name] = people
 
     # --- deadlines of other streams ---

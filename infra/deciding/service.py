@@ -124,7 +124,7 @@ class Service:
 
     def forget(self) -> None:
         """Delete the names of people whose erasure is recorded, in case a run was interrupted."""
-        pseudonyms.forget(self._history, self._clock())
+        pseudonyms.forget(self._history)
 
     def expire(self, now: datetime) -> int:
         """Delete what refused inputs said whose days are over; return how many inputs."""

@@ -57,11 +57,11 @@ class Machine:
         command = [sys.executable, "-c", SERVE, self.settings.store, str(self._ahead)]
         self._process = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
         assert self._process.stderr is not None
-        line = self._process.stderr.readline()
-        while "listens at" not in line:
-            assert line
-            line = self._process.stderr.readline()
-        self.client = httpx2.Client(base_url=line.split()[3], timeout=WITHIN)
+        told = [self._process.stderr.readline()]
+        while "listens at" not in told[-1]:
+            assert told[-1], "".join(told)
+            told.append(self._process.stderr.readline())
+        self.client = httpx2.Client(base_url=told[-1].split()[3], timeout=WITHIN)
 
     def stop(self) -> str:
         """Kill the server; return what it has logged."""
