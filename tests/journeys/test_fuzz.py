@@ -17,6 +17,8 @@ import orjson
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from infra.answers import verify
 from infra.bootstrap import Accord, bootstrap
@@ -185,8 +187,11 @@ def target(tmp_path: Path) -> Target:
 
 
 def test_any_json_value_at_any_place_has_a_result_or_a_problem_and_breaks_no_fold(
-    target: Target,
+    target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Otherwise hypothesis draws constants of all modules that other tests happened to import.
+    monkeypatch.setattr(providers, "_get_local_constants", Constants)
+
     @settings(
         max_examples=EXAMPLES,
         deadline=None,
