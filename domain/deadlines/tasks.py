@@ -1,8 +1,8 @@
 """Deadlines of what both plan: milestones, actions, onboarding, issues, plans and objectives."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from operator import attrgetter
 from typing import Final
 
@@ -10,6 +10,7 @@ from domain.deadlines.deadline import Deadline, DeadlineKind, end_of_day
 from domain.deadlines.rule import (
     EXIT_TAKES_EFFECT,
     Around,
+    Closing,
     DeadlineAlert,
     DeadlineRule,
     Passing,
@@ -137,6 +138,24 @@ def _task(
     )
 
 
+def _campaign_ends(day_of: Callable[[CampaignAgreed], date]) -> tuple[Closing, ...]:
+    """Return what ends a day of a campaign: it is closed, moved or given up, or the exit comes."""
+    return (
+        closes(
+            CampaignClosed,
+            lambda e: e.campaign,
+            lambda e: f"Campaign {e.campaign} was closed: {e.outcome}",
+        ),
+        closes(
+            CampaignAgreed,
+            lambda e: e.campaign,
+            lambda e: f"Campaign {e.campaign} was moved to {day_of(e)}.",
+        ),
+        cancels("campaign"),
+        EXIT_TAKES_EFFECT,
+    )
+
+
 RULES = (
     until_exit(
         replace(
@@ -195,20 +214,7 @@ RULES = (
         DeadlineKind.CAMPAIGN_START,
         opened_by=(opens_several(CampaignAgreed, _campaign_start),),
         passing=passes(DeadlineKind.CAMPAIGN_START),
-        closed_by=(
-            closes(
-                CampaignClosed,
-                lambda e: e.campaign,
-                lambda e: f"Campaign {e.campaign} was closed: {e.outcome}",
-            ),
-            closes(
-                CampaignAgreed,
-                lambda e: e.campaign,
-                lambda e: f"Campaign {e.campaign} was moved to {e.first_day}.",
-            ),
-            cancels("campaign"),
-            EXIT_TAKES_EFFECT,
-        ),
+        closed_by=_campaign_ends(lambda e: e.first_day),
         reminds_of="The first day of campaign {ref} is {day}.",
         at_its_moment=True,
     ),
@@ -223,20 +229,7 @@ RULES = (
             ),
         ),
         passing=passes(DeadlineKind.CAMPAIGN),
-        closed_by=(
-            closes(
-                CampaignClosed,
-                lambda e: e.campaign,
-                lambda e: f"Campaign {e.campaign} was closed: {e.outcome}",
-            ),
-            closes(
-                CampaignAgreed,
-                lambda e: e.campaign,
-                lambda e: f"Campaign {e.campaign} was moved to {e.last_day}.",
-            ),
-            cancels("campaign"),
-            EXIT_TAKES_EFFECT,
-        ),
+        closed_by=_campaign_ends(lambda e: e.last_day),
         alert=DeadlineAlert(
             "campaign-over",
             "a campaign is closed once its last day has passed (C17)",
