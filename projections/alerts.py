@@ -1077,7 +1077,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=65,
+    version=66,
     row_type=_row_type,
     facts_from=FACTS,
 )

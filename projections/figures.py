@@ -331,6 +331,14 @@ def sums_of(rows: Rows, segment: str) -> list[tuple[Metric, Figure]]:
     return [(metric, figure) for metric, figure in sums if figure and figure.value is not None]
 
 
+def tools_of(
+    rows: Rows, name: str, period: str, segment: str = "", unit: str | None = None
+) -> Container[str]:
+    """Return the tools that reported a metric's figure of a period as a whole."""
+    metric = catalogue(rows)[name]
+    return _by_tool(period_row(rows, period), metric, segment, unit or metric.unit.value)
+
+
 def units(rows: Rows, name: str) -> list[str]:
     """Return the units that a metric has figures in: one, or the currencies of money."""
     metric = catalogue(rows)[name]

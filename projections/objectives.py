@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from domain.arithmetic import exact
-from domain.calendar import bounds, following, month_of, months_of, preceding, quarter_of
+from domain.calendar import bounds, following, month_of, preceding, quarter_of
 from domain.charter import Objective, ObjectiveStatus
 from domain.described import described
 from domain.metric_catalogue import Adds, Direction, Metric
@@ -197,13 +197,15 @@ def _actual(  # noqa: PLR0913 - as above
 
 
 def _last_day(rows: Rows, objective: Objective, months: tuple[str, ...]) -> date | None:
-    """Return the day on which the last period with a reported figure ends, exclusive."""
+    """Return the day on which the last period with a reported figure ends, exclusive.
+
+    A quarter has one if it was reported as a whole. A figure of one of its months is none.
+    """
     name, segment, unit = objective.metric, objective.segment or "", objective.unit
     ends = (
         bounds(period)[1].date()
         for period in periods_within(months)
-        if period in rows
-        and figures.over(rows, name, months_of(period), segment, unit, "report", objective.tool)
+        if objective.tool in figures.tools_of(rows, name, period, segment, unit)
     )
     return max(ends, default=None)
 

@@ -84,6 +84,33 @@ def test_an_objective_whose_tool_reported_nothing_has_no_evidence() -> None:
     assert (progress(story).value, status(story)) == (None, UNKNOWN)
 
 
+@pytest.mark.parametrize("whole", ["2026-Q1", "2026"])
+def test_a_quarter_or_year_of_another_metric_does_not_date_the_figures_of_an_objective(
+    whole: str,
+) -> None:
+    story = users()
+    report(story, "new_users", "2026-01", count(400))
+    expected = progress(story, "2026-02-20")
+    assert expected.elapsed_percent == Decimal("7.50")
+
+    story.on("2026-02-19")
+    report(story, "web_visits", whole, count(9))
+
+    assert progress(story, "2026-02-20") == expected
+    assert status(story, "2026-04-01") is UNKNOWN
+
+
+def test_a_quarter_of_another_metric_is_no_last_figure_of_an_objective() -> None:
+    story = churn(deadline=date(2026, 3, 31))
+    story.on("2026-03-31")
+    report(story, "churn_rate", "2026-02", percent(5, 100))
+    assert status(story, "2026-04-01") is UNKNOWN
+
+    report(story, "web_visits", "2026-Q1", count(9))
+
+    assert status(story, "2026-04-01") is UNKNOWN
+
+
 # --- of a part of the whole --------------------------------------------------------------------
 
 
