@@ -159,6 +159,8 @@ class Declarations:
     stated: Mapping[str, Declaration] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)
     """The party that recorded each of them first or took it over since, by the same keys."""
+    first: Mapping[str, str] = field(default_factory=dict)
+    """The party that recorded each of them first, by the same keys."""
     times: Mapping[str, datetime] = field(default_factory=dict)
     """When the latest of each was stated, by the same keys."""
 
@@ -226,9 +228,16 @@ class Declarations:
 
     def author(self, kind: type[Declaration], name: str) -> str | None:
         """Return the author of a declaration of a kind (`authors`); None if there is none."""
+        return self._by(self.authors, kind, name)
+
+    def first_author(self, kind: type[Declaration], name: str) -> str | None:
+        """Return who recorded a declaration of a kind first; None if there is none."""
+        return self._by(self.first, kind, name)
+
+    def _by(self, parties: Mapping[str, str], kind: type[Declaration], name: str) -> str | None:
         return next(
             (
-                self.authors.get(key)
+                parties.get(key)
                 for key, fact in self.stated.items()
                 if isinstance(fact, kind) and "/".join(fact.names()) == name
             ),
@@ -250,7 +259,8 @@ class Declarations:
         is_author = known is None or fact.takes_over(known)
         authors = {**self.authors, key: act.party} if is_author else self.authors
         times = {**self.times, key: act.occurred_at}
-        return Declarations({**self.stated, key: fact}, authors, times)
+        first = self.first if known else {**self.first, key: act.party}
+        return Declarations({**self.stated, key: fact}, authors, first, times)
 
     def without(self, kind: type[Declaration], name: str) -> "Declarations":
         """Return these declarations without those of one kind that have this identity."""
@@ -261,9 +271,12 @@ class Declarations:
         }
         if len(left) == len(self.stated):
             return self
-        authors = {key: each for key, each in self.authors.items() if key in left}
+        authors, first = (
+            {key: each for key, each in parties.items() if key in left}
+            for parties in (self.authors, self.first)
+        )
         times = {key: each for key, each in self.times.items() if key in left}
-        return Declarations(left, authors, times)
+        return Declarations(left, authors, first, times)
 
 
 def check_stated_last(what: str, since: datetime | None, act: Act) -> None:

@@ -119,17 +119,45 @@ class RiskIdentified(
         return isinstance(known, RiskIdentified) and self.score > known.score
 
     def check_change(self, known: Declaration | None, stated: Declarations, act: Act) -> None:
-        """Raise `Refused` if it lays the risk on the other party, or lowers its rating (C25)."""
-        before = known.owner if isinstance(known, RiskIdentified) else None
+        """Raise `Refused` unless a party changes only what is its own to change (C25).
+
+        That is a higher rating, its own words and rating, and whether it owns the risk itself.
+        """
+        before = known if isinstance(known, RiskIdentified) else None
+        self._check_owner(before.owner if before else None, act)
+        if before is None:
+            return
+        described_by = stated.first_author(type(self), self.risk)
+        if self.description != before.description and described_by != act.party:
+            raise NotNow(
+                "risk-described-by-another",
+                f"Only the party that recorded a risk changes its description. {described_by} "
+                f"described risk {self.risk}, and {act.party} describes it anew.",
+                "Leave the description as it is, or record another risk.",
+                party=described_by,
+                field="description",
+            )
         rated_by = stated.author(type(self), self.risk)
-        if isinstance(known, RiskIdentified) and self.score < known.score and rated_by != act.party:
+        if self.score < before.score and rated_by != act.party:
             raise NotNow(
                 "risk-rated-by-another",
                 f"Only the party that rated a risk rates it lower. {rated_by} rated risk "
-                f"{self.risk} {known.score} of 25, and {act.party} rates it {self.score}.",
+                f"{self.risk} {before.score} of 25, and {act.party} rates it {self.score}.",
                 "Ask that party to rate it lower, or propose that it was mitigated "
                 "(ProposeRiskMitigated).",
                 party=rated_by,
+            )
+
+    def _check_owner(self, before: str | None, act: Act) -> None:
+        if before not in {None, act.party, self.owner}:
+            raise NotNow(
+                "risk-owned-by-another",
+                f"Only the owner of a risk lays it down. {before} owns risk {self.risk}, and "
+                f"{act.party} names {self.owner or 'nobody'}.",
+                f"Name {before} as the owner. Another party takes the risk after {before} recorded "
+                "it without an owner.",
+                party=before,
+                field="owner",
             )
         if self.owner not in {None, act.party, before}:
             raise Refused(

@@ -106,8 +106,9 @@ ALONE = {
     ),
     "IdentifyRisk": Alone(
         "either side",
-        "It names a risk. A party names only itself as the owner. Either party rates it higher, "
-        "only the one that rated it lower, and both agree that it was mitigated.",
+        "It names a risk. A party takes only a risk that nobody owns, and lays down only its own. "
+        "Its words stay those of the party that recorded it. Either party rates it higher, only "
+        "the one that rated it lower, and both agree that it was mitigated.",
         "risk-open",
     ),
     "PromoteVariant": BY_THE_RULE,

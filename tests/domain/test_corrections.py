@@ -169,10 +169,42 @@ def test_a_risk_is_rated_anew_and_taken_by_either_party_and_laid_on_none() -> No
     story.when(THEIRS, rated)
     assert states(story)["risk-highest R-1"] == "resolved"
     assert story.partnership.context.declarations.of(RiskIdentified)[-1].owner == THEIRS
+    laid_down = changed(rated, owner=None, change_reason="We have no contacts.")
+    story.when(THEIRS, laid_down)
     other = changed(rated, owner=OURS, change_reason="We have the contacts.")
     story.when(OURS, other)
     refusal = story.refuses(OURS, changed(other, owner=THEIRS, change_reason="We do not."))
     assert refusal.rule == "risk-of-another"
+
+
+@pytest.mark.parametrize("owner", [OURS, None])
+def test_neither_party_takes_the_other_out_of_a_risk(owner: str | None) -> None:
+    story = before(IdentifyRisk)
+    risk = example(IdentifyRisk, owner=THEIRS)
+    story.when(THEIRS, risk)
+
+    refusal = story.refuses(OURS, changed(risk, owner=owner, change_reason="It is ours."))
+
+    assert refusal.rule == "risk-owned-by-another"
+    assert f"{OURS} names {owner or 'nobody'}." in refusal.detail
+    worse = changed(risk, impact=5, change_reason="Two clients left.")
+    assert story.when(OURS, worse)
+
+
+def test_neither_party_rewrites_the_risk_that_the_other_described() -> None:
+    story = before(IdentifyRisk)
+    risk = example(IdentifyRisk, owner=None)
+    story.when(THEIRS, risk)
+    reworded = changed(risk, description="None.", change_reason="It is solved.")
+
+    assert story.refuses(OURS, reworded).rule == "risk-described-by-another"
+    # A party that rates it higher answers for the rating, and still not for the words.
+    worse = changed(risk, impact=5, change_reason="Two clients left.")
+    story.when(OURS, worse)
+    assert story.refuses(OURS, changed(worse, description="None.")).rule == (
+        "risk-described-by-another"
+    )
+    assert story.when(THEIRS, changed(worse, description="No client.", change_reason="Misspelt."))
 
 
 def test_a_risk_that_both_gave_up_is_on_the_register_no_more() -> None:

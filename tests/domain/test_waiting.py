@@ -115,7 +115,8 @@ one-segment-or-each other-content other-keys overlap-exceeds-list overlap-known 
 partnership-exists period-not-begun period-not-over person-of-another-party pilot-concluded
 proposal-answered proposal-countered proposal-declined proposal-exists proposal-lapsed
 proposal-replaced proposal-withdrawn recovery-by-operator recovery-not-signed regional-needs-market
-reserved-party resources review-of-another-kind risk-mitigated risk-of-another
+reserved-party resources review-of-another-kind risk-described-by-another risk-mitigated
+risk-of-another risk-owned-by-another
 risk-rated-by-another rule-name-taken same-person sample-complete score-beyond-100
 segment-not-counted settlement-issued
 shared-with-oneself sharing-with-a-stranger splits-add-up sponsor staff-range stated-since
