@@ -780,7 +780,7 @@ class _Changes:
                 FIGURES_DIFFER,
                 each.ref,
                 f"{' and '.join(said.party for said in each.told)} dispute "
-                f"{figure_words(each.ref)}, reported by {_tools(each)}.",
+                f"the {figure_words(each.ref)}, reported by {_tools(each)}.",
                 tuple(said.party for said in each.told),
             )
             for each in found
@@ -1077,7 +1077,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=66,
+    version=67,
     row_type=_row_type,
     facts_from=FACTS,
 )

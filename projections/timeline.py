@@ -126,7 +126,7 @@ def _passed(kind: DeadlineKind, ref: str) -> str:
         case DeadlineKind.STATEMENT:
             return f"the due day of statement {ref} passed"
         case DeadlineKind.FIGURE:
-            return f"the last day for {figure_words(ref)} passed"
+            return f"the last day for the {figure_words(ref)} passed"
         case DeadlineKind.CADENCE:
             return f"the last day for the next {cadence_words(ref)} passed"
         case DeadlineKind.ANSWER | DeadlineKind.LAPSE:

@@ -42,10 +42,10 @@ def _close_period(deadline: Deadline) -> list[Event]:
 
 
 def figure_words(ref: str) -> str:
-    """Return a figure in words: ``new users in spain of 2026-03 (acme)``."""
+    """Return a figure in words: ``figure for new users in spain in 2026-03 (acme)``."""
     metric, segment, period, *by = ref.split("/")
-    part = "" if segment == "-" else f" in {segment}"
-    return f"{metric_words(metric)}{part} of {period}{''.join(f' ({each})' for each in by)}"
+    words = metric_words(metric, None if segment == "-" else segment)
+    return f"figure for {words} in {period}{''.join(f' ({each})' for each in by)}"
 
 
 RULES = (
@@ -78,9 +78,9 @@ RULES = (
                 "Without it nobody can say whether its objective is reached.",
                 Office.METRIC_OWNER,
             ),
-            lambda e: f"{figure_words(e.ref)} was not reported in time.",
+            lambda e: f"The {figure_words(e.ref)} was not reported in time.",
         ),
-        reminds_of="{ref} is to be reported by {day}.",
+        reminds_of="The {ref} is to be reported by {day}.",
     ),
     # What is paid of a statement says whether it has a deadline (`with_statements`).
     DeadlineRule(

@@ -840,7 +840,7 @@ def _of_figure(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[I
             partnership=rows.id,
             party=party,
             ref=deadline.ref,
-            text=f"Report {figure_words(deadline.ref)}{source}.",
+            text=f"Report the {figure_words(deadline.ref)}{source}.",
             events=(_event(rows, party, ReportMetric, data),),
         )
 

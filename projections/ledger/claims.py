@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from domain import payouts
 from domain.claims import ClaimKind
+from domain.metric_catalogue import metric_words
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     CLAIM_AWAITS,
@@ -548,4 +549,4 @@ def _of(key: str, about: str) -> str:
     _, metric, period = about.split("/")
     tool, _, segment = key.partition("/")
     part = f", segment {segment}" if segment != WHOLE else ""
-    return f"the {metric} of {period} by {tool}{part}"
+    return f"the figure for {metric_words(metric)} in {period} by {tool}{part}"

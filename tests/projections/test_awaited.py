@@ -478,8 +478,8 @@ def test_clicks_that_their_payee_reports_await_the_party_that_pays_for_them() ->
     about = "figure/clicks/2026-02/ads/-"
     assert open_of(story) == {about: CLAIM_AWAITS}
     assert alert_on(story, about).text == (
-        f"{THEIRS} states the clicks of 2026-02 by ads. It counts once {OURS} confirms it "
-        f"(ConfirmClaim). {OURS} can object (ObjectToClaim)."
+        f"{THEIRS} states the figure for clicks in 2026-02 by ads. It counts once {OURS} "
+        f"confirms it (ConfirmClaim). {OURS} can object (ObjectToClaim)."
     )
 
     story.when(OURS, ConfirmClaim(figure=AD_CLICKS, fact="figure"))
@@ -528,8 +528,8 @@ def test_clicks_that_the_party_that_pays_for_them_lowers_are_told_to_the_payee()
     assert open_of(story) == {window: CORRECTION_TAKES}
     text = alert_on(story, window).text
     assert text == (
-        f"{OURS} corrected the clicks of 2026-02 by ads. It counts. {THEIRS} can confirm it "
-        "(ConfirmClaim) or object to it (ObjectToClaim)."
+        f"{OURS} corrected the figure for clicks in 2026-02 by ads. It counts. {THEIRS} can "
+        "confirm it (ConfirmClaim) or object to it (ObjectToClaim)."
     )
     story.when(THEIRS, ConfirmClaim(figure=AD_CLICKS, fact="correction/figure"))
 

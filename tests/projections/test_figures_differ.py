@@ -290,9 +290,9 @@ def test_months_that_do_not_come_to_the_quarter_of_the_other_side_differ_from_it
     alert = alerts(story)[DIFFER_IN_THE_QUARTER]
     assert alert.state == "open"
     assert alert.text.endswith(
-        " dispute web visits of 2026-Q1, reported by aaa and billing."
+        " dispute the figure for web visits in 2026-Q1, reported by aaa and billing."
         if tool == "aaa"
-        else " dispute web visits of 2026-Q1, reported by billing."
+        else " dispute the figure for web visits in 2026-Q1, reported by billing."
     )
     (line,) = lines(story, "web_visits", "2026-Q1").values()
     assert (line.value, line.disputed) == (None, tuple(sorted((OURS, THEIRS))))

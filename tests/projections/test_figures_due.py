@@ -50,7 +50,7 @@ def test_a_figure_is_reminded_of_and_overdue_ten_days_after_its_period_until_it_
     assert f"due-soon figure/{JANUARY}" not in states(story)
     story.on("2026-02-09T01:00")
     assert alerts(story)[f"due-soon figure/{JANUARY}"].text == (
-        "new users of 2026-01 is to be reported by 2026-02-10."
+        "The figure for new users in 2026-01 is to be reported by 2026-02-10."
     )
     assert overdue(story) == {}
 
@@ -58,7 +58,7 @@ def test_a_figure_is_reminded_of_and_overdue_ten_days_after_its_period_until_it_
 
     alert = alerts(story)[f"figure-overdue {JANUARY}"]
     assert (alert.state, alert.since) == ("open", moment("2026-02-11T00:00"))
-    assert alert.text == "new users of 2026-01 was not reported in time."
+    assert alert.text == "The figure for new users in 2026-01 was not reported in time."
     story.on("2026-02-12")
     report(story, "new_users", "2026-01", count(10))
     assert overdue(story) == {JANUARY: "resolved"}
@@ -174,7 +174,7 @@ def test_the_inbox_names_the_tool_that_both_agreed_for_a_figure() -> None:
     ]
 
     data = {"metric": "new_users", "period": "2026-01", "tool": "crm"}
-    assert asked == [("Report new users of 2026-01 from crm.", data, ("figure",))]
+    assert asked == [("Report the figure for new users in 2026-01 from crm.", data, ("figure",))]
 
 
 def test_a_line_that_is_over_asks_for_no_more_figures() -> None:
@@ -213,7 +213,7 @@ def test_each_giver_of_a_metric_owes_its_own_figure() -> None:
         for each in inbox.items(rows)
         if "web_visits" in each.ref and "2026-01" in each.ref
     }
-    assert asked == {(THEIRS, f"Report web visits of 2026-01 ({THEIRS}).")}
+    assert asked == {(THEIRS, f"Report the figure for web visits in 2026-01 ({THEIRS}).")}
 
 
 def test_the_third_party_owes_its_aggregates_and_nobody_else_reports_them() -> None:

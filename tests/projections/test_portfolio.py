@@ -123,7 +123,8 @@ def test_a_figure_that_is_overdue_leaves_too_little_evidence_and_puts_nothing_of
     row = line_of(story)
 
     assert row.status is ObjectiveStatus.INSUFFICIENT_EVIDENCE
-    assert "insufficient evidence: new users of 2026-01 was not reported in time." in row.reasons
+    late = "The figure for new users in 2026-01 was not reported in time."
+    assert f"insufficient evidence: {late}" in row.reasons
 
 
 def test_a_partnership_that_is_off_track_says_why() -> None:
@@ -137,7 +138,7 @@ def test_a_partnership_that_is_off_track_says_why() -> None:
     late = {each for each in row.reasons if each.endswith("was not reported in time.")}
 
     assert late == {
-        f"insufficient evidence: {metric} of {month} was not reported in time."
+        f"insufficient evidence: The figure for {metric} in {month} was not reported in time."
         for metric in ("co-branded revenue", "new subscribers", "new users")
         for month in ("2026-01", "2026-02")
         if (metric, month) != ("new users", "2026-01")
