@@ -66,6 +66,7 @@ class GiveBreachNotice(_Breach, Command):
     """Give notice of a breach. The other party has the agreed cure period to end it (C27)."""
 
     stages = RUNNING | LEAVING
+    ends_with_exit = True
 
 
 class BreachNoticeGiven(_Breach, Event):
@@ -82,6 +83,7 @@ class BreachCured(
     name="Cure",
     subject="that a breach is cured (C27)",
     stages=RUNNING | LEAVING,
+    ends_with_exit=True,
     identity=("breach",),
     counted=None,
 ):

@@ -14,7 +14,7 @@ from domain.bilateral import ProposalDeclined
 from domain.claims import ClaimConfirmed, ClaimObjected
 from domain.deadlines.deadline import ALL, DeadlineKind, DeadlinePassed, ReminderGiven, of_party
 from domain.deadlines.fold import reminder_text
-from domain.deadlines.rule import Closing, DeadlineAlert, DeadlineRule
+from domain.deadlines.rule import EXIT_TAKES_EFFECT, Closing, DeadlineAlert, DeadlineRule
 from domain.deadlines.table import RULES
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.entry import (
@@ -259,6 +259,10 @@ def _given_up(kind: str) -> On:
     )
 
 
+_AT_THE_EXIT: Final = On(EXIT_TAKES_EFFECT.event, EXIT_TAKES_EFFECT.ref, EXIT_TAKES_EFFECT.text)
+"""The closing of an alert by an exit that takes effect."""
+
+
 REFERRAL_MINIMUM: Final = "referral-minimum"
 """Judged from figures when a quarter closes, so its row names no events (`projections.alerts`)."""
 
@@ -466,19 +470,36 @@ STANDING_ALERTS: Final = (
         AlertKind.REMINDER,
         "both parties are told at once that the partnership ends (C27)",
         Response(Severity.CRITICAL, "The partnership ends.", Office.SPONSOR),
+        # A sooner exit, or what is left after a withdrawal, is what the alert says from then on.
         opened_by=(
             On(
                 ExitNoticeGiven,
-                lambda e: e.exit,
+                lambda _: "exit",
                 lambda e: f"Notice was given to leave on {e.effective_on}: {name_words(e.reason)}.",
             ),
             On(
                 ExitAgreed,
-                lambda e: e.exit,
+                lambda _: "exit",
                 lambda e: f"Both parties agreed to end the partnership on {e.effective_on}.",
             ),
+            On(
+                ExitWithdrawn,
+                lambda e: "exit" if e.still_ends_on else None,
+                lambda e: (
+                    f"Exit {e.exit} was withdrawn, and the partnership still ends on "
+                    f"{e.still_ends_on}."
+                ),
+            ),
         ),
-        closed_by=(On(ExitWithdrawn, lambda e: e.exit, lambda _: "Both parties withdrew it."),),
+        closed_by=(
+            On(
+                ExitWithdrawn,
+                lambda e: None if e.still_ends_on else "exit",
+                lambda _: "Both parties withdrew it.",
+            ),
+            _AT_THE_EXIT,
+        ),
+        recurs=True,
     ),
     StandingAlert(
         "renewal-declined",
@@ -518,7 +539,10 @@ STANDING_ALERTS: Final = (
                 other,
             ),
         ),
-        closed_by=(On(BreachCured, lambda e: e.breach, lambda e: f"Breach {e.breach} was cured."),),
+        closed_by=(
+            On(BreachCured, lambda e: e.breach, lambda e: f"Breach {e.breach} was cured."),
+            _AT_THE_EXIT,
+        ),
     ),
     StandingAlert(
         "risk-open",

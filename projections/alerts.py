@@ -915,9 +915,12 @@ class _Changes:
             self._close(alert, AlertState.RESOLVED, text)
 
     def _withdraw_late(self, alert: Alert, text: str) -> bool:
-        """Withdraw an alert on what was done before it opened. Return whether it was."""
+        """Withdraw an alert on what was done before it opened. Return whether it was.
+
+        A day that passes does nothing: an exit can be agreed on the day on which it takes effect.
+        """
         done, earlier = self._done_at, alert.earlier
-        if done >= alert.since:
+        if done >= alert.since or isinstance(self._recorded.event, DeadlinePassed):
             return False
         if earlier is not None and done >= earlier.since:
             self._take_back(alert, earlier)
@@ -1077,7 +1080,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=67,
+    version=68,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from domain.agreement import CommercialTermsAgreed
 from domain.deadlines.deadline import DAY, Deadline, DeadlineKind, DeadlinePassed, end_of_day, on
 from domain.deadlines.rule import (
+    EXIT_TAKES_EFFECT,
     Around,
     DeadlineAlert,
     DeadlineRule,
@@ -185,6 +186,7 @@ RULES = (
         passing=passes(DeadlineKind.CURE),
         closed_by=(
             closes(BreachCured, lambda e: e.breach, lambda e: f"Breach {e.breach} was cured."),
+            EXIT_TAKES_EFFECT,
         ),
         alert=DeadlineAlert(
             "breach-not-cured",

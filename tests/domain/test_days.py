@@ -277,7 +277,6 @@ NONE_OF: Final = {
     (DeadlineKind.TERM_END, DONE): "nothing: the day ends it",
     (DeadlineKind.EXIT, DONE): "`PartnershipExited`",
     (DeadlineKind.CURE, MOVED): "never: the cure period is agreed",
-    (DeadlineKind.CURE, GIVEN_UP): "never: uncured, the other party can leave",
     (
         DeadlineKind.ANSWER,
         MOVED,

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from domain.bilateral import ProposalLapsed
 from domain.execution import (
     DiagnoseRootCause,
     ProposeAction,
@@ -10,7 +11,13 @@ from domain.execution import (
     ProposeOnboardingStep,
     ReachMilestone,
 )
-from domain.exit import ProposeExit
+from domain.exit import (
+    ExitReason,
+    GiveBreachNotice,
+    GiveExitNotice,
+    ProposeCure,
+    ProposeExit,
+)
 from domain.formation import ProposeCharter
 from domain.health import RecordHealthCheck
 from domain.kernel import Stage
@@ -18,7 +25,7 @@ from domain.reported_figure import ReportMetric
 from domain.terms import Cadence
 from infra.answers.inbox import Awaiting
 from tests.infra.answers.inboxes import inbox
-from tests.life import CHARTER, OURS, at, changed, example
+from tests.life import CHARTER, OURS, THEIRS, at, changed, example
 from tests.projections.folds import alerts, count
 from tests.projections.money import amend
 from tests.projections.test_figures_due import NEW_USERS
@@ -100,6 +107,32 @@ def test_a_figure_of_a_month_that_was_over_before_the_exit_stays_due() -> None:
         "figure-overdue new_users/-/2026-01",
         "figure-overdue new_users/-/2026-02",
     }
+
+
+def test_a_breach_is_not_cured_after_the_exit_that_it_led_to() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(GiveBreachNotice, breach="late"))
+    story.on("2026-02-10")
+    leave = example(GiveExitNotice, reason=ExitReason.BREACH, breach="late")
+    story.when(OURS, changed(leave, effective_on=date(2026, 3, 5)))
+    story.when(THEIRS, example(GiveBreachNotice, breach="ahead"))
+    story.when(OURS, example(ProposeCure, proposal="done", breach="ahead"))
+
+    story.on(EXIT_DAY)
+
+    of_breaches = {
+        f"{each.rule} {each.window}": each.ended
+        for each in alerts(story).values()
+        if each.rule.startswith("breach")
+    }
+    took_effect = f"The exit took effect on {EXIT_DAY}."
+    assert of_breaches == dict.fromkeys(
+        ("breach-notice late", "breach-not-cured late", "breach-notice ahead"), took_effect
+    )
+    assert asked(story).isdisjoint({"late", "ahead", "done"})
+    assert not [each for each in story.partnership.deadlines.values() if each.kind == "cure"]
+    [lapsed] = story.facts(ProposalLapsed)
+    assert (lapsed.proposal, lapsed.reason) == ("done", took_effect)
 
 
 def test_a_scorecard_after_the_exit_asks_for_no_next_one() -> None:

@@ -303,8 +303,8 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
         "CommitmentCancelled": given_up("review", "operations-1"),
         "ReviewMissed": Ending(lambda story, _: story.wait(days=3)),
     },
-    "breach-notice": {"BreachCured": CURED},
-    "breach-not-cured": {"BreachCured": CURED},
+    "breach-notice": {"BreachCured": CURED, "DeadlinePassed": EXIT},
+    "breach-not-cured": {"BreachCured": CURED, "DeadlinePassed": EXIT},
     "notice-due": {
         "CommercialTermsAgreed": Ending(extends),
         "PartnershipRenewed": RENEWED,
@@ -334,6 +334,7 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
                 exit=story.facts(ExitNoticeGiven)[-1].exit,
             )
         ),
+        "DeadlinePassed": EXIT,
     },
     "dispute-opened": {
         "DisputeResolved": Ending(decided),

@@ -20,9 +20,16 @@ from domain.execution import (
     RaiseIssue,
     ReachMilestone,
 )
-from domain.exit import ExitReason, GiveExitNotice, ProposeCompletion, ProposeDisposition
+from domain.exit import (
+    ExitReason,
+    GiveExitNotice,
+    ProposeCompletion,
+    ProposeDisposition,
+    ProposeExit,
+    ProposeExitWithdrawal,
+)
 from domain.formation import DecisionRuleAgreed
-from domain.kernel import Event
+from domain.kernel import Event, Stage
 from domain.referral import SubmitReferral
 from domain.renewal import AcceptRenewal, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import OTHER_CHANNELS, CorrectMetric, MetricCorrected, ReportMetric
@@ -35,7 +42,7 @@ from projections import ALERTS
 from projections.alerts import Alert
 from projections.breaches import RuleFacts, Shortfall
 from projections.fold import fold, replay
-from tests.life import CONVERSION_FLOOR, OURS, THEIRS, changed, example
+from tests.life import CONVERSION_FLOOR, OURS, THEIRS, at, changed, example
 from tests.projections.folds import (
     agree,
     agree_minimum,
@@ -1006,3 +1013,61 @@ def test_folding_in_two_parts_says_what_folding_at_once_says() -> None:
         first = replay(ALERTS, history[:cut])
         both = fold(ALERTS, first, history[cut:])
         assert (both.rows, both.outputs) == (whole.rows, whole.outputs)
+
+
+def leave(exit_: str, day: str) -> GiveExitNotice:
+    return example(GiveExitNotice, exit=exit_, effective_on=date.fromisoformat(day))
+
+
+def exit_ahead(story: Story) -> tuple[str, str]:
+    """Return the state and the text of the alert on the exit that is ahead."""
+    [found] = [each for each in alerts(story).values() if each.rule == "exit-ahead"]
+    return found.state, found.ended or found.text
+
+
+def test_a_sooner_notice_is_what_the_alert_on_the_exit_says_until_it_is_withdrawn() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, leave("later", "2027-06-01"))
+    story.when(THEIRS, leave("sooner", "2026-12-01"))
+    assert exit_ahead(story) == (
+        "open",
+        "Notice was given to leave on 2026-12-01: no longer relevant.",
+    )
+
+    story.agree(OURS, ProposeExitWithdrawal(proposal="stay", exit="sooner", explanation="Sales."))
+    still = "Exit sooner was withdrawn, and the partnership still ends on 2027-06-01."
+    assert exit_ahead(story) == ("open", still)
+
+    story.agree(OURS, ProposeExitWithdrawal(proposal="on", exit="later", explanation="Sales."))
+    assert exit_ahead(story) == ("resolved", "Both parties withdrew it.")
+
+
+def test_an_exit_is_ahead_until_it_takes_effect() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, leave("exit-1", "2026-12-01"))
+
+    story.on("2026-12-01T00:00")
+
+    assert exit_ahead(story) == ("resolved", "The exit took effect on 2026-12-01.")
+
+
+def test_an_exit_that_is_agreed_on_its_own_day_was_ahead_and_took_effect() -> None:
+    story = at(Stage.EXECUTION)
+    day = story.now.date()
+    story.agree(OURS, ProposeExit(exit="now", explanation="We part.", effective_on=day))
+
+    story.wait(hours=1)
+
+    assert exit_ahead(story) == ("resolved", f"The exit took effect on {day}.")
+
+
+def test_an_exit_that_is_ahead_again_keeps_the_time_before() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, leave("first", "2026-12-01"))
+    story.agree(OURS, ProposeExitWithdrawal(proposal="stay", exit="first", explanation="Sales."))
+
+    story.when(OURS, leave("second", "2027-06-01"))
+
+    [found] = [each for each in alerts(story).values() if each.rule == "exit-ahead"]
+    assert found.earlier
+    assert found.earlier.text == "Notice was given to leave on 2026-12-01: no longer relevant."

@@ -113,6 +113,7 @@ UNTIL_EXIT: Final = {
     "Action",
     "Campaign",
     "CommunicationPolicy",
+    "Cure",
     "Exit",
     "ExitWithdrawal",
     "Governance",
@@ -126,7 +127,7 @@ UNTIL_EXIT: Final = {
 }
 """What both can agree until an exit takes effect."""
 
-GIVEN_UP_BY_EXIT: Final = {"Campaign", "Milestone", "OnboardingStep", "ImprovementPlan"}
+GIVEN_UP_BY_EXIT: Final = {"Breach", "Campaign", "Milestone", "OnboardingStep", "ImprovementPlan"}
 """The tasks that an exit gives up when it takes effect."""
 
 KEEP_THE_OLDER: Final = {"Waiver", "JointInvestment", "Hypothesis"}
@@ -474,12 +475,10 @@ class Model:
     def _alerts_of_the_end(self, now: datetime) -> set[str]:
         if self.ended:
             return set()
-        found = {f"exit-ahead {name}" for name in self.exits}
-        found |= {f"renewal-declined {name}" for name in self.declined}
+        found = {f"renewal-declined {name}" for name in self.declined}
         if day := self.leaves_on:
-            if self.over:
-                found.add(f"exit-incomplete {day}")
-            elif is_near(midnight(day), now):
+            found.add(f"exit-incomplete {day}" if self.over else "exit-ahead exit")
+            if not self.over and is_near(midnight(day), now):
                 found.add(f"due-soon exit/{day}")
             return found
         found |= {"renewal-open renewal"} if self.renewing else set()

@@ -283,7 +283,7 @@ class Life:
         leaves = self.model.leaves_on is not None
         if kind in {*UNTIL_NOTICE, "Hypothesis"}:
             return leaves
-        return self.model.over and kind in {*UNTIL_EXIT, "Draft", "Notice", "Reduction"}
+        return self.model.over and kind in {*UNTIL_EXIT, "Breach", "Draft", "Notice", "Reduction"}
 
     def named(self) -> str:
         self.count += 1
