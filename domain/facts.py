@@ -11,7 +11,7 @@ what it builds on (the win of a payment) may be stated by either party (docs/dec
 
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar
 
 from domain.calendar import bounds
@@ -110,7 +110,7 @@ def is_repeated(found: Sequence[Stated], event: Event, act: Act, what: str, corr
     raise already_recorded(existing.event, what, correct)
 
 
-def check_begun(period: str, day: date) -> None:
+def check_begun(period: str, day: date, field: str = "period") -> None:
     """Raise `Refused` if a period had not begun on the day on which something of it is stated."""
     begins = bounds(period)[0].date()
     if begins > day:
@@ -119,7 +119,24 @@ def check_begun(period: str, day: date) -> None:
             f"Nothing is stated of a period that has not begun. {period} begins on {begins}; this "
             f"is of {day}.",
             "Check the period, or state it once the period has begun.",
-            field="period",
+            field=field,
+        )
+
+
+def check_not_before(began: date | None, period: str, day: date, field: str) -> None:
+    """Raise `Refused` if a look at a period is not of a time in which the agreement ran.
+
+    The period had not begun on the day on which it is stated, or it ended before `began`.
+    """
+    check_begun(period, day, field)
+    last = bounds(period)[1].date() - timedelta(days=1)
+    if began is not None and last < began:
+        raise Refused(
+            "period-before-agreement",
+            f"A partnership is reviewed and rated for a period in which it was agreed. {period} "
+            f"ended on {last}; the agreement began on {began}.",
+            f"Name the period of {began}, or a later one.",
+            field=field,
         )
 
 

@@ -90,7 +90,7 @@ from domain.exploration import (
     ExplorationCommand,
     PartnerChosen,
 )
-from domain.facts import Stated, check_begun
+from domain.facts import Stated, check_not_before
 from domain.formation import (
     DRAFT,
     DecisionRuleAgreed,
@@ -359,7 +359,8 @@ def _by_mechanism(
     context = state.context
     if isinstance(command, DeclarationCommand):
         if covers := command.declaration.covers:
-            check_begun(str(getattr(command, covers)), context.terms.day(act.occurred_at))
+            period, terms = str(getattr(command, covers)), context.terms
+            check_not_before(terms.began, period, terms.day(act.occurred_at), covers)
         today = context.terms.day(act.recorded_at)
         agreements = context.agreements
         return context.declarations.decide(command, context.parties, agreements, act, today)

@@ -12,7 +12,7 @@ from domain.bilateral import BilateralAgreement, check_reason
 from domain.calendar import Duration, Span
 from domain.context import PartnershipContext
 from domain.declarations import check_stated_last, nothing_to_change
-from domain.facts import check_begun
+from domain.facts import check_not_before
 from domain.kernel import IN_FORCE, RUNNING, Act, Command, Event, Stage, Value, recorded_once
 from domain.terms import check_end
 from domain.values import Count, Day, Instant, Ref, Text
@@ -86,8 +86,9 @@ class AnnualReviewHeld(
 
     @classmethod
     def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made
-        """Raise `Refused` if the year has not begun."""
-        check_begun(str(proposed.year), context.terms.day(act.occurred_at))
+        """Raise `Refused` if the year has not begun, or was over before the agreement began."""
+        terms = context.terms
+        check_not_before(terms.began, str(proposed.year), terms.day(act.occurred_at), "year")
 
     @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made

@@ -222,6 +222,16 @@ class TermsByDay:
         return self.frame(date.min).starts_on if self.is_agreed else None
 
     @cached_property
+    def began(self) -> date | None:
+        """The day on which terms were first agreed, or the first day of the term if it is earlier.
+
+        None if no terms are agreed.
+        """
+        if self.start is None:
+            return None
+        return min(self.start, self.day(self.agreed[0].agreed_at))
+
+    @cached_property
     def term_ends_on(self) -> date | None:
         """The first day after the term, with its renewals; None if no terms are agreed."""
         if self.start is None:

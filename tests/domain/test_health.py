@@ -37,7 +37,7 @@ from domain.terms import Cadence
 from projections.deadlines import DEADLINES, OVERDUE
 from projections.fold import replay
 from projections.objectives import objectives
-from tests.life import CHARTER, OURS, STRANGER, THEIRS, after, at, before, changed, example
+from tests.life import CHARTER, OURS, STRANGER, THEIRS, adopted, after, at, before, changed, example
 from tests.projections import folds
 from tests.projections.folds import states
 from tests.projections.money import amend, share
@@ -337,6 +337,39 @@ def test_nothing_is_stated_of_a_period_that_has_not_begun(
     assert refusal.rule == ahead.rule == "period-not-begun"
     assert "begins on 2027-01-01; this is of 2026-12-30" in refusal.detail
     assert story.when(OURS, example(command, **changes))
+
+
+@pytest.mark.parametrize(
+    ("command", "field", "early", "first", "ended"),
+    [
+        (RecordHealthCheck, "period", "2025-Q3", "2025-Q4", "2025-09-30"),
+        (ProposeAnnualReview, "year", 2024, 2025, "2024-12-31"),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_no_period_that_ended_before_the_agreement_began_is_rated_or_reviewed(
+    command: type[Command], field: str, early: str | int, first: str | int, ended: str
+) -> None:
+    story = at(Stage.EXECUTION)
+
+    refusal = story.refuses(OURS, example(command, **{field: early}))
+
+    assert (refusal.rule, refusal.facts["field"]) == ("period-before-agreement", field)
+    assert f"ended on {ended}; the agreement began on 2025-11-14" in refusal.detail
+    assert refusal.hint == "Name the period of 2025-11-14, or a later one."
+    assert story.when(OURS, example(command, **{field: first}))
+
+
+def test_an_adopted_partnership_is_reviewed_for_every_year_in_which_it_ran() -> None:
+    story = adopted()
+    began = story.partnership.context.terms.began
+    assert began is not None
+
+    def of_year(year: int) -> ProposeAnnualReview:
+        return example(ProposeAnnualReview, proposal=f"of-{year}", year=year)
+
+    assert story.refuses(OURS, of_year(began.year - 1)).rule == "period-before-agreement"
+    assert story.when(OURS, of_year(began.year))
 
 
 def test_a_mistyped_quarter_leaves_the_alert_on_a_low_rating_open() -> None:
