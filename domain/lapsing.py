@@ -57,6 +57,8 @@ _LEAVING: Final[Mapping[type[Event], str]] = {
 
 _EXIT: Final[Subject] = ("exit",)
 
+THE_END: Final = "The partnership has ended."
+
 
 def lapsed(
     agreements: BilateralAgreements, before: Stage | None, after: Stage | None, decided: list[Event]
@@ -175,6 +177,8 @@ def _stages(kind: type[BilateralAgreement], proposed: Any) -> frozenset[Stage]: 
 
 def _of_stage(stages: frozenset[Stage], before: Stage | None, after: Stage | None) -> str | None:
     """Return why a proposal lapses in a new stage; None if it can be accepted there."""
-    if before == after or after is None or after is Stage.ENDED or after in stages:
+    if before == after or after is None or after in stages:
         return None
+    if after is Stage.ENDED:
+        return THE_END
     return f"It cannot be accepted in the stage {after.value}."

@@ -308,14 +308,17 @@ def decide(
 
 
 def _lapsed(state: Partnership, decided: list[Event], act: Act) -> list[Event]:
-    """Return an event for each open proposal that lapses by what was decided."""
+    """Return an event for each open proposal and draft that lapses by what was decided."""
+    drafts: list[Event] = []
+    if any(isinstance(event, ENDINGS) for event in decided):
+        drafts = formation.lapsed(state.formation, lapsing.THE_END)
     agreements = state.context.agreements
     if not decided or not any(each.is_open for _, _, each in agreements.every_proposal()):
-        return []
+        return drafts
     after = state.context
     for event in decided:
         after = _context_after(after, event, act)
-    return lapsing.lapsed(agreements, state.stage, after.stage, decided)
+    return lapsing.lapsed(agreements, state.stage, after.stage, decided) + drafts
 
 
 def passed(deadline: Deadline, state: Partnership) -> list[Event]:

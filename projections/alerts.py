@@ -23,7 +23,7 @@ from domain.arithmetic import exact
 from domain.bilateral import BilateralAgreement, BilateralProposed, ProposalEnded
 from domain.calendar import bounds, quarter_of
 from domain.charter import ObjectiveStatus
-from domain.deadlines.answers import answer_ref, proposal_of
+from domain.deadlines.answers import answer_ref, outlives, proposal_of
 from domain.deadlines.deadline import (
     ALL,
     DeadlineKind,
@@ -504,17 +504,17 @@ def _said_after(state: AlertsState, recorded: Recorded) -> Mapping[str, tuple[st
     return {name: each for name, each in state.said.items() if name != ended}
 
 
-_OF_BOTH: Final = {rule.alert.rule: rule.kind for rule in RULES if rule.both and rule.alert} | {
+_OF_DEADLINE: Final = {rule.alert.rule: rule.kind for rule in RULES if rule.alert} | {
     BREACH_NOTICE: DeadlineKind.CURE
 }
-"""The kind of deadline of each alert on what takes the word of both."""
+"""The kind of the deadline that each alert is on."""
 
 
 def _deadline_of(rule: str, window: str) -> str:
     """Return the id of the deadline that an alert is on: `milestone/M-1`; empty for others."""
     if rule == DUE_SOON:
         return window
-    return f"{_OF_BOTH[rule].value}/{window}" if rule in _OF_BOTH else ""
+    return f"{_OF_DEADLINE[rule].value}/{window}" if rule in _OF_DEADLINE else ""
 
 
 def _changed_cadences(rows: Rows, known: Taken, event: Event) -> Iterator[str]:
@@ -956,12 +956,13 @@ class _Changes:
         return isinstance(event, Changeable) and event.change_reason is not None
 
     def end(self, text: str) -> None:
-        """Resolve every open alert but those on what is owed or disputed: the partnership ended."""
+        """Resolve every open alert but those on what is owed, disputed or still to be answered."""
         self._ended = True
         computed = {*COMPUTED} - {STATEMENT_OVERDUE}
         self._at_end = tuple(name for name, each in self._open.items() if each.rule in computed)
         for alert in list(self._open.values()):
-            if alert.rule not in _AFTER_THE_END:
+            lasts = alert.rule in _AFTER_THE_END
+            if not (lasts or outlives(_deadline_of(alert.rule, alert.window))):
                 self._close(alert, AlertState.RESOLVED, text)
 
     # --- both ---
@@ -1080,7 +1081,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=68,
+    version=69,
     row_type=_row_type,
     facts_from=FACTS,
 )

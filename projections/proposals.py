@@ -194,11 +194,9 @@ def _closes(event: Any) -> str:  # noqa: ANN401 - events that are made
 def _ends(recorded: Recorded, existing: OpenProposal) -> bool:
     """Whether an event answers or withdraws a proposal, or ends what it belongs to."""
     event = recorded.event
-    if isinstance(event, ENDINGS):
+    if existing.agreement == HYPOTHESIS and isinstance(event, (*ENDINGS, PartnerChosen)):
+        # What was tried ends with the search, or with the partnership.
         return True
-    if isinstance(event, PartnerChosen):
-        # What was tried in the search ends with it.
-        return existing.agreement == HYPOTHESIS
     # What makes a proposal on a deal or an experiment impossible is recorded with the partnership.
     within = event.within if isinstance(event, ProposalEnded) else None
     if existing.substream != (within or _substream(recorded)):
@@ -344,5 +342,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=15, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=16, row_type=lambda _: OpenProposals
 )

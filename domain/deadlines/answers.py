@@ -36,7 +36,7 @@ from domain.deadlines.rule import (
 from domain.exit import ExitNoticeGiven, ExitWithdrawn
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
-from domain.kernel import Act, Event
+from domain.kernel import Act, Event, Stage
 from domain.response import Response, Severity
 from domain.second_person import ActConfirmed, ActWithdrawn, SecondPersonAsked
 from domain.terms_by_day import TermsByDay
@@ -91,6 +91,16 @@ def act_words(ref: str) -> str:
     """Return the act that a confirmation is of, as words: `ACT on dispute Q-1`."""
     name, _, within = ref.partition("/")
     return f"{name} on {within.replace('/', ' ')}" if within else name
+
+
+_AFTER_THE_END: Final = {each.name for each in _AGREEMENTS if Stage.ENDED in each.accepts.stages}
+"""The kinds that can be agreed after the end of the partnership: on money, on deals, on keys."""
+
+
+def outlives(id: str) -> bool:
+    """Whether a deadline is that of an answer which can be given after the end, too."""
+    kind, _, ref = id.partition("/")
+    return kind == DeadlineKind.ANSWER and ref.partition("/")[0] in _AFTER_THE_END
 
 
 def draft_of(ref: str) -> str:

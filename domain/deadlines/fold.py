@@ -11,6 +11,7 @@ from domain.deadlines.answers import (
     act_words,
     answer_ref,
     draft_of,
+    outlives,
     proposal_of,
     proposal_words,
 )
@@ -238,7 +239,7 @@ def evolve(
     if type(event) not in CONCERNED:
         return deadlines
     if isinstance(event, ENDINGS):
-        return {}
+        return {key: each for key, each in deadlines.items() if outlives(key)}
     if isinstance(event, ReminderGiven):
         return _reminded(deadlines, f"{event.kind.value}/{event.ref}")
     deadlines = with_words(deadlines, event, act, parties)
@@ -301,7 +302,7 @@ def overdue(
     `passed_before` are those before it, and `open_before` the deadlines that it can let pass.
     """
     if isinstance(event, ENDINGS):
-        return {}
+        return {key: each for key, each in passed_before.items() if outlives(key)}
     passed_before = with_words(passed_before, event, act, parties)
     done = set(_closed_by(event, act, passed_before))
     # What passes again, such as the next review of a kind, is overdue since the first time.

@@ -336,7 +336,12 @@ def row(kind: type[BilateralAgreement]) -> str:
 
 def after_notice() -> list[tuple[str, list[str]]]:
     """Return until when each agreement on a partnership that runs can be made."""
-    found: dict[str, list[str]] = {"the notice": [], "the exit takes effect": [], "the end": []}
+    found: dict[str, list[str]] = {
+        "the notice": [],
+        "the exit takes effect": [],
+        "the end": [],
+        "any time after it": [],
+    }
     for kind in KINDS:
         stages = kind.accepts.stages
         if kind.where is None and Stage.EXECUTION in stages:
@@ -344,6 +349,8 @@ def after_notice() -> list[tuple[str, list[str]]]:
                 until = "the notice"
             elif kind.accepts.ends_with_exit or kind is ExitAgreed:
                 until = "the exit takes effect"
+            elif Stage.ENDED in stages:
+                until = "any time after it"
             else:
                 until = "the end"
             found[until].append(kind.__name__)
@@ -373,7 +380,8 @@ def page() -> str:
         "",
         "A partnership runs until its exit takes effect. Until then both can still agree most of",
         "it. When the exit takes effect, an open proposal of the second row lapses; then only what",
-        "is left is settled.",
+        "is left is settled. At the end those of the third row lapse. Those of the last row still",
+        "await their answer.",
         "",
         "| until when | agreements |",
         "|---|---|",

@@ -25,6 +25,7 @@ from domain.execution import (
 )
 from domain.exit import GiveExitNotice
 from domain.formation import (
+    DRAFT,
     AgreeCharter,
     AgreeDecisionRule,
     AgreementAmended,
@@ -1027,9 +1028,11 @@ STOP = ProposeNegotiationEnd(proposal="stop-1", reason="The budget of next year 
 def test_either_party_ends_a_negotiation_alone_while_nothing_is_signed(party: str) -> None:
     story = before(SignAgreement)
 
-    _, ended = story.when(party, STOP)
+    _, ended, lapsed = story.when(party, STOP)
 
     assert ended == NegotiationEnded(proposal="stop-1", reason=STOP.reason)
+    assert isinstance(lapsed, ProposalLapsed)
+    assert (lapsed.agreement, lapsed.reason) == (DRAFT, "The partnership has ended.")
     assert story.partnership.stage is Stage.ENDED
 
 

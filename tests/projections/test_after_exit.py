@@ -1,20 +1,25 @@
 """Once an exit took effect, only its settlement, its assets and its completion are left (C27)."""
 
 from datetime import date
+from pathlib import Path
 
 from domain.bilateral import ProposalLapsed
+from domain.dispute import OpenDispute, ProposeResolution
 from domain.execution import (
     DiagnoseRootCause,
     ProposeAction,
     ProposeImprovementPlan,
     ProposeMilestone,
     ProposeOnboardingStep,
+    ProposeReview,
     ReachMilestone,
 )
 from domain.exit import (
+    AgreeCompletion,
     ExitReason,
     GiveBreachNotice,
     GiveExitNotice,
+    ProposeCompletion,
     ProposeCure,
     ProposeExit,
 )
@@ -22,10 +27,13 @@ from domain.formation import ProposeCharter
 from domain.health import RecordHealthCheck
 from domain.kernel import Stage
 from domain.reported_figure import ReportMetric
+from domain.settlement import ProposeAdjustment
 from domain.terms import Cadence
+from infra.answers import show
 from infra.answers.inbox import Awaiting
-from tests.infra.answers.inboxes import inbox
-from tests.life import CHARTER, OURS, THEIRS, at, changed, example
+from tests.infra.answers.inboxes import do, inbox
+from tests.infra.answers.test_every_alert import recorded
+from tests.life import CHARTER, OURS, THEIRS, at, before, changed, example
 from tests.projections.folds import alerts, count
 from tests.projections.money import amend
 from tests.projections.test_figures_due import NEW_USERS
@@ -133,6 +141,35 @@ def test_a_breach_is_not_cured_after_the_exit_that_it_led_to() -> None:
     assert not [each for each in story.partnership.deadlines.values() if each.kind == "cure"]
     [lapsed] = story.facts(ProposalLapsed)
     assert (lapsed.proposal, lapsed.reason) == ("done", took_effect)
+
+
+def test_at_the_end_what_nobody_can_accept_any_more_lapses_and_the_rest_awaits_its_answer(
+    tmp_path: Path,
+) -> None:
+    story = before(AgreeCompletion)
+    dispute = example(OpenDispute, dispute="Q-9", subject=None, amount=None)
+    story.when(OURS, example(ProposeReview, proposal="r-9", review="last"))
+    story.when(OURS, example(ProposeAdjustment, proposal="sum-9"))
+    story.when(OURS, dispute)
+    story.when(OURS, example(ProposeResolution, dispute="Q-9", proposal="word-9"))
+    story.when(OURS, ProposeCompletion(proposal="end-9"))
+    still_open = {"sum-9", "word-9"}
+
+    story.when(THEIRS, AgreeCompletion(proposal="end-1"))
+
+    ended = [each for each in story.facts(ProposalLapsed) if "ended" in each.reason]
+    assert {each.proposal for each in ended} == {"r-9", "end-9"}
+    with recorded(tmp_path, story) as accord:
+        shown = show.ask(accord, story.id).proposals
+    assert {each.proposal for each in shown if each.state == "open"} == still_open
+    story.wait(days=15)
+    overdue = {each.window for each in alerts(story).values() if each.state == "open"}
+    assert overdue >= {"Adjustment/sum-9", "Resolution/word-9/dispute/Q-9"}
+    awaiting = [each for each in inbox(story, THEIRS) if each.awaiting is Awaiting.CONSENT]
+    assert {each.ref for each in awaiting} == still_open
+    for each in awaiting:
+        do(story, each)
+    assert not [each for each in inbox(story) if each.ref in {*still_open, "Q-9"}]
 
 
 def test_a_scorecard_after_the_exit_asks_for_no_next_one() -> None:
