@@ -98,7 +98,7 @@ def rival() -> Iterator[Command]:
     for step in before:
         if getattr(step.command, "candidate", None) == THEIRS:
             yield marked(step.command, RIVAL)
-    yield _figure(OURS, "followers", "2025-09", segment=RIVAL)
+    yield _figure(OURS, "leads", "2025-09", segment=RIVAL)
     yield marked(example(DeclineCandidate), RIVAL)
 
 

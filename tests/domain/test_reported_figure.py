@@ -323,7 +323,7 @@ def test_a_denominator_is_nothing_or_at_least_a_thousandth() -> None:
 def test_a_party_neither_corrects_nor_confirms_a_figure_of_another_candidate() -> None:
     """It would learn who the other candidates were (C7)."""
     story = before(ChoosePartner)
-    of = {"metric": "followers", "period": "2025-08", "tool": "crm", "segment": "globex"}
+    of = {"metric": "leads", "period": "2025-08", "tool": "crm", "segment": "globex"}
     figure = ReportedFigure(unit="count", value=Decimal(7))
     story.when(OURS, changed(example(IdentifyCandidate), candidate="globex"))
     story.when(OURS, ReportMetric(figure=figure, **of))
