@@ -228,4 +228,4 @@ def test_no_option_takes_a_secret() -> None:
     """Every user of a machine can list the arguments of its processes."""
     options = {option for each in COMMANDS.values() for one in each.params for option in one.opts}
 
-    assert not [each for each in options if re.search("password|secret|token", each)]
+    assert not [each for each in options if re.search("password|secret|token|credential", each)]

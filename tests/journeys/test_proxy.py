@@ -267,6 +267,7 @@ def test_no_log_of_the_proxy_has_a_key(world: World) -> None:
         sleep(0.05)
     assert "/v1/partnerships" in logs[0].read_text()
     assert not [log for log in logs if key in log.read_text()]
+    assert not re.search(r"\$http_(authorization|cookie)", configuration())
 
 
 # --- the address of a client -------------------------------------------------------------------

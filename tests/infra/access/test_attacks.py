@@ -1035,13 +1035,15 @@ def test_the_document_says_which_routes_need_a_key(world: World) -> None:
         assert all({"401", "403"} <= each["responses"].keys() for each in paths[path].values())
 
 
-def test_an_open_server_says_so_in_every_answer(world: World) -> None:
+def test_an_open_server_says_so_in_every_answer_and_on_every_page(world: World) -> None:
     served: Any = world.client.app
     app = create_app(world.accord, served.state.served.workers, is_open=True)
     with TestClient(app) as client:
         found = [client.get(path) for path in ("/healthz", "/v1/partnerships", "/nowhere")]
+        pages = [client.get(path) for path in ("/portfolio", "/alerts", f"/partnerships/{OURS}")]
         document = client.get("/openapi.json").json()
 
-    assert [each.headers["accord-open"] for each in found] == ["true"] * 3
+    assert [each.headers["accord-open"] for each in found + pages] == ["true"] * 6
+    assert ["This server is open" in each.text for each in pages] == [True] * 3
     assert "This server is open" in document["info"]["description"]
     assert "accord-open" not in world.get(world.key().key, "/v1/partnerships").headers

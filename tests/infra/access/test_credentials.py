@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,23 @@ def test_a_guessed_secret_opens_nothing(keys: Credentials) -> None:
 
     assert refusal(keys, guessed) == "There is no such API key."
     assert refusal(keys, "accord_000000000000_" + "a" * 43) == "There is no such API key."
+
+
+def test_how_long_a_refusal_takes_tells_neither_the_secret_nor_whether_a_key_exists(
+    keys: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = credentials.create(keys, MAYA, NOW)
+    compared: list[tuple[int, int]] = []
+
+    def in_constant_time(one: bytes, other: bytes) -> bool:
+        compared.append((len(one), len(other)))
+        return compare_digest(one, other)
+
+    monkeypatch.setattr("infra.access.credentials.compare_digest", in_constant_time)
+    for prefix in (made.credential.prefix, "accord_000000000000_"):
+        refusal(keys, prefix + "a" * 43)
+
+    assert compared == [(32, 32), (32, 32)]
 
 
 @pytest.mark.parametrize("text", ["", "accord", "accord_1_2", "accord_000000000000_", "Ünicode"])
