@@ -33,7 +33,7 @@ from domain.deal_record import Deal, DealCommand
 from domain.dispute import Dispute, DisputeCommand
 from domain.entry import Entry, EntryCommand
 from domain.experiment import Experiment, ExperimentCommand
-from domain.kernel import CLOCK_PARTY, CLOCK_SKEW, Act, Command, Event, Refused
+from domain.kernel import CLOCK_PARTY, CLOCK_SKEW, FARTHEST, Act, Command, Event, Refused
 from domain.own_metric import own_metrics
 from domain.partnership import Partnership
 from domain.people import PersonErased
@@ -206,13 +206,21 @@ def _decided(  # noqa: PLR0913, PLR0917 - as `decide`
 
 
 def check_time(act: Act) -> None:
-    """Raise `Refused` if an event claims to happen later than it is recorded."""
+    """Raise `Refused` if an event claims to happen later than it is recorded, or long before."""
     if act.occurred_at > act.recorded_at + CLOCK_SKEW:
         raise Refused(
             "not-yet-happened",
             "An event cannot happen in the future. It claims "
             f"{instant(act.occurred_at)}; the time is {instant(act.recorded_at)}.",
             "Send the event after it has happened, or correct the sender's clock.",
+        )
+    if act.recorded_at - act.occurred_at > FARTHEST:
+        raise Refused(
+            "too-long-ago",
+            "An event is recorded within ten years after it happened. It claims "
+            f"{instant(act.occurred_at)}; the time is {instant(act.recorded_at)}.",
+            "Correct the time. Adopt a partnership that already ran, with its past "
+            "(ProposeAdoption).",
         )
 
 

@@ -191,10 +191,9 @@ def _reported(due: FiguresDue, event: MetricReported, act: Act) -> FiguresDue:
 
 def _closed(due: FiguresDue, period: str) -> FiguresDue:
     """Add the figures of a period that is over, and forget the reports that fill none any more."""
-    known = {each.ref for each in due.missing}
-    missing = [each for each in due.promised(period) if each.ref not in known and not due.has(each)]
+    missing = [each for each in due.promised(period) if not due.has(each)]
     after = replace(due, missing=(*due.missing, *missing))
-    if "Q" not in period:
+    if "Q" not in period or not due.reported:
         return after
     of_missing = {quarter_of(each.period) for each in after.missing if "Q" not in each.period}
     of_missing |= {each.period for each in after.missing if "Q" in each.period}

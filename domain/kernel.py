@@ -22,6 +22,11 @@ ACCOUNT = "account "
 CLOCK_SKEW = timedelta(minutes=5)
 """How far the clocks of two systems may be apart."""
 
+FARTHEST = timedelta(days=3653)
+"""Ten years: how long after an event it can be recorded, and how long one input of a simulated feed
+lets pass. No agreement of the documents runs longer, so a longer time is a mistake in a year. Each
+month in between is closed by an event that nobody can take back."""
+
 
 class Stage(StrEnum):
     """The stages of a partnership's life [002]; a partnership stays in `ENDED` after its exit."""

@@ -12,7 +12,7 @@ from domain.bilateral import ProposeBilateral, is_answer_to
 from domain.corrections import correcting
 from domain.deadlines.deadline import Deadline, DeadlineKind
 from domain.exploration import BeginExploration, CandidateIdentified, PartnerChosen
-from domain.kernel import CLOCK_PARTY, Act, Awaited, Command, Event, Refused, Stage
+from domain.kernel import CLOCK_PARTY, FARTHEST, Act, Awaited, Command, Event, Refused, Stage
 from domain.keyring import Keyring
 from domain.lookalikes import lookalikes
 from domain.partnership import Partnership, PassTime, admit, may_act
@@ -362,17 +362,38 @@ class Decider:
             return self._context.now
         fed = message.envelope.recordedtime
         last = self._states.ends[message.subject].recorded_at
-        if fed is None or self._was_in_order(message):
-            sent = fed or message.envelope.time
-            return max(sent, last) if last else sent
-        if last is not None and fed < last:
+        sent = fed or message.envelope.time
+        if last is None:
+            return sent
+        if sent < last and fed is not None and not self._was_in_order(message):
             raise Refused(
                 RUNS_BACKWARDS,
                 f"{message.subject} has an event recorded at {instant(last)}.",
                 "Sort the lines of the feed by recordedtime.",
                 pointer="/recordedtime",
             )
-        return fed
+        if sent - last > FARTHEST:
+            self._check_leap(message, sent)
+        return max(sent, last)
+
+    def _check_leap(self, message: Input, now: datetime) -> None:
+        """Raise `Refused` if more than ten years of deadlines would pass before an input."""
+        first = aggregates.next_due(
+            {
+                **self._states.partnership(message.subject).deadlines,
+                **self.recorder.deadlines_of_other_streams(message.subject, now),
+            },
+            now,
+        )
+        if first is not None and now - first.due > FARTHEST:
+            raise Refused(
+                "time-leaps",
+                "One input of a feed lets at most ten years of deadlines pass. The first of "
+                f"{message.subject} passes at {instant(first.due)}, and the input is recorded at "
+                f"{instant(now)}.",
+                "Correct the time. If it is right, let the time pass in steps (PassTime).",
+                pointer="/time" if message.envelope.recordedtime is None else "/recordedtime",
+            )
 
     def _was_in_order(self, message: Input) -> bool:
         """Return whether an input came at its place in the feed before, and waited or was refused.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import Any
 
 from domain.recorded import Recorded
 from infra.store.errors import Conflict
@@ -58,7 +59,9 @@ class Logs:
         """Return the stored items of one kind in a partnership, by key."""
         return self._history.kept(kind, name)
 
-    def rows(self, projection: Projection, log: PendingLog, wanted: Collection[str]) -> Rows:
+    def rows(
+        self, projection: Projection, log: PendingLog, wanted: Collection[str]
+    ) -> dict[str, Any]:
         """Return the rows of a projection after a log. Those under the keys `wanted` are read now.
 
         The others are read when they are asked for, and that raises `ReadFailed` from `Conflict` if
@@ -79,7 +82,7 @@ class Logs:
 
     def _from_saved(
         self, views: Views, projection: Projection, log: PendingLog, wanted: Collection[str]
-    ) -> Rows:
+    ) -> RowsOnDemand:
         position = _position(views, projection, log.name)
         if position >= log.stored:
             raise Conflict(f"{log.name} has grown since it was read")
@@ -117,6 +120,31 @@ class Logs:
         """Return the last event of the whole store."""
         found = self._history.after(self._history.size() - 2, 1)
         return found[0] if found else None
+
+
+class GrowingRows:
+    """The rows of a projection after a log to which a batch adds events: each is folded once.
+
+    The same rows go on with the log, so they are read before the next event is added.
+    """
+
+    def __init__(self, logs: Logs, projection: Projection) -> None:
+        self._logs = logs
+        self._projection = projection
+        self._rows: dict[str, Any] | None = None
+        self._folded = 0
+
+    def after(self, log: PendingLog, wanted: Collection[str]) -> Rows:
+        """Return the rows after a log that begins with the one before (see `Logs.rows`)."""
+        rows, self._rows = self._rows, None
+        if rows is not None:
+            with suppress(Conflict, FoldFailed, UnreadableRow):
+                fold(self._projection, Folded(rows), log.pending[self._folded :])
+                self._rows = rows
+        if self._rows is None:
+            self._rows = self._logs.rows(self._projection, log, wanted)
+        self._folded = len(log.pending)
+        return self._rows
 
 
 def _position(views: Views, projection: Projection, name: str) -> int:

@@ -1,7 +1,7 @@
 """Recording decided events in a batch, with what agreed rules do because of them (C20)."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -20,7 +20,7 @@ from domain.recorded import Recorded
 from domain.settlement import Ledger
 from infra.deciding import pseudonyms
 from infra.deciding.batch import Batch
-from infra.deciding.logs import Logs, PendingLog
+from infra.deciding.logs import GrowingRows, Logs, PendingLog
 from infra.deciding.pseudonyms import COMMAND, Pseudonymizer, Pseudonyms
 from infra.deciding.states import Mark, States, partnership_of
 from infra.store.history import NOTHING, TRACE, Kept, placed_at, trace_key
@@ -31,7 +31,7 @@ from projections import PROPOSALS, proposals
 from projections.alerts import ALERTS, STATE, AlertsState
 from projections.breaches import CONCERNED, Counting, Judged, judge
 from projections.deadlines import DEADLINES, OPEN, TERMS, of_other_streams
-from projections.fold import FoldFailed
+from projections.fold import FoldFailed, Projection, Rows
 from projections.ledger.rows import AGREED, TOTALS
 from projections.settlement import SETTLEMENT, ledger, silences
 
@@ -114,6 +114,7 @@ class _Before:
         _put_back(recorder.people, name, self.people)
         _put_back(recorder.judged, name, self.judged)
         recorder.quiet[name] = recorder.unasked[name] = _AT_ONCE
+        recorder.forget_rows(name)
 
 
 def _put_back(values: dict[str, T], name: str, before: T | None) -> None:
@@ -144,6 +145,7 @@ class Recorder:
         self.judged = dict(cached.judged)
         self.quiet = dict(cached.quiet)
         self.unasked = dict(cached.unasked)
+        self._rows: dict[tuple[str, str], GrowingRows] = {}
 
     def record(
         self,
@@ -247,7 +249,7 @@ class Recorder:
         if not proposals.ends_elsewhere(recorded.event):
             return
         name, because = recorded.partnership, recorded.event_id
-        row = self._logs.rows(PROPOSALS, self._log(name), [proposals.OPEN]).get(proposals.OPEN)
+        row = self._rows_of(PROPOSALS, name, [proposals.OPEN]).get(proposals.OPEN)
         if row is not None and (lapsed := proposals.lapsed_elsewhere(row, recorded.event)):
             cause = EventCause(RULES_SOURCE, f"{because}/lapsed", because, trace=trace)
             self.record(name, [*lapsed], aggregates.rules_act(recorded.act), cause)
@@ -301,7 +303,7 @@ class Recorder:
         agreements = self.states.partnership(name).context.agreements
         if not (has_others or promises(agreements)) or now < self.unasked.get(name, now):
             return {}
-        found = of_other_streams(self._logs.rows(DEADLINES, self._log(name), [OPEN, TERMS]))
+        found = of_other_streams(self._rows_of(DEADLINES, name, [OPEN, TERMS]))
         self.unasked[name] = wake(found.values())
         return found
 
@@ -310,7 +312,7 @@ class Recorder:
         terms = self.states.partnership(name).context.terms
         if terms.silence is None or now < self.quiet.get(name, now):
             return {}
-        found = silences(self._logs.rows(SETTLEMENT, self._log(name), [AGREED]))
+        found = silences(self._rows_of(SETTLEMENT, name, [AGREED]))
         due = {key: each for key, each in found.items() if each.due <= now}
         if not due:
             # A claim that is recorded later is confirmed later than this.
@@ -380,9 +382,17 @@ class Recorder:
         pending = [placed_at(each, index, NOTHING) for index, each in enumerate(mine, stored)]
         return PendingLog(name, stored, pending if size is None else pending[: size - stored])
 
+    def _rows_of(self, projection: Projection, name: str, wanted: Collection[str]) -> Rows:
+        rows = self._rows.setdefault((name, projection.name), GrowingRows(self._logs, projection))
+        return rows.after(self._log(name), wanted)
+
+    def forget_rows(self, name: str) -> None:
+        """Read the rows of a partnership anew, because events of the batch were taken back."""
+        self._rows = {key: rows for key, rows in self._rows.items() if key[0] != name}
+
     def ledger(self, name: str) -> Ledger:
         """Return what has accrued in a partnership and is not stated yet."""
-        return ledger(self._logs.rows(SETTLEMENT, self._log(name), [TOTALS, AGREED]))
+        return ledger(self._rows_of(SETTLEMENT, name, [TOTALS, AGREED]))
 
     def root(self, name: str, size: int) -> bytes:
         """Return the root over the first `size` leaves of a partnership's log."""

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from domain import aggregates
 from domain.deal_record import Deal
+from domain.execution import HoldKickoff
 from domain.exploration import BeginExploration, IdentifyCandidate
 from domain.formation import AgreeCharter
 from domain.governance import AssignSponsor, SponsorAssigned
@@ -104,6 +105,14 @@ def test_a_senders_clock_may_run_five_minutes_ahead() -> None:
     story = at(Stage.EXECUTION)
 
     assert story.when(THEIRS, example(SubmitReferral), happened="2026-01-05T09:05")
+
+
+def test_what_happened_more_than_ten_years_ago_is_no_event_of_today() -> None:
+    story = at(Stage.FORMATION)
+
+    refusal = story.refuses(OURS, example(HoldKickoff), happened="1926-01-05")
+
+    assert refusal.rule == "too-long-ago"
 
 
 def test_a_fact_is_late_by_the_whole_days_until_it_was_recorded() -> None:

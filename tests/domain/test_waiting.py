@@ -122,8 +122,9 @@ segment-not-counted settlement-issued
 shared-with-oneself sharing-with-a-stranger splits-add-up sponsor staff-range stated-since
 statement-out-of-order stop-rule-not-met successes-exceed-trials target-behind-baseline
 term-has-begun term-is-over term-too-long terms-agreed terms-end-first terms-in-order
-terms-never-backwards terms-not-signed third-party-not-neutral tiers-in-order touch-not-yet-happened
-two-parties weights-of-a-split which-proposal winner-found wrong-stage wrong-unit
+terms-never-backwards terms-not-signed third-party-not-neutral tiers-in-order too-long-ago
+touch-not-yet-happened two-parties weights-of-a-split which-proposal winner-found wrong-stage
+wrong-unit
 """
 
 REFUSES = frozenset(_OTHERS.split())

@@ -31,7 +31,7 @@ from tests.infra.told import Told
 
 LIMITS = ClockLimits()
 START = datetime(2026, 1, 12, 9, tzinfo=UTC)
-LONG_AGO = "2001-01-01T00:00:00Z"
+LONG_AGO = "2021-01-01T00:00:00Z"
 """When the events happen, whatever the clock shows."""
 YEAR = timedelta(days=365)
 
@@ -140,9 +140,9 @@ def status(accord: Accord, name: str) -> str:
 JUMPS: list[tuple[timedelta, str]] = [
     (timedelta(seconds=61), "jumped forward"),
     (timedelta(days=200), "jumped forward"),
-    (20 * YEAR, "jumped forward"),
+    (4 * YEAR, "jumped forward"),
     (timedelta(seconds=-61), "jumped back"),
-    (-20 * YEAR, "jumped back"),
+    (-4 * YEAR, "jumped back"),
 ]
 
 
@@ -229,7 +229,7 @@ def test_a_clock_that_runs_too_fast_is_doubted_within_a_day(accord: Accord, cloc
         run_fast(accord, clock, hours=24)
 
 
-@pytest.mark.parametrize("away", [timedelta(days=401), timedelta(seconds=-61), -20 * YEAR])
+@pytest.mark.parametrize("away", [timedelta(days=401), timedelta(seconds=-61), -4 * YEAR])
 def test_a_start_far_from_the_last_record_records_nothing_until_it_is_confirmed(
     settings: Settings, clock: Told, away: timedelta
 ) -> None:
@@ -282,7 +282,7 @@ def test_while_the_clock_is_in_doubt_no_deadline_passes_and_questions_are_answer
         client = TestClient(create_app(accord, workers, is_open=True))
         assert client.get("/readyz").status_code == 200
         size = accord.history.size()
-        clock.jump(20 * YEAR)
+        clock.jump(4 * YEAR)
         eventually(lambda: workers.clock and workers.clock.doubt)
 
         ready, posted = client.get("/readyz"), client.post("/v1/events", json=EXAMPLE)
@@ -310,7 +310,7 @@ def test_a_simulated_store_has_no_clock_to_doubt(
     init(settings, simulated=True)
     with bootstrap(settings, clock) as accord:
         status(accord, "p1")
-        clock.jump(-20 * YEAR)
+        clock.jump(-4 * YEAR)
         assert status(accord, "p2") == "accepted"
 
 

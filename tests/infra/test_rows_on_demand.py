@@ -6,7 +6,7 @@ events change every row that the index lists, which no function of one event cou
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from sqlite3 import OperationalError
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from domain.recorded import Recorded
 from infra.bootstrap import open_store
-from infra.deciding.logs import Logs, PendingLog
+from infra.deciding.logs import GrowingRows, Logs, PendingLog
 from infra.projecting import row_cache
 from infra.projecting import runner as running
 from infra.projecting.runner import Runner
@@ -255,6 +255,29 @@ def test_a_decision_reads_rows_on_demand(views: tuple[Any, Counting]) -> None:
 
     found = Logs(history, counting).rows(INDEXED, PendingLog("acme", len(whole), ()), ["index"])
     assert found == replay(INDEXED, whole).rows
+
+
+def test_a_batch_that_reads_rows_after_each_of_its_events_folds_each_once(
+    views: tuple[Any, Counting],
+) -> None:
+    history, counting = views
+    append(history, "acme", ["a", "b"] * 150)
+    Runner(history, counting, [INDEXED]).catch_up()
+    folded: list[str] = []
+
+    def noting(rows: Rows, recorded: Recorded) -> Change:
+        folded.append(recorded.event_id)
+        return apply(rows, recorded)
+
+    noted_fold = replace(INDEXED, apply=noting)
+    batch = [noted("acme", each, text=text) for each, text in enumerate("abc" * 20, 301)]
+    found = GrowingRows(Logs(history, counting), noted_fold)
+    for size in range(len(batch)):
+        found.after(PendingLog("acme", 300, batch[:size]), ["index"])
+    rows = found.after(PendingLog("acme", 300, batch), ["index"])
+
+    assert folded == [each.event_id for each in batch]
+    assert rows_under(rows, "abc") == {"a": Counted(170), "b": Counted(170), "c": Counted(20)}
 
 
 def test_a_decision_that_reads_a_row_after_others_were_saved_is_made_again(

@@ -424,6 +424,34 @@ def test_a_feed_cannot_be_recorded_backwards(past: Accord) -> None:
     assert (outcome.rule, outcome.pointer) == ("recordedtime-runs-backwards", "/recordedtime")
 
 
+def test_one_input_of_a_feed_lets_at_most_ten_years_pass(past: Accord) -> None:
+    send(past, *until_execution())
+    before = past.history.size()
+
+    far = one(past, message("far", PassTime(), at="2250-01-01"))
+
+    assert (far.rule, far.pointer) == ("time-leaps", "/time")
+    assert past.history.size() == before
+
+
+def test_a_time_that_was_refused_can_be_corrected_or_passed_in_steps(past: Accord) -> None:
+    send(past, *until_execution(), message("pass", PassTime(), at="2250-01-01"))
+
+    corrected = one(past, message("pass", PassTime(), at="2026-02-01"))
+    steps = [message(f"{year}", PassTime(), at=f"{year}-01-01") for year in (2036, 2046)]
+
+    assert corrected.status == "accepted"
+    assert {each.status for each in send(past, *steps)} == {"accepted"}
+    closed = [each.event for each in log(past) if isinstance(each.event, PeriodClosed)]
+    assert closed[-1] == PeriodClosed(period="2045-Q4")
+
+
+def test_a_feed_can_go_on_after_any_time_in_which_nothing_falls_due(past: Accord) -> None:
+    send(past, beginning(at="2025-01-02"))
+
+    assert one(past, candidate("brightpath", at="2250-01-01")).status == "accepted"
+
+
 # --- time as events ----------------------------------------------------------------------------
 
 
