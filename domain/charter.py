@@ -43,6 +43,8 @@ class ObjectiveStatus(StrEnum):
     """The figure is where it should be by now, and the target can still be missed."""
     MET = "met"
     """The target is reached."""
+    GIVEN_UP = "given-up"
+    """The partnership ended before the deadline, so nothing more is expected."""
 
     @property
     def words(self) -> str:

@@ -1081,7 +1081,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | SAYS.keys()
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=69,
+    version=70,
     row_type=_row_type,
     facts_from=FACTS,
 )

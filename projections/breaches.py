@@ -13,7 +13,7 @@ and its position, and `take` only the events after it, instead of reading the lo
 from collections import ChainMap
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
@@ -147,8 +147,6 @@ class Judged:
     periods: Mapping[str, PeriodRow] = field(default_factory=dict)
     whole_from: Mapping[str, str] = field(default_factory=dict)
     """The month from which the figures of a metric are whole here, if some may be missing."""
-    exited_on: date | None = None
-    """The day on which an exit took effect. No window that ends after it is judged (C27)."""
 
     @property
     def rows(self) -> Rows:
@@ -316,10 +314,10 @@ def take(
         after = replace(judged, periods=periods)
         return after, tuple(each for each in dict.fromkeys(touched) if each in judged.closed)
     match event:
-        case DeadlinePassed() if day := exit_of(event):
-            return replace(judged, exited_on=date.fromisoformat(day)), ()
         case PeriodClosed(period=period):
-            if judged.exited_on is not None and bounds(period)[1].date() > judged.exited_on:
+            # No window that ends after an exit is judged (C27).
+            ended_on = judged.agreed.ended_on
+            if ended_on is not None and bounds(period)[1].date() > ended_on:
                 return judged, ()
             closed = {**judged.closed, period: recorded.index}
             after = replace(judged, closed=closed)
@@ -335,9 +333,12 @@ def take(
         case CharterAgreed():
             judged = with_objectives(judged, recorded, event.charter.objectives)
             return replace(judged, agreed=kpis.agreed_with(judged.agreed, recorded)), ()
+        case DeadlinePassed() if exit_of(event) is None:
+            return judged, ()
         case (
             CommercialTermsAgreed()
             | DataSharingAgreed()
+            | DeadlinePassed()
             | MetricAgreed()
             | PriorAgreed()
             | TargetAdjusted()

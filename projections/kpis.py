@@ -19,6 +19,7 @@ from domain.arithmetic import exact
 from domain.calendar import bounds, month_of
 from domain.charter import Objective
 from domain.claims import ClaimConfirmed, ClaimObjected
+from domain.deadlines.deadline import DeadlinePassed, exit_of
 from domain.declarations import Declarations
 from domain.execution import KickoffHeld
 from domain.exit import ENDINGS
@@ -248,7 +249,8 @@ class AgreedRow:
     """The day of the charter."""
     kickoff: date | None = None
     """The day on which the partnership began to run."""
-    has_ended: bool = False
+    ended_on: date | None = None
+    """The day on which an exit took effect, or on which the negotiation ended."""
     objectives: tuple[Objective, ...] = ()
     minimums: tuple[AgreedMinimum, ...] = ()
     priors: tuple[AgreedPrior, ...] = ()
@@ -372,7 +374,7 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
         return (period,)
     if isinstance(event, ContributionRecorded):
         return (given_key(event, recorded.act.party), event.period)
-    return (AGREED,) if type(event) in _AGREEMENTS else ()
+    return (AGREED,) if _agrees(event) else ()
 
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
@@ -390,9 +392,16 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
         return Change({period: with_report(period_row(rows, period), recorded)}, [])
     if (given := given_change(rows, recorded)) is not None:
         return Change({given.key: given.after, **periods_with(rows, given.added())}, [])
-    if type(event) in _AGREEMENTS:
+    if _agrees(event):
         return Change({AGREED: agreed_with(agreed_row(rows), recorded)}, [])
     return NOTHING
+
+
+def _agrees(event: Event) -> bool:
+    """Return whether an event changes what figures are compared to."""
+    if isinstance(event, DeadlinePassed):
+        return exit_of(event) is not None
+    return type(event) in _AGREEMENTS
 
 
 @exact
@@ -510,8 +519,10 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
             return replace(row, kickoff=act.occurred_at.date())
         case PartnershipAdopted(since=since):
             return replace(row, kickoff=since, adopted=adopted_streams(event))
+        case DeadlinePassed() if day := exit_of(event):
+            return replace(row, ended_on=date.fromisoformat(day))
         case _ if isinstance(event, ENDINGS):
-            return replace(row, has_ended=True)
+            return replace(row, ended_on=row.ended_on or act.occurred_at.date())
         case TargetAdjusted():
             return replace(row, objectives=event.adjusts(row.objectives))
         case CommercialTermsAgreed():
@@ -556,8 +567,13 @@ def _givers(row: AgreedRow, event: DataSharingAgreed) -> dict[str, str]:
 
 
 def minimum_for(window: str, agreed: AgreedRow) -> AgreedMinimum | None:
-    """Return the minimum of referrals in force when a quarter began, if one was agreed (C10)."""
-    start = bounds(window)[0].date()
+    """Return the minimum of referrals in force when a quarter began, if one was agreed (C10).
+
+    None for a quarter that the end of the partnership cuts short (C27).
+    """
+    start, end = (each.date() for each in bounds(window))
+    if agreed.ended_on is not None and end > agreed.ended_on:
+        return None
     changes = [each for each in _changes(agreed.minimums) if each.effective_from <= start]
     latest = max(changes, key=lambda each: (each.effective_from, *_agreed(each)), default=None)
     return latest if latest and any(latest.by_party.values()) else None
@@ -581,6 +597,7 @@ _AGREEMENTS: frozenset[type[Event]] = frozenset(
         CharterAgreed,
         CommercialTermsAgreed,
         DataSharingAgreed,
+        DeadlinePassed,
         DecisionRuleAgreed,
         KickoffHeld,
         MetricAgreed,
@@ -606,7 +623,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=21,
+    version=22,
     row_type=_row_type,
     facts_from=FACTS,
 )

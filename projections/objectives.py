@@ -143,6 +143,7 @@ def _progress(  # noqa: PLR0913, PLR0917 - what a status rests on
 ) -> ObjectiveProgress:
     months = tuple(_months(month_of(since), month_of(objective.deadline)))
     kickoff, metric = agreed.kickoff, agreed.catalogue[objective.metric]
+    ended_on = agreed.ended_on
     evidence = _Evidence(
         objective,
         metric,
@@ -150,7 +151,8 @@ def _progress(  # noqa: PLR0913, PLR0917 - what a status rests on
         today,
         begins=max(since, kickoff) if kickoff is not None else None,
         until=today if _is_counted(objective, metric) else _last_day(rows, objective, months),
-        is_over=agreed.has_ended or objective.deadline < today,
+        is_over=objective.deadline < today,
+        is_given_up=ended_on is not None and ended_on <= objective.deadline,
     )
     status = evidence.status()
     known = ObjectiveProgress(objective, evidence.actual, status, adds=metric.adds)
@@ -223,7 +225,9 @@ class _Evidence:
     until: date | None
     """The day up to which there are figures, exclusive; None if there are none."""
     is_over: bool
-    """Whether its day has passed, or the partnership has ended."""
+    """Whether its day has passed."""
+    is_given_up: bool
+    """Whether the partnership ended before its day was over."""
 
     @property
     def value(self) -> Decimal | None:
@@ -249,6 +253,8 @@ class _Evidence:
         """Return the status on the day."""
         if self.is_reached and self.is_to_grow and self.adds_up:
             return ObjectiveStatus.MET
+        if self.is_given_up:
+            return ObjectiveStatus.GIVEN_UP
         if self.is_over:
             if self.value is not None and self._has_grown_too_far:
                 return ObjectiveStatus.MISSED
@@ -274,7 +280,7 @@ class _Evidence:
         """Whether the figure of the last whole period before the deadline is missing."""
         day_after = self.objective.deadline + timedelta(days=1)
         last = self._period(day_after)
-        if self.today < day_after or self.begins is None or self.begins >= bounds(last)[0].date():
+        if self.begins is None or self.begins >= bounds(last)[0].date():
             return False
         return self.until is None or self.until < bounds(last)[0].date()
 

@@ -25,7 +25,7 @@ from projections import figures
 from projections.alerts import ALERTS, START, STATE, Alert
 from projections.contribution import Contribution, Hours, Sourced, contributions, hours, sourced
 from projections.fold import Rows
-from projections.kpis import KPIS
+from projections.kpis import KPIS, agreed_row
 from projections.matching import Match, Matched, matches
 from projections.objectives import ObjectiveProgress
 from projections.objectives import objectives as each_objective
@@ -174,7 +174,7 @@ class PartnershipLine:
     stage: Stage | None
     """The stage."""
     active: bool
-    """Whether it needs attention: from execution until it ends."""
+    """Whether it needs attention: from execution until it ends or an exit takes effect."""
     joined: date | None
     """The day of the kickoff."""
     leads: Exact | None
@@ -228,7 +228,7 @@ class PartnershipLine:
 def line(member: Member, moment: datetime, span: Span | None = None) -> PartnershipLine:
     """Return a partnership as a line of the sheet, as of a moment, with its results of a span."""
     stage = member.overview.stage
-    active = stage in IN_FORCE
+    active = stage in IN_FORCE and agreed_row(member.kpis).ended_on is None
     joined = _joined(member.overview)
     today = moment.date()
     objectives = tuple(map(member.sight.progress, each_objective(member.kpis, today)))

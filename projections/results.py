@@ -207,7 +207,7 @@ def _target(
     since = max(each for each in (agreed.since, agreed.kickoff) if each is not None)
     start, end = (each.date() for each in bounds(period))
     last = objective.deadline + timedelta(days=1)
-    days = (min(end, last) - max(start, since)).days
+    days = (min(end, last, agreed.ended_on or last) - max(start, since)).days
     if days <= 0 or agreed.kickoff is None:
         return None
     if catalogue(rows)[metric].adds is not Adds.SUM:

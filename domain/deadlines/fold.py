@@ -112,7 +112,7 @@ def due(deadlines: Deadlines, now: datetime) -> Deadline | None:
 
     A reminder is a deadline of its own kind, with the id of what it is of as its `ref`.
     """
-    first = min(map(_next, _running(deadlines.values())), default=None)
+    first = min(map(_next, _running(deadlines.values())), default=None, key=_place)
     return first if first is not None and first.due <= now else None
 
 
@@ -122,7 +122,21 @@ def wake(deadlines: Iterable[Deadline]) -> datetime:
 
 
 def _running(deadlines: Iterable[Deadline]) -> Iterator[Deadline]:
-    return (each for each in deadlines if not each.waits)
+    return (each for each in expected(deadlines) if not each.waits)
+
+
+def _place(deadline: Deadline) -> tuple[datetime, bool, Deadline]:
+    # What is due by the end of the day before an exit is still due, so it passes first.
+    return deadline.due, deadline.kind is DeadlineKind.EXIT, deadline
+
+
+def expected(deadlines: Iterable[Deadline]) -> list[Deadline]:
+    """Return open deadlines without those that an exit gives up before they are due."""
+    known = [*deadlines]
+    ends = next((each.due for each in known if each.kind is DeadlineKind.EXIT), None)
+    if ends is None:
+        return known
+    return [each for each in known if each.kind not in OF_THE_PLAN or each.due <= ends]
 
 
 def _next(deadline: Deadline) -> Deadline:

@@ -21,6 +21,7 @@ from domain.content import digest
 from domain.deadlines.answers import act_words, answer_ref
 from domain.deadlines.deadline import Deadline, DeadlineKind, of_party
 from domain.deadlines.figures import figure_words
+from domain.deadlines.fold import expected
 from domain.deadlines.reviews import cadence_words
 from domain.dispute import ProposeResolution
 from domain.entry import ENTRY, ReverseEntry
@@ -426,7 +427,7 @@ def _read(
             name,
             overview,
             kept.get((PROPOSALS.name, OPEN_PROPOSALS)) or OpenProposals(),
-            due.open if due else (),
+            tuple(expected(due.open)) if due else (),
             overdue.passed if overdue else (),
             alerts,
             subjects,

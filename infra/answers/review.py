@@ -29,6 +29,7 @@ from domain.execution import (
     ReviewKind,
     ReviewScheduled,
 )
+from domain.exit import took_effect
 from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import (
     ContributionRecorded,
@@ -167,7 +168,7 @@ class Review(Answer):
     actions: tuple[ReviewAction, ...]
     """The actions that reviews agreed."""
     milestones: tuple[MilestonePlanned, ...]
-    """Those that are not reached."""
+    """Those that are not reached; none once an exit took effect."""
     issues: tuple[IssueRaised, ...]
     """Those that are not resolved."""
     disputes: tuple[DisputeOpened, ...]
@@ -189,7 +190,7 @@ class Review(Answer):
     sourced: tuple[Sourced, ...]
     """The deals won in the period which each party sourced, and those that it influenced."""
     deadlines: tuple[OpenDeadline, ...]
-    """The next ones."""
+    """The next ones, without what an exit that is ahead gives up."""
 
 
 def ask(
@@ -250,8 +251,8 @@ def ask(
             *duplicate_credits.alerts_of(accord, moment).get(id, ()),
         ),
         actions=tuple(_actions(state, state.context.terms.day(now))),
-        milestones=tuple(_open(state, MilestonePlanned)),
-        issues=tuple(_open(state, IssueRaised)),
+        milestones=() if took_effect(state.context.terms, now) else _open(state, MilestonePlanned),
+        issues=_open(state, IssueRaised),
         disputes=tuple(seen.disputes.values()),
         contributions=tuple(_contributions(seen)),
         health=tuple(scorecards_of(state)),
@@ -391,11 +392,10 @@ def _actions(state: Partnership, today: date) -> Iterator[ReviewAction]:
         yield ReviewAction(agreed=each, done=is_done, overdue=not is_done and each.due < today)
 
 
-def _open(state: Partnership, kind: type[E]) -> Iterator[E]:
+def _open(state: Partnership, kind: type[E]) -> tuple[E, ...]:
     tasks = (*state.execution.milestones.values(), *state.execution.issues.values())
-    for task in tasks:
-        if not task.done and isinstance(task.planned, kind):
-            yield task.planned
+    open_ = (each.planned for each in tasks if not each.done)
+    return tuple(each for each in open_ if isinstance(each, kind))
 
 
 def _contributions(seen: _Seen) -> Iterator[Contributions]:

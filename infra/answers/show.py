@@ -21,6 +21,7 @@ from domain.budgets import budgets
 from domain.charter import Charter
 from domain.consent import Proposal
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
+from domain.deadlines.fold import expected
 from domain.deadlines.reviews import done_at
 from domain.deal_record import Deal
 from domain.declarations import Changeable, Declaration, Declarations
@@ -215,6 +216,8 @@ def ask(
         terms.exit is not None and terms.exit <= terms.day(moment)
     )
     ended = _given_up if has_ended else tuple
+    # Both can have agreed an action or a review for the time after an exit.
+    over = _given_up if state.stage is Stage.ENDED else tuple
     return PartnershipState(
         simulated=accord.simulated,
         as_of=when.asked,
@@ -248,8 +251,8 @@ def ask(
         milestones=ended(
             _tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks)
         ),
-        reviews=ended(_reviews(state.execution.reviews, tasks)),
-        actions=ended(
+        reviews=over(_reviews(state.execution.reviews, tasks)),
+        actions=over(
             _agreed_tasks(folded, ActionAgreed, stated.of(ActionCompleted), "action"),
         ),
         onboarding=ended(_onboarding(state, tasks)),
@@ -262,7 +265,7 @@ def ask(
             )
         ),
         pauses=ended(_agreed_tasks(folded, ActivityPaused, _NEVER, "pause")),
-        issues=ended(_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks)),
+        issues=over(_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks)),
         disputes=tuple(_disputes(of_disputes)),
         proposals=(*_proposals(folded), *_proposals_elsewhere(elsewhere, state)),
         health=tuple(scorecards_of(state)),
@@ -490,8 +493,11 @@ _WITHIN_A_DAY: Final = frozenset(
 
 
 def open_deadlines(state: partnership.Partnership) -> Iterator[OpenDeadline]:
-    """Return the deadlines that have not passed, the next one first."""
-    for each in sorted(state.deadlines.values()):
+    """Return the deadlines that have not passed, the next one first.
+
+    What an exit that is ahead gives up is left out.
+    """
+    for each in sorted(expected(state.deadlines.values())):
         last_day = each.last_day if each.day and each.kind in _WITHIN_A_DAY else None
         yield OpenDeadline(due=each.due, last_day=last_day, kind=each.kind, ref=each.ref)
 

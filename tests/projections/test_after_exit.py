@@ -7,6 +7,7 @@ from domain.bilateral import ProposalLapsed
 from domain.dispute import OpenDispute, ProposeResolution
 from domain.execution import (
     DiagnoseRootCause,
+    MilestoneMissed,
     ProposeAction,
     ProposeImprovementPlan,
     ProposeMilestone,
@@ -22,6 +23,7 @@ from domain.exit import (
     ProposeCompletion,
     ProposeCure,
     ProposeExit,
+    ProposeExitWithdrawal,
 )
 from domain.formation import ProposeCharter
 from domain.health import RecordHealthCheck
@@ -31,6 +33,7 @@ from domain.settlement import ProposeAdjustment
 from domain.terms import Cadence
 from infra.answers import show
 from infra.answers.inbox import Awaiting
+from infra.answers.show import open_deadlines
 from tests.infra.answers.inboxes import do, inbox
 from tests.infra.answers.test_every_alert import recorded
 from tests.life import CHARTER, OURS, THEIRS, at, before, changed, example
@@ -98,6 +101,45 @@ def test_what_the_running_partnership_owed_is_given_up_on_the_day_of_the_exit() 
     missed = alerts(story)["cadence-missed operational"]
     assert (missed.state, missed.ended) == ("resolved", "The exit took effect on 2026-03-05.")
     assert asked(story) == {EXIT_DAY, "handover"}
+
+
+def test_what_an_exit_that_is_ahead_gives_up_is_neither_next_nor_in_an_inbox() -> None:
+    story = leaving()
+
+    named = {each.ref for each in open_deadlines(story.partnership)}
+    assert named == {"handover", EXIT_DAY, "2026-03"}
+    assert asked(story) == {"handover", "operational"}
+
+    withdrawal = ProposeExitWithdrawal(proposal="w-9", exit="x-9", explanation="We go on.")
+    story.agree(OURS, withdrawal)
+
+    again = {each.ref for each in open_deadlines(story.partnership)}
+    assert again > {"handover", "launch", "s-9", "better", NEW_USERS.objective}
+    assert asked(story) > {"launch", "s-9", "better"}
+
+
+def test_nobody_is_reminded_of_a_day_that_comes_after_the_exit() -> None:
+    story = at(Stage.EXECUTION)
+    for name, day in (("last", date(2026, 3, 4)), ("late", date(2026, 3, 5))):
+        story.agree(OURS, example(ProposeMilestone, milestone=name, proposal=name, due=day))
+    story.agree(OURS, ProposeExit(exit="x-9", explanation="a", effective_on=date(2026, 3, 5)))
+
+    story.on("2026-03-04T23:00")
+
+    reminded = {name for name in alerts(story) if name.startswith("due-soon milestone")}
+    assert reminded == {"due-soon milestone/last"}
+
+
+def test_a_milestone_whose_last_day_is_that_of_the_partnership_is_missed_with_it() -> None:
+    story = at(Stage.EXECUTION)
+    due = date(2026, 3, 4)
+    story.agree(OURS, example(ProposeMilestone, milestone="last", proposal="last", due=due))
+    story.agree(OURS, ProposeExit(exit="x-9", explanation="a", effective_on=date(2026, 3, 5)))
+
+    story.on("2026-03-05")
+
+    assert [each.milestone for each in story.facts(MilestoneMissed)] == ["last"]
+    assert alerts(story)["milestone-missed last"].state == "resolved"
 
 
 def test_a_figure_of_a_month_that_was_over_before_the_exit_stays_due() -> None:

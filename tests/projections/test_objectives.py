@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.charter import Objective, ObjectiveStatus
+from domain.exit import ProposeExit, ProposeExitWithdrawal
 from domain.formation import AgreeCharter, ProposeCharter
 from domain.kernel import Stage
 from domain.reported_figure import ReportedFigure, ReportMetric
@@ -16,13 +17,22 @@ from projections.fold import Rows
 from projections.kpis import AGREED, AgreedRow, PeriodRow, Said, ToolReport
 from projections.objectives import ObjectiveProgress, objectives
 from tests.life import CHARTER, CO_BRANDED_REVENUE, OURS, THEIRS, at, changed
-from tests.projections.folds import bare_percent, count, figures, percent, refer_many, report
+from tests.projections.folds import (
+    bare_percent,
+    count,
+    figures,
+    percent,
+    refer_many,
+    report,
+    states,
+)
 from tests.stories import Story, moment
 
 OPEN, ON_TRACK = ObjectiveStatus.OPEN, ObjectiveStatus.ON_TRACK
 AT_RISK, OFF_TRACK = ObjectiveStatus.AT_RISK, ObjectiveStatus.OFF_TRACK
 MET, MISSED = ObjectiveStatus.MET, ObjectiveStatus.MISSED
 UNKNOWN = ObjectiveStatus.INSUFFICIENT_EVIDENCE
+GIVEN_UP = ObjectiveStatus.GIVEN_UP
 
 
 def agreed(stage: Stage = Stage.EXECUTION, **objective: object) -> Story:
@@ -310,12 +320,67 @@ def test_a_late_report_or_a_correction_changes_what_was_missed() -> None:
     assert status(story) is MET
 
 
+# --- after an exit -----------------------------------------------------------------------------
+
+
 def test_with_the_partnership_its_objectives_end() -> None:
     story = at(Stage.ENDED)
 
     found = {each.status for each in objectives(figures(story), story.now.date())}
 
-    assert found == {UNKNOWN}
+    assert found == {GIVEN_UP}
+
+
+def leaving(effective: date, **objective: object) -> Story:
+    """Return one with some figures that both end on a day."""
+    story = users(Stage.EXECUTION, **objective)
+    story.on("2026-03-02")
+    for month in ("2026-01", "2026-02"):
+        report(story, "new_users", month, count(90))
+    exit_ = ProposeExit(exit="x-9", explanation="We part.", effective_on=effective)
+    story.agree(OURS, exit_)
+    return story
+
+
+@pytest.mark.parametrize("deadline", [date(2026, 3, 5), date(2026, 3, 31), date(2026, 12, 31)])
+def test_an_objective_that_is_due_after_the_exit_is_given_up_and_never_missed(
+    deadline: date,
+) -> None:
+    story = leaving(date(2026, 3, 5), deadline=deadline)
+    assert status(story, "2026-03-04") is OFF_TRACK
+
+    story.on("2027-01-10")
+
+    assert status(story, "2026-03-05") is GIVEN_UP
+    assert status(story, "2027-01-10") is GIVEN_UP
+    assert not [each for each in states(story) if each.startswith("objective-missed")]
+
+
+def test_an_objective_whose_last_day_is_that_of_the_partnership_is_judged() -> None:
+    story = leaving(date(2026, 4, 1), deadline=date(2026, 3, 31))
+    story.on("2026-03-31T23:00")
+    report(story, "new_users", "2026-03", count(90))
+
+    story.on("2026-04-01")
+
+    assert status(story) is MISSED
+    assert states(story)["objective-missed co-branded-revenue"] == "open"
+
+
+def test_a_target_that_was_reached_before_the_exit_is_met() -> None:
+    story = leaving(date(2026, 3, 5), target=Decimal(180))
+    story.on("2026-03-10")
+
+    assert status(story) is MET
+
+
+def test_a_withdrawn_exit_gives_up_no_objective() -> None:
+    story = leaving(date(2026, 3, 5))
+    story.agree(OURS, ProposeExitWithdrawal(proposal="w-9", exit="x-9", explanation="We go on."))
+
+    story.on("2026-03-10")
+
+    assert status(story) is OFF_TRACK
 
 
 # --- laws --------------------------------------------------------------------------------------

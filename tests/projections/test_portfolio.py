@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from domain.agreement import AcceptTerms, ProposeTerms
 from domain.charter import ObjectiveStatus
 from domain.execution import ProposeAction, ProposeReview
+from domain.exit import ProposeExit
 from domain.exploration import BeginExploration
 from domain.kernel import Stage
 from domain.payment import IssueRefund, ReceivePayment
@@ -23,6 +24,7 @@ from projections.objectives import ObjectiveProgress
 from projections.portfolio import (
     Level,
     PartnershipLine,
+    PortfolioProgress,
     Revenue,
     dependency,
     herfindahl,
@@ -205,11 +207,27 @@ def test_a_breach_is_a_reason_and_is_not_noted_again() -> None:
     assert row.notes == ()
 
 
-def test_an_ended_partnership_has_no_status_and_its_objectives_have_their_last_one() -> None:
+def test_an_ended_partnership_has_no_status_and_its_objectives_are_given_up() -> None:
     row = line_of(at(Stage.ENDED))
 
     assert (row.status, row.reasons) == (None, ())
-    assert {each.status for each in row.objectives} == {ObjectiveStatus.INSUFFICIENT_EVIDENCE}
+    assert {each.status for each in row.objectives} == {ObjectiveStatus.GIVEN_UP}
+
+
+def test_a_partnership_whose_exit_took_effect_runs_no_more_and_is_not_off_track() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-02-02")
+    report(story, "new_users", "2026-01", count(1))
+    exit_ = ProposeExit(exit="x-9", explanation="We part.", effective_on=date(2026, 3, 5))
+    story.agree(OURS, exit_)
+    before = line_of(story)
+    assert (before.active, before.status) == (True, ObjectiveStatus.OFF_TRACK)
+
+    story.on("2026-03-05")
+
+    row = line_of(story)
+    assert (row.active, row.status, row.reasons) == (False, None, ())
+    assert portfolio(OURS, "Ours", [row]).progress == PortfolioProgress(0, 0, ())
 
 
 def test_the_economics_are_those_in_force_on_the_day() -> None:

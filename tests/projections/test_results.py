@@ -1,5 +1,6 @@
 """What a partnership brought in a period, and what its parties owe each other (C28)."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from domain.calendar import months_of
 from domain.dispute import OpenDispute
 from domain.entry import RecordJointRevenue
 from domain.execution import IssueCause
+from domain.exit import ProposeExit
 from domain.formation import AgreeCharter, ProposeCharter
 from domain.kernel import Stage
 from domain.payment import IssueRefund, ReceivePayment
@@ -26,6 +28,22 @@ def brought(story: Story, period: str) -> dict[str, Result]:
     """Return the results of a period, by metric."""
     span = Span.of(period, story.now)
     return {each.metric: each for each in line(member(story), story.now, span).results}
+
+
+def test_no_target_falls_to_the_days_after_an_exit() -> None:
+    story = at(Stage.EXECUTION)
+    assert brought(story, "2026-Q2")["new_users"].target is not None
+    whole = brought(story, "2026-Q1")["new_users"].target
+    story.agree(OURS, ProposeExit(exit="x-9", explanation="a", effective_on=date(2026, 3, 5)))
+
+    story.on("2026-04-02")
+
+    assert "new_users" not in brought(story, "2026-Q2")
+    until_the_exit = brought(story, "2026-Q1")["new_users"].target
+    assert whole is not None
+    assert until_the_exit is not None
+    # 59 of the 86 days of the quarter from the kickoff on.
+    assert until_the_exit == round(whole * 59 / 86, 2)
 
 
 def owed(story: Story, us: str = OURS) -> Money:

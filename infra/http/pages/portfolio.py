@@ -38,6 +38,7 @@ _BEHIND: Final = frozenset(ObjectiveStatus) - {
     ObjectiveStatus.OPEN,
     ObjectiveStatus.ON_TRACK,
     ObjectiveStatus.MET,
+    ObjectiveStatus.GIVEN_UP,
 }
 """The statuses of a partnership that is not on track."""
 

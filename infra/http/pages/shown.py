@@ -227,6 +227,7 @@ _STATUS: Final = {
     ObjectiveStatus.OPEN: Shape(_NOT_YET, "Open", "quiet"),
     ObjectiveStatus.ON_TRACK: Shape(_DONE, "On track", "good"),
     ObjectiveStatus.MET: Shape(_DONE, "Met", "good"),
+    ObjectiveStatus.GIVEN_UP: Shape(_WITHDRAWN, "Given up", "quiet"),
 }
 
 _ENDED: Final = {

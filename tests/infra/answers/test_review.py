@@ -1,17 +1,21 @@
 """The page for a review: the same whenever it is asked for."""
 
 from dataclasses import fields, replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from domain.examples import Step
 from domain.execution import (
+    AgreeMilestone,
     AgreeReviewHeld,
     HoldKickoff,
+    ProposeMilestone,
     ProposeReviewHeld,
     ReviewScheduled,
 )
+from domain.exit import AgreeExit, ProposeExit
 from domain.partnership import PassTime
 from infra.answers import kpis, review, rules
 from infra.answers.logs import AsOf, NotFound
@@ -151,6 +155,33 @@ def test_a_review_that_was_held_without_a_schedule_has_its_page_of_that_day(tmp_
         page = review.ask(accord, "growthos-brightpath", "by-chance")
 
     assert (page.at, page.kind, page.note) == (moment("2026-02-16"), "operational", None)
+
+
+def test_a_page_after_an_exit_has_nothing_that_the_exit_gave_up(tmp_path: Path) -> None:
+    kickoff = next(
+        place for place, each in enumerate(LIFE) if isinstance(each.command, HoldKickoff)
+    )
+    due = example(ProposeMilestone, proposal="m-9", milestone="late", due=date(2026, 4, 20))
+    exit_ = ProposeExit(exit="x-9", explanation="We part.", effective_on=date(2026, 3, 5))
+    steps = [
+        *LIFE[: kickoff + 1],
+        Step("2026-02-02", OURS, due),
+        Step("2026-02-02", THEIRS, AgreeMilestone(proposal="m-9")),
+        Step("2026-03-02", OURS, exit_),
+        Step("2026-03-02", THEIRS, AgreeExit(exit="x-9")),
+    ]
+
+    with simulated(tmp_path) as accord:
+        times = [message(day, PassTime(), at=day) for day in ("2026-03-04", "2026-03-10")]
+        accord.service.handle([*from_steps(steps), *times])
+        ahead = review.ask(accord, "growthos-brightpath", when=AsOf(known=moment("2026-03-04")))
+        after = review.ask(accord, "growthos-brightpath")
+
+    assert "late" in {each.milestone for each in ahead.milestones}
+    assert "2026-03-05" in {each.ref for each in ahead.deadlines}
+    assert not {"late", "co-branded-revenue"} & {each.ref for each in ahead.deadlines}
+    assert (after.milestones, after.deadlines) == ((), ())
+    assert {each.status.words for each in after.objectives} == {"given up"}
 
 
 def test_a_page_without_a_review_is_as_of_the_moment_that_is_asked_about(demo: Accord) -> None:

@@ -16,6 +16,7 @@ from domain.deadlines.deadline import DeadlineKind
 from domain.dispute import DisputeOutcome
 from domain.examples import Step
 from domain.execution import (
+    AgreeAction,
     AgreeMilestone,
     AgreePause,
     AgreeReviewHeld,
@@ -657,16 +658,21 @@ def test_what_is_planned_is_shown_as_open_overdue_moved_or_done(tmp_path: Path) 
     assert f"{held} held, not scheduled" in rows
 
 
-def test_after_the_end_nothing_is_open_any_more(tmp_path: Path) -> None:
+def test_after_an_exit_nothing_of_the_plan_is_open_and_a_handover_still_is(tmp_path: Path) -> None:
     begun = LIFE[: LIFE.index(EXAMPLES[HoldKickoff]) + 1]
     milestone = example(
         ProposeMilestone, proposal="m-1", milestone="launch", due=date(2026, 6, 1), owner=OURS
+    )
+    handover = example(
+        ProposeAction, proposal="a-1", action="handover", due=date(2026, 3, 20), owner=OURS
     )
     leave = ProposeExit(exit="exit-9", explanation="We go on alone.", effective_on=date(2026, 3, 1))
     steps = [
         *begun,
         Step("2026-01-20", OURS, milestone),
         Step("2026-01-21", THEIRS, AgreeMilestone(proposal="m-1")),
+        Step("2026-01-21", OURS, handover),
+        Step("2026-01-21", THEIRS, AgreeAction(proposal="a-1")),
         Step("2026-01-22", OURS, leave),
         Step("2026-01-23", THEIRS, AgreeExit(exit="exit-9")),
     ]
@@ -677,5 +683,6 @@ def test_after_the_end_nothing_is_open_any_more(tmp_path: Path) -> None:
 
     (open_,), (given_up,) = before.milestones, after.milestones
     assert (open_.state, given_up.state) == (TaskState.OPEN, TaskState.GIVEN_UP)
+    assert [each.state for each in after.actions] == [TaskState.OPEN]
     assert "given up with the end" in printed(text(after))
     assert "the exit took effect on 2026-03-01" in printed(text(after))
