@@ -6,7 +6,7 @@ the inboxes and the open alerts are compared. In the end both do what their inbo
 nothing is asked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, Final
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from domain.aggregates import command_types
 from domain.bilateral import DeclineProposal, WithdrawProposal
+from domain.calendar import following, month_of, quarter_of
 from domain.dispute import OpenDispute, ProposeResolution, WithdrawDispute
 from domain.execution import (
     DiagnoseRootCause,
@@ -45,6 +46,7 @@ from domain.formation import DRAFT, AgreementDrafted, DraftAgreement
 from domain.gates import GateClosed, ProposeWaiver
 from domain.governance import ProposeGovernance
 from domain.health import (
+    HealthCheckRecorded,
     IdentifyRisk,
     ProposeRiskMitigated,
     ProposeTarget,
@@ -363,15 +365,29 @@ class Life:
                 self.model.tasks[name] = Task(kind, other(party), cure_by, self.story.now)
 
     def rate(self, party: str) -> None:
-        """Let a party fill in a scorecard, of a quarter that it has not rated yet."""
-        self.count += 1
-        year, quarter = divmod(self.count, 4)
+        """Let a party fill in a scorecard of a period that it has not rated yet, if one is left."""
+        period = next(self._unrated(party), None)
+        if period is None:
+            return
         good = dict.fromkeys(("trust", "communication", "value_delivery"), 4)
-        period = f"{2000 + year}-Q{quarter + 1}"
         self.story.when(party, RecordHealthCheck.model_validate({"period": period, **good}))
         if self.model.rated:
             self.model.rated[party] = self.story.now
             self.model.unrated.discard(party)
+
+    def _unrated(self, party: str) -> Iterator[str]:
+        """Yield the periods that have begun since the agreement and that a party has not rated."""
+        rated = {
+            each.event.period
+            for each in self.story.history
+            if isinstance(each.event, HealthCheckRecorded) and each.act.party == party
+        }
+        began = self.story.partnership.context.terms.began
+        assert began is not None
+        month = month_of(began)
+        while month <= month_of(self.story.now):
+            yield from (each for each in (month, quarter_of(month), month[:4]) if each not in rated)
+            month = following(month)
 
     def write_draft(self, party: str, name: str) -> None:
         self.story.when(party, DraftAgreement(sections=changed(SECTIONS, roles=f"Roles, {name}.")))
