@@ -45,9 +45,9 @@ from domain.values import instant
 from infra.deciding import intake, pseudonyms
 from infra.deciding.consequences import Consequences
 from infra.deciding.decision import CLOCK_SOURCE, ENROLMENT_SOURCE, VIEW_SOURCE
-from infra.deciding.intake import Input
+from infra.deciding.intake import Envelope
 from infra.deciding.recording import ADOPTION_SOURCE, RULES_SOURCE
-from infra.tlog import codec
+from infra.tlog import codec, dsse
 from projections import DEADLINES, PROPOSALS, SETTLEMENT, proposals
 from projections.breaches import Counting, Judged, concerns, judge
 from projections.deadlines import OPEN, OpenDeadlines, of_other_streams
@@ -455,21 +455,24 @@ class _Again:
     def decide(self, events: Sequence[Recorded], body: bytes | None, *, private: bool) -> Decided:
         """Decide the command of these events, which come next."""
         first = events[0]
-        message = None if body is None else intake.read(body)
-        if message is None:
+        if body is None:
             return self._erased(events)
-        if not isinstance(message, Input):
-            return Decided(first.index, "unreadable", Outcome.DIFFERS, message.refused.detail)
-        outcome, why = Outcome.DIFFERS, None
-        if not all(self._is_by(message, each) for each in events):
-            why = "It was signed by another actor, or with another time, source, id or cause."
-            return Decided(first.index, type(message.envelope.data).__name__, outcome, why)
+        keyid, event = dsse.opened(body)
         try:
-            if message.stream != first.stream:
-                raise _elsewhere(message.stream)
+            envelope = intake.envelope_of(event)
+        except Refused as refused:
+            return Decided(first.index, "unreadable", Outcome.DIFFERS, refused.detail)
+        name, outcome, why = type(envelope.data).__name__, Outcome.DIFFERS, None
+        if not all(self._is_by(envelope, each) for each in events):
+            why = "It was signed by another actor, or with another time, source, id or cause."
+            return Decided(first.index, name, outcome, why)
+        stream = aggregates.stream_of(envelope.subject, envelope.data)
+        try:
+            if stream != first.stream:
+                raise _elsewhere(stream)
             decided = [
                 self._with_commands(each, first, private=private)
-                for each in self._decided(message, first)
+                for each in self._decided(envelope, keyid, first)
             ]
             if decided == [each.event for each in events]:
                 outcome = Outcome.SAME
@@ -481,17 +484,17 @@ class _Again:
             why = f"It is refused ({refused.rule}): {refused.detail}"
         if private and outcome is Outcome.DIFFERS:
             why = f"{why} Or it rests on a private event before it."
-        name, binds = type(message.envelope.data).__name__, _bind(events)
-        return Decided(first.index, name, outcome, why, binds=binds)
+        return Decided(first.index, name, outcome, why, binds=_bind(events))
 
-    def _is_by(self, message: Input, recorded: Recorded) -> bool:
+    def _is_by(self, envelope: Envelope, recorded: Recorded) -> bool:
         """Whether who acted, when and why is what was signed; a name is compared if it is told."""
-        envelope, act = message.envelope, recorded.act
+        act = recorded.act
         actors = {act.actor}
         if pseudonyms.COMMITMENT.fullmatch(act.actor):
             actors.add(self._names.get(act.actor, envelope.actor))
         cause = act.party, recorded.source, recorded.source_id
-        signed = envelope.time, message.identity, envelope.causationid, envelope.correlationid
+        identity = envelope.party, envelope.source, envelope.id
+        signed = envelope.time, identity, envelope.causationid, envelope.correlationid
         of = act.occurred_at, cause, recorded.causation_id, recorded.correlation_id
         return signed == of and envelope.actor in actors
 
@@ -523,15 +526,15 @@ class _Again:
         listed = [each for each in recorded.commands if each in can]
         return erase(event, first.act.party, (each.mention for each in named), listed)
 
-    def _decided(self, message: Input, first: Recorded) -> list[Event]:
-        name, envelope = first.partnership, message.envelope
+    def _decided(self, envelope: Envelope, keyid: str, first: Recorded) -> list[Event]:
+        name = first.partnership
         command = pseudonyms.renamed(envelope.data, self._commitment)
         partnership = self.partnership(name)
         cited = aggregates.rests_on(name, envelope.data)
         actor = self._names.get(envelope.actor, envelope.actor)
         # A second person must have another key and another name, however it is written.
         act = first.act._replace(
-            key=message.signed.keyid if message.signed else "",
+            key=keyid,
             spellings=self._alike.get(as_read(actor), frozenset()),
         )
         return aggregates.decide(

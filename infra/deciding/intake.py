@@ -366,21 +366,29 @@ def _read_object(value: dict[str, Any], raw: bytes) -> Input | Unreadable:
 
 
 def _read_event(value: dict[str, Any], raw: bytes, *, foreign: bool) -> Input | Unreadable:
-    """Read an event without nulls; `foreign` allows what Accord does not know or write itself."""
-    wire = value.get("type")
-    if not isinstance(wire, str) or wire not in _wires():
-        return _unreadable(_unknown_type(wire), value, raw)
     try:
-        _check_attributes(value, foreign=foreign)
-        found = _traced(_with_data(value))
+        envelope = envelope_of(value, foreign=foreign)
     except Refused as refused:
         return _unreadable(refused, value, raw)
+    stream = stream_of(envelope.subject, envelope.data)
+    return Input(envelope, stream, _fingerprint(envelope), raw)
+
+
+def envelope_of(value: dict[str, Any], *, foreign: bool = False) -> Envelope:
+    """Return the attributes and the command of an event without nulls.
+
+    `foreign` allows what Accord does not know or write itself. Raises `Refused`.
+    """
+    wire = value.get("type")
+    if not isinstance(wire, str) or wire not in _wires():
+        raise _unknown_type(wire)
+    _check_attributes(value, foreign=foreign)
+    found = _traced(_with_data(value))
     try:
         envelope: Envelope = _validator(wire).validate_python(found)
     except ValidationError as error:
-        return _unreadable(_refusal(error, found), value, raw)
-    stream = stream_of(envelope.subject, envelope.data)
-    return Input(envelope, stream, _fingerprint(envelope), raw)
+        raise _refusal(error, found) from None
+    return envelope
 
 
 def _traced(value: dict[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,12 @@ command has exactly one form, so its digest identifies its bytes.
 """
 
 import secrets
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 
+import orjson
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from domain import times
@@ -152,6 +153,13 @@ def read(value: dict[str, Any]) -> Signed:
     if len(signed) != keys.SIGNATURE:
         _malformed("envelope", "its signature is not 64 bytes in base64")
     return Signed(_payload(body), signature.keyid, signed, _encoded(body), codec.canonical(value))
+
+
+def opened(body: bytes) -> tuple[str, dict[str, Any]]:
+    """Return the key's identifier and the event of an envelope whose form was checked before."""
+    envelope = orjson.loads(body)
+    (signature,) = envelope["signatures"]
+    return signature["keyid"], orjson.loads(b64decode(envelope["payload"]))["event"]
 
 
 def _payload(body: bytes) -> Payload:
