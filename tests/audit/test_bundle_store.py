@@ -1,6 +1,7 @@
 """A bundle opened as a store: the one whom it was made for gets the answers of the store."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -79,6 +80,9 @@ PAGES: Final = (
     f"/partnerships/{CONSULTING}/history",
     f"/partnerships/{CONSULTING}/statements/2026-Q3",
     f"/partnerships/{CONSULTING}/next",
+    "/money",
+    "/search",
+    "/search?words=northbridge",
 )
 
 EARLY: Final = {"version": "40"}
@@ -119,6 +123,22 @@ def test_a_bundle_has_the_pages_of_the_store(pair: Pair, page: str) -> None:
 
     assert (bundle.status_code, live.status_code) == (200, 200)
     assert bundle.text == live.text
+
+
+def test_the_evidence_page_of_a_bundle_knows_no_key_of_the_log(pair: Pair) -> None:
+    """Only the reader's policy says whom to trust, so no checkpoint has a time there."""
+    page = f"/partnerships/{CONSULTING}/evidence.json"
+    live, bundle = pair.live.get(page).json(), pair.bundle.get(page).json()
+
+    assert live["key"]
+    assert bundle == {
+        **live,
+        "key": None,
+        "checkpoints": [
+            {**each, "signatures": [{**one, "at": None} for one in each["signatures"]]}
+            for each in live["checkpoints"]
+        ],
+    }
 
 
 def test_an_event_that_is_not_shown_keeps_its_place(pair: Pair) -> None:
@@ -188,19 +208,69 @@ def test_a_bundle_with_a_part_of_the_log_is_not_opened(tmp_path: Path) -> None:
         pass
 
 
-def test_a_bundle_without_a_party_shows_what_both_see(tmp_path: Path) -> None:
-    path = tmp_path / "both.zip"
-    with played(tmp_path) as store:
-        asked = BundleRequest("sam", "A dispute.")
-        export(store, store.signing(), CONSULTING, asked, path)
-    with opened(Settings(store=f"bundle:{path}")) as accord, serving(accord) as client:
-        items = client.get(f"/v1/partnerships/{CONSULTING}/history?limit=1000").json()["items"]
-        stated = client.get(f"/v1/partnerships/{CONSULTING}/statements").json()["items"]
-        page = client.get(f"/partnerships/{CONSULTING}")
+class Shared(NamedTuple):
+    """What each party sees of a live store, and the bundle that was made for neither."""
 
-    assert {each["text"] for each in items if each["event"] is None} == {
-        "(hidden: private to a party)"
-    }
+    live: tuple[TestClient, ...]
+    bundle: TestClient
+
+
+OF_THE_ASKER: Final = {"as_of": None, "next": None}
+"""Members of an answer that name who asks."""
+
+OF_ONE_PARTY: Final = {
+    *("candidates", "history", "inbox", "kpis", "list", "next"),
+    *("owed", "portfolio", "refusals", "show", "signatures"),
+}
+"""Questions to which each party gets an answer of its own."""
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    folder = tmp_path_factory.mktemp("shared")
+    path = folder / "both.zip"
+    with played(folder) as store, ExitStack() as clients:
+        export(store, store.signing(), CONSULTING, BundleRequest("sam", "A dispute."), path)
+        store.catch_up()
+        names = frozenset({CONSULTING})
+        live = [
+            clients.enter_context(serving(replace(store, viewer=Viewer(each, partnerships=names))))
+            for each in PARTIES
+        ]
+        bundled = clients.enter_context(opened(Settings(store=f"bundle:{path}")))
+        yield Shared(tuple(live), clients.enter_context(serving(bundled)))
+
+
+@pytest.mark.parametrize("asked", OF_STORE, ids=str)
+def test_a_bundle_without_a_party_gives_the_answer_that_both_get(
+    shared: Shared, asked: Asked
+) -> None:
+    query = {name: each for name, each in asked.query().items() if name != "party"}
+
+    ours, theirs, bundle = (
+        {**without_its_time(each.get(asked.url(), params=query).json()), **OF_THE_ASKER}
+        for each in (*shared.live, shared.bundle)
+    )
+
+    assert ours == theirs or asked.question.name in OF_ONE_PARTY
+    assert ours != theirs or bundle == ours
+
+
+def test_a_bundle_without_a_party_shows_what_both_see(shared: Shared) -> None:
+    path = f"/v1/partnerships/{CONSULTING}"
+    ours, theirs, items = (
+        each.get(f"{path}/history?limit=1000").json()["items"]
+        for each in (*shared.live, shared.bundle)
+    )
+    stated = shared.bundle.get(f"{path}/statements").json()["items"]
+    page = shared.bundle.get(f"/partnerships/{CONSULTING}")
+
+    for one, other, each in zip(ours, theirs, items, strict=True):
+        if each["event"] is None:
+            assert one["event"] is None or other["event"] is None
+            assert each["text"] == "(hidden: private to a party)"
+        else:
+            assert one == other == each
     assert [each["statement"] for each in stated] == ["2026-Q1:USD", "2026-Q2:USD", "2026-Q3:USD"]
     assert "as both parties see it" in page.text
 
