@@ -1,7 +1,6 @@
 """What a lying operator with its key records, and what a stranger without one changes.
 
-The page `docs/attacks.md` lists them. After a change that is meant, write it anew:
-`python -m tests.audit.test_lies`.
+The page `docs/attacks.md` lists them (`test_attacks_page.py`).
 
 Each lie is told in a bundle that is honest but for that: the events are hashed and signed again by
 the operator's key. Both verifiers must refuse it for the same reason, and say the same words.
@@ -46,7 +45,6 @@ from tests.audit.world import (
     said_by,
     scripted,
 )
-from tests.documents import REPOSITORY
 
 pytestmark = pytest.mark.needs("node")
 
@@ -1126,60 +1124,3 @@ def test_no_byte_of_a_record_of_the_directory_is_free(liar: Liar, desk: Desk, pl
     at = raw.index(b"PK\x01\x02") + place
     changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
     assert desk.verdict(changed) == made.fault("bag")
-
-
-# --- the page -------------------------------------------------------------------------------------
-
-
-def page() -> str:
-    """Return docs/attacks.md: what was tried, and how the verifiers refuse it."""
-    by_code: dict[str, list[str]] = {}
-    for name, (_, code) in [*LIES.items(), *ERASED.items()]:
-        by_code.setdefault(code, []).append(name)
-    by_code["event"] += IDENTIFIERS
-    rows = [f"| `{code}` | {'; '.join(names)} |" for code, names in sorted(by_code.items())]
-    notes = [each for each in mutator.NOTES if each not in mutator.HARMLESS]
-    envelopes = [each for each in mutator.ENVELOPES if "a value" not in each]
-    envelopes.remove("the signature of its party")
-    written = [
-        ("`malformed`", "a line of JSON with", mutator.SPELLINGS),
-        ("`checkpoint-…`", "a checkpoint with", notes),
-        ("`malformed`, `command-…`", "an envelope with", envelopes),
-        ("`bag`", "an archive with", (*ARCHIVE, "any other byte in a record of its directory")),
-    ]
-    rows += [f"| {code} | {what}: {'; '.join(names)} |" for code, what, names in written]
-    events = len(LIES) + len(ERASED) + len(IDENTIFIERS)
-    forms = sum(len(names) for _, _, names in written)
-    controls = "\n".join(f"- {name}" for name in ["a harmless signed event", *CONTROLS])
-    return f"""# What was tried against the record
-
-Both verifiers refuse each of these for the same reason. The first {events} are by an operator who
-has the key of the log, records what it likes and signs it; the other {forms} are forms that a file
-must not have. Beside them `make audit-faults`
-[draws changes from a seed](faults.md#changed-bundles-and-the-two-verifiers). This page is written
-from the tests that try them.
-
-| refused as | what was tried |
-|---|---|
-{chr(10).join(rows)}
-
-Each lie differs in one thing from what is no lie, and these are accepted:
-
-{controls}
-- an erased command of several events of which one names the erased person
-- a checkpoint with: {"; ".join(sorted(mutator.HARMLESS))}
-
-What a verifier does not refuse, `accord audit replay` does: a decision that does not follow from
-the rules, and a statement that does not follow from the record.
-"""
-
-
-PAGE = REPOSITORY / "docs" / "attacks.md"
-
-
-def test_the_page_lists_what_is_tried() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "see the docstring of this module"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
