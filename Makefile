@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test programs test-api fuzz test-foreign interop digests money-laws sweeps mutants check faults audit-faults bench bench-audit bench-kafka bench-pages bench-show lock lock-foreign clean
+.PHONY: help run up-local down-local test programs test-api fuzz test-foreign interop digests money-laws sweeps mutants check faults audit-faults bench bench-audit bench-kafka bench-pages bench-show bench-verify lock lock-foreign clean
 .DEFAULT_GOAL := help
 
 # The users of docker-compose.yml.
@@ -98,8 +98,11 @@ audit-faults: $(VENV)/.dev ## change twenty thousand evidence bundles; both veri
 bench: $(VENV)/.runtime ## measure ingest, replay and rebuild beside the plain limits
 	@$(BIN)/python -m benchmarks
 
-bench-audit: $(VENV)/.runtime ## measure what the verifiable log costs, and how fast it is checked
+bench-audit: $(VENV)/.runtime ## measure what the verifiable log costs
 	@$(BIN)/python -m benchmarks.audit
+
+bench-verify: $(VENV)/.runtime ## measure how fast an evidence bundle is verified and replayed
+	@$(BIN)/python -m benchmarks.audit.verifying
 
 bench-kafka: $(VENV)/.dev ## measure the processes on Kafka beside bare loops of the same clients
 	@$(BIN)/python -m benchmarks.kafka

@@ -1,4 +1,4 @@
-"""Measure what the verifiable log costs, and how fast it is checked: ``make bench-audit``.
+"""Measure what the verifiable log costs: ``make bench-audit``.
 
 Every round runs all contenders one after the other on the same events; what is printed are medians
 of the rounds.
@@ -11,7 +11,6 @@ import sqlite3
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -40,51 +39,34 @@ class Scale:
     """Of the feed that is appended with the log on and off."""
     rounds: int
     log: int
-    """Lines of the one partnership of which proofs are made and bundles are handed out."""
+    """Lines of the one partnership of which proofs are made."""
     proofs: int
-    verified: int
-    """Rounds of verifying."""
     leaves: tuple[int, ...]
     """Sizes of the logs whose proofs are weighed."""
 
 
-FULL = Scale(100_000, 1000, 5, 100_000, 2000, 3, (100_000, 1_000_000))
-QUICK = Scale(600, 6, 1, 600, 20, 1, (1000, 10_000))
+FULL = Scale(100_000, 1000, 5, 100_000, 2000, (100_000, 1_000_000))
+QUICK = Scale(600, 6, 1, 600, 20, (1000, 10_000))
 
 
 def measure(scale: Scale) -> dict[str, Any]:
     """Measure everything at this scale; give all that there is to print."""
-    rates, ran, passed = Rates(), Rates("/s that it ran"), Rates("/s that passed")
+    rates = Rates()
     events = _append(rates, scale)
     with tempfile.TemporaryDirectory() as folder:
-        say("two logs are recorded and handed out, one of them signed")
-        unsigned = verifying.made(Path(folder, "unsigned"), scale.log, signing=False)
-        signed = verifying.made(Path(folder, "signed"), scale.log, signing=True)
-        _prove(rates, unsigned, scale)
-        for number in range(scale.verified):
-            say(f"verifying, round {number + 1} of {scale.verified}")
-            for bundle in (unsigned, signed):
-                verifying.measure(ran, passed, bundle)
-        bundles = [_about(each) for each in (unsigned, signed)]
+        say("a log is recorded")
+        _prove(rates, verifying.made(Path(folder, "log"), scale.log, signing=False), scale)
     return {
         "machine": {
             "cores": os.cpu_count(),
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
-            "cryptography": version("cryptography"),
-            "node": verifying.node(),
         },
         "feed": {"lines": scale.lines, "partnerships": scale.partnerships, "events": events},
-        "bundles": bundles,
         "per_second": {name: round(rates.rate(name)) for name in rates.rounds},
-        "verified_per_second": {
-            name: {"ran": round(ran.rate(name)), "passed": round(passed.rate(name))}
-            for name in ran.rounds
-        },
         "ratios": [
-            {"of": one, "to": other, "ratio": round(found.ratio(one, other), 3), "aim": aim}
-            for found, pairs in ((rates, RATIOS), (ran, verifying.ratios(ran.rounds)))
-            for one, other, aim in pairs
+            {"of": one, "to": other, "ratio": round(rates.ratio(one, other), 3), "aim": aim}
+            for one, other, aim in RATIOS
         ],
         "lengths": [proofs.length(leaves) for leaves in scale.leaves],
     }
@@ -110,16 +92,6 @@ def _prove(rates: Rates, bundle: Bundle, scale: Scale) -> None:
             proofs.measure(rates, held, leaves, scale.proofs)
 
 
-def _about(bundle: Bundle) -> dict[str, Any]:
-    return {
-        "kind": bundle.kind,
-        "events": len(bundle.lines),
-        "signed": bundle.signed,
-        "signatures": len(bundle.signatures),
-        "bytes": bundle.path.stat().st_size,
-    }
-
-
 # --- printing ------------------------------------------------------------------------------------
 
 
@@ -127,10 +99,6 @@ def show(found: dict[str, Any]) -> str:
     """Return what was measured as tables of Markdown."""
     machine, of = found["machine"], found["feed"]
     rates = [(f"{rate:,}", name) for name, rate in found["per_second"].items()]
-    verified = [
-        (f"{each['ran']:,}", f"{each['passed']:,}", name, verifying.AIMS.get(name, ""))
-        for name, each in found["verified_per_second"].items()
-    ]
     ratios = [(f"{r['ratio']:.3f}", r["of"], r["to"], r["aim"]) for r in found["ratios"]]
     lengths = [
         (
@@ -141,21 +109,11 @@ def show(found: dict[str, Any]) -> str:
         )
         for each in found["lengths"]
     ]
-    bundles = [
-        (f"{each['events']:,}", f"{each['signed']:,}", f"{each['signatures']:,}",
-         f"{each['bytes'] / 2**20:.1f} MiB", each["kind"])
-        for each in found["bundles"]
-    ]  # fmt: skip
     return f"""\
 {of["lines"]:,} lines of {of["partnerships"]:,} partnerships made {of["events"]:,} events.
-{machine["cores"]} cores, Python {machine["python"]}, SQLite {machine["sqlite"]}, \
-cryptography {machine["cryptography"]}, Node.js {machine["node"]}.
+{machine["cores"]} cores, Python {machine["python"]}, SQLite {machine["sqlite"]}.
 
 {table(("events or proofs/s", "what"), rates)}
-
-{table(("events", "signed events", "signed commands", "size", "bundle"), bundles)}
-
-{table(("events/s of CPU time", "events/s of time passed", "what", "aim"), verified)}
 
 {table(("ratio", "of", "to", "aim"), ratios)}
 

@@ -1,23 +1,28 @@
-"""How fast a bundle is verified offline, by the verifiers that are in it, and replayed.
+"""Measure how fast a bundle is verified offline, and replayed: ``make bench-verify``.
 
 The verifiers run in processes of their own, as their user runs them, and the replay runs here. What
 counts is the time that they ran on any core, because others may want the same cores; the time that
 passed is beside it. The plain limits run here.
 """
 
+import json
+import os
+import platform
 import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 from zipfile import ZipFile
 
 import orjson
@@ -26,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from benchmarks import ours
 from benchmarks.audit.signing import signed, signer
 from benchmarks.feed import OURS, feed
-from benchmarks.rates import Rates, Took, say, took
+from benchmarks.rates import Rates, Took, asked, say, table, took
 from domain.times import moment
 from infra.evidence import replay
 from infra.evidence.bundle import BundleRequest, export
@@ -90,6 +95,39 @@ class Bundle:
         return self.path.with_name("accord.db")
 
 
+def measure(size: int, rounds: int) -> dict[str, Any]:
+    """Verify and replay a bundle of `size` lines without signatures, and one with all signed."""
+    ran, passed = Rates("/s that it ran"), Rates("/s that passed")
+    with tempfile.TemporaryDirectory() as folder:
+        say("two logs are recorded and handed out, one of them signed")
+        bundles = [
+            made(Path(folder, kind), size, signing=kind == SIGNED) for kind in (UNSIGNED, SIGNED)
+        ]
+        for number in range(rounds):
+            say(f"verifying, round {number + 1} of {rounds}")
+            for bundle in bundles:
+                _measure(ran, passed, bundle)
+        about = [_about(each) for each in bundles]
+    return {
+        "machine": {
+            "cores": os.cpu_count(),
+            "load": round(os.getloadavg()[1]),
+            "python": platform.python_version(),
+            "cryptography": version("cryptography"),
+            "node": _node(),
+        },
+        "bundles": about,
+        "per_second": {
+            name: {"ran": round(ran.rate(name)), "passed": round(passed.rate(name))}
+            for name in ran.rounds
+        },
+        "ratios": [
+            {"of": one, "to": other, "ratio": round(ran.ratio(one, other), 3)}
+            for one, other in _ratios(ran.rounds)
+        ],
+    }
+
+
 def made(folder: Path, size: int, *, signing: bool) -> Bundle:
     """Hand out a bundle of at least `size` events of one partnership, from a store at `folder`."""
     folder.mkdir()
@@ -115,12 +153,12 @@ def made(folder: Path, size: int, *, signing: bool) -> Bundle:
     return Bundle(path, policy, names, events, [_signature(each) for each in commands])
 
 
-def measure(ran: Rates, passed: Rates, bundle: Bundle) -> None:
+def _measure(ran: Rates, passed: Rates, bundle: Bundle) -> None:
     """Verify a bundle by each verifier, and do the plain part of it; note both kinds of seconds.
 
     Raises `ValueError` unless it is verified, or consistent where nothing is signed.
     """
-    for name in contenders():
+    for name in _contenders():
         _note(ran, passed, f"{name}, {bundle.kind}", bundle, _verified(name, bundle))
     raw = bundle.path.read_bytes()
     files = verify.read_container(raw)
@@ -131,7 +169,7 @@ def measure(ran: Rates, passed: Rates, bundle: Bundle) -> None:
         _note(ran, passed, VERIFY, bundle, took(partial(_check, bundle.signatures)))
 
 
-def contenders() -> list[str]:
+def _contenders() -> list[str]:
     """Return the verifiers that can be run here."""
     found = [name for name, (program, *_) in _VERIFIERS.items() if shutil.which(program)]
     for each in _VERIFIERS.keys() - set(found):
@@ -139,16 +177,26 @@ def contenders() -> list[str]:
     return found
 
 
-def ratios(measured: Collection[str]) -> list[tuple[str, str, str]]:
-    """Return what is set beside what of all that was measured; nothing is aimed at."""
+def _ratios(measured: Collection[str]) -> list[tuple[str, str]]:
+    """Return what is set beside what of all that was measured."""
     beside = {UNSIGNED: f"{HASH}, {UNSIGNED}", SIGNED: VERIFY}
     names = (*_VERIFIERS, REPLAY)
     pairs = [(f"{name}, {kind}", plain) for name in names for kind, plain in beside.items()]
     pairs += [(f"{DECIDE}, {kind}", f"{HASH}, {kind}") for kind in beside]
-    return [(one, other, "") for one, other in pairs if one in measured]
+    return [(one, other) for one, other in pairs if one in measured]
 
 
-def node() -> str:
+def _about(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "kind": bundle.kind,
+        "events": len(bundle.lines),
+        "signed": bundle.signed,
+        "signatures": len(bundle.signatures),
+        "bytes": bundle.path.stat().st_size,
+    }
+
+
+def _node() -> str:
     """Return the version of Node.js, or that it is missing."""
     if not shutil.which("node"):
         return "missing"
@@ -219,3 +267,41 @@ def _hash(lines: Sequence[bytes]) -> None:
 def _check(signatures: Sequence[tuple[bytes, bytes, bytes]]) -> None:
     for public, message, signature in signatures:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+
+
+# --- printing ------------------------------------------------------------------------------------
+
+
+def show(found: dict[str, Any]) -> str:
+    """Return what was measured as tables of Markdown."""
+    machine = found["machine"]
+    bundles = [
+        (f"{each['events']:,}", f"{each['signed']:,}", f"{each['signatures']:,}",
+         f"{each['bytes'] / 2**20:.1f} MiB", each["kind"])
+        for each in found["bundles"]
+    ]  # fmt: skip
+    rates = [
+        (f"{each['ran']:,}", f"{each['passed']:,}", name, AIMS.get(name, ""))
+        for name, each in found["per_second"].items()
+    ]
+    ratios = [(f"{each['ratio']:.3f}", each["of"], each["to"]) for each in found["ratios"]]
+    return f"""\
+{machine["cores"]} cores under a load of {machine["load"]}, Python {machine["python"]}, \
+cryptography {machine["cryptography"]}, Node.js {machine["node"]}.
+
+{table(("events", "signed events", "signed commands", "size", "bundle"), bundles)}
+
+{table(("events/s of CPU time", "events/s of time passed", "what", "aim"), rates)}
+
+{table(("ratio", "of", "to"), ratios)}"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark and print its tables."""
+    given = asked("python -m benchmarks.audit.verifying", __doc__, arguments)
+    found = measure(600, 1) if given.quick else measure(30_000, 3)
+    print(json.dumps(found, indent=2) if given.json else show(found))
+
+
+if __name__ == "__main__":
+    main()
