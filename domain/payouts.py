@@ -237,6 +237,8 @@ class Awaiting(NamedTuple):
     """The party that stated it."""
     counts: bool
     """Whether it counts until the other party objects."""
+    until: date | None
+    """The day on which silence confirms it; None if it does not."""
 
 
 @dataclass(frozen=True)
@@ -272,11 +274,14 @@ class Known:
         event, said = self.payout.recorded
         is_claimed = said.party == event.payer and self._awaits(PAYOUT, said)
         if is_claimed and self.standing().paid:
-            yield Awaiting(PAYOUT, said.party, counts=True)
+            yield self._awaiting(PAYOUT, said, counts=True)
         yield from self._corrections_awaiting(self._at_first(event.amount.amount, said))
         for _, each in self.payout.returns:
             if self._awaits(RETURN, each):
-                yield Awaiting(RETURN, each.party, counts=False)
+                yield self._awaiting(RETURN, each, counts=False)
+
+    def _awaiting(self, fact: str, by: Said, *, counts: bool) -> Awaiting:
+        return Awaiting(fact, by.party, counts, self._silence_confirms_on(fact, by))
 
     def _corrections_awaiting(self, amounts: "_Amounts") -> Iterator[Awaiting]:
         """Yield the last correction of each party, unless an agreed one replaced it."""
@@ -290,7 +295,7 @@ class Known:
             counts = amounts.paid > max(before.paid, amounts.confirmed)
             is_claim = amounts == before and self._amount(correction) != before.paid
             if (counts or is_claim) and not self._objected(CORRECTION, by):
-                found[by.party] = Awaiting(CORRECTION, by.party, counts=counts)
+                found[by.party] = self._awaiting(CORRECTION, by, counts=counts)
         yield from found.values()
 
     def next_deadline(self) -> date | None:

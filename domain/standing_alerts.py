@@ -632,7 +632,7 @@ STANDING_ALERTS: Final = (
         CLAIM_AWAITS,
         AlertKind.REMINDER,
         "what a party states to its own gain is confirmed or contested by the other (C18)",
-        Response(Severity.WARNING, "It counts only once it is confirmed."),
+        Response(Severity.WARNING, "It counts once it is confirmed, or after the agreed days of silence."),
         about=_FACTS,
     ),
     StandingAlert(

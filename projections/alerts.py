@@ -23,9 +23,11 @@ from domain.arithmetic import exact
 from domain.bilateral import BilateralAgreement, BilateralProposed, ProposalEnded
 from domain.calendar import bounds, quarter_of
 from domain.charter import ObjectiveStatus
+from domain.claims import ClaimObjected
 from domain.deadlines.answers import answer_ref, outlives, proposal_of
 from domain.deadlines.deadline import (
     ALL,
+    DAY,
     DeadlineKind,
     DeadlinePassed,
     awaited_of,
@@ -47,11 +49,12 @@ from domain.health import (
     TargetAdjusted,
 )
 from domain.kernel import Event
+from domain.metric_catalogue import metric_words
 from domain.offices import NAMING, Assignee, People, people_after
 from domain.own_metric import MetricAgreed
 from domain.payouts import Payout
 from domain.recorded import Recorded
-from domain.reported_figure import MetricReported
+from domain.reported_figure import MetricCorrected, MetricReported
 from domain.response import Office, Severity
 from domain.sharing import DataSharingAgreed
 from domain.standing_alerts import (
@@ -60,12 +63,9 @@ from domain.standing_alerts import (
     BREACH_NOTICE,
     BY_RULE,
     CADENCE_MISSED,
-    CLAIM_AWAITS,
     COMPUTED,
-    CORRECTION_TAKES,
     DISPUTE_OPENED,
     DUE_SOON,
-    ENTRY_WITHOUT_TERMS,
     FIGURE_OVERDUE,
     FIGURES_DIFFER,
     HEALTH_DIVERGES,
@@ -113,6 +113,7 @@ from projections.ledger.claims import Point
 from projections.ledger.rows import AgreedRow, Debt, SubjectRow
 from projections.objectives import ObjectiveProgress
 from projections.scorecards import Scorecards, with_scorecard
+from projections.timeline import words
 
 STATE: Final = "state"
 """The key of the row from which rules are judged. Each alert also has its own row; deals, entries
@@ -191,6 +192,8 @@ class Alert:
     """When it was resolved or withdrawn, never before `since`."""
     better_in: str | None = None
     """The period that was in breach no longer, for an alert on figures that was resolved."""
+    answer_by: date | None = None
+    """The last day for an answer, where silence decides after it."""
     earlier: Occurrence | None = None
     """The last time before at which it was open, if it opened again: what was missed and then moved
     was missed."""
@@ -251,6 +254,8 @@ class Finding(NamedTuple):
     """The money that hangs on it, by currency."""
     to: Office | None = None
     """The office that acts; None for that of the rule."""
+    answer_by: date | None = None
+    """The last day for an answer, where silence decides after it."""
 
 
 def opened(
@@ -277,6 +282,7 @@ def opened(
         recorded_at=act.recorded_at,
         cause=recorded.index,
         evidence=(recorded.index,),
+        answer_by=found.answer_by,
     )
 
 
@@ -797,15 +803,32 @@ class _Changes:
         for alert in list(self._open.values()):
             about = (alert.rule, alert.window)
             if concerns(alert) and about not in wanted:
-                self._end(alert, ended.get(about, _ENDED[alert.rule]))
+                self._end(alert, ended.get(about) or _ENDED.get(alert.rule) or self._how(alert))
         for each in points:
             if each.ends:
                 continue
             name = alert_id(each.rule, 1, self._recorded.partnership, each.ref)
             if name in self._open or name not in self._at_end:
                 acting = each.acting or self._after.people.parties
-                found = Finding(each.ref, each.text, acting, dict(each.at_stake))
+                at_stake = dict(each.at_stake)
+                found = Finding(each.ref, each.text, acting, at_stake, answer_by=each.answer_by)
                 self.open_standing(BY_RULE[each.rule], found)
+
+    def _how(self, alert: Alert) -> str:
+        """Return how the event ends an alert on a fact, as a sentence. It names no figure (C14)."""
+        event, by = self._recorded.event, self._recorded.act.party
+        match event:
+            case DeadlinePassed(kind=DeadlineKind.SILENCE):
+                silent = " and ".join(each.party for each in alert.who_acts)
+                last = date.fromisoformat(event.ref) - DAY
+                return f"{silent} did not object by {last}, so it counts."
+            case ClaimObjected() if event.figure:
+                return f"{by} objected to {event.named}."
+            case MetricReported() | MetricCorrected():
+                verb = "reported" if isinstance(event, MetricReported) else "corrected"
+                return f"{by} {verb} {metric_words(event.metric)} for {event.period}."
+            case _:
+                return f"{by} {words(event).rstrip('.')}."
 
     def _say(self, alert: Alert, found: Alert) -> None:
         """Let an open alert say what has become of its facts."""
@@ -815,6 +838,7 @@ class _Changes:
                 text=found.text,
                 who_acts=found.who_acts,
                 at_stake=found.at_stake,
+                answer_by=found.answer_by,
                 recorded_at=self._recorded.act.recorded_at,
                 cause=self._recorded.index,
                 evidence=_with(alert.evidence, (self._recorded.index,)),
@@ -1005,18 +1029,13 @@ _OF_THE_NEWEST: Final = {AUDIT_FAILED, HEALTH_LOW, HEALTH_DIVERGES}
 
 _ENDED: Final = {
     AUDIT_FAILED: "No audit of it is on record any longer.",
-    ATTRIBUTION_CONTESTED: "Nobody contests the lead any longer.",
     LEAD_AWAITS: "The deal was merged into another, or has no days for an answer.",
     LEAD_REJECTED: "The deal was merged into another, or it is no longer rejected.",
     HEALTH_LOW: "The newest scorecards no longer show it.",
     HEALTH_DIVERGES: "The newest scorecards no longer show it.",
-    CLAIM_AWAITS: "It no longer awaits an answer.",
-    CORRECTION_TAKES: "It no longer awaits an answer.",
-    FIGURES_DIFFER: "It is no longer disputed.",
-    ENTRY_WITHOUT_TERMS: "Terms price it, or it is reversed.",
     STATEMENT_OVERDUE: "It is paid.",
 }
-"""What ends the alerts that are made from facts, in words."""
+"""What ends the alerts that are made from facts, in words, where the event does not say it."""
 
 
 def _tools(disputed: DisputedFigure) -> str:
@@ -1030,9 +1049,10 @@ def _occurrence(alert: Alert) -> Occurrence | None:
     return Occurrence(alert.text, alert.since, alert.until, alert.ended or "")
 
 
-def _says(alert: Alert) -> tuple[str, list[str], Mapping[str, Decimal]]:
+def _says(alert: Alert) -> tuple[str, date | None, list[str], Mapping[str, Decimal]]:
     """Return what an alert says, whoever is in office."""
-    return alert.text, [each.party for each in alert.who_acts], alert.at_stake
+    acting = [each.party for each in alert.who_acts]
+    return alert.text, alert.answer_by, acting, alert.at_stake
 
 
 def _concerns(alert: Alert, subject: str) -> bool:

@@ -6,7 +6,7 @@ and disputes await a proposal how they end. All of it is read from rows that are
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from functools import partial
 from operator import itemgetter
@@ -940,16 +940,12 @@ def _of_lead(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     if not isinstance(row, SubjectRow):
         return
     lead = row.facts[ClaimKind.REFERRAL]
-    day, awaiting = alert.since.date(), Awaiting.CLAIM
     named = {"deal": deal, "fact": ClaimKind.REFERRAL.value, "fact_at": instant(lead.at)}
     answers = _confirms(rows, lead.by, named)
     if alert.rule == LEAD_REJECTED:
         answers = iter([(lead.by, (_event(rows, lead.by, LoseDeal, {"deal": deal}),))])
-    elif silence := rows.terms.silence_confirms_on(lead.told, ()):
-        day, awaiting = silence - timedelta(days=1), Awaiting.DUE
     for party, events in answers:
-        item = _asked_by(rows, alert, party, awaiting, events)
-        yield item.model_copy(update={"day": day})
+        yield _asked_by(rows, alert, party, Awaiting.CLAIM, events)
 
 
 def _of_claim(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
@@ -968,10 +964,10 @@ def _asked_by(  # noqa: PLR0913, PLR0917 - what an item is made of
     events: Iterable[EventToSend],
     asks: str = "",
 ) -> InboxItem:
-    """Return what an alert asks of a party, since the day on which it opened."""
+    """Return what an alert asks of a party: by the day on which it says, or since it opened."""
     return InboxItem(
-        day=alert.since.date(),
-        awaiting=awaiting,
+        day=alert.answer_by or alert.since.date(),
+        awaiting=Awaiting.DUE if alert.answer_by else awaiting,
         partnership=rows.id,
         party=party,
         ref=alert.window,

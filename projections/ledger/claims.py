@@ -7,12 +7,13 @@ arrival, and ends as soon as its reason does (docs/settlement.md, Who may state 
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Final, NamedTuple
 
 from domain import payouts
 from domain.claims import ClaimKind
+from domain.deadlines.deadline import DAY
 from domain.metric_catalogue import metric_words
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
@@ -58,9 +59,9 @@ class Point(NamedTuple):
     """The money that hangs on it, by currency."""
     ends: bool = False
     """Whether it awaits nobody any longer: `text` then says how it ended."""
+    answer_by: date | None = None
+    """The last day for the answer, where silence decides after it."""
 
-
-_DAY: Final = timedelta(days=1)
 
 _OF_MONEY: Final = frozenset({ClaimKind.WIN, ClaimKind.PAYMENT, ClaimKind.REVERSAL, *TAKEN_BACK})
 
@@ -137,7 +138,10 @@ def _awaiting(
     """Yield that claims await an answer, each with what it moves; they are keys and authors."""
     found = [*dict.fromkeys(claims)]
     for key, by in found:
-        yield _awaits(about, key, by, known, worth.of_claim(earns, known, found, key))
+        moved = worth.of_claim(earns, known, found, key)
+        for fact in known.statements(key):
+            if fact.by == by:
+                yield _awaits(about, key, fact, known, moved)
 
 
 def _of_lead(name: str, lead: Fact, known: Known) -> Iterator[Point]:
@@ -161,11 +165,12 @@ def _of_lead(name: str, lead: Fact, known: Known) -> Iterator[Point]:
         yield Point(LEAD_AWAITS, ref, ended, ends=True)
         return
     elif silence is not None:
+        last = silence - DAY
         text = (
             f"{lead.by} submitted the lead of deal {name}. {other} accepts it (ConfirmClaim) or "
-            f"rejects it (ObjectToClaim) by {silence - _DAY}. After that day it is accepted."
+            f"rejects it (ObjectToClaim) by {last}. After that day it is accepted."
         )
-        yield Point(LEAD_AWAITS, ref, text, (other,))
+        yield Point(LEAD_AWAITS, ref, text, (other,), answer_by=last)
         return
     else:
         return
@@ -369,7 +374,7 @@ def of_figure(metric: str, period: str, known: Known) -> Iterator[Point]:
                 continue
             mine = known.statement(key, gain.party)
             if mine and known.awaits_reply(key, mine):
-                points[_awaits(about, key, mine.by, known, ())] = None
+                points[_awaits(about, key, mine, known, ())] = None
             for each in _corrections(about, known, gain, key):
                 points[each] = None
     yield from points
@@ -407,11 +412,12 @@ def of_payout(name: str, known: payouts.Known) -> Iterator[Point]:
             payouts.CORRECTION: f"corrects payout {name}",
             payouts.RETURN: f"states that payout {name} came back",
         }[each.fact]
-        answer = _answer_to_payout(other) if each.counts else _answer(other, awaited=True)
+        answer = _answer_to_payout(other, each) if each.counts else _answer(other, each.until)
         # Each party can have a correction that awaits the other.
         ref = f"correction/{each.by}" if each.fact == payouts.CORRECTION else each.fact
         text = f"{each.by} {what}. {answer}"
-        yield Point(CLAIM_AWAITS, f"payout/{name}/{ref}", text, (other,), _of_payout(known, each))
+        moved, last = _of_payout(known, each), _last_day(each.until)
+        yield Point(CLAIM_AWAITS, f"payout/{name}/{ref}", text, (other,), moved, answer_by=last)
 
 
 def _of_payout(known: payouts.Known, awaiting: payouts.Awaiting) -> Worth:
@@ -439,22 +445,35 @@ def of_debt(name: str, debt: Debt | None) -> Iterator[Point]:
     yield Point(STATEMENT_OVERDUE, name, text, (payer,), ((currency, debt.left),))
 
 
-def _awaits(about: str, key: str, by: str, known: Known, at_stake: Worth) -> Point:
-    other = known.other(by)
-    text = f"{by} states {_of(key, about)}. {_answer(other, awaited=True)}"
-    return Point(CLAIM_AWAITS, f"{about}/{key}", text, (other,), at_stake)
+def _awaits(about: str, key: str, claim: Fact, known: Known, at_stake: Worth) -> Point:
+    other, until = known.other(claim.by), known.silence_confirms_on(key, claim)
+    text = f"{claim.by} states {_of(key, about)}. {_answer(other, until)}"
+    return Point(
+        CLAIM_AWAITS, f"{about}/{key}", text, (other,), at_stake, answer_by=_last_day(until)
+    )
 
 
-def _answer(by: str, *, awaited: bool) -> str:
-    """Return what a party can do about a fact or a correction of the other."""
-    if awaited:
+def _last_day(until: date | None) -> date | None:
+    """Return the day before silence confirms something."""
+    return until - DAY if until else None
+
+
+def _answer(by: str, until: date | None) -> str:
+    """Return what a party can do about a claim, and when silence confirms it, if it does."""
+    if until is None:
         return f"It counts once {by} confirms it (ConfirmClaim). {by} can object (ObjectToClaim)."
-    return f"It counts. {by} can confirm it (ConfirmClaim) or object to it (ObjectToClaim)."
+    return (
+        f"{by} confirms it (ConfirmClaim) or objects to it (ObjectToClaim) by {until - DAY}. "
+        "After that day it counts."
+    )
 
 
-def _answer_to_payout(by: str) -> str:
+def _answer_to_payout(by: str, awaiting: payouts.Awaiting) -> str:
     """Return what the payee can do about a payout that counts until it objects."""
-    return f"It counts unless {by} objects (ObjectToClaim). {by} can confirm it (ConfirmClaim)."
+    until = f" by {awaiting.until - DAY}" if awaiting.until else ""
+    return (
+        f"It counts unless {by} objects (ObjectToClaim){until}. {by} can confirm it (ConfirmClaim)."
+    )
 
 
 def _corrections(about: str, known: Known, gain: _Gain, key: str) -> Iterator[Point]:
@@ -472,9 +491,11 @@ def _corrections(about: str, known: Known, gain: _Gain, key: str) -> Iterator[Po
         agrees = key in known.row.others and new == counted
         proposed = gain.is_credited and each.by != first.by and not agrees
         if proposed and known.awaits_correction(each):
-            text = f"{each.by} corrects {_of(key, about)}. {_answer(first.by, awaited=True)}"
+            until = known.silence_confirms_correction_on(each)
+            text = f"{each.by} corrects {_of(key, about)}. {_answer(first.by, until)}"
             moved = gain.moved(known, key, counted, new)
-            yield Point(CLAIM_AWAITS, _ref(about, known, each), text, (first.by,), moved)
+            ref, last = _ref(about, known, each), _last_day(until)
+            yield Point(CLAIM_AWAITS, ref, text, (first.by,), moved, answer_by=last)
         if any(known.replies_to(each)):
             before = new
     if first.by != gain.party:
@@ -497,7 +518,7 @@ def _taken(
     if gain.takes(key, before, after):
         text = f"{first.by} corrected {_of(key, about)}{_change(known, before, after)}. "
         other = known.other(first.by)
-        text += _answer(other, awaited=False)
+        text += f"It counts. {other} can confirm it (ConfirmClaim) or object to it (ObjectToClaim)."
         moved = gain.moved(known, key, before, after)
         yield Point(CORRECTION_TAKES, _ref(about, known, own[-1]), text, (other,), moved)
 

@@ -314,10 +314,18 @@ class Known(Facts):
             return False
         return not self._silent(fact.told, [*self._answers(key, fact)])
 
+    def silence_confirms_on(self, key: str, fact: Fact) -> date | None:
+        """Return the day on which silence confirms a claim; None if it does not."""
+        return self._deadline(fact.told, self._answers(key, fact))
+
     def awaits_correction(self, correction: Correction) -> bool:
         """Return whether the other party has neither answered a correction nor let it pass."""
         replies = [*self.replies_to(correction)]
         return not replies and not self._silent(correction.told, replies)
+
+    def silence_confirms_correction_on(self, correction: Correction) -> date | None:
+        """Return the day on which silence confirms a correction; None if it does not."""
+        return self._deadline(correction.told, self.replies_to(correction))
 
     def _claims(self, gain: Container[str]) -> Iterator[tuple[datetime, list[Reply]]]:
         """Yield when each unconfirmed claim was recorded, and what the other party said of it."""

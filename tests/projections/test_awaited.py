@@ -261,6 +261,46 @@ def test_silence_ends_the_wait_where_the_terms_say_so() -> None:
     assert open_of(story) == {}
 
 
+def test_a_claim_says_by_when_it_is_answered_where_silence_confirms_it() -> None:
+    story = sold(silence=10)
+    theirs_paid(story)
+
+    last = story.now.date() + timedelta(days=9)
+
+    alert = alert_on(story, PAYMENT)
+    assert alert.answer_by == last
+    assert alert.text == (
+        f"{THEIRS} states the payment P-1 of deal D-1. {OURS} confirms it (ConfirmClaim) or "
+        f"objects to it (ObjectToClaim) by {last}. After that day it counts."
+    )
+
+
+def test_a_claim_that_was_answered_says_how_it_ended() -> None:
+    confirmed, contested, silent = (sold(silence=10) for _ in range(3))
+    for story in (confirmed, contested, silent):
+        theirs_paid(story)
+    last = silent.now.date() + timedelta(days=9)
+
+    confirmed.when(OURS, ConfirmClaim(deal="D-1", fact="payment/P-1"))
+    contested.when(OURS, ObjectToClaim(deal="D-1", fact="payment/P-1", reason="No such payment."))
+    silent.on("2026-03-02")
+
+    assert [alert_on(each, PAYMENT).ended for each in (confirmed, contested, silent)] == [
+        f"{OURS} confirmed the payment P-1 of deal D-1.",
+        f"{OURS} objected to the payment P-1 of deal D-1: No such payment.",
+        f"{OURS} did not object by {last}, so it counts.",
+    ]
+
+
+def test_the_end_of_an_alert_on_a_figure_names_no_figure() -> None:
+    story = clicks(THEIRS)
+
+    story.when(OURS, ObjectToClaim(figure=AD_CLICKS, fact="figure", reason="We count 700."))
+
+    [alert] = [each for each in alerts(story).values() if each.rule == CLAIM_AWAITS]
+    assert alert.ended == f"{OURS} objected to the figure of ads for clicks in 2026-02."
+
+
 def test_only_the_subjects_that_silence_confirms_that_day_are_looked_at_again() -> None:
     story = sold(silence=10)
     theirs_paid(story)

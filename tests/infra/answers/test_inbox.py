@@ -382,6 +382,17 @@ def claimed() -> Story:
     return story
 
 
+def test_a_claim_is_due_on_the_last_day_before_silence_confirms_it() -> None:
+    story = sold(silence=10)
+    theirs_paid(story)
+
+    [item] = [each for each in inbox(story) if each.ref == "deal/D-1/payment/P-1"]
+
+    assert (item.party, item.awaiting) == (OURS, Awaiting.DUE)
+    assert item.day == story.now.date() + timedelta(days=9)
+    assert f"by {item.day}." in item.text
+
+
 @pytest.mark.parametrize(
     ("told", "party"),
     [(claimed, OURS), (lambda: clicks(THEIRS), OURS), (corrected, THEIRS)],
