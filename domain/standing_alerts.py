@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from domain.bilateral import ProposalDeclined
+from domain.bilateral import BilateralAgreement, BilateralProposed, ProposalDeclined
 from domain.claims import ClaimConfirmed, ClaimObjected
 from domain.deadlines.deadline import ALL, DeadlineKind, DeadlinePassed, ReminderGiven, of_party
 from domain.deadlines.fold import reminder_text
@@ -30,6 +30,7 @@ from domain.exit import (
     ExitAgreed,
     ExitNoticeGiven,
     ExitWithdrawn,
+    PartnershipExited,
 )
 from domain.formation import CharterAgreed
 from domain.health import (
@@ -151,6 +152,8 @@ class StandingAlert:
     late then withdraws the alert, even after something else resolved it."""
     recurs: bool = False
     """Whether its `ref` names what falls due again and again, such as the next review of a kind."""
+    settled_by: tuple[On, ...] = ()
+    """The agreements that can end it, where its row names no events that close it."""
 
 
 def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
@@ -243,6 +246,7 @@ DUE_SOON: Final = "due-soon"
 CADENCE_MISSED: Final = "cadence-missed"
 """Its row is that of the deadline. Another cadence ends it as well (`projections.alerts`)."""
 
+ANSWER_OVERDUE: Final = "answer-overdue"
 FIGURE_OVERDUE: Final = "figure-overdue"
 """Its row is that of the deadline. A report ends it (`domain.figures_due`)."""
 FIGURES_DIFFER: Final = "figures-differ"
@@ -397,6 +401,7 @@ STANDING_ALERTS: Final = (
             On(TargetAdjusted, lambda e: e.objective),
             On(DeadlinePassed, lambda e: e.ref if e.kind is DeadlineKind.OBJECTIVE else None),
         ),
+        settled_by=(On(CharterAgreed, lambda _: ALL), On(TargetAdjusted, lambda e: e.objective)),
     ),
     StandingAlert(
         FIGURES_DIFFER,
@@ -613,6 +618,7 @@ STANDING_ALERTS: Final = (
             On(AttributionProposed, lambda e: e.deal),
             On(AttributionSettled, lambda e: e.deal),
         ),
+        settled_by=(On(AttributionSettled, lambda e: e.deal),),
     ),
     StandingAlert(
         LEAD_AWAITS,
@@ -632,7 +638,9 @@ STANDING_ALERTS: Final = (
         CLAIM_AWAITS,
         AlertKind.REMINDER,
         "what a party states to its own gain is confirmed or contested by the other (C18)",
-        Response(Severity.WARNING, "It counts once it is confirmed, or after the agreed days of silence."),
+        Response(
+            Severity.WARNING, "It counts once it is confirmed, or after the agreed days of silence."
+        ),
         about=_FACTS,
     ),
     StandingAlert(
@@ -694,6 +702,49 @@ STANDING_ALERTS: Final = (
 """Every alert that a partnership can have without agreeing a rule."""
 
 BY_RULE: Final = {each.rule: each for each in STANDING_ALERTS}
+
+
+def _by_agreement() -> dict[type[BilateralAgreement], list[tuple[str, On]]]:
+    """Return which alerts each kind of agreement can end, by the kind.
+
+    The alerts on the answer to a proposal name who gives it anyway.
+    """
+    # The end of the partnership ends every alert; this one asks for it.
+    ends = [("exit-incomplete", On(PartnershipExited, lambda _: ALL))]
+    for standing in STANDING_ALERTS:
+        if standing.rule not in {ANSWER_OVERDUE, DUE_SOON}:
+            ends += ((standing.rule, each) for each in (*standing.closed_by, *standing.settled_by))
+    for rule in RULES:
+        if rule.kind not in {DeadlineKind.ANSWER, DeadlineKind.LAPSE}:
+            ends += ((DUE_SOON, _of_kind(rule.kind, each)) for each in rule.closed_by)
+    found: dict[type[BilateralAgreement], list[tuple[str, On]]] = {}
+    for rule_name, on in ends:
+        if issubclass(on.event, BilateralAgreement):
+            found.setdefault(on.event, []).append((rule_name, on))
+    return found
+
+
+_BY_AGREEMENT: Final = _by_agreement()
+
+CAN_END_ALERTS: Final[frozenset[type[Event]]] = frozenset(
+    each
+    for kind in _BY_AGREEMENT
+    for each in (kind, kind.proposed, kind.countered)
+    if each is not None
+)
+"""The agreements that can end an alert, and their proposals."""
+
+
+def ends_if_agreed(proposed: BilateralProposed) -> tuple[tuple[str, str], ...]:
+    """Return the alerts that the acceptance of a proposal ends: the rule, and what each is about.
+
+    What each is about can end with `ALL` (`On.ref`).
+    """
+    kind = proposed.agreement
+    agreed = kind.model_construct(**dict(proposed))
+    found = ((rule, on.ref(agreed)) for rule, on in _BY_AGREEMENT.get(kind, ()))
+    return tuple((rule, ref) for rule, ref in found if ref is not None)
+
 
 WHILE_UNPAID: Final = frozenset(
     {

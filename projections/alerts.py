@@ -20,7 +20,12 @@ from pydantic import Field
 from domain import figures_due
 from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
-from domain.bilateral import BilateralAgreement, BilateralProposed, ProposalEnded
+from domain.bilateral import (
+    BilateralAgreement,
+    BilateralCountered,
+    BilateralProposed,
+    ProposalEnded,
+)
 from domain.calendar import bounds, quarter_of
 from domain.charter import ObjectiveStatus
 from domain.claims import ClaimObjected
@@ -30,15 +35,14 @@ from domain.deadlines.deadline import (
     DAY,
     DeadlineKind,
     DeadlinePassed,
-    awaited_of,
     other_of,
 )
 from domain.deadlines.figures import figure_words
-from domain.deadlines.fold import SAYS, done_by_both
 from domain.deadlines.reviews import cadence_words, changed_cadences, done_at
 from domain.deadlines.table import RULES
 from domain.declarations import Changeable
 from domain.described import described
+from domain.dispute import DisputeResolved
 from domain.exit import ENDINGS
 from domain.figures_due import FiguresDue
 from domain.formation import CharterAgreed, DecisionRuleAgreed
@@ -63,6 +67,7 @@ from domain.standing_alerts import (
     BREACH_NOTICE,
     BY_RULE,
     CADENCE_MISSED,
+    CAN_END_ALERTS,
     COMPUTED,
     DISPUTE_OPENED,
     DUE_SOON,
@@ -80,6 +85,7 @@ from domain.standing_alerts import (
     AlertKind,
     On,
     StandingAlert,
+    ends_if_agreed,
     kind_of,
     office_of,
     response_of,
@@ -199,6 +205,23 @@ class Alert:
     was missed."""
 
 
+class Asked(NamedTuple):
+    """A proposal that awaits an answer."""
+
+    ends: tuple[tuple[str, str], ...]
+    """The alerts that its acceptance ends (`ends_if_agreed`)."""
+    answers: str
+    """The party that answers it."""
+
+    def concerns(self, rule: str, window: str) -> bool:
+        """Return whether its acceptance ends an alert of a rule about something."""
+        return any(rule == of and (window == ref or _is_part(window, ref)) for of, ref in self.ends)
+
+
+def _is_part(window: str, ref: str) -> bool:
+    return ref.endswith(ALL) and window.startswith(ref.removesuffix(ALL))
+
+
 @dataclass(frozen=True, slots=True)
 class AlertsState:
     """The row that rules are judged from, with the alerts that can still change."""
@@ -228,9 +251,11 @@ class AlertsState:
     """The offices that act on open alerts, by id, where they are others than those of the rules."""
     at_end: tuple[str, ...] = ()
     """The alerts on what awaited a party when the partnership ended."""
-    said: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """The open proposals that something of both is done, each with the id of its deadline and the
-    party that answers."""
+    asked: Mapping[str, Asked] = field(default_factory=dict)
+    """The open proposals whose acceptance ends alerts."""
+    handed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The open alerts that await the answer to a proposal, by id, each with the parties that act
+    without it."""
     unpaid: Mapping[str, tuple[str, Exact]] = field(default_factory=dict)
     """The statements on which something is open: its currency and its amount."""
 
@@ -408,7 +433,7 @@ def _apply(
     after = _taken(state, judged, recorded, known)
     rated, audited = isinstance(event, HealthCheckRecorded), isinstance(event, ComplianceAudited)
     measured = after.over != state.over or (bool(after.over) and judged is not state.judged)
-    handed, settled = after.said != state.said, after.unpaid != state.unpaid
+    handed, settled = after.asked != state.asked, after.unpaid != state.unpaid
     missing = {each.ref for each in after.figures.missing}
     given = [each.ref for each in state.figures.missing if each.ref not in missing and not ends]
     cadences = [*_changed_cadences(rows, known, event)]
@@ -466,10 +491,10 @@ def _taken(state: AlertsState, judged: Judged, recorded: Recorded, known: Taken)
         after = replace(after, audits=with_audit(state.audits, recorded, event))
     if type(event) in figures_due.CONCERNED:
         after = replace(after, figures=figures_due.evolve(state.figures, event, recorded.act))
-    over, said = _over_after(state.over, event), _said_after(after, recorded)
+    over, asked = _over_after(state.over, event), _asked_after(after, recorded)
     unpaid = _unpaid_after(state.unpaid, known.rows or {})
-    if (over, said, unpaid) != (state.over, state.said, state.unpaid):
-        after = replace(after, over=over, said=said, unpaid=unpaid)
+    if (over, asked, unpaid) != (state.over, state.asked, state.unpaid):
+        after = replace(after, over=over, asked=asked, unpaid=unpaid)
     return after
 
 
@@ -492,22 +517,32 @@ def _agreed(rows: Rows, known: Taken) -> AgreedRow:
     return after
 
 
-def _said_after(state: AlertsState, recorded: Recorded) -> Mapping[str, tuple[str, str]]:
-    """Return the open proposals that something of both is done, after an event."""
-    event, party = recorded.event, recorded.act.party
+def _asked_after(state: AlertsState, recorded: Recorded) -> Mapping[str, Asked]:
+    """Return the open proposals whose acceptance ends alerts, after an event."""
+    event, asked = recorded.event, state.asked
+    ended = _ended_proposals(event, asked)
+    if any(each in asked for each in ended):
+        asked = {name: each for name, each in asked.items() if name not in ended}
+    if isinstance(event, BilateralProposed) and (ends := ends_if_agreed(event)):
+        other = other_of(state.people.parties, recorded.act.party)
+        return {**asked, proposal_of(event): Asked(ends, other)}
+    return asked
+
+
+def _ended_proposals(event: Event, asked: Iterable[str]) -> Collection[str]:
+    """Return the proposals that an event answers, takes back or makes void."""
     match event:
-        case BilateralProposed() if deadline := done_by_both(event):
-            other = other_of(state.people.parties, party)
-            return {**state.said, proposal_of(event): (deadline, other)}
+        case BilateralCountered():
+            agreement = event.agreement
+            return {answer_ref(agreement.name, event.counters, agreement.within(event))}
         case ProposalEnded():
-            ended = answer_ref(event.agreement, event.proposal, event.within)
+            return {answer_ref(event.agreement, event.proposal, event.within)}
+        case DisputeResolved():
+            return {each for each in asked if each.endswith(f"/dispute/{event.dispute}")}
         case BilateralAgreement() if event.proposal_ref is not None:
-            ended = answer_ref(event.name, event.proposal_ref, event.within(event))
+            return {answer_ref(event.name, event.proposal_ref, event.within(event))}
         case _:
-            return state.said
-    if ended not in state.said:
-        return state.said
-    return {name: each for name, each in state.said.items() if name != ended}
+            return ()
 
 
 _OF_DEADLINE: Final = {rule.alert.rule: rule.kind for rule in RULES if rule.alert} | {
@@ -521,6 +556,10 @@ def _deadline_of(rule: str, window: str) -> str:
     if rule == DUE_SOON:
         return window
     return f"{_OF_DEADLINE[rule].value}/{window}" if rule in _OF_DEADLINE else ""
+
+
+_OF_BOTH: Final = {rule.kind for rule in RULES if rule.both}
+"""The kinds of deadline of what takes the word of both."""
 
 
 def _changed_cadences(rows: Rows, known: Taken, event: Event) -> Iterator[str]:
@@ -585,6 +624,7 @@ class _Changes:
         self._resolved = state.resolved
         self._ended, self._at_end = state.ended, state.at_end
         self._offices = state.offices
+        self._handed = state.handed
         self._changed: dict[str, Alert] = {}
         self._outputs: list[Output] = []
 
@@ -599,6 +639,7 @@ class _Changes:
             ended=self._ended,
             at_end=self._at_end,
             offices=self._offices,
+            handed=self._handed,
         )
         return Change({STATE: state, **self._changed}, self._outputs)
 
@@ -858,19 +899,37 @@ class _Changes:
         )
 
     def hand_over(self) -> None:
-        """Let alerts on what takes the word of both name who acts: the one whose word is missing.
-
-        After a no, who says that a breach is cured acts again; of what both own, both do.
-        """
-        before, parties = dict(self._before.said.values()), self._after.people.parties
-        changed = {*before, *dict(self._after.said.values())}
+        """Let the alerts that a proposal can end name who answers it, until it is answered."""
         for alert in list(self._open.values()):
-            deadline = _deadline_of(alert.rule, alert.window)
-            acting = self._awaited(deadline) or parties
-            if acting == parties and deadline.startswith(f"{DeadlineKind.CURE}/"):
-                acting = tuple(each for each in parties if each != before.get(deadline))
-            if deadline in changed and acting != tuple(each.party for each in alert.who_acts):
+            now = tuple(each.party for each in alert.who_acts)
+            otherwise = self._handed.get(alert.id, now)
+            acting = self._acting(alert.id, alert.rule, alert.window, otherwise)
+            if acting != now:
                 self._say(alert, replace(alert, who_acts=assigned(acting)))
+
+    def _acting(
+        self, name: str, rule: str, window: str, otherwise: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Return who acts on an alert: who answers the proposals that can end it, if there are any.
+
+        `otherwise` are the parties that act without a proposal, and again once it is declined.
+        """
+        asked = {each.answers for each in self._after.asked.values() if each.concerns(rule, window)}
+        answering = tuple(each for each in self._after.people.parties if each in asked)
+        if otherwise == answering:
+            otherwise = self._owners(rule, window, answering)
+        others = {key: each for key, each in self._handed.items() if key != name}
+        self._handed = {**others, name: otherwise} if answering else others
+        return answering or otherwise
+
+    def _owners(self, rule: str, window: str, answering: tuple[str, ...]) -> tuple[str, ...]:
+        """Return who acts on what takes the word of both, where its event names who answers."""
+        kind = _deadline_of(rule, window).partition("/")[0]
+        if kind not in _OF_BOTH:
+            return answering
+        parties = self._after.people.parties
+        is_cure = kind == DeadlineKind.CURE
+        return tuple(each for each in parties if not is_cure or each not in answering)
 
     def say_what_is_unpaid(self) -> None:
         """Let the alerts on an end of the partnership have at stake what is open on statements."""
@@ -886,16 +945,11 @@ class _Changes:
             found[currency] = found.get(currency, Decimal(0)) + left
         return found
 
-    def _awaited(self, deadline: str) -> tuple[str, ...]:
-        """Return the party whose word alone is missing on a deadline, if there is one."""
-        said = self._after.said.values()
-        awaited_party = awaited_of(answers for each, answers in said if each == deadline)
-        return (awaited_party,) if awaited_party else ()
-
     def open_standing(self, standing: StandingAlert, found: Finding) -> None:
         """Open an alert about one subject; one that is open says what has become of it."""
-        awaits = self._awaited(_deadline_of(standing.rule, found.ref))
-        found = found._replace(acting=awaits or found.acting)
+        name = alert_id(standing.rule, 1, self._recorded.partnership, found.ref)
+        acting = self._acting(name, standing.rule, found.ref, found.acting)
+        found = found._replace(acting=acting)
         if standing.rule in WHILE_UNPAID:
             found = found._replace(at_stake=self._unpaid)
         severity = standing.response.severity
@@ -1013,6 +1067,7 @@ class _Changes:
         is_open = alert.state is AlertState.OPEN
         if not is_open:
             self._offices = {key: to for key, to in self._offices.items() if key != alert.id}
+            self._handed = {key: to for key, to in self._handed.items() if key != alert.id}
         on_figures = alert.facts is not None and alert.state is AlertState.RESOLVED
         self._open = _moved(self._open, alert, stays=is_open)
         self._resolved = _moved(self._resolved, alert, stays=on_figures)
@@ -1099,9 +1154,9 @@ ALERTS = Projection(
     | awaited.CONCERNED
     | NAMING
     | figures_due.CONCERNED
-    | SAYS.keys()
+    | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=70,
+    version=71,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -19,7 +19,7 @@ from domain.charter import Objective
 from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
 from domain.content import digest
 from domain.deadlines.answers import act_words, answer_ref
-from domain.deadlines.deadline import Deadline, DeadlineKind, of_party
+from domain.deadlines.deadline import Deadline, DeadlineKind, of_party, other_of
 from domain.deadlines.figures import figure_words
 from domain.deadlines.fold import expected
 from domain.deadlines.reviews import cadence_words
@@ -54,7 +54,6 @@ from domain.recorded import Recorded
 from domain.referral import ProposeAttribution
 from domain.renewal import (
     HoldRenewalReview,
-    PartnershipRenewed,
     ProposeAnnualReview,
     ProposeRenewal,
 )
@@ -72,6 +71,7 @@ from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     COMPUTED,
     DISPUTE_OPENED,
+    DUE_SOON,
     ENTRY_WITHOUT_TERMS,
     FIGURES_DIFFER,
     LEAD_AWAITS,
@@ -93,7 +93,7 @@ from infra.store.views import typed_row
 from infra.tlog import cloudevents
 from infra.tlog.codec import canonical
 from projections import ALERTS, DEADLINES, OVERVIEW, PROPOSALS, SETTLEMENT
-from projections.alerts import START, STATE, Alert, AlertsState
+from projections.alerts import START, STATE, Alert, AlertsState, Asked
 from projections.breaches import DisputedFigure, StatedBy, disputed_figures
 from projections.counted import FACTS
 from projections.deadlines import OPEN as OPEN_DEADLINES
@@ -211,6 +211,8 @@ class Rows:
     """The objectives in force, which say where their figures come from."""
     disputed: tuple[DisputedFigure, ...]
     """The figures that the parties dispute."""
+    asked: tuple[Asked, ...]
+    """The open proposals whose acceptance ends an alert."""
     disputed_lines: Mapping[str, tuple[StatementDispute, ...]] = field(default_factory=dict)
     """The open disputes about lines of statements on which something is due, by statement."""
 
@@ -437,6 +439,7 @@ def _read(
             tuple(final_balances(known, overview.parties)),
             state.figures.objectives,
             tuple(_disputed(state)),
+            (*state.asked.values(),),
         )
 
 
@@ -758,15 +761,17 @@ def _of_task(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[Inb
 
 
 def _acting(rows: Rows, deadline: Deadline) -> Iterator[str]:
-    """Yield the parties that act on a deadline; who proposed a renewal waits for its answer."""
+    """Yield the parties that act on a deadline."""
+    waiting = _waiting(rows, DUE_SOON, deadline.id)
     for party in (deadline.party,) if deadline.party else rows.overview.parties:
-        if deadline.kind not in _OF_THE_TERM or party not in _renewing(rows):
+        if party not in waiting:
             yield party
 
 
-def _renewing(rows: Rows) -> list[str]:
-    """Return the parties that proposed a renewal which awaits its answer."""
-    return [x.party for x in rows.proposals.open if x.agreement == PartnershipRenewed.name]
+def _waiting(rows: Rows, rule: str, about: str) -> list[str]:
+    """Return the parties that wait for the answer to a proposal that would end an alert."""
+    answering = [each.answers for each in rows.asked if each.concerns(rule, about)]
+    return [other_of(rows.overview.parties, each) for each in answering]
 
 
 def _is_exit(deadline: Deadline) -> bool:
@@ -899,7 +904,8 @@ def _of_renewal(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     near = [*rows.overdue, *(each for each in rows.due if not _is_far(each))]
     if any(each.kind in _OF_THE_TERM for each in near):
         return  # The term asks for the same, with its day.
-    for party in (each for each in rows.overview.parties if each not in _renewing(rows)):
+    waiting = _waiting(rows, RENEWAL_OPEN, alert.window)
+    for party in (each for each in rows.overview.parties if each not in waiting):
         ways = [_event(rows, party, each, {}) for each in (ProposeRenewal, GiveExitNotice)]
         yield _asked_by(rows, alert, party, Awaiting.DUE, ways, "Renew or leave. ")
 

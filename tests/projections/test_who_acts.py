@@ -1,6 +1,7 @@
 """An alert says how severe it is, who acts and what money is at stake (C12, C24, C25)."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.claims import ConfirmClaim
 from domain.deadlines.deadline import DeadlineKind
-from domain.dispute import OpenDispute
+from domain.dispute import OpenDispute, ProposeResolution
 from domain.entry import RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import (
     AgreeImprovementPlanOutcome,
     AgreeMilestone,
     AgreeMilestoneReached,
     ProposeAction,
+    ProposeCancellation,
     ProposeImprovementPlanOutcome,
     ProposeIssueResolution,
     ProposeMilestone,
@@ -27,10 +29,12 @@ from domain.execution import (
 )
 from domain.exit import GiveBreachNotice, GiveExitNotice
 from domain.governance import AssignContact, Function
-from domain.health import IdentifyRisk, ProposeTarget, RotateManager
+from domain.health import IdentifyRisk, ProposeRiskMitigated, ProposeTarget, RotateManager
+from domain.kernel import Command
 from domain.payment import CorrectPayment, ReceivePayment
 from domain.payouts import RecordPayout
-from domain.referral import CreateOpportunity, SubmitReferral
+from domain.referral import CreateOpportunity, ProposeAttribution, SubmitReferral
+from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.response import Office, Severity
 from domain.settlement import IssueStatement
 from domain.standing_alerts import STANDING_ALERTS, WHILE_UNPAID, StandingAlert
@@ -42,6 +46,7 @@ from projections.fold import replay
 from tests.life import OURS, THEIRS, after, before, changed, example, usd
 from tests.projections.folds import alerts, running
 from tests.projections.money import lines, pay, refer, share, under, win
+from tests.projections.test_awaited import both_claim
 from tests.stories import Story, moment
 
 
@@ -154,6 +159,90 @@ def test_whatever_was_said_or_denied_what_both_own_awaits_whoever_has_not_said_i
 
 
 OTHER = {OURS: THEIRS, THEIRS: OURS}
+
+
+def missed() -> Story:
+    return milestone(OURS)
+
+
+def disputed() -> Story:
+    return after(OpenDispute)
+
+
+def contested() -> Story:
+    story = under(share())
+    both_claim(story)
+    return story
+
+
+def reviewed() -> Story:
+    return after(HoldRenewalReview)
+
+
+def at_risk() -> Story:
+    story = running()
+    story.when(OURS, example(IdentifyRisk, likelihood=5, impact=5, owner=OURS))
+    return story
+
+
+MOVED = example(
+    ProposeMilestone, proposal="later", owner=OURS, due="2026-02-20", reason="The files are late."
+)
+GIVEN_UP = example(ProposeCancellation, proposal="later", kind="milestone", ref=MOVED.milestone)
+MITIGATED = example(ProposeRiskMitigated, proposal="later")
+SHARED = ProposeAttribution(
+    deal="D-1", proposal="later", shares={OURS: Decimal(50), THEIRS: Decimal(50)}
+)
+SETTLED = example(ProposeResolution, proposal="later")
+RENEWED = example(ProposeRenewal, proposal="later")
+
+
+@pytest.mark.parametrize("party", [OURS, THEIRS])
+@pytest.mark.parametrize(
+    ("told", "alert", "proposal", "within"),
+    [
+        (missed, MISSED, MOVED, None),
+        (missed, MISSED, GIVEN_UP, None),
+        (at_risk, "risk-open R-1", MITIGATED, None),
+        (at_risk, "risk-highest R-1", MITIGATED, None),
+        (disputed, "dispute-opened Q-1", SETTLED, "dispute/Q-1"),
+        (contested, "attribution-contested D-1", SHARED, "deal/D-1"),
+        (reviewed, "renewal-open renewal", RENEWED, None),
+    ],
+    ids=["moved", "given up", "mitigated", "highest", "settled", "shared", "renewed"],
+)
+def test_while_a_proposal_can_end_an_alert_who_answers_it_acts(
+    told: Callable[[], Story], alert: str, proposal: Command, within: str | None, party: str
+) -> None:
+    story = told()
+    before_it = parties(story, alert)
+
+    story.when(party, proposal)
+    assert parties(story, alert) == [OTHER[party]]
+    story.when(OTHER[party], DeclineProposal(within=within, proposal="later", reason="No."))
+
+    assert parties(story, alert) == before_it
+
+
+def test_an_alert_that_two_proposals_can_end_awaits_both_answers() -> None:
+    story = missed()
+    story.when(OURS, MOVED)
+    story.when(THEIRS, changed(GIVEN_UP, proposal="never"))
+    assert parties(story, MISSED) == [OURS, THEIRS]
+
+    story.when(OURS, DeclineProposal(proposal="never", reason="No."))
+
+    assert parties(story, MISSED) == [THEIRS]
+
+
+def test_an_alert_that_opens_while_a_proposal_waits_names_who_answers_it() -> None:
+    story = running()
+    story.agree(OURS, example(ProposeMilestone, owner=OURS))
+    story.when(OURS, MOVED)
+
+    story.on("2026-01-21")
+
+    assert parties(story, MISSED) == [THEIRS]
 
 
 def test_a_manager_who_handed_over_is_named_up_to_the_handover_and_the_successor_from_then() -> (

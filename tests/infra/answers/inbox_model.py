@@ -370,10 +370,12 @@ class Model:
         """Return all that awaits a party."""
         closing = {each.name for each in self.asked.values() if each.agreement in CLOSES.values()}
         found = {name for name, each in self.asked.items() if each.author != party}
+        # Who proposed to move a task, or to give it up, waits for the answer.
+        waits = {each.name for each in self.asked.values() if each.author == party}
         found |= {
             name
             for name, task in self.tasks.items()
-            if task.owner in {"", party} and name not in closing
+            if task.owner in {"", party} and name not in closing | waits
         }
         proposed = {each.name for each in self.asked.values() if each.agreement == "Resolution"}
         found |= self.disputes.keys() - proposed
@@ -400,7 +402,8 @@ class Model:
             asks = settles or disposes or (self.settled and self.disposed)
             return {f"{self.leaves_on}"} if asks and not waits else set()
         if self.exits or any(
-            each.agreement == "Renewal" and each.author == party for each in self.asked.values()
+            each.agreement in {"Renewal", "Exit"} and each.author == party
+            for each in self.asked.values()
         ):
             return set()
         if self.term_ended or is_near(midnight(self.ends_on), now):

@@ -69,7 +69,7 @@ from tests.life import (
     example,
     usd,
 )
-from tests.projections.folds import alerts, count, states
+from tests.projections.folds import alerts, count, running, states
 from tests.projections.money import amend, pay, refer, share, under
 from tests.projections.test_awaited import JOINT, both_claim, clicks, sold, theirs_paid
 from tests.projections.test_figures_differ import by_months_and_by_quarter, ruled, said
@@ -380,6 +380,20 @@ def claimed() -> Story:
     story = sold()
     theirs_paid(story)
     return story
+
+
+def test_who_proposed_to_move_what_is_due_waits_and_the_other_answers() -> None:
+    story = running()
+    planned = example(ProposeMilestone, owner=OURS)
+    story.agree(OURS, planned)
+    later = changed(planned, proposal="later", due="2026-02-20", reason="The files are late.")
+
+    story.when(OURS, later)
+
+    assert [each.ref for each in inbox(story, OURS)] == []
+    assert "later" in {each.ref for each in inbox(story, THEIRS)}
+    story.when(THEIRS, DeclineProposal(proposal="later", reason="No."))
+    assert planned.milestone in {each.ref for each in inbox(story, OURS)}
 
 
 def test_a_claim_is_due_on_the_last_day_before_silence_confirms_it() -> None:
