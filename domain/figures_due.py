@@ -74,6 +74,8 @@ class FiguresDue:
     """What was agreed to be reported, what was, and what is missing."""
 
     objectives: tuple[Objective, ...] = ()
+    agreed_on: date | None = None
+    """The day of the charter. What was over by then is not reported for its objectives."""
     lines: tuple[SharingLine, ...] = ()
     reported: tuple[Figure, ...] = ()
     """The reports that can still fill a period: of this quarter, and of what is missing."""
@@ -106,6 +108,7 @@ class FiguresDue:
         shared = {each.metric for each in given}
         for each in self.objectives:
             in_time = bounds(period)[0].date() <= each.deadline
+            in_time &= self.agreed_on is None or self.agreed_on <= each.deadline
             by_a_line = each.segment is None and each.metric in shared
             if in_time and _falls(each.frequency, period) and not (_is_counted(each) or by_a_line):
                 yield Figure(each.metric, each.segment or "", period, tool=each.tool)
@@ -163,7 +166,10 @@ def evolve(due: FiguresDue, event: Event, act: Act) -> FiguresDue:
     """Fold an event of any stream of the partnership."""
     match event:
         case CharterAgreed():
-            return replace(due, objectives=tuple(event.charter.objectives)).agreed_again()
+            objectives = tuple(event.charter.objectives)
+            return replace(
+                due, objectives=objectives, agreed_on=act.occurred_at.date()
+            ).agreed_again()
         case TargetAdjusted():
             return replace(due, objectives=event.adjusts(due.objectives)).agreed_again()
         case DataSharingAgreed():

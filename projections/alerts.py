@@ -1156,7 +1156,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=71,
+    version=72,
     row_type=_row_type,
     facts_from=FACTS,
 )

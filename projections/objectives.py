@@ -141,6 +141,11 @@ def _progress(  # noqa: PLR0913, PLR0917 - what a status rests on
     today: date,
     by: str | None = None,
 ) -> ObjectiveProgress:
+    if objective.deadline < since:
+        # Of the time before an adoption Accord has only what came in with it, so it judges nothing.
+        unit, source = objective.unit, objective.tool
+        unknown = Figure(None, unit, source, note="its deadline had passed when it was agreed")
+        return ObjectiveProgress(objective, unknown, ObjectiveStatus.INSUFFICIENT_EVIDENCE)
     months = tuple(_months(month_of(since), month_of(objective.deadline)))
     kickoff, metric = agreed.kickoff, agreed.catalogue[objective.metric]
     ended_on = agreed.ended_on

@@ -52,7 +52,11 @@ def _of_the_term(
     return (
         opens_several(
             CommercialTermsAgreed,
-            lambda e, _, terms, __: of(terms) if speaks_of(e, _TERM) else (),
+            lambda e, act, terms, __: (
+                each
+                for each in (of(terms) if speaks_of(e, _TERM) else ())
+                if not _is_over(each, act.occurred_at, terms)
+            ),
         ),
         opens_several(PartnershipRenewed, lambda _, __, terms, ___: of(terms)),
         opens_several(

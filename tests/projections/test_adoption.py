@@ -6,19 +6,25 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.adoption import AgreeAdoption, OpeningBalance
+from domain.charter import ObjectiveStatus
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import IssueCause
+from domain.health import ProposeTarget
 from domain.payment import IssueRefund
 from domain.reported_figure import MetricReported, ReportedFigure
 from domain.terms import Item, Retainer, Tier
 from projections.fold import replay
 from projections.kpis import KPIS, agreed_row
+from projections.objectives import ObjectiveProgress, objectives
 from projections.overview import OVERVIEW
-from tests.life import ADOPTION, CHARTER, OURS, THEIRS, changed, usd
+from projections.portfolio import line
+from tests.life import ADOPTION, CHARTER, CO_BRANDED_REVENUE, OURS, THEIRS, changed, usd
+from tests.life import adopted as adopt
 from tests.projections.arrivals import (
     Fact,
     arrive,
@@ -29,6 +35,7 @@ from tests.projections.arrivals import (
     returned,
     won,
 )
+from tests.projections.folds import figures, member, states
 from tests.projections.money import BEGINS, adopted, lines, share, state, under
 from tests.stories import Story, moment
 
@@ -140,6 +147,84 @@ def test_the_objectives_of_an_adopted_charter_run_and_the_partner_joined_when_it
     assert agreed.kickoff == ADOPTION.since
     assert overview.ran_since == ADOPTION.since
     assert overview.adopted == moment("2025-08-28")
+
+
+# --- what was over by then -----------------------------------------------------------------------
+
+
+def adopted_with(deadline: date, frequency: str = "monthly", **of: object) -> Story:
+    """Return a partnership that was adopted on 30 August 2025 with one objective."""
+    wanted = {"metric": "new_users", "unit": "count", "baseline": Decimal(0), **of}
+    agreed = {"deadline": deadline, "frequency": frequency, "target": Decimal(40), **wanted}
+    objective = changed(CO_BRANDED_REVENUE, **agreed)
+    return adopt(charter=changed(CHARTER, objectives=[objective]))
+
+
+def progress(story: Story) -> ObjectiveProgress:
+    (found,) = objectives(figures(story), story.now.date())
+    return found
+
+
+@pytest.mark.parametrize("deadline", [date(2025, 3, 31), date(2025, 8, 10), date(2025, 8, 29)])
+@pytest.mark.parametrize(
+    ("metric", "unit"), [("leads", "count"), ("new_users", "count"), ("shared_costs", "USD")]
+)
+def test_an_objective_that_was_over_when_it_was_adopted_is_neither_met_nor_missed(
+    metric: str, unit: str, deadline: date
+) -> None:
+    story = adopted_with(deadline, metric=metric, unit=unit)
+
+    found = progress(story)
+
+    assert found.status is ObjectiveStatus.INSUFFICIENT_EVIDENCE
+    assert "its deadline had passed when it was agreed; the target is 40" in found.text
+    row = line(member(story), story.now)
+    assert row.status is ObjectiveStatus.INSUFFICIENT_EVIDENCE
+    assert row.reasons == (f"insufficient evidence: {found.text}",)
+    story.on("2025-11-20")
+    assert states(story) == {}
+
+
+def test_an_objective_that_was_adopted_on_its_last_day_is_still_to_be_judged() -> None:
+    story = adopted_with(date(2025, 8, 30), metric="leads")
+    story.on("2025-08-31")
+
+    assert states(story)[f"objective-missed {CO_BRANDED_REVENUE.objective}"] == "open"
+
+
+@pytest.mark.parametrize("frequency", ["monthly", "quarterly"])
+def test_no_figure_is_due_of_an_objective_that_was_over_when_it_was_adopted_until_it_is_moved(
+    frequency: str,
+) -> None:
+    story = adopted_with(date(2025, 8, 10), frequency)
+    story.on("2025-11-20")
+    assert states(story) == {}
+
+    story.agree(
+        OURS,
+        ProposeTarget(
+            proposal="later",
+            objective=CO_BRANDED_REVENUE.objective,
+            target=Decimal(50),
+            deadline=date(2026, 12, 31),
+            reason="It goes on.",
+        ),
+    )
+
+    story.on("2026-04-01")
+    due = "2025-Q4" if frequency == "quarterly" else "2026-01"
+    assert states(story)[f"figure-overdue new_users/-/{due}"] == "open"
+
+
+def test_a_notice_whose_last_day_was_over_by_the_adoption_is_asked_of_nobody() -> None:
+    first = ADOPTION.terms[0]
+    frame = changed(first.frame, starts_on=date(2022, 10, 1), duration="P3Y", notice="P60D")
+    story = adopt(since=date(2022, 10, 1), terms=[changed(first, frame=frame)], charter=None)
+
+    passed = [each.act.occurred_at for each in story.history if each.event.wire == "DeadlinePassed"]
+    assert (passed, states(story)) == ([], {})
+    story.on("2025-10-01")
+    assert states(story)["term-ended 2025-10-01"] == "open"
 
 
 # --- laws --------------------------------------------------------------------------------------
