@@ -59,6 +59,10 @@ ONLY_REPLAY: Final[dict[Test, tuple[Test, tuple[str, ...]]]] = {
         test_replay.test_another_amount_is_named_and_the_computed_one_is_as_computed,
         ("a statement whose amount is not that of its months",),
     ),
+    test_replay.test_a_statement_of_another_balance_is_found_though_its_party_signed_it: (
+        HONEST,
+        ("a statement of another balance, signed by its party",),
+    ),
     test_replay.test_another_due_day_is_named: (HONEST, ("a statement with another due day",)),
     test_replay.test_what_a_statement_is_made_of_is_compared: (
         HONEST,

@@ -34,7 +34,13 @@ from domain.payment import PaymentReceived
 from domain.people import PersonErased
 from domain.recorded import Recorded
 from domain.second_person import SecondPersonAsked
-from domain.settlement import Balance, FinalSettlementIssued, Part, StatementIssued
+from domain.settlement import (
+    Balance,
+    FinalSettlementIssued,
+    Part,
+    StatementIssued,
+    contents_of,
+)
 from domain.values import instant
 from infra.answers import verify
 from infra.answers.issued import Compared, Outcome
@@ -323,6 +329,22 @@ def signed_event(
         kept = [Kept("command", made.CONSULTING, digest, body)]
         accord.history.append([forged], Writes(kept=kept))
     return world.bundle()
+
+
+def test_a_statement_of_another_balance_is_found_though_its_party_signed_it(world: World) -> None:
+    """Operator and payer can agree on it; the verifiers compare it with what was signed alone."""
+    balance = owed_to_northbridge("77777.00", [ghost_part()])
+    stated = balance.model_dump(mode="json", exclude_none=True)
+    event = {"statement": GHOST, "period": "2026-Q4", "due_on": f"{DUE}", "balance": stated}
+    signed = {"period": "2026-Q4", "contents": contents_of([balance])}
+    bundle = signed_event(world, "StatementIssued", "IssueStatement", event, signed)
+    assert verdict(bundle, alone(world)) == CONSISTENT
+
+    found = replay.replay(bundle)
+
+    (statement,) = (each for each in found.statements if each.statement == GHOST)
+    (decided,) = (each for each in found.decided if each.outcome == "differs")
+    assert (statement.outcome, decided.index) == (Outcome.DIFFERS, statement.index)
 
 
 @pytest.mark.parametrize("left_out", [True, False])
