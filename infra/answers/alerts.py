@@ -80,7 +80,8 @@ def ask(
         start, since, last = cursors.read(question, page.after, str, str, str)
     if partnership is not None:
         size_of(accord.history, partnership)
-        sight_of(accord.history, partnership, when, figures=False)
+        if not dependency_alerts.is_own_program(accord, partnership, when.viewer):
+            sight_of(accord.history, partnership, when, figures=False)
     found: list[Alert] = []
     alone = _alone(accord, when)
     names = _from(accord, start, when.viewer) if partnership is None else iter([partnership])

@@ -4,7 +4,7 @@ A limit is private to the party that set it, so these alerts are of its program,
 gets them. No fold can open them, because each sees one partnership.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -27,6 +27,7 @@ from projections.alerts import START, STATE, Alert, AlertsState, Finding, opened
 from projections.fold import replay
 from projections.portfolio import Dependency, Portfolio
 from projections.traits import TRAITS_ROW, Limits
+from projections.visibility import Viewer
 
 
 def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
@@ -53,6 +54,11 @@ def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
     return {defined.partnership: alerts} if alerts else {}
 
 
+def is_own_program(accord: Accord, name: str, viewer: Viewer) -> bool:
+    """Whether a name is that of a program of the viewer's party."""
+    return viewer.party is not None and bool(_programs(accord, [name], viewer.party))
+
+
 def _is_one_of_several(found: Dependency, own: Portfolio) -> bool:
     """Whether a party has other partnerships than the one that it depends on."""
     return len(found.shares) > 1 or sum(each.active for each in own.partners) > 1
@@ -63,16 +69,19 @@ def _defined(accord: Accord, party: str, when: AsOf) -> Recorded | None:
 
     A party may have several programs.
     """
-    names = names_seen(accord, when.viewer)
-    found = computed.of_each(accord, names, "limits", partial(_limits, accord))
-    programs = [name for name, limits in found if any(each.party == party for each in limits)]
     defined = [
         each
-        for name in programs
+        for name in _programs(accord, names_seen(accord, when.viewer), party)
         for each in stored_log(accord.history, name, when)
         if isinstance(each.event, PortfolioDefined)
     ]
     return max(defined, key=lambda each: (each.act.recorded_at, each.index), default=None)
+
+
+def _programs(accord: Accord, names: Iterable[str], party: str) -> list[str]:
+    """Return those names that are programs of a party."""
+    found = computed.of_each(accord, names, "limits", partial(_limits, accord))
+    return [name for name, limits in found if any(each.party == party for each in limits)]
 
 
 def _limit(defined: Recorded) -> Decimal:

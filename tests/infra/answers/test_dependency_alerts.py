@@ -85,6 +85,17 @@ def test_nobody_else_learns_of_the_limit(accord: Accord, viewer: Viewer) -> None
     assert dependencies(accord, AsOf(viewer=viewer)) == {}
 
 
+def test_a_party_lists_the_alerts_of_its_own_program_alone(accord: Accord) -> None:
+    limit(accord, "10")
+    assert ABOUT in {each.id for each in alerts.ask(accord, PROGRAM, when=OWN).items}
+
+    limit(accord, "100")
+
+    assert alerts.ask(accord, PROGRAM, when=OWN).items == ()
+    with pytest.raises(NotFound):
+        alerts.ask(accord, PROGRAM, when=AsOf(viewer=Viewer("northbridge")))
+
+
 def test_a_key_of_one_partnership_does_not_show_what_the_others_bring(accord: Accord) -> None:
     limit(accord, "40")
     viewer = Viewer("growthos", partnerships=frozenset({CONSULTING}))
