@@ -100,11 +100,16 @@ def _asked_by(
         case Action.REDUCE_INVESTMENT:
             _, _, campaign = breach.window.partition("/")
             rule = _rule_of(breach, context)
+            campaign, budget = campaign or breach.rule, rule.budget if rule else None
+            if not context.given_up.keys().isdisjoint(
+                (f"campaign/{campaign}", f"investment/{budget}")
+            ):
+                return None  # Nothing is left to reduce.
             return InvestmentReduced(
                 agreed_version=1,
                 reduction=_name_of(breach),
-                campaign=campaign or breach.rule,
-                budget=rule.budget if rule else None,
+                campaign=campaign,
+                budget=budget,
                 by=rule.reduce_by if rule else HALF,
                 reason=reason,
             )

@@ -102,7 +102,8 @@ class OnboardingStepCompleted(
     """The part of the 30-60-90-day plan that the step belongs to."""
 
     def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:
-        """Raise `Refused` if both agreed that the other party completes this step."""
+        """Raise `Refused` if both gave the step up, or agreed that the other completes it."""
+        check_not_given_up("step", self.step, agreements)
         owners = {each.step: each.owner for each in agreements.of(OnboardingStepAgreed)}
         _check_owner("an onboarding step", self.step, owners.get(self.step, act.party), act)
 
@@ -279,7 +280,18 @@ class InvestmentReduced(
 
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
-        """Raise `Refused` unless the budget is an agreed joint investment."""
+        """Raise `Refused` unless the campaign and the budget are still agreed."""
+        cls._check_named(proposed, context)
+
+    @classmethod
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Return no further fields. Raises `Refused` if what it names was given up meanwhile."""
+        cls._check_named(proposed, context)
+        return {}
+
+    @classmethod
+    def _check_named(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        check_not_given_up("campaign", proposed.campaign, context.agreements)
         _check_budget(proposed.budget, context)
 
     @classmethod
@@ -305,6 +317,7 @@ def _check_budget(budget: str | None, context: PartnershipContext) -> None:
     from domain.scaling import JointInvestmentAgreed  # noqa: PLC0415
 
     if budget is not None:
+        check_not_given_up("investment", budget, context.agreements)
         agreed = context.agreements.of(JointInvestmentAgreed)
         check_agreed_budget(budget, [each.proposal for each in agreed])
 
@@ -441,6 +454,7 @@ class MilestoneReached(
         """Raise `Refused` unless both own the milestone, and it is still to be reached."""
         name: str = proposed.milestone
         planned = {each.milestone: each for each in context.agreements.of(MilestonePlanned)}
+        check_not_given_up("milestone", name, context.agreements)
         check_known("milestone", name, [*planned], MilestonePlanned.proposes)
         owner = planned[name].owner
         if owner is not None:
@@ -526,6 +540,12 @@ class CampaignAgreed(
                 field="last_day",
             )
 
+    @classmethod
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Return no further fields. Raises `Refused` if its budget was given up meanwhile."""
+        _check_budget(proposed.budget, context)
+        return {}
+
 
 ProposeCampaign = CampaignAgreed.proposes
 AgreeCampaign = CampaignAgreed.accepts
@@ -547,6 +567,7 @@ class CampaignClosed(
 
     def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:
         """Raise `Refused` unless the campaign was agreed, and the party that runs it closes it."""
+        check_not_given_up("campaign", self.campaign, agreements)
         owners = {each.campaign: each.owner for each in agreements.of(CampaignAgreed)}
         check_known("campaign", self.campaign, [*owners], CampaignAgreed.proposes)
         _check_owner("a campaign", self.campaign, owners[self.campaign], act)
@@ -637,8 +658,9 @@ class ReviewHeld(
 
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
-        """Raise `Refused` if a change has no reason or changes nothing, or the kind is another."""
+        """Raise `Refused` if both gave it up, a change has no reason, or the kind is another."""
         name, held = proposed.review, _held(context.agreements)
+        check_not_given_up("review", name, context.agreements)
         if proposed.reason is not None and name not in held:
             raise nothing_to_change(f"review {name} that was held")
         check_reason(proposed, held, name)
@@ -760,6 +782,8 @@ class ActionAgreed(
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` if the owner is not a party, or if a change has no reason."""
         check_parties([proposed.owner], context.parties)
+        if proposed.review is not None:
+            check_not_given_up("review", proposed.review, context.agreements)
         agreed = context.agreements.of(cls)
         check_reason(proposed, [each.action for each in agreed], proposed.action)
 
@@ -784,6 +808,7 @@ class ActionCompleted(
 
     def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:
         """Raise `Refused` unless the action was agreed, and its owner says that it is done."""
+        check_not_given_up("action", self.action, agreements)
         owners = {each.action: each.owner for each in agreements.of(ActionAgreed)}
         check_known("action", self.action, [*owners], ActionAgreed.proposes)
         _check_owner("an action", self.action, owners[self.action], act)
@@ -1088,6 +1113,7 @@ class CommitmentCancelled(
         else:
             known, begins = [*context.agreements.of(kind)], kind.proposes
         names = [getattr(each, *kind.identity) for each in known]
+        check_not_given_up(proposed.kind, proposed.ref, context.agreements)
         check_known(proposed.kind, proposed.ref, names, begins)
 
     @classmethod
@@ -1117,6 +1143,20 @@ def given_up() -> Mapping[str, type[BilateralAgreement | Declaration]]:
         "investment": JointInvestmentAgreed,
         "scope": ScopeExpanded,
     }
+
+
+def check_not_given_up(kind: str, ref: str, agreements: BilateralAgreements) -> None:
+    """Raise `Refused` if both gave something up, by its word, and did not agree it again."""
+    if (kind, ref) in {(each.kind, each.ref) for each in agreements.of(CommitmentCancelled)}:
+        again = given_up()[kind]
+        begins = again.asks if issubclass(again, Declaration) else again.proposes
+        raise NotNow(
+            "given-up",
+            f"Nothing more is recorded of what both parties gave up. They gave up {kind} {ref}.",
+            f"Name another {kind}, or begin it again ({begins.__name__}).",
+            kind=kind,
+            ref=ref,
+        )
 
 
 ProposeCancellation = CommitmentCancelled.proposes
@@ -1166,6 +1206,7 @@ def decide(
             waived = passing("execution", gate, context)
             return [KickoffHeld.of(command, waived=waived)]
         case ReachMilestone():
+            check_not_given_up("milestone", command.milestone, context.agreements)
             return reach(command, state.milestones, act)
         case _:
             assert_never(command)

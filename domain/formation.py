@@ -209,10 +209,13 @@ class DecisionRuleAgreed(
 
         The budget of a reduction is an agreed joint investment (C20).
         """
-        # That stage imports this module.
+        # These stages import this module.
+        from domain.execution import check_not_given_up  # noqa: PLC0415
         from domain.scaling import JointInvestmentAgreed  # noqa: PLC0415
 
         rules.check(proposed.rule, own_metrics(context.agreements))
+        if proposed.rule.budget is not None:
+            check_not_given_up("investment", proposed.rule.budget, context.agreements)
         agreed = context.agreements.of(JointInvestmentAgreed)
         rules.check_budget(proposed.rule, [each.proposal for each in agreed])
 

@@ -194,7 +194,11 @@ class RiskMitigated(
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` unless the risk is on the register, and is still open."""
+        # That stage imports this module.
+        from domain.execution import check_not_given_up  # noqa: PLC0415
+
         known = [each.risk for each in context.declarations.of(RiskIdentified)]
+        check_not_given_up("risk", proposed.risk, context.agreements)
         check_known("risk", proposed.risk, known, RiskIdentified.asks)
         _check_open(proposed.risk, context.agreements)
 

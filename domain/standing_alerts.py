@@ -23,7 +23,12 @@ from domain.entry import (
     PenaltyConceded,
     SharedCostIncurred,
 )
-from domain.execution import CampaignAgreed, CommitmentCancelled, InvestmentReduced
+from domain.execution import (
+    CampaignAgreed,
+    CampaignClosed,
+    CommitmentCancelled,
+    InvestmentReduced,
+)
 from domain.exit import (
     BreachCured,
     BreachNoticeGiven,
@@ -113,7 +118,7 @@ class On:
     event: type[Event]
     ref: Callable[[Any], str | None]
     """Takes the event and gives what it is about; None if it does not concern the rule. It can end
-    with `ALL`: every `ref` that begins so."""
+    with `ALL`: every `ref` that begins so. It can begin with it: every `ref` that ends so."""
     text: Callable[[Any], str] = lambda _: ""
     """Takes the event and gives the words with which the alert opens or closes."""
     acts: Callable[[Any, str, Parties], Parties] = both
@@ -254,11 +259,11 @@ DISPUTE_OPENED: Final = "dispute-opened"
 BREACH_NOTICE: Final = "breach-notice"
 
 
-def _given_up(kind: str) -> On:
+def _given_up(kind: str, about: Callable[[str], str] = str) -> On:
     """Return the closing of an alert by the end of what it is about."""
     return On(
         CommitmentCancelled,
-        lambda e: e.ref if e.kind == kind else None,
+        lambda e: about(e.ref) if e.kind == kind else None,
         lambda e: f"The {e.kind} {e.ref} was given up: {e.reason}",
     )
 
@@ -582,12 +587,21 @@ STANDING_ALERTS: Final = (
             On(
                 InvestmentReduced,
                 # What both took from a joint investment is news to neither.
-                lambda e: None if e.budget and e.proposal else e.reduction,
+                lambda e: None if e.budget and e.proposal else f"{e.campaign}/{e.reduction}",
                 lambda e: f"Investment in {e.campaign} is reduced by {e.by} %: {e.reason}",
                 author,
             ),
         ),
-        (_given_up("reduction"),),
+        (
+            _given_up("reduction", lambda ref: f"{ALL}/{ref}"),
+            _given_up("campaign", lambda ref: f"{ref}/{ALL}"),
+            On(
+                CampaignClosed,
+                lambda e: f"{e.campaign}/{ALL}",
+                lambda e: f"Campaign {e.campaign} was closed: {e.outcome}",
+            ),
+            _AT_THE_EXIT,
+        ),
     ),
     StandingAlert(
         RENEWAL_OPEN,

@@ -965,10 +965,10 @@ class _Changes:
             self._say(known, alert)
 
     def close_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
-        """Close an alert, or those whose subject begins so: withdrawn if it was done in time."""
-        if ref.endswith(ALL):
+        """Close an alert, or those that `ALL` names: withdrawn if it was done in time."""
+        if ref.startswith(ALL) or ref.endswith(ALL):
             for each in [*self._open.values()]:
-                if each.rule == standing.rule and each.window.startswith(ref.removesuffix(ALL)):
+                if each.rule == standing.rule and _is_named(each.window, ref):
                     self._end(each, text)
             return
         name = alert_id(standing.rule, 1, self._recorded.partnership, ref)
@@ -1110,6 +1110,13 @@ def _says(alert: Alert) -> tuple[str, date | None, list[str], Mapping[str, Decim
     return alert.text, alert.answer_by, acting, alert.at_stake
 
 
+def _is_named(window: str, ref: str) -> bool:
+    """Return whether a `ref` that begins or ends with `ALL` names a window."""
+    if ref.endswith(ALL):
+        return window.startswith(ref.removesuffix(ALL))
+    return window.endswith(ref.removeprefix(ALL))
+
+
 def _concerns(alert: Alert, subject: str) -> bool:
     """Return whether an alert that is computed from facts is about a subject."""
     kind, _, name = subject.partition("/")
@@ -1156,7 +1163,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=72,
+    version=73,
     row_type=_row_type,
     facts_from=FACTS,
 )

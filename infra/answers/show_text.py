@@ -1,6 +1,6 @@
 """The state of a partnership as text for a terminal, without what is empty."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import date, datetime
 from typing import NamedTuple, assert_never
 
@@ -97,10 +97,12 @@ def text(state: PartnershipState) -> Iterator[Block]:
     yield Table(["RULE", "WAIVED BY", "REASON"], waivers, "waivers", 2)
     yield _budgets(state.budgets)
     tasks = tasks_of(state)
-    yield _task_table(filter(is_open, tasks), "plans, issues and disputes")
+    yield _task_table(filter(is_open, tasks), "plans, issues and disputes", state)
     yield from _in_force_blocks(state)
     yield _task_table(
-        (each for each in tasks if not is_open(each)), "plans, issues and disputes that are over"
+        (each for each in tasks if not is_open(each)),
+        "plans, issues and disputes that are over",
+        state,
     )
     yield from _over_blocks(state.proposals)
     rated = [(each.party, scorecard_words(each)) for each in state.health]
@@ -469,9 +471,9 @@ def tasks_of(state: PartnershipState) -> list[Task | DisputeSummary]:
     return [*tasks, *state.issues, *state.disputes]
 
 
-def _task_table(tasks: Iterable[Task | DisputeSummary], title: str) -> Table:
+def _task_table(tasks: Iterable[Task | DisputeSummary], title: str, of: PartnershipState) -> Table:
     columns = ["KIND", "ID", "DESCRIPTION", "SINCE", "DUE", "STATE"]
-    rows = (["" if cell is None else cell for cell in task_words(each)] for each in tasks)
+    rows = (["" if cell is None else cell for cell in task_words(each, of)] for each in tasks)
     return Table(columns, rows, title, 2)
 
 
@@ -496,17 +498,21 @@ class TaskWords(NamedTuple):
     state: str
 
 
-def task_words(task: Task | DisputeSummary) -> TaskWords:
-    """Return something planned, raised or disputed in words."""
-    kind, name, what, due, state = _task_words(task)
+def task_words(task: Task | DisputeSummary, of: PartnershipState) -> TaskWords:
+    """Return something planned, raised or disputed in a partnership, in words."""
+    kind, name, what, due, state = _task_words(task, {each.budget for each in of.budgets})
     since = None if isinstance(task, DisputeSummary) else task.since.date()
     return TaskWords(kind, name, what, since, due, state)
 
 
 def _task_words(  # noqa: C901, PLR0911 - one for each kind
     task: Task | DisputeSummary,
+    budgets: Container[str],
 ) -> tuple[str, str, str, date | None, str]:
-    """Return the kind, the identifier, the description, the last day and the state."""
+    """Return the kind, the identifier, the description, the last day and the state.
+
+    `budgets` are the joint investments that were not given up: no other pays for anything more.
+    """
     if isinstance(task, DisputeSummary):
         what = task.opened.description if task.opened else ""
         what += f"; {task.mediator} mediates" if task.mediator else ""
@@ -542,7 +548,8 @@ def _task_words(  # noqa: C901, PLR0911 - one for each kind
             return *named, what, planned.due, _state(task, "overdue", "done")
         case CampaignAgreed():
             where = f" in {planned.market}" if planned.market else ""
-            paid = f", paid by {planned.budget}" if planned.budget else ""
+            is_paid = planned.budget and (task.done or planned.budget in budgets)
+            paid = f", paid by {planned.budget}" if is_paid else ""
             what = f"{planned.owner}{where}, from {planned.first_day}: {planned.title}{paid}"
             what += f" ({task.done.outcome})" if isinstance(task.done, CampaignClosed) else ""
             return (

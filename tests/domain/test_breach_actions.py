@@ -14,6 +14,7 @@ from domain.execution import (
     AgreeReduction,
     IntroduceIncentive,
     InvestmentReduced,
+    ProposeCampaign,
     ProposeCancellation,
     ProposeReduction,
     ReviewScheduled,
@@ -68,6 +69,20 @@ def test_a_campaign_below_its_line_has_its_investment_halved_by_the_rule() -> No
     assert (reduced.campaign, reduced.by) == ("spring", Decimal(50))
     assert breach.finding in reduced.reason
     assert last(story, InvestmentReduced).act.party == CLOCK_PARTY
+
+
+def test_a_rule_reduces_nothing_of_a_campaign_that_both_gave_up() -> None:
+    story = agreed(at(Stage.EXECUTION))
+    story.agree(OURS, example(ProposeCampaign, proposal="run-9", campaign="spring"))
+    story.on("2026-02-27")
+    report(story, "leads", "2026-02", count(80), "spring")
+    over = ProposeCancellation(proposal="c-9", kind="campaign", ref="spring", reason="No leads.")
+    story.agree(OURS, over)
+
+    story.on("2026-03-01")
+
+    assert story.facts(RuleBreached)
+    assert story.facts(InvestmentReduced) == []
 
 
 def invested(story: Story) -> Story:

@@ -159,4 +159,4 @@ def test_an_investment_that_both_gave_up_is_reduced_no_more() -> None:
         ProposeReduction, proposal="cut-9", reduction="cut-9", budget="investment-1", by=Decimal(10)
     )
 
-    assert story.refuses(OURS, cut).rule == "no-such-budget"
+    assert story.refuses(OURS, cut).rule == "given-up"

@@ -222,10 +222,10 @@ def test_who_reduced_its_investment_ends_that_alone_and_the_other_does_not() -> 
     give_up = example(ProposeCancellation, proposal="again", kind="reduction", ref="cut-1")
 
     story.copy().when(THEIRS, give_up)
-    assert states(story)["investment-reduced cut-1"] == "open"
+    assert states(story)["investment-reduced launch/cut-1"] == "open"
     story.when(OURS, give_up)
 
-    assert states(story)["investment-reduced cut-1"] == "resolved"
+    assert states(story)["investment-reduced launch/cut-1"] == "resolved"
 
 
 # --- incentives --------------------------------------------------------------------

@@ -112,7 +112,8 @@ not-yet-happened not-your-program not-your-proposal nothing-changed nothing-lost
 nothing-to-adjust nothing-to-change nothing-to-state notice-exceeds-duration notice-period
 one-control
 one-segment-or-each other-content other-keys overlap-exceeds-list overlap-known own-proposal
-partnership-exists period-not-begun period-not-over person-of-another-party pilot-concluded
+partnership-exists period-before-agreement period-not-begun period-not-over
+person-of-another-party pilot-concluded
 proposal-answered proposal-countered proposal-declined proposal-exists proposal-lapsed
 proposal-replaced proposal-withdrawn recovery-by-operator recovery-not-signed regional-needs-market
 reserved-party resources review-of-another-kind risk-described-by-another risk-mitigated

@@ -34,6 +34,7 @@ from domain.execution import (
     ProposeIssueResolution,
     ProposeMilestone,
     ProposeOnboardingStep,
+    ProposeReduction,
     ProposeReview,
     ProposeReviewHeld,
     ReachMilestone,
@@ -242,6 +243,10 @@ OPENED: Final[dict[tuple[str, str], Callable[[], Story]]] = {
     ("cadence-missed", "HealthCheckRecorded"): lambda: cadence(health_check="quarterly"),
     ("answer-overdue", "TermsCountered"): lambda: waited(after(ProposeTerms), 15),
     ("answer-overdue", "PilotStarted"): lambda: waited(after(RegisterHypothesis), 15),
+    **{
+        ("investment-reduced", way): lambda: after(ProposeReduction)
+        for way in ("its campaign", "CampaignClosed")
+    },
 }
 """The openings of the endings that need another life than that of their kind of alert."""
 
@@ -419,7 +424,10 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
             ProposeCancellation(
                 proposal="stop", kind="reduction", ref="cut-1", reason="It is spent again."
             ),
-        )
+        ),
+        "its campaign": given_up("campaign", "launch"),
+        "CampaignClosed": by(THEIRS, example(CloseCampaign)),
+        "DeadlinePassed": EXIT,
     },
     "referral-minimum": {"a better quarter": Ending(ten_leads), "leads": leads_in_time(12)},
     "figure-overdue": {"MetricReported": Ending(reported)},

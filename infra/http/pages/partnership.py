@@ -192,7 +192,7 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         rated=[each for each in RATED if any(each in card.ratings for card in state.health)],
         terms=[describe(each) for each in state.terms.items],
         frame=[*frame_lines(state.terms.frame)] if state.terms.frame else [],
-        plans=[task_words(each) for each in tasks_of(state) if is_open(each)],
+        plans=[task_words(each, state) for each in tasks_of(state) if is_open(each)],
         agreed=[*_agreed(state)],
         in_force=next(
             (each for each in state.terms.agreements if each.version == state.terms.version), None

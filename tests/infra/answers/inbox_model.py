@@ -431,7 +431,8 @@ class Model:
         """Return the alerts that are open: of what is late, and of what is near."""
         found = {f"dispute-opened {name}" for name in self.disputes}
         found |= {f"risk-open {name}" for name in self.risks}
-        found |= {f"investment-reduced {name}" for name in self.reductions}
+        reduced = [] if self.over else self.reductions
+        found |= {f"investment-reduced launch/{name}" for name in reduced}
         found |= {f"audit-failed ethics/{by}" for by, passed in self.audits.items() if not passed}
         found |= {f"cadence-missed health_check/{party}" for party in self.unrated}
         found |= {f"due-soon cadence/health_check/{party}" for party in self._scorecards(now)}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -23,6 +24,8 @@ from domain.execution import (
     CompleteAction,
     HoldKickoff,
     ProposeAction,
+    ProposeCampaign,
+    ProposeCancellation,
     ProposeMilestone,
     ProposeReviewHeld,
 )
@@ -42,6 +45,7 @@ from domain.markets import (
     RecordLocalFeedback,
     TargetMarket,
 )
+from domain.scaling import AgreeJointInvestment
 from domain.terms import (
     CostShare,
     Hybrid,
@@ -67,7 +71,7 @@ from infra.answers.partnership_state import (
     TaskState,
 )
 from infra.answers.show import ask
-from infra.answers.show_text import DEADLINES, text
+from infra.answers.show_text import DEADLINES, task_words, text
 from infra.bootstrap import Accord
 from infra.store.history import History, partnerships
 from infra.tlog.codec import UnknownEvent, UnreadableEvent
@@ -75,8 +79,11 @@ from projections.visibility import Viewer
 from tests.feeds import played, simulated
 from tests.infra.answers.demo import CONSULTING, day
 from tests.infra.answers.helpers import AURORA, PARTNER, changed_event, printed
+from tests.infra.answers.test_every_alert import recorded
 from tests.infra.messages import beginning, from_steps, message
 from tests.life import ADOPTED, EXAMPLES, LIFE, OURS, THEIRS, changed, example, usd
+from tests.life import after as story_after
+from tests.stories import Story
 from tests.sweeps import sweep
 
 NAME = "growthos-brightpath"
@@ -686,3 +693,26 @@ def test_after_an_exit_nothing_of_the_plan_is_open_and_a_handover_still_is(tmp_p
     assert [each.state for each in after.actions] == [TaskState.OPEN]
     assert "given up with the end" in printed(text(after))
     assert "the exit took effect on 2026-03-01" in printed(text(after))
+
+
+def test_an_investment_that_both_gave_up_pays_for_no_campaign(tmp_path: Path) -> None:
+    story = story_after(AgreeJointInvestment)
+    run = example(ProposeCampaign, proposal="run-9", campaign="autumn", budget="investment-1")
+    story.agree(OURS, run)
+    before = story.copy()
+    over = ProposeCancellation(
+        proposal="c-9", kind="investment", ref="investment-1", reason="It brought too little."
+    )
+    story.agree(OURS, over)
+
+    said = [_plans(tmp_path / name, each) for name, each in (("a", before), ("b", story))]
+
+    assert [", paid by investment-1" in each for each in said] == [True, False]
+
+
+def _plans(folder: Path, story: Story) -> str:
+    """Return the campaign of the autumn, as it is printed."""
+    with recorded(folder, story) as accord:
+        state = ask(accord, story.id)
+    printed_ = map(partial(task_words, of=state), state.campaigns)
+    return next(each.what for each in printed_ if each.name == "autumn")
