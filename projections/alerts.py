@@ -1163,7 +1163,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=73,
+    version=74,
     row_type=_row_type,
     facts_from=FACTS,
 )

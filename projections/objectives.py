@@ -51,6 +51,8 @@ class ObjectiveProgress:
     """The share of the time that had passed at the end of the last figure."""
     adds: Adds = Adds.SUM
     """How the figures of shorter periods make that of a longer one."""
+    direction: Direction = Direction.UP
+    """Whether more is better, or less. If less is, the target is the most that it should be."""
 
     @property
     def value(self) -> Decimal | None:
@@ -68,9 +70,14 @@ class ObjectiveProgress:
         return bool(self.disputed)
 
     @property
+    def limit(self) -> str:
+        """Return ``at most `` before a target that is a limit, because less is better."""
+        return "at most " if self.direction is Direction.DOWN else ""
+
+    @property
     def _target(self) -> str:
         agreed = self.objective
-        return f"{_in_unit(agreed.target, agreed.unit)} by {agreed.deadline}"
+        return f"{self.limit}{_in_unit(agreed.target, agreed.unit)} by {agreed.deadline}"
 
     @property
     def target_text(self) -> str:
@@ -141,13 +148,16 @@ def _progress(  # noqa: PLR0913, PLR0917 - what a status rests on
     today: date,
     by: str | None = None,
 ) -> ObjectiveProgress:
+    kickoff, metric = agreed.kickoff, agreed.catalogue[objective.metric]
+    known = ObjectiveProgress(
+        objective, None, ObjectiveStatus.OPEN, adds=metric.adds, direction=metric.direction
+    )
     if objective.deadline < since:
         # Of the time before an adoption Accord has only what came in with it, so it judges nothing.
         unit, source = objective.unit, objective.tool
         unknown = Figure(None, unit, source, note="its deadline had passed when it was agreed")
-        return ObjectiveProgress(objective, unknown, ObjectiveStatus.INSUFFICIENT_EVIDENCE)
+        return replace(known, actual=unknown, status=ObjectiveStatus.INSUFFICIENT_EVIDENCE)
     months = tuple(_months(month_of(since), month_of(objective.deadline)))
-    kickoff, metric = agreed.kickoff, agreed.catalogue[objective.metric]
     ended_on = agreed.ended_on
     evidence = _Evidence(
         objective,
@@ -160,7 +170,7 @@ def _progress(  # noqa: PLR0913, PLR0917 - what a status rests on
         is_given_up=ended_on is not None and ended_on <= objective.deadline,
     )
     status = evidence.status()
-    known = ObjectiveProgress(objective, evidence.actual, status, adds=metric.adds)
+    known = replace(known, actual=evidence.actual, status=status)
     if status not in _PACED:
         return known
     reached, elapsed = evidence.reached, evidence.elapsed

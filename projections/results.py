@@ -14,7 +14,7 @@ from domain.arithmetic import exact
 from domain.calendar import bounds, months_of, preceding, quarter_of
 from domain.charter import Objective
 from domain.described import described
-from domain.metric_catalogue import Adds, Unit
+from domain.metric_catalogue import Adds, Direction, Unit
 from domain.settlement import Balance
 from domain.values import MINOR_UNITS, Exact
 from projections import figures
@@ -85,6 +85,8 @@ class Result:
     """The part of the whole that an objective is about; null for the whole."""
     unit: str
     """The unit: a currency, or one of the catalogue, such as `percent`."""
+    direction: Direction
+    """Whether more is better, or less. If less is, a target is the most that it should be."""
     in_month: Exact | None
     """The figure of the month; null if there is none, or if the viewer is not shown it."""
     month_before: Exact | None
@@ -142,6 +144,7 @@ def results(id: str, rows: Rows, span: Span) -> Iterator[Result]:
                     metric=metric,
                     segment=segment,
                     unit=unit,
+                    direction=catalogue(rows)[metric].direction,
                     in_month=in_month,
                     month_before=month_before,
                     month_target=of_the_month,

@@ -390,10 +390,12 @@ class Sight:
         each = self._withheld_of(agreed.metric, agreed.segment, progress.actual)
         if each is None:
             return progress
-        return ObjectiveProgress(
-            progress.objective,
-            Figure(None, each.unit, each.tool, note=each.note),
-            ObjectiveStatus.INSUFFICIENT_EVIDENCE,
+        return replace(
+            progress,
+            actual=Figure(None, each.unit, each.tool, note=each.note),
+            status=ObjectiveStatus.INSUFFICIENT_EVIDENCE,
+            reached_percent=None,
+            elapsed_percent=None,
         )
 
 

@@ -229,7 +229,7 @@ def objectives_table(objectives: Iterable[ObjectiveProgress], indent: int = 0) -
             (
                 each.objective.words,
                 amount(each.objective.baseline, each.objective.unit),
-                amount(each.objective.target, each.objective.unit),
+                each.limit + amount(each.objective.target, each.objective.unit),
                 each.objective.deadline,
                 "no figure" if each.value is None else amount(each.value, each.objective.unit),
                 Styled(each.status.words, _STYLES.get(each.status, "")),

@@ -298,6 +298,28 @@ def test_the_text_names_the_figure_the_target_and_the_pace() -> None:
     assert progress(users()).text == "new users: no figure; the target is 3600 by 2026-12-31."
 
 
+@pytest.mark.parametrize(
+    ("metric", "unit", "value", "target", "text"),
+    [
+        ("support_tickets", "count", count(470), 360, "470 of at most 360"),
+        ("churn_rate", "percent", percent(65, 1000), 5, "6.5 of at most 5 %"),
+    ],
+)
+def test_the_target_of_what_should_be_small_is_called_the_most(
+    metric: str, unit: str, value: ReportedFigure, target: int, text: str
+) -> None:
+    story = agreed(metric=metric, unit=unit, baseline=Decimal(400), target=Decimal(target))
+    assert progress(story).text.endswith(f"the target is at most {text.partition('most ')[2]} by "
+                                         "2026-12-31.")  # fmt: skip
+    report(story, metric, "2026-01", value)
+
+    found = progress(story, "2026-02-01")
+
+    assert found.text.startswith(f"{found.objective.words}: {text} by 2026-12-31, ")
+    assert found.target_text.endswith(f"the target was at most {text.partition('most ')[2]} by "
+                                      "2026-12-31.")  # fmt: skip
+
+
 # --- after the day -----------------------------------------------------------------------------
 
 

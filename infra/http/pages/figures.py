@@ -120,7 +120,7 @@ def _agreed(
         of = progress.objective
         if (of.metric, of.segment) == (metric, segment):
             target = shown.figure(of.target, of.unit)
-            yield Agreed(f"target {target} by {of.deadline.isoformat()}", None)
+            yield Agreed(f"target {progress.limit}{target} by {of.deadline.isoformat()}", None)
 
 
 def is_beyond(figure: LimitedFigure, running: frozenset[str]) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from domain.charter import ObjectiveStatus
 from domain.kernel import Command
+from domain.metric_catalogue import Direction
 from domain.program import DefinePortfolio
 from domain.recorded import Recorded
 from infra.answers import portfolio
@@ -19,7 +20,7 @@ from infra.running.cache import Stamped
 from infra.store.history import History, partnerships
 from infra.store.views import Views
 from projections.portfolio import Level, Portfolio, Revenue
-from projections.results import Span
+from projections.results import Result, Span
 from projections.visibility import Viewer
 from tests.feeds import simulated
 from tests.infra.answers.demo import day
@@ -138,6 +139,31 @@ def test_of_a_period_each_partner_has_its_results_and_the_money_is_added_up(demo
     owed = [each.owe_unstated for line in lumastream.partners for each in line.money]
     assert [each.owe_unstated for each in lumastream.money] == [sum(owed)]
     assert portfolio.ask(demo, when=at).span is None
+
+
+def test_the_target_of_a_cost_is_the_most_and_its_percent_is_not_called_reached(
+    demo: Accord,
+) -> None:
+    answer = portfolio.ask(demo, "2026-Q2", AsOf(at=day("2026-06-15T12:00:00")))
+    whole = of(answer, "lumastream")
+    spain = next(each for each in whole.partners if each.id == "spring-spain")
+    subscribers = next(each for each in spain.results if each.metric == "new_subscribers")
+    cost = replace(subscribers, direction=Direction.DOWN)
+
+    def rows(result: Result) -> list[str]:
+        partners = tuple(
+            replace(each, results=(result,) if each is spain else ()) for each in whole.partners
+        )
+        shown = answer.model_copy(update={"portfolios": (replace(whole, partners=partners),)})
+        lines = printed(portfolio.text(shown)).splitlines()
+        return [" ".join(each.split()) for each in lines if "OF TARGET" in each or "103.15" in each]
+
+    head = "ID METRIC 2026-Q2 TARGET OF TARGET 2026-Q1"
+    assert rows(subscribers)[1:] == [head, "spring-spain new subscribers 6300 6107.38 103.15 % 900"]
+    assert rows(cost)[1:] == [
+        head,
+        "spring-spain new subscribers 6300 at most 6107.38 103.15 % 900",
+    ]
 
 
 def test_a_rate_of_a_period_says_of_how_many_it_is(demo: Accord) -> None:
