@@ -187,6 +187,9 @@ class InboxItem(Item):
 class Inbox(Page[InboxItem]):
     """What awaits the parties, by day."""
 
+    count: int
+    """How many items await, on all pages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -236,14 +239,13 @@ def ask(
     if partnership is not None:
         size_of(accord.history, partnership)
         sight_of(accord.history, partnership, when, figures=False)
-    found = sorted(
-        (
-            (place, each)
-            for place, each in _items(accord, partnership, when)
-            if when.viewer.party in {None, each.party} and [*place] > after
-        ),
-        key=itemgetter(0),
-    )
+    awaited = [
+        (place, each)
+        for place, each in _items(accord, partnership, when)
+        if when.viewer.party in {None, each.party}
+    ]
+    later = ((place, each) for place, each in awaited if [*place] > after)
+    found = sorted(later, key=itemgetter(0))
     shown = found[: page.limit]
     times = _times(accord, {each.partnership for _, each in shown}, when)
     items = (offered(each, times[each.partnership]) for _, each in shown)
@@ -252,6 +254,7 @@ def ask(
         as_of=when.asked,
         items=tuple(_covering(accord, each, times[each.partnership], when) for each in items),
         next=cursors.written(question, *shown[-1][0]) if found[page.limit :] else None,
+        count=len(awaited),
     )
 
 

@@ -6,12 +6,12 @@ parameters; both print the same JSON document, and its schema is the route's in 
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,6 +21,7 @@ from domain.values import Slug, instant
 from infra.access.roles import Need
 from infra.answers.logs import NOW, Asked, AsOf, in_range
 from infra.answers.members import seen_among
+from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.text import Block, Line
 from infra.bootstrap import Accord
 from infra.store.views import Quarantined, UnreadableRow
@@ -95,6 +96,11 @@ class Page(Answer, Generic[T]):
     """The cursor of the next page (`after`); null on the last page."""
     items: tuple[T, ...]
     """The items, in order."""
+
+    def after(self, pages: Sequence[Self]) -> Self:
+        """Return the page with the items of the pages before it, too."""
+        items = tuple(item for each in (*pages, self) for item in each.items)
+        return self.model_copy(update={"items": items})
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +212,19 @@ class Question:
             return found
         stale = tuple(_quarantined(accord, given)) if self.asks_when or _about(given) else ()
         return found.model_copy(update={"quarantined": stale}) if stale else found
+
+    def pages(self, accord: Accord, after: str | None = None, **given: Any) -> Iterator[Page[Any]]:  # noqa: ANN401 - what is asked
+        """Yield the pages of an answer, each as long as can be; raises as `reply` does."""
+        while True:
+            page = self.reply(accord, **given, page=Paging(after, LONGEST_PAGE))
+            yield page
+            if (after := page.next) is None:
+                return
+
+    def whole(self, accord: Accord, **given: Any) -> Any:  # noqa: ANN401 - what is asked, the answer
+        """Return an answer with the items of all its pages; raises as `reply` does."""
+        *before, last = self.pages(accord, **given)
+        return last.after(before)
 
     def lines(self, found: Any) -> Iterator[Block]:  # noqa: ANN401 - the answer
         """Yield the answer as text for a terminal; what is stale in it comes first."""

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 from domain.viewing import FullViewTaken
 from infra.answers.logs import AsOf, size_of
-from infra.answers.parameters import LONGEST_PAGE, Name, PageSize
-from infra.answers.question import Asks, Page, Paging, Question, keyword
+from infra.answers.parameters import Name, PageSize
+from infra.answers.question import Asks, Paging, Question, keyword
 from infra.bootstrap import Accord
 from infra.cli import acting, printing
 from infra.cli.options import (
@@ -154,13 +154,10 @@ def _pages(question: Question, accord: Accord, given: dict[str, Any]) -> Iterato
         yield question.reply(accord, **asked)
         return
     limit, after = asked.pop("limit"), asked.pop("after")
-    while True:
-        page = question.reply(accord, **asked, page=Paging(after, limit or LONGEST_PAGE))
-        assert isinstance(page, Page)  # noqa: S101 - what a paged question gives
-        yield page
-        after = page.next
-        if limit or after is None:
-            return
+    if limit:
+        yield question.reply(accord, **asked, page=Paging(after, limit))
+    else:
+        yield from question.pages(accord, **asked, after=after)
 
 
 def _when(question: Question, accord: Accord, asked: dict[str, Any]) -> AsOf:

@@ -20,8 +20,8 @@ from infra.access.roles import Need
 from infra.answers.inbox import INBOX, SIGNED
 from infra.answers.logs import log
 from infra.answers.next import NEXT, summary
-from infra.answers.parameters import LONGEST_PAGE, Name, Wrong
-from infra.answers.question import Paging, PartnershipId
+from infra.answers.parameters import Name, Wrong
+from infra.answers.question import PartnershipId
 from infra.deciding.batch import Outcome
 from infra.http.access import needs, refused_as_problem
 from infra.http.events import decide
@@ -125,7 +125,7 @@ def next_csv(visit: Visited, id: PartnershipId) -> Response:
 def next_page(visit: Visited, id: PartnershipId) -> Response:
     """Show what awaits each party, what it can send, and what closed gates require."""
     when = visit.when(id)
-    waiting = INBOX.reply(visit.accord, partnership=id, when=when, page=Paging(limit=LONGEST_PAGE))
+    waiting = INBOX.whole(visit.accord, partnership=id, when=when)
     return page(
         "next.html",
         visit,

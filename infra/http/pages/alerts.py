@@ -16,8 +16,7 @@ from domain.values import Slug
 from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.alerts import ALERTS_QUESTION, Alerts
-from infra.answers.parameters import LONGEST_PAGE, Name, error_of
-from infra.answers.question import Paging
+from infra.answers.parameters import Name, error_of
 from infra.http.access import needs
 from infra.http.handle_alerts import Acknowledgement, Assignment, Silencing, handle
 from infra.http.pages import shown
@@ -57,11 +56,8 @@ Chosen = Annotated[Slug | None, Query(description="One partnership.")]
 
 def _answer(visit: Visit, partnership: str | None) -> Alerts:
     about = () if partnership is None else (partnership,)
-    answer: Alerts = ALERTS_QUESTION.reply(
-        visit.accord,
-        partnership=partnership,
-        when=visit.when(*about),
-        page=Paging(limit=LONGEST_PAGE),
+    answer: Alerts = ALERTS_QUESTION.whole(
+        visit.accord, partnership=partnership, when=visit.when(*about)
     )
     return answer
 
@@ -83,12 +79,8 @@ class OpenAlerts:
 def open_alerts(visit: Visit, partnership: str | None = None) -> OpenAlerts:
     """Return the open alerts of one partnership or of all, the latest first."""
     about = () if partnership is None else (partnership,)
-    answer: Alerts = ALERTS_QUESTION.reply(
-        visit.accord,
-        partnership=partnership,
-        state=AlertState.OPEN,
-        when=visit.when(*about),
-        page=Paging(limit=LONGEST_PAGE),
+    answer: Alerts = ALERTS_QUESTION.whole(
+        visit.accord, partnership=partnership, state=AlertState.OPEN, when=visit.when(*about)
     )
     silenced = {name for name, each in answer.handling.items() if each.silenced_until}
     latest = sorted(answer.items, key=lambda each: each.since, reverse=True)

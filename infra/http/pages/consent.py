@@ -20,9 +20,7 @@ from domain.recorded import Recorded
 from domain.values import plain
 from infra.answers.inbox import INBOX, SIGNED, Awaiting, Inbox, InboxItem
 from infra.answers.logs import log
-from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.partnership_state import PartnershipState, ProposalState, ProposalSummary
-from infra.answers.question import Paging
 from infra.answers.show import SHOW
 from infra.answers.statement import Statement, replay
 from infra.http.pages.forms import Entry
@@ -86,9 +84,7 @@ def subject_of(
 def _awaited(
     visit: Visit, id: str, party: str, command: type[Command], known: Mapping[str, Any]
 ) -> InboxItem | None:
-    waiting: Inbox = INBOX.reply(
-        visit.accord, partnership=id, when=visit.when(id), page=Paging(limit=LONGEST_PAGE)
-    )
+    waiting: Inbox = INBOX.whole(visit.accord, partnership=id, when=visit.when(id))
     asked = cloudevents.PREFIX + command.__name__
     for item in waiting.items:
         for each in item.events:

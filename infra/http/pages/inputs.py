@@ -10,8 +10,7 @@ from fastapi.responses import RedirectResponse
 from infra.access.roles import Need, Scope
 from infra.answers import refusals
 from infra.answers.logs import NotFound
-from infra.answers.parameters import LONGEST_PAGE, PositiveWhole
-from infra.answers.question import Paging
+from infra.answers.parameters import PositiveWhole
 from infra.answers.refusals import REFUSALS, Refusals
 from infra.answers.waiting import WAITING, WaitingInputs
 from infra.http.access import needs
@@ -41,16 +40,12 @@ Number = Annotated[PositiveWhole, Path(description="The refusal's number.")]
 
 
 def _refused(visit: Visit) -> Refusals:
-    answer: Refusals = REFUSALS.reply(
-        visit.accord, viewer=visit.sees, page=Paging(limit=LONGEST_PAGE)
-    )
+    answer: Refusals = REFUSALS.whole(visit.accord, viewer=visit.sees)
     return answer
 
 
 def _waiting(visit: Visit) -> WaitingInputs:
-    answer: WaitingInputs = WAITING.reply(
-        visit.accord, viewer=visit.sees, page=Paging(limit=LONGEST_PAGE)
-    )
+    answer: WaitingInputs = WAITING.whole(visit.accord, viewer=visit.sees)
     return answer
 
 

@@ -18,9 +18,8 @@ from infra.answers.funnel import FUNNEL
 from infra.answers.inbox import INBOX, Awaiting
 from infra.answers.kpis import KPIS
 from infra.answers.logs import moment_of, rows_of
-from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.partnership_state import PartnershipState
-from infra.answers.question import Paging, PartnershipId
+from infra.answers.question import PartnershipId
 from infra.answers.show import SHOW
 from infra.answers.show_text import (
     frame_lines,
@@ -159,13 +158,11 @@ def funnel_csv(visit: Visited, id: PartnershipId) -> Response:
 @needs(Need.FACTS)
 def partnership_page(visit: Visited, id: PartnershipId) -> Response:
     """Show one partnership: what is open, terms, targets, statements, people, figures, funnel."""
-    when, everything, accord = visit.when(id), Paging(limit=LONGEST_PAGE), visit.accord
+    when, accord = visit.when(id), visit.accord
     state = SHOW.reply(accord, id=id, when=when)
     kpis = KPIS.reply(accord, id=id, when=when)
-    opened = ALERTS_QUESTION.reply(
-        accord, partnership=id, state=AlertState.OPEN, when=when, page=everything
-    )
-    waiting = INBOX.reply(accord, partnership=id, when=when, page=everything)
+    opened = ALERTS_QUESTION.whole(accord, partnership=id, state=AlertState.OPEN, when=when)
+    waiting = INBOX.whole(accord, partnership=id, when=when)
     overview = rows_of(OVERVIEW, accord, id, when).get(OVERVIEW_ROW, Overview())
     periods = sorted({each.period for each in kpis.figures})[-4:]
     moment = moment_of(accord, id, when)

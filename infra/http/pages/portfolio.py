@@ -19,9 +19,7 @@ from domain.values import Slug
 from infra.access.roles import Need
 from infra.answers.inbox import INBOX, Awaiting, InboxItem
 from infra.answers.logs import moment_of
-from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.portfolio import PORTFOLIO
-from infra.answers.question import Paging
 from infra.http.access import needs
 from infra.http.pages.alerts import OpenAlerts, open_alerts
 from infra.http.pages.downloads import as_csv, as_json
@@ -112,10 +110,10 @@ def portfolio_page(
     after: Annotated[Slug | None, Query(description="The last one of the page before.")] = None,
 ) -> Response:
     """Show the partnerships that the viewer sees, the one in most need first."""
-    when, everything = visit.when(), Paging(limit=LONGEST_PAGE)
+    when = visit.when()
     answer = PORTFOLIO.reply(visit.accord, when=when)
     opened = open_alerts(visit)
-    waiting = INBOX.reply(visit.accord, when=when, page=everything).items
+    waiting = INBOX.whole(visit.accord, when=when).items
     rows = sorted(_rows(answer.portfolios, opened, waiting), key=lambda each: each.rank)
     listed = _page(rows, after)
     days = _days(visit, listed.rows)

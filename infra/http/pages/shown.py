@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
-from re import escape, fullmatch, sub
+from re import fullmatch, sub
 from typing import Any, Final, NamedTuple
 
 from jinja2 import pass_context
@@ -191,13 +191,13 @@ def _in_words(found: re.Match[str]) -> str:
     return f"{day}, {found['time']} UTC" if found["time"] else day
 
 
+_WORD: Final = re.compile(r"[\w-]+(?:\.[\w-]+)*")
+"""A word that may be the identifier of a party."""
+
+
 def named(text: str, names: Mapping[str, str]) -> str:
     """Return a text as people read it: with the names of parties, and days in words."""
-    text = readable(text)
-    if not names:
-        return text
-    known = "|".join(map(escape, sorted(names, key=len, reverse=True)))
-    return sub(rf"(?<![\w-])({known})(?![\w-])", lambda found: names[found[0]], text)
+    return _WORD.sub(lambda found: names.get(found[0], found[0]), readable(text))
 
 
 def command(type: str) -> str:

@@ -16,10 +16,8 @@ from infra.access.roles import Need
 from infra.answers import alerts
 from infra.answers.compare import COMPARE, Comparison
 from infra.answers.history import HISTORY, HistoryItem, PartnershipHistory
-from infra.answers.logs import AsOf
-from infra.answers.parameters import LONGEST_PAGE, Name, When, Whole
-from infra.answers.question import Paging, PartnershipId
-from infra.bootstrap import Accord
+from infra.answers.parameters import Name, When, Whole
+from infra.answers.question import PartnershipId
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.shown import named
@@ -102,17 +100,14 @@ def _compared(visit: Visit, id: str, against: datetime | None) -> Comparison:
 @needs(Need.FACTS)
 def timeline_json(visit: Visited, id: PartnershipId) -> Response:
     """Return all events of a partnership as JSON."""
-    *pages, last = _pages(visit.accord, id, visit.when(id))
-    items = tuple(item for each in (*pages, last) for item in each.items)
-    return as_json(last.model_copy(update={"items": items}))
+    return as_json(HISTORY.whole(visit.accord, id=id, when=visit.when(id)))
 
 
 @router.get("/partnerships/{id}/history.csv")
 @needs(Need.FACTS)
 def timeline_csv(visit: Visited, id: PartnershipId) -> Response:
     """Return the events of a partnership as a table."""
-    pages = _pages(visit.accord, id, visit.when(id))
-    return as_csv(f"{id}-history", (item for each in pages for item in each.items))
+    return as_csv(f"{id}-history", HISTORY.whole(visit.accord, id=id, when=visit.when(id)).items)
 
 
 At = Annotated[
@@ -149,8 +144,8 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
     """
     when = visit.when(id)
     evidence = None if alert is None else alerts.one(visit.accord, alert, when)
-    *pages, last = _pages(visit.accord, id, when)
-    items = [item for each in (*pages, last) for item in each.items]
+    answer: PartnershipHistory = HISTORY.whole(visit.accord, id=id, when=when)
+    items = answer.items
     names = names_of(visit.accord, id, when)
     scale = _Scale.of(items)
     latest = [each for each in items[::-1] if not evidence or each.index in evidence.evidence]
@@ -159,7 +154,7 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
         "timeline.html",
         visit,
         section="portfolio",
-        answer=last,
+        answer=answer,
         names=names,
         zone=zone_of(visit.accord, id, when),
         count=len(items),
@@ -208,15 +203,6 @@ def _says(item: HistoryItem, names: Mapping[str, str], words: list[str]) -> bool
     party = item.event.party if item.event else ""
     text = " ".join([named(item.text, names), names.get(party, party), *item.people.values()])
     return all(each in text.lower() for each in words)
-
-
-def _pages(accord: Accord, id: str, when: AsOf) -> Iterator[PartnershipHistory]:
-    after: str | None = None
-    while True:
-        found = HISTORY.reply(accord, id=id, when=when, page=Paging(after, LONGEST_PAGE))
-        yield found
-        if (after := found.next) is None:
-            return
 
 
 @dataclass(frozen=True, slots=True)
