@@ -137,6 +137,27 @@ def test_the_box_of_the_search_is_empty_on_a_filtered_history(client: TestClient
         assert "value=" not in box
 
 
+# --- amounts in a text -------------------------------------------------------------------------
+
+
+def test_an_amount_in_a_text_is_written_as_in_a_table() -> None:
+    blank = "\N{NO-BREAK SPACE}"
+    said = "Pays 12500.00 USD of 3000 EUR for ref-2026.10 in 2026-Q3."
+
+    assert shown.readable(said) == (
+        f"Pays 12,500.00{blank}USD of 3,000.00{blank}EUR for ref-2026.10 in Q3 2026."
+    )
+
+
+def test_a_history_is_filtered_by_an_amount_as_it_is_shown_or_recorded(client: TestClient) -> None:
+    path = f"/partnerships/{ONE}/history"
+    shown_as, recorded_as = (
+        listed(client.get(f"{path}?words={each}").text) for each in ("12,500.00", "12500.00")
+    )
+
+    assert shown_as == recorded_as != []
+
+
 # --- what only a sender reads ------------------------------------------------------------------
 
 

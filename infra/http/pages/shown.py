@@ -166,15 +166,16 @@ _WRITTEN: Final = re.compile(
     r"(?<![\w:./-])(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(T(?P<time>[0-9]{2}:[0-9]{2})[0-9:.]*Z)?(?![\w:/-])"
     r"|(?<![\w:./-])(?P<period>[0-9]{4}-(?:[0-9]{2}|Q[1-4]))(?![\w:/-])"
     r"|(?<![\w.])(?P<type>(?:[A-Z][a-z]+){2,})(?!\w)"
+    r"|(?<![\w.,/-])(?P<amount>-?[0-9]+\.[0-9]+|-?[0-9]{4,}) (?P<currency>[A-Z]{3})(?!\w)"
 )
-"""A day, a moment, a period or a type of event in a text, as programs write them."""
+"""A day, a moment, a period, a type of event or an amount in a text, as programs write them."""
 
 
 def readable(text: str) -> str:
-    """Return a text with days, periods and types of events as people write them.
+    """Return a text with days, periods, types of events and amounts as people write them.
 
-    ``2026-01-01`` is 1 Jan 2026, ``2026-Q3`` Q3 2026 and ``AcceptTerms`` Accept terms. Identifiers
-    stay as they are.
+    ``2026-01-01`` is 1 Jan 2026, ``2026-Q3`` Q3 2026, ``AcceptTerms`` Accept terms and
+    ``12500.00 USD`` 12,500.00 USD. Identifiers stay as they are.
     """
     return _WRITTEN.sub(_in_words, text)
 
@@ -184,6 +185,9 @@ def _in_words(found: re.Match[str]) -> str:
         return command(name) if name in command_types() else name
     if name := found["period"]:
         return period(name)
+    if value := found["amount"]:
+        known = found["currency"] in MINOR_UNITS
+        return money(Decimal(value), found["currency"]) if known else found[0]
     try:
         day = _day(date.fromisoformat(found["day"]))
     except ValueError:

@@ -201,7 +201,8 @@ def _listed(
 
 def _says(item: HistoryItem, names: Mapping[str, str], words: list[str]) -> bool:
     party = item.event.party if item.event else ""
-    text = " ".join([named(item.text, names), names.get(party, party), *item.people.values()])
+    said = (item.text, named(item.text, names), names.get(party, party), *item.people.values())
+    text = " ".join(said)
     return all(each in text.lower() for each in words)
 
 
