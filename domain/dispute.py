@@ -1,7 +1,7 @@
 """Disputes: what is disputed and why, the evidence, the mediation, and the outcome (C24).
 
 Each dispute is a separate aggregate, so it can continue after the partnership has ended. While
-it is open, the disputed money is on hold.
+it is open, the disputed money that no statement has yet is on hold.
 """
 
 from collections.abc import Callable, Mapping
@@ -136,7 +136,7 @@ class OpenDispute(_Dispute, DisputeCommand):
 
 
 class DisputeOpened(_Dispute, Event):
-    """A party opened a dispute. The disputed money is on hold (C24)."""
+    """A party opened a dispute. What no statement has yet of the money is on hold (C24)."""
 
     dispute: Ref
     """The identifier of the dispute."""

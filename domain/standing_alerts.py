@@ -379,7 +379,11 @@ STANDING_ALERTS: Final = (
         DISPUTE_OPENED,
         AlertKind.REMINDER,
         "both parties are told at once of a dispute, until it is resolved (C24)",
-        Response(Severity.CRITICAL, "The disputed money is on hold.", Office.SPONSOR),
+        Response(
+            Severity.CRITICAL,
+            "What no statement has yet of the disputed money is on hold.",
+            Office.SPONSOR,
+        ),
         (
             On(
                 DisputeOpened,

@@ -259,7 +259,7 @@ class Money:
     owed_unstated: Exact = _ZERO
     """What the party earned that no statement has yet; below zero if more was taken back."""
     disputed: Exact = _ZERO
-    """What is on hold because of a dispute, for either party."""
+    """What open disputes hold of what no statement has yet, for either party."""
 
 
 @exact

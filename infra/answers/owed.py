@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from decimal import Decimal
 
 from domain.dispute import DisputeOpened, DisputeResolved, MediationStarted
 from domain.recorded import Recorded
@@ -13,10 +14,11 @@ from infra.answers.logs import NOW, AsOf, whole_log
 from infra.answers.members import members
 from infra.answers.portfolio import moment_of_all, money_table, part, portfolios
 from infra.answers.question import Answer, Item, Panel, Question
+from infra.answers.statements import Hold, holds_of
 from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
-from projections import PROPOSALS
-from projections.fold import Dispatch, Folded, fold_all
+from projections import PROPOSALS, SETTLEMENT
+from projections.fold import Dispatch, Folded, fold_all, replay
 from projections.ledger.rows import StatementRow
 from projections.portfolio import Member
 from projections.proposals import OPEN, OpenProposal, OpenProposals
@@ -55,8 +57,10 @@ class Disputed(Item):
     """When it was opened."""
     about: str | None
     """What earned the disputed money; null if no money is disputed."""
+    amount: Money | None
+    """The disputed amount; null if no money is disputed."""
     held: Money | None
-    """The amount on hold; null if no money is disputed."""
+    """The part of it that is on no statement yet, so that it is on hold; null if there is none."""
     description: str
     """What is disputed, in words."""
     mediator: str | None
@@ -145,7 +149,8 @@ def _disputes(member: Member, events: Iterable[Recorded]) -> Iterator[Disputed]:
     opened: dict[str, tuple[DisputeOpened, Recorded]] = {}
     mediators: dict[str, str] = {}
     proposals, dispatch = Folded(), Dispatch([PROPOSALS])
-    for recorded in events:
+    log = [*events]
+    for recorded in log:
         fold_all(dispatch, [proposals], (recorded,))
         match recorded.event:
             case DisputeOpened() as event:
@@ -157,6 +162,7 @@ def _disputes(member: Member, events: Iterable[Recorded]) -> Iterator[Disputed]:
             case _:
                 pass
     waiting: OpenProposals = proposals.rows.get(OPEN, OpenProposals())
+    holds = [*holds_of(replay(SETTLEMENT, log).rows.values())] if opened else []
     for name, (event, recorded) in opened.items():
         asked = [each for each in waiting.open if each.substream == f"dispute/{name}"]
         yield Disputed(
@@ -165,12 +171,21 @@ def _disputes(member: Member, events: Iterable[Recorded]) -> Iterator[Disputed]:
             opened_by=recorded.act.party,
             since=recorded.act.occurred_at,
             about=event.subject,
-            held=event.amount,
+            amount=event.amount,
+            held=_held(event, holds),
             description=event.description,
             mediator=mediators.get(name),
             proposal=asked[-1].proposal if asked else None,
             turn=_turn(member.overview.parties, asked),
         )
+
+
+def _held(opened: DisputeOpened, holds: Iterable[Hold]) -> Money | None:
+    """Return what a dispute holds. What is on an issued statement is disputed, and not held."""
+    held = sum((each.amount.amount for each in holds if each.dispute == opened.dispute), Decimal(0))
+    if opened.amount is None or not held:
+        return None
+    return Money(amount=held, currency=opened.amount.currency)
 
 
 def _turn(parties: Iterable[str], asked: list[OpenProposal]) -> tuple[str, ...]:
@@ -208,9 +223,10 @@ def text(answer: Owed) -> Iterator[Block]:
 
 
 def _dispute(each: Disputed) -> Iterator[Block]:
-    held = f"{each.held} on hold for {each.about}" if each.held else "no money on hold"
+    held = f", {each.held} of it on hold" if each.held else ", nothing of it on hold"
+    about = f"{each.amount} for {each.about}{held}" if each.amount else "no money"
     opened = f"opened by {each.opened_by} on {each.since:%Y-%m-%d}"
-    yield Line(f"{each.partnership}, dispute {each.dispute}: {held}, {opened}", indent=4)
+    yield Line(f"{each.partnership}, dispute {each.dispute}: {about}, {opened}", indent=4)
     yield Line(each.description, indent=6)
     if each.mediator:
         yield Line(f"{each.mediator} mediates.", indent=6)

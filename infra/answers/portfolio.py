@@ -294,7 +294,7 @@ def money_table(party: str, rows: Iterable[Money]) -> Table:
             ">IS OWED",
             ">OVERDUE",
             ">NOT STATED",
-            ">DISPUTED",
+            ">ON HOLD",
         ],
         [
             (

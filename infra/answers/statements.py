@@ -105,7 +105,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements
         if key.startswith("statement/")
     ]
     found = sorted(issued, key=lambda each: (each.index, each.statement))
-    held = sorted(_held(rows.values()), key=lambda each: (each.index, each.about, each.month))
+    held = sorted(holds_of(rows.values()), key=lambda each: (each.index, each.about, each.month))
     return IssuedStatements(
         simulated=accord.simulated,
         as_of=when.asked,
@@ -129,7 +129,8 @@ def running(rows: Mapping[str, Any]) -> Iterator[RunningStatement]:
             yield RunningStatement(period=quarter_of(last), state=State.OPEN, balance=balance)
 
 
-def _held(rows: Iterable[object]) -> Iterator[Hold]:
+def holds_of(rows: Iterable[object]) -> Iterator[Hold]:
+    """Yield what is on hold by a dispute, from the rows of the settlement."""
     for row in rows:
         if not isinstance(row, SubjectRow):
             continue

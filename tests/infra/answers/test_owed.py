@@ -48,9 +48,22 @@ def test_an_open_dispute_is_named_with_what_it_holds_and_since_when(tmp_path: Pa
         opened.description,
     )
     assert (found.since, found.mediator) == (story.now, None)
-    assert found.held is not None
-    assert found.held.amount > 0
+    assert found.amount == found.held == opened.amount
     assert set(found.turn) == {OURS, THEIRS}
+
+
+def test_what_a_statement_has_is_disputed_and_not_on_hold(tmp_path: Path) -> None:
+    story = under(share())
+    sell(story, "D-1", usd("1000.00"))
+    story.on("2026-04-02")
+    state(story, "2026-Q1")
+    disputed = usd("150.00")
+    story.when(OURS, example(OpenDispute, subject="deal/D-1", amount=disputed, line=None))
+    answer = asked(tmp_path, story)
+    (found,) = (each for party in answer.parties for each in party.disputes)
+
+    assert (found.amount, found.held) == (disputed, None)
+    assert "150.00 USD for deal/D-1, nothing of it on hold" in printed(owed.text(answer))
 
 
 def test_the_party_that_is_asked_to_end_a_dispute_has_the_turn(tmp_path: Path) -> None:
