@@ -298,16 +298,20 @@ class Known:
                 found[by.party] = self._awaiting(CORRECTION, by, counts=counts)
         yield from found.values()
 
+    def silences(self) -> Iterator[tuple[date, Said]]:
+        """Yield the days on which silence confirms something, and who said it."""
+        for fact, by in () if self._is_returned else self._claims():
+            day = self._silence_confirms_on(fact, by)
+            if day is not None and day > self.today and not self._confirmed(fact, by):
+                yield day, by
+
     def next_deadline(self) -> date | None:
         """Return the next day on which silence confirms something; None if there is none."""
-        if self._is_returned:
-            return None
-        days = [
-            self._silence_confirms_on(fact, by)
-            for fact, by in self._claims()
-            if not self._confirmed(fact, by)
-        ]
-        return min((day for day in days if day is not None and day > self.today), default=None)
+        return min((day for day, _ in self.silences()), default=None)
+
+    def other(self, party: str) -> str:
+        """Return the other party of the payout."""
+        return self._payee if party == self._payer else self._payer
 
     def _claims(self) -> Iterator[tuple[str, Said]]:
         """Yield what the other party can confirm, and by whom it was stated."""

@@ -200,6 +200,10 @@ class TermsByDay:
         zone = self.frame(day).time_zone if self.is_agreed else terms.UTC
         return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)
 
+    def reminds_of_silence_at(self, day: date) -> datetime:
+        """Return when a party is reminded that silence confirms claims on a day."""
+        return self.midnight(day) - timedelta(hours=self.day_rules(day).remind_hours)
+
     def silence_confirms_on(self, told: datetime, objected: Iterable[datetime]) -> date | None:
         """Return the day on which silence confirms a claim; None if it never does.
 

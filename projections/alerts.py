@@ -35,6 +35,8 @@ from domain.deadlines.deadline import (
     DAY,
     DeadlineKind,
     DeadlinePassed,
+    PeriodClosed,
+    ReminderGiven,
     other_of,
 )
 from domain.deadlines.figures import figure_words
@@ -448,10 +450,12 @@ def _apply(
     for window in windows:
         changes.judge_from(window)
     for turn, ref in turns:
-        if turn.opens:
+        if turn.opens and not changes.reminds_of_nothing():
             changes.open_standing(turn.standing, changes.finding(turn.on, ref))
-        else:
+        elif not turn.opens:
             changes.close_standing(turn.standing, ref, turn.on.text(event))
+    if known.points:
+        changes.end_reminders_of_silence()
     if handed:
         changes.hand_over()
     if settled:
@@ -859,10 +863,10 @@ class _Changes:
         """Return how the event ends an alert on a fact, as a sentence. It names no figure (C14)."""
         event, by = self._recorded.event, self._recorded.act.party
         match event:
-            case DeadlinePassed(kind=DeadlineKind.SILENCE):
+            # Several days can have passed when the clock records the first of them.
+            case DeadlinePassed() | ReminderGiven() | PeriodClosed() if alert.answer_by:
                 silent = " and ".join(each.party for each in alert.who_acts)
-                last = date.fromisoformat(event.ref) - DAY
-                return f"{silent} did not object by {last}, so it counts."
+                return f"{silent} did not object by {alert.answer_by}, so it counts."
             case ClaimObjected() if event.figure:
                 return f"{by} objected to {event.named}."
             case MetricReported() | MetricCorrected():
@@ -930,6 +934,34 @@ class _Changes:
         parties = self._after.people.parties
         is_cure = kind == DeadlineKind.CURE
         return tuple(each for each in parties if not is_cure or each not in answering)
+
+    def reminds_of_nothing(self) -> bool:
+        """Whether the event reminds of a day of silence on which nothing of the party is decided.
+
+        Some claims move no money, so no alert is open on them.
+        """
+        match self._recorded.event:
+            case ReminderGiven(kind=DeadlineKind.SILENCE, due=last, party=party):
+                return not self._awaits_answer(last, party or "")
+            case _:
+                return False
+
+    def _awaits_answer(self, last: date, party: str) -> bool:
+        return any(
+            each.answer_by == last and party in {who.party for who in each.who_acts}
+            for each in self._open.values()
+        )
+
+    def end_reminders_of_silence(self) -> None:
+        """Close the reminders of days of silence on which nothing is left to answer."""
+        of_silence = f"{DeadlineKind.SILENCE.value}/"
+        for alert in list(self._open.values()):
+            if alert.rule == DUE_SOON and alert.window.startswith(of_silence):
+                _, day, party = alert.window.split("/")
+                if not self._awaits_answer(date.fromisoformat(day) - DAY, party):
+                    is_over = isinstance(self._recorded.event, DeadlinePassed)
+                    text = "The day has passed." if is_over else "It was answered."
+                    self._end(alert, text)
 
     def say_what_is_unpaid(self) -> None:
         """Let the alerts on an end of the partnership have at stake what is open on statements."""
@@ -1163,7 +1195,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=74,
+    version=75,
     row_type=_row_type,
     facts_from=FACTS,
 )

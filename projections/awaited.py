@@ -18,12 +18,12 @@ from domain.terms_by_day import TermsByDay
 from projections.counted import FACTS, DealChange
 from projections.fold import Rows, rows_under
 from projections.ledger import claims, facts
-from projections.ledger.book import gaining, kinds_of, moving, silence_confirms, terms_of
+from projections.ledger.book import gaining, moving, silence_confirms, terms_of
 from projections.ledger.claims import Point
 from projections.ledger.counting import Known
 from projections.ledger.measures import CLICKS
 from projections.ledger.rows import AgreedRow, Debt, SubjectRow, replace
-from projections.settlement import AGREEMENTS, agreed_with
+from projections.settlement import AGREEMENTS, agreed_with, points_of
 
 AGREED: Final = f"{FACTS}agreed"
 """The key of the row of what was agreed."""
@@ -241,8 +241,9 @@ def _of_subject(
         return _Looked((), "")
     today = terms.day(recorded.act.recorded_at)
     known = Known(row, terms, (agreed.parties[0], agreed.parties[1]), today)
-    until = known.next_deadline(gaining(agreed)) if silence_confirms(agreed.terms) else None
-    points = tuple(_points(kind, name, known, agreed))
+    silences = known.silences(gaining(agreed)) if silence_confirms(agreed.terms) else ()
+    until = min((each.day for each in silences), default=None)
+    points = tuple(points_of(kind, name, known, agreed))
     # A lead that was answered awaits nobody, until another fact of its deal arrives.
     stays = kind != "deal" or claims.is_watched(row) or any(not each.ends for each in points)
     return _Looked(points, f"{until}" if until else "", stays)
@@ -276,15 +277,3 @@ def _payout(
         after = debt.with_payout(name, known.standing().paid, today)
         subjects.changed[_debt(statement)] = after
         yield _debt(statement), _of_debt(statement, after)
-
-
-def _points(kind: str, name: str, known: Known, agreed: AgreedRow) -> Iterator[Point]:
-    match kind:
-        case "deal":
-            kinds = {party: kinds_of(agreed.terms, party) for party in agreed.parties}
-            return claims.of_deal(name, known, kinds)
-        case "figure":
-            metric, period = name.split("/")
-            return claims.of_figure(metric, period, known)
-        case _:
-            return claims.of_entry(name, known, agreed.investments)

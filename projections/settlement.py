@@ -5,7 +5,7 @@ touch is computed again, and the differences are lines (see `projections.ledger.
 themselves are passed to a replay that asks for them (`post`); rows hold facts and sums.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,13 +17,15 @@ from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy
 from domain.calendar import month_of
 from domain.deadlines.deadline import (
+    DAY,
     DeadlineKind,
     DeadlinePassed,
     Deadlines,
     PeriodClosed,
     ReminderGiven,
+    Silence,
 )
-from domain.deadlines.fold import silence, statement
+from domain.deadlines.fold import reminder_of_silence, silence, statement
 from domain.execution import IncentiveIntroduced
 from domain.exit import ExitAgreed, ExitNoticeGiven, ExitWithdrawn
 from domain.exploration import ExplorationBegun, PartnerChosen
@@ -49,8 +51,10 @@ from domain.settlement import (
 from domain.terms_by_day import Exit, Renewal
 from domain.values import plain
 from projections.fold import NOTHING, Change, Projection, Rows
-from projections.ledger import facts
-from projections.ledger.book import Book, LineKey, terms_of
+from projections.ledger import claims, facts
+from projections.ledger.book import Book, LineKey, kinds_of, terms_of
+from projections.ledger.claims import Point
+from projections.ledger.counting import Known
 from projections.ledger.periods import end_of
 from projections.ledger.rows import (
     AGREED,
@@ -133,6 +137,7 @@ def post(rows: Rows, recorded: Recorded, policy: AttributionPolicy | None = None
     touched |= dict.fromkeys(_take(book, recorded))
     if touched:
         book.compute(touched)
+    _remind(book, touched)
     _wake(book)
     return book
 
@@ -143,14 +148,39 @@ def _silent(book: Book) -> list[str]:
     if not awaited:
         return []
     today = book.terms.day(book.recorded.act.recorded_at)
-    return [key for key, day in awaited.items() if day <= today]
+    return [key for key, silences in awaited.items() if silences[0].day <= today]
+
+
+def _remind(book: Book, touched: Iterable[str]) -> None:
+    """Remind of claims that await an answer alone: others move no money."""
+    before: AgreedRow = book.rows.get(AGREED, AgreedRow())
+    awaited = book.agreed.awaited
+    changed = (key for key, each in awaited.items() if each != before.awaited.get(key))
+    for key in {*touched, *changed}:
+        kind, _, name = key.partition("/")
+        silences = awaited.get(key, ())
+        if kind != "payout" and any(each.party for each in silences):
+            known = book.known(book.row(key, SubjectRow))
+            awaiting = {
+                (each.answer_by, party)
+                for each in points_of(kind, name, known, book.agreed)
+                for party in each.acting
+            }
+            book.await_silence(
+                key,
+                (
+                    each if (each.day - DAY, each.party) in awaiting else each._replace(party="")
+                    for each in silences
+                ),
+            )
 
 
 def _wake(book: Book) -> None:
     agreed = book.agreed
     if agreed.awaited or agreed.due or agreed.wake:
-        days = [*agreed.awaited.values(), *agreed.due.values()]
-        moments = [*agreed.remind.values(), *map(book.terms.midnight, [min(days)] if days else [])]
+        due = [each.due for each in silences({AGREED: agreed}).values()]
+        days = [min(agreed.due.values())] if agreed.due else []
+        moments = [*agreed.remind.values(), *due, *map(book.terms.midnight, days)]
         wake = min(moments, default=None)
         if wake != agreed.wake:
             book.put(AGREED, replace(agreed, wake=wake))
@@ -298,6 +328,13 @@ def _pass(book: Book, event: Any) -> list[str]:  # noqa: ANN401 - an event of th
             return _close(book, end_of(period))
         case DeadlinePassed(kind=DeadlineKind.EXIT, ref=ref):
             return _close(book, date.fromisoformat(ref))
+        case ReminderGiven(kind=DeadlineKind.SILENCE, ref=ref):
+            book.put(AGREED, replace(book.agreed, reminded=(*book.agreed.reminded, ref)))
+            return []
+        case DeadlinePassed(kind=DeadlineKind.SILENCE, ref=ref):
+            left = (each for each in book.agreed.reminded if not each.startswith(f"{ref}/"))
+            book.put(AGREED, replace(book.agreed, reminded=tuple(left)))
+            return []
         case ReminderGiven(kind=DeadlineKind.STATEMENT, ref=name):
             remind = {each: at for each, at in book.agreed.remind.items() if each != name}
             book.put(AGREED, replace(book.agreed, remind=remind))
@@ -409,7 +446,15 @@ def _count_payout(book: Book, name: str) -> None:
     key = f"payout/{name}"
     row: Payout = book.get(key) or Payout()
     known = payouts.Known(row, book.terms, book.terms.day(book.recorded.act.recorded_at))
-    book.await_silence(key, known.next_deadline())
+    awaiting = {(each.until, each.by) for each in known.awaiting()}
+    book.await_silence(
+        key,
+        (
+            Silence(day, known.other(by.party) if is_far and (day, by.party) in awaiting else "")
+            for day, by in known.silences()
+            for is_far in [book.terms.reminds_of_silence_at(day) > by.told]
+        ),
+    )
     if row.recorded is None:
         return
     name_of_statement = f"statement/{row.recorded[0].statement}"
@@ -417,6 +462,19 @@ def _count_payout(book: Book, name: str) -> None:
     if statement is not None:
         counted = {**statement.payouts, name: known.standing()}
         _put_statement(book, replace(statement, payouts=counted))
+
+
+def points_of(kind: str, name: str, known: Known, agreed: AgreedRow) -> Iterator[Point]:
+    """Return what of a deal, a figure or an entry awaits a party."""
+    match kind:
+        case "deal":
+            kinds = {party: kinds_of(agreed.terms, party) for party in agreed.parties}
+            return claims.of_deal(name, known, kinds)
+        case "figure":
+            metric, period = name.split("/")
+            return claims.of_figure(metric, period, known)
+        case _:
+            return claims.of_entry(name, known, agreed.investments)
 
 
 # --- what a decision asks ----------------------------------------------------------------------
@@ -434,10 +492,19 @@ def ledger(rows: Rows) -> Ledger:
 
 
 def silences(rows: Rows) -> Deadlines:
-    """Return when silence confirms the claims that await an answer, from the same rows."""
+    """Return when silence confirms the claims that await an answer, from the same rows.
+
+    Also when the party is reminded that answers them.
+    """
     agreed: AgreedRow = rows.get(AGREED, AgreedRow())
     terms = terms_of(agreed)
-    found = (silence(day, terms) for day in {*agreed.awaited.values()})
+    awaited = {each for of in agreed.awaited.values() for each in of}
+    found = [silence(day, terms) for day in {each.day for each in awaited}]
+    found += (
+        reminder_of_silence(each, terms)
+        for each in awaited
+        if each.party and each.ref not in agreed.reminded
+    )
     return {each.id: each for each in found}
 
 
@@ -479,6 +546,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=26,
+    version=27,
     row_type=row_type,
 )

@@ -126,6 +126,19 @@ def awaited_of(answers: Iterable[str]) -> str:
     return asked.pop() if len(asked) == 1 else ""
 
 
+class Silence(NamedTuple):
+    """A day on which silence confirms a claim."""
+
+    day: date
+    party: str
+    """The party that is reminded to answer before; empty if nobody is."""
+
+    @property
+    def ref(self) -> str:
+        """The identifier of the reminder."""
+        return f"{self.day}/{self.party}"
+
+
 Deadlines = Mapping[str, Deadline]
 """Open deadlines by identifier."""
 

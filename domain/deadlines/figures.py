@@ -90,5 +90,10 @@ RULES = (
         reminds_of="Statement {ref} is to be paid by {day}.",
     ),
     # Claims are facts of other streams, so the ledger opens and closes their deadlines.
-    DeadlineRule(DeadlineKind.SILENCE, opened_by=(), passing=passes(DeadlineKind.SILENCE)),
+    DeadlineRule(
+        DeadlineKind.SILENCE,
+        opened_by=(),
+        passing=passes(DeadlineKind.SILENCE),
+        reminds_of="{ref} answers what awaits it by {day}. After that day silence answers.",
+    ),
 )

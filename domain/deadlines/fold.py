@@ -22,6 +22,7 @@ from domain.deadlines.deadline import (
     DeadlineKind,
     Deadlines,
     ReminderGiven,
+    Silence,
     end_of_day,
     of_party,
     on,
@@ -157,6 +158,13 @@ def silence(day: date, terms: TermsByDay) -> Deadline:
     return on(day, DeadlineKind.SILENCE, day.isoformat(), terms)
 
 
+def reminder_of_silence(silence: Silence, terms: TermsByDay) -> Deadline:
+    """Return when a party is reminded of the claims that silence confirms on a day."""
+    due = terms.reminds_of_silence_at(silence.day)
+    ref = f"{DeadlineKind.SILENCE.value}/{silence.ref}"
+    return Deadline(due, DeadlineKind.REMINDER, ref, due, day=silence.day, party=silence.party)
+
+
 def figure(ref: str, party: str, period: str, act: Act, terms: TermsByDay) -> Deadline:
     """Return by when a figure of a period is reported by a party, or by either if it is empty.
 
@@ -225,6 +233,8 @@ def reminder_text(event: ReminderGiven) -> str:
         ref = proposal_words(ref)
     elif event.kind is DeadlineKind.SIGNATURE:
         ref = draft_of(ref)
+    elif event.kind is DeadlineKind.SILENCE:
+        ref = event.party or ""
     elif event.kind is DeadlineKind.CONFIRMATION:
         ref = act_words(ref)
     elif event.kind is DeadlineKind.FIGURE:
@@ -299,7 +309,8 @@ def _reminded(deadlines: Deadlines, id: str) -> Deadlines:
 
 def after_passing(deadlines: Deadlines, passing: Deadline) -> Deadlines:
     """Return the deadlines after one of them passed, or after its reminder."""
-    if passing.kind is DeadlineKind.REMINDER:
+    # A reminder of silence is a deadline by itself; any other is a part of its deadline.
+    if passing.kind is DeadlineKind.REMINDER and passing.id not in deadlines:
         return _reminded(deadlines, passing.ref)
     return {key: each for key, each in deadlines.items() if key != passing.id}
 

@@ -344,10 +344,12 @@ class _Clock:
         name = recorded.partnership
         if recorded.source == CLOCK_SOURCE:
             return self._passed(recorded)
-        self._passes = False
+        # What the clock should have recorded with the events before, and has not.
+        behind = {key: each for key, each in self._silences.items() if last and each.due <= last}
+        self._passes, self._silences = False, {}
         # Nothing passes for an event that is recorded at the same time as the one before.
         if recorded.source not in _AT_ONCE and moment != last and not self._due:
-            self._next(name, moment, self._again.silences(name))
+            self._next(name, moment, {**behind, **self._again.silences(name)})
         if not self._due:
             return None
         why = f"The clock gives {_text(self._due)} before."
@@ -357,32 +359,21 @@ class _Clock:
 
     def _passed(self, recorded: Recorded) -> Decided | None:
         event, moment = recorded.event, recorded.act.recorded_at
+        name = recorded.partnership
         if not self._passes:
-            self._passes, self._silences = True, self._again.silences(recorded.partnership)
+            self._passes, self._silences = True, self._again.silences(name)
         kind = event.kind if isinstance(event, DeadlinePassed | ReminderGiven) else None
         if kind is DeadlineKind.FIGURE and not self._figures:
             return None
-        if kind is DeadlineKind.SILENCE:
-            due = self._silence(recorded)
-        else:
-            if not self._due:
-                self._next(recorded.partnership, moment, {})
-            due = self._due.pop(0) if self._due else None
+        if not self._due:
+            self._next(name, moment, {**self._silences, **self._again.silences(name)})
+        due = self._due.pop(0) if self._due else None
         by_clock = (recorded.source_id, recorded.act.party) == (self._cause, CLOCK_PARTY)
         if due == event and by_clock:
             return Decided(recorded.index, event.wire, Outcome.SAME)
         self._due.clear()
         why = f"At {instant(moment)} the clock gives {_text([due] if due else [])}."
         return Decided(recorded.index, event.wire, Outcome.DIFFERS, why)
-
-    def _silence(self, recorded: Recorded) -> Event | None:
-        name = recorded.partnership
-        for each in {**self._silences, **self._again.silences(name)}.values():
-            (event,) = aggregates.passed(each, self._again.partnership(name))
-            if each.due <= recorded.act.recorded_at and event == recorded.event:
-                self._cause = _cause(name, each)
-                return event
-        return None
 
     def _next(self, name: str, now: datetime, silences: Deadlines) -> None:
         """Find the next deadline that has passed by a moment, and what it records."""
@@ -399,6 +390,7 @@ class _Clock:
             if not self._left_out or _cause(name, each) not in self._left_out
         }
         if deadline := aggregates.next_due(found, now):
+            self._silences = aggregates.after_passing(self._silences, deadline)
             self._due = aggregates.passed(deadline, self._again.partnership(name))
             self._cause = _cause(name, deadline)
 

@@ -315,8 +315,8 @@ class Recorder:
         found = silences(self._rows_of(SETTLEMENT, name, [AGREED]))
         due = {key: each for key, each in found.items() if each.due <= now}
         if not due:
-            # A claim that is recorded later is confirmed later than this.
-            first = terms.midnight(terms.day(now) + terms.silence)
+            # A claim that is recorded later is confirmed later than this, and reminded of as well.
+            first = terms.reminds_of_silence_at(terms.day(now) + terms.silence)
             self.quiet[name] = min([first, *(each.due for each in found.values())])
         # Only the next day of a deal is known, so the days are read again once one has passed.
         return due

@@ -18,6 +18,7 @@ from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy
 from domain.calendar import add_months, following, month_of, months_of, quarter_of
 from domain.claims import ClaimKind
+from domain.deadlines.deadline import Silence
 from domain.recorded import Recorded
 from domain.settlement import rounded
 from domain.terms import Hybrid, Item, LicenceFee, Minimum, ReferralFee, Retainer, RevenueShare
@@ -595,16 +596,15 @@ class Book:
     def _await(self, key: str, known: Known) -> None:
         if self.agreed.awaited or self.asked.silence:
             gain = gaining(self.agreed)
-            self.await_silence(key, known.next_deadline(gain) if known.row.facts else None)
+            self.await_silence(key, known.silences(gain) if known.row.facts else ())
 
-    def await_silence(self, key: str, deadline: date | None) -> None:
-        """Note the next day on which silence confirms a claim of a subject, if there is one."""
+    def await_silence(self, key: str, silences: Iterable[Silence]) -> None:
+        """Note the days on which silence confirms claims of a subject, if there are any."""
         agreed = self.agreed
-        awaited = agreed.awaited
-        if awaited.get(key) == deadline:
+        awaited, found = agreed.awaited, tuple(sorted({*silences}))
+        if awaited.get(key, ()) == found:
             return
-        changed = {**awaited, key: deadline}
-        kept = {name: day for name, day in changed.items() if day is not None}
+        kept = {name: each for name, each in {**awaited, key: found}.items() if each}
         self.put(AGREED, replace(agreed, awaited=kept))
 
     def _want(

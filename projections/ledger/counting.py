@@ -22,6 +22,7 @@ from functools import cached_property
 from typing import Final
 
 from domain.claims import ClaimKind
+from domain.deadlines.deadline import Silence
 from domain.facts import is_meant
 from domain.terms_by_day import TermsByDay
 from projections.ledger.rows import Correction, Fact, FactsRow, Reply, SubjectRow
@@ -288,17 +289,17 @@ class Known(Facts):
         objections = (each.told for each in replies if not each.confirms)
         return self.terms.silence_confirms_on(told, objections)
 
-    def next_deadline(self, gain: Container[str]) -> date | None:
-        """Return the next day on which silence confirms a claim of the subject, if there is one.
+    def silences(self, gain: Container[str]) -> Iterator[Silence]:
+        """Yield the days on which silence confirms a claim of the subject.
 
-        `gain` are the parties that can gain by facts.
+        `gain` are the parties that can gain by facts. Nobody is reminded of a day that was nearer
+        than the reminder when the claim was recorded.
         """
-        days = [
-            day
-            for told, replies in self._claims(gain)
-            if (day := self._deadline(told, replies)) and day > self.today
-        ]
-        return min(days, default=None)
+        for by, told, replies in self._claims(gain):
+            day = self._deadline(told, replies)
+            if day is not None and day > self.today:
+                is_far = self.terms.reminds_of_silence_at(day) > told
+                yield Silence(day, self.other(by) if is_far else "")
 
     def awaits_reply(self, key: str, fact: Fact) -> bool:
         """Return whether a claim is neither confirmed, nor objected to, nor on its word.
@@ -327,18 +328,18 @@ class Known(Facts):
         """Return the day on which silence confirms a correction; None if it does not."""
         return self._deadline(correction.told, self.replies_to(correction))
 
-    def _claims(self, gain: Container[str]) -> Iterator[tuple[datetime, list[Reply]]]:
-        """Yield when each unconfirmed claim was recorded, and what the other party said of it."""
+    def _claims(self, gain: Container[str]) -> Iterator[tuple[str, datetime, list[Reply]]]:
+        """Yield who made each unconfirmed claim, when it was recorded, and the replies to it."""
         for key in self.row.facts:
             for fact in self.statements(key):
                 if self._is_claim(fact, gain):
                     answers = [*self._answers(key, fact)]
                     if not any(each.confirms for each in answers):
-                        yield fact.told, answers
+                        yield fact.by, fact.told, answers
         for each in self.row.corrections.values():
             replies = [*self.replies_to(each)]
             if not any(reply.confirms for reply in replies):
-                yield each.told, replies
+                yield each.by, each.told, replies
 
     def _is_claim(self, fact: Fact, gain: Container[str]) -> bool:
         """Whether a fact can be a claim that nobody acted on."""

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, Self, TypeVar
 from zlib import crc32
 
+from domain.deadlines.deadline import Silence
 from domain.payouts import Owed, Payout, Standing
 from domain.terms_by_day import Exit, Renewal
 
@@ -272,8 +273,10 @@ class AgreedRow:
     """The first day whose lines are posted, if the partnership was adopted."""
     today: date | None = None
     """The end of the last period that has closed."""
-    awaited: Mapping[str, date] = field(default_factory=dict)
-    """The subjects with claims that silence confirms, and the next day on which it does."""
+    awaited: Mapping[str, tuple[Silence, ...]] = field(default_factory=dict)
+    """The subjects with claims that silence confirms, and the days on which it does."""
+    reminded: tuple[str, ...] = ()
+    """The reminders of these days that were given (`Silence.ref`)."""
     due: Mapping[str, date] = field(default_factory=dict)
     """The statements on which something is due, and the first day on which each is overdue."""
     remind: Mapping[str, datetime] = field(default_factory=dict)

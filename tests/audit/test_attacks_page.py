@@ -126,9 +126,9 @@ ONLY_REPLAY: Final[dict[Test, tuple[Test, tuple[str, ...]]]] = {
             "a missed deadline left out",
         ),
     ),
-    test_replay.test_a_confirmation_by_silence_that_the_operator_leaves_out_is_found: (
+    test_replay.test_what_the_clock_records_of_silence_is_found_where_the_operator_leaves_it_out: (
         ON_TIME,
-        ("a confirmation by silence left out",),
+        ("a confirmation by silence left out", "its reminder left out"),
     ),
     test_replay.test_what_an_adoption_states_for_each_party_is_computed_again: (
         test_replay.test_what_an_adoption_states_for_each_party_is_computed_again,

@@ -542,14 +542,17 @@ def test_what_the_clock_left_out_is_reported_once(tmp_path: Path, kind: type[Eve
     assert len(said) < 5, said
 
 
-def test_a_confirmation_by_silence_that_the_operator_leaves_out_is_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [ReminderGiven, DeadlinePassed])
+def test_what_the_clock_records_of_silence_is_found_where_the_operator_leaves_it_out(
+    tmp_path: Path, kind: type[ReminderGiven | DeadlinePassed]
+) -> None:
     with simulated(tmp_path) as accord:
         accord.service.handle(list(messages(ADOPTED)))
         events = list(accord.history.of("growthos-harbourlight"))
     by_silence = [
         each
         for each in events
-        if isinstance(each.event, DeadlinePassed) and each.event.kind is DeadlineKind.SILENCE
+        if isinstance(each.event, kind) and each.event.kind is DeadlineKind.SILENCE
     ]
     assert len(by_silence) > 1
 

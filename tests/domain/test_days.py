@@ -252,7 +252,6 @@ OF_THE_LEDGER: Final = {
 NOT_REMINDED: Final = {
     DeadlineKind.PERIOD: "nobody acts",
     DeadlineKind.NOTICE_WARNING: "it is one",
-    DeadlineKind.SILENCE: "its alert opens at once",
 }
 """Why nobody is reminded of a kind."""
 

@@ -9,6 +9,7 @@ import pytest
 
 from domain.agreement import AcceptTerms, ProposeTerms
 from domain.attribution import Method
+from domain.claims import ConfirmClaim
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.kernel import Command
 from domain.payment import ReceivePayment
@@ -20,7 +21,7 @@ from domain.referral import (
 )
 from domain.sale import WinDeal
 from domain.settlement import IssueStatement
-from domain.standing_alerts import CLAIM_AWAITS
+from domain.standing_alerts import CLAIM_AWAITS, DUE_SOON
 from domain.terms import ClaimRules, FrameChange, RevenueShare, Trigger
 from domain.values import instant
 from infra.bootstrap import Accord
@@ -226,3 +227,71 @@ def test_a_command_finds_that_an_answer_fell_due_before_it(accord: Accord, clock
     send(datetime(2026, 3, 1, 9, tzinfo=UTC), THEIRS, SubmitReferral(deal="S-9", lead="lead"))
 
     assert [wire for wire, _ in answers(accord)] == ["ReminderGiven", "DeadlinePassed"]
+
+
+def reminded(accord: Accord) -> list[tuple[str, str | None, datetime]]:
+    return [
+        (each.event.ref, each.event.party, each.act.recorded_at)
+        for each in accord.history.of(NAME)
+        if isinstance(each.event, ReminderGiven) and each.event.kind is DeadlineKind.SILENCE
+    ]
+
+
+def reminders(accord: Accord) -> list[tuple[str, str]]:
+    accord.catch_up()
+    found = accord.views.select("alerts", NAME, f"{DUE_SOON}@1/{NAME}/silence/")
+    return [(row["text"], row["state"]) for _, row in found]
+
+
+def test_the_party_that_answers_is_reminded_before_silence_confirms(
+    accord: Accord, clock: Told, settings: Settings
+) -> None:
+    claimed(accord, clock)
+    writer = GroupCommit(accord.service)
+    writer.start()
+    recording = RecordingClock(clock, accord.history, settings.clock)
+    scheduler = Scheduler(accord.history, accord.views, accord.service, writer, recording)
+
+    for day in (5, 6, 7, 8):
+        accord.catch_up()
+        clock.now = datetime(2026, 2, day, 6, tzinfo=UTC)
+        scheduler.check()
+        if day == 6:
+            assert [state for _, state in reminders(accord)] == ["open"]
+
+    moment = datetime(2026, 2, 6, 6, tzinfo=UTC)
+    assert reminded(accord) == [(f"2026-02-08/{OURS}", OURS, moment)]
+    text = f"{OURS} answers what awaits it by 2026-02-07. After that day silence answers."
+    assert reminders(accord) == [(text, "resolved")]
+
+
+def test_a_reminder_of_silence_ends_once_nothing_is_left_to_answer(
+    accord: Accord, clock: Told
+) -> None:
+    send = claimed(accord, clock)
+    clock.now = datetime(2026, 2, 6, 9, tzinfo=UTC)
+    accord.service.pass_time(NAME)
+    assert [state for _, state in reminders(accord)] == ["open"]
+
+    send(clock.now, OURS, ConfirmClaim(deal="S-1", fact="payment/P-1"))
+
+    assert [state for _, state in reminders(accord)] == ["resolved"]
+
+
+def test_nobody_is_reminded_of_a_day_that_was_near_when_the_claim_was_made(
+    accord: Accord, clock: Told
+) -> None:
+    send = claimed(accord, clock)
+    terms = ProposeTerms(
+        proposal="sooner",
+        effective_from=date(2026, 2, 4),
+        frame=FrameChange(claims=ClaimRules(confirm_within_days=2)),
+    )
+    send(datetime(2026, 2, 3, 10, tzinfo=UTC), OURS, terms)
+    send(datetime(2026, 2, 3, 11, tzinfo=UTC), THEIRS, AcceptTerms(proposal="sooner"))
+    second = ReceivePayment(deal="S-1", payment="P-2", amount=usd("500.00"))
+    send(datetime(2026, 2, 10, 9, tzinfo=UTC), THEIRS, second)
+    clock.now = datetime(2026, 2, 12, 6, tzinfo=UTC)
+    accord.service.pass_time(NAME)
+
+    assert [ref for ref, _, _ in reminded(accord)] == [f"2026-02-08/{OURS}"]

@@ -764,7 +764,7 @@ def test_alerts_are_filtered_by_state(accord: Accord, demo: str) -> None:
 
     assert {state: len(rows) for state, rows in found.items()} == {
         "open": 0,
-        "resolved": 115,
+        "resolved": 118,
         "withdrawn": 5,
     }
     assert (

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from domain.agreement import AcceptTerms, CounterTerms, ProposeTerms
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.claims import ClaimKind, ConfirmClaim, FigureRef, ObjectToClaim
-from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import HoldKickoff, IssueCause
 from domain.exit import ExitReason, GiveExitNotice
@@ -1042,6 +1042,14 @@ def test_silence_ends_with_a_day_in_the_time_zone_of_the_agreement() -> None:
     story.on("2026-02-03T02:00")
     arrive(story, [theirs("2026-02-03T03:00", CLAIM)])  # The day before, in New York.
 
+    assert story.on("2026-02-05T05:00") == [
+        ReminderGiven(
+            kind=DeadlineKind.SILENCE,
+            ref=f"2026-02-07/{OURS}",
+            due=date(2026, 2, 6),
+            party=OURS,
+        )
+    ]
     assert story.on("2026-02-07T04:59") == []
     assert story.on("2026-02-07T05:00") == [
         DeadlinePassed(kind=DeadlineKind.SILENCE, ref="2026-02-07")

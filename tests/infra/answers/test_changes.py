@@ -120,8 +120,8 @@ def test_a_feed_from_the_beginning_has_every_change(demo: Accord) -> None:
     ready, *found = read(demo, Since.BEGIN)
 
     assert ready.event == "ready"
-    assert len(found) == 278
-    assert len({each.id for each in found}) == 278
+    assert len(found) == 284
+    assert len({each.id for each in found}) == 284
 
 
 def test_a_feed_continues_after_any_of_its_ids(demo: Accord) -> None:
