@@ -73,6 +73,8 @@ class Deadline(NamedTuple):
     """Which step of the escalation of an issue is next, counted from 0."""
     to: Escalated | None = None
     """The office that an issue then goes to."""
+    local_day: date | None = None
+    """The day of a deadline that is due at a moment, in the time zone of the agreement."""
     on_its_day: bool = False
     """Whether it cannot be done before its last day."""
     said: tuple[tuple[str, str], ...] = ()
@@ -84,7 +86,7 @@ class Deadline(NamedTuple):
     @property
     def last_day(self) -> date:
         """The last day that is in time, or the day of a deadline that is due at a moment."""
-        return self.day - DAY if self.day else self.due.date()
+        return self.day - DAY if self.day else self.local_day or self.due.date()
 
     @property
     def waits(self) -> bool:

@@ -195,7 +195,7 @@ def with_statements(
         deadline = statement(name, owed.payer, owed.due_on, act, terms)
         if deadline.due < since:
             # It was paid in time, and came back later.
-            deadline = deadline._replace(due=since, day=None)
+            deadline = deadline._replace(due=since, day=None, local_day=terms.day(since))
         known = deadlines.get(deadline.id) or before.get(deadline.id)
         is_known = known is not None and known.due == deadline.due
         found[deadline.id] = known if known is not None and is_known else deadline

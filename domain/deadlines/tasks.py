@@ -72,7 +72,8 @@ def _step(
     if step < len(agreed.steps):
         due = agreed.passes(step, since, terms.zone(raised))
         to = agreed.steps[step].to
-        yield Deadline(due, DeadlineKind.ISSUE, issue, raised, step=step, to=to)
+        day = terms.day(due)
+        yield Deadline(due, DeadlineKind.ISSUE, issue, raised, step=step, to=to, local_day=day)
 
 
 def _escalated(deadline: Deadline) -> list[Event]:

@@ -20,6 +20,7 @@ from domain.execution import (
 from domain.formation import ProposeCharter
 from domain.kernel import Event, Stage
 from domain.response import Office
+from domain.terms import DayRules
 from projections.alerts import Alert, AlertState
 from tests.life import OURS, THEIRS, at, changed, example
 from tests.projections.folds import alerts
@@ -180,3 +181,16 @@ def test_nobody_is_reminded_of_the_first_day_of_a_campaign_that_runs() -> None:
     story.when(THEIRS, AgreeCampaign(proposal=LAUNCH.proposal))
 
     assert [each for each in reminded(story.on("2026-02-20")) if each[0] == "campaign-start"] == []
+
+
+def test_an_issue_goes_up_on_the_day_of_the_agreed_time_zone() -> None:
+    story = at(Stage.EXECUTION)
+    days = DayRules(remind_hours=24)
+    amend(story, since=story.now.date(), time_zone="America/New_York", days=days)
+    story.on("2026-03-02T03:00")
+    story.when(OURS, example(RaiseIssue, issue="late"))
+
+    assert story.partnership.deadlines["issue/late"].last_day == date(2026, 3, 3)
+    story.on("2026-03-03T03:00")
+    [reminder] = [each for each in story.facts(ReminderGiven) if each.ref == "late"]
+    assert reminder.due == date(2026, 3, 3)
