@@ -655,6 +655,24 @@ def test_an_erased_person_is_in_no_answer_and_everything_still_holds(
     assert (again.code, "no person of this name" in again.err) == (1, True)
 
 
+def test_what_is_stored_of_a_person_is_exported_without_the_names_of_others(
+    accord: Accord, tmp_path: Path
+) -> None:
+    with played(tmp_path):
+        own = ("--store", f"sqlite:///{tmp_path}/accord.db")
+        found = accord("subject-export", "SAM  Adeyemi", *own, "--json")
+        words = accord("subject-export", "Sam Adeyemi", *own)
+        nobody = accord("subject-export", "Nobody Known", *own)
+
+    (exported,) = found.json["partnerships"]
+    assert (found.code, exported["id"]) == (0, CONSULTING)
+    assert [each["type"] for each in exported["events"]] == ["ContactAssigned", "KickoffHeld"]
+    assert exported["commitment"] in str(exported["events"])
+    assert "maya" not in found.out.lower()
+    assert f"{CONSULTING}: 2 events" in words.out
+    assert (nobody.code, "Nobody Known" in nobody.err) == (1, True)
+
+
 def test_who_is_no_party_erases_nobody(accord: Accord, tmp_path: Path) -> None:
     with played(tmp_path):
         own = ("--store", f"sqlite:///{tmp_path}/accord.db")
