@@ -375,6 +375,17 @@ class Exploration:
     profiles: tuple[IdealPartnerProfileDefined, ...] = ()
     candidates: Mapping[str, Candidate] = field(default_factory=dict)
 
+    def shown_to(self, party: str, parties: tuple[str, ...]) -> "Exploration":
+        """Return the search as a party sees it: to the chosen partner, what is about itself (C7).
+
+        Whatever else it names is refused in the words of what is not there, so that it does not
+        find out whom the initiator considered.
+        """
+        if party not in parties[1:]:
+            return self
+        own = {name: each for name, each in self.candidates.items() if name == party}
+        return replace(self, candidates=own)
+
 
 # --- decisions ---------------------------------------------------------------------------------
 
@@ -399,6 +410,7 @@ def decide(
     command: ExplorationCommand, state: Exploration, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Decide a command of this stage. Raises `Refused`."""
+    state = state.shown_to(act.party, context.parties)
     match command:
         case BeginExploration():
             return begin(command, state, context, act)
