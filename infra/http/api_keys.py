@@ -109,7 +109,7 @@ def create_key(served: ServedHere, who: Caller, asked: AskedKey) -> Response:
         _check_maker(served, who, grant, asked.expires_at)
         now, announce = served.accord.clock(), _announce(served, who)
         new = credentials.create(_keys(served), grant, now, asked.expires_at, announce)
-    return _secret(api_keys.made(served.accord, new))
+    return json(api_keys.made(served.accord, new))
 
 
 @router.post(
@@ -136,7 +136,7 @@ def invite(served: ServedHere, who: Caller, asked: AskedInvitation) -> Response:
         new = invitations.invite(
             _keys(served), asked.party, who.actor, now, ends, _announce(served, who)
         )
-    return _secret(api_keys.invited(served.accord, new))
+    return json(api_keys.invited(served.accord, new))
 
 
 @router.post(
@@ -159,7 +159,7 @@ def enrol(served: ServedHere, who: Caller, asked: Enrolment) -> Response:
             new = invitations.enrol(keys, invitation, asked, served.accord.clock())
     except Unauthenticated as error:
         raise unauthenticated(error) from error
-    return _secret(api_keys.made(served.accord, new))
+    return json(api_keys.made(served.accord, new))
 
 
 @router.post("/v1/keys/{key}/rotate", response_model=MadeKey, responses=_PROBLEMS)
@@ -176,7 +176,7 @@ def rotate_key(served: ServedHere, who: Caller, key: KeyId, rotation: Rotation) 
         old = credentials.known(_keys(served), key)
     except NoCredential as error:
         raise Problem(404, error.detail, error.hint) from error
-    return _secret(api_keys.made(served.accord, new, old))
+    return json(api_keys.made(served.accord, new, old))
 
 
 @router.delete("/v1/keys/{key}", response_model=RevokedKey, responses=_PROBLEMS)
@@ -238,9 +238,3 @@ def _announce(served: Served, who: Identity) -> Announce:
 
 def _keys(served: ServedHere) -> Credentials:
     return served.accord.history.credentials
-
-
-def _secret(body: MadeKey | MadeInvitation) -> Response:
-    found = json(body)
-    found.headers["Cache-Control"] = "no-store"
-    return found

@@ -270,7 +270,11 @@ def _other_host(name: str, hosts: Sequence[str]) -> Problem:
 
 
 class _WithHeaders:
-    """Sets headers on every answer."""
+    """Sets headers on every answer, and on one that depends on who asks, that no cache shares it.
+
+    A route says how long its own reader may keep an answer, with `Cache-Control`; unless it does,
+    nothing keeps it.
+    """
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
         self._app = app
@@ -279,10 +283,22 @@ class _WithHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                if not _is_public(scope):
+                    kept = headers.get("Cache-Control", "no-store")
+                    headers["Cache-Control"] = f"private, {kept}"
+                    headers.add_vary_header("Authorization, Cookie")
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _is_public(scope: Scope) -> bool:
+    """Whether a request is for what is the same for everyone."""
+    route = scope.get("route")
+    is_open_to_all = isinstance(route, GuardedRoute) and route.need is Need.NOTHING
+    return is_open_to_all or scope["path"].startswith("/assets/")
 
 
 class _WhileOpen:

@@ -214,7 +214,6 @@ def _sent(visit: Visit, id: str, asked: BundleRequest) -> Response:
         file,
         filename=file.name,
         media_type="application/zip",
-        headers={"Cache-Control": "no-store"},
         background=BackgroundTask(_remove, file),
     )
 

@@ -540,10 +540,8 @@ def zone_of(accord: Accord, id: str, when: AsOf) -> ZoneInfo:
 
 def page(template: str, visit: Visit, status: int = HTTPStatus.OK, /, **shown: object) -> Response:
     """Return the page that a template makes of answers."""
-    # A page with forms is of one session.
-    kept = "no-store" if visit.form_token else "no-cache"
     body = _ENVIRONMENT.get_template(template).render(visit=visit, **shown)
-    return HTMLResponse(body, status, headers={"Cache-Control": kept})
+    return HTMLResponse(body, status)
 
 
 def plain_page(template: str, status: int, **shown: object) -> Response:

@@ -806,7 +806,7 @@ def test_the_operator_makes_lists_rotates_and_revokes_keys(world: World) -> None
     name, key = made.json()["about"]["id"], made.json()["key"]
     rotated = world.client.post(f"/v1/keys/{name}/rotate", json={}, headers=operator).json()
 
-    assert (made.status_code, made.headers["cache-control"]) == (200, "no-store")
+    assert (made.status_code, made.headers["cache-control"]) == (200, "private, no-store")
     assert rotated["replaces"]["replaced_by"] == rotated["about"]["id"]
     for each in (key, rotated["key"]):
         assert world.get(each, f"/v1/partnerships/{OURS}").status_code == 200

@@ -192,7 +192,7 @@ class World:
 
     def invite(self, party: str = "northwind", **more: object) -> dict[str, Any]:
         found = self.post(self.operator, "/v1/invitations", {"party": party, **more})
-        assert (found.status_code, found.headers["cache-control"]) == (200, "no-store")
+        assert (found.status_code, found.headers["cache-control"]) == (200, "private, no-store")
         told: dict[str, Any] = found.json()
         return told
 
@@ -215,7 +215,7 @@ def test_the_operator_invites_and_the_party_enrols_itself(world: World) -> None:
 
     enrolled = world.post(told["invitation"], "/v1/enrolments", {"actor": "nora"})
 
-    assert (enrolled.status_code, enrolled.headers["cache-control"]) == (200, "no-store")
+    assert (enrolled.status_code, enrolled.headers["cache-control"]) == (200, "private, no-store")
     about, key = enrolled.json()["about"], enrolled.json()["key"]
     assert (about["party"], about["actor"]) == ("northwind", "nora")
     assert about["invitation"] == told["about"]["id"]

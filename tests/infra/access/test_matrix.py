@@ -5,7 +5,7 @@ store, and each role asks with an API key of its own. The table is the page `doc
 a change that is meant, write it anew: `python -m tests.infra.access.test_matrix`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ import orjson
 import pytest
 import typer
 from fastapi.routing import APIRoute
+from httpx2 import Response
 from kafka.admin import ACL, ACLOperation, ACLResourcePatternType, ResourceType
 from starlette.testclient import TestClient
 
@@ -96,6 +97,14 @@ def ask(
     world: World, role: str, route: GuardedRoute, partnership: str, method: str | None = None
 ) -> tuple[int, bytes]:
     """Return the status and the body of a route's answer, by its own method unless given."""
+    found = answer(world, role, route, partnership, method)
+    return found.status_code, found.content
+
+
+def answer(
+    world: World, role: str, route: GuardedRoute, partnership: str, method: str | None = None
+) -> Response:
+    """Return a route's answer, by its own method unless given."""
     if route.path == STREAM and method_of(route) == "GET":
         return streamed(world, role)
     names = IN_PATH | {"id": partnership, "partnership": partnership}
@@ -116,7 +125,7 @@ def ask(
         # No party can have this scope, so the invitation is not used up.
         body = b'{"actor":"nora","scopes":["operate"]}'
     headers = {"Content-Type": media_type, **world.headers(role)}
-    found = world.client.request(
+    return world.client.request(
         method or method_of(route),
         path,
         params=query,
@@ -124,16 +133,14 @@ def ask(
         headers=headers,
         follow_redirects=False,
     )
-    return found.status_code, found.content
 
 
-def streamed(world: World, role: str) -> tuple[int, bytes]:
+def streamed(world: World, role: str) -> Response:
     """What the stream of alerts sends at its start, from an application that then closes."""
     app = create_app(world.accord, world.workers, tokens=world.tokens)
     Timer(1.5, app.state.served.closing.begin).start()
     with TestClient(app) as client:
-        found = client.get(STREAM, params={"since": "begin"}, headers=world.headers(role))
-    return found.status_code, found.content
+        return client.get(STREAM, params={"since": "begin"}, headers=world.headers(role))
 
 
 def is_refused(route: GuardedRoute, status: int, body: bytes) -> bool:
@@ -481,6 +488,33 @@ def test_head_of_every_route_is_answered_as_get_without_the_body(tmp_path: Path)
 
     assert len(got) > 50
     assert [asked for asked, (get, head) in answers.items() if head != (get[0], b"")] == []
+
+
+def test_no_cache_shares_what_depends_on_who_asks(tmp_path: Path) -> None:
+    with world(tmp_path) as found:
+        answers = {
+            (method_of(route), route.path, role): answer(found, role, route, OWN).headers
+            for route in routes(found.client)
+            if route.need is not Need.NOTHING
+            for role in ("no key", "party", "operator")
+        }
+        missing = found.client.get("/v1/nothing").headers
+        public = found.client.get("/assets/pages/accord.css").headers
+
+    assert {name for name, headers in answers.items() if not is_private(headers)} == set()
+    kept = {path for (_, path, _), each in answers.items() if "no-store" not in each[CACHED]}
+    kept.remove(STREAM)
+    assert kept == {path for each in QUESTIONS for path in (each.path, each.within) if path}
+    assert is_private(missing)
+    assert CACHED not in public
+
+
+CACHED: Final = "cache-control"
+
+
+def is_private(headers: Mapping[str, str]) -> bool:
+    varies = set(headers["vary"].split(", "))
+    return headers[CACHED].startswith("private, no-") and varies >= {"Authorization", "Cookie"}
 
 
 @pytest.mark.parametrize("role", ["party", "service", "auditor"])

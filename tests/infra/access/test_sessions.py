@@ -95,7 +95,7 @@ def test_a_person_pastes_a_key_once_and_every_page_knows_them(site: Site) -> Non
     assert answer.headers["location"] == "/alerts?at=2026-03-01"
     assert page.status_code == 200
     assert "Viewing as <strong>growthos</strong>, <strong>maya.ortiz</strong>" in page.text
-    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["cache-control"] == "private, no-store"
 
 
 def test_the_root_leads_to_the_first_page_of_who_is_signed_in_and_to_the_sign_in_else(
