@@ -7,6 +7,7 @@ events that are its evidence. It says how severe it is, who acts and what money 
 alerts that need no agreed rule: `domain.standing_alerts`.
 """
 
+from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -26,7 +27,7 @@ from domain.bilateral import (
     BilateralProposed,
     ProposalEnded,
 )
-from domain.calendar import bounds, quarter_of
+from domain.calendar import bounds, months_of, quarter_of
 from domain.charter import ObjectiveStatus
 from domain.claims import ClaimObjected
 from domain.deadlines.answers import answer_ref, outlives, proposal_of
@@ -118,7 +119,7 @@ from projections.kpis import (
 from projections.ledger import worth
 from projections.ledger.book import terms_of
 from projections.ledger.claims import Point
-from projections.ledger.rows import AgreedRow, Debt, SubjectRow
+from projections.ledger.rows import AgreedRow, CountsRow, Debt, SubjectRow
 from projections.objectives import ObjectiveProgress
 from projections.scorecards import Scorecards, with_scorecard
 from projections.timeline import words
@@ -430,6 +431,9 @@ def _apply(
 ) -> Change:
     event = recorded.event
     judged, windows = breaches.take(state.judged, recorded, change)
+    # The fee of a minimum is by the leads that are accepted, which changes no figure.
+    accepted = (quarter_of(each) for each in known.accepted)
+    windows = (*windows, *(each for each in accepted if each in judged.closed))
     turns = _turns(recorded)
     ends = isinstance(event, ENDINGS)
     after = _taken(state, judged, recorded, known)
@@ -444,7 +448,8 @@ def _apply(
     quiet = quiet and not (rated or audited or measured or reported or handed or settled)
     if quiet:
         return NOTHING if after is state else Change({STATE: after}, [])
-    changes = _Changes(rows, state, after, recorded, terms_of(_agreed(rows, known)))
+    now = ChainMap({**(known.rows or {})}, rows)  # type: ignore[arg-type] # read only
+    changes = _Changes(now, state, after, recorded, terms_of(_agreed(rows, known)))
     for subject, points in known.points.items():
         changes.settle_points(subject.removeprefix(FACTS), points)
     for window in windows:
@@ -714,13 +719,18 @@ class _Changes:
     def _fee(self, verdict: Verdict) -> Mapping[str, Decimal]:
         """Return what a missed minimum of referrals costs the party that falls short, by currency.
 
-        Empty if no item of the terms has a fee for it, and for another rule.
+        As in the ledger, a lead counts once it is accepted. Empty if no item of the terms has a fee
+        for it, and for another rule.
         """
         short = verdict.facts
         if not isinstance(short, Shortfall):
             return {}
-        fees = worth.of_shortfall(self._terms, LEADS, verdict.window, short.party, short.value)
-        return dict(fees)
+        rows = (
+            self._rows.get(awaited.counts_key(month), CountsRow())
+            for month in months_of(verdict.window)
+        )
+        brought = sum(int(each.counts.get(short.party, "0")) for each in rows)
+        return dict(worth.of_shortfall(self._terms, LEADS, verdict.window, short.party, brought))
 
     def _judge_anew(self, alert: Alert, verdict: Verdict) -> None:
         """Let an open alert say what its figures have become, and whether they are disputed."""
@@ -1172,7 +1182,7 @@ def _with(known: set[int] | tuple[int, ...], more: tuple[int, ...]) -> tuple[int
 
 def _row_type(
     key: str,
-) -> type[AlertsState | AgreedRow | SubjectRow | GivenRow | Payout | Debt | Alert]:
+) -> type[AlertsState | AgreedRow | SubjectRow | CountsRow | GivenRow | Payout | Debt | Alert]:
     if key.startswith(GIVEN):
         return GivenRow
     if key.startswith(FACTS):
@@ -1180,6 +1190,8 @@ def _row_type(
             return Payout
         if key.startswith(f"{FACTS}statement/"):
             return Debt
+        if key.startswith(awaited.counts_key("")):
+            return CountsRow
         return AgreedRow if key == awaited.AGREED else SubjectRow
     return AlertsState if key == STATE else Alert
 
@@ -1195,7 +1207,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=75,
+    version=76,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -4,10 +4,12 @@ Most deals are plain, and nothing of them can await anybody. The others are watc
 at again when something is agreed, and on the day on which silence confirms something.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from domain import payouts
+from domain.calendar import month_of
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.kernel import Event
 from domain.payouts import Payout, payout_of
@@ -21,8 +23,8 @@ from projections.ledger import claims, facts
 from projections.ledger.book import gaining, moving, silence_confirms, terms_of
 from projections.ledger.claims import Point
 from projections.ledger.counting import Known
-from projections.ledger.measures import CLICKS
-from projections.ledger.rows import AgreedRow, Debt, SubjectRow, replace
+from projections.ledger.measures import CLICKS, accepted_leads
+from projections.ledger.rows import AgreedRow, CountsRow, Debt, SubjectRow, replace
 from projections.settlement import AGREEMENTS, agreed_with, points_of
 
 AGREED: Final = f"{FACTS}agreed"
@@ -56,6 +58,8 @@ class Taken(NamedTuple):
     """The subjects that can have something that awaits a party (see `AlertsState`)."""
     paid: tuple[str, ...] = ()
     """The statements on which nothing is due any more."""
+    accepted: tuple[str, ...] = ()
+    """The months of which more or fewer leads are accepted."""
 
 
 def key_of(event: Event) -> str | None:
@@ -80,11 +84,12 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
         change = found
         look += [key] if key in subjects.changed else []
     look += _silent(watched, agreed, recorded)
+    months = tuple(_count_leads(subjects, dict.fromkeys(look), agreed, recorded))
     alone = key is not None and look == [key] and key not in watched
     if not look or (alone and _is_plain(subjects, look[0], agreed)):
-        return Taken(subjects.changed, change, {}, watched)
+        return Taken(subjects.changed, change, {}, watched, accepted=months)
     points, still = _look(subjects, look, agreed, recorded, watched)
-    return Taken(subjects.changed, change, points, still, tuple(_paid(subjects)))
+    return Taken(subjects.changed, change, points, still, tuple(_paid(subjects)), months)
 
 
 def _paid(subjects: "_Subjects") -> Iterator[str]:
@@ -156,6 +161,36 @@ def _look(
     return points, dict(sorted(still.items()))
 
 
+def counts_key(month: str) -> str:
+    """Return the key of the row that counts the accepted leads of a month, by party."""
+    return f"{FACTS}counts/{month}"
+
+
+def _count_leads(
+    subjects: "_Subjects", look: Iterable[str], agreed: AgreedRow, recorded: Recorded
+) -> Iterator[str]:
+    """Count the leads of deals that are accepted, as the ledger does; yield the months."""
+    deals = [each for each in look if each.startswith(f"{FACTS}deal/")]
+    terms = terms_of(agreed)
+    if not deals or not terms.is_agreed or len(agreed.parties) != 2:  # noqa: PLR2004 - of two
+        return
+    parties, today = (agreed.parties[0], agreed.parties[1]), terms.day(recorded.act.recorded_at)
+    for key in deals:
+        row = subjects.row(key)
+        known = Known(row, terms, parties, today)
+        now = Counter(f"{month_of(known.day(each))}|{each.by}" for each in accepted_leads(known))
+        before = Counter({name: int(each) for name, each in row.counted.items()})
+        if now == before:
+            continue
+        subjects.changed[key] = replace(row, counted={name: f"{now[name]}" for name in now})
+        for name in sorted({*now, *before}):
+            month, _, party = name.partition("|")
+            counts = subjects.counts(month)
+            total = int(counts.get(party, "0")) + now[name] - before[name]
+            subjects.changed[counts_key(month)] = CountsRow({**counts, party: f"{total}"})
+            yield month
+
+
 def _is_plain(subjects: "_Subjects", key: str, agreed: AgreedRow) -> bool:
     """Return whether nothing of a subject can await a party: it is a plain deal or figure."""
     kind, _, name = key.removeprefix(FACTS).partition("/")
@@ -204,6 +239,11 @@ class _Subjects(NamedTuple):
     def row(self, key: str) -> SubjectRow:
         found: SubjectRow = self.changed.get(key) or self.rows.get(key, _NOTHING)
         return found
+
+    def counts(self, month: str) -> Mapping[str, str]:
+        key = counts_key(month)
+        found: CountsRow = self.changed.get(key) or self.rows.get(key, CountsRow())
+        return found.counts
 
     def payout(self, key: str) -> Payout:
         found: Payout = self.changed.get(key) or self.rows[key]

@@ -93,8 +93,8 @@ def counts_of(view: DealView) -> Iterator[Count]:
 
     A step counts as the other side states it first.
     """
-    for _, fact in view.known.of(ClaimKind.REFERRAL):
-        if fact.by == view.party and view.known.accepted(fact):
+    for fact in accepted_leads(view.known):
+        if fact.by == view.party:
             yield _one(view, "leads", fact)
     if not view.credit[0]:
         return
@@ -107,6 +107,11 @@ def counts_of(view: DealView) -> Iterator[Count]:
             yield _one(view, metric, fact)
     if view.sales:
         yield from _sold(view)
+
+
+def accepted_leads(known: Known) -> Iterator[Fact]:
+    """Yield the leads of a deal that count towards the minimum of the party that brought them."""
+    return (fact for _, fact in known.of(ClaimKind.REFERRAL) if known.accepted(fact))
 
 
 def _sold(view: DealView) -> Iterator[Count]:

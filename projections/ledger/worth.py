@@ -120,7 +120,7 @@ def stated(known: Known, key: str, fact: Fact | None) -> Known:
     return with_fields(known, row=changed)
 
 
-def of_shortfall(terms: TermsByDay, metric: str, quarter: str, by: str, brought: Decimal) -> Worth:
+def of_shortfall(terms: TermsByDay, metric: str, quarter: str, by: str, brought: int) -> Worth:
     """Return the fees of a party that brought less of a counted metric than its minimum (C10).
 
     The items of the first day of the quarter decide, as they do in the ledger.

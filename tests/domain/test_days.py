@@ -583,7 +583,7 @@ AT_STAKE: Final = (
     f"- `{CLAIM_AWAITS}`, `{CORRECTION_TAKES}`: what the answer moves.",
     f"- `{ENTRY_WITHOUT_TERMS}`: what is left of the entry.",
     f"- `{REFERRAL_MINIMUM}`: the fee for what is missing, if an item of the terms has one.",
-    "  Leads that still await an answer are not missing.",
+    "  As on a statement, a lead counts once it is accepted.",
     f"- `{DEPENDENCY_HIGH}`: the revenue that the partner brings.",
     f"- {', '.join(f'`{each}`' for each in sorted(WHILE_UNPAID))}:",
     "  what is open on all statements, whichever party owes it. It changes with each payout.",

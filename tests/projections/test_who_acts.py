@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.bilateral import DeclineProposal, WithdrawProposal
-from domain.claims import ConfirmClaim
+from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.deadlines.deadline import DeadlineKind
 from domain.dispute import OpenDispute, ProposeResolution
 from domain.entry import RecordJointRevenue, RecordSharedCost, ReverseEntry
@@ -38,14 +38,14 @@ from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.response import Office, Severity
 from domain.settlement import IssueStatement
 from domain.standing_alerts import STANDING_ALERTS, WHILE_UNPAID, StandingAlert
-from domain.terms import CostShare, Item, Minimum
+from domain.terms import ClaimRules, CostShare, Item, Minimum
 from projections import ALERTS, DEADLINES
 from projections.alerts import STATE, answered
 from projections.deadlines import OPEN, OVERDUE
 from projections.fold import replay
 from tests.life import OURS, THEIRS, after, before, changed, example, usd
 from tests.projections.folds import alerts, running
-from tests.projections.money import lines, pay, refer, share, under, win
+from tests.projections.money import lines, pay, refer, share, total, under, win
 from tests.projections.test_awaited import both_claim
 from tests.stories import Story, moment
 
@@ -396,14 +396,22 @@ def test_a_claimed_cost_has_at_stake_the_part_of_the_other_party() -> None:
     assert at_stake(story, "claim-awaits-confirmation entry/E-1/entry") == {"USD": "30.00"}
 
 
-def minimum(per: Literal["window", "missing"], on: str = THEIRS) -> Story:
+def minimum(
+    per: Literal["window", "missing"],
+    on: str = THEIRS,
+    waiting: tuple[str, ...] = (),
+    **frame: object,
+) -> Story:
     """Terms with a fee for fewer than 12 leads a quarter; three came in a quarter that is over."""
     item = Minimum(on=on, metric="leads", window="quarter", at_least=12, fee=usd("50.00"), per=per)
-    story = under(item, minimum_referrals_per_quarter={THEIRS: 10})
+    story = under(item, minimum_referrals_per_quarter={THEIRS: 10}, **frame)
     story.on("2026-04-01")
     for name in ("D-1", "D-2", "D-3"):
         refer(story, name)
         story.when(OURS, CreateOpportunity(deal=name))
+    story.on("2026-06-29")
+    for name in waiting:
+        refer(story, name)
     story.on("2026-07-01")
     return story
 
@@ -418,12 +426,32 @@ def test_a_missed_minimum_of_referrals_has_at_stake_its_fee(
     assert lines(story.history)[-1]["amount"] == fee
 
 
-def test_a_lead_that_is_recorded_late_lowers_the_fee_at_stake() -> None:
+def of_the_ledger(story: Story) -> dict[str, str]:
+    """Return the fee of the second quarter by the ledger."""
+    return {"USD": f"{total(story.history, to=OURS)}"}
+
+
+def test_a_lead_that_is_recorded_late_lowers_the_fee_at_stake_once_it_is_accepted() -> None:
     story = minimum("missing")
 
     story.when(THEIRS, SubmitReferral(deal="D-4", lead="late"), happened="2026-06-30")
+    assert at_stake(story, "referral-minimum 2026-Q2") == {"USD": "450.00"}
+    story.when(OURS, ConfirmClaim(deal="D-4", fact="referral"))
 
     assert at_stake(story, "referral-minimum 2026-Q2") == {"USD": "400.00"}
+    assert of_the_ledger(story) == {"USD": "400.00"}
+
+
+def test_the_fee_at_stake_is_that_of_the_ledger_while_leads_await_an_answer() -> None:
+    story = minimum("missing", claims=ClaimRules(confirm_within_days=20), waiting=("D-7", "D-8"))
+    alert = "referral-minimum 2026-Q2"
+    assert at_stake(story, alert) == of_the_ledger(story) == {"USD": "450.00"}
+
+    story.when(OURS, ObjectToClaim(deal="D-7", fact="referral", reason="A client of ours."))
+    assert at_stake(story, alert) == of_the_ledger(story) == {"USD": "450.00"}
+    # Silence accepts the other one.
+    story.on("2026-07-25")
+    assert at_stake(story, alert) == of_the_ledger(story) == {"USD": "400.00"}
 
 
 def test_a_missed_minimum_whose_fee_is_of_the_other_party_has_no_money_at_stake() -> None:
