@@ -138,7 +138,7 @@ class Awaiting(StrEnum):
     OVERDUE = "overdue"
     """Something whose day has passed."""
     CLAIM = "claim"
-    """Its answer to a claim of money of the other party."""
+    """Its answer to a claim of the other party, such as money or a lead."""
     DISPUTE = "dispute"
     """Its proposal how an open dispute ends, while none awaits an answer."""
 
@@ -976,7 +976,7 @@ def _asked_by(  # noqa: PLR0913, PLR0917 - what an item is made of
     """Return what an alert asks of a party: by the day on which it says, or since it opened."""
     return InboxItem(
         day=alert.answer_by or alert.since.date(),
-        awaiting=Awaiting.DUE if alert.answer_by else awaiting,
+        awaiting=awaiting,
         partnership=rows.id,
         party=party,
         ref=alert.window,

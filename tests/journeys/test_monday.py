@@ -39,7 +39,7 @@ NAMED = {
     "What waits for us, and what is due?": {
         '"awaiting":"consent"': "a proposal waits",
         '"awaiting":"overdue"': "something is overdue",
-        '"awaiting":"claim"': "a claim is to be confirmed",
+        '"day":"2026-09-30","awaiting":"claim"': "the last day to answer a claim",
         '"day":"2026-09-23","awaiting":"due"': "a review of this week is due",
     },
     "Who is off track, and why?": {

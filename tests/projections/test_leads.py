@@ -92,7 +92,7 @@ def test_the_inbox_of_the_side_that_decides_has_the_lead_with_its_last_day_and_b
 ):
     (item,) = waiting(submitted())
 
-    assert (item.party, item.awaiting, f"{item.day}") == (OURS, Awaiting.DUE, "2026-01-16")
+    assert (item.party, item.awaiting, f"{item.day}") == (OURS, Awaiting.CLAIM, "2026-01-16")
     fact = {"deal": DEAL, "fact": "referral", "fact_at": "2026-01-07T09:00:00Z"}
     assert [(each.type, each.data) for each in item.events] == [
         ("accord.ConfirmClaim", fact),

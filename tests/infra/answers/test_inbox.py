@@ -396,13 +396,13 @@ def test_who_proposed_to_move_what_is_due_waits_and_the_other_answers() -> None:
     assert planned.milestone in {each.ref for each in inbox(story, OURS)}
 
 
-def test_a_claim_is_due_on_the_last_day_before_silence_confirms_it() -> None:
+def test_a_claim_awaits_its_answer_by_the_last_day_before_silence_confirms_it() -> None:
     story = sold(silence=10)
     theirs_paid(story)
 
     [item] = [each for each in inbox(story) if each.ref == "deal/D-1/payment/P-1"]
 
-    assert (item.party, item.awaiting) == (OURS, Awaiting.DUE)
+    assert (item.party, item.awaiting) == (OURS, Awaiting.CLAIM)
     assert item.day == story.now.date() + timedelta(days=9)
     assert f"by {item.day}." in item.text
 
