@@ -130,6 +130,8 @@ def create_app(  # noqa: PLR0913 - what is served, to whom, and within which lim
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # Behind a proxy a redirection would lead to the name by which the proxy knows this server.
+        redirect_slashes=False,
         **_OF_ROUTES,
     )
     app.router.route_class = GuardedRoute

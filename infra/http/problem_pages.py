@@ -35,7 +35,9 @@ def page(rule: str) -> HTMLResponse:
         (found,) = problems.ask(rule).items
     except NotFound as error:
         raise not_found(error) from error
-    return _page(found.rule, "".join(_messages(found)) + '<p><a href=".">All problems</a></p>')
+    return _page(
+        found.rule, "".join(_messages(found)) + '<p><a href="../problems">All problems</a></p>'
+    )
 
 
 def _messages(found: Rule) -> list[str]:

@@ -710,6 +710,14 @@ def test_a_partnership_or_a_state_that_is_not_known_is_a_problem(served: Served)
 
 # --- what it says of itself --------------------------------------------------------------------
 
+
+@pytest.mark.parametrize("path", ["/v1/alerts/", "/v1/metrics/", "/portfolio/", "/problems/"])
+def test_a_path_with_a_slash_too_many_leads_to_no_other_host(ordinary: Served, path: str) -> None:
+    found = ordinary.client.get(path, follow_redirects=False)
+
+    assert (found.status_code, found.headers.get("location")) == (404, None)
+
+
 PATHS = ["/healthz", "/readyz", "/v1/alerts", "/v1/alerts?partnership=nobody", "/v1/nothing"]
 
 
