@@ -39,6 +39,7 @@ from infra.http.pages.site import (
     foreign_form,
     names_of,
     page,
+    showing,
     zone_of,
 )
 from infra.http.pages.suggested import changed_only, suggested
@@ -283,7 +284,7 @@ def _form(  # noqa: PLR0913 - what a form is shown with
     shown = {each.path: each for each in as_known}
     fields = replace(fields, settled=tuple(shown[each.path] for each in fields.settled))
     beside = ["time", *(each.path for each in forms.flat((*fields.asked, *fields.more)))]
-    return page(
+    form = page(
         "send.html",
         visit,
         refused.status if refused else HTTPStatus.OK,
@@ -308,6 +309,7 @@ def _form(  # noqa: PLR0913 - what a form is shown with
         to_sign=draft.to_sign(actor) if problem and problem.rule == MUST_BE_SIGNED else None,
         signed=typed.get("signed", ""),
     )
+    return showing(form, refused)
 
 
 # --- after it was sent -------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from infra.http.pages.site import (
     sign_in_page,
     signed_in,
 )
-from infra.http.problems import Problem
+from infra.http.problems import AGAIN_LATER, Problem
 from infra.http.strict import takes_any_parameter
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -61,7 +61,7 @@ def sign_in_with_key(request: Request, served: ServedHere, form: Posted) -> Resp
     try:
         session = _of_key(request, served, form.get("key", "").strip())
     except Problem as problem:
-        return sign_in_page(request, to, problem.document)
+        return sign_in_page(request, to, problem)
     return _begun(request, served, session, to)
 
 
@@ -132,7 +132,7 @@ def signed_in_at_issuer(request: Request, served: ServedHere) -> Response:
             _check_answer(answer, issuer)
             identity = sign_in.finished(served.tokens, issuer, secret, state, code)
     except Problem as problem:
-        return sign_in_page(request, ROOT, problem.document)
+        return sign_in_page(request, ROOT, problem)
     now = served.accord.clock()
     session = sessions.of_token(served.accord.history.sessions, issuer.url, identity, now)
     return _begun(request, served, session, to)
@@ -163,7 +163,9 @@ def _unauthenticated_as_problem() -> Iterator[None]:
     except Unauthenticated as error:
         raise access.unauthenticated(error) from error
     except IssuerUnreachable as error:
-        raise Problem(503, str(error), "Wait and sign in again, or use an API key.") from error
+        raise Problem(
+            503, str(error), "Wait and sign in again, or use an API key.", headers=AGAIN_LATER
+        ) from error
     except Refused as refused:
         raise access.forbidden(refused) from refused
 

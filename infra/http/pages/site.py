@@ -35,7 +35,7 @@ from infra.http import access, cookies
 from infra.http.access import Caller, GuardedRoute
 from infra.http.dependencies import Served, served
 from infra.http.pages import forms, shown
-from infra.http.problems import Problem, ProblemDetails, invalid, not_found
+from infra.http.problems import Problem, invalid, not_found
 from infra.http.questions import Party
 from infra.templates import environment
 from infra.tlog import cloudevents
@@ -353,7 +353,7 @@ ROOT: Final = "/"
 def sign_in_page(
     request: Request,
     to: str,
-    refused: ProblemDetails | None = None,
+    refused: Problem | None = None,
     unsent: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the page on which a person signs in, on the way to another page.
@@ -361,16 +361,17 @@ def sign_in_page(
     `unsent` is what was filled in of a form that came after its session had ended.
     """
     ended = HTTPStatus.OK if unsent is None else HTTPStatus.UNAUTHORIZED
-    return plain_page(
+    answer = plain_page(
         "sign_in.html",
         refused.status if refused else ended,
-        refused=refused,
+        refused=refused.document if refused else None,
         issuers=[(number, urlsplit(each.url).netloc) for number, each in issuers(served(request))],
         to=to,
         unsent=unsent,
         hours=OF_KEY // _HOUR,
         form_token=cookies.form_token(request),
     )
+    return showing(answer, refused)
 
 
 _HOUR: Final = timedelta(hours=1)
@@ -548,6 +549,13 @@ def plain_page(template: str, status: int, **shown: object) -> Response:
     """Return a page that shows no answer, so that it has no moment and no viewer."""
     body = _ENVIRONMENT.get_template(template).render(**shown)
     return HTMLResponse(body, status, headers={"Cache-Control": "no-store"})
+
+
+def showing(answer: Response, refused: Problem | None) -> Response:
+    """Return a page with the headers of the problem that it shows, such as when to try again."""
+    if refused and refused.headers:
+        answer.headers.update(refused.headers)
+    return answer
 
 
 _ENVIRONMENT: Final = environment(TEMPLATES, shown.FILTERS)

@@ -121,6 +121,7 @@ def test_a_wrong_key_is_said_in_place_and_counts_against_its_address(site: Site)
     found = [signs_in(browser, "accord_000000000000_" + "a" * 43) for _ in range(MOST + 1)]
 
     assert [each.status_code for each in found] == [401] * MOST + [429]
+    assert 0 < int(found[-1].headers["retry-after"]) <= 60
     assert "There is no such API key." in found[0].text
     assert "accord_session" not in browser.cookies
 
