@@ -438,6 +438,7 @@ class MilestoneReached(
     name="MilestoneReached",
     subject="that a milestone of both was reached (C17)",
     stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
     identity=("milestone",),
     counted=None,
 ):
@@ -1010,6 +1011,7 @@ class ImprovementPlanCompleted(
     name="ImprovementPlanOutcome",
     subject="that an improvement plan is closed, and with which outcome (C23)",
     stages=IN_FORCE,
+    ends_with_exit=True,
     identity=("plan",),
     counted=None,
 ):

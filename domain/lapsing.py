@@ -88,8 +88,19 @@ def at_the_exit(agreements: BilateralAgreements, day: str) -> list[Event]:
     return [
         ProposalLapsed(agreement=kind.name, proposal=name, reason=f"The exit took effect on {day}.")
         for kind, name, each in agreements.every_proposal()
-        if each.is_open and kind.accepts.ends_with_exit
+        if each.is_open and _ends_with_exit(kind, each.proposed)
     ]
+
+
+def _ends_with_exit(kind: type[BilateralAgreement], proposed: Any) -> bool:  # noqa: ANN401 - made
+    if kind is CommitmentCancelled:
+        return proposed.kind in _OF_THE_PLAN
+    ends: bool = kind.accepts.ends_with_exit
+    return ends
+
+
+_OF_THE_PLAN: Final = {"campaign", "milestone", "step"}
+"""What an exit gives up when it takes effect, by the word for it in a cancellation."""
 
 
 def _reason(

@@ -9,8 +9,11 @@ from domain.execution import (
     DiagnoseRootCause,
     MilestoneMissed,
     ProposeAction,
+    ProposeCancellation,
     ProposeImprovementPlan,
+    ProposeImprovementPlanOutcome,
     ProposeMilestone,
+    ProposeMilestoneReached,
     ProposeOnboardingStep,
     ProposeReview,
     ReachMilestone,
@@ -183,6 +186,25 @@ def test_a_breach_is_not_cured_after_the_exit_that_it_led_to() -> None:
     assert not [each for each in story.partnership.deadlines.values() if each.kind == "cure"]
     [lapsed] = story.facts(ProposalLapsed)
     assert (lapsed.proposal, lapsed.reason) == ("done", took_effect)
+
+
+def test_the_exit_ends_the_proposals_on_what_it_gives_up_and_leaves_the_others_open() -> None:
+    story = leaving()
+    of_both = example(ProposeMilestone, milestone="launch", owner=None, proposal="m-10")
+    story.agree(OURS, changed(of_both, due=date(2026, 4, 20), reason="Both own it."))
+    story.on("2026-03-04")
+    story.when(OURS, example(ProposeImprovementPlanOutcome, plan="better", proposal="closed"))
+    story.when(OURS, ProposeMilestoneReached(proposal="reached", milestone="launch"))
+    for kind, ref in (("step", "s-9"), ("action", "handover")):
+        given_up = ProposeCancellation(proposal=f"no-{kind}", kind=kind, ref=ref, reason="We part.")
+        story.when(OURS, given_up)
+
+    story.on(EXIT_DAY)
+
+    lapsed = {each.proposal: each.reason for each in story.facts(ProposalLapsed)}
+    took_effect = f"The exit took effect on {EXIT_DAY}."
+    assert lapsed == dict.fromkeys(("closed", "reached", "no-step"), took_effect)
+    assert asked(story) == {EXIT_DAY, "handover", "no-action"}
 
 
 def test_at_the_end_what_nobody_can_accept_any_more_lapses_and_the_rest_awaits_its_answer(

@@ -119,8 +119,10 @@ UNTIL_EXIT: Final = {
     "Governance",
     "Hypothesis",
     "ImprovementPlan",
+    "ImprovementPlanOutcome",
     "MetricOwner",
     "Milestone",
+    "MilestoneReached",
     "OnboardingStep",
     "Pause",
     "Target",
@@ -261,6 +263,12 @@ class Model:
         """Let an exit take effect: what was planned and what can no longer be agreed ends."""
         self._close_months(at)
         self.over = True
+        given_up = {x for x, of in self.tasks.items() if of.kind in GIVEN_UP_BY_EXIT}
+        self.asked = {
+            x: of
+            for x, of in self.asked.items()
+            if of.agreement != "Cancellation" or of.name not in given_up
+        }
         self.tasks = {x: of for x, of in self.tasks.items() if of.kind not in GIVEN_UP_BY_EXIT}
         self._lapse(UNTIL_EXIT)
         self.draft = None
