@@ -15,6 +15,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -966,6 +967,24 @@ def test_only_the_recorded_people_are_named(liar: Liar, desk: Desk, change: str)
     liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
     # A name that is not the signed one is found with the command.
     assert desk.verdict(liar.bundle()).code in {"person", "command-differs"}
+
+
+@pytest.mark.parametrize("names", [["Ana", "Bo"], ["Bo", "Ana"]])
+def test_two_people_of_unsigned_events_do_not_swap_names(
+    liar: Liar, desk: Desk, names: list[str]
+) -> None:
+    """No signature holds these names, so only the commitment of each does."""
+    rows: dict[str, Row] = {}
+    for name in ("Ana", "Bo"):
+        text = f"accord/person@v1\n{CONSULTING}\n{name}\n{name}".encode()
+        actor = f"person:{hashlib.sha256(text).hexdigest()}"
+        liar.events.append(liar.event("PaymentReceived", {}, THEIRS, actor=actor))
+        named = names[len(rows)]
+        rows[actor] = {"commitment": actor, "name": named, "salt": named}
+    people = sorted([*liar.rows("people"), *rows.values()], key=itemgetter("commitment"))
+    liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
+    is_right = names == ["Ana", "Bo"]
+    assert desk.verdict(liar.bundle()) == (CONSISTENT if is_right else made.fault("person"))
 
 
 @pytest.mark.parametrize("member", ["files", "party", "reason"])

@@ -903,12 +903,10 @@ class Verifier:
         """Check that each name and file has the digest by which an event shown names it."""
         shown = self.files["data/events.jsonl"].decode()
         known = {*re.findall(f'"({RULES["patterns"]["commitment"]})"', shown)}
-        salted = (
-            f"{self.bundle['partnership']}\n{each['salt']}\n{each['name']}" for each in self.people
-        )
-        told = {sha256(f"accord/person@v1\n{each}".encode()).hex() for each in salted}
-        right = {f"person:{digest}" for digest in told} == self.names.keys() <= known
-        require(right, "person")
+        start = f"accord/person@v1\n{self.bundle['partnership']}\n"
+        texts = [f"{start}{each['salt']}\n{each['name']}" for each in self.people]
+        told = [f"person:{sha256(each.encode()).hex()}" for each in texts]
+        require(told == [*self.names] and {*told} <= known, "person")
         named = {*re.findall(f'"sha256":"({RULES["patterns"]["digest"]})"', shown)}
         files = {name[-64:] for name in self.files if name.startswith("data/files/")}
         right = all(sha256(self.files[f"data/files/{each}"]).hex() == each for each in files)
