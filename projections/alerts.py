@@ -1207,7 +1207,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=76,
+    version=77,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -109,8 +109,13 @@ def draft_of(ref: str) -> str:
 
 
 def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN401 - made
-    """Return by when a proposal is answered. Nobody can answer it before it is recorded."""
+    """Return by when a proposal is answered: in the agreed time, and while it can be accepted.
+
+    Nobody can answer it before it is recorded.
+    """
+    until = event.agreement.acceptable_until(event, terms.exit)
     last = terms.answer_until(terms.day(act.recorded_at))
+    last = min(last, until) if until else last
     deadline = end_of_day(DeadlineKind.ANSWER, proposal_of(event), last, terms)
     return deadline._replace(since=act.recorded_at, asked_by=act.party)
 
@@ -144,13 +149,16 @@ def _lapse(event: Any, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadl
 
 
 def _sooner(_: ExitNoticeGiven, __: Act, terms: TermsByDay, around: Around) -> Iterator[Deadline]:
-    """Yield until when the withdrawal of an exit can be accepted, once a sooner exit is ahead."""
+    """Yield until when the withdrawal of an exit is answered, once a sooner exit is ahead."""
+    last = ExitWithdrawn.acceptable_until(None, terms.exit)
+    of_withdrawals = tuple(f"{each}/{ExitWithdrawn.name}/" for each in _OF_PROPOSALS)
     for each in around.open.values():
-        if each.kind is DeadlineKind.LAPSE and each.ref.startswith(f"{ExitWithdrawn.name}/"):
-            last = ExitWithdrawn.acceptable_until(None, terms.exit)
-            if last is not None:
-                moved = end_of_day(DeadlineKind.LAPSE, each.ref, last, terms)
-                yield moved._replace(since=each.since, asked_by=each.asked_by)
+        if each.id.startswith(of_withdrawals) and last is not None and last < each.last_day:
+            moved = end_of_day(each.kind, each.ref, last, terms)
+            yield moved._replace(since=each.since, asked_by=each.asked_by)
+
+
+_OF_PROPOSALS: Final = {DeadlineKind.ANSWER, DeadlineKind.LAPSE}
 
 
 def _lapsed(deadline: Deadline) -> list[Event]:
@@ -298,6 +306,5 @@ RULES = (
             _lapsed,
         ),
         closed_by=_ANSWERED,
-        reminds_of="Proposal {ref} can be accepted until {day}.",
     ),
 )

@@ -126,9 +126,11 @@ def _running(deadlines: Iterable[Deadline]) -> Iterator[Deadline]:
     return (each for each in expected(deadlines) if not each.waits)
 
 
-def _place(deadline: Deadline) -> tuple[datetime, bool, Deadline]:
+def _place(deadline: Deadline) -> tuple[datetime, bool, bool, Deadline]:
     # What is due by the end of the day before an exit is still due, so it passes first.
-    return deadline.due, deadline.kind is DeadlineKind.EXIT, deadline
+    # What lapses awaits no answer any more.
+    due, kind = deadline.due, deadline.kind
+    return due, kind is DeadlineKind.EXIT, kind is DeadlineKind.ANSWER, deadline
 
 
 def expected(deadlines: Iterable[Deadline]) -> list[Deadline]:
@@ -229,7 +231,7 @@ def reminder_text(event: ReminderGiven) -> str:
     ref = event.ref
     if event.kind is DeadlineKind.CADENCE:
         ref = cadence_words(ref)
-    elif event.kind in {DeadlineKind.ANSWER, DeadlineKind.LAPSE}:
+    elif event.kind is DeadlineKind.ANSWER:
         ref = proposal_words(ref)
     elif event.kind is DeadlineKind.SIGNATURE:
         ref = draft_of(ref)

@@ -4,7 +4,7 @@ Proposals and drafts await a consent, agreed things fall due, claims of money aw
 and disputes await a proposal how they end. All of it is read from rows that are kept live.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -558,8 +558,7 @@ def _of_proposal(rows: Rows, proposal: OpenProposal) -> Iterator[InboxItem]:
         if party == proposal.party:
             continue
         ref = answer_ref(proposal.agreement, proposal.proposal, proposal.substream or None)
-        asked = {f"{kind.value}/{ref}" for kind in (DeadlineKind.ANSWER, DeadlineKind.LAPSE)}
-        day, late = _answer_by(rows, asked, proposal.made_at)
+        day, late = _answer_by(rows, f"{DeadlineKind.ANSWER.value}/{ref}", proposal.made_at)
         yield InboxItem(
             day=day,
             awaiting=Awaiting.CONSENT,
@@ -571,15 +570,15 @@ def _of_proposal(rows: Rows, proposal: OpenProposal) -> Iterator[InboxItem]:
         )
 
 
-def _answer_by(rows: Rows, asked: Container[str], since: datetime) -> tuple[date, str]:
+def _answer_by(rows: Rows, asked: str, since: datetime) -> tuple[date, str]:
     """Return the last day of an answer, and a sentence that says so if that day is over.
 
-    `asked` are the deadlines of the answer. Without one it is the day since which it waits.
+    `asked` is the deadline of the answer. Without one it is the day since which it waits.
     """
-    late = [each.last_day for each in rows.overdue if each.id in asked]
-    if late:
-        return min(late), f" The answer was due by {min(late)}."
-    return min((each.last_day for each in rows.due if each.id in asked), default=since.date()), ""
+    for each in rows.overdue:
+        if each.id == asked:
+            return each.last_day, f" The answer was due by {each.last_day}."
+    return next((each.last_day for each in rows.due if each.id == asked), since.date()), ""
 
 
 def _proposed(proposal: OpenProposal) -> str:
@@ -647,7 +646,7 @@ def _of_draft(rows: Rows, draft: Unsigned) -> Iterator[InboxItem]:
                 "signing_keys": keys,
             }
             asked = f"{DeadlineKind.SIGNATURE.value}/{of_party(f'{draft.version}', party)}"
-            day, late = _answer_by(rows, {asked}, draft.drafted_at)
+            day, late = _answer_by(rows, asked, draft.drafted_at)
             yield InboxItem(
                 day=day,
                 awaiting=Awaiting.CONSENT,

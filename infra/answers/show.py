@@ -495,9 +495,13 @@ _WITHIN_A_DAY: Final = frozenset(
 def open_deadlines(state: partnership.Partnership) -> Iterator[OpenDeadline]:
     """Return the deadlines that have not passed, the next one first.
 
-    What an exit that is ahead gives up is left out.
+    What an exit that is ahead gives up is left out, and until when a proposal can be accepted as
+    long as its answer is due.
     """
+    answers = {each.ref for each in state.deadlines.values() if each.kind is DeadlineKind.ANSWER}
     for each in sorted(expected(state.deadlines.values())):
+        if each.kind is DeadlineKind.LAPSE and each.ref in answers:
+            continue
         last_day = each.last_day if each.day and each.kind in _WITHIN_A_DAY else None
         yield OpenDeadline(due=each.due, last_day=last_day, kind=each.kind, ref=each.ref)
 

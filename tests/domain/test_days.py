@@ -88,7 +88,8 @@ WORDS: Final = {
     DeadlineKind.ANSWER: Words(
         "the answer to a proposal",
         "at the end of its last day",
-        "`days.answer_days` of the terms, 14 unless agreed otherwise",
+        "`days.answer_days` of the terms, 14 unless agreed otherwise; sooner if it can no longer "
+        "be accepted then",
     ),
     DeadlineKind.LAPSE: Words(
         "the last day on which a proposal can be accepted",
@@ -252,6 +253,7 @@ OF_THE_LEDGER: Final = {
 NOT_REMINDED: Final = {
     DeadlineKind.PERIOD: "nobody acts",
     DeadlineKind.NOTICE_WARNING: "it is one",
+    DeadlineKind.LAPSE: "that of its answer",
 }
 """Why nobody is reminded of a kind."""
 

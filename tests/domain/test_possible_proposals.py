@@ -110,11 +110,12 @@ def leaving() -> tuple[Story, date]:
 
 def test_the_withdrawal_of_an_exit_lapses_when_the_exit_takes_effect() -> None:
     story, ends_on = leaving()
+    story.on(f"{ends_on - timedelta(days=10)}")
     story.when(OURS, example(ProposeExitWithdrawal, proposal="back"))
 
     story.on(f"{ends_on - timedelta(days=1)}T23:59")
     assert lapsed(story) == {}
-    assert states(story)["due-soon lapse/ExitWithdrawal/back"] == "open"
+    assert states(story)["due-soon answer/ExitWithdrawal/back"] == "open"
     story.on(f"{ends_on}T00:00")
 
     assert lapsed(story) == {"back": ends_on - timedelta(days=1)}

@@ -473,10 +473,8 @@ class Model:
         found: set[str] = set()
         for name, each in self.asked.items():
             ref = "/".join(filter(None, [each.agreement, name, each.within]))
-            last = each.made.date() + timedelta(days=ANSWER)
+            last = min(each.made.date() + timedelta(days=ANSWER), each.until or date.max)
             found |= _of_day("answer-overdue", f"answer/{ref}", ref, last, now)
-            if each.until is not None and is_near(midnight(each.until + DAY), now):
-                found.add(f"due-soon lapse/{ref}")
         if self.draft:
             last = self.draft.made + timedelta(days=ANSWER)
             for party in {*self.parties} - self.draft.signed:

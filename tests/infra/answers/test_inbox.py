@@ -50,6 +50,7 @@ from infra.answers.inbox import Awaiting, EventToSend, InboxItem
 from infra.answers.logs import AsOf
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Paging
+from infra.answers.show import open_deadlines
 from infra.bootstrap import Accord
 from projections.visibility import Viewer
 from tests.feeds import played, simulated
@@ -394,6 +395,27 @@ def test_who_proposed_to_move_what_is_due_waits_and_the_other_answers() -> None:
     assert "later" in {each.ref for each in inbox(story, THEIRS)}
     story.when(THEIRS, DeclineProposal(proposal="later", reason="No."))
     assert planned.milestone in {each.ref for each in inbox(story, OURS)}
+
+
+@pytest.mark.parametrize(("ahead", "answer"), [(5, 5), (14, 14), (40, 14)])
+def test_a_proposed_exit_has_one_last_day_for_its_answer_everywhere(
+    ahead: int, answer: int
+) -> None:
+    story = at(Stage.EXECUTION)
+    effective, last = (story.now.date() + timedelta(days=each) for each in (ahead, answer))
+    story.when(OURS, example(ProposeExit, exit="x-9", effective_on=effective))
+    story.on(f"{last}")
+
+    (item,) = (each for each in inbox(story) if each.ref == "x-9")
+    days = [each.last_day for each in open_deadlines(story.partnership) if "x-9" in each.ref]
+    reminders = [each.text for name, each in alerts(story).items() if "Exit/x-9" in name]
+    assert (item.day, days) == (last, [last])
+    assert reminders == [f"The answer to proposal x-9 is due by {last}."]
+
+    story.on(f"{last + timedelta(days=1)}")
+    late = {name: each.state for name, each in alerts(story).items() if "Exit/x-9" in name}
+    is_open = {"answer-overdue Exit/x-9": "open"} if answer < ahead else {}
+    assert late == {"due-soon answer/Exit/x-9": "resolved"} | is_open
 
 
 def test_a_claim_awaits_its_answer_by_the_last_day_before_silence_confirms_it() -> None:

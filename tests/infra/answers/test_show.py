@@ -70,7 +70,7 @@ from infra.answers.partnership_state import (
     ProposalState,
     TaskState,
 )
-from infra.answers.show import ask
+from infra.answers.show import ask, open_deadlines
 from infra.answers.show_text import DEADLINES, task_words, text
 from infra.bootstrap import Accord
 from infra.store.history import History, partnerships
@@ -328,7 +328,7 @@ def test_a_version_shows_the_fold_of_so_many_events(demo: Accord, data: st.DataO
     state = aggregates.fold(events[:version])
     assert shown.stage == state.stage
     assert tuple(each.party for each in shown.parties) == state.parties
-    assert len(shown.deadlines) == len(state.deadlines)
+    assert shown.deadlines == tuple(open_deadlines(state))
     assert (shown.events, shown.last) == (version, f"{name}#{version - 1}")
     assert shown.last_recorded_at == events[version - 1].act.recorded_at
 
