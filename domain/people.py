@@ -14,7 +14,7 @@ from unicodedata import normalize
 
 from domain.content import ContentDigest
 from domain.declarations import Declaration
-from domain.kernel import ALWAYS, CLOCK_PARTY, Refused
+from domain.kernel import ACCOUNT, ALWAYS, CLOCK_PARTY, OWN_ACTORS, Refused
 from domain.values import Commitment, Personal, Text
 
 
@@ -45,11 +45,22 @@ ErasePerson = PersonErased.asks
 
 
 def as_read(name: str) -> str:
-    """Return a name in small letters, with single blanks, in one Unicode form (NFKC).
+    """Return a name in small letters, without blanks, in one Unicode form (NFKC).
 
     Two names that are read alike are of one person, wherever people are compared or looked up.
     """
-    return " ".join(normalize("NFKC", normalize("NFKC", name).casefold()).split())
+    return "".join(_words(name))
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name is read as one of Accord's own actors, as an account, or as a commitment."""
+    read = as_read(name)
+    is_account = _words(name)[:1] == [ACCOUNT.strip()]
+    return read in OWN_ACTORS or is_account or read.startswith("person:")
+
+
+def _words(name: str) -> list[str]:
+    return normalize("NFKC", normalize("NFKC", name).casefold()).split()
 
 
 class Mention(NamedTuple):

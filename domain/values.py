@@ -229,10 +229,42 @@ def personal(model: type[Value]) -> tuple[str, ...]:
     )
 
 
-PersonName = Annotated[Text, Personal()]
-"""A person's name. A recorded event has a commitment instead of the name."""
+_UNSEEN: Final = (
+    r"\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufdd0-\ufdef\ufffe\uffff"
+)
+_UNSEEN_IN_JSON: Final = (
+    r"\x00-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160"
+    r"\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufdd0-\ufdef\ufe00-\ufe0f\ufeff"
+    r"\uffa0\ufff0-\uffff"
+)
+"""Characters that nobody sees, and those of the first plane as every reader of JSON Schema knows
+them."""
 
-Commitment = Annotated[str, StringConstraints(pattern=r"^person:[0-9a-f]{64}$")]
+PersonName = Annotated[
+    str,
+    StringConstraints(pattern=rf"^[^\s{_UNSEEN}][^{_UNSEEN}]{{0,199}}$"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": rf"^[^\s{_UNSEEN_IN_JSON}][^{_UNSEEN_IN_JSON}]{{0,199}}$",
+            "minLength": 1,
+            "maxLength": 200,
+        }
+    ),
+    Worded(
+        "is not a name of 1 to 200 visible characters",
+        "Begin it with a letter or a digit, and leave control and invisible characters out.",
+    ),
+    Personal(),
+]
+"""The name of a person or a service. A recorded event has a commitment instead of the name.
+
+Invisible characters would give the name of one person to two.
+"""
+
+COMMITMENT: Final = r"person:[0-9a-f]{64}"
+
+Commitment = Annotated[str, StringConstraints(pattern=rf"^{COMMITMENT}$")]
 """The commitment to a person's name: a salted hash. The salt is stored outside the history."""
 
 Rating = Annotated[int, Field(ge=1, le=5)]

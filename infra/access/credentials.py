@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from pydantic import ConfigDict, StringConstraints
+from pydantic import ConfigDict
 
 from domain.described import Described
 from domain.kernel import CLOCK_PARTY, Refused
 from domain.people import as_read
-from domain.values import Slug, instant
-from domain.wording import Worded
+from domain.values import PersonName, Slug, instant
+from infra.access import roles
 from infra.access.roles import SCOPES, SENDING, USUAL, Identity, Role, Scope, families
 from infra.store.alert_acts import ERASED
 from infra.store.credentials import Credentials, StoredCredential
@@ -30,19 +30,6 @@ SECRET_BYTES: Final = 32
 
 LAST_USE: Final = timedelta(minutes=1)
 """How exactly the last use is known, so that not every request writes."""
-
-PERSON: Final = r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"
-"""The name of a person or a service: 1 to 200 characters without control characters."""
-
-PersonName = Annotated[
-    str,
-    StringConstraints(pattern=PERSON),
-    Worded(
-        "is not 1 to 200 characters without control characters",
-        "Write a shorter name, and leave control characters out.",
-    ),
-]
-"""The name of a person or a service, where somebody gives it."""
 
 _KEY = re.compile(r"accord_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NO_HASH: Final = bytes(32)
@@ -357,6 +344,7 @@ def _beyond(why: str, hint: str) -> Refused:
 def checked(grant: Grant) -> Grant:
     """Return a grant with its scopes. Raises `Refused` for one that its role cannot have."""
     role = grant.role
+    roles.check_name(grant.actor)
     if role is Role.INVITED:
         raise Refused(
             "key-invitation",

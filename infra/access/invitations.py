@@ -12,13 +12,12 @@ from pydantic import ConfigDict
 
 from domain.described import Described
 from domain.kernel import CLOCK_PARTY, Refused
-from domain.values import instant
+from domain.values import PersonName, instant
 from infra.access.credentials import (
     Announce,
     Credential,
     Grant,
     NewKey,
-    PersonName,
     checked,
     listed,
     new_key,

@@ -5,6 +5,7 @@ whether the identity gets all of it, a part, or nothing. `viewer` is the part th
 `check_emits` decides about each event that it sends.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +16,9 @@ from domain.aggregates import command_types
 from domain.bilateral import BilateralCommand, ProposalAnswer
 from domain.claims import ClaimCommand
 from domain.content import Consent
-from domain.kernel import ACCOUNT, OWN_ACTORS, Refused
+from domain.kernel import Refused
+from domain.people import is_reserved
+from domain.values import COMMITMENT
 from projections.visibility import Viewer
 
 
@@ -376,21 +379,28 @@ def check_party(identity: Identity, party: str) -> None:
 
 
 def check_actor(identity: Identity, actor: str) -> None:
-    """Raise `Refused` for an actor of Accord's own, and for a token that names another person."""
-    if identity.role is not Role.ANYONE and (
-        actor.lower() in OWN_ACTORS or actor.lower().startswith(ACCOUNT)
-    ):
-        raise Refused(
-            "reserved-actor",
-            f"Only Accord records events in the name of {actor}.",
-            "Name the person or the service that acts.",
-            pointer="/actor",
-        )
+    """Raise `Refused` for a reserved actor, and for a token that names another person.
+
+    A commitment stands for a name that the partnership knows.
+    """
+    if identity.role is not Role.ANYONE and not re.fullmatch(COMMITMENT, actor):
+        check_name(actor)
     if identity.is_person and actor != identity.actor:
         raise Refused(
             "not-your-name",
             f"The token is of {identity.actor}, and the event names another actor.",
             "Leave the actor out: it is the person of the token.",
+            pointer="/actor",
+        )
+
+
+def check_name(actor: str) -> None:
+    """Raise `Refused` for a name in which only Accord acts."""
+    if is_reserved(actor):
+        raise Refused(
+            "reserved-actor",
+            f"Only Accord acts in the name of {actor}.",
+            "Name the person or the service that acts.",
             pointer="/actor",
         )
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import Annotated, Any, Final, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import jwt
@@ -22,7 +22,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
     model_validator,
 )
@@ -30,7 +29,7 @@ from pydantic import (
 from domain.described import Described
 from domain.kernel import Refused
 from domain.values import Slug
-from infra.access.credentials import PERSON, Grant, Unauthenticated, checked
+from infra.access.credentials import Grant, Unauthenticated, checked
 from infra.access.roles import Identity, Role
 from infra.settings import WrongSetting
 
@@ -355,7 +354,7 @@ def _granted(issuer: Issuer, claims: Mapping[str, Any]) -> Identity:
     if issuer.partnerships_claim:
         asked["partnerships"] = claims.get(issuer.partnerships_claim)
     try:
-        grant = _Claimed.model_validate(asked)
+        grant = Grant.model_validate(asked)
     except ValidationError as error:
         field = str(error.errors(include_url=False)[0]["loc"][0])
         claim = "scope" if field == "scopes" else getattr(issuer, _CLAIMS[field])
@@ -377,7 +376,7 @@ _CLAIMS: Final = {
 _WRONG: Final = {
     "role": "has no role that Accord knows",
     "party": "has no name of a party",
-    "actor": "has no name of a person: 1 to 200 characters without control characters",
+    "actor": "has no name of a person: 1 to 200 visible characters",
     "partnerships": "has no list of names of partnerships",
     "scopes": "has a scope that Accord does not know",
 }
@@ -391,12 +390,6 @@ def _no_grant(why: str) -> Refused:
         f"The token is valid, but its claims give nothing here: {why}.",
         "Ask the operator which claims your issuer has to give.",
     )
-
-
-class _Claimed(Grant):
-    """A grant that claims give."""
-
-    actor: Annotated[str, StringConstraints(pattern=PERSON)]
 
 
 def _scopes(scope: object) -> list[str]:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     StringConstraints,
@@ -19,7 +20,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from domain.people import is_reserved
 from domain.times import YEARS_OF_DAYS, YEARS_OF_MOMENTS, end_or_moment, start_or_moment
+from domain.values import PersonName
 from domain.wording import Worded, detail_of, hint_of, wrong
 
 LONGEST_PAGE: Final = 1000
@@ -92,15 +95,15 @@ Name = Annotated[
 ]
 """The name of something: a review, a metric, an alert."""
 
-Operator = Annotated[
-    str,
-    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"),
-    Worded(
-        "is not a name of 1 to 200 characters without control characters",
-        "Write the name of the operator.",
-    ),
-]
-"""The name of the person who acts for the operator."""
+
+def _own(name: str) -> str:
+    if is_reserved(name):
+        raise wrong("is a name in which only Accord acts", "Name the person or the service.")
+    return name
+
+
+Person = Annotated[PersonName, AfterValidator(_own)]
+"""The name of a person or a service that acts."""
 
 
 class WrongParameter(ValueError):

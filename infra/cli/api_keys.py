@@ -16,7 +16,7 @@ from infra.access.roles import Role, Scope
 from infra.access.tokens import is_private
 from infra.answers import api_keys
 from infra.answers.api_keys import MadeKey, RevokedKey
-from infra.answers.parameters import Operator
+from infra.answers.parameters import Person
 from infra.answers.parties import announcing
 from infra.audit import http_client
 from infra.cli import acting, printing
@@ -42,7 +42,7 @@ PARTY: Final[dict[str, Any]] = {"parser": reader("party", Slug), "metavar": "PAR
 def _actor(who: str) -> Any:  # noqa: ANN401 - what typer makes of it
     """Return the option for who uses a key."""
     about = f"{who}; your user name by default."
-    return typer.Option("--actor", parser=reader("actor", Operator), metavar="NAME", help=about)
+    return typer.Option("--actor", parser=reader("actor", Person), metavar="NAME", help=about)
 
 
 PATIENCE: Final = 30.0

@@ -8,7 +8,7 @@ import typer
 from domain.values import Slug
 from infra.answers import alert_acts, alerts
 from infra.answers.logs import AsOf
-from infra.answers.parameters import Name, Since, WrongParameter
+from infra.answers.parameters import Name, Person, Since, WrongParameter
 from infra.answers.question import Panel
 from infra.cli import acting, printing
 from infra.cli.options import Json, Store, app, moment_option, opened, reader
@@ -49,7 +49,7 @@ def assign(
     person: Annotated[
         str,
         typer.Argument(
-            parser=reader("person", Name), metavar="PERSON", help="Who takes care of it."
+            parser=reader("person", Person), metavar="PERSON", help="Who takes care of it."
         ),
     ],
     party: Side = None,

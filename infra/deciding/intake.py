@@ -31,7 +31,7 @@ from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator
 from domain import times
 from domain.aggregates import command_types, stream_of
 from domain.kernel import Command, Refused, Value
-from domain.values import Instant, Slug, plain
+from domain.values import Instant, PersonName, Slug, plain
 from domain.wording import WRONG_VALUE, Worded, detail_of, hint_of
 from infra.store.history import InputId
 from infra.tlog import cloudevents, codec, dsse
@@ -94,7 +94,7 @@ class Envelope(Value):
     """When it happened."""
     party: Slug
     """The party that acts."""
-    actor: Name
+    actor: PersonName
     """The person or service that acts for it."""
     datacontenttype: Name = "application/json"
     """The media type of the data: JSON, in UTF-8."""

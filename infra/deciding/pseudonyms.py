@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 import orjson
 
+from domain import values
 from domain.kernel import CLOCK_PARTY, Event, Refused, Value
 from domain.keyring import (
     KeyRecovered,
@@ -53,7 +54,7 @@ ERASING = "erasing"
 SALT = 32
 """Bytes of a salt: as many as the hash has, so that trying all of them is infeasible."""
 
-COMMITMENT = re.compile(r"person:[0-9a-f]{64}")
+COMMITMENT = re.compile(values.COMMITMENT)
 
 _OF_KEYS: Final = {
     each.wire for each in (KeyRecovered, KeyRegistered, KeyRevoked, KeyRotated, SignaturesRequired)

@@ -12,7 +12,7 @@ from infra.access.roles import Identity, Need, Role
 from infra.answers import alert_acts, alerts
 from infra.answers.alert_acts import Handled
 from infra.answers.logs import AsOf, NotFound
-from infra.answers.parameters import Name, Operator, Since, WrongParameter
+from infra.answers.parameters import Name, Person, Since, WrongParameter
 from infra.http import access
 from infra.http.access import Caller, GuardedRoute, needs
 from infra.http.dependencies import Served, ServedHere, json
@@ -35,7 +35,7 @@ class Acknowledgement(Described):
 
     alert: Name
     """The id of an open alert."""
-    by: Annotated[Operator | None, Field(default=None)]
+    by: Annotated[Person | None, Field(default=None)]
     """The person who acts, on an open server. With an API key, its actor is recorded instead."""
     party: Annotated[Slug | None, Field(default=None)]
     """The party that acts; the party of the key, or the operator, unless given."""
@@ -44,7 +44,7 @@ class Acknowledgement(Described):
 class Assignment(Acknowledgement):
     """Who takes care of an alert."""
 
-    to: Operator
+    to: Person
     """The name of the person."""
 
 

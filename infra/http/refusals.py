@@ -12,7 +12,7 @@ from infra.access.roles import Identity, Need, Role
 from infra.answers import refusals
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import OutcomeCounts, Report
-from infra.answers.parameters import Operator, PositiveWhole
+from infra.answers.parameters import Person, PositiveWhole
 from infra.answers.problems import KnownRule
 from infra.answers.refusals import Dismissed
 from infra.deciding.group_commit import Busy
@@ -42,7 +42,7 @@ class Dismissal(Described):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: Operator
+    by: Person
     """The name of the operator, for the record. With an API key, its actor is recorded instead."""
 
 

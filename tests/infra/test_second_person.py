@@ -175,7 +175,7 @@ def asked_to_pay(accord: Accord) -> list[inbox.InboxItem]:
     ]
 
 
-@pytest.mark.parametrize("written", ["Maya", " maya", "maya  ", "MAYA", "\uff4d\uff41\uff59\uff41"])
+@pytest.mark.parametrize("written", ["Maya", "ma ya", "maya  ", "MAYA", "\uff4d\uff41\uff59\uff41"])
 def test_the_same_name_written_otherwise_is_no_second_person(accord: Accord, written: str) -> None:
     one(accord, sent(PAYOUT, "maya"))
 

@@ -141,16 +141,74 @@ def test_nobody_acts_as_another_party(world: World) -> None:
     assert world.get(operator, "/v1/refusals").json()["items"] == []
 
 
-OWN_ACTORS = ["clock", "rules", "operator", "notary", "adoption", "account root", "Clock"]
+RESERVED = [
+    *("clock", "rules", "operator", "notary", "adoption", "Clock", "clock ", "cl ock"),
+    *("\uff43\uff4c\uff4f\uff43\uff4b", "account root", "Account\u00a0root", "account\u3000root"),
+    *("PERSON:" + "0" * 64, "person:ana"),
+]
+"""Names of Accord's own actors, of accounts and of commitments, as they can be written."""
+
+INVISIBLE = [
+    "cl\u200bock",
+    "ana\u00ad",
+    "ana\u202egnp",
+    "ana\u2060",
+    "\u3164",
+    " ",
+    " ana",
+    "a\U000e0041",
+]
 
 
-@pytest.mark.parametrize("actor", OWN_ACTORS)
+@pytest.mark.parametrize("actor", RESERVED)
 def test_nobody_acts_in_the_name_of_accord_itself(world: World, actor: str) -> None:
     before = size(world)
 
     refused(world.post(world.key().key, candidate("x", actor=actor)), 403, "reserved-actor")
 
     assert size(world) == before
+
+
+@pytest.mark.parametrize("actor", INVISIBLE)
+def test_a_name_has_no_character_that_nobody_sees(world: World, actor: str) -> None:
+    sent = candidate("x", actor=actor)
+
+    told = refused(world.post(world.key().key, sent), 400, "wrong-value")
+    [outcome] = world.accord.service.handle([sent])
+
+    assert told["pointer"] == "/actor"
+    assert (outcome.rule, outcome.pointer) == ("wrong-value", "/actor")
+
+
+@pytest.mark.parametrize("actor", [*RESERVED, *INVISIBLE, "person:" + "0" * 64])
+def test_no_credential_is_made_in_a_name_of_accord_or_of_another(world: World, actor: str) -> None:
+    operator = world.key(Role.OPERATOR).key
+    invited = invitations.invite(
+        world.accord.history.credentials, "northwind", "olga", datetime.now(UTC)
+    ).key
+    asked = [
+        (operator, "/v1/keys", {"role": "party", "party": "growthos", "actor": actor}),
+        (operator, "/v1/keys", {"role": "operator", "actor": actor}),
+        (invited, "/v1/enrolments", {"actor": actor}),
+    ]
+    before = len(credentials.listed(world.accord.history.credentials))
+
+    for key, path, body in asked:
+        found = world.post(key, orjson.dumps(body), path, "application/json")
+        assert found.status_code == 422, path
+
+    assert len(credentials.listed(world.accord.history.credentials)) == before
+
+
+@pytest.mark.parametrize("actor", [*RESERVED, *INVISIBLE])
+def test_on_an_open_server_nobody_handles_an_alert_or_a_refusal_in_a_name_of_accord(
+    anyones: World, actor: str
+) -> None:
+    for path in ("/v1/alerts/acknowledge", "/v1/refusals/dismiss"):
+        body = {"by": actor} | ({"alert": "x@1/a/b"} if "alerts" in path else {})
+        found = anyones.post(None, orjson.dumps(body), path, "application/json")
+        assert found.status_code == 422
+        assert "by" in found.json()["detail"]
 
 
 def test_each_event_of_a_batch_is_of_the_keys_own_party(world: World) -> None:
@@ -407,7 +465,7 @@ def test_a_key_of_a_party_whose_name_is_close_to_a_known_one_is_warned_of(world:
     ("changes", "told"),
     [
         ({"expires": "2030-01-01T00:00:00Z"}, "Perhaps expires_at?"),
-        ({"actor": "x\u001b[31m\nroot"}, "leave control characters out"),
+        ({"actor": "x\u001b[31m\nroot"}, "leave control and invisible characters out"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "Give an end that is to come"),
     ],
 )

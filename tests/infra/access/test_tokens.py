@@ -203,6 +203,9 @@ def test_claims_that_give_no_grant_are_refused(issuer: Made, tokens: Tokens, giv
         {"role": "party", "org": "initech", "may": []},
         {"role": "party", "org": "initech", "may": None},
         {"role": None},
+        {"sub": "account root"},
+        {"sub": "Clock"},
+        {"sub": "person:" + "0" * 64},
     ],
 )
 def test_claims_beyond_a_role_are_refused(issuer: Made, given: Claims) -> None:
@@ -219,6 +222,7 @@ def test_claims_beyond_a_role_are_refused(issuer: Made, given: Claims) -> None:
     ("given", "why"),
     [
         ({"sub": "a\nb"}, "the claim sub has no name of a person"),
+        ({"sub": "a\u200bb"}, "the claim sub has no name of a person"),
         ({"scope": "accord:reed"}, "the claim scope has a scope that Accord does not know"),
         ({"role": "king"}, "the claim role has no role that Accord knows"),
         ({"org": "Initech"}, "the claim org has no name of a party"),
