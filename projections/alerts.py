@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Annotated, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -27,7 +28,7 @@ from domain.bilateral import (
     BilateralProposed,
     ProposalEnded,
 )
-from domain.calendar import bounds, months_of, quarter_of
+from domain.calendar import bounds, following, month_of, months_of, quarter_of
 from domain.charter import ObjectiveStatus
 from domain.claims import ClaimObjected
 from domain.deadlines.answers import answer_ref, outlives, proposal_of
@@ -93,12 +94,12 @@ from domain.standing_alerts import (
     office_of,
     response_of,
 )
-from domain.terms_by_day import TermsByDay
 from domain.values import Exact
 from projections import audits, awaited, breaches, scorecards
 from projections.audits import Audits, with_audit
 from projections.awaited import NOTHING_AGREED, Taken
 from projections.breaches import (
+    Brought,
     DisputedFigure,
     FactChange,
     Judged,
@@ -116,10 +117,16 @@ from projections.kpis import (
     given_key,
     reported_in,
 )
-from projections.ledger import worth
 from projections.ledger.book import terms_of
 from projections.ledger.claims import Point
-from projections.ledger.rows import AgreedRow, CountsRow, Debt, SubjectRow
+from projections.ledger.periods import end_of, fee_of, first_day, is_judged, minimums
+from projections.ledger.rows import (
+    AgreedRow,
+    CountsRow,
+    Debt,
+)
+from projections.ledger.rows import row_type as row_of_facts
+from projections.ledger.tracks import rounded_ratio
 from projections.objectives import ObjectiveProgress
 from projections.scorecards import Scorecards, with_scorecard
 from projections.timeline import words
@@ -261,6 +268,8 @@ class AlertsState:
     without it."""
     unpaid: Mapping[str, tuple[str, Exact]] = field(default_factory=dict)
     """The statements on which something is open: its currency and its amount."""
+    terms: Mapping[str, int] = field(default_factory=dict)
+    """The versions of the terms, each with the index of its event."""
 
 
 START: Final = AlertsState()
@@ -431,9 +440,7 @@ def _apply(
 ) -> Change:
     event = recorded.event
     judged, windows = breaches.take(state.judged, recorded, change)
-    # The fee of a minimum is by the leads that are accepted, which changes no figure.
-    accepted = (quarter_of(each) for each in known.accepted)
-    windows = (*windows, *(each for each in accepted if each in judged.closed))
+    quarters = _quarters(rows, known, judged, windows)
     turns = _turns(recorded)
     ends = isinstance(event, ENDINGS)
     after = _taken(state, judged, recorded, known)
@@ -445,13 +452,17 @@ def _apply(
     cadences = [*_changed_cadences(rows, known, event)]
     reported = _reported_periods(after, event) if judged is not state.judged else ()
     quiet = not (given or known.paid or windows or turns or ends or known.points or cadences)
-    quiet = quiet and not (rated or audited or measured or reported or handed or settled)
+    quiet = quiet and not (
+        quarters or rated or audited or measured or reported or handed or settled
+    )
     if quiet:
         return NOTHING if after is state else Change({STATE: after}, [])
     now = ChainMap({**(known.rows or {})}, rows)  # type: ignore[arg-type] # read only
-    changes = _Changes(now, state, after, recorded, terms_of(_agreed(rows, known)))
+    changes = _Changes(now, state, after, recorded, _agreed(rows, known))
     for subject, points in known.points.items():
         changes.settle_points(subject.removeprefix(FACTS), points)
+    for quarter in quarters:
+        changes.judge_minimum(quarter)
     for window in windows:
         changes.judge_from(window)
     for turn, ref in turns:
@@ -498,6 +509,8 @@ def _taken(state: AlertsState, judged: Judged, recorded: Recorded, known: Taken)
         after = replace(after, scorecards=cards)
     if isinstance(event, ComplianceAudited):
         after = replace(after, audits=with_audit(state.audits, recorded, event))
+    if isinstance(event, CommercialTermsAgreed):
+        after = replace(after, terms={**state.terms, f"{event.terms_version}": recorded.index})
     if type(event) in figures_due.CONCERNED:
         after = replace(after, figures=figures_due.evolve(state.figures, event, recorded.act))
     over, asked = _over_after(state.over, event), _asked_after(after, recorded)
@@ -524,6 +537,32 @@ def _agreed(rows: Rows, known: Taken) -> AgreedRow:
     before = rows.get(awaited.AGREED, NOTHING_AGREED)
     after: AgreedRow = (known.rows or {}).get(awaited.AGREED, before)
     return after
+
+
+def _quarters(rows: Rows, known: Taken, judged: Judged, windows: Iterable[str]) -> list[str]:
+    """Return the quarters that are over whose minimum of referrals an event can change.
+
+    Other terms can change it in all of them. A later quarter shows whether things have got better.
+    """
+    touched = {*windows, *(quarter_of(each) for each in known.accepted)}
+    before, agreed = rows.get(awaited.AGREED, NOTHING_AGREED), _agreed(rows, known)
+    moved = agreed is not before and terms_of(agreed) != terms_of(before)
+    if not moved and not touched:
+        return []
+    over = {*(each for each in judged.closed if "Q" in each), *_over_by_adoption(agreed)}
+    touched &= over
+    first = min(over if moved else touched, default="")
+    return sorted(each for each in over if first and each >= first)
+
+
+def _over_by_adoption(agreed: AgreedRow) -> Iterator[str]:
+    """Yield the quarters of the books that were over when an adopted partnership came in."""
+    if agreed.settles_from is None or agreed.today is None or not agreed.terms:
+        return
+    quarter = quarter_of(month_of(max(agreed.settles_from, terms_of(agreed).start or date.max)))
+    while end_of(quarter) <= agreed.today:
+        yield quarter
+        quarter = following(quarter)
 
 
 def _asked_after(state: AlertsState, recorded: Recorded) -> Mapping[str, Asked]:
@@ -621,10 +660,10 @@ class _Changes:
         state: AlertsState,
         after: AlertsState,
         recorded: Recorded,
-        terms: TermsByDay,
+        agreed: AgreedRow,
     ) -> None:
         self._rows = rows
-        self._terms = terms
+        self._agreed = agreed
         self._before = state
         self._after = after
         self._judged = after.judged
@@ -654,6 +693,40 @@ class _Changes:
 
     # --- agreed rules, and the referral minimum ---
 
+    def judge_minimum(self, quarter: str) -> None:
+        """Judge a quarter by the minimum of referrals, and withdraw alerts of other terms."""
+        terms, found = terms_of(self._agreed), None
+        paying: dict[str, Brought] = {}
+        fees: dict[str, Decimal] = {}
+        if is_judged(quarter, terms, self._agreed.settles_from):
+            version = terms.version(first_day(quarter))
+            for party, items in minimums(LEADS, quarter, terms).items():
+                leads, at_least = (
+                    self._brought(party, quarter),
+                    max(each.at_least for each in items),
+                )
+                paying[party] = Brought(leads, at_least, version, self._after.terms[f"{version}"])
+                for item in items:
+                    currency = item.fee.currency
+                    fee = rounded_ratio(fee_of(item, Fraction(leads)), currency)
+                    fees[currency] = fees.get(currency, Decimal(0)) + fee
+            found = breaches.minimum_verdict(self._judged, REFERRAL_MINIMUM, quarter, paying)
+        for alert in [*self._open.values(), *self._resolved.values()]:
+            if (alert.rule, alert.window) != (REFERRAL_MINIMUM, quarter):
+                continue
+            if found is None or alert.version != found.version:
+                text = f"Its terms do not apply to {quarter}."
+                self._close(alert, AlertState.WITHDRAWN, text)
+        if found is not None:
+            self._settle(found, {currency: fee for currency, fee in fees.items() if fee})
+
+    def _brought(self, party: str, quarter: str) -> int:
+        """Return the accepted leads of a party in a quarter."""
+        rows = (
+            self._rows.get(awaited.counts_key(month), CountsRow()) for month in months_of(quarter)
+        )
+        return sum(int(each.counts.get(party, "0")) for each in rows)
+
     def judge_from(self, window: str) -> None:
         """Judge a window again, and those after it that it can change.
 
@@ -664,17 +737,13 @@ class _Changes:
         for place, each in enumerate(breaches.windows_from(self._judged, window)):
             if place >= reach and not self._outputs:
                 return
-            minimum = breaches.minimum_verdict(self._judged, REFERRAL_MINIMUM, each)
-            if minimum is not None:
-                self._settle(minimum)
             for verdict in breaches.verdicts(self._judged, each):
-                self._settle(verdict)
+                self._settle(verdict, {})
 
-    def _settle(self, verdict: Verdict) -> None:
+    def _settle(self, verdict: Verdict, at_stake: Mapping[str, Decimal]) -> None:
         recorded = self._recorded
         name = alert_id(verdict.rule, verdict.version, recorded.partnership, verdict.window)
         known = self._open.get(name) or self._resolved.get(name)
-        fee = self._fee(verdict)
         if verdict.breached and known is None:
             if self._ended:
                 return
@@ -692,7 +761,7 @@ class _Changes:
                     state=AlertState.OPEN,
                     text=verdict.text,
                     who_acts=assigned((short,) if short else self._after.people.parties),
-                    at_stake=fee,
+                    at_stake=at_stake,
                     # A late fact can show a breach, with a time before the window closed.
                     since=max(recorded.act.occurred_at, closed_at),
                     recorded_at=recorded.act.recorded_at,
@@ -702,9 +771,9 @@ class _Changes:
                 )
             )
         elif known is not None and verdict.breached:
-            changed = (known.text, known.at_stake) != (verdict.text, fee)
+            changed = (known.text, known.at_stake) != (verdict.text, at_stake)
             if known.state is AlertState.OPEN and changed:
-                self._judge_anew(replace(known, at_stake=fee), verdict)
+                self._judge_anew(replace(known, at_stake=at_stake), verdict)
         elif known is not None:
             known = replace(
                 known, facts=verdict.facts, evidence=_with(known.evidence, verdict.evidence)
@@ -715,22 +784,6 @@ class _Changes:
             self._resolve_earlier(verdict)
         elif not self._ended:
             self._open_again(verdict)
-
-    def _fee(self, verdict: Verdict) -> Mapping[str, Decimal]:
-        """Return what a missed minimum of referrals costs the party that falls short, by currency.
-
-        As in the ledger, a lead counts once it is accepted. Empty if no item of the terms has a fee
-        for it, and for another rule.
-        """
-        short = verdict.facts
-        if not isinstance(short, Shortfall):
-            return {}
-        rows = (
-            self._rows.get(awaited.counts_key(month), CountsRow())
-            for month in months_of(verdict.window)
-        )
-        brought = sum(int(each.counts.get(short.party, "0")) for each in rows)
-        return dict(worth.of_shortfall(self._terms, LEADS, verdict.window, short.party, brought))
 
     def _judge_anew(self, alert: Alert, verdict: Verdict) -> None:
         """Let an open alert say what its figures have become, and whether they are disputed."""
@@ -1180,19 +1233,17 @@ def _with(known: set[int] | tuple[int, ...], more: tuple[int, ...]) -> tuple[int
     return tuple(sorted({*known, *more}))
 
 
-def _row_type(
-    key: str,
-) -> type[AlertsState | AgreedRow | SubjectRow | CountsRow | GivenRow | Payout | Debt | Alert]:
+def _row_type(key: str) -> Any:  # noqa: ANN401 - a dataclass
     if key.startswith(GIVEN):
         return GivenRow
     if key.startswith(FACTS):
-        if key.startswith(f"{FACTS}payout/"):
-            return Payout
-        if key.startswith(f"{FACTS}statement/"):
-            return Debt
-        if key.startswith(awaited.counts_key("")):
-            return CountsRow
-        return AgreedRow if key == awaited.AGREED else SubjectRow
+        match key.removeprefix(FACTS).partition("/")[0]:
+            case "payout":
+                return Payout
+            case "statement":
+                return Debt
+            case _:
+                return row_of_facts(key.removeprefix(FACTS))
     return AlertsState if key == STATE else Alert
 
 
@@ -1207,7 +1258,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=77,
+    version=78,
     row_type=_row_type,
     facts_from=FACTS,
 )

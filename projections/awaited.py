@@ -1,15 +1,18 @@
 """What the alerts keep of deals, entries, clicks, payouts and agreements: what awaits a party.
 
 Most deals are plain, and nothing of them can await anybody. The others are watched: they are looked
-at again when something is agreed, and on the day on which silence confirms something.
+at again when something is agreed, and on the day on which silence confirms something. Other terms
+can also accept a lead that is not watched, so all leads of their days are looked at again.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
 from domain import payouts
 from domain.calendar import month_of
+from domain.claims import ClaimKind
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.kernel import Event
 from domain.payouts import Payout, payout_of
@@ -24,11 +27,25 @@ from projections.ledger.book import gaining, moving, silence_confirms, terms_of
 from projections.ledger.claims import Point
 from projections.ledger.counting import Known
 from projections.ledger.measures import CLICKS, accepted_leads
-from projections.ledger.rows import AgreedRow, CountsRow, Debt, SubjectRow, replace
+from projections.ledger.rows import (
+    MONTHS,
+    AgreedRow,
+    CountsRow,
+    Debt,
+    MonthRow,
+    MonthsRow,
+    SubjectRow,
+    part_of,
+    parts_of,
+    replace,
+)
 from projections.settlement import AGREEMENTS, agreed_with, points_of
 
 AGREED: Final = f"{FACTS}agreed"
 """The key of the row of what was agreed."""
+
+MONTHS_OF_LEADS: Final = f"{FACTS}{MONTHS}"
+"""The key of the row of the months in which there are leads."""
 
 ON_SUBJECTS: Final[frozenset[type[Event]]] = (
     facts.ON_DEALS | facts.ON_ENTRIES | facts.FIGURES | facts.REPLIES | facts.PAYOUTS
@@ -74,7 +91,7 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
     """Take an event into the rows, and look again at each subject that it concerns."""
     subjects, change = _Subjects(rows, {}), _NO_CHANGE
     agreed = _agree(subjects, recorded)
-    look = [*watched] if subjects.changed else []
+    look = [*watched, *_leads_since(subjects, agreed)] if subjects.changed else []
     look += _state(subjects, recorded)
     key = key_of(recorded.event)
     if key is not None:
@@ -83,6 +100,7 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
             return Taken(None, change, {}, watched)
         change = found
         look += [key] if key in subjects.changed else []
+        _index_lead(subjects, key)
     look += _silent(watched, agreed, recorded)
     months = tuple(_count_leads(subjects, dict.fromkeys(look), agreed, recorded))
     alone = key is not None and look == [key] and key not in watched
@@ -159,6 +177,40 @@ def _look(
     still = {each: day for each, day in watched.items() if each not in found}
     still |= {each: of.until for each, of in found.items() if of and of.stays}
     return points, dict(sorted(still.items()))
+
+
+def _index_lead(subjects: "_Subjects", key: str) -> None:
+    """Name a deal with a lead among those of the month of its lead."""
+    row = subjects.row(key) if key.startswith(f"{FACTS}deal/") else _NOTHING
+    lead = row.facts.get(ClaimKind.REFERRAL)
+    month = month_of(lead.at) if lead is not None else ""
+    if not month or month in row.months:
+        return
+    subjects.changed[key] = replace(row, months=(*row.months, month))
+    part = f"{FACTS}{part_of(month, key)}"
+    named: MonthRow = subjects.rows.get(part, MonthRow())
+    subjects.changed[part] = MonthRow(tuple(sorted({*named.subjects, key})))
+    known: MonthsRow = subjects.rows.get(MONTHS_OF_LEADS, MonthsRow())
+    if month not in known.months:
+        subjects.changed[MONTHS_OF_LEADS] = MonthsRow(tuple(sorted({*known.months, month})))
+
+
+def _leads_since(subjects: "_Subjects", agreed: AgreedRow) -> list[str]:
+    """Return the deals with a lead of a day from which on other terms apply, as in the ledger."""
+    before: AgreedRow = subjects.rows.get(AGREED, NOTHING_AGREED)
+    if before.parties != agreed.parties:
+        day: date | None = date.min
+    else:
+        day = terms_of(agreed).first_difference(terms_of(before))
+    if day is None:
+        return []
+    # The index names the month in UTC. The day in the agreement's time zone can be the next one.
+    first = month_of(max(day, date(1, 1, 2)) - timedelta(days=1))
+    known: MonthsRow = subjects.rows.get(MONTHS_OF_LEADS, MonthsRow())
+    parts = [
+        f"{FACTS}{part}" for month in known.months if month >= first for part in parts_of(month)
+    ]
+    return [key for row in rows_under(subjects.rows, parts).values() for key in row.subjects]
 
 
 def counts_key(month: str) -> str:

@@ -743,26 +743,54 @@ def _agreed_by(rule: BindingRule, looks: list[Look]) -> list[int]:
 # --- the referral minimum (C10) ----------------------------------------------------------------
 
 
-def minimum_verdict(judged: Judged, rule: str, window: str) -> Verdict | None:
-    """Judge a closed quarter by the minimum of referrals in force when it began (C10).
+class Brought(NamedTuple):
+    """The accepted leads of a party that pays a fee for missing ones, and the terms that say so."""
 
-    None where no minimum was in force, or for a month.
+    leads: int
+    at_least: int
+    version: int
+    agreed_in: int
+    """The index of the event that agreed these terms."""
+
+
+def minimum_verdict(
+    judged: Judged, rule: str, quarter: str, paying: Mapping[str, Brought]
+) -> Verdict | None:
+    """Judge a quarter that is over by the minimum of referrals in force when it began (C10).
+
+    Of a party that pays a fee for missing ones, the accepted leads count, as in the ledger. None
+    where no minimum was in force.
     """
-    minimum = kpis.minimum_for(window, judged.agreed) if "Q" in window else None
-    if minimum is None:
+    found = [_shortfall(party, each.leads, each.at_least) for party, each in paying.items()]
+    agreed = [(each.version, each.agreed_in) for each in paying.values()]
+    minimum = kpis.minimum_for(quarter, judged.agreed)
+    if minimum is not None:
+        targets = figures.targets(judged.rows, quarter, minimum)
+        for target in (each for each in targets if each.party not in paying):
+            found.append(Shortfall(target.party, target.value, target.minimum, target.shortfall))
+            agreed.append((minimum.terms_version, minimum.index))
+    if not found:
         return None
-    found = figures.targets(judged.rows, window, minimum)
-    worst = found[0]
+    found.sort(key=lambda each: (-each.shortfall, each.party))
     brought = ", ".join(
-        f"{each.party} brought {plain(each.value)} of {plain(each.minimum)}" for each in found
+        f"{each.party} brought {plain(each.value)} of {plain(each.threshold)}" for each in found
     )
+    text = f"{brought} referrals in {quarter}."
+    if paying:
+        text += f" Of {' and '.join(sorted(paying))}, only accepted ones count."
+    closed = [judged.closed[quarter]] if quarter in judged.closed else []
     return Verdict(
         rule,
-        minimum.terms_version,
-        window,
-        breached=worst.shortfall > 0,
-        sound=worst.shortfall == 0,
-        text=f"{brought} referrals in {window}.",
-        facts=Shortfall(worst.party, worst.value, worst.minimum, worst.shortfall),
-        evidence=(minimum.index, judged.closed[window]),
+        max(version for version, _ in agreed),
+        quarter,
+        breached=found[0].shortfall > 0,
+        sound=found[0].shortfall == 0,
+        text=text,
+        facts=found[0],
+        evidence=(*(index for _, index in agreed), *closed),
     )
+
+
+def _shortfall(party: str, leads: int, at_least: int) -> Shortfall:
+    missing = Decimal(max(0, at_least - leads))
+    return Shortfall(party, Decimal(leads), Decimal(at_least), missing)

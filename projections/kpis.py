@@ -249,6 +249,8 @@ class AgreedRow:
     """The day of the charter."""
     kickoff: date | None = None
     """The day on which the partnership began to run."""
+    settles_from: date | None = None
+    """The day on which the books of an adopted partnership begin."""
     ended_on: date | None = None
     """The day on which an exit took effect, or on which the negotiation ended."""
     objectives: tuple[Objective, ...] = ()
@@ -517,8 +519,9 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
             return replace(row, objectives=objectives, since=act.occurred_at.date())
         case KickoffHeld():
             return replace(row, kickoff=act.occurred_at.date())
-        case PartnershipAdopted(since=since):
-            return replace(row, kickoff=since, adopted=adopted_streams(event))
+        case PartnershipAdopted(since=since, books=books):
+            streams = adopted_streams(event)
+            return replace(row, kickoff=since, settles_from=books.settles_from, adopted=streams)
         case DeadlinePassed() if day := exit_of(event):
             return replace(row, ended_on=date.fromisoformat(day))
         case _ if isinstance(event, ENDINGS):
@@ -569,10 +572,13 @@ def _givers(row: AgreedRow, event: DataSharingAgreed) -> dict[str, str]:
 def minimum_for(window: str, agreed: AgreedRow) -> AgreedMinimum | None:
     """Return the minimum of referrals in force when a quarter began, if one was agreed (C10).
 
-    None for a quarter that the end of the partnership cuts short (C27).
+    None for a quarter that the end of the partnership cuts short (C27), or the day from which an
+    adopted one is settled here (C28).
     """
     start, end = (each.date() for each in bounds(window))
     if agreed.ended_on is not None and end > agreed.ended_on:
+        return None
+    if agreed.settles_from is not None and start < agreed.settles_from:
         return None
     changes = [each for each in _changes(agreed.minimums) if each.effective_from <= start]
     latest = max(changes, key=lambda each: (each.effective_from, *_agreed(each)), default=None)
@@ -623,7 +629,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=22,
+    version=23,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -27,6 +27,7 @@ from domain.standing_alerts import (
     is_about,
     response_of,
 )
+from domain.terms import Minimum, describe
 from domain.values import MINOR_UNITS, Exact
 from infra.answers import dependency_alerts, duplicate_credits, explain_money, metrics
 from infra.answers import kpis as figures_text
@@ -411,9 +412,19 @@ def _item(sight: Sight, recorded: Recorded) -> TimelineItem:
 def _agrees_a_rule(recorded: Recorded) -> bool:
     event = recorded.event
     if isinstance(event, CommercialTermsAgreed):
-        minimums = event.frame.minimum_referrals_per_quarter if event.frame is not None else {}
-        return any((minimums or {}).values())
+        return any(_minimums(event))
     return isinstance(event, DecisionRuleAgreed)
+
+
+def _minimums(event: CommercialTermsAgreed) -> Iterator[str]:
+    """Yield the minimums of referrals in words: those of the frame, and those with a fee."""
+    frame = event.frame.minimum_referrals_per_quarter if event.frame is not None else None
+    for party, least in (frame or {}).items():
+        if least:
+            yield f"{party} brings at least {least} referrals every quarter"
+    for item in event.items or ():
+        if isinstance(item, Minimum) and (item.metric, item.window) == (LEADS, "quarter"):
+            yield describe(item)
 
 
 def _looking_at(
@@ -452,13 +463,10 @@ def _rule(recorded: Recorded, metric: Metric) -> ExplainedRule:
             agreed=timeline.item(recorded),
         )
     assert isinstance(event, CommercialTermsAgreed)  # noqa: S101 - see `_agrees_a_rule`
-    assert event.frame is not None  # noqa: S101 - as above
-    minimums = event.frame.minimum_referrals_per_quarter
-    least = ", ".join(f"{party} brings at least {each}" for party, each in minimums.items())
     return ExplainedRule(
         rule=REFERRAL_MINIMUM,
         version=event.terms_version,
-        text=f"{least} referrals in each quarter that begins on "
+        text=f"{'; '.join(_minimums(event))}: in each quarter that begins on "
         f"{event.effective_from} or later, until other terms take effect (C10)",
         agreed=timeline.item(recorded),
     )

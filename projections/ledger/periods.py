@@ -16,7 +16,7 @@ from domain.terms import Hybrid, LicenceFee, Minimum, ReferralFee, Retainer
 from domain.terms_by_day import TermsByDay
 from domain.values import Money
 from projections.ledger.counting import Known
-from projections.ledger.measures import CLICKS, Measured, Measures
+from projections.ledger.measures import CLICKS, Measured, Measures, is_reported
 from projections.ledger.rows import Remains
 from projections.ledger.tracks import Track, rounded_ratio, single
 from projections.ledger.windows import shown
@@ -71,16 +71,46 @@ def _fixed(  # noqa: PLR0913, PLR0917 - what a fee is
     return single(subject, fact, item, to, fee.currency, remains, basis=fee.amount)
 
 
-def judged(window: str, measures: Measures, today: date) -> Iterator[Track]:
-    """Yield the bonuses and minimums of a window that is over, by the items of its first day.
+def is_judged(window: str, terms: TermsByDay, settles_from: date | None) -> bool:
+    """Return whether the items of the first day of a window can judge it.
 
-    A window that an end cuts short is not judged.
+    Not if the start or the end of the term cuts it short, or the day from which it is settled here.
     """
+    first, end = first_day(window), terms.end
+    is_here = settles_from is None or first >= settles_from
+    return is_here and terms.accrues(first) and (end is None or end_of(window) <= end)
+
+
+def minimums(metric: str, window: str, terms: TermsByDay) -> dict[str, list[Minimum]]:
+    """Return the items by which a party owes a fee if deals show less of a metric in a window.
+
+    By that party.
+    """
+    length = LENGTHS[len(months_of(window))]
+    found: dict[str, list[Minimum]] = {}
+    for item in terms.items(first_day(window)):
+        match item:
+            case Minimum(metric=of, window=each) if (of, each) == (metric, length):
+                if not is_reported(item):
+                    found.setdefault(item.on, []).append(item)
+            case _:
+                pass
+    return found
+
+
+def fee_of(item: Minimum, value: Fraction) -> Fraction:
+    """Return what is owed by a minimum for this figure."""
+    missing = Fraction(item.at_least) - value
+    if missing <= 0:
+        return Fraction(0)
+    return Fraction(item.fee.amount) * (missing if item.per == "missing" else 1)
+
+
+def judged(window: str, measures: Measures, today: date) -> Iterator[Track]:
+    """Yield the bonuses and minimums of a window that is over, by the items of its first day."""
     known = measures.known
     first, end = first_day(window), end_of(window)
-    if end > today or not known.terms.accrues(first):
-        return
-    if known.terms.end and end > known.terms.end:
+    if end > today or not is_judged(window, known.terms, known.settles_from):
         return
     length = LENGTHS[len(months_of(window))]
     for item in known.terms.items(first):
@@ -88,10 +118,9 @@ def judged(window: str, measures: Measures, today: date) -> Iterator[Track]:
             case Minimum(window=of) if of == length:
                 other = known.other(item.on)
                 found = measures.measured(item, item.on, other, window)
-                missing = Fraction(item.at_least) - (found.value or 0)
-                if not found.complete or missing <= 0:
+                fee = fee_of(item, found.value or Fraction(0))
+                if not found.complete or not fee:
                     continue
-                fee = Fraction(item.fee.amount) * (missing if item.per == "missing" else 1)
                 threshold = Decimal(item.at_least)
                 yield _of_window(
                     item.name or "",

@@ -9,13 +9,10 @@ from dataclasses import replace as with_fields
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain.terms import Item, Minimum
-from domain.terms_by_day import TermsByDay
+from domain.terms import Item
 from projections.ledger.counting import Known
 from projections.ledger.deals import DealView
 from projections.ledger.entries import tracks_of_entry
-from projections.ledger.measures import is_reported
-from projections.ledger.periods import first_day
 from projections.ledger.rows import Fact, Investment, Reply, replace
 
 Worth = tuple[tuple[str, Decimal], ...]
@@ -118,22 +115,3 @@ def stated(known: Known, key: str, fact: Fact | None) -> Known:
     facts = {name: each for name, each in {**row.facts, key: fact}.items() if each is not None}
     changed = replace(row, facts=facts, corrections=corrections, others=others)
     return with_fields(known, row=changed)
-
-
-def of_shortfall(terms: TermsByDay, metric: str, quarter: str, by: str, brought: int) -> Worth:
-    """Return the fees of a party that brought less of a counted metric than its minimum (C10).
-
-    The items of the first day of the quarter decide, as they do in the ledger.
-    """
-    first = first_day(quarter)
-    fees: dict[str, Decimal] = {}
-    for item in terms.items(first) if terms.accrues(first) else ():
-        match item:
-            case Minimum(window="quarter", on=party) if party == by and item.metric == metric:
-                missing = item.at_least - brought
-                if missing > 0 and not is_reported(item):
-                    fee = item.fee.amount * (missing if item.per == "missing" else 1)
-                    fees[item.fee.currency] = fees.get(item.fee.currency, Decimal(0)) + fee
-            case _:
-                pass
-    return tuple(sorted(fees.items()))

@@ -39,8 +39,14 @@ def under(*items: Item, **frame: object) -> Story:
     return story
 
 
-def adopted(*items: Item, settles_from: date, balances: Sequence[OpeningBalance] = ()) -> Story:
-    """A partnership with these terms, adopted on 1 April 2026."""
+def adopted(
+    *items: Item,
+    settles_from: date,
+    on: str = "2026-04-01",
+    balances: Sequence[OpeningBalance] = (),
+    **frame: object,
+) -> Story:
+    """A partnership with these terms, adopted on 1 April 2026 or on another day."""
     terms = TermsOnDay(
         agreed_on=BEGINS,
         effective_from=BEGINS,
@@ -49,10 +55,11 @@ def adopted(*items: Item, settles_from: date, balances: Sequence[OpeningBalance]
             duration="P3Y",
             notice="P60D",
             assets_at_exit=ADOPTION.terms[0].frame.assets_at_exit,
+            **frame,
         ),
         items=list(items),
     )
-    story = Story(now=moment("2026-04-01"))
+    story = Story(now=moment(on))
     adoption = changed(
         ADOPTION,
         since=BEGINS,

@@ -454,10 +454,11 @@ def test_the_fee_at_stake_is_that_of_the_ledger_while_leads_await_an_answer() ->
     assert at_stake(story, alert) == of_the_ledger(story) == {"USD": "400.00"}
 
 
-def test_a_missed_minimum_whose_fee_is_of_the_other_party_has_no_money_at_stake() -> None:
+def test_a_missed_minimum_has_at_stake_the_fee_of_whichever_party_pays_one() -> None:
     story = minimum("window", on=OURS)
 
-    assert at_stake(story, "referral-minimum 2026-Q2") == {}
+    assert at_stake(story, "referral-minimum 2026-Q2") == {"USD": "50.00"}
+    assert total(story.history, to=THEIRS) == Decimal("50.00")
 
 
 def test_an_entry_that_no_terms_price_has_at_stake_what_is_left_of_it() -> None:
