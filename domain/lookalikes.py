@@ -8,23 +8,43 @@ from typing import Final
 NEARLY: Final = 0.85
 """How alike two names are from which on one is taken for the other (`difflib`, from 0 to 1)."""
 
-_ALIKE: Final = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("0", "o"), ("1", "l"), ("i", "l"))
-"""Letters that look alike, and how both are read."""
+SHORTEST: Final = 4
+"""Letters of the shortest name in which one letter that differs is overlooked."""
+
+_ALIKE: Final = (
+    *(("rn", "m"), ("vv", "w"), ("cl", "d"), ("i", "l")),
+    *(("0", "o"), ("1", "l"), ("3", "e"), ("5", "s"), ("8", "b")),
+)
+"""Letters and digits that look alike, and how both are read."""
+
+_COMPANY: Final = re.compile(r"[._-](ag|bv|co|company|corp|gmbh|inc|limited|llc|ltd|plc|sa|srl)$")
+"""How the name of a company ends, which says nothing of who it is."""
 
 
 def lookalikes(name: str, known: Iterable[str]) -> list[str]:
     """Return those known names, other than this one, that a person can take for it, in order."""
     read = _read(name)
-    return sorted(
-        each
-        for each in set(known)
-        if each != name and SequenceMatcher(None, read, _read(each)).ratio() >= NEARLY
-    )
+    return sorted(each for each in set(known) if each != name and _is_close(read, _read(each)))
+
+
+def _is_close(one: str, other: str) -> bool:
+    return _differ_in_one(one, other) or SequenceMatcher(None, one, other).ratio() >= NEARLY
+
+
+def _differ_in_one(one: str, other: str) -> bool:
+    """Whether one letter is another, is missing, or changed places with the next."""
+    shorter = min(len(one), len(other))
+    if shorter < SHORTEST:
+        return False
+    same = next((at for at in range(shorter) if one[at] != other[at]), shorter)
+    left, right = one[same:], other[same:]
+    swapped = left[:2] == right[1::-1] and left[2:] == right[2:]
+    return swapped or left[1:] == right[1:] or left[1:] == right or left == right[1:]
 
 
 def _read(name: str) -> str:
     """Return a slug as it is read at a glance."""
-    found = re.sub(r"[._-]", "", name)
+    found = re.sub(r"[._-]", "", _COMPANY.sub("", name))
     for written, read in _ALIKE:
         found = found.replace(written, read)
     return found

@@ -4,7 +4,7 @@ import pytest
 
 from domain.lookalikes import lookalikes
 
-KNOWN = ["growthos", "brightpath", "acme-north", "northwind"]
+KNOWN = ["growthos", "brightpath", "acme-north", "northwind", "north", "acme", "bmw"]
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,15 @@ KNOWN = ["growthos", "brightpath", "acme-north", "northwind"]
         ("br1ghtpath", ["brightpath"]),
         ("brightpaths", ["brightpath"]),
         ("acrne-north", ["acme-north"]),
+        ("acne", ["acme"]),
+        ("acmee", ["acme"]),
+        ("acme-inc", ["acme"]),
+        ("nortn", ["north"]),
+        ("nroth", ["north"]),
+        ("5outhwlnd", []),
+        ("n0rthwind", ["northwind"]),
+        ("south", []),
+        ("bmv", []),
         ("growthos", []),
         ("initech", []),
         ("southwind", []),

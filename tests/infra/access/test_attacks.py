@@ -952,6 +952,30 @@ def test_a_limited_operator_makes_a_key_within_its_limits(world: World) -> None:
     assert world.get(key, f"/v1/partnerships/{THEIRS}").status_code == 403
 
 
+def test_a_rotated_key_lasts_as_long_as_the_old_one_and_never_longer_than_who_rotates_it(
+    world: World,
+) -> None:
+    now, keys = datetime.now(UTC), world.accord.history.credentials
+    grant = Grant(role=Role.OPERATIONS, actor="pager")
+    made, ends = now - timedelta(minutes=50), now + timedelta(minutes=40)
+    old = credentials.create(keys, grant, made, ends).credential
+    brief = credentials.create(
+        keys, Grant(role=Role.OPERATOR, actor="olga"), now, now + timedelta(hours=1)
+    ).key
+
+    def rotated(key: str) -> Response:
+        found: Response = world.client.post(
+            f"/v1/keys/{old.id}/rotate", json={}, headers=bearer(key)
+        )
+        return found
+
+    refused(rotated(brief), 422, "beyond-maker")
+    lasting = rotated(world.key(Role.OPERATOR).key).json()["about"]
+
+    lasts = datetime.fromisoformat(lasting["expires_at"]) - now
+    assert timedelta(minutes=90) <= lasts < timedelta(minutes=92)
+
+
 def test_a_limited_operator_gets_no_secret_of_a_greater_key_by_rotating_it(world: World) -> None:
     operator = bearer(world.key(Role.OPERATOR, partnerships={OURS}).key)
     greater = world.key(Role.OPERATOR).credential.id
