@@ -7,11 +7,13 @@ A signed command says the name too, so it is deleted as well. The event lists th
 commands, so that no other command can be missing and pass for erased.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 from unicodedata import normalize
 
+from domain import values
 from domain.content import ContentDigest
 from domain.declarations import Declaration
 from domain.kernel import ACCOUNT, ALWAYS, CLOCK_PARTY, OWN_ACTORS, Refused
@@ -43,6 +45,31 @@ class PersonErased(
 
 ErasePerson = PersonErased.asks
 
+COMMITMENT: Final = re.compile(values.COMMITMENT)
+"""A commitment, which stands for a person in the history (`domain.values.Commitment`)."""
+
+
+class Person(NamedTuple):
+    """A person of a party. The same name sent by two parties is of two people."""
+
+    party: str
+    """The party that sent the name; `accord` for the operator."""
+    name: str
+
+
+def check_name(name: str) -> None:
+    """Raise `Refused` for a commitment where a person is named.
+
+    Whoever reads the history knows all commitments, so none shows who somebody is.
+    """
+    if COMMITMENT.fullmatch(name):
+        raise Refused(
+            "commitment-for-name",
+            "People are sent by their names. A commitment only stands for a person in the history: "
+            f"{name}.",
+            "Send the name.",
+        )
+
 
 def as_read(name: str) -> str:
     """Return a name in small letters, without blanks, in one Unicode form (NFKC).
@@ -63,46 +90,19 @@ def _words(name: str) -> list[str]:
     return normalize("NFKC", normalize("NFKC", name).casefold()).split()
 
 
-class Mention(NamedTuple):
-    """An event that names a person."""
-
-    party: str
-    """The party of the event, or the one whose people an adoption lists it with."""
-    acted: bool
-    """Whether the person is its actor."""
-
-
-def party_of(mentions: Iterable[Mention]) -> str | None:
-    """Return the party that a person belongs to, from all mentions in order.
-
-    It is the party for which the person acted first. A person who never acted belongs to the party
-    that named them first, or with whose people an adoption listed them. The operator's own events
-    make nobody theirs.
-    """
-    first = None
-    for mention in mentions:
-        if mention.party == CLOCK_PARTY:
-            continue
-        if mention.acted:
-            return mention.party
-        first = first or mention.party
-    return first
-
-
 def erase(
-    event: PersonErased, party: str, mentions: Iterable[Mention], commands: Sequence[str]
+    event: PersonErased, party: str, own: str | None, commands: Sequence[str]
 ) -> PersonErased:
     """Return an erasure with the signed commands that it deletes.
 
-    `mentions` are all mentions of the person, and `commands` the digests. Raises `Refused` if the
-    person belongs to another party, or if the event lists other commands.
+    `own` is the party whose person it is, None if that is withheld, and `commands` the digests.
+    Raises `Refused` if the person belongs to another party, or if the event lists other commands.
     """
-    own = party_of(mentions)
     if party not in {own, CLOCK_PARTY} and own is not None:
         raise Refused(
             "person-of-another-party",
-            "A party erases its own people: the signed commands that say a name are deleted with "
-            f"it. {event.person} belongs to {own}.",
+            "A party erases the names that it sent itself. "
+            f"{event.person} stands for a name that {own} sent.",
             f"Let {own} erase the person.",
             field="person",
             party=own,

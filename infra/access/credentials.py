@@ -343,8 +343,8 @@ def _beyond(why: str, hint: str) -> Refused:
 
 def checked(grant: Grant) -> Grant:
     """Return a grant with its scopes. Raises `Refused` for one that its role cannot have."""
-    role = grant.role
     roles.check_name(grant.actor)
+    role = grant.role
     if role is Role.INVITED:
         raise Refused(
             "key-invitation",

@@ -5,7 +5,6 @@ whether the identity gets all of it, a part, or nothing. `viewer` is the part th
 `check_emits` decides about each event that it sends.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +17,6 @@ from domain.claims import ClaimCommand
 from domain.content import Consent
 from domain.kernel import Refused
 from domain.people import is_reserved
-from domain.values import COMMITMENT
 from projections.visibility import Viewer
 
 
@@ -379,11 +377,8 @@ def check_party(identity: Identity, party: str) -> None:
 
 
 def check_actor(identity: Identity, actor: str) -> None:
-    """Raise `Refused` for a reserved actor, and for a token that names another person.
-
-    A commitment stands for a name that the partnership knows.
-    """
-    if identity.role is not Role.ANYONE and not re.fullmatch(COMMITMENT, actor):
+    """Raise `Refused` for a reserved actor, and for a token that names another person."""
+    if identity.role is not Role.ANYONE:
         check_name(actor)
     if identity.is_person and actor != identity.actor:
         raise Refused(

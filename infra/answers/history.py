@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
 from domain.execution import IssueEscalated
+from domain.people import COMMITMENT
 from domain.recorded import Recorded, late_days
 from infra.answers import cursors
 from infra.answers.escalated import escalated_to
@@ -15,7 +16,7 @@ from infra.answers.logs import NOW, AsOf, sight_of, size_in
 from infra.answers.question import Item, Page, Paging, PartnershipId, Question
 from infra.answers.text import Block, Hanging, late, minute
 from infra.bootstrap import Accord
-from infra.deciding.pseudonyms import COMMITMENT, Names
+from infra.deciding.pseudonyms import Names
 from infra.tlog.codec import UnknownEvent, UnreadableEvent, decode
 from projections.timeline import words
 from projections.visibility import Sight

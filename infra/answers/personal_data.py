@@ -13,7 +13,7 @@ from domain.people import as_read
 from infra.access.credentials import in_name
 from infra.answers.logs import NotFound
 from infra.answers.question import Item, Result
-from infra.answers.text import Block, Line, Remark
+from infra.answers.text import Block, Line, Remark, counted
 from infra.bootstrap import Accord
 from infra.deciding import pseudonyms
 from infra.deciding.pseudonyms import COMMAND
@@ -26,6 +26,8 @@ class NamedIn(Item):
 
     id: str
     """The partnership."""
+    party: str
+    """The party that sent the name; `accord` for the operator."""
     commitment: str
     """The commitment that stands for the name in its events."""
     events: tuple[dict[str, Any], ...]
@@ -131,16 +133,23 @@ def _named(
 ) -> Iterator[NamedIn]:
     history = accord.history
     for partnership in partnerships(history):
-        people = pseudonyms.names(history, partnership)
-        for commitment in sorted(key for key, known in people.items() if known in spellings):
+        people = pseudonyms.people(history, partnership)
+        for commitment in sorted(
+            (key for key, each in people.items() if each.name in spellings),
+            key=lambda key: (people[key], key),
+        ):
             sought = commitment.encode()
-            bodies = (body for body in history.bodies(partnership) if sought in body)
-            commands = history.kept(COMMAND, partnership).values()
+            bodies = [body for body in history.bodies(partnership) if sought in body]
+            commands = history.kept(COMMAND, partnership)
+            named = {each.signed for each in pseudonyms.naming_events(bodies, commitment)}
             yield NamedIn(
                 id=partnership,
+                party=people[commitment].party,
                 commitment=commitment,
                 events=tuple(map(orjson.loads, bodies)),
-                commands=tuple(_text(body) for body in commands if says(body)),
+                commands=tuple(
+                    _text(body) for key, body in commands.items() if key in named and says(body)
+                ),
             )
 
 
@@ -152,7 +161,7 @@ def text(found: PersonalData) -> Iterator[Block]:
     """Yield the counts; the data itself is in the JSON document."""
     for each in found.partnerships:
         signed = f" and {len(each.commands)} signed commands" if each.commands else ""
-        yield Line(f"{each.id}: {len(each.events)} events{signed}")
+        yield Line(f"{each.id}: {counted(len(each.events), 'event')} of {each.party}{signed}")
     for inputs, how in ((found.refused, "refused"), (found.waiting, "waiting")):
         if inputs:
             yield Line(f"{len(inputs)} {how} inputs")

@@ -19,7 +19,7 @@ from infra.audit.log import Log
 from infra.bootstrap import Accord
 from infra.deciding import again
 from infra.deciding.again import decided_again
-from infra.deciding.pseudonyms import COMMAND, PERSON, name_in, names
+from infra.deciding.pseudonyms import COMMAND, PERSON, people, person_in
 from infra.projecting.replay import Replayed, replay_all, replay_until
 from infra.store.history import NOTHING, partnerships
 from infra.store.views import OtherFold, UnreadableRow, read_row, sortable, typed_row
@@ -419,7 +419,7 @@ def _compared(
 
 def _names(accord: Accord, partnership: str) -> Iterator[Difference]:
     for key, body in accord.history.kept(PERSON, partnership).items():
-        if name_in(partnership, key, body) is None:
+        if person_in(partnership, key, body) is None:
             expected = "a name and its salt that have this commitment"
             yield _difference(partnership, NAMES, key, _bytes(body), expected, RESTORE)
 
@@ -428,8 +428,8 @@ def _consequences(accord: Accord, partnership: str, size: int) -> Iterator[Diffe
     """Decide the signed commands again, and compute the issued statements again."""
     events = list(accord.history.of(partnership, 0, size))
     commands = accord.history.kept(COMMAND, partnership)
-    statements, people = Statements(VisibleLog(events)), names(accord.history, partnership)
-    for decided in decided_again(events, commands, people, on_statement=statements.compare):
+    statements, known = Statements(VisibleLog(events)), people(accord.history, partnership)
+    for decided in decided_again(events, commands, known, on_statement=statements.compare):
         if decided.outcome is again.Outcome.DIFFERS:
             key = f"{partnership}#{decided.index}"
             yield _difference(partnership, HISTORY, key, decided.command, decided.why, ISSUED)

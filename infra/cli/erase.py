@@ -17,7 +17,7 @@ from infra.answers.text import Block, Line
 from infra.cli import acting, ingest
 from infra.cli.options import REFUSES, Id, Json, Store, app, opened
 from infra.deciding import pseudonyms
-from infra.deciding.pseudonyms import COMMAND, Names, names
+from infra.deciding.pseudonyms import COMMAND, Names
 from infra.settings import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Erased(Report):
     """How answers show them from now on."""
     keys: tuple[str, ...]
     """The ids of the API keys and invitations in the name, which are revoked."""
+    left: tuple[str, ...]
+    """The parties that sent the name, too, and that erase it themselves."""
 
 
 @app.command(rich_help_panel=Panel.EVIDENCE.value, epilog=REFUSES)
@@ -66,7 +68,7 @@ def erase(
 ) -> None:
     """Erase a person's name. What the person did stays recorded, and all proofs stay valid."""
     with opened(store, as_json=as_json) as accord:
-        tally, erased = OutcomeCounts(), people(accord, id, name)
+        tally, erased = OutcomeCounts(), people(accord, id, name, party)
         keys = accord.history.credentials
         in_name = [each.id for each in credentials.in_name(keys, name)]
         for person in erased:
@@ -84,41 +86,45 @@ def erase(
                 tally.add([ingest.ask(accord, "erase", "ErasePerson", id, party, person, **data)])
         accord.catch_up()
         shown = () if tally.refused else map(Names(accord.history, id), erased)
+        still = pseudonyms.people(accord.history, id).values()
         found = Erased(
             **dict(tally.report(accord)),
             id=id,
             erased=() if tally.refused else tuple(erased),
             shown=tuple(shown),
+            left=tuple(sorted({of.party for of in still if as_read(of.name) == as_read(name)})),
             keys=tuple(each for each in in_name if credentials.known(keys, each).is_erased),
         )
     ingest.finish(found, _text, as_json=as_json)
 
 
-def people(accord: "Accord", partnership: str, name: str) -> list[str]:
-    """Return the commitments of a name in a partnership, however it was written.
+def people(accord: "Accord", partnership: str, name: str, party: str | None = None) -> list[str]:
+    """Return the commitments of a name that a party or anybody sent, however it was written.
 
-    Raises `NotFound`.
+    They are those of all parties if this one did not send it. Raises `NotFound`.
     """
     size_of(accord.history, partnership)
     # An interrupted run may have left names of people whose erasure is recorded.
     accord.service.forget()
-    known = names(accord.history, partnership)
+    known = pseudonyms.people(accord.history, partnership)
     read = as_read(name)
-    found = [commitment for commitment, each in known.items() if as_read(each) == read]
+    found = [commitment for commitment, each in known.items() if as_read(each.name) == read]
     if not found:
         hint = "Write the whole name as it was sent. An erased name is not found any more."
         raise NotFound(
-            f"{partnership} has no person of this name.", perhaps(name, known.values(), hint)
+            f"{partnership} has no person of this name.",
+            perhaps(name, {each.name for each in known.values()}, hint),
         )
-    return found
+    own = [commitment for commitment in found if known[commitment].party == party]
+    return own or found
 
 
 def _gone(accord: "Accord", partnership: str, person: str) -> list[str]:
     """Return the digests of the signed commands that are deleted with a person's name."""
     history = accord.history
     named = pseudonyms.naming_events(history.bodies(partnership), person)
-    name = names(history, partnership, [person]).get(person)
-    return pseudonyms.gone_with(name, named, history.kept(COMMAND, partnership))
+    sent = pseudonyms.people(history, partnership, [person]).get(person)
+    return pseudonyms.gone_with(sent, named, history.kept(COMMAND, partnership))
 
 
 def _signed(accord: "Accord", id: str, party: str, data: dict[str, Any], key: Path) -> bytes:
@@ -140,6 +146,8 @@ def _text(found: Erased) -> Iterator[Block]:
         yield from ingest.text(found)
     else:
         yield Line(f"Erased in {found.id}. Answers now show {' and '.join(found.shown)}.")
+        if found.left:
+            yield Line(f"{' and '.join(found.left)} sent the name, too, and erases it itself.")
         if found.keys:
             yield Line(
                 f"Revoked the API keys and invitations in this name: {', '.join(found.keys)}."

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -35,7 +36,7 @@ from domain.facts import own
 from domain.kernel import CLOCK_PARTY, Event, Refused
 from domain.partnership import Partnership
 from domain.payment import PaymentReceived
-from domain.people import PersonErased, as_read, erase
+from domain.people import COMMITMENT, Person, PersonErased, as_read, check_name, erase
 from domain.recorded import Recorded
 from domain.referral import ReferralAttributed, ReferralSubmitted
 from domain.reported_figure import FIGURE, MetricReported, Reported
@@ -116,22 +117,22 @@ def _ignored(_: Recorded, rows: Callable[[], Rows]) -> None:
 def decided_again(
     events: Sequence[Recorded],
     commands: Mapping[str, bytes],
-    names: Mapping[str, str],
+    people: Mapping[str, Person],
     hidden: Hidden = NOTHING_HIDDEN,
     on_statement: OnStatement = _ignored,
 ) -> Iterator[Decided]:
     """Yield each signed command and each event of an agreed rule or the clock, decided again.
 
-    `commands` are the signed commands by digest, and `names` the people's names by commitment. A
+    `commands` are the signed commands by digest, and `people` the people by commitment. A
     command behind an event that was not asked for is not decided, and nor is a deadline. Of one
     behind a private event, a difference says so; a party's own bundle settles it. Rules, and by
     when figures are due, are judged on the whole log alone. `on_statement` is called for each
     issued statement, so that one ledger serves both.
     """
-    again = _Again(events, {name: commitment for commitment, name in names.items()})
+    again = _Again(events, people)
     rules = _Rules(again) if hidden == NOTHING_HIDDEN else None
     identity = _Identity()
-    entailed = Consequences(again.open_proposals) if hidden == NOTHING_HIDDEN else None
+    entailed = Consequences(again.open_proposals, people) if hidden == NOTHING_HIDDEN else None
     clock = _Clock(again, figures=hidden.private is None) if hidden.not_asked is None else None
     for digest, group in groupby(events, lambda each: each.signed):
         found = list(group)
@@ -416,15 +417,16 @@ class _Folding:
 class _Listed(NamedTuple):
     erased_at: int
     """The index of the erasure."""
+    party: str
     person: str
     """Whom it erases."""
 
 
 class _Again:
-    def __init__(self, events: Sequence[Recorded], commitments: Mapping[str, str]) -> None:
-        self._commitments = commitments
-        self._names = {commitment: name for name, commitment in commitments.items()}
-        self._alike = pseudonyms.by_reading(commitments)
+    def __init__(self, events: Sequence[Recorded], people: Mapping[str, Person]) -> None:
+        self._people = people
+        self._commitments = {person: commitment for commitment, person in people.items()}
+        self._alike = pseudonyms.by_reading(self._commitments)
         self._states: dict[str, State] = {}
         self._settled, self._open = _Folding(SETTLEMENT, events), _Folding(DEADLINES, events)
         self._proposed = _Folding(PROPOSALS, events)
@@ -436,7 +438,9 @@ class _Again:
         for each in events:
             if isinstance(each.event, PersonErased):
                 for digest in each.event.commands:
-                    self._gone.setdefault(digest, _Listed(each.index, each.event.person))
+                    self._gone.setdefault(
+                        digest, _Listed(each.index, each.act.party, each.event.person)
+                    )
 
     def move(self, each: Recorded) -> None:
         """Go behind an event."""
@@ -481,14 +485,16 @@ class _Again:
     def _is_by(self, envelope: Envelope, recorded: Recorded) -> bool:
         """Whether who acted, when and why is what was signed; a name is compared if it is told."""
         act = recorded.act
-        actors = {act.actor}
-        if pseudonyms.COMMITMENT.fullmatch(act.actor):
-            actors.add(self._names.get(act.actor, envelope.actor))
+        sender = actor = Person(envelope.party, envelope.actor)
+        if not COMMITMENT.fullmatch(act.actor):
+            actor = Person(act.party, act.actor)
+        elif act.actor in self._people:
+            actor = self._people[act.actor]
         cause = act.party, recorded.source, recorded.source_id
         identity = envelope.party, envelope.source, envelope.id
         signed = envelope.time, identity, envelope.causationid, envelope.correlationid
         of = act.occurred_at, cause, recorded.causation_id, recorded.correlation_id
-        return signed == of and envelope.actor in actors
+        return signed == of and actor == sender
 
     def _erased(self, events: Sequence[Recorded]) -> Decided:
         """Return that a command was erased with a person, or why it cannot have been."""
@@ -497,7 +503,12 @@ class _Again:
         named = set[str]().union(*(pseudonyms.people_in(_stored(each)) for each in events))
         if any(pseudonyms.is_of_key(each.event.wire) for each in events):
             why = "The signed command of a key is never erased, and it is not there."
-        elif listed is None or listed.erased_at <= events[-1].index or listed.person not in named:
+        elif (
+            listed is None
+            or listed.erased_at <= events[-1].index
+            or listed.party != first.act.party
+            or listed.person not in named
+        ):
             why = "The signed command is not there, and no erasure of a person in it lists it."
         if why:
             return Decided(first.index, first.event.wire, Outcome.DIFFERS, why)
@@ -516,18 +527,18 @@ class _Again:
         if private:  # The command of a private event may be among them.
             can |= {*recorded.commands} - {each.signed for each in self._events}
         listed = [each for each in recorded.commands if each in can]
-        return erase(event, first.act.party, (each.mention for each in named), listed)
+        return erase(event, first.act.party, pseudonyms.party_of(named), listed)
 
     def _decided(self, envelope: Envelope, keyid: str, first: Recorded) -> list[Event]:
         name = first.partnership
-        command = pseudonyms.renamed(envelope.data, self._commitment)
+        commitment = partial(self._commitment, envelope.party)
+        command = pseudonyms.pseudonymized(envelope.data, commitment)
         partnership = self.partnership(name)
         cited = aggregates.rests_on(name, envelope.data)
-        actor = self._names.get(envelope.actor, envelope.actor)
         # A second person must have another key and another name, however it is written.
         act = first.act._replace(
             key=keyid,
-            spellings=self._alike.get(as_read(actor), frozenset()),
+            spellings=self._alike.get(Person(envelope.party, as_read(envelope.actor)), frozenset()),
         )
         return aggregates.decide(
             command,
@@ -538,12 +549,12 @@ class _Again:
             self.state(cited) if cited else None,
         )
 
-    def _commitment(self, name: str) -> str:
-        if pseudonyms.COMMITMENT.fullmatch(name):
-            return name
-        if name not in self._commitments:
+    def _commitment(self, party: str, name: str) -> str:
+        check_name(name)
+        person = Person(party, name)
+        if person not in self._commitments:
             raise UnknownPerson(name)
-        return self._commitments[name]
+        return self._commitments[person]
 
     def state(self, stream: str) -> State:
         """Return the state of a stream."""

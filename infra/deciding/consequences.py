@@ -6,15 +6,17 @@ them, in a fixed order (`infra.deciding.recording`).
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from domain import aggregates
 from domain.bilateral import ProposalLapsed
 from domain.kernel import Act, Event
+from domain.people import Person
 from domain.recorded import Recorded
+from infra.deciding import pseudonyms
 from infra.deciding.recording import ADOPTION_ACTOR, ADOPTION_SOURCE, RULES_SOURCE
 from projections.proposals import OpenProposals, ends_elsewhere, lapsed_elsewhere
 
@@ -28,9 +30,36 @@ class _Entailed:
     source: str
     source_id: str
     event: Event
+    renames: bool = False
+    """Whether its party has commitments of its own for the names that the other party sent."""
 
-    def is_(self, each: Recorded) -> bool:
-        return self == _Entailed(each.stream, each.act, each.source, each.source_id, each.event)
+    def is_(self, each: Recorded, people: Mapping[str, Person]) -> bool:
+        """Whether an event is this one. A name that is erased or withheld is not compared."""
+        event = self.event
+        if self.renames:
+            event = pseudonyms.renamed(event, _named_alike(self.act.party, each.event, people))
+        found = _Entailed(each.stream, each.act, each.source, each.source_id, each.event)
+        return replace(self, event=event, renames=False) == found
+
+
+def _named_alike(party: str, recorded: Event, people: Mapping[str, Person]) -> Callable[[str], str]:
+    """Return a function that gives for a commitment the one that a party's event has instead."""
+    there: list[str] = []
+
+    def note(commitment: str) -> str:
+        there.append(commitment)
+        return commitment
+
+    pseudonyms.renamed(recorded, note)
+    left = iter(there)
+
+    def alike(commitment: str) -> str:
+        own = next(left, commitment)
+        meant, found = people.get(commitment), people.get(own)
+        fits = meant is None or found in {None, meant._replace(party=party)}
+        return own if fits else commitment
+
+    return alike
 
 
 Step = Callable[[], list[_Entailed]]
@@ -42,9 +71,15 @@ NOTHING_GIVES: Final = "Nothing before it gives the event."
 class Consequences:
     """Judges the events of one log in order: those that others entail, and where these lack."""
 
-    def __init__(self, open_proposals: Callable[[], OpenProposals | None]) -> None:
-        """Judge by the open proposals that the events before the present one leave."""
+    def __init__(
+        self, open_proposals: Callable[[], OpenProposals | None], people: Mapping[str, Person]
+    ) -> None:
+        """Judge by the open proposals that the events before the present one leave.
+
+        `people` are those whose names are known, by commitment.
+        """
         self._open = open_proposals
+        self._people = people
         self._group: list[Recorded] = []
         """The last events of one cause: what they entail comes behind all of them."""
         self._steps: deque[Step] = deque()
@@ -68,7 +103,7 @@ class Consequences:
         due = self._due.pop(0) if self._due else None
         if due is None:
             return NOTHING_GIVES if entailed else None
-        if due.is_(each):
+        if due.is_(each, self._people):
             return None
         self._due.clear()
         self._steps.clear()
@@ -98,7 +133,10 @@ class Consequences:
             stream = f"{cause.partnership}/{substream}" if substream else cause.partnership
             act = cause.act._replace(party=party, actor=ADOPTION_ACTOR)
             source_id = f"{cause.event_id}/{number}"
-            stated = [_Entailed(stream, act, ADOPTION_SOURCE, source_id, each) for each in events]
+            renames = party == cause.act.party  # The other party sent the names.
+            stated = [
+                _Entailed(stream, act, ADOPTION_SOURCE, source_id, each, renames) for each in events
+            ]
             yield partial(list, stated)
         if ends_elsewhere(cause.event):
             yield partial(self._lapsed, cause)

@@ -142,8 +142,8 @@ class Decider:
         now = self._recording_time(message)
         self.pass_time(name, now)
         partnership = self._states.partnership(name)
-        names = Pseudonymizer(self.recorder.people[name])
-        actor, command = names(envelope.actor), pseudonyms.renamed(envelope.data, names)
+        names = Pseudonymizer(self.recorder.people[name], envelope.party)
+        actor, command = names(envelope.actor), pseudonyms.pseudonymized(envelope.data, names)
         at = self._states.not_before(name, now)
         key = message.signed.keyid if message.signed else ""
         act = Act(envelope.party, actor, envelope.time, at, key)
@@ -446,7 +446,7 @@ class Decider:
         last = self._states.ends[name].recorded_at
         moment = last if self._context.simulated and last else self._context.now
         at = self._states.not_before(name, moment)
-        names = Pseudonymizer(self.recorder.people[name])
+        names = Pseudonymizer(self.recorder.people[name], CLOCK_PARTY)
         (event,) = self._with_commands(name, [event], CLOCK_PARTY)
         act = Act(CLOCK_PARTY, names(actor), at, at)
         cause = EventCause(VIEW_SOURCE, f"{name}/{self._states.ends[name].size}")

@@ -2,16 +2,17 @@
 
 Names appear only at the edges of the system: in what is sent, and in answers.
 
-A commitment (`infra/evidence/verifiers/FORMAT.md`, section 10) is a hash of a name with a salt. A
-name has one commitment in a partnership until it is erased. Erasing deletes the name and the salt;
-signatures, hashes and proofs stay valid. Sent again, the same name gets another commitment.
+A commitment (`infra/evidence/verifiers/FORMAT.md`, section 9) is a hash of a name with its party
+and a salt. A name that a party sends has one commitment in a partnership until it is erased.
+Erasing deletes the name and the salt; signatures, hashes and proofs stay valid. Sent again, the
+same name gets another commitment.
 """
 
 import json
 import re
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,8 +22,7 @@ from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 import orjson
 
-from domain import values
-from domain.kernel import CLOCK_PARTY, Event, Refused, Value
+from domain.kernel import CLOCK_PARTY, Event, Value
 from domain.keyring import (
     KeyRecovered,
     KeyRegistered,
@@ -30,7 +30,14 @@ from domain.keyring import (
     KeyRotated,
     SignaturesRequired,
 )
-from domain.people import Mention, PersonErased, as_read, party_of
+from domain.people import (
+    COMMITMENT,
+    ErasePerson,
+    Person,
+    PersonErased,
+    as_read,
+    check_name,
+)
 from domain.recorded import Recorded
 from domain.second_person import SecondPersonAsked
 from domain.values import personal
@@ -54,8 +61,6 @@ ERASING = "erasing"
 SALT = 32
 """Bytes of a salt: as many as the hash has, so that trying all of them is infeasible."""
 
-COMMITMENT = re.compile(values.COMMITMENT)
-
 _OF_KEYS: Final = {
     each.wire for each in (KeyRecovered, KeyRegistered, KeyRevoked, KeyRotated, SignaturesRequired)
 }
@@ -63,8 +68,8 @@ _OF_KEYS: Final = {
 _SHOWN = slice(len("person:"), len("person:") + 8)
 """The digits that are shown of an erased person's commitment."""
 
-SaltSource = Callable[[str, str, int], bytes]
-"""Returns the salt of a new name, given the partnership, the name and how many were erased."""
+SaltSource = Callable[[str, Person, int], bytes]
+"""Returns the salt of a new name, given the partnership, the person and how many were erased."""
 
 
 def by_chance(*_: object) -> bytes:
@@ -72,39 +77,49 @@ def by_chance(*_: object) -> bytes:
     return secrets.token_bytes(SALT)
 
 
-def derived(partnership: str, name: str, erased: int) -> bytes:
+def derived(partnership: str, person: Person, erased: int) -> bytes:
     """Return the salt of a name in every simulated store, so that playing a feed is repeatable.
 
     It protects nobody: a guessed name can be checked against its commitment.
     """
-    return sha256(f"accord/simulated-salt@v1\n{partnership}\n{erased}\n{name}".encode()).digest()
+    party, name = person
+    text = f"accord/simulated-salt@v1\n{partnership}\n{party}\n{erased}\n{name}"
+    return sha256(text.encode()).digest()
 
 
-def commit(partnership: str, name: str, salt: bytes) -> Kept:
-    """Return a name with its salt, to be stored under its commitment."""
+def commit(partnership: str, person: Person, salt: bytes) -> Kept:
+    """Return a person's name with its party and its salt, to be stored under its commitment."""
     encoded = b64encode(salt).decode()
-    text = f"accord/person@v1\n{partnership}\n{encoded}\n{name}"
+    text = f"accord/person@v1\n{partnership}\n{person.party}\n{encoded}\n{person.name}"
     key = f"person:{sha256(text.encode()).hexdigest()}"
-    return Kept(PERSON, partnership, key, canonical({"name": name, "salt": encoded}))
+    return Kept(PERSON, partnership, key, canonical({**person._asdict(), "salt": encoded}))
+
+
+def people(
+    history: History, partnership: str, wanted: Iterable[str] | None = None
+) -> dict[str, Person]:
+    """Return a partnership's people by commitment: all, or those `wanted`."""
+    kept = history.kept(PERSON, partnership, wanted)
+    found = {key: person_in(partnership, key, body) for key, body in kept.items()}
+    return {key: person for key, person in found.items() if person is not None}
 
 
 def names(
-    history: History, partnership: str, people: Iterable[str] | None = None
+    history: History, partnership: str, wanted: Iterable[str] | None = None
 ) -> dict[str, str]:
-    """Return the names of a partnership's people by commitment: all, or those of `people`."""
-    kept = history.kept(PERSON, partnership, people)
-    found = {key: name_in(partnership, key, body) for key, body in kept.items()}
-    return {key: name for key, name in found.items() if name is not None}
+    """Return the names of a partnership's people by commitment: all, or those `wanted`."""
+    return {key: each.name for key, each in people(history, partnership, wanted).items()}
 
 
-def name_in(partnership: str, key: str, body: bytes) -> str | None:
-    """Return the name that is kept under a commitment; None if it is damaged."""
+def person_in(partnership: str, key: str, body: bytes) -> Person | None:
+    """Return the person that is kept under a commitment; None if it is damaged."""
     try:
         stored = orjson.loads(body)
-        name, salt = stored["name"], b64decode(stored["salt"], validate=True)
-        return name if commit(partnership, name, salt).key == key else None
+        person, salt = Person(stored["party"], stored["name"]), stored["salt"]
+        found = commit(partnership, person, b64decode(salt, validate=True))
     except (ValueError, TypeError, LookupError):
         return None
+    return person if found.key == key else None
 
 
 # --- which fields name people ------------------------------------------------------------------
@@ -145,6 +160,14 @@ def renamed(value: V, rename: Callable[[str], str]) -> V:
     return value.model_copy(update=changed) if changed else value
 
 
+def pseudonymized(command: V, rename: Callable[[str], str]) -> V:
+    """Return a command with commitments in the place of names.
+
+    An erasure names whom it erases by the commitment.
+    """
+    return command if isinstance(command, ErasePerson) else renamed(command, rename)
+
+
 def _renamed_within(part: Any, rename: Callable[[str], str]) -> Any:  # noqa: ANN401 - any values
     match part:
         case Value():
@@ -158,11 +181,11 @@ def _renamed_within(part: Any, rename: Callable[[str], str]) -> Any:  # noqa: AN
 # --- in: names become commitments --------------------------------------------------------------
 
 
-def by_reading(by_name: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    """Return the commitments of the names that are read alike, by how they are read."""
-    found: dict[str, frozenset[str]] = {}
-    for name, key in by_name.items():
-        read = as_read(name)
+def by_reading(known: Mapping[Person, str]) -> dict[Person, frozenset[str]]:
+    """Return the commitments of a party's names that are read alike, by how they are read."""
+    found: dict[Person, frozenset[str]] = {}
+    for person, key in known.items():
+        read = person._replace(name=as_read(person.name))
         found[read] = found.get(read, frozenset()) | {key}
     return found
 
@@ -173,15 +196,15 @@ class Pseudonyms:
 
     partnership: str
     salts: SaltSource
-    by_name: Mapping[str, str] = field(default_factory=dict)
-    """The commitment of each name that is not erased."""
+    known: Mapping[Person, str] = field(default_factory=dict)
+    """The commitment of each person who is not erased."""
     erased: frozenset[str] = frozenset()
-    by_reading: Mapping[str, frozenset[str]] = field(init=False)
-    """The commitments of the names that are read alike, by how they are read."""
+    by_reading: Mapping[Person, frozenset[str]] = field(init=False)
+    """The commitments of a party's names that are read alike, by how they are read."""
 
     def __post_init__(self) -> None:
         """Find the names that are read alike."""
-        object.__setattr__(self, "by_reading", by_reading(self.by_name))
+        object.__setattr__(self, "by_reading", by_reading(self.known))
 
     @classmethod
     def of(
@@ -189,61 +212,45 @@ class Pseudonyms:
     ) -> "Pseudonyms":
         """Return the people of a partnership whose names are stored and not `erased`."""
         gone = frozenset(erased)
-        kept = names(history, partnership).items()
-        by_name = {name: key for key, name in kept if key not in gone}
-        return cls(partnership, salts, by_name, gone)
+        kept = people(history, partnership).items()
+        return cls(partnership, salts, {each: key for key, each in kept if key not in gone}, gone)
 
     def without(self, commitment: str) -> "Pseudonyms":
         """Return the others, with one person erased."""
-        left = {name: key for name, key in self.by_name.items() if key != commitment}
-        return replace(self, by_name=left, erased=self.erased | {commitment})
+        left = {each: key for each, key in self.known.items() if key != commitment}
+        return replace(self, known=left, erased=self.erased | {commitment})
 
 
 @dataclass(slots=True)
 class Pseudonymizer:
-    """Replaces the names in one command by commitments, known ones or new ones."""
+    """Replaces the names that a party sends by commitments, known ones or new ones."""
 
     known: Pseudonyms
-    fresh: dict[str, Kept] = field(default_factory=dict)
-    """What is to be stored of the new names, by name."""
+    party: str
+    fresh: dict[Person, Kept] = field(default_factory=dict)
+    """What is to be stored of the new names, by person."""
 
     def __call__(self, name: str) -> str:
-        """Return the commitment of a name. Raises `Refused` for a commitment that is not known."""
-        if COMMITMENT.fullmatch(name):
-            return self._known(name)
-        known = self.known
-        if name in known.by_name:
-            return known.by_name[name]
-        if name not in self.fresh:
-            salt = known.salts(known.partnership, name, len(known.erased))
-            self.fresh[name] = commit(known.partnership, name, salt)
-        return self.fresh[name].key
+        """Return the commitment of a name. Raises `Refused` for a commitment in its place."""
+        check_name(name)
+        person, people = Person(self.party, name), self.known
+        if person in people.known:
+            return people.known[person]
+        if person not in self.fresh:
+            salt = people.salts(people.partnership, person, len(people.erased))
+            self.fresh[person] = commit(people.partnership, person, salt)
+        return self.fresh[person].key
 
     def spellings(self, name: str) -> frozenset[str]:
-        """Return the commitments that were known of a person before the command, by any spelling.
-
-        The person is given by a name or by a commitment.
-        """
-        if COMMITMENT.fullmatch(name):
-            of = (each for each in self.known.by_reading.values() if name in each)
-            return next(of, frozenset())
-        return self.known.by_reading.get(as_read(name), frozenset())
+        """Return the commitments that were known of a name before the command, by any spelling."""
+        return self.known.by_reading.get(Person(self.party, as_read(name)), frozenset())
 
     def people(self) -> Pseudonyms:
         """Return the people known after the command."""
         if not self.fresh:
             return self.known
-        fresh = {name: kept.key for name, kept in self.fresh.items()}
-        return replace(self.known, by_name={**self.known.by_name, **fresh})
-
-    def _known(self, commitment: str) -> str:
-        if commitment in self.known.erased or commitment in self.known.by_name.values():
-            return commitment
-        raise Refused(
-            "unknown-person",
-            f"{self.known.partnership} has no person {commitment}.",
-            "Give the person's name, or a commitment from the partnership's history.",
-        )
+        fresh = {person: kept.key for person, kept in self.fresh.items()}
+        return replace(self.known, known={**self.known.known, **fresh})
 
 
 # --- out: commitments become names -------------------------------------------------------------
@@ -256,11 +263,12 @@ class Names:
     """
 
     def __init__(
-        self, history: History, partnership: str, people: Iterable[str] | None = None
+        self, history: History, partnership: str, wanted: Iterable[str] | None = None
     ) -> None:
-        """Read all names, or those of `people` only."""
-        kept = history.kept(PERSON, partnership, people)
-        self._names = {key: name_in(partnership, key, body) for key, body in kept.items()}
+        """Read all names, or those `wanted` only."""
+        kept = history.kept(PERSON, partnership, wanted)
+        found = {key: person_in(partnership, key, body) for key, body in kept.items()}
+        self._names = {key: each and each.name for key, each in found.items()}
 
     def __call__(self, commitment: str) -> str:
         """Return the name behind a commitment; any other text is returned unchanged."""
@@ -311,18 +319,19 @@ def _forget(
     history: History, partnership: str, commitment: str, commands: Iterable[str], at: datetime
 ) -> None:
     history.forget(COMMAND, partnership, commands)
-    name = names(history, partnership).get(commitment)
-    if name is None:
+    person = people(history, partnership).get(commitment)
+    if person is None:
         # What is left of a damaged name is deleted, too.
         history.forget(PERSON, partnership, [commitment])
         return
+    party, name = person
     says = spoken(name)
-    _refuse_waiting(history, partnership, says)
-    history.redact([_redacted(each) for each in refusals(history) if says(each.raw)])
-    history.alert_acts.forget(partnership, name)
-    mentions = (each.mention for each in naming_events(history.bodies(partnership), commitment))
-    # Who belongs to no party is a person of the operator.
-    credentials.forget(history.credentials, party_of(mentions) or CLOCK_PARTY, name, at)
+    _refuse_waiting(history, partnership, party, says)
+    # What names no party was sent by a service of the operator.
+    sent = (each for each in refusals(history) if each.party in {party, ""})
+    history.redact([_redacted(each) for each in sent if says(each.raw)])
+    history.alert_acts.forget(partnership, None if party == CLOCK_PARTY else party, name)
+    credentials.forget(history.credentials, party, name, at)
     # Last, because an interrupted run finds the name by it.
     history.forget(PERSON, partnership, [commitment])
 
@@ -330,7 +339,7 @@ def _forget(
 class Named(NamedTuple):
     """An event that names a person in a field for people."""
 
-    mention: Mention
+    party: str
     signed: str | None
     """The digest of its signed command."""
     of_key: bool
@@ -346,22 +355,12 @@ def naming_events(bodies: Iterable[bytes], commitment: str) -> Iterator[Named]:
     for body in bodies:
         with suppress(orjson.JSONDecodeError):  # An event that cannot be read names nobody.
             if wanted in body and commitment in people_in(event := orjson.loads(body)):
-                mention = Mention(_whose(event, commitment), event["actor"] == commitment)
-                of_key = is_of_key(event["type"])
-                yield Named(mention, event.get("signed"), of_key)
+                yield Named(event["party"], event.get("signed"), is_of_key(event["type"]))
 
 
-def _whose(event: Mapping[str, Any], commitment: str) -> str:
-    """Return the party for which an event names a person: its own, unless it lists parties.
-
-    An adoption lists both parties, each with its people.
-    """
-    for each in event["data"].get("parties", ()):
-        if isinstance(each, dict) and commitment in orjson.dumps(each).decode():
-            party: str = each["party"]
-            return party
-    own: str = event["party"]
-    return own
+def party_of(named: Sequence[Named]) -> str | None:
+    """Return the party that a person belongs to: the first event that names one is its own."""
+    return named[0].party if named else None
 
 
 def people_in(event: Mapping[str, Any]) -> set[str]:
@@ -376,23 +375,27 @@ def people_in(event: Mapping[str, Any]) -> set[str]:
     return set(COMMITMENT.findall(orjson.dumps(shown).decode()))
 
 
-def gone_with(name: str | None, named: Iterable[Named], commands: Mapping[str, bytes]) -> list[str]:
+def gone_with(
+    person: Person | None, named: Iterable[Named], commands: Mapping[str, bytes]
+) -> list[str]:
     """Return the digests of the signed commands that are deleted with a name, in order.
 
-    They say the name, and one of their events names the person in a field for people. The command
-    of a key is not deleted, because every later signature of its party rests on it.
+    They are of the party that sent the name and say it, and one of their events names the person
+    in a field for people. The command of a key is not deleted, because every later signature of
+    its party rests on it.
     """
-    if name is None:
+    if person is None:
         return []
-    says = spoken(name)
+    says = spoken(person.name)
     return sorted(each for each in erasable(named) & commands.keys() if says(commands[each]))
 
 
 def erasable(named: Iterable[Named]) -> set[str]:
     """Return the digests of the signed commands of these events that an erasure can delete."""
     found = list(named)
-    kept = {each.signed for each in found if each.of_key}
-    return {each.signed for each in found if each.signed and each.signed not in kept}
+    own, kept = party_of(found), {each.signed for each in found if each.of_key}
+    signed = {each.signed for each in found if each.party == own and each.signed}
+    return signed - kept
 
 
 def is_of_key(wire: str) -> bool:
@@ -407,10 +410,12 @@ def spoken(*names: str) -> Callable[[bytes], bool]:
     return partial(_says, re.compile(rf"(?<!\w)(?:{written})(?!\w)"))
 
 
-def _refuse_waiting(history: History, partnership: str, says: Callable[[bytes], bool]) -> None:
-    """Refuse the waiting inputs that say a name that is erased; the refusals are redacted next."""
+def _refuse_waiting(
+    history: History, partnership: str, party: str, says: Callable[[bytes], bool]
+) -> None:
+    """Refuse a party's waiting inputs that say an erased name; the refusals are redacted next."""
     for each in history.waiting([partnership]):
-        if says(each.raw):
+        if each.party == party and says(each.raw):
             with suppress(Conflict):  # It was decided meanwhile.
                 history.append(
                     [], Writes(refusals=[named_erased_person(each)], settled=[each.input])

@@ -14,7 +14,7 @@ from domain.deadlines.answers import ASKED_ELSEWHERE
 from domain.deadlines.deadline import Deadlines, PeriodClosed
 from domain.deadlines.fold import wake
 from domain.figures_due import promises
-from domain.kernel import Act, Event
+from domain.kernel import Act, Event, Refused
 from domain.people import PersonErased, erase
 from domain.recorded import Recorded
 from domain.settlement import Ledger
@@ -242,7 +242,17 @@ class Recorder:
             self.states.open(stream)
             act = recorded.act._replace(party=party, actor=ADOPTION_ACTOR)
             cause = EventCause(ADOPTION_SOURCE, f"{because}/{number}", because, trace=trace)
-            self.record(stream, events, act, cause)
+            names = Pseudonymizer(self.people[name], party)
+            own = [pseudonyms.renamed(each, self._own(name, names)) for each in events]
+            self.record(stream, own, act, cause, names)
+
+    def _own(self, name: str, names: Pseudonymizer) -> Callable[[str], str]:
+        """Return a function from another party's commitment of a name to that of one party.
+
+        The commitment of an erased name stays.
+        """
+        said = {key: each.name for each, key in self.people[name].known.items()}
+        return lambda commitment: names(said[commitment]) if commitment in said else commitment
 
     def _lapse(self, recorded: Recorded, trace: Trace | None) -> None:
         """Record that proposals on other deals and experiments lapse by an event."""
@@ -365,13 +375,20 @@ class Recorder:
 
     def erasing(self, name: str, event: PersonErased, party: str) -> PersonErased:
         """Return an erasure with the signed commands that are deleted. Raises `Refused`."""
-        known = {who: each for each, who in self.people[name].by_name.items()}
+        known = {key: each for each, key in self.people[name].known.items()}
         bodies = self._logs.bodies(self._log(name))
         named = list(pseudonyms.naming_events(bodies, event.person))
+        if not named:
+            raise Refused(
+                "unknown-person",
+                f"{name} has no person {event.person}.",
+                "Give a commitment from the partnership's history.",
+                field="person",
+            )
         pending = {each.key: each.body for each in self.batch.kept if each.kind == COMMAND}
         commands = {**self._logs.kept(COMMAND, name), **pending}
         gone = pseudonyms.gone_with(known.get(event.person), named, commands)
-        return erase(event, party, (each.mention for each in named), gone)
+        return erase(event, party, pseudonyms.party_of(named), gone)
 
     # --- the log as it will be ---
 

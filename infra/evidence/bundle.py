@@ -38,7 +38,7 @@ from infra.answers.statement_state import State
 from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.bootstrap import Accord
-from infra.deciding.pseudonyms import COMMAND, PERSON, name_in
+from infra.deciding.pseudonyms import COMMAND, PERSON, person_in
 from infra.evidence import files, inputs
 from infra.files import opened_for_owner
 from infra.store.history import Refusal, Waiting
@@ -390,7 +390,7 @@ class _Bundle:
         shown = b"\n".join(codec.encode(each) for each in self.shown)
         for commitment in sorted(kept.keys() - erased):
             # A damaged name is left out.
-            if commitment.encode() in shown and name_in(
+            if commitment.encode() in shown and person_in(
                 self.partnership, commitment, kept[commitment]
             ):
                 yield {"commitment": commitment, **orjson.loads(kept[commitment])}

@@ -201,7 +201,7 @@ def _kept(bundle: _Bundle) -> Iterator[Kept]:
     for command in bundle.files["data/commands.jsonl"].splitlines():
         yield Kept(COMMAND, name, sha256(command).hexdigest(), command)
     for each in bundle.lines("people.jsonl"):
-        person = {key: each[key] for key in ("name", "salt")}
+        person = {key: each[key] for key in ("name", "party", "salt")}
         yield Kept(PERSON, name, each["commitment"], codec.canonical(person))
     for file, token in bundle.files.items():
         folder, _, size = file.removesuffix(".tsr").rpartition("/")

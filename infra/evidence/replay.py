@@ -13,6 +13,7 @@ from typing import Final
 
 import orjson
 
+from domain.people import Person
 from domain.settlement import Balance
 from infra.answers import explain_money
 from infra.answers.explain_money import StatementExplained
@@ -251,7 +252,7 @@ def decide(
     again_ = decided_again(
         log.events,
         {sha256(each).hexdigest(): each for each in commands},
-        {each["commitment"]: each["name"] for each in people},
+        {each["commitment"]: Person(each["party"], each["name"]) for each in people},
         Hidden(*(log.first(why) for why in (NOT_ASKED_FOR, PRIVATE))),
         statements.compare,
     )

@@ -18,8 +18,8 @@ class AlertActs(Protocol):
     def add(self, act: AlertAct) -> None:
         """Save an act."""
 
-    def forget(self, partnership: str, name: str) -> None:
-        """Delete a name from the acts about the alerts of a partnership, and from their bytes."""
+    def forget(self, partnership: str, side: str | None, name: str) -> None:
+        """Delete a name from a side's acts about the alerts of a partnership, and their bytes."""
 
 
 ERASED = "an erased person"

@@ -46,16 +46,18 @@ class PostgresAlertActs(AlertActs):
             act.until,
         )
 
-    def forget(self, partnership: str, name: str) -> None:
+    def forget(self, partnership: str, side: str | None, name: str) -> None:
         self._datastore.run(
             """UPDATE history.alert_acts SET by = CASE by WHEN %s THEN %s ELSE by END,
             assigned_to = CASE assigned_to WHEN %s THEN %s ELSE assigned_to END
-            WHERE %s IN (by, assigned_to) AND strpos(alert, %s) > 0""",
+            WHERE %s IN (by, assigned_to) AND side IS NOT DISTINCT FROM %s
+            AND strpos(alert, %s) > 0""",
             name,
             ERASED,
             name,
             ERASED,
             name,
+            side,
             f"/{partnership}/",
         )
 

@@ -55,13 +55,13 @@ class SqliteAlertActs(AlertActs):
             act.until and instant(utc(act.until)),
         )
 
-    def forget(self, partnership: str, name: str) -> None:
+    def forget(self, partnership: str, side: str | None, name: str) -> None:
         with self._datastore.writing() as c:
             changed = c.execute(
                 """UPDATE alert_acts SET by = iif(by = ?1, ?2, by),
                 assigned_to = iif(assigned_to = ?1, ?2, assigned_to)
-                WHERE ?1 IN (by, assigned_to) AND instr(alert, ?3) > 0""",
-                (name, ERASED, f"/{partnership}/"),
+                WHERE ?1 IN (by, assigned_to) AND side IS ?4 AND instr(alert, ?3) > 0""",
+                (name, ERASED, f"/{partnership}/", side),
             ).rowcount
         if changed:
             self._datastore.settle()

@@ -867,9 +867,7 @@ def test_a_command_of_an_erased_person_is_counted(liar: Liar, desk: Desk) -> Non
     assert any("erased with a person" in line for line in desk.not_checked())
 
 
-def _gone(
-    liar: Liar, *more: Row, before: int = 0, by: str = THEIRS, gone: str | None = None
-) -> int:
+def _gone(liar: Liar, *more: Row, before: int = 0, by: str = OURS, gone: str | None = None) -> int:
     """Let a command of two events be gone and a person in the first be erased; give its index.
 
     The erasure comes before so many of these events, and `more` are further events of the command.
@@ -884,8 +882,7 @@ def _gone(
     liar.events += [first, second, *changed]
     data = {"person": person, "reason": "They asked for it."}
     listed = data | {"commands": [first["signed"] if gone is None else gone]}
-    erasure = liar.event("PersonErased", listed, by)
-    erasure = liar.sign(erasure, "ErasePerson", data) if by else erasure | {"party": THEIRS}
+    erasure = liar.sign(liar.event("PersonErased", listed, by), "ErasePerson", data)
     liar.events.insert(index if before else len(liar.events), erasure)
     people = [each for each in liar.rows("people") if each["commitment"] != person]
     liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
@@ -944,6 +941,7 @@ ERASED: dict[str, tuple[Callable[[Liar], int], str]] = {
     ),
     "an erased person in another field than one for people": (_elsewhere, "command-missing"),
     "a command erased before it was sent": (lambda of: _gone(of, before=1), "command-missing"),
+    "a command that the other party erased": (lambda of: _gone(of, by=THEIRS), "command-missing"),
     "a command that no erasure lists": (lambda of: _gone(of, gone="0" * 64), "command-missing"),
     "a penalty in the name of somebody who is erased": (_penalty_of_erased, "command-missing"),
     "a key whose command was erased": (_key_of_erased, "command-missing"),
@@ -963,7 +961,8 @@ def test_only_the_recorded_people_are_named(liar: Liar, desk: Desk, change: str)
     if change == "another name":
         people[0]["name"] = "Nobody"
     else:
-        people.insert(0, {"commitment": f"person:{'0' * 64}", "name": "Nobody", "salt": "AA=="})
+        stranger = {"name": "Nobody", "party": OURS, "salt": "AA=="}
+        people.insert(0, {"commitment": f"person:{'0' * 64}", **stranger})
     liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
     # A name that is not the signed one is found with the command.
     assert desk.verdict(liar.bundle()).code in {"person", "command-differs"}

@@ -31,7 +31,7 @@ from domain.deadlines.deadline import (
 from domain.kernel import CLOCK_PARTY, Event
 from domain.keyring import key_id
 from domain.payment import PaymentReceived
-from domain.people import PersonErased
+from domain.people import Person, PersonErased
 from domain.recorded import Recorded
 from domain.second_person import SecondPersonAsked
 from domain.settlement import (
@@ -50,7 +50,8 @@ from infra.cli.replay import FAULT, NOT_COMPUTED, NOT_PINNED
 from infra.deciding.again import NEVER, decided_again
 from infra.deciding.consequences import NOTHING_GIVES
 from infra.deciding.decision import CLOCK_SOURCE
-from infra.deciding.pseudonyms import COMMAND, names
+from infra.deciding.pseudonyms import COMMAND
+from infra.deciding.pseudonyms import people as people_of
 from infra.deciding.recording import ADOPTION_SOURCE
 from infra.evidence import replay
 from infra.store.history import Kept, Writes
@@ -245,7 +246,7 @@ def test_a_signed_act_that_awaits_a_second_person_is_decided_again(
             assert outcome.status == "accepted", outcome
         events = list(accord.history.of(made.CONSULTING))
         commands = accord.history.kept(COMMAND, made.CONSULTING)
-        people = names(accord.history, made.CONSULTING)
+        people = people_of(accord.history, made.CONSULTING)
     asked = events.pop()
     event = asked.event
     assert isinstance(event, SecondPersonAsked)
@@ -435,16 +436,16 @@ def test_an_event_that_cannot_be_read_ends_no_report_of_what_differs_before_it(
     assert f"#{index} RuleBreached cannot be read or folded" in printed
 
 
-def told(world: World) -> tuple[list[Recorded], dict[str, bytes], dict[str, str]]:
+def told(world: World) -> tuple[list[Recorded], dict[str, bytes], dict[str, Person]]:
     """Return the events but for the export, the signed commands, and the people's names."""
     with world.opened() as (accord, _):
         found = list(accord.history.of(made.CONSULTING))
         commands = accord.history.kept(COMMAND, made.CONSULTING)
-        return found[:-1], commands, names(accord.history, made.CONSULTING)
+        return found[:-1], commands, people_of(accord.history, made.CONSULTING)
 
 
 def outcomes_of(
-    events: list[Recorded], commands: dict[str, bytes], people: dict[str, str]
+    events: list[Recorded], commands: dict[str, bytes], people: dict[str, Person]
 ) -> list[str]:
     return [str(each.outcome) for each in decided_again(events, commands, people)]
 
@@ -621,7 +622,8 @@ def test_a_binding_act_whose_command_was_erased_is_not_decided_and_says_so(world
         person=events[place].act.actor, reason="They asked for it.", commands=[digest]
     )
     last = events[-1]
-    events.append(replace_in(last, index=last.index + 1, event=erased, signed=None))
+    act = last.act._replace(party=events[place].act.party)
+    events.append(replace_in(last, index=last.index + 1, event=erased, signed=None, act=act))
 
     found = next(
         each for each in decided_again(events, commands, people) if each.outcome == "not decided"

@@ -169,7 +169,7 @@ FORMS = {
         "seen": "seen|null",
         "type": "command",
     },
-    "person": {"commitment": "commitment", "name": "text", "salt": "text"},
+    "person": {"commitment": "commitment", "name": "text", "party": "text", "salt": "text"},
     "request": {
         "alert": "text|null",
         "by": "text",

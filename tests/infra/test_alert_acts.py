@@ -24,14 +24,20 @@ def test_a_side_reads_its_own_acts_in_the_order_in_which_they_were_done(store: H
     assert log.of("growthos", ["another@1/acme/2026-Q1"]) == []
 
 
-def test_a_name_is_deleted_from_the_acts_of_one_partnership(store: History) -> None:
-    log = store.alert_acts
+def test_a_name_is_deleted_from_the_acts_of_one_side_in_one_partnership(store: History) -> None:
+    log, of_operator = store.alert_acts, replace(ACT, side=None)
     other = replace(ACT, alert="referral-minimum@1/another/2026-Q1")
-    log.add(ACT)
-    log.add(other)
+    for each in (ACT, other, of_operator):
+        log.add(each)
 
-    log.forget("acme", "Ines Roy")
+    log.forget("acme", "growthos", "Ines Roy")
 
     assert log.of("growthos", [ID]) == [replace(ACT, to=ERASED)]
+    assert log.naming("Ines Roy") == [other, of_operator]
+    log.forget("acme", None, "Ines Roy")
     assert log.naming("Ines Roy") == [other]
-    assert log.naming("Maya Ortiz") == [replace(ACT, to=ERASED), other]
+    assert log.naming("Maya Ortiz") == [
+        replace(ACT, to=ERASED),
+        other,
+        replace(of_operator, to=ERASED),
+    ]

@@ -210,7 +210,7 @@ def test_the_command_line_acts_in_the_name_of_the_person_of_its_key(
 def test_an_erased_person_is_named_no_longer(desk: Desk) -> None:
     desk.post("Olu Ade", "assign", to="Sam Adeyemi")
 
-    desk.accord.history.alert_acts.forget(desk.alert.partnership, "Sam Adeyemi")
+    desk.accord.history.alert_acts.forget(desk.alert.partnership, None, "Sam Adeyemi")
 
     found = desk.seen_by(None)
     assert found is not None

@@ -421,7 +421,7 @@ class Verifier {
     this.required = new Map(); // the kinds that a party requires signed
     this.isPinned = true; // whether the first key of every party is pinned
     this.erased = new Set(); // the commitments of the people who were
-    this.gone = new Map(); // each erased command's erasure and person
+    this.gone = new Map(); // each erased command's erasure
     this.proposed = new Map(); // the events that can be accepted, by digest of the data
     this.named = new Map(); // the commands that events name, by digest
     this.used = new Map(); // nonces and sources with their command
@@ -612,7 +612,8 @@ class Verifier {
         const { person, commands } = event.data;
         need(Array.isArray(commands), 'command-malformed', index);
         this.erased.add(person);
-        for (const gone of commands) if (!this.gone.has(gone)) this.gone.set(gone, [index, person]);
+        const erasure = [index, event.party, person];
+        for (const gone of commands) if (!this.gone.has(gone)) this.gone.set(gone, erasure);
       }
       if (Object.hasOwn(event, 'signed')) this.checkSigned(index, event, before);
       else this.checkUnsigned(index, event);
@@ -679,11 +680,12 @@ class Verifier {
   /** That a command that is not there was erased with a person, and that it was one command. */
   checkErased(digest, found) {
     const [events, [first]] = [found.map(([, event]) => event), found[0]];
-    const [erasure, person] = this.gone.get(digest) ?? [-1, ''];
+    const [erasure, party, person] = this.gone.get(digest) ?? [-1, '', ''];
     const people = events.map(({ actor, data, type }) => {
       return [actor, ...peopleIn(type).map((name) => memberOf(data, name, null))];
     });
-    const isNamed = matches('commitment', person) && canonical(people).includes(person);
+    const isOwn = party === events[0].party && matches('commitment', person);
+    const isNamed = isOwn && canonical(people).includes(person);
     need(erasure > found.at(-1)[0] && isNamed, 'command-missing', first);
     const isYield = (rule) => events.every(({ type }) => mayYield(rule, type, events));
     const isOne = new Set(events.map(causeOf)).size === 1;
@@ -842,8 +844,9 @@ class Verifier {
     const shown = this.files.get('data/events.jsonl').latin1Slice();
     const found = (pattern) => new Set(allOf(pattern, shown).map(([, one]) => one));
     const untold = found(`"(${RULES.patterns.commitment})"`);
-    for (const { commitment, name, salt } of this.people) {
-      const digest = hex(`accord/person@v1\n${this.bundle.partnership}\n${salt}\n${name}`);
+    for (const { commitment, name, party, salt } of this.people) {
+      const text = [this.bundle.partnership, party, salt, name].join('\n');
+      const digest = hex(`accord/person@v1\n${text}`);
       need(commitment === `person:${digest}` && untold.delete(commitment), 'person');
     }
     const lacking = found(`"sha256":"(${RULES.patterns.digest})"`);

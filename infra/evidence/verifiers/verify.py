@@ -526,7 +526,7 @@ class Verifier:
         self.required: dict[str, list[str]] = {}  # the kinds that a party requires signed
         self.unpinned = False  # whether the first key of some party is not pinned
         self.erased: set[str] = set()  # the commitments of the people who were
-        self.gone: dict[str, tuple[int, str]] = {}  # each erased command's erasure and person
+        self.gone: dict[str, tuple[int, str, str]] = {}  # each erased command's erasure
         self.proposed: dict[str, Row] = {}  # the events that can be accepted, by digest of the data
         self.named: dict[str, tuple[Command | None, dict[int, Row]]] = {}  # with their events
         self.used: dict[tuple[str, ...], str] = {}  # nonces and sources with their command
@@ -691,7 +691,7 @@ class Verifier:
             if event["type"] in RULES["keys"]:
                 self._take_key(index, event)
             elif event["type"] == "PersonErased":
-                self._take_erasure(index, event["data"])
+                self._take_erasure(index, event["party"], event["data"])
             if "signed" in event:
                 self._check_signed(index, event, before)
             else:
@@ -750,23 +750,24 @@ class Verifier:
         require(delegated is None or isinstance(delegated, list), "key-unknown", index)
         own[keyid] = PartyKey(public, index, delegated)
 
-    def _take_erasure(self, index: int, data: Row) -> None:
+    def _take_erasure(self, index: int, party: str, data: Row) -> None:
         """Note whose name an event erases, and which commands with it."""
         person, gone = text_of(data.get("person")), data.get("commands")
         require(isinstance(gone, list), "command-malformed", index)
         self.erased.add(person)
         for digest in gone or ():
-            self.gone.setdefault(text_of(digest), (index, person))
+            self.gone.setdefault(text_of(digest), (index, party, person))
 
     def _check_erased(self, digest: str, events: dict[int, Row]) -> None:
         """Check that a command that is not there was erased with a person, and that it was one."""
         first, *_, last = (*events, *events)
-        erasure, person = self.gone.get(digest, (-1, ""))
+        erasure, party, person = self.gone.get(digest, (-1, "", ""))
         people = [
             [each["actor"], *(each["data"].get(name) for name in PEOPLE.get(each["type"], ()))]
             for each in events.values()
         ]
         named = _COMMITMENT(person) and person in canonical(people).decode()
+        named = named and party == events[first]["party"]
         require(erasure > last and named, "command-missing", first)
         causes = {(each["party"], each["source"], each["source_id"]) for each in events.values()}
         yields = any(
@@ -904,7 +905,8 @@ class Verifier:
         shown = self.files["data/events.jsonl"].decode()
         known = {*re.findall(f'"({RULES["patterns"]["commitment"]})"', shown)}
         start = f"accord/person@v1\n{self.bundle['partnership']}\n"
-        texts = [f"{start}{each['salt']}\n{each['name']}" for each in self.people]
+        parts = ("party", "salt", "name")
+        texts = [start + "\n".join(each[part] for part in parts) for each in self.people]
         told = [f"person:{sha256(each.encode()).hex()}" for each in texts]
         require(told == [*self.names] and {*told} <= known, "person")
         named = {*re.findall(f'"sha256":"({RULES["patterns"]["digest"]})"', shown)}

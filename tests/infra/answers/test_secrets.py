@@ -12,13 +12,13 @@ from domain.exploration import CandidateIdentified, PartnerChosen
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
 from domain.kernel import Event
 from domain.metric_catalogue import CATALOGUE
+from domain.people import COMMITMENT
 from infra.answers import alerts, explain
 from infra.answers.explain import AlertExplained
 from infra.answers.logs import AsOf, rows_of, whole_log
 from infra.answers.question import Paging, Question
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
-from infra.deciding.pseudonyms import COMMITMENT
 from projections import KPIS, figures
 from projections.visibility import ABOUT_A_CANDIDATE, OPERATOR, Sight, Viewer
 from tests.infra.answers.demo import CONSULTING, OURS, PARTNER
