@@ -408,7 +408,7 @@ def check_recoverable(party: str, state: Keyring, act: Act) -> None:
             "everything and that the operator did not send.",
             "Let the other party register a key first (RegisterKey), or replace the one that the "
             "operator sent (RotateKey). It sends it with a credential that it made itself, "
-            "such as an API key from an invitation.",
+            "such as the API key from its first invitation.",
         )
 
 

@@ -65,7 +65,8 @@ class Grant(AskedGrant):
     """
 
     invitation: str | None = None
-    """The id of the invitation with which the party made it; None if the operator made it."""
+    """The id of the invitation with which the party made its first key; None if the operator made
+    it, or could have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,19 @@ def _check_new(known: Iterable[Credential], party: str, now: datetime) -> None:
             )
 
 
+def _had_key(store: Credentials, invitation: Credential) -> bool:
+    """Whether the party of an invitation has or had a key, also one that is revoked."""
+    return any(
+        each.grant.party == invitation.grant.party and each.grant.role is not Role.INVITED
+        for each in listed(store)
+    )
+
+
 def enrol(store: Credentials, invitation: Credential, asked: Enrolment, now: datetime) -> NewKey:
-    """Use up a valid invitation, and make the first key of its party in the same transaction.
+    """Use up a valid invitation, and make a key of its party in the same transaction.
+
+    It is the party's own if the party had no key before. Later the operator can revoke the party's
+    key, invite it again and enrol itself, so from then on a key counts as made by the operator.
 
     Raises `Refused` for scopes that a party cannot have, and `Unauthenticated` if another request
     used the invitation up in the meantime, or the operator revoked it.
@@ -107,7 +118,7 @@ def enrol(store: Credentials, invitation: Credential, asked: Enrolment, now: dat
         party=invitation.grant.party,
         actor=asked.actor,
         scopes=asked.scopes,
-        invitation=invitation.id,
+        invitation=None if _had_key(store, invitation) else invitation.id,
     )
     made, stored = new_key(checked(grant), now, None)
     if not store.replace(invitation.id, stored, now):

@@ -157,7 +157,7 @@ class Identity:
     """The id of its API key; None for a token, and on an open server."""
     invitation: str | None = None
     """The id of the invitation with which a party made the credential itself; None if the operator
-    made it."""
+    made it, or could have."""
     is_person: bool = False
     """Whether it is a token, which names a person: the actor of each event that it sends."""
     expires_at: datetime | None = None
@@ -167,7 +167,7 @@ class Identity:
     def is_own(self) -> bool:
         """Whether the party made the credential itself, so that the operator does not have it.
 
-        It made its key with an invitation; its issuer made the token.
+        It made its first key with an invitation; its issuer made the token.
         """
         return self.party is not None and (self.invitation is not None or self.is_person)
 

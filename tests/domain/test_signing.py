@@ -117,10 +117,19 @@ A party that has no other key recovers by the consent of both:
    of the new key.
 3. The other party signs `AgreeKeyRecovery`. All old keys of the first party end.
 
-The operator cannot do this alone: the other party must sign, with a key that the operator did not
-send (`accord signatures`, SENT BY). It makes a key that the operator sent its own by sending
-`RotateKey` with an API key that it made itself. Whoever makes the proposal in the name of a party
-needs only the other's consent, so step 2 counts. Verifiers name each recovered key, and
+The other party must sign, with a key that the operator did not send (`accord signatures`, SENT
+BY). A party sends a key itself if one of its own keys signs that, or with a token of its issuer, or
+with the API key that it made with its first invitation. After that, an invitation gives an API key
+that counts as the operator's: the operator could revoke the party's API key, invite it again and
+take its place. A party makes a key that the operator sent its own by sending `RotateKey` with an
+API key or a token of its own.
+
+So the operator alone recovers no key of a party whose partner enrolled before. It can where the
+operator took the partner's place from the beginning: it used the first invitation itself, or it
+runs the partner's issuer. A fingerprint that the partner itself confirmed shows that: compare those
+in `accord signatures` and those that `SignAgreement` pins, and register a second key, so that no
+recovery is needed. Whoever makes the proposal in the name of a party needs only the other's
+consent, so step 2 counts. Verifiers name each recovered key, and
 `accord signatures` lists what was signed between the loss and the recovery or the revocation.
 
 ## A second person

@@ -331,6 +331,28 @@ def test_the_operator_recovers_no_key_with_a_key_of_the_partner_that_it_sent_its
     assert _shown_keys(world) == [(own.keyid, "party"), (partner.keyid, "operator")]
 
 
+def test_the_operator_recovers_no_key_with_a_party_that_it_enrolled_anew_itself(
+    world: World,
+) -> None:
+    """The partner has no signing key. The operator revokes its API key and takes its place."""
+    own, partner, forged = _signatories()
+    _enrols(world, own)
+    keys, now = world.accord.history.credentials, datetime.now(UTC)
+    _invited(world, partner.party)
+    for each in credentials.listed(keys):
+        if each.grant.party == partner.party:
+            credentials.revoke(keys, each.id, now)
+    taken = _invited(world, partner.party)
+    registered = world.post(taken, partner.unsigned(partner.register(OURS), subject=OURS))
+    assert registered.status_code == 200
+    before = size(world)
+
+    _command_line(world, forged.unsigned(_lost(forged), subject=OURS))
+
+    assert size(world) == before
+    assert _shown_keys(world) == [(own.keyid, "party"), (partner.keyid, "operator")]
+
+
 def test_a_party_makes_a_key_that_the_operator_sent_its_own_by_replacing_it(world: World) -> None:
     own, partner, new = _signatories()
     _enrols(world, own)
