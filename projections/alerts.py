@@ -1258,7 +1258,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=78,
+    version=79,
     row_type=_row_type,
     facts_from=FACTS,
 )

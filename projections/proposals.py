@@ -342,5 +342,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=16, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=17, row_type=lambda _: OpenProposals
 )

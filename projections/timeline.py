@@ -518,10 +518,10 @@ WORDS: dict[type[Event], Words] = {
     ),
     execution.MilestoneMissed: lambda e: f"milestone {e.milestone}, due {e.due}, was missed",
     execution.ReviewScheduled.proposed: lambda e: (
-        f"proposed {cadence_words(e.kind)} {e.review} for {e.at:%Y-%m-%d}"
+        f"proposed {cadence_words(e.kind)} {e.review} for {e.at:%Y-%m-%d %H:%M} UTC"
     ),
     execution.ReviewScheduled: lambda e: (
-        f"scheduled {cadence_words(e.kind)} {e.review} for {e.at:%Y-%m-%d}"
+        f"scheduled {cadence_words(e.kind)} {e.review} for {e.at:%Y-%m-%d %H:%M} UTC"
     ),
     execution.ActivityPaused.proposed: lambda e: f"proposed to pause {e.activity}: {e.reason}",
     execution.ActivityPaused: lambda e: f"and its partner paused {e.activity}: {e.reason}",
@@ -529,7 +529,7 @@ WORDS: dict[type[Event], Words] = {
         f"proposed that review {e.review} was held: {e.minutes}"
     ),
     execution.ReviewHeld: lambda e: f"and its partner held review {e.review}: {e.minutes}",
-    execution.ReviewMissed: lambda e: f"review {e.review} of {e.at:%Y-%m-%d} was missed",
+    execution.ReviewMissed: lambda e: f"review {e.review} of {e.at:%Y-%m-%d %H:%M} UTC was missed",
     execution.IssueRaised: lambda e: f"raised issue {e.issue} ({e.cause}): {e.description}",
     execution.IssueResolved.proposed: lambda e: (
         f"proposed to resolve issue {e.issue}: {e.resolution}"

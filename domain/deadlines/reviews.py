@@ -203,7 +203,7 @@ _REVIEW_REPLACED = (
     closes(
         ReviewScheduled,
         lambda e: e.review,
-        lambda e: f"Review {e.review} was moved to {e.at:%Y-%m-%d}.",
+        lambda e: f"Review {e.review} was moved to {e.at:%Y-%m-%d %H:%M} UTC.",
     ),
     cancels("review"),
 )
@@ -227,7 +227,7 @@ RULES = (
             "review-missed",
             "a review is held on its day (C22)",
             Response(Severity.WARNING, "What the review was to decide is not decided."),
-            lambda e: f"Review {e.review} of {e.at:%Y-%m-%d} was not held.",
+            lambda e: f"Review {e.review} of {e.at:%Y-%m-%d %H:%M} UTC was not held.",
             about="review",
         ),
         reminds_of="Review {ref} is on {day}.",

@@ -578,7 +578,7 @@ def _answer_by(rows: Rows, asked: str, since: datetime) -> tuple[date, str]:
     for each in rows.overdue:
         if each.id == asked:
             return each.last_day, f" The answer was due by {each.last_day}."
-    return next((each.last_day for each in rows.due if each.id == asked), since.date()), ""
+    return next((each.last_day for each in rows.due if each.id == asked), rows.terms.day(since)), ""
 
 
 def _proposed(proposal: OpenProposal) -> str:
@@ -974,7 +974,7 @@ def _asked_by(  # noqa: PLR0913, PLR0917 - what an item is made of
 ) -> InboxItem:
     """Return what an alert asks of a party: by the day on which it says, or since it opened."""
     return InboxItem(
-        day=alert.answer_by or alert.since.date(),
+        day=alert.answer_by or rows.terms.day(alert.since),
         awaiting=awaiting,
         partnership=rows.id,
         party=party,

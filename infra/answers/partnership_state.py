@@ -186,6 +186,11 @@ class AgreedTerms(Item):
     agreements: tuple[TermsAgreement, ...]
     """How each version was agreed, in the same order."""
 
+    @property
+    def zone(self) -> str:
+        """The time zone of the terms; UTC without terms."""
+        return self.frame.time_zone if self.frame else terms.UTC
+
 
 class RuleSummary(Item):
     """A decision rule that both parties agreed (C15)."""

@@ -46,6 +46,7 @@ from domain.metric_catalogue import Direction, metric_words
 from domain.settlement import Balance
 from domain.sharing import DataSharingAgreed, Form
 from domain.terms import EACH, UTC, DayRules, Frame, describe
+from domain.terms_by_day import local_day
 from domain.values import name_words
 from infra.answers.partnership_state import (
     AdoptionSummary,
@@ -104,7 +105,7 @@ def text(state: PartnershipState) -> Iterator[Block]:
         "plans, issues and disputes that are over",
         state,
     )
-    yield from _over_blocks(state.proposals)
+    yield from _over_blocks(state.proposals, state.terms.zone)
     rated = [(each.party, scorecard_words(each)) for each in state.health]
     yield Table(["PARTY", "RATINGS FROM 1 TO 5"], rated, "how each side sees it", 2)
     yield from _renewal_blocks(state.renewal, has_ended=state.has_ended)
@@ -251,7 +252,8 @@ def _terms_blocks(terms: AgreedTerms, *, ended: bool) -> Iterator[Block]:
         changed = [*(version.frame.given() if version.frame else ()), *_items_of(version)]
         until = f" until {version.until}" if version.until else ""
         text = f"version {version.terms_version}, from {version.effective_from}{until}"
-        by = f"agreed on {how.agreed_at:%Y-%m-%d} by {how.agreed_by}, #{how.event}"
+        agreed_on = local_day(how.agreed_at, terms.frame.time_zone)
+        by = f"agreed on {agreed_on} by {how.agreed_by}, #{how.event}"
         yield Line(f"{text}, agrees {', '.join(map(name_words, changed))} ({by})", indent=4)
 
 
@@ -500,16 +502,18 @@ class TaskWords(NamedTuple):
 
 def task_words(task: Task | DisputeSummary, of: PartnershipState) -> TaskWords:
     """Return something planned, raised or disputed in a partnership, in words."""
-    kind, name, what, due, state = _task_words(task, {each.budget for each in of.budgets})
-    since = None if isinstance(task, DisputeSummary) else task.since.date()
+    budgets = {each.budget for each in of.budgets}
+    kind, name, what, due, state = _task_words(task, budgets, of.terms.zone)
+    since = None if isinstance(task, DisputeSummary) else local_day(task.since, of.terms.zone)
     return TaskWords(kind, name, what, since, due, state)
 
 
 def _task_words(  # noqa: C901, PLR0911 - one for each kind
     task: Task | DisputeSummary,
     budgets: Container[str],
+    zone: str,
 ) -> tuple[str, str, str, date | None, str]:
-    """Return the kind, the identifier, the description, the last day and the state.
+    """Return the kind, the identifier, the description, the last day in a zone and the state.
 
     `budgets` are the joint investments that were not given up: no other pays for anything more.
     """
@@ -531,9 +535,9 @@ def _task_words(  # noqa: C901, PLR0911 - one for each kind
                 if isinstance(task.done, ReviewHeld)
                 else cadence_words(planned.kind)
             )
-            return "review", planned.review, what, planned.at.date(), state
+            return "review", planned.review, what, local_day(planned.at, zone), state
         case ReviewHeld():
-            held = task.done_at.date() if task.done_at else None
+            held = local_day(task.done_at, zone) if task.done_at else None
             what = f"{cadence_words(planned.kind or 'operational')}: {planned.minutes}"
             return "review", planned.review, what, held, "held, not scheduled"
         case ActionAgreed() | OnboardingStepAgreed():
@@ -601,23 +605,24 @@ AGREED = ("AGREED", "ID", "PROPOSED BY", "AGREED BY", "WHAT")
 
 def _in_force_blocks(state: PartnershipState) -> Iterator[Block]:
     """Yield what waits for an answer, and what both agreed that is in force, and when."""
+    zone = state.terms.zone
     waiting = [
-        (_day(each.proposed_at), _named(each), each.proposed_by, _in_full(each))
+        (_day(each.proposed_at, zone), _named(each), each.proposed_by, _in_full(each))
         for each in state.proposals
         if each.state is ProposalState.OPEN
     ]
     yield Table(["SINCE", "ID", "PARTY", "PROPOSAL"], waiting, "waits for an answer", 2)
-    agreed = [(*_consent(each), _what(each)) for each in state.proposals if each.in_force]
+    agreed = [(*_consent(each, zone), _what(each)) for each in state.proposals if each.in_force]
     title = "agreed and in force at the end" if state.has_ended else "agreed and in force"
     yield Table(AGREED, sorted(agreed), title, 2)
 
 
-def _over_blocks(proposals: tuple[ProposalSummary, ...]) -> Iterator[Block]:
+def _over_blocks(proposals: tuple[ProposalSummary, ...], zone: str) -> Iterator[Block]:
     """Yield what both agreed that is over, and what was not agreed."""
-    over = [(*_consent(each), _what(each), each.ended) for each in proposals if each.ended]
+    over = [(*_consent(each, zone), _what(each), each.ended) for each in proposals if each.ended]
     yield Table([*AGREED, "ENDED AS"], sorted(over), "agreed and over", 2)
     ended = [
-        (_day(each.answered_at), _named(each), each.proposed_by, _in_full(each), _ended(each))
+        (_day(each.answered_at, zone), _named(each), each.proposed_by, _in_full(each), _ended(each))
         for each in proposals
         if each.state not in {ProposalState.OPEN, ProposalState.ACCEPTED}
     ]
@@ -628,10 +633,10 @@ def _in_full(proposal: ProposalSummary) -> str:
     return "; ".join((proposal.text, *proposal.contents))
 
 
-def _consent(proposal: ProposalSummary) -> tuple[str, str, str, str]:
-    """Return when something was agreed, its identifier, who proposed it and who accepted it."""
+def _consent(proposal: ProposalSummary, zone: str) -> tuple[str, str, str, str]:
+    """Return the day of a consent in a zone, its identifier, who proposed and who accepted."""
     accepted_by = proposal.answered_by or ""
-    return _day(proposal.answered_at), _named(proposal), proposal.proposed_by, accepted_by
+    return _day(proposal.answered_at, zone), _named(proposal), proposal.proposed_by, accepted_by
 
 
 def is_terms_in_force(proposal: ProposalSummary, state: PartnershipState) -> bool:
@@ -663,8 +668,8 @@ def _ended(proposal: ProposalSummary) -> str:
     return f"{proposal.state}{by}" + (f": {proposal.reason}" if proposal.reason else "")
 
 
-def _day(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d}" if at else ""
+def _day(at: datetime | None, zone: str) -> str:
+    return f"{local_day(at, zone)}" if at else ""
 
 
 def _stated(fact: NonNegotiableDeclared | BestAlternativeDeclared) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from domain.execution import (
     AgreeAction,
     AgreeMilestone,
     AgreePause,
+    AgreeReview,
     AgreeReviewHeld,
     CompleteAction,
     HoldKickoff,
@@ -27,6 +28,7 @@ from domain.execution import (
     ProposeCampaign,
     ProposeCancellation,
     ProposeMilestone,
+    ProposeReview,
     ProposeReviewHeld,
 )
 from domain.exit import AgreeExit, ProposeExit
@@ -81,7 +83,7 @@ from tests.infra.answers.demo import CONSULTING, day
 from tests.infra.answers.helpers import AURORA, PARTNER, changed_event, printed
 from tests.infra.answers.test_every_alert import recorded
 from tests.infra.messages import beginning, from_steps, message
-from tests.life import ADOPTED, EXAMPLES, LIFE, OURS, THEIRS, changed, example, usd
+from tests.life import ADOPTED, ADOPTION, EXAMPLES, LIFE, OURS, THEIRS, changed, example, usd
 from tests.life import after as story_after
 from tests.stories import Story
 from tests.sweeps import sweep
@@ -550,6 +552,30 @@ def test_an_adopted_partnership_says_so_and_shows_what_came_in(tmp_path: Path) -
     assert "adopted 2025-08-30 09:00 in the stage execution: runs since 2023-10-01" in shown
     assert "Carla (finance)" in shown
     assert "agreement: version 1, signed by brightpath and growthos" in shown
+
+
+def test_every_day_is_one_of_the_time_zone_of_the_terms(tmp_path: Path) -> None:
+    first, *later = ADOPTION.terms
+    zoned = changed(first, frame=changed(first.frame, time_zone="Pacific/Auckland"))
+    proposed, *steps = ADOPTED
+    command = changed(proposed.command, terms=[zoned, *later])
+    moment = datetime(2025, 9, 9, 14, tzinfo=UTC)
+    planned = [
+        proposed._replace(command=command),
+        *steps,
+        Step("2025-09-05T14:00:00Z", OURS, example(ProposeReview, at=moment)),
+        Step("2025-09-05T15:00:00Z", THEIRS, example(AgreeReview)),
+    ]
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(planned))
+        shown = printed(text(ask(accord, NAME)))
+
+    review = example(ProposeReview).review
+    assert f"agreed on {first.agreed_on} by" in shown
+    plan = next(line for line in shown.splitlines() if line.split()[:2] == ["review", review])
+    assert plan.split()[-3:] == ["2025-09-06", "2025-09-10", "open"]
+    assert f"review {review} for 2025-09-09 14:00 UTC" in shown
+    assert f"2025-09-10        review {review} is due" in shown
 
 
 # --- who sees what -----------------------------------------------------------------------------
