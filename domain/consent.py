@@ -82,16 +82,17 @@ def acceptable(
     """
     existing = proposals.get(proposal)
     if existing is None:
+        known = [name for name, each in proposals.items() if each.open_to(act.party)]
         raise Unknown(
             "no-such-proposal",
             f"There is no proposal {proposal}.",
-            f"Name one of these proposals: {', '.join(proposals)}."
-            if proposals
+            f"Name one of these proposals: {', '.join(known)}."
+            if known
             else "Ask the other party to propose it first.",
             proposal=proposal,
             awaits=awaited(proposal, waits_in),
             named=proposal,
-            known=[name for name, each in proposals.items() if each.open_to(act.party)],
+            known=known,
         )
     if existing.party == act.party:
         raise NotNow(

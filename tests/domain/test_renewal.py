@@ -205,6 +205,16 @@ def test_renewal_is_by_mutual_consent() -> None:
     assert story.refuses(THEIRS, AcceptRenewal(proposal="none")).rule == "no-such-proposal"
 
 
+def test_an_unknown_proposal_names_only_those_that_the_party_can_accept() -> None:
+    open_, declined = after(ProposeRenewal), after(DeclineProposal)
+    unknown = AcceptRenewal(proposal="none")
+
+    assert open_.refuses(THEIRS, unknown).hint == "Name one of these proposals: renewal-1."
+    none = "Ask the other party to propose it first."
+    assert declined.refuses(THEIRS, unknown).hint == none
+    assert open_.refuses(OURS, unknown).hint == none
+
+
 def test_a_renewal_once_declined_is_not_accepted() -> None:
     story = after(DeclineProposal)
 
