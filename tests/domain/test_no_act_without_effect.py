@@ -123,7 +123,7 @@ def test_what_both_gave_up_is_agreed_again_without_a_reason() -> None:
     assert story.refuses(THEIRS, give_up).rule == "proposal-replaced"
     story.agree(THEIRS, changed(give_up, proposal="no-again"))
     assert len(story.facts(CommitmentCancelled)) == 2
-    assert story.refuses(OURS, changed(give_up, proposal="once-more")).rule == "nothing-planned"
+    assert story.refuses(OURS, changed(give_up, proposal="once-more")).rule == "given-up"
 
 
 def test_an_action_that_both_gave_up_is_not_done() -> None:
@@ -131,7 +131,7 @@ def test_an_action_that_both_gave_up_is_not_done() -> None:
     give_up = ProposeCancellation(proposal="no", kind="action", ref="A-1", reason="No budget.")
     story.agree(OURS, give_up)
 
-    assert story.refuses(THEIRS, example(CompleteAction)).rule == "nothing-planned"
+    assert story.refuses(THEIRS, example(CompleteAction)).rule == "given-up"
 
 
 @pytest.mark.parametrize("answer", [DeclineProposal, WithdrawProposal])
