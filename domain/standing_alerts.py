@@ -28,6 +28,7 @@ from domain.execution import (
     CampaignClosed,
     CommitmentCancelled,
     InvestmentReduced,
+    ReviewHeld,
 )
 from domain.exit import (
     BreachCured,
@@ -199,7 +200,15 @@ def _due_soon() -> StandingAlert:
         "those who act are reminded 24 to 48 hours before a day (C22)",
         Response(Severity.INFO, "It is still in time."),
         (On(ReminderGiven, lambda e: f"{e.kind}/{e.ref}", reminder_text, asked),),
-        tuple(ends),
+        (
+            *ends,
+            # From then on its answer has a day of its own.
+            On(
+                ReviewHeld.proposed,
+                lambda e: f"{DeadlineKind.REVIEW}/{e.review}",
+                lambda e: f"A party says that review {e.review} was held.",
+            ),
+        ),
         (
             *about,
             *(On(*_of_statement(event, name)) for event, name in _STATEMENTS),

@@ -959,11 +959,18 @@ class _Changes:
         money = on.at_stake(event)
         return Finding(
             ref,
-            on.text(event),
+            on.text(self._named(event)),
             on.acts(event, act.party, self._after.people.parties),
             {money.currency: money.amount} if money else {},
             on.to(event),
         )
+
+    def _named(self, event: Event) -> Event:
+        """Return the reminder of an objective with its metric; any other event as it is."""
+        if not isinstance(event, ReminderGiven) or event.kind is not DeadlineKind.OBJECTIVE:
+            return event
+        words = (x.words for x in self._after.figures.objectives if x.objective == event.ref)
+        return event.model_copy(update={"ref": f"{event.ref} ({next(words)})"})
 
     def hand_over(self) -> None:
         """Let the alerts that a proposal can end name who answers it, until it is answered."""
@@ -1258,7 +1265,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=79,
+    version=80,
     row_type=_row_type,
     facts_from=FACTS,
 )

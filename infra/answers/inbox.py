@@ -214,7 +214,7 @@ class Rows:
     """The objectives in force, which say where their figures come from."""
     disputed: tuple[DisputedFigure, ...]
     """The figures that the parties dispute."""
-    asked: tuple[Asked, ...]
+    asked: Mapping[str, Asked]
     """The open proposals whose acceptance ends an alert."""
     disputed_lines: Mapping[str, tuple[StatementDispute, ...]] = field(default_factory=dict)
     """The open disputes about lines of statements on which something is due, by statement."""
@@ -442,7 +442,7 @@ def _read(
             tuple(final_balances(known, overview.parties)),
             state.figures.objectives,
             tuple(_disputed(state)),
-            (*state.asked.values(),),
+            state.asked,
         )
 
 
@@ -559,6 +559,10 @@ def _of_proposal(rows: Rows, proposal: OpenProposal) -> Iterator[InboxItem]:
             continue
         ref = answer_ref(proposal.agreement, proposal.proposal, proposal.substream or None)
         day, late = _answer_by(rows, f"{DeadlineKind.ANSWER.value}/{ref}", proposal.made_at)
+        asked = rows.asked.get(ref)
+        ends = (x for x in rows.due if asked and asked.concerns(DUE_SOON, x.id))
+        near = (x.last_day for x in ends if not x.waits and not _is_far(x))
+        day = min((day, *near))
         yield InboxItem(
             day=day,
             awaiting=Awaiting.CONSENT,
@@ -772,7 +776,7 @@ def _acting(rows: Rows, deadline: Deadline) -> Iterator[str]:
 
 def _waiting(rows: Rows, rule: str, about: str) -> list[str]:
     """Return the parties that wait for the answer to a proposal that would end an alert."""
-    answering = [each.answers for each in rows.asked if each.concerns(rule, about)]
+    answering = [each.answers for each in rows.asked.values() if each.concerns(rule, about)]
     return [other_of(rows.overview.parties, each) for each in answering]
 
 

@@ -60,10 +60,10 @@ def test_both_are_reminded_of_the_deadline_of_an_objective_until_it_has_passed()
 
     assert reminded(story.on("2026-01-29T23:59")) == []
     assert reminded(story.on("2026-01-30")) == [("objective", name, date(2026, 1, 31))]
-    assert {each.party for each in opened(story)[f"due-soon objective/{name}"].who_acts} == {
-        OURS,
-        THEIRS,
-    }
+    alert = opened(story)[f"due-soon objective/{name}"]
+    assert {each.party for each in alert.who_acts} == {OURS, THEIRS}
+    words = f"{name} ({objective.words})"
+    assert alert.text == f"The deadline of objective {words} is 2026-01-31."
 
     story.on("2026-02-01")
 

@@ -33,6 +33,8 @@ class Task:
     """The last day in time; of an issue, the day on which it was raised."""
     since: datetime
     """When it was agreed or raised."""
+    said: bool = False
+    """Whether a party said that it is done, of a review."""
 
 
 @dataclass
@@ -466,7 +468,7 @@ class Model:
         """
         missed = f"review-missed {said.name}"
         if missed in found and said.made < midnight(self.tasks[said.name].due + DAY):
-            return found - {missed} | {f"due-soon review/{said.name}"}
+            return found - {missed}
         return found
 
     def _of_answers(self, now: datetime) -> set[str]:
@@ -519,6 +521,6 @@ def _of_task(name: str, task: Task, now: datetime) -> set[str]:
         # It is reminded of before its hour, at noon.
         found -= {f"due-soon {reminder}"}
         noon = midnight(task.due) + timedelta(hours=12)
-        if noon - REMIND <= now < midnight(task.due + DAY):
+        if noon - REMIND <= now < midnight(task.due + DAY) and not task.said:
             found.add(f"due-soon {reminder}")
     return found | ({f"breach-notice {name}"} if task.kind == "Breach" else set())

@@ -1,13 +1,18 @@
 """What the tests of the inbox share: what awaits each party of a story, and to do it."""
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from datetime import date
+from typing import Any, Final
 
 import orjson
 
 from domain.aggregates import command_types
+from domain.deadlines.deadline import DeadlineKind
+from domain.standing_alerts import DUE_SOON
 from infra.answers import inbox as answer
 from infra.answers.inbox import InboxItem
+from projections.alerts import Alert, AlertState
 from tests.stories import Story
 
 
@@ -19,6 +24,30 @@ def inbox(story: Story, party: str | None = None) -> list[InboxItem]:
 
 def of_rows(story: Story, rows: Iterable[answer.Rows]) -> list[InboxItem]:
     return [answer.offered(item, story.now) for each in rows for item in answer.items(each)]
+
+
+def other_days(alerts: Iterable[Alert], items: list[InboxItem]) -> list[str]:
+    """Return the open reminders whose day is not in the inbox of a party that acts."""
+    return [
+        f"{each.text} {party}"
+        for each in alerts
+        if (each.rule, each.state) == (DUE_SOON, AlertState.OPEN)
+        if each.window.partition("/")[0] not in _ONLY_SAID
+        for party in (who.party for who in each.who_acts)
+        if not _has_day(each, [item for item in items if item.party == party])
+    ]
+
+
+def _has_day(reminder: Alert, items: list[InboxItem]) -> bool:
+    """Whether an inbox has the day of a reminder, or an earlier one for the same answer."""
+    day = date.fromisoformat(re.findall(r"\d{4}-\d\d-\d\d", reminder.text)[-1])
+    kind, *names = reminder.window.split("/")
+    answered = names[1] if kind == DeadlineKind.ANSWER else None
+    return any(each.day == day or (each.ref == answered and each.day < day) for each in items)
+
+
+_ONLY_SAID: Final = {DeadlineKind.CAMPAIGN_START, DeadlineKind.OBJECTIVE, DeadlineKind.EXIT}
+"""What nobody has to do anything about on its day."""
 
 
 FILLED: dict[str, Any] = {

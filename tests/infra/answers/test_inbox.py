@@ -19,6 +19,7 @@ from domain.execution import (
     AgreeMilestone,
     ProposeAction,
     ProposeMilestone,
+    ProposeMilestoneReached,
     ProposeReview,
     ProposeReviewHeld,
 )
@@ -42,7 +43,7 @@ from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import CorrectMetric
 from domain.sale import WinDeal
 from domain.settlement import IssueFinalSettlement, IssueStatement
-from domain.standing_alerts import STATEMENT_OVERDUE
+from domain.standing_alerts import DUE_SOON, STATEMENT_OVERDUE
 from domain.terms import Cadence, Trigger
 from domain.values import instant
 from infra.answers import inbox as answer
@@ -52,9 +53,13 @@ from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Paging
 from infra.answers.show import open_deadlines
 from infra.bootstrap import Accord
+from infra.store.history import partnerships
+from projections import ALERTS
+from projections.alerts import Alert
+from projections.fold import Folded, fold
 from projections.visibility import Viewer
 from tests.feeds import played, simulated
-from tests.infra.answers.inboxes import do, inbox, types
+from tests.infra.answers.inboxes import do, inbox, other_days, types
 from tests.infra.messages import from_steps, message
 from tests.life import (
     ADOPTION,
@@ -416,6 +421,48 @@ def test_a_proposed_exit_has_one_last_day_for_its_answer_everywhere(
     late = {name: each.state for name, each in alerts(story).items() if "Exit/x-9" in name}
     is_open = {"answer-overdue Exit/x-9": "open"} if answer < ahead else {}
     assert late == {"due-soon answer/Exit/x-9": "resolved"} | is_open
+
+
+def test_who_agrees_that_a_milestone_was_reached_has_the_day_on_which_it_is_missed() -> None:
+    story = at(Stage.EXECUTION)
+    due = story.now.date() + timedelta(days=5)
+    story.agree(OURS, example(ProposeMilestone, owner=None, milestone="launch", due=due))
+    story.when(OURS, ProposeMilestoneReached(proposal="done", milestone="launch"))
+
+    (item,) = inbox(story)
+    assert (item.ref, item.party, item.day) == ("done", THEIRS, due)
+    story.on(f"{due + timedelta(days=1)}")
+    (item,) = inbox(story)
+    assert item.day == due + timedelta(days=9)
+
+
+def test_who_agrees_that_a_review_was_held_is_no_longer_reminded_of_its_day() -> None:
+    story = at(Stage.EXECUTION)
+    story.agree(OURS, example(ProposeReview, review="r-9", at=story.now + timedelta(days=5)))
+    story.wait(days=5)
+    story.when(OURS, example(ProposeReviewHeld, review="r-9", proposal="held"))
+
+    reminder = alerts(story)["due-soon review/r-9"]
+    assert (reminder.state, reminder.ended) == (
+        "resolved",
+        "A party says that review r-9 was held.",
+    )
+    (item,) = inbox(story)
+    assert (item.ref, item.day) == ("held", story.now.date() + timedelta(days=14))
+
+
+def test_each_reminder_of_the_demo_has_its_day_in_the_inbox_of_who_acts(demo: Accord) -> None:
+    late = set()
+    for name in partnerships(demo.history):
+        folded = {each: Folded() for each in answer.FOLDS}
+        for event in demo.history.of(name):
+            for each, of in folded.items():
+                fold(each, of, [event])
+            rows = [each for each in folded[ALERTS].rows.values() if isinstance(each, Alert)]
+            if any(each.rule == DUE_SOON for each in rows):
+                found = answer.of_folded(name, folded.items())
+                late.update(other_days(rows, [x for of in found for x in answer.items(of)]))
+    assert late == set()
 
 
 def test_a_claim_awaits_its_answer_by_the_last_day_before_silence_confirms_it() -> None:

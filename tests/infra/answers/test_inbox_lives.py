@@ -76,7 +76,7 @@ from tests.infra.answers.inbox_model import (
     Statement,
     Task,
 )
-from tests.infra.answers.inboxes import do, of_rows
+from tests.infra.answers.inboxes import do, of_rows, other_days
 from tests.life import OURS, SECTIONS, THEIRS, adopted, at, changed, example, usd
 from tests.projections.money import amend, sell, share, under
 from tests.stories import Story
@@ -637,6 +637,7 @@ class Life:
                 ref
             ].owner * (agreement == "MilestoneReached"):
                 self.asks(name, item.party, agreement, ref)
+                model.tasks[ref].said = True
             case _:
                 model.end(ref)
         self.story.wait()
@@ -683,6 +684,8 @@ class Life:
             awaits = self.model.awaits(party, self.story.now)
             assert {each.ref for each in asked if each.party == party} == awaits
         assert self.open_alerts() == self.model.alerts(self.story.now)
+        rows = self.folded[ALERTS].rows.values()
+        assert other_days((each for each in rows if isinstance(each, Alert)), asked) == []
 
 
 @settings(max_examples=40, deadline=None)
