@@ -20,6 +20,7 @@ const RULES = JSON.parse(readFileSync(new URL('rules.json', import.meta.url), 'u
 const LIMITS = RULES.limits;
 const wholeOf = ([name, pattern]) => [name, new RegExp(`^(?:${pattern})$`)];
 const PATTERNS = new Map(Object.entries(RULES.patterns).map(wholeOf));
+const PROPOSALS = new Set(RULES.proposals);
 const OPERATOR = 'accord'; // the party of what the clock, agreed rules and the operator record
 
 /** Why a bundle is refused: a code of section 10, and the index in question. */
@@ -146,29 +147,25 @@ function linesOf(bytes) {
 }
 
 // --- Section 4: the Merkle tree ---
+const NODE = Buffer.from([1]);
+
 /** The Merkle tree over leaf hashes (RFC 6962 section 2.1), with the root of every size. */
 export class Tree {
   constructor(leaves) {
-    this.leaves = leaves;
-    this.known = new Map();
-  }
-
-  /** The root of the leaf hashes from one up to another. */
-  root(end, start = 0) {
-    if (end === 0) return sha256();
-    if (end - start === 1) return this.leaves[start];
-    const name = start * 2 ** 26 + end; // an archive has room for fewer leaves
-    if (!this.known.has(name)) {
-      const split = start + 2 ** (31 - Math.clz32(end - start - 1));
-      const both = [this.root(split, start), this.root(end, split)];
-      this.known.set(name, sha256(Buffer.from([1]), ...both));
+    this.levels = [leaves]; // the roots of the full trees over 1, 2, 4 ... leaves
+    for (let below = leaves; below.length > 1; below = this.levels.at(-1)) {
+      const right = below.filter((_, at) => at % 2 === 1);
+      this.levels.push(right.map((each, at) => sha256(NODE, below[2 * at], each)));
     }
-    return this.known.get(name);
   }
 
   /** Whether the first so many leaf hashes are there, and have this root in base64. */
   isRoot(size, root) {
-    return size <= this.leaves.length && this.root(size).toString('base64') === root;
+    if (size > this.levels[0].length) return false;
+    // There is a full tree for each bit of the size, the smallest on the right.
+    const full = this.levels.map((level, at) => (size >> at) % 2 && level[(size >> at) - 1]);
+    const join = (right, left) => (right && left ? sha256(NODE, left, right) : right || left);
+    return (full.reduce(join, 0) || sha256()).toString('base64') === root;
   }
 }
 
@@ -559,18 +556,16 @@ class Verifier {
       const note = parseNote('checkpoint', Buffer.from(raw));
       const [origin, number, root] = note.parts;
       const size = Number(number);
-      const isNext = origin === this.bundle.origin && this.signed <= size;
-      need(isNext, 'checkpoint-malformed', line);
+      need(origin === this.bundle.origin && this.signed <= size, ...this.phase);
       const time = this.checkSignatures(note, size);
       need(this.time <= time, 'checkpoint-signature', size);
       need(this.tree.isRoot(size, root), 'checkpoint-root', size);
       while (this.indexes[behind] < size) behind += 1;
       // Times never fall, so the events beside the end of the checkpoint speak for all others.
-      const [last, next] = [behind - 1, behind];
-      const isLate = this.times[last] > instantOf(time + LIMITS.skew);
-      need(!isLate, 'checkpoint-time', this.indexes[last]);
-      const isEarly = this.times[next] < instantOf(time - LIMITS.skew);
-      need(!isEarly, 'checkpoint-time', this.indexes[next]);
+      const isLate = this.times[behind - 1] > instantOf(time + LIMITS.skew);
+      need(!isLate, 'checkpoint-time', this.indexes[behind - 1]);
+      const isEarly = this.times[behind] < instantOf(time - LIMITS.skew);
+      need(!isEarly, 'checkpoint-time', this.indexes[behind]);
       [this.signed, this.time] = [size, time];
       const seen = this.policy.witnessed(this.cosigned);
       if (seen === null) return;
@@ -593,8 +588,7 @@ class Verifier {
     const key = this.policy.key(note.parts[0], note);
     need(key !== undefined, 'checkpoint-signature', size);
     const own = timesBy(note, keyOf(key.name, 4, key.key));
-    const witnesses = [...this.policy.witnesses];
-    const times = witnesses.map(([word, witness]) => [word, timesBy(note, witness)]);
+    const times = [...this.policy.witnesses].map(([word, each]) => [word, timesBy(note, each)]);
     const isRight = own.length === 1 && ![...own, ...times.flatMap(([, each]) => each)].includes(0);
     need(isRight, 'checkpoint-signature', size);
     const cosigned = times.filter(([, each]) => each.length > 0);
@@ -617,8 +611,12 @@ class Verifier {
       }
       if (Object.hasOwn(event, 'signed')) this.checkSigned(index, event, before);
       else this.checkUnsigned(index, event);
-      const { data, type } = event;
-      if (RULES.proposals.includes(type)) this.proposed.set(hex(canonical(data)), event);
+      if (PROPOSALS.has(event.type)) {
+        // In canonical form the data is between these two members.
+        const line = this.lines[index];
+        const [start, end] = [line.indexOf(',"data":') + 8, line.lastIndexOf(',"event_id":')];
+        this.proposed.set(hex(line.subarray(start, end)), event);
+      }
       before = event.signed;
     }
     for (const [digest, { command, events }] of this.named) {
@@ -755,8 +753,7 @@ class Verifier {
       if (!this.used.has(use)) this.used.set(use, digest);
       need(this.used.get(use) === digest, 'command-replayed', index);
     }
-    const isInTime = withoutZone(event.recorded_at) <= withoutZone(payload.expires);
-    need(isInTime, 'command-expired', index);
+    need(withoutZone(event.recorded_at) <= withoutZone(payload.expires), 'command-expired', index);
     if (payload.expected !== null && idOf(causeOf(event), 0) === event.event_id) {
       need(payload.expected === event.stream_version - 1, 'command-version', index);
     }
@@ -898,16 +895,15 @@ function isAlike(recorded, meant, names) {
 function total(lines) {
   const sums = new Map();
   let odd = 0;
-  for (const line of lines) {
-    for (const [, sign, amount, currency] of allOf(RULES.patterns.money, line.latin1Slice())) {
-      // One sum of both signs would hide what cancels out.
-      const key = `${currency}${sign}`;
-      const [whole, part = ''] = (amount ?? '').split('.');
-      const { units = 0n, places = 0 } = sums.get(key) ?? {};
-      const more = { units: units + BigInt(whole + part.padEnd(30, '0')) };
-      if (amount === undefined) odd += 1;
-      else sums.set(key, { ...more, places: Math.max(places, part.length) });
-    }
+  const text = Buffer.concat(lines).latin1Slice();
+  for (const [, sign, amount, currency] of allOf(RULES.patterns.money, text)) {
+    // One sum of both signs would hide what cancels out.
+    const key = `${currency}${sign}`;
+    const [whole, part = ''] = (amount ?? '').split('.');
+    const { units = 0n, places = 0 } = sums.get(key) ?? {};
+    const more = { units: units + BigInt(whole + part.padEnd(30, '0')) };
+    if (amount === undefined) odd += 1;
+    else sums.set(key, { ...more, places: Math.max(places, part.length) });
   }
   const texts = [...sums.keys()].sort().map((key) => {
     const { units, places } = sums.get(key);

@@ -20,10 +20,10 @@ import sys
 import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
+from operator import call
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
@@ -37,6 +37,7 @@ PATTERNS: Final = {name: re.compile(each).fullmatch for name, each in RULES["pat
 COMMANDS: Final[dict[str, Row]] = RULES["commands"]
 KINDS: Final[dict[str, str]] = RULES["kinds"]
 PEOPLE: Final[dict[str, list[str]]] = RULES["people"]
+PROPOSALS: Final = frozenset(RULES["proposals"])
 OPERATOR: Final = "accord"  # the party of what the clock, agreed rules and the operator record
 HASH: Final = 32  # bytes of SHA-256, and of a key
 SIGNATURE: Final = 64  # bytes of Ed25519
@@ -63,6 +64,7 @@ def refuse(why: str) -> NoReturn:
 
 
 # --- Section 2: JSON, moments, base64 ---
+@lru_cache(1024)
 def _whole(text: str) -> int:
     return int(text) if abs(int(text)) < 1 << 53 else refuse(text)
 
@@ -127,9 +129,9 @@ def sha256(data: bytes) -> bytes:
 
 
 TYPES: Final[dict[str, Form]] = {
-    "text": lambda value: type(value) is str,
-    "flag": lambda value: type(value) is bool,
-    "object": lambda value: type(value) is dict,
+    "text": str.__instancecheck__,
+    "flag": bool.__instancecheck__,
+    "object": dict.__instancecheck__,
     "count": lambda value: type(value) is int and value >= 0,
 }
 
@@ -142,9 +144,13 @@ def shape(word: str) -> Form:
         forms = {member.removesuffix("?"): shape(each) for member, each in members.items()}
         needed = forms.keys() & members.keys()
 
+        @lru_cache(1024)
+        def checks(*names: str) -> list[Form]:
+            right = needed <= {*names} <= forms.keys()
+            return [forms[each] for each in names] if right else refuse("other members")
+
         def fits(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-            right = type(value) is dict and needed <= value.keys() <= forms.keys()
-            return right and all(forms[member](each) for member, each in value.items())
+            return type(value) is dict and all(map(call, checks(*value), value.values()))
 
     return fits if name == word else lambda value: value is None or fits(value)
 
@@ -166,22 +172,19 @@ class Tree:
     """The Merkle tree over leaf hashes (RFC 6962 section 2.1), with the root of every size."""
 
     def __init__(self, leaves: list[bytes]) -> None:
-        self._leaves = leaves
-        self._known = {(0, 0): sha256(b"")}
-
-    def root(self, end: int, start: int = 0) -> bytes:
-        """The root of the leaf hashes from one up to another."""
-        if end - start == 1:
-            return self._leaves[start]
-        if (start, end) not in self._known:
-            split = start + (1 << (end - start - 1).bit_length() - 1)
-            both = self.root(split, start) + self.root(end, split)
-            self._known[start, end] = sha256(b"\x01" + both)
-        return self._known[start, end]
+        self._levels = [leaves]  # the roots of the full trees over 1, 2, 4 ... leaves
+        while len(below := self._levels[-1]) > 1:
+            pairs = zip(below[::2], below[1::2], strict=False)
+            self._levels.append([sha256(b"\x01" + left + right) for left, right in pairs])
 
     def is_root(self, size: int, root: str) -> bool:
         """Whether the first so many leaf hashes are there, and have this root in base64."""
-        return size <= len(self._leaves) and self.root(size) == unbase64(root)
+        if size > len(self._levels[0]):
+            return False
+        # There is a full tree for each bit of the size, the smallest on the right.
+        full = [level[(size >> at) - 1] for at, level in enumerate(self._levels) if size >> at & 1]
+        found = reduce(lambda right, left: sha256(b"\x01" + left + right), full or [sha256(b"")])
+        return found == unbase64(root)
 
 
 # --- Section 8: Ed25519 ---
@@ -457,21 +460,24 @@ class Command(NamedTuple):
         return cls(line_of(raw, _PAYLOAD), keyid, message, unbase64(signature))
 
 
-@dataclass
 class PartyKey:
     """A key that a party registered, active behind `since` and up to `until`."""
 
-    public: bytes
-    since: int
-    delegated: list[str] | None  # the kinds of facts that it signs; None for all
-    until: int | None = None
+    def __init__(self, public: bytes, since: int, delegated: list[str] | None) -> None:
+        self.public, self.since = public, since
+        self.delegated = delegated  # the kinds of facts that it signs; None for all
+        self.until: int | None = None
 
 
-def id_of(event: Row, place: int) -> str:
-    """The identifier of an event that has this place among the events of its cause."""
-    cause = event["party"], event["source"], event["source_id"]
-    text = "".join(f"{len(each)}:{each}" for each in cause)
-    return sha256(f"{text}{place}".encode()).hex()[:32]
+def cause_of(event: Row) -> str:
+    """What an event follows from; the events of one cause have places from 0."""
+    party, source, source_id = event["party"], event["source"], event["source_id"]
+    return f"{len(party)}:{party}{len(source)}:{source}{len(source_id)}:{source_id}"
+
+
+def id_of(cause: str, place: int) -> str:
+    """The identifier of the event that has this place among those of a cause."""
+    return sha256(f"{cause}{place}".encode()).hex()[:32]
 
 
 def may_yield(rule: Row, type_: str, events: Iterable[Row]) -> bool:
@@ -518,7 +524,7 @@ class Verifier:
         self.leaves: list[bytes] = []
         self.not_asked: list[int] = []  # the events that are withheld because of the range
         self.streams: dict[str, tuple[int, int]] = {}  # last version, and how many were withheld
-        self.caused: tuple[object, int, int] = (None, 0, -1)  # the last cause, place and index
+        self.caused = ("", 0, -1)  # the last cause, place and index
         self.signed = self.time = 0  # the size and the time of the last checkpoint so far
         self.cosigned: dict[str, int] = {}  # the times of its cosignatures, by witness
         self.keys: dict[str, dict[str, PartyKey]] = {}  # by party, by key id
@@ -529,7 +535,7 @@ class Verifier:
         self.gone: dict[str, tuple[int, str, str]] = {}  # each erased command's erasure
         self.proposed: dict[str, Row] = {}  # the events that can be accepted, by digest of the data
         self.named: dict[str, tuple[Command | None, dict[int, Row]]] = {}  # with their events
-        self.used: dict[tuple[str, ...], str] = {}  # nonces and sources with their command
+        self.used: dict[object, str] = {}  # nonces and sources with their command
 
     def leave(self, what: str, index: int) -> None:
         """Note what is not checked of an event; it is counted, or listed by `#` and its index."""
@@ -629,14 +635,14 @@ class Verifier:
         # Of a stream, only what is withheld may be missing.
         hidden, (last, already) = index - len(self.events), self.streams.get(stream, (0, 0))
         self.streams[stream] = version, hidden
-        cause = event["party"], event["source"], event["source_id"]
-        before, place, at = self.caused
+        cause, (before, place, at) = cause_of(event), self.caused
         # Events of one cause follow each other, so each that is withheld between takes a place.
-        first, end = (place + index - at,) * 2 if cause == before else (0, index - at - 1)
-        places = (each for each in range(first, end + 1) if id_of(event, each) == event["event_id"])
-        self.caused = cause, next(places, -1), index
+        place, end = (place + index - at,) * 2 if cause == before else (0, index - at - 1)
+        while place <= end and id_of(cause, place) != event["event_id"]:
+            place += 1
+        self.caused = cause, place, index
         ordered = self.times[-2:-1] <= self.times[-1:]
-        return ordered and self.caused[1] >= 0 < version - last <= 1 + hidden - already
+        return ordered and place <= end and 0 < version - last <= 1 + hidden - already
 
     def check_checkpoints(self) -> None:
         """Check signatures, roots and times of the chain of checkpoints (section 5)."""
@@ -645,8 +651,7 @@ class Verifier:
             self.phase = "checkpoint-malformed", line
             note = Note.parse("checkpoint", raw.encode())
             origin, size, root = note.parts[0], int(note.parts[1]), note.parts[2]
-            right = origin == self.bundle["origin"] and self.signed <= size
-            require(right, "checkpoint-malformed", line)
+            require(origin == self.bundle["origin"] and self.signed <= size, *self.phase)
             time = self._check_signatures(note, size)
             require(self.time <= time, "checkpoint-signature", size)
             require(self.tree.is_root(size, root), "checkpoint-root", size)
@@ -696,8 +701,10 @@ class Verifier:
                 self._check_signed(index, event, before)
             else:
                 self._check_unsigned(index, event)
-            if event["type"] in RULES["proposals"]:
-                self.proposed[sha256(canonical(event["data"])).hex()] = event
+            if event["type"] in PROPOSALS:
+                # In canonical form the data is between these two members.
+                data = self.lines[index].partition(b',"data":')[2].rpartition(b',"event_id":')[0]
+                self.proposed[sha256(data).hex()] = event
             before = event.get("signed")
         for digest, (command, events) in self.named.items():
             if not command:
@@ -708,7 +715,7 @@ class Verifier:
         for what, left in sorted(self.open.items(), key=lambda each: each[0][0] != "#"):
             count = "" if what[0] == "#" else f"{len(left)} "
             indexes = "".join(f" #{each}" for each in left) if what[-1] == ":" else ""
-            amounts = total(self.lines[each] for each in left)
+            amounts = total(b"".join(self.lines[each] for each in left).decode())
             self.not_checked.append(f"{count}{what}{indexes}{amounts}")
 
     def _take_key(self, index: int, event: Row) -> None:
@@ -724,12 +731,12 @@ class Verifier:
             require(self.keys.get(party) and party != author, "key-unknown", index)
             require("signed" in event, "command-missing", index)
             self.leave(f"#{index} the new key of {party}: {author} agreed it in its place", index)
-        own = self.keys.setdefault(party, {})
-        ended = {keyid: key for keyid, key in own.items() if key.until is None}
+        own, named = self.keys.setdefault(party, {}), member and data.get(member)
+        ended = [key for key in own.values() if key.until is None]
         if type_ != "KeyRecovered":
-            ended = {keyid: ended[keyid] for keyid in ended if member and keyid == data.get(member)}
+            ended = [key for key in ended if key is own.get(text_of(named))]
         require(not member or ended, "key-unknown", index)
-        for key in ended.values():
+        for key in ended:
             key.until = index
         if type_ == "KeyRevoked":
             return
@@ -744,9 +751,7 @@ class Verifier:
         if not own and pinned is None:
             self.unpinned = True
             self.leave(f"#{index} first key of {party}: not pinned", index)
-        delegated = data.get("delegated")
-        if type_ == "KeyRotated":
-            (delegated,) = (key.delegated for key in ended.values())
+        delegated = ended[0].delegated if type_ == "KeyRotated" else data.get("delegated")
         require(delegated is None or isinstance(delegated, list), "key-unknown", index)
         own[keyid] = PartyKey(public, index, delegated)
 
@@ -769,12 +774,11 @@ class Verifier:
         named = _COMMITMENT(person) and person in canonical(people).decode()
         named = named and party == events[first]["party"]
         require(erasure > last and named, "command-missing", first)
-        causes = {(each["party"], each["source"], each["source_id"]) for each in events.values()}
         yields = any(
             all(may_yield(rule, each["type"], events.values()) for each in events.values())
             for rule in COMMANDS.values()
         )
-        require(len(causes) == 1 and yields, "command-yields", first)
+        require(len({*map(cause_of, events.values())}) == 1 and yields, "command-yields", first)
         for index, event in events.items():
             binds = KINDS[event["type"]] in RULES["binding"]
             who = f"#{index} {event['type']} by {event['party']}: its" if binds else "events whose"
@@ -815,7 +819,8 @@ class Verifier:
         party, payload, asked = event["party"], command.payload, command.payload["event"]
         sides = {"bundle": self.bundle, "event": event, "payload": payload, "asked": asked}
         for code, one, member, other, same in RULES["same"]:
-            require(sides[one].get(member) == sides[other].get(same), code, index)
+            if sides[one].get(member) != sides[other].get(same):
+                raise Fault(code, index)
         key = require(self.keys.get(party, {}).get(command.keyid), "command-key", index)
         # A key signs its own registration only where the party has no other.
         alone = key.since == index and len(self.keys[party]) == 1
@@ -826,11 +831,12 @@ class Verifier:
         require(active and delegated and own, "command-key", index)
         right = not is_first or ed25519_verify(key.public, command.message, command.signature)
         require(right, "command-signature", index)
-        for use in ((party, payload["nonce"]), (party, event["source"], event["source_id"])):
+        cause = cause_of(event)
+        for use in ((party, payload["nonce"]), cause):
             once = self.used.setdefault(use, event["signed"]) == event["signed"]
             require(once, "command-replayed", index)
         require(event["recorded_at"][:-1] <= payload["expires"][:-1], "command-expired", index)
-        if payload["expected"] is not None and id_of(event, 0) == event["event_id"]:
+        if payload["expected"] is not None and id_of(cause, 0) == event["event_id"]:
             require(payload["expected"] == event["stream_version"] - 1, "command-version", index)
         if payload["seen"] is not None:
             size, root = payload["seen"]["size"], payload["seen"]["root"]
@@ -947,14 +953,13 @@ def alike(recorded: object, meant: object, names: dict[str, str] | None) -> bool
     return type(recorded) is type(meant) and recorded == meant
 
 
-def total(lines: Iterable[bytes]) -> str:
-    """The sums of the amounts in these events, by currency and sign, as text."""
+def total(text: str) -> str:
+    """The sums of the amounts in the text of events, by currency and sign, as text."""
     sums: dict[tuple[str, str], Decimal] = {}
-    for line in lines:
-        for sign, amount, currency in re.findall(RULES["patterns"]["money"], line.decode()):
+    with localcontext(prec=100):
+        for sign, amount, currency in re.findall(RULES["patterns"]["money"], text):
             # One sum of both signs would hide what cancels out.
-            with localcontext(prec=100):
-                sums[currency, sign] = sums.get((currency, sign), Decimal()) + Decimal(amount or 1)
+            sums[currency, sign] = sums.get((currency, sign), Decimal()) + Decimal(amount or 1)
     odd = sums.pop(("", ""), 0)
     found = "".join(f", {sign}{sum_:f} {name}" for (name, sign), sum_ in sorted(sums.items()))
     return f"{found}, {odd} amounts not understood" if odd else found
