@@ -975,11 +975,11 @@ def test_two_people_of_unsigned_events_do_not_swap_names(
     """No signature holds these names, so only the commitment of each does."""
     rows: dict[str, Row] = {}
     for name in ("Ana", "Bo"):
-        text = f"accord/person@v1\n{CONSULTING}\n{name}\n{name}".encode()
+        text = f"accord/person@v1\n{CONSULTING}\n{THEIRS}\n{name}\n{name}".encode()
         actor = f"person:{hashlib.sha256(text).hexdigest()}"
         liar.events.append(liar.event("PaymentReceived", {}, THEIRS, actor=actor))
         named = names[len(rows)]
-        rows[actor] = {"commitment": actor, "name": named, "salt": named}
+        rows[actor] = {"commitment": actor, "name": named, "party": THEIRS, "salt": named}
     people = sorted([*liar.rows("people"), *rows.values()], key=itemgetter("commitment"))
     liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
     is_right = names == ["Ana", "Bo"]

@@ -842,9 +842,8 @@ class Verifier {
     const found = (pattern) => new Set(allOf(pattern, shown).map(([, one]) => one));
     const untold = found(`"(${RULES.patterns.commitment})"`);
     for (const { commitment, name, party, salt } of this.people) {
-      const text = [this.bundle.partnership, party, salt, name].join('\n');
-      const digest = hex(`accord/person@v1\n${text}`);
-      need(commitment === `person:${digest}` && untold.delete(commitment), 'person');
+      const text = ['accord/person@v1', this.bundle.partnership, party, salt, name].join('\n');
+      need(commitment === `person:${hex(text)}` && untold.delete(commitment), 'person');
     }
     const lacking = found(`"sha256":"(${RULES.patterns.digest})"`);
     for (const [name, bytes] of this.files) {

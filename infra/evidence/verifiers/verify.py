@@ -732,9 +732,8 @@ class Verifier:
             require("signed" in event, "command-missing", index)
             self.leave(f"#{index} the new key of {party}: {author} agreed it in its place", index)
         own, named = self.keys.setdefault(party, {}), member and data.get(member)
-        ended = [key for key in own.values() if key.until is None]
-        if type_ != "KeyRecovered":
-            ended = [key for key in ended if key is own.get(text_of(named))]
+        ended = [key for keyid, key in own.items() if keyid == named or type_ == "KeyRecovered"]
+        ended = [key for key in ended if key.until is None]
         require(not member or ended, "key-unknown", index)
         for key in ended:
             key.until = index
@@ -771,9 +770,8 @@ class Verifier:
             [each["actor"], *(each["data"].get(name) for name in PEOPLE.get(each["type"], ()))]
             for each in events.values()
         ]
-        named = _COMMITMENT(person) and person in canonical(people).decode()
-        named = named and party == events[first]["party"]
-        require(erasure > last and named, "command-missing", first)
+        own = erasure > last and party == events[first]["party"] and _COMMITMENT(person)
+        require(own and person in canonical(people).decode(), "command-missing", first)
         yields = any(
             all(may_yield(rule, each["type"], events.values()) for each in events.values())
             for rule in COMMANDS.values()
@@ -911,8 +909,7 @@ class Verifier:
         shown = self.files["data/events.jsonl"].decode()
         known = {*re.findall(f'"({RULES["patterns"]["commitment"]})"', shown)}
         start = f"accord/person@v1\n{self.bundle['partnership']}\n"
-        parts = ("party", "salt", "name")
-        texts = [start + "\n".join(each[part] for part in parts) for each in self.people]
+        texts = [f"{start}{each['party']}\n{each['salt']}\n{each['name']}" for each in self.people]
         told = [f"person:{sha256(each.encode()).hex()}" for each in texts]
         require(told == [*self.names] and {*told} <= known, "person")
         named = {*re.findall(f'"sha256":"({RULES["patterns"]["digest"]})"', shown)}
