@@ -20,7 +20,7 @@ from domain.metric_catalogue import (
     metric_words,
 )
 from domain.terms import check_parties
-from domain.values import Day, Number, Slug, Text, name_words, plain
+from domain.values import Day, Number, Slug, Text, counted, name_words, plain
 
 FIRST_KPIS = range(3, 6)
 """Three to five objectives are advised; another number gives a warning, not a refusal (C8)."""
@@ -110,7 +110,11 @@ class Charter(Value):
     def warnings(self) -> list[str]:
         """Return what is allowed but not advised (C8)."""
         count = len(self.objectives)
-        return [] if count in FIRST_KPIS else [f"{count} objectives; 3 to 5 are advised (C8)"]
+        return (
+            []
+            if count in FIRST_KPIS
+            else [f"{counted(count, 'objective')}; 3 to 5 are advised (C8)"]
+        )
 
 
 def check(charter: Charter, parties: tuple[str, ...], own: Catalogue = NO_METRICS) -> None:

@@ -21,6 +21,7 @@ from domain.formation import CharterAgreed, Formation
 from domain.gates import Requirement
 from domain.governance import GovernanceEstablished, ResourcesCommitted, SponsorAssigned
 from domain.health import RiskIdentified, RiskMitigated
+from domain.values import counted
 
 UNMITIGATED = "Agree of each risk of the register how it was mitigated (ProposeRiskMitigated)."
 UNLISTED = f"Put the risks on the register (IdentifyRisk). {UNMITIGATED}"
@@ -65,7 +66,7 @@ def checklist(
     return (
         _answer(
             "objectives_defined",
-            [f"charter {charter.proposal}: {len(charter.charter.objectives)} objectives"]
+            [f"charter {charter.proposal}: {counted(len(charter.charter.objectives), 'objective')}"]
             if charter
             else [],
             "no charter of objectives is agreed",
@@ -101,7 +102,7 @@ def checklist(
             if agreed.in_force and agreed.sections.duration_and_exit
             else [],
             "no agreement with a section on the exit is signed by both",
-            "Draft and sign the section duration_and_exit (DraftAgreement, SignAgreement).",
+            "Draft and sign the section on duration and exit (DraftAgreement, SignAgreement).",
         ),
         _of_each(
             "sponsors_on_both_sides",

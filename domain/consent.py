@@ -15,7 +15,7 @@ from domain.kernel import (
     Refused,
     Unknown,
 )
-from domain.values import instant
+from domain.values import full_stop, instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def _check_not_ended(proposal: str, existing: Proposal) -> None:
         event: Any = existing.lapsed  # a `ProposalLapsed`
         raise NotNow(
             "proposal-lapsed",
-            f"The proposal {proposal} has lapsed: {event.reason}",
+            f"The proposal {proposal} has lapsed: {full_stop(event.reason)}",
             again,
             proposal=proposal,
         )

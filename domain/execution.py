@@ -1147,15 +1147,27 @@ def given_up() -> Mapping[str, type[BilateralAgreement | Declaration]]:
     }
 
 
+def given_up_words(kind: str) -> str:
+    """Return what is given up as the trade's noun, by the word for it in a cancellation."""
+    match kind:
+        case "step":
+            return "onboarding step"
+        case "investment":
+            return "joint investment"
+        case _:
+            return kind
+
+
 def check_not_given_up(kind: str, ref: str, agreements: BilateralAgreements) -> None:
     """Raise `Refused` if both gave something up, by its word, and did not agree it again."""
     if (kind, ref) in {(each.kind, each.ref) for each in agreements.of(CommitmentCancelled)}:
         again = given_up()[kind]
         begins = again.asks if issubclass(again, Declaration) else again.proposes
+        what = given_up_words(kind)
         raise NotNow(
             "given-up",
-            f"Nothing more is recorded of what both parties gave up. They gave up {kind} {ref}.",
-            f"Name another {kind}, or begin it again ({begins.__name__}).",
+            f"Nothing more is recorded of what both parties gave up. They gave up {what} {ref}.",
+            f"Name another {what}, or begin it again ({begins.__name__}).",
             kind=kind,
             ref=ref,
         )

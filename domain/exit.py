@@ -548,10 +548,10 @@ def _improvement_was_tried(
     yield Requirement(
         "improvement-plan-first",
         bool(agreed - met) or unwilling,
-        "Every improvement plan that was agreed was met."
+        "Both parties met every improvement plan that they agreed."
         if agreed
-        else "No improvement plan was agreed, and none was declined or left unanswered until its "
-        "deadline and the last day for an answer.",
+        else "No improvement plan was tried: none was agreed, none was declined, and none is "
+        "unanswered past its deadline and the last day for an answer.",
         "Diagnose the cause, then propose a plan (DiagnoseRootCause, ProposeImprovementPlan).",
     )
     yield Requirement(

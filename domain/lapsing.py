@@ -19,6 +19,7 @@ from domain.execution import (
     OnboardingStepCompleted,
     ReviewHeld,
     ReviewScheduled,
+    given_up_words,
 )
 from domain.exit import BreachCured, ExitAgreed, ExitNoticeGiven, ExitWithdrawn
 from domain.formation import CharterAgreed
@@ -164,7 +165,8 @@ def _settled(event: Any) -> tuple[Subject, str] | None:  # noqa: ANN401 - any ev
     if kind in _LEAVING:
         return _EXIT, _LEAVING[kind]
     if kind is CommitmentCancelled:
-        return (event.kind, event.ref), f"The {event.kind} {event.ref} was given up."
+        what = given_up_words(event.kind)
+        return (event.kind, event.ref), f"The {what} {event.ref} was given up."
     if kind in SETTLED:
         field, done = SETTLED[kind]
         name = getattr(event, field)

@@ -29,6 +29,7 @@ from domain.execution import (
     CommitmentCancelled,
     InvestmentReduced,
     ReviewHeld,
+    given_up_words,
 )
 from domain.exit import (
     BreachCured,
@@ -67,7 +68,7 @@ from domain.reported_figure import MetricCorrected, MetricReported
 from domain.response import AGREED_RULE, Office, Response, Severity
 from domain.sale import DealCancelled, DealLost, DealReopened, DealWon, WinCorrected
 from domain.settlement import FinalSettlementIssued, StatementIssued
-from domain.values import Money, name_words
+from domain.values import Money, counted, full_stop, name_words
 from domain.viewing import CosignatureRefused, CosignatureResumed
 
 
@@ -273,7 +274,7 @@ def _given_up(kind: str, about: Callable[[str], str] = str) -> On:
     return On(
         CommitmentCancelled,
         lambda e: about(e.ref) if e.kind == kind else None,
-        lambda e: f"The {e.kind} {e.ref} was given up: {e.reason}",
+        lambda e: f"The {given_up_words(e.kind)} {e.ref} was given up: {full_stop(e.reason)}",
     )
 
 
@@ -397,7 +398,9 @@ STANDING_ALERTS: Final = (
             On(
                 DisputeOpened,
                 lambda e: e.dispute,
-                lambda e: f"Dispute {e.dispute} on {e.cause} was opened: {e.description}",
+                lambda e: (
+                    f"Dispute {e.dispute} on {e.cause} was opened: {full_stop(e.description)}"
+                ),
                 at_stake=lambda e: e.amount,
             ),
         ),
@@ -469,7 +472,7 @@ STANDING_ALERTS: Final = (
                 lambda e: e.risk if is_highest(e) else None,
                 lambda e: (
                     f"Risk {e.risk} has likelihood {e.likelihood} and impact {e.impact}: "
-                    f"{e.description}"
+                    f"{full_stop(e.description)}"
                 ),
                 owner,
             ),
@@ -478,7 +481,7 @@ STANDING_ALERTS: Final = (
             On(
                 RiskMitigated,
                 lambda e: e.risk,
-                lambda e: f"Risk {e.risk} was mitigated: {e.how}",
+                lambda e: f"Risk {e.risk} was mitigated: {full_stop(e.how)}",
             ),
             _given_up("risk"),
             On(
@@ -537,7 +540,7 @@ STANDING_ALERTS: Final = (
             On(
                 ProposalDeclined,
                 lambda e: e.proposal if e.agreement == PartnershipRenewed.name else None,
-                lambda e: f"Renewal {e.proposal} was declined: {e.reason}",
+                lambda e: f"Renewal {e.proposal} was declined: {full_stop(e.reason)}",
             ),
         ),
         closed_by=(
@@ -557,7 +560,7 @@ STANDING_ALERTS: Final = (
                 lambda e: e.breach,
                 lambda e: (
                     f"Notice was given of a breach of {name_words(e.section)}, to be cured "
-                    f"by {e.cure_by}: {e.description}"
+                    f"by {e.cure_by}: {full_stop(e.description)}"
                 ),
                 other,
             ),
@@ -577,7 +580,9 @@ STANDING_ALERTS: Final = (
                 RiskIdentified,
                 lambda e: e.risk,
                 lambda e: (
-                    f"Risk {e.risk}, {e.score} of 25: {e.description} ({e.owner or 'no owner'})"
+                    f"Risk {e.risk}, {e.score} of 25, "
+                    f"{f'owned by {e.owner}' if e.owner else 'without an owner'}: "
+                    f"{full_stop(e.description)}"
                 ),
                 owner,
             ),
@@ -586,7 +591,7 @@ STANDING_ALERTS: Final = (
             On(
                 RiskMitigated,
                 lambda e: e.risk,
-                lambda e: f"Risk {e.risk} was mitigated: {e.how}",
+                lambda e: f"Risk {e.risk} was mitigated: {full_stop(e.how)}",
             ),
             _given_up("risk"),
         ),
@@ -601,7 +606,9 @@ STANDING_ALERTS: Final = (
                 InvestmentReduced,
                 # What both took from a joint investment is news to neither.
                 lambda e: None if e.budget and e.proposal else f"{e.campaign}/{e.reduction}",
-                lambda e: f"Investment in {e.campaign} is reduced by {e.by} %: {e.reason}",
+                lambda e: (
+                    f"Investment in {e.campaign} is reduced by {e.by} %: {full_stop(e.reason)}"
+                ),
                 author,
             ),
         ),
@@ -611,7 +618,7 @@ STANDING_ALERTS: Final = (
             On(
                 CampaignClosed,
                 lambda e: f"{e.campaign}/{ALL}",
-                lambda e: f"Campaign {e.campaign} was closed: {e.outcome}",
+                lambda e: f"Campaign {e.campaign} was closed: {full_stop(e.outcome)}",
             ),
             _AT_THE_EXIT,
         ),
@@ -712,8 +719,8 @@ STANDING_ALERTS: Final = (
                 CosignatureRefused,
                 lambda e: e.witness,
                 lambda e: (
-                    f"The witness {e.witness} refused to cosign the record of {e.size} events: "
-                    f"{e.reason}"
+                    f"The witness {e.witness} refused to cosign the record of "
+                    f"{counted(e.size, 'event')}: {full_stop(e.reason)}"
                 ),
             ),
         ),
@@ -721,7 +728,7 @@ STANDING_ALERTS: Final = (
             On(
                 CosignatureResumed,
                 lambda e: e.witness,
-                lambda e: f"It cosigned the record of {e.size} events.",
+                lambda e: f"It cosigned the record of {counted(e.size, 'event')}.",
             ),
         ),
     ),

@@ -4,7 +4,7 @@ An amendment changes the frame, the items or both. `terms_by_day` says which app
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -32,6 +32,7 @@ from domain.values import (
     PositiveNumber,
     Slug,
     Text,
+    name_words,
     plain,
 )
 from domain.wording import wrong
@@ -314,7 +315,9 @@ def describe(item: Item) -> str:
         case RevenueShare():
             return _describe_share(item)
         case RevenueSplit():
-            return f"joint revenue is split {_shares(item.shares)}, on each {_on(item.trigger)}"
+            return (
+                f"joint revenue is split {shares_words(item.shares)}, on each {_on(item.trigger)}"
+            )
         case ReferralFee():
             return f"{item.to} earns {item.fee} for each {_EARNS_A_FEE[item.trigger]}"
         case Retainer():
@@ -328,7 +331,7 @@ def describe(item: Item) -> str:
                 f"{_amount(item.bonus_threshold, item.currency)} {metric_words(item.bonus_metric)}"
             )
         case CostShare():
-            return f"costs of {item.cost} are shared {_shares(item.shares)}"
+            return f"costs of {item.cost} are shared {shares_words(item.shares)}"
         case Minimum():
             each = " for each one missing" if item.per == "missing" else ""
             return (
@@ -382,8 +385,14 @@ def _describe_share(item: RevenueShare) -> str:
     )
 
 
-def _shares(shares: dict[str, Decimal]) -> str:
+def shares_words(shares: Mapping[str, Decimal]) -> str:
+    """Return the share of each party: ``acme 60 %, north 40 %``."""
     return ", ".join(f"{party} {plain(share)} %" for party, share in shares.items())
+
+
+def item_words(kind: ItemKind) -> str:
+    """Return a kind of item as the trade calls it."""
+    return "base fee with bonus" if kind is ItemKind.HYBRID else name_words(kind)
 
 
 class Payment(StrEnum):

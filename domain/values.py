@@ -4,6 +4,7 @@ Every number of a command has a type with bounds, so that no accepted figure can
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -128,6 +129,31 @@ def _day(value: object, info: ValidationInfo) -> date:
 def name_words(name: str) -> str:
     """Return an identifier of Accord as words: ``ip_ownership`` as ``ip ownership``."""
     return name.replace("_", " ").replace("-", " ")
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a number of things: ``1 day``, ``4 days``, ``2 people``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {plural or f'{noun}s'}"
+
+
+def full_stop(text: str) -> str:
+    """Return what a person wrote as the end of a sentence: with a full stop, unless it has a mark.
+
+    What is written after it then begins a sentence of its own.
+    """
+    text = text.rstrip()
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def unended(text: str) -> str:
+    """Return a text without its full stop, for a sentence that goes on after it."""
+    return text.rstrip().removesuffix(".")
+
+
+def in_a_row(texts: Iterable[str]) -> str:
+    """Return texts one after the other, with a semicolon between them; only the last has a stop."""
+    *before, last = [*texts] or [""]
+    return "; ".join([*map(unended, before), last])
 
 
 def plain(value: Decimal) -> str:

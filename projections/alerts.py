@@ -57,6 +57,7 @@ from domain.health import (
     TargetAdjusted,
 )
 from domain.kernel import Event
+from domain.merge import DealsMerged
 from domain.metric_catalogue import metric_words
 from domain.offices import NAMING, Assignee, People, people_after
 from domain.own_metric import MetricAgreed
@@ -94,7 +95,7 @@ from domain.standing_alerts import (
     office_of,
     response_of,
 )
-from domain.values import Exact
+from domain.values import Exact, full_stop
 from projections import audits, awaited, breaches, scorecards
 from projections.audits import Audits, with_audit
 from projections.awaited import NOTHING_AGREED, Taken
@@ -856,7 +857,7 @@ class _Changes:
             return
         parties = self._after.people.parties
         for name, text in missed.items():
-            says = Finding(name, f"Objective {name} is missed. {text}", parties)
+            says = Finding(name, f"Objective {name} is missed: {text}", parties)
             self.open_standing(BY_RULE[OBJECTIVE_MISSED], says)
 
     def _missed(self, found: ObjectiveProgress) -> str:
@@ -911,7 +912,7 @@ class _Changes:
         for alert in list(self._open.values()):
             about = (alert.rule, alert.window)
             if concerns(alert) and about not in wanted:
-                self._end(alert, ended.get(about) or _ENDED.get(alert.rule) or self._how(alert))
+                self._end(alert, ended.get(about) or self._how(alert))
         for each in points:
             if each.ends:
                 continue
@@ -923,8 +924,10 @@ class _Changes:
                 self.open_standing(BY_RULE[each.rule], found)
 
     def _how(self, alert: Alert) -> str:
-        """Return how the event ends an alert on a fact, as a sentence. It names no figure (C14)."""
+        """Return how the event ends an alert on facts, as a sentence. It names no figure (C14)."""
         event, by = self._recorded.event, self._recorded.act.party
+        if alert.rule in _ENDED and not isinstance(event, DealsMerged):
+            return _ENDED[alert.rule]
         match event:
             # Several days can have passed when the clock records the first of them.
             case DeadlinePassed() | ReminderGiven() | PeriodClosed() if alert.answer_by:
@@ -936,7 +939,7 @@ class _Changes:
                 verb = "reported" if isinstance(event, MetricReported) else "corrected"
                 return f"{by} {verb} {metric_words(event.metric)} for {event.period}."
             case _:
-                return f"{by} {words(event).rstrip('.')}."
+                return full_stop(f"{by} {words(event)}")
 
     def _say(self, alert: Alert, found: Alert) -> None:
         """Let an open alert say what has become of its facts."""
@@ -1105,7 +1108,7 @@ class _Changes:
         if earlier is not None and done >= earlier.since:
             self._take_back(alert, earlier)
         else:
-            late = f"{text.removesuffix('.')}. It was in time and was reported late."
+            late = f"{text} It was in time and was reported late."
             self._close(replace(alert, earlier=None), AlertState.WITHDRAWN, late)
         return True
 
@@ -1186,8 +1189,8 @@ _OF_THE_NEWEST: Final = {AUDIT_FAILED, HEALTH_LOW, HEALTH_DIVERGES}
 
 _ENDED: Final = {
     AUDIT_FAILED: "No audit of it is on record any longer.",
-    LEAD_AWAITS: "The deal was merged into another, or has no days for an answer.",
-    LEAD_REJECTED: "The deal was merged into another, or it is no longer rejected.",
+    LEAD_AWAITS: "The terms give no days for the answer any longer.",
+    LEAD_REJECTED: "The lead is no longer rejected.",
     HEALTH_LOW: "The newest scorecards no longer show it.",
     HEALTH_DIVERGES: "The newest scorecards no longer show it.",
     STATEMENT_OVERDUE: "It is paid.",
@@ -1265,7 +1268,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=80,
+    version=81,
     row_type=_row_type,
     facts_from=FACTS,
 )

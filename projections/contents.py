@@ -4,6 +4,7 @@ A sentence names what was proposed (`timeline`); whoever answers it has to read 
 """
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,8 +14,8 @@ from domain.calendar import in_words
 from domain.charter import Charter, Objective
 from domain.kernel import Event
 from domain.metric_catalogue import NO_METRICS, Catalogue, metric_words
-from domain.terms import describe
-from domain.values import name_words
+from domain.terms import describe, shares_words
+from domain.values import Money, in_a_row, name_words, plain
 from projections.breaches import in_unit
 from projections.rule_words import rule_in_words
 
@@ -48,14 +49,14 @@ def _terms(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - proposed, countere
     until = f" until {proposed.until}" if proposed.until else ""
     yield f"from {proposed.effective_from}{until}"
     if changed := proposed.frame and proposed.frame.given():
-        yield "; ".join(
+        yield in_a_row(
             f"{name_words(name)}: {_agreed(name, value)}" for name, value in changed.items()
         )
     yield from map(describe, proposed.items or ())
 
 
 def _agreed(name: str, value: Any) -> str:  # noqa: ANN401 - any value of the frame
-    return in_words(value) if name in {"duration", "notice"} else value_words(value)
+    return in_words(value) if name in {"duration", "notice", "cure_period"} else value_words(value)
 
 
 def _charter(charter: Charter) -> Iterator[str]:
@@ -82,19 +83,19 @@ def _sections(sections: agreement.Sections) -> Iterator[str]:
 def _investment(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
     yield from (f"{party} brings {what}" for party, what in proposed.capabilities.items())
     yield f"judged by {metric_words(proposed.success_metric)}"
-    yield f"paid {value_words(proposed.investment_shares)}"
-    yield f"reward {value_words(proposed.reward_shares)}"
+    yield f"paid by {shares_words(proposed.investment_shares)}"
+    yield f"reward of {shares_words(proposed.reward_shares)}"
 
 
 def _adoption(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
     yield proposed.purpose
     for each in proposed.parties:
-        people = [f"{of.name} ({of.function})" for of in each.contacts]
+        people = [f"{of.name} ({name_words(of.function)})" for of in each.contacts]
         if sponsor := each.sponsor:
             people.append(f"{sponsor.name}, {sponsor.title} (executive sponsor)")
-        yield f"{each.party}: {'; '.join([each.name, *people])}"
+        yield f"{each.party}: {in_a_row([each.name, *people])}"
     for terms in proposed.terms:
-        yield f"terms agreed on {terms.agreed_on}: {'; '.join(_terms(terms))}"
+        yield f"terms agreed on {terms.agreed_on}: {in_a_row(_terms(terms))}"
     yield f"settled here from {proposed.books.settles_from}"
     for balance in proposed.books.balances:
         yield f"{balance.by} owes {balance.to} {balance.amount}: {balance.reason}"
@@ -114,10 +115,19 @@ def _adoption(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
 
 def value_words(value: object) -> str:
     """Return a value in words; of an object, what differs from its defaults."""
-    if isinstance(value, BaseModel):
-        value = value.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name_words(key)} {value_words(each)}" for key, each in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(value_words, value))
-    return str(value)
+    match value:
+        case Money():
+            return str(value)
+        case BaseModel():
+            given = value.model_dump(exclude_defaults=True, exclude_none=True)
+            return ", ".join(
+                f"{name_words(name)} {value_words(getattr(value, name))}" for name in given
+            )
+        case Mapping():
+            return ", ".join(f"{name} {value_words(each)}" for name, each in value.items())
+        case list():
+            return ", ".join(map(value_words, value))
+        case Decimal():
+            return plain(value)
+        case _:
+            return str(value)

@@ -34,7 +34,7 @@ from domain.keyring import (
 from domain.merge import DealsMerged, MergeProposed
 from domain.recorded import Recorded
 from domain.second_person import OF_ACTS, ActConfirmed, ActWithdrawn, SecondPersonAsked
-from domain.values import personal
+from domain.values import in_a_row, personal
 from projections.contents import contents
 from projections.fold import NOTHING, Change, Projection, Rows
 from projections.timeline import words
@@ -179,7 +179,7 @@ def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
 def _text(event: Event) -> str:
     """Return what is proposed in words, without people: rows have no names."""
     unnamed = event.model_copy(update=dict.fromkeys(personal(type(event)), "a person"))
-    return _COMMITMENT.sub("a person", "; ".join((words(unnamed), *contents(unnamed))))
+    return _COMMITMENT.sub("a person", in_a_row((words(unnamed), *contents(unnamed))))
 
 
 _COMMITMENT: Final = re.compile("person:[0-9a-f]{64}")
@@ -342,5 +342,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=17, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=18, row_type=lambda _: OpenProposals
 )

@@ -59,7 +59,7 @@ from domain.metric_catalogue import metric_words
 from domain.recorded import Recorded
 from domain.sharing import Form
 from domain.terms import Assets
-from domain.values import Money, instant, name_words
+from domain.values import Money, counted, full_stop, in_a_row, instant, name_words, unended
 
 Words = Callable[[Any], str]
 """Returns the rest of a sentence whose subject is the party."""
@@ -83,14 +83,15 @@ def agreement_words(agreement: str) -> str:
 
 
 def _listed(texts: Iterable[str], before: str = ": ") -> str:
-    found = "; ".join(texts)
+    found = in_a_row(texts)
     return f"{before}{found}" if found else ""
 
 
 def _annual_review(event: Any) -> str:  # noqa: ANN401 - made
     return (
         f"the annual review of {event.year}, which recommends to {event.recommendation}. Outcomes: "
-        f"{event.outcomes} Relevance: {event.relevance} Untapped: {event.potential}"
+        f"{full_stop(event.outcomes)} Relevance: {full_stop(event.relevance)} "
+        f"Untapped: {event.potential}"
     )
 
 
@@ -122,7 +123,7 @@ def _shares(shares: dict[str, Any]) -> str:
 def _passed(kind: DeadlineKind, ref: str) -> str:
     match kind:
         case DeadlineKind.SILENCE:
-            return f"silence confirmed claims on {ref}"
+            return f"silence confirmed on {ref} each claim that was not answered by then"
         case DeadlineKind.STATEMENT:
             return f"the due day of statement {ref} passed"
         case DeadlineKind.FIGURE:
@@ -161,7 +162,11 @@ def _corrected(event: Any) -> str:  # noqa: ANN401 - any correction
         return "it never happened"
     names = ("annual_contract_value", "amount", "happened_at", "covers_from", "collected_by")
     given = ((name, getattr(event, name, None)) for name in names)
-    return ", ".join(f"{name_words(name)} {value}" for name, value in given if value)
+    return ", ".join(f"{name_words(name)} {_moment_or(value)}" for name, value in given if value)
+
+
+def _moment_or(value: object) -> str:
+    return instant(value) if isinstance(value, datetime) else str(value)
 
 
 def _channels(event: Any) -> str:  # noqa: ANN401 - the policy, or its proposal
@@ -256,10 +261,10 @@ WORDS: dict[type[Event], Words] = {
         f"exported an evidence bundle{f' for {e.party}' if e.party else ''}: {e.reason}"
     ),
     viewing.CosignatureRefused: lambda e: (
-        f"was refused by the witness {e.witness} at {e.size} events: {e.reason}"
+        f"was refused by the witness {e.witness} at {counted(e.size, 'event')}: {e.reason}"
     ),
     viewing.CosignatureResumed: lambda e: (
-        f"was cosigned again by the witness {e.witness} at {e.size} events"
+        f"was cosigned again by the witness {e.witness} at {counted(e.size, 'event')}"
     ),
     viewing.PartyKeyMade: lambda e: (
         f"made the {'invitation' if e.invites else 'API key'} {e.credential} of {e.party}"
@@ -405,7 +410,7 @@ WORDS: dict[type[Event], Words] = {
     ),
     program.PortfolioDefined: lambda e: (
         f"set the limits of its portfolio: {e.fewest_active} to {e.most_active} active, at most "
-        f"{e.largest_share} % from one partner, {e.capacity} people"
+        f"{e.largest_share} % from one partner, {counted(e.capacity, 'person', 'people')}"
     ),
     gates.WaiverProposed: lambda e: f"proposed to waive {e.rule}: {e.reason}",
     gates.WaiverGranted: lambda e: f"agreed to waive {e.rule}: {e.reason}",
@@ -476,7 +481,9 @@ WORDS: dict[type[Event], Words] = {
     execution.CampaignAgreed.proposed: lambda e: f"proposed the campaign {_campaign(e)}",
     execution.CampaignAgreed: lambda e: f"and its partner agreed the campaign {_campaign(e)}",
     execution.CampaignClosed: lambda e: f"closed the campaign {e.campaign}: {e.outcome}",
-    execution.TrainingCompleted: lambda e: f"trained {e.attendees} people of {e.department}",
+    execution.TrainingCompleted: lambda e: (
+        f"trained {counted(e.attendees, 'person', 'people')} of {e.department}"
+    ),
     execution.CommunicationPolicyAgreed.proposed: lambda e: (
         f"proposed channels for messages: {_channels(e)}"
     ),
@@ -503,10 +510,10 @@ WORDS: dict[type[Event], Words] = {
     ),
     execution.MilestonePlanned: lambda e: f"and its partner planned {e.title} for {e.due}",
     execution.CommitmentCancelled.proposed: lambda e: (
-        f"proposed to give up {e.kind} {e.ref}: {e.reason}"
+        f"proposed to give up {execution.given_up_words(e.kind)} {e.ref}: {e.reason}"
     ),
     execution.CommitmentCancelled: lambda e: (
-        f"and its partner gave up {e.kind} {e.ref}: {e.reason}"
+        f"and its partner gave up {execution.given_up_words(e.kind)} {e.ref}: {e.reason}"
     ),
     execution.MilestoneReached.proposed: lambda e: (
         f"proposed that milestone {e.milestone} of both was reached"
@@ -546,7 +553,7 @@ WORDS: dict[type[Event], Words] = {
     ),
     scaling.ScopeProposed: lambda e: f"proposed a wider scope {e.proposal}{_under(e)}: {e.scope}",
     scaling.ScopeExpanded: lambda e: (
-        f"and its partner widened the scope{_under(e)}: {e.scope}; scaling began" + _waived(e)
+        f"and its partner widened the scope{_under(e)}, and scaling began{_waived(e)}: {e.scope}"
     ),
     scaling.JointInvestmentProposed: lambda e: (
         f"proposed to invest {e.investment} jointly: {e.purpose}"
@@ -558,7 +565,7 @@ WORDS: dict[type[Event], Words] = {
     renewal.AnnualReviewHeld: lambda e: f"and its partner held {_annual_review(e)}",
     renewal.RenewalReviewHeld: lambda e: (
         f"held renewal review {e.review}, which recommends to {e.recommendation}. Outcomes: "
-        f"{e.outcomes} Relevance: {e.relevance}"
+        f"{full_stop(e.outcomes)} Relevance: {e.relevance}"
     ),
     renewal.RenewalProposed: lambda e: f"proposed to renew for {in_words(e.duration)}",
     renewal.PartnershipRenewed: lambda e: f"and its partner renewed until {e.ends_on}",
@@ -571,8 +578,8 @@ WORDS: dict[type[Event], Words] = {
         f"and its partner agreed that breach {e.breach} is cured: {e.how}"
     ),
     leaving.ExitNoticeGiven: lambda e: (
-        f"gave notice {e.exit} ({name_words(e.reason)}), effective {e.effective_on}: "
-        f"{e.explanation}" + _waived(e)
+        f"gave notice {e.exit} ({name_words(e.reason)}), effective {e.effective_on}{_waived(e)}: "
+        f"{e.explanation}"
     ),
     leaving.ExitProposed: lambda e: (
         f"proposed to end the partnership on {e.effective_on} ({e.exit}): {e.explanation}"
@@ -618,7 +625,7 @@ WORDS: dict[type[Event], Words] = {
     leaving.AssetsDispositioned: lambda e: f"and its partner agreed that {_disposed(e)}",
     leaving.CompletionProposed: lambda e: "proposed that the exit is complete" + _tail(e),
     leaving.PartnershipExited: lambda e: (
-        "and its partner completed the exit; the partnership ended" + _tail(e) + _waived(e)
+        "and its partner completed the exit; the partnership ended" + _waived(e) + _tail(e)
     ),
     PeriodClosed: lambda e: f"{e.period} closed",
     ReminderGiven: lambda e: f"reminded {e.party or 'both parties'}: {reminder_text(e)}",
@@ -627,8 +634,8 @@ WORDS: dict[type[Event], Words] = {
         f"submitted referral {e.deal}: {e.lead}" + (f" ({e.campaign})" if e.campaign else "")
     ),
     referral.ReferralAttributed: lambda e: (
-        f"attributed referral {e.deal} to {e.to} ({e.method} on {e.touched_at:%Y-%m-%d}): "
-        f"{e.evidence}"
+        f"attributed referral {e.deal} to {e.to} ({name_words(e.method)} "
+        f"on {e.touched_at:%Y-%m-%d}): {e.evidence}"
     ),
     referral.AttributionProposed: lambda e: f"proposed to credit {e.deal}: {_shares(e.shares)}",
     referral.AttributionSettled: lambda e: (
@@ -636,7 +643,7 @@ WORDS: dict[type[Event], Words] = {
     ),
     merge.MergeProposed: lambda e: f"proposed to merge {e.deal} into {e.into}: {e.reason}",
     merge.DealsMerged: lambda e: (
-        f"and its partner merged {e.deal} into {e.into}: {e.reason}; {e.deal} counts nowhere"
+        f"and its partner merged {e.deal} into {e.into}, so {e.deal} counts nowhere: {e.reason}"
     ),
     referral.LeadQualified: lambda e: f"qualified lead {e.deal}",
     referral.OpportunityCreated: lambda e: f"opened an opportunity on {e.deal}",
@@ -674,7 +681,8 @@ WORDS: dict[type[Event], Words] = {
     ),
     experiment.PilotStarted: lambda e: f"started the pilot of {e.experiment}",
     experiment.VariantObserved: lambda e: (
-        f"observed {e.successes} in {e.trials} trials of {e.variant} in {e.experiment} on {e.day}"
+        f"observed {e.successes} in {counted(e.trials, 'trial')} of {e.variant} "
+        f"in {e.experiment} on {e.day}"
     ),
     experiment.ObservationCorrected: lambda e: (
         f"corrected observation {e.observation} in {e.experiment} to {e.successes} in "
@@ -745,9 +753,9 @@ def words(event: Event) -> str:
     """Return an event in words, without the subject of the sentence."""
     found = WORDS[type(event)](event)
     if isinstance(event, Changeable) and event.change_reason is not None:
-        return f"{found}; changed, because: {event.change_reason}"
+        return f"{unended(found)}; changed, because: {event.change_reason}"
     if _has_optional_reason(type(event)) and event.reason is not None:  # type: ignore[attr-defined]
-        return f"{found}; because: {event.reason}"  # type: ignore[attr-defined]
+        return f"{unended(found)}; because: {event.reason}"  # type: ignore[attr-defined]
     return found
 
 

@@ -40,6 +40,7 @@ from domain.kernel import Act, Event, Stage
 from domain.response import Response, Severity
 from domain.second_person import ActConfirmed, ActWithdrawn, SecondPersonAsked
 from domain.terms_by_day import TermsByDay
+from domain.values import full_stop
 
 _AGREEMENTS: Final = tuple(BilateralAgreement.__subclasses__())
 """The kinds of agreement; the modules above define them all."""
@@ -210,7 +211,7 @@ _ANSWERED: Final = (
         closes(
             each,
             lambda e: answer_ref(e.agreement, e.proposal, e.within),
-            lambda e: f"Proposal {e.proposal} was {_ended(e)}: {e.reason}",
+            lambda e: f"Proposal {e.proposal} was {_ended(e)}: {full_stop(e.reason)}",
         )
         for each in (ProposalDeclined, ProposalWithdrawn, ProposalLapsed)
     ),
@@ -262,7 +263,7 @@ RULES = (
                 closes(
                     each,
                     lambda e: ALL if e.agreement == DRAFT else None,
-                    lambda e: f"Version {e.proposal} was {_ended(e)}: {e.reason}",
+                    lambda e: f"Version {e.proposal} was {_ended(e)}: {full_stop(e.reason)}",
                 )
                 for each in (ProposalDeclined, ProposalWithdrawn, ProposalLapsed)
             ),
@@ -281,7 +282,11 @@ RULES = (
         passing=passes(DeadlineKind.CONFIRMATION),
         closed_by=(
             closes(ActConfirmed, act_ref, lambda e: f"Act {e.act} was confirmed."),
-            closes(ActWithdrawn, act_ref, lambda e: f"Act {e.act} was taken back: {e.reason}"),
+            closes(
+                ActWithdrawn,
+                act_ref,
+                lambda e: f"Act {e.act} was taken back: {full_stop(e.reason)}",
+            ),
             closes(SecondPersonAsked, act_ref, lambda e: f"Act {e.act} was done again."),
         ),
         alert=DeadlineAlert(

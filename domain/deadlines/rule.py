@@ -14,10 +14,11 @@ from domain.deadlines.deadline import (
     Deadlines,
     exit_of,
 )
-from domain.execution import CommitmentCancelled
+from domain.execution import CommitmentCancelled, given_up_words
 from domain.kernel import Act, Event
 from domain.response import Office, Response
 from domain.terms_by_day import TermsByDay
+from domain.values import full_stop
 
 E = TypeVar("E", bound=Event)
 
@@ -153,7 +154,9 @@ def cancels(kind: str) -> Closing:
     return Closing(
         CommitmentCancelled,
         lambda e: e.ref if e.kind == kind else None,
-        lambda e: f"Both parties gave up the {e.kind} {e.ref}: {e.reason}",
+        lambda e: (
+            f"Both parties gave up the {given_up_words(e.kind)} {e.ref}: {full_stop(e.reason)}"
+        ),
     )
 
 

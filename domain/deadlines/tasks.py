@@ -44,6 +44,7 @@ from domain.health import TargetAdjusted
 from domain.kernel import Act, Event
 from domain.response import Office, Response, Severity
 from domain.terms_by_day import TermsByDay
+from domain.values import full_stop
 
 ISSUE_ESCALATED: Final = "issue-escalated"
 """The alert of an issue that went to the next office (C24)."""
@@ -145,7 +146,7 @@ def _campaign_ends(day_of: Callable[[CampaignAgreed], date]) -> tuple[Closing, .
         closes(
             CampaignClosed,
             lambda e: e.campaign,
-            lambda e: f"Campaign {e.campaign} was closed: {e.outcome}",
+            lambda e: f"Campaign {e.campaign} was closed: {full_stop(e.outcome)}",
         ),
         closes(
             CampaignAgreed,
@@ -277,7 +278,7 @@ RULES = (
             closes(
                 ImprovementPlanCompleted,
                 lambda e: e.plan,
-                lambda e: f"Improvement plan {e.plan} was completed: {e.outcome}",
+                lambda e: f"Improvement plan {e.plan} was completed: {full_stop(e.outcome)}",
             ),
             closes(
                 ImprovementPlanAgreed,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from domain.metric_catalogue import CATALOGUE, metric_words
+from domain.values import counted
 from infra.answers.logs import NOW, AsOf, NotFound, perhaps
 from infra.answers.members import members
 from infra.answers.parameters import Name
@@ -67,7 +68,7 @@ def text(answer: Attributes) -> Iterator[Block]:
             indent=2,
         )
     if found.in_other_units:
-        yield Line(f"{found.in_other_units} figures in other units are left out.", indent=2)
+        yield Line(f"{counted(found.in_other_units, 'figure')} in other units left out.", indent=2)
     for warning in found.warnings:
         yield Line(warning, indent=2)
 

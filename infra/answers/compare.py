@@ -20,6 +20,7 @@ from pydantic import JsonValue
 from domain.metric_catalogue import metric_words
 from domain.recorded import Recorded
 from domain.terms import describe
+from domain.values import counted
 from infra.answers import history, show, statements
 from infra.answers.logs import NOW, AsOf, NotFound, extent, rows_of, sight_of, whole_log
 from infra.answers.parameters import When
@@ -339,7 +340,9 @@ def _late(accord: Accord, id: str, when: AsOf, start: int, against: datetime) ->
 
 def text(found: Comparison) -> Iterator[Block]:
     """Yield the late facts, then a table of the differences for each answer."""
-    yield Line(f"{found.id}: {found.events} events were recorded since {minute(found.against)}.")
+    yield Line(
+        f"{found.id}: {counted(found.events, 'event')} recorded since {minute(found.against)}."
+    )
     for each in found.late:
         yield Line(
             f"#{each.event}  {minute(each.occurred_at)}  {each.party}: {each.text} "

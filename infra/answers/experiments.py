@@ -7,6 +7,7 @@ from typing import assert_never
 import projections
 from domain.comparison import Anytime, FixedSample, StopRule
 from domain.metric_catalogue import metric_words
+from domain.values import name_words
 from infra.answers.logs import NOW, AsOf, rows_of
 from infra.answers.question import Answer, PartnershipId, Question
 from infra.answers.text import (
@@ -104,7 +105,7 @@ def _experiment(each: ExperimentFigures) -> Iterator[Block]:
     if each.concluded:
         concluded, at = each.concluded.event, minute(each.concluded.at)
         won = concluded.winner or "nothing"
-        yield Line(f"concluded {at} ({concluded.ending}), {won} wins", indent=2)
+        yield Line(f"concluded {at} ({name_words(concluded.ending)}), {won} wins", indent=2)
         yield Line(concluded.conclusion, indent=4)
     if each.promoted:
         promoted = each.promoted.event

@@ -11,9 +11,8 @@ from domain import settlement
 from domain.kernel import Refused
 from domain.recorded import Recorded
 from domain.settlement import Balance, FinalSettlementIssued, StatementIssued
-from domain.values import plain
+from domain.values import counted, plain
 from infra.answers.question import Item
-from infra.answers.text import counted
 from projections.fold import Rows
 from projections.ledger.book import terms_of
 from projections.ledger.rows import AGREED, AgreedRow
@@ -188,7 +187,7 @@ def _reasons(issued: list[Issued], mine: Computed) -> Iterator[str]:
     if not issued:
         yield "The final settlement leaves this balance out."
     elif len(issued) > 1:
-        yield f"The event states this balance {len(issued)} times."
+        yield f"The event states this balance {counted(len(issued), 'time')}."
     elif not _differences(issued, mine):
         yield "The parts are in another order."
 

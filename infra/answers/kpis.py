@@ -313,17 +313,22 @@ def _source(line: figures.FigureLine) -> str:
     return f"{number(line.numerator)}/{number(line.denominator)} {line.source}"
 
 
+def _points(difference: Decimal) -> str:
+    return f"{signed(difference)} {'point' if abs(difference) == 1 else 'points'}"
+
+
 def _change(line: figures.FigureLine) -> str:
     change = line.change
     if change is None:
         return ""
     since = "" if change.since == preceding(line.period) else f" since {change.since}"
     if line.unit == Unit.SCORE:
-        return f"{signed(change.difference)} points{since}"
+        return f"{_points(change.difference)}{since}"
     if line.unit != Unit.PERCENT and change.percent is not None:
         return f"{signed(change.percent)} %{since}"
-    unit = " points" if line.unit == Unit.PERCENT else ""
-    return f"{signed(change.difference)}{unit}, ×{number(change.factor)}{since}"
+    is_percent = line.unit == Unit.PERCENT
+    difference = _points(change.difference) if is_percent else signed(change.difference)
+    return f"{difference}, ×{number(change.factor)}{since}"
 
 
 KPIS = Question(

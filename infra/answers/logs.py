@@ -15,6 +15,7 @@ from pydantic import ConfigDict
 from domain.described import Described
 from domain.program import STREAM as PROGRAM
 from domain.recorded import Recorded
+from domain.values import counted
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.store.history import History, partnerships
@@ -192,7 +193,7 @@ def size_in(history: History, partnership: str, when: AsOf) -> int:
         return size
     if not 1 <= when.version <= size:
         raise NotFound(
-            f"{partnership} has {size} events, so there is no version {when.version}.",
+            f"{partnership} has {counted(size, 'event')}, so there is no version {when.version}.",
             f"Ask for version 1 to {size}.",
         )
     return when.version

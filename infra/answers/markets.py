@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from domain.metric_catalogue import metric_words
-from domain.values import Slug, name_words
+from domain.values import Slug, name_words, unended
 from infra.answers.logs import NOW, AsOf
 from infra.answers.members import chosen, members
 from infra.answers.question import Answer, Panel, Parameter, Question
@@ -51,7 +51,7 @@ def text(answer: Markets) -> Iterator[Block]:
                 ""
                 if each.feedback_score is None
                 else f"{number(each.feedback_score)} ({each.feedback})",
-                "; ".join(f"{reason.text} ({reason.shown_by})" for reason in each.reasons),
+                "; ".join(f"{unended(reason.text)} ({reason.shown_by})" for reason in each.reasons),
             )
             for each in answer.markets
         ],

@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 
 from domain.people import as_read
+from domain.values import counted
 from infra.access.credentials import in_name
 from infra.answers.logs import NotFound
 from infra.answers.question import Item, Result
-from infra.answers.text import Block, Line, Remark, counted
+from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
 from infra.deciding import pseudonyms
 from infra.deciding.pseudonyms import COMMAND

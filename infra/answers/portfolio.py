@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from domain.charter import ObjectiveStatus
 from domain.metric_catalogue import Direction, metric_words
-from domain.terms import Payment
+from domain.terms import Payment, item_words
 from domain.values import plain
 from infra.answers.logs import NOW, AsOf, moment_of, seen_until
 from infra.answers.members import names_seen, of_members
@@ -435,7 +435,7 @@ def _mix(active: Iterable[SheetLine]) -> Table:
             (
                 each.id,
                 _PAYS[each.pays] if each.economics else "nothing agreed",
-                ", ".join(each.economics),
+                ", ".join(map(item_words, each.economics)),
                 number(each.conversions),
                 ", ".join(amount(of.amount, of.currency) for of in each.average_contract_value),
                 "" if each.margin is None else amount(each.margin, "percent"),

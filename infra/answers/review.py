@@ -544,7 +544,7 @@ def _dispute(each: DisputeOpened) -> str:
 
 def _contribution(each: Contributions) -> str:
     given = "; ".join(one.what + (f" ({one.value})" if one.value else "") for one in each.given)
-    hours = f"{number(each.hours)} hours; " if each.hours else ""
+    hours = f"{number(each.hours)} {'hour' if each.hours == 1 else 'hours'}; " if each.hours else ""
     return f"{each.party}: {hours}{given or 'nothing recorded'}"
 
 

@@ -47,7 +47,7 @@ from domain.settlement import Balance
 from domain.sharing import DataSharingAgreed, Form
 from domain.terms import EACH, UTC, DayRules, Frame, describe
 from domain.terms_by_day import local_day
-from domain.values import name_words
+from domain.values import counted, in_a_row, name_words
 from infra.answers.partnership_state import (
     AdoptionSummary,
     AgreedTerms,
@@ -69,7 +69,6 @@ from infra.answers.text import (
     Line,
     Table,
     amount,
-    counted,
     minute,
     number,
 )
@@ -240,10 +239,11 @@ def _aligned(rated: AlignmentAssessed | None) -> str:
 def _terms_blocks(terms: AgreedTerms, *, ended: bool) -> Iterator[Block]:
     if terms.frame is None:
         return
-    if ended:
+    if terms.version is None:
+        when = "at the end" if ended else f"on {terms.day}"
+        yield Line(f"terms: none in force {when}", "bold", 2)
+    elif ended:
         yield Line(f"terms until the end: version {terms.version}", "bold", 2)
-    elif terms.version is None:
-        yield Line(f"terms: none in force on {terms.day}", "bold", 2)
     else:
         yield Line(f"terms in force on {terms.day}: version {terms.version}", "bold", 2)
     yield from (Line(f"{each.name}: {describe(each)}", indent=4) for each in terms.items)
@@ -297,8 +297,8 @@ def frame_lines(frame: Frame) -> Iterator[str]:
 def _day_lines(days: DayRules) -> Iterator[str]:
     if days != DayRules():
         yield (
-            f"reminders come {days.remind_hours} hours before a day; proposals are answered "
-            f"within {counted(days.answer_days, 'day')}"
+            f"reminders come {counted(days.remind_hours, 'hour')} before a day; "
+            f"proposals are answered within {counted(days.answer_days, 'day')}"
         )
     if days.figure_days:
         yield f"figures are reported within {counted(days.figure_days, 'day')} after their period"
@@ -519,8 +519,8 @@ def _task_words(  # noqa: C901, PLR0911 - one for each kind
     """
     if isinstance(task, DisputeSummary):
         what = task.opened.description if task.opened else ""
-        what += f"; {task.mediator} mediates" if task.mediator else ""
-        what += f"; {task.resolved.resolution}" if task.resolved else ""
+        what = in_a_row((what, f"{task.mediator} mediates")) if task.mediator else what
+        what = in_a_row((what, task.resolved.resolution)) if task.resolved else what
         state = task.resolved.outcome.value if task.resolved else "open"
         return "dispute", task.dispute, what, None, state
     planned = task.planned
@@ -567,7 +567,7 @@ def _task_words(  # noqa: C901, PLR0911 - one for each kind
             state = _state(task, "escalated", "resolved")
             return "issue", planned.issue, planned.description, None, state
         case ImprovementPlanAgreed():
-            what = "; ".join(planned.actions)
+            what = in_a_row(planned.actions)
             outcome = task.done
             done = "closed"
             if isinstance(outcome, ImprovementPlanCompleted):
@@ -630,7 +630,7 @@ def _over_blocks(proposals: tuple[ProposalSummary, ...], zone: str) -> Iterator[
 
 
 def _in_full(proposal: ProposalSummary) -> str:
-    return "; ".join((proposal.text, *proposal.contents))
+    return in_a_row((proposal.text, *proposal.contents))
 
 
 def _consent(proposal: ProposalSummary, zone: str) -> tuple[str, str, str, str]:

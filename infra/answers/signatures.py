@@ -24,7 +24,7 @@ from domain.keyring import (
 )
 from domain.recorded import Recorded
 from domain.signing import FACTS, MUST_BE_SIGNED, Effect, effect_of
-from domain.values import Exact, Money
+from domain.values import Exact, Money, counted
 from infra.answers.logs import NOW, AsOf, log
 from infra.answers.question import Answer, Item, Panel, PartnershipId, Question
 from infra.answers.text import Block, Line, Table, minute
@@ -332,7 +332,7 @@ def text(found: Signatures) -> Iterator[Block]:
         kinds = ", ".join(each.kinds)
         yield Line(f"{each.party} requires its signature on events of these kinds too: {kinds}.")
     yield Line()
-    yield Line(f"{found.signed} events are signed.")
+    yield Line(f"{counted(found.signed, 'event')} signed.")
     if found.accepted:
         yield Line("Accepted with a signature, by the digest of the content:")
         yield Table(

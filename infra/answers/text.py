@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from domain.reported_figure import Respondents
-from domain.values import MINOR_UNITS, plain
+from domain.values import MINOR_UNITS, counted, plain
 from projections.figures import Figure
 
 _TENTH: Final = Decimal("0.1")
@@ -108,11 +108,6 @@ def amount(value: Decimal | None, unit: str) -> str:
     if unit == "percent":
         return f"{number(value)} %"
     return number(value) if unit == "count" else f"{number(value)} {unit}"
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number of things: ``1 day``, ``4 days``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def late(days: int) -> str:

@@ -12,9 +12,10 @@ from domain import keyring
 from domain.kernel import Event, Refused
 from domain.keyring import KeyRegistered, Keyring, public_of
 from domain.recorded import Recorded
+from domain.values import counted
 from infra.answers.issued import Outcome, Statements, VisibleLog
 from infra.answers.question import Item, Result
-from infra.answers.text import Block, Line, counted
+from infra.answers.text import Block, Line
 from infra.audit.log import Log
 from infra.bootstrap import Accord
 from infra.deciding import again

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from domain.values import counted
 from infra.answers.parameters import Since
 from infra.answers.question import Result
-from infra.answers.text import Block, Line, Remark, Verbatim, counted
+from infra.answers.text import Block, Line, Remark, Verbatim
 from infra.cli import acting, printing
 from infra.cli.options import FAILED, Id, Json, Store, audit, moment_option, opened
 from infra.cli.witness import NotCosigned, not_cosigned, report
@@ -112,7 +113,7 @@ def bundle(
 def _text(written: Written) -> Iterator[Block]:
     hidden = f", {written.withheld} of them as hashes alone" if written.withheld else ""
     files = f" and {counted(written.files, 'file')}" if written.files else ""
-    what = f"Wrote {written.size} events{hidden}{files} to {written.file}."
+    what = f"Wrote {counted(written.size, 'event')}{hidden}{files} to {written.file}."
     yield Line(f"{what} Its reader pins this key of the log:")
     yield Verbatim(f"{written.log}\n")
     if written.warning:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from domain.values import counted
 from infra.answers.logs import size_of
 from infra.answers.question import Result
 from infra.answers.text import Block, Line, Verbatim
@@ -91,6 +92,6 @@ def timestamp(
 
 def _text(found: Timestamped) -> Iterator[Block]:
     yield Line(
-        f"The checkpoint of {found.size} events of {found.partnership} "
+        f"The checkpoint of {counted(found.size, 'event')} of {found.partnership} "
         f"existed at {found.at.isoformat()}."
     )

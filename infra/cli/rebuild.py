@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from domain.values import counted
 from infra.answers.question import Panel, Result
-from infra.answers.text import Block, Line, counted
+from infra.answers.text import Block, Line
 from infra.cli import printing
 from infra.cli.options import Json, Store, app, opened
 from infra.settings import DEFAULT_STORE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from domain.values import instant
+from domain.values import counted, instant
 from infra.answers.question import Item
 from infra.answers.text import Block, Line, Remark, Verbatim
 from infra.cli import printing
@@ -103,10 +103,11 @@ def cosign(
         return
     if answer.fork:
         printing.note(
-            f"It contradicts the cosigned one of {old} events. See accord audit forks {state}."
+            f"It contradicts the cosigned one of {counted(old, 'event')}. "
+            f"See accord audit forks {state}."
         )
     else:
-        printing.note(f"{answer.body.strip()} The last cosigned one has {old} events.")
+        printing.note(f"{answer.body.strip()} The last cosigned one has {counted(old, 'event')}.")
     raise typer.Exit(REFUSED)
 
 

@@ -15,6 +15,7 @@ import orjson
 
 from domain.people import Person
 from domain.settlement import Balance
+from domain.values import counted
 from infra.answers import explain_money
 from infra.answers.explain_money import StatementExplained
 from infra.answers.issued import (
@@ -28,7 +29,7 @@ from infra.answers.issued import (
 from infra.answers.logs import AsOf
 from infra.answers.question import Item, Result
 from infra.answers.statement_state import owed
-from infra.answers.text import Block, Line, Remark, Styled, Table, counted
+from infra.answers.text import Block, Line, Remark, Styled, Table
 from infra.deciding import again
 from infra.deciding.again import Decided, Hidden, decided_again
 from infra.evidence import bundle_store

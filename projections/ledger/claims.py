@@ -25,7 +25,7 @@ from domain.standing_alerts import (
     STATEMENT_OVERDUE,
 )
 from domain.terms import Hybrid, Item, Minimum, ReferralFee
-from domain.values import plain
+from domain.values import full_stop, plain
 from projections.ledger import worth
 from projections.ledger.counting import OPPORTUNITY, TAKEN_BACK, Known, corrected
 from projections.ledger.deals import DealView, losses
@@ -156,7 +156,7 @@ def _of_lead(name: str, lead: Fact, known: Known) -> Iterator[Point]:
         how = f"{other} accepted" if by_hand else "Silence accepted"
         ended = f"{how} the lead of deal {name}. {_registered(lead, known)}"
     elif rejected is not None:
-        ended = f"{other} rejected the lead of deal {name}: {rejected.reason.rstrip('.')}."
+        ended = f"{other} rejected the lead of deal {name}: {full_stop(rejected.reason)}"
         text = (
             f"{ended} It counts once {other} confirms it (ConfirmClaim) or opens an opportunity "
             f"(CreateOpportunity). Until then {lead.by} can record the deal as lost (LoseDeal)."

@@ -643,7 +643,7 @@ def test_a_plan_that_was_met_opens_no_way() -> None:
     refused = story.refuses(OURS, weak())
 
     assert refused.rule == "improvement-plan-first"
-    assert "was met" in refused.detail
+    assert "Both parties met" in refused.detail
 
 
 def test_a_plan_left_unanswered_until_its_deadline_opens_the_way() -> None:

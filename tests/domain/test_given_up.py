@@ -22,6 +22,7 @@ from domain.execution import (
     ProposeReduction,
     ProposeReviewHeld,
     ReachMilestone,
+    given_up_words,
 )
 from domain.formation import ProposeDecisionRule
 from domain.health import IdentifyRisk, ProposeRiskMitigated
@@ -124,7 +125,7 @@ def completes(kind: str, ref: str, story: Story, party: str, command: Command) -
     refused = story.refuses(party, command)
 
     assert refused.rule == "given-up"
-    assert f"They gave up {kind} {ref}." in refused.detail
+    assert f"They gave up {given_up_words(kind)} {ref}." in refused.detail
 
 
 @pytest.mark.parametrize(
