@@ -1371,8 +1371,8 @@ THIRD_PROOF = (
 FIRST_ID = "34750f98bd59fcfc"
 """The identifier of the first key."""
 
-BORIS = "person:b27f4d6b891a3e748b256fdaea5e014472b0b98da0e42ae4602fdbaa0f909480"
-"""The commitment to the name Boris in this partnership, in every simulated store."""
+BORIS = "person:e5fbbb35387abab4183b112b97656b3476e4fa643a27133ec257b953e49950b4"
+"""The commitment to the name Boris of the other party, in every simulated store."""
 
 ADOPTED = (
     Step("2025-08-28", OURS, ADOPTION),
