@@ -93,7 +93,8 @@ award-exceeds-dispute award-of-a-settlement before-its-day breach-exists breach-
 budget-without-reduction campaign-ends-first candidate-exists candidate-is-chosen
 candidate-not-declined
 candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist command-yields
-commitment-for-name confirmed-before-done content-missing correction-content cure-answered cure-period
+commitment-for-name
+confirmed-before-done content-missing correction-content cure-answered cure-period
 currency-of-a-metric deadline-has-passed deal-exists deal-merged denominator-too-small
 dispute-exceeds-earnings dispute-exists dispute-names-amount dispute-resolved effective-date
 entries-decide-no-fee erases-other-commands exit-exists exit-never-backwards exit-not-sooner
