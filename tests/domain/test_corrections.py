@@ -161,7 +161,7 @@ def test_a_risk_is_rated_anew_and_taken_by_either_party_and_laid_on_none() -> No
     story.when(THEIRS, taken)
 
     assert story.partnership.context.declarations.of(RiskIdentified)[-1].owner == THEIRS
-    assert alerts(story)["risk-open R-1"].text.startswith("Risk R-1, 25 of 25: ")
+    assert alerts(story)["risk-open R-1"].text.startswith("Risk R-1, 25 of 25, owned by ")
     rated = changed(taken, likelihood=1, change_reason="One came back.")
     # What closes the alert for both takes the party that opened it, or both.
     assert story.refuses(OURS, rated).rule == "risk-rated-by-another"

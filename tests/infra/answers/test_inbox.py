@@ -778,7 +778,7 @@ def test_an_adoption_that_waits_is_said_in_full_and_without_commitments_to_names
         accord.runner.catch_up()
         (found,) = answer.ask(accord).items
 
-    assert ADOPTION.purpose in found.text
+    assert ADOPTION.purpose.rstrip(".") in found.text
     assert "person:" not in found.text
     whole, part, _ = found.events
     assert (whole.type, part.type) == ("accord.AgreeAdoption", "accord.AgreeAdoptionPart")
