@@ -44,7 +44,7 @@ OWNER: Final = "accord"
 MIGRATE: Final = ("migrate",)
 """The arguments of `accord` that make the tables and the topics."""
 
-KEYS: Final = ("keys", "create", "--role", "operator", "--actor", "operator", "--out")
+KEYS: Final = ("keys", "create", "--role", "operator", "--actor", "setup", "--out")
 """The command that makes the operator's first API key; the name of its file follows."""
 
 SIGNERS: Final = (OWNER, "api", "intake", "notary")
