@@ -219,7 +219,7 @@ def check_time(act: Act) -> None:
             "too-long-ago",
             "An event is recorded within ten years after it happened. It claims "
             f"{instant(act.occurred_at)}; the time is {instant(act.recorded_at)}.",
-            "Correct the time. Adopt a partnership that already ran, with its past "
+            "Correct the time. If the partnership already ran, adopt it with its past "
             "(ProposeAdoption).",
         )
 

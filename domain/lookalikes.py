@@ -15,10 +15,10 @@ _ALIKE: Final = (
     *(("rn", "m"), ("vv", "w"), ("cl", "d"), ("i", "l")),
     *(("0", "o"), ("1", "l"), ("3", "e"), ("5", "s"), ("8", "b")),
 )
-"""Letters and digits that look alike, and how both are read."""
+"""Letters and digits that look alike, and the letter that stands for both."""
 
 _COMPANY: Final = re.compile(r"[._-](ag|bv|co|company|corp|gmbh|inc|limited|llc|ltd|plc|sa|srl)$")
-"""How the name of a company ends, which says nothing of who it is."""
+"""The endings of company names. They do not identify a company."""
 
 
 def lookalikes(name: str, known: Iterable[str]) -> list[str]:

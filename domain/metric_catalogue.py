@@ -28,6 +28,11 @@ class Direction(StrEnum):
     UP = "up"
     DOWN = "down"
 
+    @property
+    def limit(self) -> str:
+        """Return ``at most `` before a target that is a limit, because less is better."""
+        return "at most " if self is Direction.DOWN else ""
+
 
 class Adds(StrEnum):
     """How figures of shorter periods are combined into that of a longer one."""

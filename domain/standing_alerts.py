@@ -160,7 +160,7 @@ class StandingAlert:
     recurs: bool = False
     """Whether its `ref` names what falls due again and again, such as the next review of a kind."""
     settled_by: tuple[On, ...] = ()
-    """The agreements that can end it, where its row names no events that close it."""
+    """The agreements that can end it, for an alert without `closed_by`."""
 
 
 def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
@@ -203,7 +203,7 @@ def _due_soon() -> StandingAlert:
         (On(ReminderGiven, lambda e: f"{e.kind}/{e.ref}", reminder_text, asked),),
         (
             *ends,
-            # From then on its answer has a day of its own.
+            # The answer to this proposal has its own deadline.
             On(
                 ReviewHeld.proposed,
                 lambda e: f"{DeadlineKind.REVIEW}/{e.review}",

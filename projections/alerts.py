@@ -226,11 +226,10 @@ class Asked(NamedTuple):
 
     def concerns(self, rule: str, window: str) -> bool:
         """Return whether its acceptance ends an alert of a rule about something."""
-        return any(rule == of and (window == ref or _is_part(window, ref)) for of, ref in self.ends)
-
-
-def _is_part(window: str, ref: str) -> bool:
-    return ref.endswith(ALL) and window.startswith(ref.removesuffix(ALL))
+        return any(
+            rule == of and (window == ref or (ref.endswith(ALL) and _is_named(window, ref)))
+            for of, ref in self.ends
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,8 +71,8 @@ class ObjectiveProgress:
 
     @property
     def limit(self) -> str:
-        """Return ``at most `` before a target that is a limit, because less is better."""
-        return "at most " if self.direction is Direction.DOWN else ""
+        """Return ``at most `` before a target that is a limit (`Direction.limit`)."""
+        return self.direction.limit
 
     @property
     def _target(self) -> str:

@@ -188,7 +188,7 @@ class Inbox(Page[InboxItem]):
     """What awaits the parties, by day."""
 
     count: int
-    """How many items await, on all pages."""
+    """The number of items on all pages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.charter import ObjectiveStatus
-from domain.metric_catalogue import Direction, metric_words
+from domain.metric_catalogue import metric_words
 from domain.terms import Payment, item_words
 from domain.values import plain
 from infra.answers.logs import NOW, AsOf, moment_of, seen_until
@@ -249,7 +249,7 @@ def _brought(
                 of.id,
                 _measured(of),
                 figure,
-                _limit(of) + _figure(target, of.unit) if target is not None else "",
+                of.direction.limit + _figure(target, of.unit) if target is not None else "",
                 "" if reached is None else f"{reached} %",
                 figure_before,
             )
@@ -263,10 +263,6 @@ def _brought(
 
 def _measured(of: Result) -> str:
     return f"{metric_words(of.metric, of.segment)}{', adopted' if of.adopted else ''}"
-
-
-def _limit(of: Result) -> str:
-    return "at most " if of.direction is Direction.DOWN else ""
 
 
 def _figure(value: Decimal | None, unit: str, sample: Decimal | None = None) -> str:

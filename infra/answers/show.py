@@ -216,7 +216,7 @@ def ask(
         terms.exit is not None and terms.exit <= terms.day(moment)
     )
     ended = _given_up if has_ended else tuple
-    # Both can have agreed an action or a review for the time after an exit.
+    # The parties can agree actions and reviews for the time after an exit.
     over = _given_up if state.stage is Stage.ENDED else tuple
     return PartnershipState(
         simulated=accord.simulated,

@@ -520,9 +520,9 @@ OF_BOTH: Final = (
     "a withdrawal they name both again. A breach is cured in the same way: the party in breach "
     "proposes that it is cured, from then on the other acts, and after a no the party in breach "
     "acts again.\n\n"
-    "Every other proposal that can end an alert has the same effect: a later day, a cancellation, "
-    "that a risk was mitigated, how a dispute ends, who is credited, a renewal. Until it is "
-    "answered, the alert names the party that answers it, and the inbox does not ask its author."
+    "Other proposals can end an alert, too: to move a day, to cancel something, to call a risk "
+    "mitigated, to end a dispute, to share a credit, to renew. Until such a proposal is answered, "
+    "the alert names the party that answers it, and the inbox does not ask its author."
 )
 """The rule of what both own, with the agreement of each."""
 

@@ -427,7 +427,7 @@ def test_a_missed_minimum_of_referrals_has_at_stake_its_fee(
 
 
 def of_the_ledger(story: Story) -> dict[str, str]:
-    """Return the fee of the second quarter by the ledger."""
+    """Return the fee that the ledger has for the second quarter."""
     return {"USD": f"{total(story.history, to=OURS)}"}
 
 
