@@ -38,7 +38,7 @@ OF_FIELDS = {
     ),
     "missing": (
         "A required field is missing. /data/<field> is missing.",
-        "Add it; see the schema of <type>.",
+        "Add /data/<field> to the event. Its type and an example are in the schema of <type>.",
     ),
 }
 """What is said of a field that is not there or not known, by the validator's kind of error."""

@@ -46,7 +46,7 @@ from domain.rules import DecisionRule
 from domain.settlement import AdjustmentAgreed
 from domain.terms import UTC as UTC_ZONE
 from domain.terms import check_parties
-from domain.terms_by_day import TermsByDay
+from domain.terms_by_day import TermsByDay, local_day
 from domain.values import Day, PositiveMoney, Ref, Slug, Text
 
 # --- what comes in -----------------------------------------------------------------------------
@@ -361,8 +361,11 @@ def _beginning(terms: TermsOnDay, context: PartnershipContext) -> datetime:
     """Return the moment, in UTC, at which the day of the agreement begins in its time zone."""
     if context.terms.is_agreed:
         return context.terms.midnight(terms.agreed_on)
-    zone = (terms.frame and terms.frame.time_zone) or UTC_ZONE
-    return datetime.combine(terms.agreed_on, time(), ZoneInfo(zone)).astimezone(UTC)
+    return datetime.combine(terms.agreed_on, time(), ZoneInfo(_zone(terms))).astimezone(UTC)
+
+
+def _zone(terms: TermsOnDay) -> str:
+    return (terms.frame and terms.frame.time_zone) or UTC_ZONE
 
 
 def check_term(proposed: Any, act: Act) -> None:  # noqa: ANN401 - made
@@ -419,7 +422,7 @@ def _check_distinct(names: Iterable[str], field: str, what: str) -> None:
 
 def _check_past(command: Any, act: Act) -> None:  # noqa: ANN401 - made
     """Raise `Refused` if an adoption states as past what had not happened."""
-    today = act.occurred_at.date()
+    today = local_day(act.occurred_at, _zone(command.terms[0]))
     days = {
         "since": command.since,
         **{f"terms/{n}/agreed_on": each.agreed_on for n, each in enumerate(command.terms)},

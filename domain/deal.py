@@ -123,19 +123,19 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
         case HoldDemo():
             return take_step(Step.DEMO, DemoHeld.of(command), state, act)
         case WinDeal():
-            return win(command, state, act, referral.at)
+            return win(command, state, act, agreed, referral.at)
         case CancelDeal():
             return cancel(command, state, act)
         case LoseDeal():
-            return lose(command, state, act)
+            return lose(command, state, act, agreed)
         case ReopenDeal():
             return reopen(command, state, act)
         case ReceivePayment():
             return pay(command, state, act)
         case IssueRefund():
-            return refund(command, state, act)
+            return refund(command, state, act, agreed)
         case ReverseRefund():
-            return reverse(command, state, act)
+            return reverse(command, state, act, agreed)
         case CorrectWin() | CorrectPayment() | CorrectRefund():
             return correct(command, state, act)
         case _:

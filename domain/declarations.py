@@ -132,8 +132,13 @@ class Declaration(Event, abstract=True):
     def check_new(self, today: date) -> None:
         """Raise `Refused` if it cannot be recorded on this day."""
 
-    def check_change(self, known: "Declaration | None", stated: "Declarations", act: Act) -> None:
-        """Raise `Refused` if it cannot be recorded by this party, or cannot replace `known`."""
+    def check_change(
+        self, known: "Declaration | None", stated: "Declarations", act: Act, today: date
+    ) -> None:
+        """Raise `Refused` if it cannot be recorded by this party, or cannot replace `known`.
+
+        `today` is the day of the recording in the agreement's time zone.
+        """
 
     def check_again(self, known: "Declarations", agreements: BilateralAgreements, act: Act) -> None:
         """Raise `Refused` if it cannot be recorded again, although nothing would change.
@@ -197,10 +202,10 @@ class Declarations:
             return [] if known == fact else self._replacing(fact, key, act)
         if changes:
             fact.check_agreed(agreements, act)
-            return self._change(fact, known, key, act)
+            return self._change(fact, known, key, act, today)
         if known is None:
             fact.check_new(today)
-            fact.check_change(None, self, act)
+            fact.check_change(None, self, act, today)
             fact.check_agreed(agreements, act)
             return [fact]
         # What was filled when it was first recorded stays.
@@ -210,7 +215,7 @@ class Declarations:
         raise already_recorded(known, key, fact.corrected_by)
 
     def _change(
-        self, fact: Declaration, known: Declaration | None, key: str, act: Act
+        self, fact: Declaration, known: Declaration | None, key: str, act: Act, today: date
     ) -> list[Event]:
         """Return what corrects or changes a declaration."""
         if known is None:
@@ -218,7 +223,7 @@ class Declarations:
         author = self.authors.get(key)
         if not fact.joint and author != act.party:
             raise not_the_author(key, author)
-        fact.check_change(known, self, act)
+        fact.check_change(known, self, act, today)
         return [] if fact == known else self._replacing(fact, key, act)
 
     def _replacing(self, fact: Declaration, key: str, act: Act) -> list[Event]:

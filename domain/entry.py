@@ -163,7 +163,7 @@ def decide(
         raise Refused(
             "after-exit",
             f"An entry after the exit does not count. The exit took effect on "
-            f"{agreed.ends_at:%Y-%m-%d}.",
+            f"{agreed.day(agreed.ends_at)}.",
             "Record only entries from before that day.",
         )
     event = _recording(command, act, agreed)

@@ -213,7 +213,13 @@ class IncentiveIntroduced(
                 field="from_day",
             )
 
-    def check_change(self, known: Declaration | None, stated: Declarations, act: Act) -> None:  # noqa: ARG002 - as declared
+    def check_change(
+        self,
+        known: Declaration | None,
+        stated: Declarations,  # noqa: ARG002 - as declared
+        act: Act,  # noqa: ARG002 - as declared
+        today: date,
+    ) -> None:
         """Raise `Refused` if a change takes back what the incentive promised.
 
         Its words can be corrected, and it can end on a later day than that of the recording.
@@ -221,7 +227,7 @@ class IncentiveIntroduced(
         if not isinstance(known, IncentiveIntroduced):
             return
         promised = (known.per_referral, known.from_day)
-        ends_early = self.until is not None and self.until <= act.recorded_at.date()
+        ends_early = self.until is not None and self.until <= today
         if (self.per_referral, self.from_day) != promised or (
             ends_early and self.until != known.until
         ):

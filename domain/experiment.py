@@ -16,7 +16,7 @@ a winner that its corrections have not changed.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, assert_never
 
@@ -48,6 +48,7 @@ from domain.kernel import (
 from domain.metric_catalogue import is_count, known, proportion
 from domain.priors import Prior, agreed_prior
 from domain.proportions import rounded
+from domain.terms_by_day import TermsByDay
 from domain.values import Count, Day, Number, Ref, Slug, Text
 
 EVIDENCE = "experiment:"
@@ -269,7 +270,8 @@ class Experiment:
 
     hypotheses: Proposals = field(default_factory=dict)
     """The hypothesis, under the experiment's identifier, once it is registered."""
-    started_on: date | None = None
+    started_at: datetime | None = None
+    """When the start of the pilot was recorded."""
     observations: Mapping[str, VariantObserved] = field(default_factory=dict)
     """The observations after corrections, by identifier."""
     corrections: Mapping[str, ObservationCorrected] = field(default_factory=dict)
@@ -332,7 +334,7 @@ def decide(
         case StartPilot():
             return start(command, state, context.parties, act)
         case ObserveVariant():
-            return observe(command, state, act)
+            return observe(command, state, context.terms, act)
         case CorrectObservation():
             return correct(command, state, act)
         case ConcludePilot():
@@ -389,7 +391,7 @@ def start(
     command: StartPilot, state: Experiment, parties: tuple[str, ...], act: Act
 ) -> list[Event]:
     """Start a pilot. The party that did not register it does; an initiator alone may (C5)."""
-    if state.started_on is not None:
+    if state.started_at is not None:
         return []
     hypothesis = state.hypotheses.get(command.experiment)
     alone = len(parties) == 1 and hypothesis is not None and hypothesis.is_open
@@ -400,9 +402,9 @@ def start(
     return [PilotStarted(experiment=command.experiment)]
 
 
-def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]:
+def observe(command: ObserveVariant, state: Experiment, terms: TermsByDay, act: Act) -> list[Event]:
     """Record data of a running pilot, each observation once (C5)."""
-    hypothesis, since = _running(command, state)
+    hypothesis, started_at = _running(command, state)
     event = VariantObserved.of(command)
     existing = state.observations.get(command.observation)
     if existing is not None:
@@ -417,6 +419,7 @@ def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]
     _still_open(state)
     _known(command.variant, hypothesis)
     _sample_open(state.comparison(hypothesis))
+    since, today = terms.day(started_at), terms.day(act.occurred_at)
     if command.day < since:
         raise Refused(
             "hypothesis-first",
@@ -425,11 +428,10 @@ def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]
             "Report what was observed on that day or later.",
             field="day",
         )
-    if command.day > act.occurred_at.date():
+    if command.day > today:
         raise Refused(
             "period-not-begun",
-            "Data of a future day cannot be reported. "
-            f"{command.day} is after {act.occurred_at:%Y-%m-%d}.",
+            f"Data of a future day cannot be reported. {command.day} is after {today}.",
             "Report the data after that day.",
             field="day",
         )
@@ -551,8 +553,10 @@ def promote(command: PromoteVariant, state: Experiment) -> list[Event]:
     )
 
 
-def _running(command: ExperimentCommand, state: Experiment) -> tuple[HypothesisRegistered, date]:
-    hypothesis, since = state.hypothesis(), state.started_on
+def _running(
+    command: ExperimentCommand, state: Experiment
+) -> tuple[HypothesisRegistered, datetime]:
+    hypothesis, since = state.hypothesis(), state.started_at
     if hypothesis is None or since is None:
         raise NotNow(
             "hypothesis-first",
@@ -645,7 +649,7 @@ def evolve(state: Experiment, event: Event, act: Act) -> Experiment:
         case PilotStarted():
             hypotheses = with_acceptance(event.experiment, state.hypotheses)
             # The day of recording: a hypothesis cannot be registered after its data.
-            return replace(state, hypotheses=hypotheses, started_on=act.recorded_at.date())
+            return replace(state, hypotheses=hypotheses, started_at=act.recorded_at)
         case VariantObserved():
             observations = {**state.observations, event.observation: event}
             return replace(state, observations=observations)

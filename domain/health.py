@@ -118,7 +118,13 @@ class RiskIdentified(
         """Whether it rates the risk higher: its author then answers for the rating."""
         return isinstance(known, RiskIdentified) and self.score > known.score
 
-    def check_change(self, known: Declaration | None, stated: Declarations, act: Act) -> None:
+    def check_change(
+        self,
+        known: Declaration | None,
+        stated: Declarations,
+        act: Act,
+        today: date,  # noqa: ARG002 - as declared
+    ) -> None:
         """Raise `Refused` unless a party changes only what is its own to change (C25).
 
         That is a higher rating, its own words and rating, and whether it owns the risk itself.
@@ -258,7 +264,13 @@ class ManagerRotated(
     successor: PersonName
     """The new manager."""
 
-    def check_change(self, known: Declaration | None, stated: Declarations, act: Act) -> None:  # noqa: ARG002 - as declared
+    def check_change(
+        self,
+        known: Declaration | None,  # noqa: ARG002 - as declared
+        stated: Declarations,
+        act: Act,
+        today: date,  # noqa: ARG002 - as declared
+    ) -> None:
         """Raise `Refused` unless the former manager is the manager until that day."""
         manager = _manager_before(self.effective_on, act.party, stated)
         if manager is None:

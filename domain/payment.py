@@ -9,6 +9,7 @@ from domain.deal_record import ITS_REASON_STAYS, Deal, DealCommand, DealCorrecti
 from domain.facts import Stated, already_recorded, before, first, is_repeated, own, times, until
 from domain.kernel import Act, Awaited, AwaitedKind, Event, Refused
 from domain.sale import WIN, awaited_win
+from domain.terms_by_day import Agreed
 from domain.values import Day, Instant, PositiveMoney, Ref, Slug, Text, plain
 
 
@@ -171,7 +172,7 @@ def pay(command: ReceivePayment, state: Deal, act: Act) -> list[Event]:
     )
 
 
-def refund(command: IssueRefund, state: Deal, act: Act) -> list[Event]:
+def refund(command: IssueRefund, state: Deal, act: Act, agreed: Agreed) -> list[Event]:
     """Record a refund of at most what is left of its payment at that time, once by each party.
 
     The same refund at another time is another one: charged back, won back, charged back again.
@@ -202,8 +203,8 @@ def refund(command: IssueRefund, state: Deal, act: Act) -> list[Event]:
         raise Refused(
             "refund-not-reversed",
             f"A refund can happen again only after it was reversed. Refund {command.refund} of "
-            f"deal {command.deal} happened on {lost[-1].at:%Y-%m-%d}, and no reversal of it before "
-            f"{act.occurred_at:%Y-%m-%d} is recorded.",
+            f"deal {command.deal} happened on {agreed.day(lost[-1].at)}, and no reversal of it "
+            f"before {agreed.day(act.occurred_at)} is recorded.",
             "If it was mistyped, correct it (CorrectRefund). If it was won back or failed in "
             "between, record that (ReverseRefund).",
             awaits=_reversal(command.refund, command.deal),
@@ -298,7 +299,7 @@ def _reversal(name: str, deal: str) -> Awaited:
     return Awaited(AwaitedKind.REVERSAL, name, f"a reversal or correction of {name} of deal {deal}")
 
 
-def reverse(command: ReverseRefund, state: Deal, act: Act) -> list[Event]:
+def reverse(command: ReverseRefund, state: Deal, act: Act, agreed: Agreed) -> list[Event]:
     """Record that a refund no longer counts: it failed, or a chargeback was won back.
 
     Each party states it once for each time that the refund happened.
@@ -323,7 +324,7 @@ def reverse(command: ReverseRefund, state: Deal, act: Act) -> list[Event]:
         "no-such-refund",
         "Only a refund that happened before and is not reversed yet can be reversed. Deal "
         f"{command.deal} has no refund {command.refund} to reverse before "
-        f"{act.occurred_at:%Y-%m-%d}.",
+        f"{agreed.day(act.occurred_at)}.",
         "Record the refund (IssueRefund), or use the identifier of a recorded one.",
         awaits=Awaited(
             AwaitedKind.REFUND, command.refund, f"refund {command.refund} of deal {command.deal}"

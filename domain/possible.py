@@ -220,7 +220,7 @@ def _answerable(party: str, situation: Situation) -> Iterator[Answerable]:
             case Dispute():
                 waiting = [*open_acts(state.held, today)]
                 yield from _proposed(party, state.agreements, substream, waiting)
-            case Experiment() if state.started_on is None:
+            case Experiment() if state.started_at is None:
                 shown = state.after_search(own.parties)
                 for name, each in shown.hypotheses.items():
                     if each.open_to(party):

@@ -167,7 +167,7 @@ def submit(command: SubmitReferral, state: Deal, act: Act, agreed: Agreed) -> li
         raise Refused(
             "after-exit",
             f"A referral after the exit does not count. The exit took effect on "
-            f"{ends_at:%Y-%m-%d}, and the referral is dated {act.occurred_at:%Y-%m-%d}.",
+            f"{agreed.day(ends_at)}, and the referral is dated {agreed.day(act.occurred_at)}.",
             "Submit only referrals from before that day.",
         )
     agreed.check_not_given_up("campaign", command.campaign, "A referral", act)

@@ -8,6 +8,7 @@ from domain.deal_record import ITS_REASON_STAYS, Deal, DealCommand, DealCorrecti
 from domain.facts import Stated, before, is_repeated, meant, own, times, until
 from domain.kernel import Act, Awaited, AwaitedKind, Event, Refused
 from domain.referral import Step
+from domain.terms_by_day import Agreed
 from domain.values import Count, Instant, Money, Ref, Text
 
 WIN: Final = "win"
@@ -106,7 +107,9 @@ class WinCorrected(_WinCorrection, Event):
 # --- decisions -----------------------------------------------------------------------------------
 
 
-def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[Event]:
+def win(
+    command: WinDeal, state: Deal, act: Act, agreed: Agreed, referred_at: datetime
+) -> list[Event]:
     """Record the win of an opportunity that is not lost at that time.
 
     A party states another win after a cancellation, or after a win that never happened.
@@ -130,8 +133,8 @@ def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[
         "Correct it (CorrectWin).",
     ):
         return []
-    _check_not_lost(command.deal, state.facts.get(LOSS, ()), state, act)
-    _check_not_won(command.deal, own(state.facts.get(WIN, ()), act.party), state, act)
+    _check_not_lost(command.deal, state.facts.get(LOSS, ()), state, act, agreed)
+    _check_not_won(command.deal, own(state.facts.get(WIN, ()), act.party), state, act, agreed)
     return [event]
 
 
@@ -153,14 +156,14 @@ def cancel(command: CancelDeal, state: Deal, act: Act) -> list[Event]:
     return [event]
 
 
-def lose(command: LoseDeal, state: Deal, act: Act) -> list[Event]:
+def lose(command: LoseDeal, state: Deal, act: Act, agreed: Agreed) -> list[Event]:
     """Record the loss of a deal that is not won at that time, once by each party."""
     event = DealLost.of(command)
     what = f"The loss of deal {command.deal}"
     if is_repeated(state.facts.get(LOSS, ()), event, act, what, "Reopen the deal (ReopenDeal)."):
         return []
-    _check_not_lost(command.deal, own(state.facts.get(LOSS, ()), act.party), state, act)
-    _check_not_won(command.deal, state.facts.get(WIN, ()), state, act)
+    _check_not_lost(command.deal, own(state.facts.get(LOSS, ()), act.party), state, act, agreed)
+    _check_not_won(command.deal, state.facts.get(WIN, ()), state, act, agreed)
     return [event]
 
 
@@ -192,18 +195,22 @@ def _not_undone(
     return last
 
 
-def _check_not_lost(deal: str, losses: Sequence[Stated], state: Deal, act: Act) -> None:
+def _check_not_lost(
+    deal: str, losses: Sequence[Stated], state: Deal, act: Act, agreed: Agreed
+) -> None:
     lost = _not_undone(losses, state.facts.get(REOPENING, ()), act.occurred_at)
     if lost is not None:
         raise Refused(
             "deal-lost",
-            f"A lost deal is closed. Deal {deal} was lost on {lost.at:%Y-%m-%d}.",
+            f"A lost deal is closed. Deal {deal} was lost on {agreed.day(lost.at)}.",
             "Reopen the deal first (ReopenDeal).",
             awaits=Awaited(AwaitedKind.REOPENING, deal, f"the reopening of deal {deal}"),
         )
 
 
-def _check_not_won(deal: str, wins: Sequence[Stated], state: Deal, act: Act) -> None:
+def _check_not_won(
+    deal: str, wins: Sequence[Stated], state: Deal, act: Act, agreed: Agreed
+) -> None:
     never = {each.at for each in _never_happened(state, act.occurred_at)}
     happened = [each for each in wins if each.at not in never]
     won = _not_undone(happened, state.facts.get(CANCELLATION, ()), act.occurred_at)
@@ -211,7 +218,7 @@ def _check_not_won(deal: str, wins: Sequence[Stated], state: Deal, act: Act) -> 
         raise Refused(
             "deal-won",
             f"A deal that is won cannot be won again or lost. Deal {deal} was won on "
-            f"{won.at:%Y-%m-%d}.",
+            f"{agreed.day(won.at)}.",
             "Correct the win if it was mistyped (CorrectWin). If the sale came to nothing, record "
             "that (CancelDeal).",
             awaits=Awaited(

@@ -455,6 +455,10 @@ class Agreed:
                 moment=instant(moment),
             )
 
+    def day(self, moment: datetime) -> date:
+        """Return the day of a moment in the agreement's time zone."""
+        return self.terms.day(moment)
+
     def items(self, kind: type[K], day: date) -> list[K]:
         """Return the items of one kind that are in force on a day."""
         return [each for each in self.terms.items(day) if isinstance(each, kind)]

@@ -166,6 +166,12 @@ def instant(moment: datetime) -> str:
     return moment.isoformat()[:-6] + "Z"
 
 
+def moment_words(moment: datetime) -> str:
+    """Return a moment of UTC as people read it: ``2026-03-31 12:00 UTC``; seconds only if any."""
+    seconds = ":%S" if moment.second else ""
+    return f"{moment:%Y-%m-%d %H:%M{seconds}} UTC"
+
+
 def _decimals(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 

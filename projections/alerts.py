@@ -227,7 +227,7 @@ class Asked(NamedTuple):
     def concerns(self, rule: str, window: str) -> bool:
         """Return whether its acceptance ends an alert of a rule about something."""
         return any(
-            rule == of and (window == ref or (ref.endswith(ALL) and _is_named(window, ref)))
+            rule == of and (window == ref or (ALL in ref and _is_named(window, ref)))
             for of, ref in self.ends
         )
 
@@ -1267,7 +1267,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=81,
+    version=82,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -229,8 +229,8 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
     """Return a partnership as a line of the sheet, as of a moment, with its results of a span."""
     stage = member.overview.stage
     active = stage in IN_FORCE and agreed_row(member.kpis).ended_on is None
-    joined = _joined(member.overview)
-    today = moment.date()
+    joined = _joined(member)
+    today = member.traits.terms.day(moment)
     objectives = tuple(map(member.sight.progress, each_objective(member.kpis, today)))
     status, reasons = _status(member, objectives) if active else (None, ())
     traits = member.traits
@@ -274,12 +274,13 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
     )
 
 
-def _joined(overview: Overview) -> date | None:
+def _joined(member: Member) -> date | None:
     """Return the day on which the partner joined: that of the kickoff, or as an adoption says."""
+    overview = member.overview
     if overview.adopted:
         return overview.ran_since
     since = [each.since for each in overview.stages if each.stage is Stage.EXECUTION]
-    return since[0].date() if since else None
+    return member.traits.terms.day(since[0]) if since else None
 
 
 def _value(member: Member, metric: str) -> Decimal | None:

@@ -59,7 +59,7 @@ from domain.metric_catalogue import metric_words
 from domain.recorded import Recorded
 from domain.sharing import Form
 from domain.terms import Assets
-from domain.values import Money, counted, full_stop, in_a_row, instant, name_words, unended
+from domain.values import Money, counted, full_stop, in_a_row, moment_words, name_words, unended
 
 Words = Callable[[Any], str]
 """Returns the rest of a sentence whose subject is the party."""
@@ -80,6 +80,11 @@ def _disposed(event: Any) -> str:  # noqa: ANN401 - a disposition, or its propos
 def agreement_words(agreement: str) -> str:
     """Return the name of an agreement as words: `data sharing` for `DataSharing`."""
     return "".join(f" {each.lower()}" if each.isupper() else each for each in agreement).strip()
+
+
+def named_proposal(agreement: str, proposal: str) -> str:
+    """Return a proposal with what it proposes: ``proposal rm-1 (risk mitigated)``."""
+    return f"proposal {proposal} ({agreement_words(agreement)})"
 
 
 def _listed(texts: Iterable[str], before: str = ": ") -> str:
@@ -123,7 +128,7 @@ def _shares(shares: dict[str, Any]) -> str:
 def _passed(kind: DeadlineKind, ref: str) -> str:
     match kind:
         case DeadlineKind.SILENCE:
-            return f"silence confirmed on {ref} each claim that was not answered by then"
+            return f"each lead or claim that was not answered before {ref} counts as accepted"
         case DeadlineKind.STATEMENT:
             return f"the due day of statement {ref} passed"
         case DeadlineKind.FIGURE:
@@ -135,7 +140,7 @@ def _passed(kind: DeadlineKind, ref: str) -> str:
         case DeadlineKind.CAMPAIGN_START:
             return f"the first day of campaign {ref} passed"
         case DeadlineKind.EXIT:
-            return f"the exit of {ref} took effect"
+            return f"the exit took effect on {ref}"
         case DeadlineKind.NOTICE_WARNING:
             return f"{ref} is the last day for notice"
         case _:
@@ -166,7 +171,7 @@ def _corrected(event: Any) -> str:  # noqa: ANN401 - any correction
 
 
 def _moment_or(value: object) -> str:
-    return instant(value) if isinstance(value, datetime) else str(value)
+    return moment_words(value) if isinstance(value, datetime) else str(value)
 
 
 def _channels(event: Any) -> str:  # noqa: ANN401 - the policy, or its proposal
@@ -232,7 +237,7 @@ def _campaign(event: Any) -> str:  # noqa: ANN401 - the proposal and the agreeme
 
 
 def _ended(event: bilateral.ProposalEnded) -> str:
-    return f"{agreement_words(event.agreement)} {event.proposal}: {event.reason}"
+    return f"{named_proposal(event.agreement, event.proposal)}: {event.reason}"
 
 
 def _governance(event: Any) -> str:  # noqa: ANN401 - the proposal and the agreement
@@ -278,11 +283,11 @@ WORDS: dict[type[Event], Words] = {
     ),
     keyring.KeyRotated: lambda e: f"replaced the key {e.replaces} with {e.name}",
     keyring.KeyRecovered.proposed: lambda e: (
-        f"proposed {_new_key(e)}, since it lost its keys at {instant(e.lost_since)}"
+        f"proposed {_new_key(e)}, since it lost its keys at {moment_words(e.lost_since)}"
     ),
     keyring.KeyRecovered: lambda e: (
         f"and its partner agreed {_new_key(e)}, whose other keys ended; "
-        f"they were lost at {instant(e.lost_since)}"
+        f"they were lost at {moment_words(e.lost_since)}"
     ),
     keyring.KeyRevoked: lambda e: f"revoked the key {e.keyid}: {e.reason}",
     keyring.SignaturesRequired: lambda e: (
@@ -437,7 +442,7 @@ WORDS: dict[type[Event], Words] = {
     bilateral.ProposalDeclined: lambda e: f"declined {_ended(e)}",
     bilateral.ProposalWithdrawn: lambda e: f"withdrew {_ended(e)}",
     bilateral.ProposalLapsed: lambda e: (
-        f"{agreement_words(e.agreement)} {e.proposal} has lapsed: {e.reason}"
+        f"{named_proposal(e.agreement, e.proposal)} has lapsed: {e.reason}"
     ),
     agreement.TermsProposed: lambda e: f"proposed terms {e.proposal}",
     agreement.TermsCountered: lambda e: f"proposed terms {e.proposal} in answer to {e.counters}",
@@ -525,10 +530,10 @@ WORDS: dict[type[Event], Words] = {
     ),
     execution.MilestoneMissed: lambda e: f"milestone {e.milestone}, due {e.due}, was missed",
     execution.ReviewScheduled.proposed: lambda e: (
-        f"proposed {cadence_words(e.kind)} {e.review} for {e.at:%Y-%m-%d %H:%M} UTC"
+        f"proposed {cadence_words(e.kind)} {e.review} for {moment_words(e.at)}"
     ),
     execution.ReviewScheduled: lambda e: (
-        f"scheduled {cadence_words(e.kind)} {e.review} for {e.at:%Y-%m-%d %H:%M} UTC"
+        f"scheduled {cadence_words(e.kind)} {e.review} for {moment_words(e.at)}"
     ),
     execution.ActivityPaused.proposed: lambda e: f"proposed to pause {e.activity}: {e.reason}",
     execution.ActivityPaused: lambda e: f"and its partner paused {e.activity}: {e.reason}",
@@ -536,7 +541,7 @@ WORDS: dict[type[Event], Words] = {
         f"proposed that review {e.review} was held: {e.minutes}"
     ),
     execution.ReviewHeld: lambda e: f"and its partner held review {e.review}: {e.minutes}",
-    execution.ReviewMissed: lambda e: f"review {e.review} of {e.at:%Y-%m-%d %H:%M} UTC was missed",
+    execution.ReviewMissed: lambda e: f"review {e.review} of {moment_words(e.at)} was missed",
     execution.IssueRaised: lambda e: f"raised issue {e.issue} ({e.cause}): {e.description}",
     execution.IssueResolved.proposed: lambda e: (
         f"proposed to resolve issue {e.issue}: {e.resolution}"
@@ -587,8 +592,10 @@ WORDS: dict[type[Event], Words] = {
     leaving.ExitAgreed: lambda e: (
         f"and its partner agreed to end the partnership on {e.effective_on}: {e.explanation}"
     ),
-    leaving.ExitWithdrawalProposed: lambda e: f"proposed to withdraw {e.exit}: {e.explanation}",
-    leaving.ExitWithdrawn: lambda e: f"and its partner withdrew {e.exit}: {e.explanation}",
+    leaving.ExitWithdrawalProposed: lambda e: (
+        f"proposed to take back exit {e.exit}, so that the partnership goes on: {e.explanation}"
+    ),
+    leaving.ExitWithdrawn: lambda e: f"and its partner took back exit {e.exit}: {e.explanation}",
     breach_actions.RuleBreached: lambda e: (
         f"rule {e.rule}, version {e.rule_version}, was breached in {e.window}: {e.finding}"
     ),
@@ -635,7 +642,7 @@ WORDS: dict[type[Event], Words] = {
     ),
     referral.ReferralAttributed: lambda e: (
         f"attributed referral {e.deal} to {e.to} ({name_words(e.method)} "
-        f"on {e.touched_at:%Y-%m-%d}): {e.evidence}"
+        f"at {moment_words(e.touched_at)}): {e.evidence}"
     ),
     referral.AttributionProposed: lambda e: f"proposed to credit {e.deal}: {_shares(e.shares)}",
     referral.AttributionSettled: lambda e: (

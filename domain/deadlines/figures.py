@@ -94,6 +94,9 @@ RULES = (
         DeadlineKind.SILENCE,
         opened_by=(),
         passing=passes(DeadlineKind.SILENCE),
-        reminds_of="{ref} answers what awaits it by {day}. After that day silence answers.",
+        reminds_of=(
+            "{ref} has leads or claims to answer by {day}. Without an answer by then, each counts "
+            "as accepted."
+        ),
     ),
 )

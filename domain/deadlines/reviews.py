@@ -36,7 +36,7 @@ from domain.renewal import AnnualReviewHeld
 from domain.response import Response, Severity
 from domain.terms import Cadence
 from domain.terms_by_day import TermsByDay
-from domain.values import name_words
+from domain.values import moment_words, name_words
 
 _HELD: Final = (ReviewHeld, AnnualReviewHeld, ComplianceAudited, HealthCheckRecorded)
 """What counts for a cadence."""
@@ -203,7 +203,7 @@ _REVIEW_REPLACED = (
     closes(
         ReviewScheduled,
         lambda e: e.review,
-        lambda e: f"Review {e.review} was moved to {e.at:%Y-%m-%d %H:%M} UTC.",
+        lambda e: f"Review {e.review} was moved to {moment_words(e.at)}.",
     ),
     cancels("review"),
 )
@@ -227,7 +227,7 @@ RULES = (
             "review-missed",
             "a review is held on its day (C22)",
             Response(Severity.WARNING, "What the review was to decide is not decided."),
-            lambda e: f"Review {e.review} of {e.at:%Y-%m-%d %H:%M} UTC was not held.",
+            lambda e: f"Review {e.review} of {moment_words(e.at)} was not held.",
             about="review",
         ),
         reminds_of="Review {ref} is on {day}.",

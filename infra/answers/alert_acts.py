@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Final
 
 from domain.standing_alerts import DEPENDENCY_HIGH
+from domain.terms import UTC
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.parameters import WrongParameter
 from infra.answers.question import Result
 from infra.answers.text import Block, Line, day
+from infra.answers.zones import zones_of
 from infra.bootstrap import Accord
 from projections.alert_acts import NOTHING_DONE, AlertAct, AlertActKind, Handling, handling
 from projections.alerts import Alert, AlertState
@@ -24,6 +26,8 @@ class Handled(Result):
     """The id of the alert."""
     handling: Handling
     """What the side has done about it."""
+    zone: str
+    """The time zone of the days of its partnership."""
 
 
 def partnership_of(alert: str) -> str:
@@ -84,7 +88,12 @@ def act(  # noqa: PLR0913 - the act's own parts
     if _said(before) != _said(after):
         log.add(done)
         before = after
-    return Handled(simulated=accord.simulated, alert=alert.id, handling=before)
+    return Handled(
+        simulated=accord.simulated,
+        alert=alert.id,
+        handling=before,
+        zone=zones_of(accord, [alert.partnership]).get(alert.partnership, UTC),
+    )
 
 
 def _said(found: Handling) -> Handling:
@@ -99,21 +108,25 @@ def _said(found: Handling) -> Handling:
     )
 
 
-def words(found: Handling) -> str:
-    """Return what was done about an alert, in sentences."""
+def words(found: Handling, zone: str) -> str:
+    """Return what was done about an alert, in sentences, with days of a time zone.
+
+    The day until which it is silenced is one of UTC, as it was given.
+    """
     said = []
     if found.acknowledged_by and found.acknowledged_at:
-        said.append(f"Acknowledged by {found.acknowledged_by}, {day(found.acknowledged_at)}.")
+        said.append(f"Acknowledged by {found.acknowledged_by}, {day(found.acknowledged_at, zone)}.")
     if found.assigned_to and found.assigned_at:
         said.append(
-            f"Assigned to {found.assigned_to} by {found.assigned_by}, {day(found.assigned_at)}."
+            f"Assigned to {found.assigned_to} by {found.assigned_by}, "
+            f"{day(found.assigned_at, zone)}."
         )
     if found.silenced_until:
-        said.append(f"Silenced until {day(found.silenced_until)} by {found.silenced_by}.")
+        said.append(f"Silenced until {day(found.silenced_until, UTC)} by {found.silenced_by}.")
     return " ".join(said)
 
 
 def text(found: Handled) -> Iterator[Block]:
     """Yield what was done about the alert."""
     yield Line(found.alert)
-    yield Line(words(found.handling), indent=2)
+    yield Line(words(found.handling, found.zone), indent=2)

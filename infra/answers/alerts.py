@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Self
 
 from domain.offices import Assignee
 from domain.standing_alerts import OBJECTIVE_MISSED, AlertKind
+from domain.terms import UTC
 from domain.values import Slug, instant, name_words
 from infra.access.roles import Need
 from infra.answers import alert_acts, computed, cursors, dependency_alerts, duplicate_credits
@@ -28,8 +29,9 @@ from infra.answers.logs import (
     undamaged,
 )
 from infra.answers.members import PAGE, names_seen, seen_among
-from infra.answers.question import Page, Paging, Parameter, Question
+from infra.answers.question import DatedPage, Paging, Parameter, Question
 from infra.answers.text import Block, Hanging, Line, Remark, amount, day
+from infra.answers.zones import zones_of
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names, renamed
 from infra.projecting.quarantine import alert_of
@@ -54,7 +56,7 @@ _KINDS = {AlertKind.REMINDER: "reminder", AlertKind.OPERATOR: "for the operator"
 """The mark after the name of an alert that is not a breach."""
 
 
-class Alerts(Page[Alert]):
+class Alerts(DatedPage[Alert]):
     """Alerts by partnership, those that opened first before the others."""
 
     handling: Mapping[str, Handling] = {}
@@ -109,6 +111,7 @@ def ask(
         next=following,
         items=items,
         handling=alert_acts.handled(accord, items, when),
+        zones=zones_of(accord, (each.partnership for each in items)),
     )
 
 
@@ -239,30 +242,37 @@ def text(found: Alerts) -> Iterator[Block]:
     """Yield each alert with its state, its id, and what happened."""
     if not found.items:
         yield Remark("There are no such alerts.")
-    yield from blocks(found.items, handling=found.handling)
+    yield from blocks(found.items, found.zones, handling=found.handling)
 
 
 def blocks(
-    alerts: Iterable[Alert], indent: int = 0, handling: Mapping[str, Handling] = _NOT_HANDLED
+    alerts: Iterable[Alert],
+    zones: Mapping[str, str],
+    indent: int = 0,
+    handling: Mapping[str, Handling] = _NOT_HANDLED,
 ) -> Iterator[Block]:
-    """Yield the lines of alerts, for an answer that lists some."""
+    """Yield the lines of alerts, for an answer that lists some.
+
+    `zones` are the time zones of their days, by partnership.
+    """
     for each in alerts:
-        yield heading(each, each.id, indent)
-        yield Hanging(" " * (indent + 11), outcome(each))
+        zone = zones.get(each.partnership, UTC)
+        yield heading(each, each.id, zone, indent)
+        yield Hanging(" " * (indent + 11), outcome(each, zone))
         if each.state is AlertState.OPEN:
             yield Hanging(" " * (indent + 11), response(each))
         if (done := handling.get(each.id)) is not None:
-            yield Hanging(" " * (indent + 11), alert_acts.words(done))
+            yield Hanging(" " * (indent + 11), alert_acts.words(done, zone))
         if (earlier := each.earlier) is not None:
-            ended = f"Resolved {day(earlier.until)}: {earlier.ended}"
+            ended = f"Resolved {day(earlier.until, zone)}: {earlier.ended}"
             yield Hanging(" " * (indent + 11), f"Before that: {earlier.text} {ended}")
 
 
-def heading(alert: Alert, name: str, indent: int = 0) -> Line:
+def heading(alert: Alert, name: str, zone: str, indent: int = 0) -> Line:
     """Return the line that names an alert: its state, the day it opened, a name."""
     style = _STYLES[alert.kind] if alert.state is AlertState.OPEN else ""
     kind = "" if alert.kind is AlertKind.BREACH else f"  ({_KINDS[alert.kind]})"
-    return Line(f"{alert.state:9}  {day(alert.since)}  {name}{kind}", style, indent)
+    return Line(f"{alert.state:9}  {day(alert.since, zone)}  {name}{kind}", style, indent)
 
 
 def response(alert: Alert) -> str:
@@ -280,11 +290,11 @@ def _named(who: Assignee) -> str:
     return f"{who.party} ({who.person}, {name_words(who.office)})" if who.person else who.party
 
 
-def outcome(alert: Alert) -> str:
+def outcome(alert: Alert, zone: str) -> str:
     """Return an alert in words: what it says and, if it has ended, what ended it."""
     if alert.until is None:
         return alert.text
-    return f"{alert.text} {alert.state.capitalize()} {day(alert.until)}: {alert.ended}"
+    return f"{alert.text} {alert.state.capitalize()} {day(alert.until, zone)}: {alert.ended}"
 
 
 ALERTS_QUESTION = Question(

@@ -28,6 +28,7 @@ from domain.standing_alerts import (
     response_of,
 )
 from domain.terms import Minimum, describe
+from domain.terms_by_day import local_day
 from domain.values import MINOR_UNITS, Exact
 from infra.answers import dependency_alerts, duplicate_credits, explain_money, metrics
 from infra.answers import kpis as figures_text
@@ -262,7 +263,9 @@ def _figure(accord: Accord, reference: str, when: AsOf) -> tuple[str, FigureExpl
         if _agrees_a_rule(recorded):
             rules.append(recorded)
     rows = asked.rows
-    progress = objectives(rows, moment_of(accord, partnership, when).date())
+    progress = objectives(
+        rows, local_day(moment_of(accord, partnership, when), kpis.agreed_row(rows).zone)
+    )
     return partnership, FigureExplained(
         metric=metrics.described(metric),
         period=period,

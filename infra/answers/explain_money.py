@@ -198,7 +198,8 @@ def explained(accord: Accord, partnership: str, kind: str, name: str, when: AsOf
     if kind == "deal":
         return deal_explained(postings, posted, name)
     if kind == "statement":
-        paths = Paths(accord.history, partnership, list(filter(sight.shows, events)))
+        terms = terms_of(postings.rows.get(AGREED, AgreedRow()))
+        paths = Paths(accord.history, partnership, list(filter(sight.shows, events)), terms)
         return _statement(postings, name, paths)
     line = _line(posted, name)
     event = next((each for each in events if each.index == line.index and sight.shows(each)), None)
@@ -386,7 +387,7 @@ def _path(found: StatementExplained) -> Iterator[Block]:
         [
             (
                 each.index,
-                each.occurred_at.date().isoformat(),
+                each.day.isoformat(),
                 each.party,
                 each.text,
                 f"key {each.key}" if each.key else each.signing.value,

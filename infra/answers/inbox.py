@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import partial
 from operator import itemgetter
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from domain.aggregates import command_types
 from domain.agreement import CommercialTermsAgreed, ProposeTerms
@@ -169,7 +169,9 @@ class InboxItem(Item):
 
     day: date
     """The last day in time of what is due, overdue or to be answered or confirmed; else the day
-    since which it waits."""
+    since which it waits (`is_last`)."""
+    is_last: bool = True
+    """Whether the day is the last one in time."""
     awaiting: Awaiting
     """What awaits the party."""
     partnership: str
@@ -558,31 +560,41 @@ def _of_proposal(rows: Rows, proposal: OpenProposal) -> Iterator[InboxItem]:
         if party == proposal.party:
             continue
         ref = answer_ref(proposal.agreement, proposal.proposal, proposal.substream or None)
-        day, late = _answer_by(rows, f"{DeadlineKind.ANSWER.value}/{ref}", proposal.made_at)
+        answer = _answer_by(rows, f"{DeadlineKind.ANSWER.value}/{ref}", proposal.made_at)
         asked = rows.asked.get(ref)
         ends = (x for x in rows.due if asked and asked.concerns(DUE_SOON, x.id))
-        near = (x.last_day for x in ends if not x.waits and not _is_far(x))
-        day = min((day, *near))
+        near = (_AnswerBy(x.last_day) for x in ends if not x.waits and not _is_far(x))
+        first = min((answer, *near), key=lambda each: each.day)
         yield InboxItem(
-            day=day,
+            day=first.day,
+            is_last=first.is_last,
             awaiting=Awaiting.CONSENT,
             partnership=rows.id,
             party=party,
             ref=proposal.proposal,
-            text=_proposed(proposal) + late,
+            text=_proposed(proposal) + answer.late,
             events=tuple(_answers(rows, party, proposal)),
         )
 
 
-def _answer_by(rows: Rows, asked: str, since: datetime) -> tuple[date, str]:
-    """Return the last day of an answer, and a sentence that says so if that day is over.
+class _AnswerBy(NamedTuple):
+    """The day of an answer: the last one, or without a deadline that since which it waits."""
 
-    `asked` is the deadline of the answer. Without one it is the day since which it waits.
-    """
+    day: date
+    is_last: bool = True
+    late: str = ""
+    """A sentence that says so if that day is over."""
+
+
+def _answer_by(rows: Rows, asked: str, since: datetime) -> _AnswerBy:
+    """Return the day of an answer; `asked` is its deadline."""
     for each in rows.overdue:
         if each.id == asked:
-            return each.last_day, f" The answer was due by {each.last_day}."
-    return next((each.last_day for each in rows.due if each.id == asked), rows.terms.day(since)), ""
+            return _AnswerBy(each.last_day, late=f" The answer was due by {each.last_day}.")
+    for each in rows.due:
+        if each.id == asked:
+            return _AnswerBy(each.last_day)
+    return _AnswerBy(rows.terms.day(since), is_last=False)
 
 
 def _proposed(proposal: OpenProposal) -> str:
@@ -650,14 +662,16 @@ def _of_draft(rows: Rows, draft: Unsigned) -> Iterator[InboxItem]:
                 "signing_keys": keys,
             }
             asked = f"{DeadlineKind.SIGNATURE.value}/{of_party(f'{draft.version}', party)}"
-            day, late = _answer_by(rows, asked, draft.drafted_at)
+            answer = _answer_by(rows, asked, draft.drafted_at)
+            what = f"{draft.drafted_by} drafted version {draft.version} of the agreement."
             yield InboxItem(
-                day=day,
+                day=answer.day,
+                is_last=answer.is_last,
                 awaiting=Awaiting.CONSENT,
                 partnership=rows.id,
                 party=party,
                 ref=f"agreement {draft.version}",
-                text=f"{draft.drafted_by} drafted version {draft.version} of the agreement.{late}",
+                text=what + answer.late,
                 events=(
                     _event(rows, party, SignAgreement, data),
                     _event(rows, party, ends, {"agreement": DRAFT, "proposal": f"{draft.version}"}),
@@ -979,6 +993,7 @@ def _asked_by(  # noqa: PLR0913, PLR0917 - what an item is made of
     """Return what an alert asks of a party: by the day on which it says, or since it opened."""
     return InboxItem(
         day=alert.answer_by or rows.terms.day(alert.since),
+        is_last=alert.answer_by is not None,
         awaiting=awaiting,
         partnership=rows.id,
         party=party,

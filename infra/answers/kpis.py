@@ -12,6 +12,7 @@ from domain.described import described
 from domain.metric_catalogue import Unit, metric_words
 from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import RuleComparison, Window
+from domain.terms_by_day import local_day
 from domain.values import Exact
 from infra.access.roles import Need
 from infra.answers import rules
@@ -35,6 +36,7 @@ from projections import figures
 from projections.breaches import BindingRule, binding, in_unit
 from projections.figures import COUNTED, FigureLine
 from projections.given import given
+from projections.kpis import agreed_row
 from projections.objectives import ObjectiveProgress, objectives
 from projections.standing import periods_within
 
@@ -94,7 +96,7 @@ def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf
     withheld = [each.period for each in sight.withheld.values()]
     asked = [period] if period else figures.periods(rows, closed=withheld)
     lines = [line for each in asked for line in given(rows, sight, each)]
-    today = moment_of(accord, id, when).date()
+    today = local_day(moment_of(accord, id, when), agreed_row(rows).zone)
     agreed = [] if sight.is_third_party else [*rules.binding_rules(accord, id, when)]
     return Kpis(
         simulated=accord.simulated,

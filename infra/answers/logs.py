@@ -14,6 +14,7 @@ from pydantic import ConfigDict
 
 from domain.described import Described
 from domain.program import STREAM as PROGRAM
+from domain.program import PortfolioDefined
 from domain.recorded import Recorded
 from domain.values import counted
 from infra.bootstrap import Accord
@@ -448,6 +449,16 @@ def rows_of(
         return view_rows(accord, projection, partnership)
     seen = log(accord.history, partnership, when, third_party=third_party)
     return replay(projection, seen).rows
+
+
+def not_begun(history: History, name: str, when: AsOf) -> NotFound:
+    """Return the error of a name under which no partnership had begun: a program, or too early."""
+    if any(isinstance(each.event, PortfolioDefined) for each in stored_log(history, name, when)):
+        return NotFound(
+            f"{name} is no partnership. It has the limits of a portfolio.",
+            "Ask for the portfolio, or name a partnership.",
+        )
+    return NotFound(f"{name} had not begun by then.", "Ask about a later moment.")
 
 
 def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 import orjson
@@ -10,6 +10,7 @@ import orjson
 from domain.agreement import CommercialTermsAgreed, TermsAccepted
 from domain.kernel import CLOCK_PARTY, Event, Refused
 from domain.recorded import Recorded
+from domain.terms_by_day import TermsByDay
 from infra.answers.question import Item
 from infra.answers.statement import LedgerLine
 from infra.deciding.pseudonyms import COMMAND
@@ -38,6 +39,8 @@ class PathEvent(Item):
     """The party that stated it."""
     occurred_at: datetime
     """When it happened, as its party says."""
+    day: date
+    """The day of that in the agreement's time zone."""
     text: str
     """What the party did, in words."""
     signing: Signing
@@ -49,7 +52,10 @@ class PathEvent(Item):
 class Paths:
     """The events of a log by what lines name: subjects, disputes and versions of the terms."""
 
-    def __init__(self, history: History, partnership: str, events: Sequence[Recorded]) -> None:
+    def __init__(
+        self, history: History, partnership: str, events: Sequence[Recorded], terms: TermsByDay
+    ) -> None:
+        self._terms_by_day = terms
         self._partnership = partnership
         self._events = {each.index: each for each in events}
         self._streams: dict[str, list[int]] = {}
@@ -90,6 +96,7 @@ class Paths:
                 type=recorded.event.wire,
                 party=recorded.act.party,
                 occurred_at=recorded.act.occurred_at,
+                day=self._terms_by_day.day(recorded.act.occurred_at),
                 text=timeline.words(recorded.event),
                 signing=_signing(recorded),
                 key=self._key(recorded),

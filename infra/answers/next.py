@@ -9,7 +9,7 @@ from domain import aggregates
 from domain.aggregates import State
 from domain.gates import ProposeWaiver, Requirement, WaiverGranted
 from domain.kernel import Command, Stage
-from infra.answers.logs import NOW, AsOf, NotFound, own_stream, sight_of, size_of
+from infra.answers.logs import NOW, AsOf, not_begun, own_stream, sight_of, size_of
 from infra.answers.partnership_state import OpenDeadline
 from infra.answers.question import Answer, Item, PartnershipId, Question
 from infra.answers.show import open_deadlines
@@ -131,7 +131,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Next:
         own = [each for each in own if sight.shows(each) or isinstance(each.event, PRIVATE)]
     state = aggregates.fold(own)
     if state.stage is None:
-        raise NotFound(f"{id} had not begun by then.", "Ask about a later moment.")
+        raise not_begun(accord.history, id, when)
     now = when.at or when.known or (own[-1].act.recorded_at if accord.simulated else accord.clock())
     streams = _streams(accord, id, when, sight, possible.FEW)
     situation = possible.Situation(id, state, now, streams)

@@ -15,7 +15,7 @@ from infra.answers.members import members
 from infra.answers.portfolio import moment_of_all, money_table, part, portfolios
 from infra.answers.question import Answer, Item, Panel, Question
 from infra.answers.statements import Hold, holds_of
-from infra.answers.text import Block, Line, Remark
+from infra.answers.text import Block, Line, Remark, minute
 from infra.bootstrap import Accord
 from projections import PROPOSALS, SETTLEMENT
 from projections.fold import Dispatch, Folded, fold_all, replay
@@ -55,6 +55,8 @@ class Disputed(Item):
     """The party that opened it."""
     since: datetime
     """When it was opened."""
+    opened_on: date
+    """The day of its opening in the agreement's time zone."""
     about: str | None
     """What earned the disputed money; null if no money is disputed."""
     amount: Money | None
@@ -170,6 +172,7 @@ def _disputes(member: Member, events: Iterable[Recorded]) -> Iterator[Disputed]:
             dispute=name,
             opened_by=recorded.act.party,
             since=recorded.act.occurred_at,
+            opened_on=member.traits.terms.day(recorded.act.occurred_at),
             about=event.subject,
             amount=event.amount,
             held=_held(event, holds),
@@ -200,8 +203,9 @@ def text(answer: Owed) -> Iterator[Block]:
     """Yield what each party owes and is owed, by which day, and each dispute."""
     if not answer.parties:
         yield Remark("There are no partnerships.")
+    moment = f"{minute(answer.moment)} UTC" if answer.moment else ""
     for each in answer.parties:
-        yield Line(f"{each.name} ({each.party}), {answer.moment:%Y-%m-%d}", "bold")
+        yield Line(f"{each.name} ({each.party}), {moment}", "bold")
         total = each.total if len(each.partners) > 1 else ()
         yield money_table(each.party, (*each.partners, *total))
         unstated = [of for of in each.partners if of.unstated_since]
@@ -225,7 +229,7 @@ def text(answer: Owed) -> Iterator[Block]:
 def _dispute(each: Disputed) -> Iterator[Block]:
     held = f", {each.held} of it on hold" if each.held else ", nothing of it on hold"
     about = f"{each.amount} for {each.about}{held}" if each.amount else "no money"
-    opened = f"opened by {each.opened_by} on {each.since:%Y-%m-%d}"
+    opened = f"opened by {each.opened_by} on {each.opened_on}"
     yield Line(f"{each.partnership}, dispute {each.dispute}: {about}, {opened}", indent=4)
     yield Line(each.description, indent=6)
     if each.mediator:

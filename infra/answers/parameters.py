@@ -117,7 +117,7 @@ class WrongParameter(ValueError):
 
 
 _HINTS: Final = {
-    "missing": "Add it.",
+    "missing": "Add {name} to the request.",
     "greater_than_equal": "Write a number from {ge} on.",
     "less_than_equal": "Write a number up to {le}.",
     "enum": "Write {expected}.",
@@ -134,7 +134,7 @@ class Wrong(NamedTuple):
 
 def error_of(name: str, error: ErrorDetails) -> Wrong:
     """Return the detail and the hint of a validator's error; `hint` is empty if none is known."""
-    hint = hint_of(error) or _HINTS.get(error["type"], "").format(**error.get("ctx", {}))
+    hint = hint_of(error) or _HINTS.get(error["type"], "").format(name=name, **error.get("ctx", {}))
     return Wrong(detail_of(error, name), hint)
 
 

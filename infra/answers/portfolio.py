@@ -12,7 +12,7 @@ from domain.values import plain
 from infra.answers.logs import NOW, AsOf, moment_of, seen_until
 from infra.answers.members import names_seen, of_members
 from infra.answers.question import Answer, Panel, PeriodName, Question
-from infra.answers.text import Block, Line, Remark, Table, amount, number
+from infra.answers.text import Block, Line, Remark, Table, amount, minute, number
 from infra.bootstrap import Accord
 from projections.contribution import Hours, Sourced
 from projections.matching import Match
@@ -85,8 +85,10 @@ def _parts(accord: Accord, when: AsOf, moment: datetime, span: Span | None) -> I
         # A party sees each partnership as of its own latest record, as in every other answer.
         return part(member, moment_of(accord, member.id, when) if of_own else moment, span)
 
-    # A line depends on the day of the moment, and not on its hour.
-    asked = ("portfolio", None if of_own else moment.date(), span)
+    # A line depends on the day of the moment in the time zone of its agreement. Time zones differ
+    # by quarters of an hour, so the line is the same within one.
+    quarter = moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
+    asked = ("portfolio", None if of_own else quarter, span)
     return of_members(accord, when, asked, found)
 
 
@@ -126,8 +128,9 @@ def text(answer: Portfolios) -> Iterator[Block]:
     """Yield each portfolio: the sheet, then what it says as a whole."""
     if not answer.portfolios:
         yield Remark("There are no partnerships.")
+    moment = f"{minute(answer.moment)} UTC" if answer.moment else ""
     for each in answer.portfolios:
-        yield Line(f"{each.name} ({each.party}), {answer.moment:%Y-%m-%d}", "bold")
+        yield Line(f"{each.name} ({each.party}), {moment}", "bold")
         yield _sheet(each.partners)
         yield from _notes(each.partners)
         yield from _progress(each)

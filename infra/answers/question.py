@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.calendar import Period
 from domain.described import Described
+from domain.terms import UTC
 from domain.values import Slug, instant
 from infra.access.roles import Need
 from infra.answers.logs import NOW, Asked, AsOf, in_range
@@ -101,6 +102,22 @@ class Page(Answer, Generic[T]):
         """Return the page with the items of the pages before it, too."""
         items = tuple(item for each in (*pages, self) for item in each.items)
         return self.model_copy(update={"items": items})
+
+
+class DatedPage(Page[T], Generic[T]):
+    """A page of items of several partnerships, whose days are each of its own time zone."""
+
+    zones: Mapping[str, str] = {}
+    """The time zone of the days of each partnership of this page that has agreed terms."""
+
+    def zone_of(self, partnership: str) -> str:
+        """Return the time zone of a partnership's days: UTC without agreed terms."""
+        return self.zones.get(partnership, UTC)
+
+    def after(self, pages: Sequence[Self]) -> Self:
+        """Return the page with the items of the pages before it, and with their time zones."""
+        zones = {of: zone for each in (*pages, self) for of, zone in each.zones.items()}
+        return super().after(pages).model_copy(update={"zones": zones})
 
 
 @dataclass(frozen=True, slots=True)

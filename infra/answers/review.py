@@ -44,13 +44,22 @@ from domain.settlement import Balance
 from domain.values import Exact, plain
 from infra.answers import duplicate_credits, kpis
 from infra.answers.escalated import with_people
-from infra.answers.logs import NOW, AsOf, moment_of, own_log, perhaps, sight_of, whole_log
+from infra.answers.logs import (
+    NOW,
+    AsOf,
+    moment_of,
+    not_begun,
+    own_log,
+    perhaps,
+    sight_of,
+    whole_log,
+)
 from infra.answers.parameters import Name
 from infra.answers.partnership_state import OpenDeadline, Party, Scorecard
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, PeriodName, Question
 from infra.answers.show import open_deadlines, parties_of, scorecards_of
 from infra.answers.show_text import deadline_words, people_of, scorecard_words
-from infra.answers.text import Block, Line, Remark, Table, amount, figure, minute, number
+from infra.answers.text import Block, Line, Remark, Table, amount, day, figure, minute, number
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
@@ -146,6 +155,8 @@ class Review(Answer):
     """The kind of the review."""
     at: datetime
     """The moment of the page: when the review begins, or an earlier one that is asked about."""
+    zone: str
+    """The time zone of the days of the page."""
     reason: str | None
     """Why the review is held, if it is not a regular one."""
     since: Since | None
@@ -210,7 +221,7 @@ def ask(
     """Return the page for a review as of its beginning, or as of an earlier moment.
 
     Without a review that was scheduled or held it is as of now, or of the moment that is asked
-    about. Raises `NotFound` if there is no such partnership.
+    about. Raises `NotFound` if there is no such partnership, or it had not begun by then.
     """
     meetings = _meetings(accord, id, when)
     asked = None if review is None else meetings.get(review)
@@ -224,7 +235,9 @@ def ask(
     shown = seen.of(whole_log(accord.history, id, moment))
     rows, settlement = (each for _, each in replay_all((KPIS, SETTLEMENT), shown).folded)
     state, shown_period = seen.state, period or _period(asked, now)
-    agreed = _agreed_figures(state)
+    if state.stage is None:
+        raise not_begun(accord.history, id, moment)
+    agreed, today = _agreed_figures(state), state.context.terms.day(now)
     lines = figures.report(rows.rows, shown_period, {metric for metric, _ in agreed})
     return Review(
         simulated=accord.simulated,
@@ -234,23 +247,24 @@ def ask(
         note=_unplanned(review, meetings) if review is not None and asked is None else None,
         kind=asked.kind if asked else None,
         at=asked.at if asked else now,
+        zone=state.context.terms.zone(now),
         reason=asked.reason if asked else None,
         since=seen.since,
         stage=state.stage,
         parties=state.parties,
-        people=tuple(parties_of(state, now.date())),
+        people=tuple(parties_of(state, today)),
         period=shown_period,
         figures=tuple(
             line
             for line in sight.lines(lines, shown_period)
             if line.segment is None or (line.metric, line.segment) in agreed
         ),
-        objectives=tuple(map(sight.progress, objectives(rows.rows, now.date()))),
+        objectives=tuple(map(sight.progress, objectives(rows.rows, today))),
         alerts=(
             *(with_people(accord.history, each) for each in _alerts(seen, now)),
             *duplicate_credits.alerts_of(accord, moment).get(id, ()),
         ),
-        actions=tuple(_actions(state, state.context.terms.day(now))),
+        actions=tuple(_actions(state, today)),
         milestones=() if took_effect(state.context.terms, now) else _open(state, MilestonePlanned),
         issues=_open(state, IssueRaised),
         disputes=tuple(seen.disputes.values()),
@@ -464,7 +478,7 @@ def text(page: Review) -> Iterator[Block]:
     if page.note:
         yield Remark(page.note)
     since = page.since
-    after = f"; since {_begun(since)} of {since.at:%Y-%m-%d}" if since else ""
+    after = f"; since {_begun(since)} of {day(since.at, page.zone)}" if since else ""
     yield Line(f"{page.id}: {' and '.join(page.parties)}, in {page.stage}{after}")
     if page.reason:
         yield Line(page.reason)
@@ -494,7 +508,10 @@ def _milestone(planned: MilestonePlanned) -> str:
 def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
     yield "people", [f"{each.party}: {who}" for each in page.people if (who := _people(each))]
     yield "objectives", [_objective(each) for each in page.objectives]
-    yield "alerts", [f"{each.state:9}  {each.since:%Y-%m-%d}  {each.text}" for each in page.alerts]
+    yield (
+        "alerts",
+        [f"{each.state:9}  {day(each.since, page.zone)}  {each.text}" for each in page.alerts],
+    )
     yield "actions agreed", [_action(each) for each in page.actions]
     yield "open milestones", [_milestone(each) for each in page.milestones]
     yield "open issues", [f"{each.issue}: {each.description}" for each in page.issues]
@@ -514,7 +531,10 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
     yield f"deals won in {page.period}", [_sourced(each) for each in page.sourced]
     yield (
         "next",
-        [f"{each.last_day or each.due.date()}  {deadline_words(each)}" for each in page.deadlines],
+        [
+            f"{each.last_day or day(each.due, page.zone)}  {deadline_words(each)}"
+            for each in page.deadlines
+        ],
     )
 
 

@@ -17,8 +17,9 @@ from infra.answers.history import StoredEvent, seen_by, stored
 from infra.answers.logs import NOW, AsOf, NotFound, own_stream, row_of_each, sight_of
 from infra.answers.members import PAGE, names_seen
 from infra.answers.parameters import Name
-from infra.answers.question import Item, Page, Paging, Parameter, Question
+from infra.answers.question import DatedPage, Item, Paging, Parameter, Question
 from infra.answers.text import Block, Hanging, Line, Remark, day
+from infra.answers.zones import zones_of
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names, names
 from infra.tlog.codec import UnreadableEvent
@@ -46,7 +47,7 @@ class SearchResult(Item):
     """Where that event says the words: the name of a field and its text, or who acted."""
 
 
-class SearchResults(Page[SearchResult]):
+class SearchResults(DatedPage[SearchResult]):
     """What was found, by partnership and then by what it is about."""
 
 
@@ -72,7 +73,11 @@ def ask(
     if found[page.limit :]:
         following = cursors.written(question, *_place(shown[-1]))
     return SearchResults(
-        simulated=accord.simulated, as_of=when.asked, next=following, items=tuple(shown)
+        simulated=accord.simulated,
+        as_of=when.asked,
+        next=following,
+        items=tuple(shown),
+        zones=zones_of(accord, (each.partnership for each in shown)),
     )
 
 
@@ -246,7 +251,7 @@ def text(found: SearchResults) -> Iterator[Block]:
         where = f"{each.partnership}#{each.event}" if each.event is not None else each.partnership
         more = f"  ({each.events} events)" if each.events > 1 else ""
         yield Line(f"{where}  {each.about or 'the partnership'}{more}", "bold")
-        happened = "" if each.day is None else f"{day(each.day)}  "
+        happened = "" if each.day is None else f"{day(each.day, found.zone_of(each.partnership))}  "
         yield Hanging(f"    {happened}", each.text)
         for said in each.said:
             yield Hanging("    ", said)

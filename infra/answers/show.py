@@ -230,7 +230,7 @@ def ask(
         log_size=size,
         last=f"{id}#{found.last}",
         last_recorded_at=found.recorded_at,
-        parties=tuple(parties_of(state, moment.date())),
+        parties=tuple(parties_of(state, state.context.terms.day(moment))),
         candidates=tuple(_candidates(folded)),
         terms=_terms(folded, moment),
         charter=folded.charter,

@@ -73,7 +73,7 @@ from infra.answers.text import (
     number,
 )
 from projections.contents import value_words
-from projections.timeline import agreement_words
+from projections.timeline import named_proposal
 
 
 def text(state: PartnershipState) -> Iterator[Block]:
@@ -124,8 +124,9 @@ def text(state: PartnershipState) -> Iterator[Block]:
 
 def _head(state: PartnershipState) -> Iterator[Block]:
     of = state.as_of
-    yield Line(f"{state.id}: {state.stage.value if state.stage else 'not begun'}", "bold")
-    yield Line(" and ".join(each.name for each in state.parties))
+    yield Line(f"{state.id}: {state.stage.value if state.stage else 'no partnership'}", "bold")
+    if state.parties:
+        yield Line(" and ".join(each.name for each in state.parties))
     if state.purpose:
         yield Line(state.purpose)
     if state.adoption:
@@ -743,7 +744,7 @@ def deadline_words(deadline: OpenDeadline) -> str:
         words = f"{version} by {party}"
     elif deadline.kind in {DeadlineKind.ANSWER, DeadlineKind.LAPSE}:
         agreement = deadline.ref.partition("/")[0]
-        words = f"{agreement_words(agreement)} {proposal_words(deadline.ref)}"
+        words = named_proposal(agreement, proposal_words(deadline.ref))
     return DEADLINES[deadline.kind].format(words)
 
 
@@ -760,8 +761,8 @@ DEADLINES = {
     DeadlineKind.IMPROVEMENT: "improvement plan {} is due",
     DeadlineKind.FIGURE: "figure {} is due",
     DeadlineKind.OBJECTIVE: "objective {} is to be reached",
-    DeadlineKind.ANSWER: "the answer to the proposed {} is due",
-    DeadlineKind.LAPSE: "the proposed {} can no longer be accepted",
+    DeadlineKind.ANSWER: "the answer to {} is due",
+    DeadlineKind.LAPSE: "{} can no longer be accepted",
     DeadlineKind.SIGNATURE: "the signature of the agreement, version {}, is due",
     DeadlineKind.CONFIRMATION: "a second person is to confirm act {}",
     DeadlineKind.REMINDER: "a reminder of {}",
@@ -770,7 +771,7 @@ DEADLINES = {
     DeadlineKind.ONBOARDING: "onboarding step {} is due",
     DeadlineKind.CAMPAIGN_START: "campaign {} begins",
     DeadlineKind.CAMPAIGN: "campaign {} is to be closed",
-    DeadlineKind.SILENCE: "silence confirms claims on {}",
+    DeadlineKind.SILENCE: "leads and claims that are not answered before {} count as accepted",
     DeadlineKind.STATEMENT: "statement {} is due",
 }
 """The consequence of each kind of deadline that passes; a test checks that none is missing."""

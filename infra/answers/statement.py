@@ -180,6 +180,8 @@ class PeriodStatements(Answer):
     period."""
     rounding: str
     """How every amount is rounded."""
+    zone: str
+    """The time zone of the days."""
     statements: tuple[Statement, ...]
     """The statements, by currency."""
 
@@ -232,6 +234,7 @@ def ask(
         terms_version=terms.version(terms.day(now)) or None,
         outside=_outside(terms, period, now),
         rounding=ROUNDING,
+        zone=terms.zone(now),
         statements=tuple(found),
     )
 
@@ -241,8 +244,8 @@ def _outside(terms: TermsByDay, period: str, now: datetime) -> str | None:
         return None
     begins, ends = bounds(period)
     start = terms.start if terms.is_agreed else None
-    if begins > now:
-        return f"{period} begins on {begins:%Y-%m-%d}. It is {now:%Y-%m-%d} here."
+    if begins.date() > terms.day(now):
+        return f"{period} begins on {begins.date()}. It is {terms.day(now)} here."
     if start is None:
         return "No terms are agreed yet."
     if ends.date() <= start:
@@ -510,12 +513,12 @@ def text(found: PeriodStatements) -> Iterator[Block]:
         yield Line("Nothing accrued up to its end that is not stated already.", indent=2)
     for each in found.statements:
         yield Line()
-        yield from _statement(each)
+        yield from _statement(each, found.zone)
     yield Line()
     yield Line(f"rounding: {found.rounding}", indent=2)
 
 
-def _statement(each: Statement) -> Iterator[Block]:
+def _statement(each: Statement, zone: str) -> Iterator[Block]:
     title = f"{each.currency}, not issued yet"
     if each.statement and each.issued_at:
         due = "" if each.state is State.SETTLED else f", due on {each.due_on}"
@@ -546,7 +549,7 @@ def _statement(each: Statement) -> Iterator[Block]:
         [
             (
                 one.payout,
-                words.day(one.paid_at),
+                words.day(one.paid_at, zone),
                 f"#{one.index}",
                 plain(one.recorded),
                 plain(one.paid),

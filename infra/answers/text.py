@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from domain.reported_figure import Respondents
+from domain.terms_by_day import local_day
 from domain.values import MINOR_UNITS, counted, plain
 from projections.figures import Figure
 
@@ -87,9 +88,9 @@ def minute(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def day(moment: datetime) -> str:
-    """Return the day of a moment, UTC: ``2026-03-31``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d")
+def day(moment: datetime, zone: str) -> str:
+    """Return the day of a moment in a time zone: ``2026-03-31``."""
+    return f"{local_day(moment, zone)}"
 
 
 def number(value: Decimal | None, none: str = "") -> str:

@@ -12,12 +12,14 @@ from domain.formation import DecisionRuleAgreed
 from domain.kernel import Refused
 from domain.own_metric import own_metrics_in
 from domain.rules import DecisionRule
+from domain.terms import UTC
 from domain.values import name_words
 from infra.answers import alerts
 from infra.answers.logs import NOW, AsOf, NotFound, log, own_log, perhaps
 from infra.answers.parameters import NotEmpty
 from infra.answers.question import Answer, Parameter, PartnershipId, Question
 from infra.answers.text import Block, Hanging, Line, Remark, Table, number
+from infra.answers.zones import zones_of
 from infra.bootstrap import Accord
 from projections import backtest
 from projections.alerts import Alert
@@ -40,6 +42,8 @@ class TriedRule(Answer):
     """Each period that was tried."""
     alerts: tuple[Alert, ...]
     """The alerts that it would have raised, as they would be now."""
+    zone: str
+    """The time zone of the days of the partnership."""
 
 
 def ask(
@@ -83,6 +87,7 @@ def ask(
         since=since,
         windows=tried.windows,
         alerts=tried.alerts,
+        zone=zones_of(accord, [id]).get(id, UTC),
     )
 
 
@@ -142,8 +147,8 @@ def text(found: TriedRule) -> Iterator[Block]:
         return
     yield Line("It would have raised:", "bold", 2)
     for alert in found.alerts:
-        yield alerts.heading(alert, alert.window, indent=4)
-        yield Hanging(" " * 15, alerts.outcome(alert))
+        yield alerts.heading(alert, alert.window, found.zone, indent=4)
+        yield Hanging(" " * 15, alerts.outcome(alert, found.zone))
 
 
 TRY_RULE = Question(

@@ -11,8 +11,9 @@ from infra.answers import cursors
 from infra.answers.inputs import PAGE, sent_by
 from infra.answers.logs import size_of
 from infra.answers.outcomes import WaitingFor
-from infra.answers.question import Item, Page, Paging, Panel, Parameter, Question
+from infra.answers.question import DatedPage, Item, Paging, Panel, Parameter, Question
 from infra.answers.text import Block, Line, Remark, day
+from infra.answers.zones import zones_of
 from infra.bootstrap import Accord
 from infra.store import history
 from projections.visibility import OPERATOR, Viewer
@@ -37,7 +38,7 @@ class WaitingInput(Item):
     """When its days are over. Then it is refused."""
 
 
-class WaitingInputs(Page[WaitingInput]):
+class WaitingInputs(DatedPage[WaitingInput]):
     """Events that wait, in the order in which they came."""
 
 
@@ -64,6 +65,7 @@ def ask(
     return WaitingInputs(
         simulated=accord.simulated,
         items=tuple(_waiting(each, viewer) for each in shown),
+        zones=zones_of(accord, (each.partnership for each in shown)),
         next=cursors.written(question, shown[-1].number) if found[page.limit :] else None,
     )
 
@@ -87,7 +89,8 @@ def text(found: WaitingInputs) -> Iterator[Block]:
     """Yield each event that waits, with what it waits for and until when."""
     for each in found.items:
         yield Line(f"{each.type} on {each.partnership}: {each.id} ({each.source})")
-        yield Line(f"waits for {each.waiting_for.detail}, until {day(each.until)}", indent=4)
+        until = day(each.until, found.zone_of(each.partnership))
+        yield Line(f"waits for {each.waiting_for.detail}, until {until}", indent=4)
     if not found.items:
         yield Remark("There are no events that wait.")
 

@@ -1,13 +1,13 @@
 """`accord audit checkpoint` and `timestamp`: sign a log, and have its time confirmed."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from domain.values import counted
+from domain.values import counted, moment_words
 from infra.answers.logs import size_of
 from infra.answers.question import Result
 from infra.answers.text import Block, Line, Verbatim
@@ -93,5 +93,5 @@ def timestamp(
 def _text(found: Timestamped) -> Iterator[Block]:
     yield Line(
         f"The checkpoint of {counted(found.size, 'event')} of {found.partnership} "
-        f"existed at {found.at.isoformat()}."
+        f"existed at {moment_words(found.at.astimezone(UTC))}."
     )

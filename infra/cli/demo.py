@@ -95,6 +95,7 @@ class PartnershipStory(Item):
     figures: tuple[StoryFigure, ...]
     objectives: tuple[ObjectiveProgress, ...]
     alerts: tuple[Alert, ...]
+    zone: str
     statements: tuple[IssuedStatement, ...]
     late_or_corrected: tuple[HistoryItem, ...]
     """Events that were reported late, and corrections of figures."""
@@ -136,13 +137,14 @@ def _partnership(
     accord: Accord, listed: PartnershipSummary, tally: OutcomeCounts
 ) -> PartnershipStory:
     name = listed.id
-    answer = kpis.ask(accord, name)
+    answer, found = kpis.ask(accord, name), alerts.ask(accord, name, page=_ALL)
     return PartnershipStory(
         partnership=listed,
         stages=view_rows(accord, OVERVIEW, name)[OVERVIEW_ROW].stages,
         figures=tuple(_figure(accord, name, each) for each in answer.figures if _is_shown(each)),
         objectives=answer.objectives,
-        alerts=alerts.ask(accord, name, page=_ALL).items,
+        alerts=found.items,
+        zone=found.zone_of(name),
         statements=statements.ask(accord, name).items,
         late_or_corrected=tuple(
             each
@@ -187,13 +189,13 @@ def _partnership_text(each: PartnershipStory) -> Iterator[Block]:
     of = each.partnership
     names = " and ".join(of.names.get(party, party) for party in of.parties)
     yield Line(f"{names} ({of.id})", "bold")
-    stages = (f"{entered.stage.value} {day(entered.since)}" for entered in each.stages)
+    stages = (f"{entered.stage.value} {day(entered.since, each.zone)}" for entered in each.stages)
     yield Line(" > ".join(stages), indent=2)
     yield _figures(each.figures)
     yield kpis.objectives_table(each.objectives, indent=2)
     if each.alerts:
         yield Line("alerts", "bold", 2)
-        yield from alerts.blocks(each.alerts, indent=4)
+        yield from alerts.blocks(each.alerts, {of.id: each.zone}, indent=4)
     yield from statements.blocks(each.statements, "statements", indent=2)
     yield Table(
         [">#", "HAPPENED", "RECORDED", "WHAT"],

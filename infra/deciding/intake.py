@@ -586,7 +586,7 @@ def _hint(error: ErrorDetails, at: str, value: dict[str, Any], model: type[Envel
             guess = f" Perhaps {near[0]}?" if near else ""
             return f"Leave it out, or see {see}{guess}"
         case "missing":
-            return f"Add it; see {see}"
+            return f"Add {at} to the event. Its type and an example are in {see}"
         case _:
             return f"See {see}"
 

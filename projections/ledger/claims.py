@@ -153,8 +153,12 @@ def _of_lead(name: str, lead: Fact, known: Known) -> Iterator[Point]:
         ended = f"Deal {name} was recorded as lost."
     elif known.accepted(lead):
         by_hand = known.confirmed_by_hand(ClaimKind.REFERRAL, lead.by) or known.acted_on(lead)
-        how = f"{other} accepted" if by_hand else "Silence accepted"
-        ended = f"{how} the lead of deal {name}. {_registered(lead, known)}"
+        how = (
+            f"{other} accepted the lead of deal {name}."
+            if by_hand
+            else f"{other} did not answer in time, so the lead of deal {name} is accepted."
+        )
+        ended = f"{how} {_registered(lead, known)}"
     elif rejected is not None:
         ended = f"{other} rejected the lead of deal {name}: {full_stop(rejected.reason)}"
         text = (
@@ -182,10 +186,10 @@ def _registered(lead: Fact, known: Known) -> str:
     """Return until when a win credits the party that submitted a lead (C18)."""
     window = known.terms.frame(known.day(lead)).attribution.window_days
     if not window:
-        return "It is registered without a last day."
+        return "It counts for a win on any day, because no last day is agreed."
     own = [each.since for _, each in known.of(ClaimKind.TOUCH) if each.about == lead.by]
     touched = max((datetime.fromisoformat(each) for each in own), default=lead.at)
-    return f"It is registered until {known.terms.day(touched) + timedelta(days=window - 1)}."
+    return f"It counts for a win by {known.terms.day(touched) + timedelta(days=window - 1)}."
 
 
 def _touches(view: DealView) -> Iterator[str]:

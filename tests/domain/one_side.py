@@ -73,7 +73,7 @@ def binds(state: State) -> Mapping[str, object]:
             return {
                 name: getattr(state, field_)
                 for name, field_ in {
-                    "PilotStarted": "started_on",
+                    "PilotStarted": "started_at",
                     "PilotConcluded": "concluded",
                     "VariantPromoted": "promoted",
                 }.items()

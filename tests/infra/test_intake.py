@@ -173,7 +173,8 @@ def test_a_missing_field_is_named() -> None:
     assert refused(event) == (
         "missing-field",
         "/data/term",
-        "Add it; see the schema of DeclareNonNegotiable.",
+        "Add /data/term to the event. Its type and an example are in the schema of "
+        "DeclareNonNegotiable.",
     )
 
 

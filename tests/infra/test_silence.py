@@ -261,7 +261,10 @@ def test_the_party_that_answers_is_reminded_before_silence_confirms(
 
     moment = datetime(2026, 2, 6, 6, tzinfo=UTC)
     assert reminded(accord) == [(f"2026-02-08/{OURS}", OURS, moment)]
-    text = f"{OURS} answers what awaits it by 2026-02-07. After that day silence answers."
+    text = (
+        f"{OURS} has leads or claims to answer by 2026-02-07. Without an answer by then, each "
+        "counts as accepted."
+    )
     assert reminders(accord) == [(text, "resolved")]
 
 

@@ -5,18 +5,22 @@ since when, under terms that were agreed in New York. The second one is the demo
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from domain.examples import ADOPTED, ADOPTION
+from domain.claims import ConfirmClaim, ObjectToClaim
+from domain.examples import ADOPTED, ADOPTION, Step
+from domain.execution import ProposeReview
+from domain.referral import SubmitReferral
 from infra.http import create_app
 from tests.feeds import played, simulated
 from tests.infra.messages import from_steps
 from tests.infra.signing import NAME
 from tests.journeys.pages import ONE, PAST, text
-from tests.life import changed
+from tests.life import OURS, THEIRS, changed, example
 
 FIRST, *LATER = ADOPTION.terms
 IN_NEW_YORK = changed(
@@ -49,6 +53,31 @@ def test_adopted_terms_were_agreed_on_their_day_west_of_utc(client: TestClient) 
 
     for each in ADOPTION.terms:
         assert f"agreed {each.agreed_on.day} {each.agreed_on:%b %Y} " in page
+
+
+def test_what_awaits_an_answer_says_by_when_or_since_when(tmp_path: Path) -> None:
+    """The proposal has a last day. The lead was rejected, and its party acts whenever it likes."""
+    at = datetime(2025, 9, 20, 14, tzinfo=UTC)
+    lead = ConfirmClaim(deal="D-9", fact="referral").model_dump(include={"deal", "fact"})
+    steps = [
+        *ADOPTED,
+        Step("2025-09-05T14:00:00Z", OURS, example(ProposeReview, at=at)),
+        Step("2025-09-05T15:00:00Z", THEIRS, SubmitReferral(deal="D-9", lead="A hotel")),
+        Step("2025-09-06T15:00:00Z", OURS, ObjectToClaim(**lead, reason="It is a customer.")),
+    ]
+    with simulated(tmp_path) as accord, accord.workers() as workers:
+        accord.service.handle(from_steps(steps))
+        accord.catch_up()
+        with TestClient(create_app(accord, workers, is_open=True)) as client:
+            pages = [
+                cells(client.get(f"/partnerships/{NAME}").text),
+                cells(client.get("/inbox").text),
+                cells(client.get(f"/partnerships/{NAME}/next").text),
+            ]
+
+    for page in pages:
+        assert "by 19 Sep 2025" in page
+        assert "since 6 Sep 2025" in page
 
 
 # --- the demo ----------------------------------------------------------------------------------

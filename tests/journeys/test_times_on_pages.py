@@ -16,7 +16,10 @@ from starlette.testclient import TestClient
 
 from infra.http import create_app
 from infra.http.pages import shown, timeline
-from tests.feeds import played
+from tests.feeds import played, simulated
+from tests.infra.answers.small_stories import log
+from tests.infra.answers.test_local_days import NAME as TOKYO
+from tests.infra.answers.test_local_days import evening
 from tests.journeys.pages import ONE, PAST, text
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -54,6 +57,15 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
             yield found
 
 
+@pytest.fixture(scope="module")
+def tokyo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with simulated(tmp_path_factory.mktemp("tokyo")) as accord, accord.workers() as workers:
+        accord.history.append(log({TOKYO: evening()}))
+        accord.catch_up()
+        with TestClient(create_app(accord, workers, is_open=True)) as found:
+            yield found
+
+
 def test_the_history_says_in_which_zone_it_is(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +75,30 @@ def test_the_history_says_in_which_zone_it_is(
 
     assert "Times are in the agreement's time zone, America/New_York" in page
     assert re.search(r"\d\d:\d\d E[DS]T \(\d\d:\d\d UTC\)", page)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/alerts",
+        "/inbox",
+        "/money",
+        "/portfolio",
+        "/search?words=They+chose+another",
+        f"/partnerships/{TOKYO}",
+        f"/partnerships/{TOKYO}/evidence",
+        f"/partnerships/{TOKYO}/history",
+        f"/partnerships/{TOKYO}/next",
+        f"/partnerships/{TOKYO}/statements/2026-05",
+        f"/partnerships/{TOKYO}/statements/2026-04:USD",
+    ],
+)
+def test_a_day_of_a_page_is_one_of_the_agreement(tokyo: TestClient, path: str) -> None:
+    """All of it happened on 11 May in Tokyo, where it was still 10 May in UTC."""
+    page = tokyo.get(path)
+
+    assert page.status_code == 200
+    assert re.findall(r"10 May 2026(?! UTC|,? \d\d:\d\d).{0,40}", text(page.text)) == []
 
 
 # --- the moment that is asked about ------------------------------------------------------------

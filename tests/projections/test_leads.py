@@ -101,7 +101,7 @@ def test_the_inbox_of_the_side_that_decides_has_the_lead_with_its_last_day_and_b
 
 
 @pytest.mark.parametrize("act", [ACCEPT, OPEN, WIN])
-def test_an_accepted_lead_is_registered_until_the_last_day_of_the_window(
+def test_an_accepted_lead_counts_until_the_last_day_of_the_window(
     act: ConfirmClaim | CreateOpportunity | WinDeal,
 ) -> None:
     story = submitted(attribution=WINDOW)
@@ -112,16 +112,18 @@ def test_an_accepted_lead_is_registered_until_the_last_day_of_the_window(
 
     assert open_on_leads(story) == []
     assert ended(story, LEAD_AWAITS) == (
-        f"{OURS} accepted the lead of deal D-1. It is registered until 2026-04-06."
+        f"{OURS} accepted the lead of deal D-1. It counts for a win by 2026-04-06."
     )
     assert waiting(story) == []
 
 
-def test_without_a_window_an_accepted_lead_is_registered_without_a_last_day() -> None:
+def test_without_a_window_an_accepted_lead_counts_on_any_day() -> None:
     story = submitted()
     story.when(OURS, ACCEPT)
 
-    assert (ended(story, LEAD_AWAITS) or "").endswith("It is registered without a last day.")
+    assert (ended(story, LEAD_AWAITS) or "").endswith(
+        "It counts for a win on any day, because no last day is agreed."
+    )
 
 
 def test_silence_accepts_a_lead_after_the_agreed_days() -> None:
@@ -131,7 +133,9 @@ def test_silence_accepts_a_lead_after_the_agreed_days() -> None:
     story.on("2026-01-17")
 
     assert open_on_leads(story) == []
-    assert (ended(story, LEAD_AWAITS) or "").startswith("Silence accepted the lead of deal D-1.")
+    assert (ended(story, LEAD_AWAITS) or "").startswith(
+        f"{OURS} did not answer in time, so the lead of deal D-1 is accepted."
+    )
 
 
 def test_a_rejected_lead_tells_its_party_the_reason_and_what_it_can_do() -> None:

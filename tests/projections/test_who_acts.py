@@ -19,6 +19,8 @@ from domain.execution import (
     AgreeImprovementPlanOutcome,
     AgreeMilestone,
     AgreeMilestoneReached,
+    CloseCampaign,
+    InvestmentReduced,
     ProposeAction,
     ProposeCancellation,
     ProposeImprovementPlanOutcome,
@@ -185,10 +187,24 @@ def at_risk() -> Story:
     return story
 
 
+def reduced() -> Story:
+    """An agreed rule reduced what both spend on a campaign."""
+    story = before(CloseCampaign)
+    story.recorded(
+        InvestmentReduced(
+            agreed_version=1, reduction="cut-9", campaign=CAMPAIGN,
+            by=Decimal(50), reason="Too few leads.",
+        )
+    )  # fmt: skip
+    return story
+
+
 MOVED = example(
     ProposeMilestone, proposal="later", owner=OURS, due="2026-02-20", reason="The files are late."
 )
 GIVEN_UP = example(ProposeCancellation, proposal="later", kind="milestone", ref=MOVED.milestone)
+CAMPAIGN = example(CloseCampaign).campaign
+SPENT_AGAIN = changed(GIVEN_UP, kind="reduction", ref="cut-9")
 MITIGATED = example(ProposeRiskMitigated, proposal="later")
 SHARED = ProposeAttribution(
     deal="D-1", proposal="later", shares={OURS: Decimal(50), THEIRS: Decimal(50)}
@@ -203,13 +219,23 @@ RENEWED = example(ProposeRenewal, proposal="later")
     [
         (missed, MISSED, MOVED, None),
         (missed, MISSED, GIVEN_UP, None),
+        (reduced, f"investment-reduced {CAMPAIGN}/cut-9", SPENT_AGAIN, None),
         (at_risk, "risk-open R-1", MITIGATED, None),
         (at_risk, "risk-highest R-1", MITIGATED, None),
         (disputed, "dispute-opened Q-1", SETTLED, "dispute/Q-1"),
         (contested, "attribution-contested D-1", SHARED, "deal/D-1"),
         (reviewed, "renewal-open renewal", RENEWED, None),
     ],
-    ids=["moved", "given up", "mitigated", "highest", "settled", "shared", "renewed"],
+    ids=[
+        "moved",
+        "given up",
+        "spent again",
+        "mitigated",
+        "highest",
+        "settled",
+        "shared",
+        "renewed",
+    ],
 )
 def test_while_a_proposal_can_end_an_alert_who_answers_it_acts(
     told: Callable[[], Story], alert: str, proposal: Command, within: str | None, party: str
@@ -222,6 +248,11 @@ def test_while_a_proposal_can_end_an_alert_who_answers_it_acts(
     story.when(OTHER[party], DeclineProposal(within=within, proposal="later", reason="No."))
 
     assert parties(story, alert) == before_it
+
+
+def test_both_act_on_what_an_agreed_rule_reduced() -> None:
+    """It named accord, which is no party."""
+    assert parties(reduced(), f"investment-reduced {CAMPAIGN}/cut-9") == [OURS, THEIRS]
 
 
 def test_an_alert_that_two_proposals_can_end_awaits_both_answers() -> None:

@@ -74,6 +74,8 @@ class OpenAlerts:
     """Those that the viewer's side has put aside until a day."""
     handling: Mapping[str, Handling]
     """What the viewer's side has done about them, by the id of the alert."""
+    zones: Mapping[str, str]
+    """The time zone of the days of each partnership that has agreed terms."""
 
 
 def open_alerts(visit: Visit, partnership: str | None = None) -> OpenAlerts:
@@ -90,6 +92,7 @@ def open_alerts(visit: Visit, partnership: str | None = None) -> OpenAlerts:
         tuple(each for each in loud if shown.is_reminder(each)),
         tuple(each for each in latest if each.id in silenced),
         answer.handling,
+        answer.zones,
     )
 
 
@@ -129,6 +132,7 @@ class Filter:
             self.kept(opened.reminders),
             self.kept(opened.silenced),
             opened.handling,
+            opened.zones,
         )
 
 

@@ -69,15 +69,18 @@ def inputs_page(
     visit: Visited, done: Done | None = None, number: PositiveWhole | None = None
 ) -> Response:
     """Show the events that wait and those that were refused; `done` is what was just done."""
-    refused, waiting = _refused(visit), _waiting(visit).items
-    about = {each.subject or "" for each in refused.items} | {each.partnership for each in waiting}
+    refused, waiting = _refused(visit), _waiting(visit)
+    about = {each.subject or "" for each in refused.items} | {
+        each.partnership for each in waiting.items
+    }
     return page(
         "inputs.html",
         visit,
         section="inputs",
         answer=refused,
         refused=refused.items,
-        waiting=waiting,
+        waiting=waiting.items,
+        zone_of=waiting.zone_of,
         names=names_of_each(visit, [each for each in about if _is_seen(visit, each)]),
         can_act=Scope.OPERATE in visit.identity.scopes and visit.form_token is not None,
         done=_DONE[done].format(number) if done else None,

@@ -20,6 +20,7 @@ from infra.access.roles import Need
 from infra.answers.inbox import INBOX, Awaiting, InboxItem
 from infra.answers.logs import moment_of
 from infra.answers.portfolio import PORTFOLIO
+from infra.answers.zones import zones_of
 from infra.http.access import needs
 from infra.http.pages.alerts import OpenAlerts, open_alerts
 from infra.http.pages.downloads import as_csv, as_json
@@ -128,6 +129,7 @@ def portfolio_page(
         shown=listed,
         shown_day=None if days else answer.moment,
         days=days,
+        zones=zones_of(visit.accord, days),
         summary=summary,
         names=names,
         pairs={name: " × ".join(of.values()) for name, of in names.items()},

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from re import fullmatch, sub
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -36,14 +37,16 @@ _NARROW: Final = "\N{NO-BREAK SPACE}"
 
 
 @pass_context
-def day(context: Context, value: date | datetime) -> Markup:
+def day(context: Context, value: date | datetime, zone: str = "") -> Markup:
     """Return a day: ``21 Sep 2026``.
 
-    That of a moment is in the time zone of the page, with the day in UTC beside where it differs.
+    That of a moment is in a time zone, by default that of the page, with the day in UTC beside
+    where it differs.
     """
     if not isinstance(value, datetime):
         return _time(value.isoformat(), _day(value))
-    here, utc = value.astimezone(_zone(context)).date(), value.astimezone(UTC).date()
+    zoned = ZoneInfo(zone) if zone else _zone(context)
+    here, utc = value.astimezone(zoned).date(), value.astimezone(UTC).date()
     beside = "" if here == utc else f" ({_day(utc)} UTC)"
     return _time(instant(value.astimezone(UTC)), f"{_day(here)}{beside}")
 

@@ -22,13 +22,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BeforeValidator
 
 from domain.kernel import Refused
+from domain.terms_by_day import TermsByDay
 from domain.values import instant
 from infra.access import roles
 from infra.access.credentials import Unauthenticated
 from infra.access.roles import Identity, Need, Role
 from infra.access.sessions import OF_KEY
 from infra.access.tokens import Issuer
-from infra.answers.logs import AsOf, NotFound, row_of_each, rows_of
+from infra.answers.logs import AsOf, NotFound, moment_of, row_of_each, rows_of
 from infra.answers.parameters import When
 from infra.bootstrap import Accord
 from infra.http import access, cookies
@@ -39,8 +40,8 @@ from infra.http.problems import Problem, invalid, not_found
 from infra.http.questions import Party
 from infra.templates import environment
 from infra.tlog import cloudevents
-from projections import KPIS, OVERVIEW
-from projections.kpis import agreed_row
+from projections import DEADLINES, OVERVIEW
+from projections.deadlines import TERMS
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.visibility import Viewer
 
@@ -536,7 +537,8 @@ def names_of_each(visit: Visit, ids: Iterable[str]) -> Mapping[str, Mapping[str,
 
 def zone_of(accord: Accord, id: str, when: AsOf) -> ZoneInfo:
     """Return the time zone of the days of a partnership: UTC until one is agreed."""
-    return ZoneInfo(agreed_row(rows_of(KPIS, accord, id, when)).zone)
+    terms: TermsByDay = rows_of(DEADLINES, accord, id, when).get(TERMS) or TermsByDay()
+    return ZoneInfo(terms.zone(moment_of(accord, id, when)))
 
 
 def page(template: str, visit: Visit, status: int = HTTPStatus.OK, /, **shown: object) -> Response:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import groupby
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Response
 
 from domain.execution import IssueCause
+from domain.terms_by_day import local_day
 from domain.values import plain
 from infra.access.roles import Need
 from infra.answers import text
@@ -63,15 +65,15 @@ def statement_csv(visit: Visited, id: PartnershipId, period: PeriodOrName) -> Re
 @needs(Need.FACTS)
 def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> Response:
     """Show the statements of a period with every line, each with its event and its terms."""
-    answer = _answer(visit, id, period)
+    answer, zone = _answer(visit, id, period), zone_of(visit.accord, id, visit.when(id))
     return page(
         "statement.html",
         visit,
         section="portfolio",
         answer=answer,
         names=names_of(visit.accord, id, visit.when(id)),
-        zone=zone_of(visit.accord, id, visit.when(id)),
-        known=[[*_known_by(visit.accord, id, each)] for each in answer.statements],
+        zone=zone,
+        known=[[*_known_by(visit.accord, id, each, zone)] for each in answer.statements],
         months=[[*_by_month(each)] for each in answer.statements],
         stated=[_payment_stated(each) for each in answer.statements],
         confirmed=[
@@ -169,24 +171,28 @@ class KnownBy:
     """What was known by the end of a day of the lines of a statement."""
 
     day: date
+    """In the agreement's time zone."""
+    until: datetime
+    """The last moment of the day."""
     balance: Decimal
     """What the payer owed by the lines that were recorded by then."""
     new: tuple[LedgerLine, ...]
     """The lines that were recorded on the day."""
 
 
-def _known_by(accord: Accord, id: str, statement: Statement) -> Iterator[KnownBy]:
+def _known_by(accord: Accord, id: str, statement: Statement, zone: ZoneInfo) -> Iterator[KnownBy]:
     """Yield each day on which lines of a statement were recorded, with the balance by then.
 
     Lines are added and never changed, so the lines of earlier events are what was known before.
     """
     payee, balance = statement.balance.payee, Decimal(0)
     moments = recorded_at_of(accord.history, id, {each.index for each in statement.lines})
-    days = {index: at.astimezone(UTC).date() for index, at in moments.items()}
+    days = {index: local_day(at, zone.key) for index, at in moments.items()}
     recorded = sorted(statement.lines, key=lambda each: days[each.index])
     for day, lines in groupby(recorded, key=lambda each: days[each.index]):
         found = [*lines]
         for line in found:
             settled = line.settled or Decimal(0)
             balance += settled if line.to == payee else -settled
-        yield KnownBy(day, balance, tuple(found))
+        until = datetime.combine(day, time.max, zone).astimezone(UTC)
+        yield KnownBy(day, until, balance, tuple(found))

@@ -23,7 +23,7 @@ from infra.answers.text import Line, Remark
 from infra.bootstrap import Accord
 from projections.alerts import AlertState
 from projections.visibility import Viewer
-from tests.feeds import simulated
+from tests.feeds import PROGRAM, simulated
 from tests.infra.answers.demo import BY_PARTNER, CONSULTING, EVERYTHING, without_moment
 from tests.infra.messages import from_steps, message
 from tests.life import LIFE, OURS, THEIRS, example
@@ -41,6 +41,15 @@ def test_the_page_is_as_of_the_beginning_of_the_review(demo: Accord) -> None:
     assert all(each.due >= page.at for each in page.deadlines)
     assert page.since is not None
     assert page.since.at < page.at
+
+
+def test_a_program_has_no_page_for_a_review(demo: Accord) -> None:
+    """It printed: growthos-program: , in None."""
+    with pytest.raises(NotFound) as raised:
+        review.ask(demo, PROGRAM)
+
+    assert raised.value.detail == f"{PROGRAM} is no partnership. It has the limits of a portfolio."
+    assert raised.value.hint == "Ask for the portfolio, or name a partnership."
 
 
 def test_an_earlier_moment_has_less_on_the_page(demo: Accord) -> None:
