@@ -131,6 +131,11 @@ def name_words(name: str) -> str:
     return name.replace("_", " ").replace("-", " ")
 
 
+def name_order(name: str) -> tuple[str, str]:
+    """Return the key by which names are listed: small and capital letters are alike."""
+    return name.casefold(), name
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Return a number of things: ``1 day``, ``4 days``, ``2 people``."""
     return f"{count} {noun}" if count == 1 else f"{count} {plural or f'{noun}s'}"

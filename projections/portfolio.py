@@ -20,7 +20,7 @@ from domain.kernel import IN_FORCE, Stage
 from domain.metric_catalogue import CATALOGUE
 from domain.standing_alerts import FIGURE_OVERDUE, AlertKind
 from domain.terms import ItemKind, Payment, payment
-from domain.values import MINOR_UNITS, Exact, plain
+from domain.values import MINOR_UNITS, Exact, name_order, plain
 from projections import figures
 from projections.alerts import ALERTS, START, STATE, Alert
 from projections.contribution import Contribution, Hours, Sourced, contributions, hours, sourced
@@ -503,8 +503,11 @@ class Portfolio:
 def portfolio(
     party: str, name: str, lines: Iterable[PartnershipLine], limits: Limits | None = None
 ) -> Portfolio:
-    """Return the portfolio of a party from its lines, with the limits that its program set."""
-    every = list(lines)
+    """Return the portfolio of a party from its lines, with the limits that its program set.
+
+    Partners are in the order of their names.
+    """
+    every = sorted(lines, key=lambda each: (name_order(each.name or each.partner or ""), each.id))
     joined = [each for each in every if each.partner is not None]
     active = [each for each in joined if each.active]
     others = tuple(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from domain.charter import ObjectiveStatus
 from domain.metric_catalogue import metric_words
 from domain.terms import Payment, item_words
-from domain.values import plain
+from domain.values import name_order, plain
 from infra.answers.logs import NOW, AsOf, moment_of, seen_until
 from infra.answers.members import names_seen, of_members
 from infra.answers.question import Answer, Panel, PeriodName, Question
@@ -93,7 +93,7 @@ def _parts(accord: Accord, when: AsOf, moment: datetime, span: Span | None) -> I
 
 
 def portfolios(found: Iterable[Part]) -> tuple[Portfolio, ...]:
-    """Return the portfolio of each party that began some of these partnerships, by party."""
+    """Return the portfolio of each party that began some of these partnerships, by its name."""
     lines: dict[str, list[SheetLine]] = {}
     names: dict[str, str] = {}
     limits: dict[str, Limits] = {}
@@ -107,7 +107,8 @@ def portfolios(found: Iterable[Part]) -> tuple[Portfolio, ...]:
             lines.setdefault(each.party, []).append(each.line)
             names[each.party] = each.name
     return tuple(
-        portfolio(party, names[party], lines[party], limits.get(party)) for party in sorted(lines)
+        portfolio(party, names[party], lines[party], limits.get(party))
+        for party in sorted(lines, key=lambda each: name_order(names[each]))
     )
 
 

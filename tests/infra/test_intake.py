@@ -173,8 +173,10 @@ def test_a_missing_field_is_named() -> None:
     assert refused(event) == (
         "missing-field",
         "/data/term",
-        "Add /data/term to the event. Its type and an example are in the schema of "
-        "DeclareNonNegotiable.",
+        (
+            "Add /data/term to the event. Its type and an example are in the schema of "
+            "DeclareNonNegotiable."
+        ),
     )
 
 

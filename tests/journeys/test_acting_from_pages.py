@@ -582,6 +582,7 @@ def test_the_operator_dismisses_a_refusal_and_the_record_names_the_person(
         answer = form.send(browser)
 
     assert 'href="/problems/' in shown.text
+    assert "You cannot take this back." in shown.text
     assert form.action == f"/inputs/{refused}/dismiss"
     assert f"Refusal {refused} is dismissed." in answer.text
     found = store.history.refusal(refused)

@@ -15,6 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from domain.dispute import DisputeOpened
+from domain.keyring import RegisterKey, RevokeKey
 from infra.access.credentials import Grant
 from infra.access.roles import Role
 from infra.answers.inbox import INBOX
@@ -26,7 +27,7 @@ from tests.feeds import simulated
 from tests.infra.signing import NAME
 from tests.infra.test_workers import eventually
 from tests.journeys.test_acting_from_pages import Form, link, shown_text, signed_in
-from tests.life import OURS, THEIRS, usd
+from tests.life import OURS, THEIRS, example, usd
 from tests.projections.money import pay, sell, share, state, under
 
 GIA = Grant(role=Role.PARTY, party=OURS, actor="Gia Gallo")
@@ -181,3 +182,22 @@ def test_the_list_of_statements_names_the_dispute_and_so_does_the_payment_that_i
     ]
     address = f"/partnerships/{NAME}"
     eventually(lambda: "60.00 USD in dispute" in shown_text(browser.get(address).text), 10)
+
+
+def test_a_party_whose_only_key_was_revoked_is_told_why_it_cannot_dispute(tmp_path: Path) -> None:
+    """It must sign, and cannot: the page offered a form whose event was always refused."""
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    for command in (example(RegisterKey), example(RevokeKey)):
+        story.when(OURS, command, key=example(RevokeKey).keyid)
+    with simulated(tmp_path) as accord:
+        accord.history.append(story.history)
+        accord.catch_up()
+        with signed_in(accord, GIA) as browser:
+            page = browser.get(ADDRESS).text
+
+    assert "Dispute line" not in page
+    assert (
+        "GrowthOS has no key left that signs a dispute, so it cannot dispute a line here. It first "
+        "proposes a new key (Propose key recovery), and the other party agrees."
+    ) in shown_text(page)

@@ -189,6 +189,20 @@ def test_the_page_alone_has_what_a_check_elsewhere_needs(
     assert ours.keyid in browser.get(PAGE).text
 
 
+@pytest.mark.parametrize("name", ["verify.py", "verify.mjs", "rules.json"])
+def test_a_verifier_from_a_page_is_the_published_one_byte_for_byte(
+    browser: TestClient, name: str
+) -> None:
+    form = Form.of(browser.get(PAGE))
+    with ZipFile(BytesIO(form.send(browser, reason="A dispute.").content)) as bundle:
+        (copy,) = (each for each in bundle.namelist() if Path(each).name == name)
+        taken = bundle.read(copy)
+
+    assert taken == (VERIFIERS / name).read_bytes()
+    published = (REPOSITORY / "docs" / "digests.md").read_text(encoding="utf-8")
+    assert f"verifier {sha256(taken).hexdigest()} {name}\n" in published
+
+
 def test_a_stranger_sees_no_evidence(store: Accord) -> None:
     grant = Grant(role=Role.PARTY, party="northwind", actor="Nora West")
     key = credentials.create(store.history.credentials, grant, store.clock()).key

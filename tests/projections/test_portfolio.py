@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.agreement import AcceptTerms, ProposeTerms
 from domain.charter import ObjectiveStatus
-from domain.execution import ProposeAction, ProposeReview
+from domain.execution import HoldKickoff, ProposeAction, ProposeReview
 from domain.exit import ProposeExit
 from domain.exploration import BeginExploration
 from domain.kernel import Stage
@@ -268,6 +268,15 @@ def test_an_exploration_without_a_partner_is_searching_and_on_no_sheet() -> None
     whole = portfolio(OURS, "GrowthOS", [line_of(after(BeginExploration), "search")])
 
     assert (whole.partners, whole.searching) == ((), ("search",))
+
+
+def test_partners_are_in_the_order_of_their_names_in_small_and_capital_letters() -> None:
+    line = line_of(after(HoldKickoff), "one")
+    named = [replace(line, id=name, name=name) for name in ("Zeta", "Acme", "beta", "acme")]
+
+    found = portfolio(OURS, "GrowthOS", named)
+
+    assert [each.name for each in found.partners] == ["Acme", "acme", "beta", "Zeta"]
 
 
 # --- load --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, ValidationError
 
 from domain.kernel import Refused
 from domain.standing_alerts import DEPENDENCY_HIGH
-from domain.values import Slug
+from domain.values import Slug, name_order
 from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.alerts import ALERTS_QUESTION, Alerts
@@ -158,6 +158,7 @@ def alerts_page(
     names = names_of_each(
         visit, {each.partnership for each in answer.items if each.rule != DEPENDENCY_HIGH}
     )
+    known = {party: name for of in names.values() for party, name in of.items()}
     return page(
         "alerts.html",
         visit,
@@ -166,8 +167,11 @@ def alerts_page(
         partnership=partnership,
         only=only,
         rules=sorted({each.rule for each in answer.items}),
-        parties=sorted({who.party for each in answer.items for who in each.who_acts}),
-        names={party: name for of in names.values() for party, name in of.items()},
+        parties=sorted(
+            {who.party for each in answer.items for who in each.who_acts},
+            key=lambda each: name_order(known.get(each) or each or ""),
+        ),
+        names=known,
         pairs={name: " × ".join(of.values()) for name, of in names.items()},
         opened=opened,
         of_programs={each.partnership for each in latest if each.rule == DEPENDENCY_HIGH},

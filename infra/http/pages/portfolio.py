@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query, Response
 
 from domain.charter import ObjectiveStatus
 from domain.standing_alerts import DISPUTE_OPENED
-from domain.values import Slug
+from domain.values import Slug, name_order
 from infra.access.roles import Need
 from infra.answers.inbox import INBOX, Awaiting, InboxItem
 from infra.answers.logs import moment_of
@@ -63,10 +63,10 @@ class Row:
         return f"{self.initiator} × {partner}" if partner else self.initiator
 
     @property
-    def rank(self) -> tuple[int, int, str]:
+    def rank(self) -> tuple[int, int, tuple[str, str]]:
         """Where it comes in the table: overdue and broken first, ended last."""
         status = _RANKS[self.line.status] if self.line.status else len(_RANKS)
-        return (status, -len(self.to_act_on), self.name)
+        return (status, -len(self.to_act_on), name_order(self.name))
 
 
 @dataclass(frozen=True, slots=True)

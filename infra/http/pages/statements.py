@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Response
 
+from domain import aggregates
 from domain.execution import IssueCause
 from domain.terms_by_day import local_day
 from domain.values import plain
 from infra.access.roles import Need
 from infra.answers import text
-from infra.answers.logs import moment_of, recorded_at_of
+from infra.answers.logs import moment_of, own_stream, recorded_at_of
 from infra.answers.parameters import Name
 from infra.answers.question import PartnershipId
 from infra.answers.statement import (
@@ -84,9 +85,17 @@ def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> R
             for each in answer.statements
         ],
         sheet=_sheet(visit, id),
+        keyless=_keyless(visit, id),
         to_dispute=to_dispute,
         what_for=what_for,
     )
+
+
+def _keyless(visit: Visit, id: str) -> frozenset[str]:
+    """Return the parties that must sign what binds them, and have no key left that does."""
+    state = aggregates.fold(own_stream(visit.accord.history, id, visit.when(id)))
+    keys = state.keyring.keys.values()
+    return frozenset(each.party for each in keys) - {each.party for each in keys if each.binds}
 
 
 @dataclass(frozen=True, slots=True)
