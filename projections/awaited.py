@@ -7,8 +7,8 @@ can also accept a lead that is not watched, so all leads of their days are looke
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, timedelta
-from typing import Any, Final, NamedTuple
+from datetime import date
+from typing import Any, Final, NamedTuple, TypeVar
 
 from domain import payouts
 from domain.calendar import month_of
@@ -28,14 +28,12 @@ from projections.ledger.claims import Point
 from projections.ledger.counting import Known
 from projections.ledger.measures import CLICKS, accepted_leads
 from projections.ledger.rows import (
-    MONTHS,
     AgreedRow,
     CountsRow,
     Debt,
-    MonthRow,
-    MonthsRow,
     SubjectRow,
-    part_of,
+    in_months,
+    months_since,
     parts_of,
     replace,
 )
@@ -44,8 +42,7 @@ from projections.settlement import AGREEMENTS, agreed_with, points_of
 AGREED: Final = f"{FACTS}agreed"
 """The key of the row of what was agreed."""
 
-MONTHS_OF_LEADS: Final = f"{FACTS}{MONTHS}"
-"""The key of the row of the months in which there are leads."""
+R = TypeVar("R")
 
 ON_SUBJECTS: Final[frozenset[type[Event]]] = (
     facts.ON_DEALS | facts.ON_ENTRIES | facts.FIGURES | facts.REPLIES | facts.PAYOUTS
@@ -184,15 +181,8 @@ def _index_lead(subjects: "_Subjects", key: str) -> None:
     row = subjects.row(key) if key.startswith(f"{FACTS}deal/") else _NOTHING
     lead = row.facts.get(ClaimKind.REFERRAL)
     month = month_of(lead.at) if lead is not None else ""
-    if not month or month in row.months:
-        return
-    subjects.changed[key] = replace(row, months=(*row.months, month))
-    part = f"{FACTS}{part_of(month, key)}"
-    named: MonthRow = subjects.rows.get(part, MonthRow())
-    subjects.changed[part] = MonthRow(tuple(sorted({*named.subjects, key})))
-    known: MonthsRow = subjects.rows.get(MONTHS_OF_LEADS, MonthsRow())
-    if month not in known.months:
-        subjects.changed[MONTHS_OF_LEADS] = MonthsRow(tuple(sorted({*known.months, month})))
+    if month:
+        subjects.changed.update(in_months(subjects.get, key, [month], FACTS))
 
 
 def _leads_since(subjects: "_Subjects", agreed: AgreedRow) -> list[str]:
@@ -204,12 +194,8 @@ def _leads_since(subjects: "_Subjects", agreed: AgreedRow) -> list[str]:
         day = terms_of(agreed).first_difference(terms_of(before))
     if day is None:
         return []
-    # The index names the month in UTC. The day in the agreement's time zone can be the next one.
-    first = month_of(max(day, date(1, 1, 2)) - timedelta(days=1))
-    known: MonthsRow = subjects.rows.get(MONTHS_OF_LEADS, MonthsRow())
-    parts = [
-        f"{FACTS}{part}" for month in known.months if month >= first for part in parts_of(month)
-    ]
+    months = months_since(subjects.get, day, FACTS)
+    parts = [f"{FACTS}{part}" for month in months for part in parts_of(month)]
     return [key for row in rows_under(subjects.rows, parts).values() for key in row.subjects]
 
 
@@ -288,9 +274,12 @@ class _Subjects(NamedTuple):
     rows: Rows
     changed: dict[str, Any]
 
+    def get(self, key: str, kind: type[R]) -> R:
+        found: R | None = self.changed.get(key) or self.rows.get(key)
+        return found or kind()
+
     def row(self, key: str) -> SubjectRow:
-        found: SubjectRow = self.changed.get(key) or self.rows.get(key, _NOTHING)
-        return found
+        return self.get(key, SubjectRow)
 
     def counts(self, month: str) -> Mapping[str, str]:
         key = counts_key(month)

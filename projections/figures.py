@@ -143,12 +143,16 @@ class FigureChange(Against):
 @described
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A party's referrals of a quarter against the minimum that it agreed (C10)."""
+    """A party's referrals of a quarter against the minimum that the frame has for it (C10).
+
+    It counts leads as they are stated, as the figures do. A fee for missing leads is an item of the
+    terms, and counts accepted leads alone (docs/settlement.md).
+    """
 
     party: str
     """The party."""
     value: Exact
-    """The referrals that it brought."""
+    """The leads that it stated and the other party did not reject."""
     minimum: Exact
     """The agreed minimum."""
     terms_version: int

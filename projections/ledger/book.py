@@ -7,7 +7,7 @@ it, and the differences are posted. So the sum of lines does not depend on the o
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -47,7 +47,6 @@ from projections.ledger.periods import (
 from projections.ledger.rows import (
     AGREED,
     EARNED,
-    MONTHS,
     TOTALS,
     AgreedRow,
     Amount,
@@ -56,14 +55,14 @@ from projections.ledger.rows import (
     EarnedRow,
     Entry,
     MonthRow,
-    MonthsRow,
     Offer,
     SubjectRow,
     Sum,
     Total,
     TotalsRow,
     WindowRow,
-    part_of,
+    in_months,
+    months_since,
     parts_of,
     replace,
 )
@@ -283,27 +282,15 @@ class Book:
 
     def index(self, key: str, days: Iterable[date]) -> None:
         """Name a subject in the index of the months of its facts."""
-        row = self.row(key, SubjectRow)
-        new = {month_of(day) for day in days}.difference(row.months)
-        if not new:
-            return
-        self.put(key, replace(row, months=tuple(sorted({*row.months, *new}))))
-        for month in new:
-            part = part_of(month, key)
-            self.put(part, MonthRow(tuple(sorted((*self.row(part, MonthRow).subjects, key)))))
-        months = self.row(MONTHS, MonthsRow).months
-        if not new <= set(months):
-            self.put(MONTHS, MonthsRow(tuple(sorted({*months, *new}))))
+        for name, row in in_months(self.row, key, map(month_of, days)).items():
+            self.put(name, row)
 
     def since(self, day: date, start: date | None = None) -> list[str]:
         """Return the subjects with a fact on a day or later, and all that fell due since.
 
         `start` is where the term began before, if that has changed.
         """
-        # An index names the month in the zone that the terms had when the fact arrived.
-        first = month_of(max(day, date(1, 1, 2)) - timedelta(days=1))
-        months = [each for each in self.row(MONTHS, MonthsRow).months if each >= first]
-        found = dict.fromkeys(self.subjects_of(months))
+        found = dict.fromkeys(self.subjects_of(months_since(self.row, day)))
         found |= dict.fromkeys(self.periods(day, start))
         return [*found]
 

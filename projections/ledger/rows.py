@@ -4,13 +4,14 @@ A row stores facts. Every posted amount can be computed again from them and from
 days (docs/settlement.md, The law).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, Self, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 from zlib import crc32
 
+from domain.calendar import month_of
 from domain.deadlines.deadline import Silence
 from domain.payouts import Owed, Payout, Standing
 from domain.terms_by_day import Exit, Renewal
@@ -325,6 +326,42 @@ def part_of(month: str, subject: str) -> str:
 def parts_of(month: str) -> list[str]:
     """Return the keys of all rows that name subjects of a month."""
     return [f"month/{month}/{part}" for part in range(MONTH_PARTS)]
+
+
+class Get(Protocol):
+    """Reads the row of a key; a new row of its type if there is none."""
+
+    def __call__(self, key: str, kind: type[R], /) -> R:
+        """Return the row."""
+
+
+def in_months(get: Get, key: str, months: Iterable[str], prefix: str = "") -> Mapping[str, Any]:
+    """Return the rows that name a subject among those of months, in an index with a prefix.
+
+    There are none if it is named already.
+    """
+    row = get(key, SubjectRow)
+    new = {*months}.difference(row.months)
+    if not new:
+        return {}
+    changed: dict[str, Any] = {key: replace(row, months=tuple(sorted({*row.months, *new})))}
+    for month in new:
+        part = f"{prefix}{part_of(month, key)}"
+        changed[part] = MonthRow(tuple(sorted({*get(part, MonthRow).subjects, key})))
+    known = get(f"{prefix}{MONTHS}", MonthsRow).months
+    if not new <= {*known}:
+        changed[f"{prefix}{MONTHS}"] = MonthsRow(tuple(sorted({*known, *new})))
+    return changed
+
+
+def months_since(get: Get, day: date, prefix: str = "") -> list[str]:
+    """Return the months of an index that can have a fact of a day or later.
+
+    An index names the month in UTC, or in the time zone that the terms had when the fact arrived.
+    The day in the agreement's time zone can be the next one.
+    """
+    first = month_of(max(day, date(1, 1, 2)) - timedelta(days=1))
+    return [each for each in get(f"{prefix}{MONTHS}", MonthsRow).months if each >= first]
 
 
 @dataclass(frozen=True)
