@@ -103,7 +103,7 @@ def owner(event: RiskIdentified, _: str, parties: Parties) -> Parties:
     return (event.owner,) if event.owner else parties
 
 
-def author(_: Event, by: str, parties: Parties) -> Parties:
+def author(_: Event, by: str, parties: Parties, /) -> Parties:
     """Return the party that stated the event; both for what an agreed rule did."""
     return (by,) if by in parties else parties
 
