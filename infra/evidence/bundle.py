@@ -75,7 +75,6 @@ OF_LOG: Final = (
     "checkpoints.jsonl",
     "commands.jsonl",
     "events.jsonl",
-    "hashes.txt",
     "people.jsonl",
 )
 """The files of the log, of which its checkpoints and signatures speak."""
@@ -253,21 +252,18 @@ class _Bundle:
     def _write_events(self, bag: _Bag) -> None:
         sight = _sight(self.accord, self.partnership, self.asked.party)
         entries = self.accord.history.entries(self.partnership, 0, self.exported.size)
-        leaves: list[bytes] = []
+        written = 0
         with bag.file("data/events.jsonl") as write:
             for index, body, leaf in entries:
-                for _ in range(len(leaves), index):
-                    # A deleted event leaves a gap, which a verifier reports.
-                    leaves.append(bytes(len(leaf)))
-                    write(b"{}\n")
-                leaves.append(leaf)
+                # A deleted event leaves a gap, which a verifier reports.
+                write(b"{}\n" * (index - written))
+                written = index + 1
                 why = self._why_not(sight, index, body, leaf)
                 if why is None:
                     write(body + b"\n")
                 else:
                     self.exported.withheld += 1
                     write(codec.canonical({"why": why, "withheld": leaf.hex()}) + b"\n")
-        bag.put("data/hashes.txt", "".join(f"{each.hex()}\n" for each in leaves).encode())
 
     def _why_not(
         self, sight: Sight | SharedSight, index: int, body: bytes, leaf: bytes

@@ -27,7 +27,7 @@ from infra.tlog.notes import (
 
 FORMAT: Final = "accord-fork/1"
 
-_HASHES, _NOTES = "data/hashes.txt", "data/checkpoints.jsonl"
+_EVENTS, _NOTES = "data/events.jsonl", "data/checkpoints.jsonl"
 _LARGEST = 2**30
 """The most bytes of one of these files."""
 
@@ -60,15 +60,22 @@ class Account:
     @classmethod
     def _of_bundle(cls, path: Path) -> "Account":
         with ZipFile(path) as archive:
-            if any(archive.getinfo(name).file_size > _LARGEST for name in (_HASHES, _NOTES)):
+            if any(archive.getinfo(name).file_size > _LARGEST for name in (_EVENTS, _NOTES)):
                 raise NoAccount(f"{path} is too large when unpacked.")
-            hashes, notes = archive.read(_HASHES), archive.read(_NOTES)
-        leaves = tuple(bytes.fromhex(each) for each in hashes.decode().split())
+            events, notes = archive.read(_EVENTS), archive.read(_NOTES)
+        leaves = tuple(map(_leaf, events.splitlines()))
         last = cls._of_note(orjson.loads(notes.splitlines()[-1])["note"])
         leaves = leaves[: last.checkpoint.size]
         if len(leaves) != last.checkpoint.size or Tree.over(leaves).root() != last.checkpoint.root:
-            raise NoAccount(f"{path} has hashes that do not match its checkpoint.")
+            raise NoAccount(f"{path} has events that do not match its checkpoint.")
         return cls(last.note, last.checkpoint, leaves)
+
+
+def _leaf(line: bytes) -> bytes:
+    """Return the leaf hash of a line: of the event, or as it is given of a withheld one."""
+    if line.startswith(b'{"why":'):
+        return bytes.fromhex(orjson.loads(line)["withheld"])
+    return merkle.leaf_hash(line)
 
 
 Verdict = Literal["same", "grown", "fork", "unknown"]

@@ -6,17 +6,17 @@ policy, pins, a checkpoint that it saw, a receipt, a moment. Each change is draw
 """
 
 import json
+import struct
+import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from random import Random
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import orjson
 
@@ -34,7 +34,6 @@ LOG = (
     "checkpoints.jsonl",
     "commands.jsonl",
     "events.jsonl",
-    "hashes.txt",
     "people.jsonl",
 )
 TEXTS = (
@@ -46,6 +45,24 @@ TEXTS = (
     "people.jsonl",
     "rejected.jsonl",
 )
+ROWS = (*(each for each in TEXTS if each.endswith(".jsonl")), "waiting.jsonl")
+PATHS: tuple[Callable[[str], str], ...] = (
+    str.upper,
+    str.title,
+    lambda name: name.replace("data/", "Data/"),
+    lambda name: name.replace("/", "//"),
+    lambda name: name.replace("/", "\\"),
+    lambda name: f"./{name}",
+    lambda name: f"/{name}",
+    lambda name: f"data/{name}",
+    lambda name: f"data/../{name}",
+    lambda name: f"{name}/",
+    lambda name: f"{name} ",
+    lambda name: name.removeprefix("data/"),
+    lambda name: "data/schemas/" + "".join(filter(str.isalnum, name)) + ".json",
+)
+"""Other paths at which somebody could look for a file."""
+
 STRANGER = Signer(b"x" * 32)
 
 
@@ -259,11 +276,51 @@ def moved(draft: Draft) -> str:
     return f"{what} in {name}"
 
 
+def crossed(draft: Draft) -> str:
+    """Move a row from one file of JSON lines to another."""
+    one, two = draft.random.sample(ROWS, 2)
+    lines, others = draft.lines(one), draft.lines(two)
+    if not lines:
+        return lost(draft)
+    row = lines.pop(draft.random.randrange(len(lines)))
+    others.insert(draft.random.randrange(len(others) + 1), row)
+    draft.put(one, lines)
+    draft.put(two, others)
+    return f"a row of {one} in {two}"
+
+
+def named(draft: Draft) -> str:
+    """Swap the rows of two people, or what two rows say: of one party, or of two."""
+    rows = draft.rows("people.jsonl")
+    if len(rows) < 2:
+        return lost(draft)
+    one, two = draft.random.sample(range(len(rows)), 2)
+    what = draft.random.choice(["all", "name", "name", "commitment", "salt", "party"])
+    if what == "all":
+        rows[one], rows[two] = rows[two], rows[one]
+    else:
+        rows[one][what], rows[two][what] = rows[two][what], rows[one][what]
+    draft.write("people.jsonl", rows)
+    sides = "one party" if rows[one]["party"] == rows[two]["party"] else "two parties"
+    return f"{what} of two people of {sides}"
+
+
 def lost(draft: Draft) -> str:
     name = draft.random.choice(list(draft.files))
-    what = draft.random.choice(["without", "renamed", "emptied", "cut", "a bit of"])
+    what = draft.random.choice(
+        ["without", "renamed", "emptied", "cut", "a bit of", "swapped", "swapped", "once more"]
+    )
     data = draft.files[name]
-    if what == "without":
+    if what == "swapped":
+        # Most files are schemas, so two others are taken first.
+        known = [each for each in draft.files if "/schemas/" not in each]
+        other_name = draft.random.choice(known)
+        name = draft.random.choice([name, *known])
+        draft.files[name], draft.files[other_name] = draft.files[other_name], draft.files[name]
+        return f"{name} and {other_name} swapped"
+    if what == "once more":
+        draft.files[draft.random.choice(PATHS)(name)] = draft.random.choice([data, data, b""])
+    elif what == "without":
         del draft.files[name]
     elif what == "renamed":
         extra = [
@@ -395,13 +452,49 @@ def commanded(draft: Draft) -> str:
     row = ENVELOPES[what](row, draft)
     lines[at] = written(row)
     digest = sha256(lines[at]).hexdigest()
-    if random.random() < 0.8:
-        lines.sort(key=lambda each: sha256(each).hexdigest())
     draft.put("commands.jsonl", lines)
     if random.random() < 0.8:
         events = draft.files["data/events.jsonl"]
         draft.files["data/events.jsonl"] = events.replace(before.encode(), digest.encode())
     return f"{what} of a command"
+
+
+def exchanged(draft: Draft) -> str:
+    """Swap a member between two commands of one party, which signs them again or does not."""
+    random, lines = draft.random, draft.lines("commands.jsonl")
+    rows = [orjson.loads(each) for each in lines]
+    payloads = [orjson.loads(b64decode(each["payload"])) for each in rows]
+    party = random.choice(payloads)["party"]
+    own = [at for at, each in enumerate(payloads) if each["party"] == party]
+    pair = random.sample(own, 2) if len(own) > 1 else own * 2
+    where = random.choice(["envelope", "payload", "payload", "event", "event"])
+    objects = {"envelope": rows, "payload": payloads, "event": [p["event"] for p in payloads]}
+    one, two = (objects[where][at] for at in pair)
+    member = random.choice(sorted(one.keys() & two.keys()))
+    one[member], two[member] = two[member], one[member]
+    events = draft.files["data/events.jsonl"]
+    signs = random.choice([draft.parties.get(party), STRANGER, None])
+    for at in pair:
+        before = sha256(lines[at]).hexdigest()
+        if where != "envelope":
+            rows[at] = signed_again(rows[at], payloads[at], signs)
+        lines[at] = written(rows[at])
+        if random.random() < 0.9:
+            events = events.replace(before.encode(), sha256(lines[at]).hexdigest().encode())
+    draft.put("commands.jsonl", lines)
+    draft.files["data/events.jsonl"] = events
+    return f"{member} of two {where}s of one party"
+
+
+def signed_again(row: Row, payload: Row, signer: Signer | None) -> Row:
+    """Return an envelope with another payload, signed again unless nobody does."""
+    raw = written(payload)
+    row["payload"] = b64encode(raw).decode()
+    if signer:
+        kind = row["payloadType"]
+        message = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(raw), raw)
+        row["signatures"][0]["sig"] = b64encode(signer.sign(message)).decode()
+    return row
 
 
 def _payload(
@@ -410,15 +503,8 @@ def _payload(
     def changed(row: Row, draft: Draft) -> Row:
         payload = orjson.loads(b64decode(row["payload"]))
         change(payload, draft)
-        raw = written(payload)
-        row["payload"] = b64encode(raw).decode()
-        if by:
-            party = str(payload.get("party")) if by == "party" else ""
-            signer = draft.parties.get(party, STRANGER)
-            kind = row["payloadType"]
-            message = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(raw), raw)
-            row["signatures"][0]["sig"] = b64encode(signer.sign(message)).decode()
-        return row
+        party = str(payload.get("party")) if by == "party" else ""
+        return signed_again(row, payload, draft.parties.get(party, STRANGER) if by else None)
 
     return changed
 
@@ -674,7 +760,7 @@ def beside(draft: Draft) -> str:
             parent[key] = other(parent[key], draft)
             files[random.choice([name, "data/schemas/Other.json"])] = written(content)
         case "time stamp":
-            size = random.choice([0, 1, len(draft.lines("hashes.txt")), 2**53])
+            size = random.choice([0, 1, len(draft.lines("events.jsonl")), 2**53])
             files[f"data/timestamps/{size}.tsr"] = random.choice([b"", b"0\x03\x02\x01\x00"])
         case "range":
             (asked,) = draft.rows("request.json")
@@ -710,35 +796,36 @@ def _sign_again(draft: Draft) -> None:
             last["data"]["files"] = sha256(sums.encode()).hexdigest()
             lines[-1] = written(last)
     draft.put("events.jsonl", lines)
-    leaves = [_leaf(each) for each in lines]
-    draft.put("hashes.txt", [each.hex().encode() for each in leaves])
+    leaves = [leaf_of(each) for each in lines]
     with suppress(ValueError, KeyError, TypeError):
         about = orjson.loads(files["data/bundle.json"])
         if isinstance(about["size"], int):
             draft.write("bundle.json", [about | {"size": len(leaves)}])
-    draft.write(
-        "checkpoints.jsonl",
-        [
-            _resealed(row, draft, leaves, at)
-            for at, row in enumerate(draft.rows("checkpoints.jsonl"))
-        ],
-    )
+    notes = [Note.read(row["note"]) for row in draft.rows("checkpoints.jsonl")]
+    points = [Checkpoint.read(each.text) for each in notes]
+    sizes = [*(min(each.size, len(leaves)) for each in points[:-1]), len(leaves)]
+    roots, seal = _roots(leaves, set(sizes)), Seal("", draft.signer, None)
+    sealed = []
+    for note, old, size in zip(notes, points, sizes, strict=True):
+        if (time := seal.time(note)) is None:
+            raise ValueError(note)
+        sealed.append({"note": str(seal.sign(Checkpoint(old.origin, size, roots[size]), time))})
+    draft.write("checkpoints.jsonl", sealed)
 
 
-def _resealed(row: Row, draft: Draft, leaves: list[bytes], at: int) -> Row:
-    seal = Seal("", draft.signer, None)
-    note = Note.read(row["note"])
-    old, time = Checkpoint.read(note.text), seal.time(note)
-    if time is None:
-        raise ValueError(note)
-    last = at == len(draft.lines("checkpoints.jsonl")) - 1
-    size = len(leaves) if last else min(old.size, len(leaves))
-    return {
-        "note": str(seal.sign(Checkpoint(old.origin, size, Tree.over(leaves[:size]).root()), time))
-    }
+def _roots(leaves: list[bytes], sizes: set[int]) -> dict[int, bytes]:
+    """Return the root of each of these sizes, from one tree that grows."""
+    tree = Tree()
+    roots = {0: tree.root()}
+    for size, leaf in enumerate(leaves, 1):
+        tree.add(leaf)
+        if size in sizes:
+            roots[size] = tree.root()
+    return roots
 
 
-def _leaf(line: bytes) -> bytes:
+def leaf_of(line: bytes) -> bytes:
+    """Return the leaf hash of a line: of an event, or the one that a withheld event has."""
     with suppress(ValueError):
         found = orjson.loads(line)
         hidden = found.get("withheld") if isinstance(found, dict) else None
@@ -758,17 +845,39 @@ def zipped(files: Files, random: Random) -> bytes:
         random.choice(
             [random.shuffle, list.reverse, lambda each: each.append(each[0]), list.clear]
         )(lines)
-    files = {name: data for name, data in files.items() if name != "manifest-sha256.txt"}
-    made = BytesIO()
-    method = ZIP_DEFLATED if random.random() < 0.05 else ZIP_STORED
-    with ZipFile(made, "w", method) as archive:
-        for name, data in {**files, "manifest-sha256.txt": "".join(lines).encode()}.items():
-            archive.writestr(name, data)
-    return made.getvalue()
+    files = files | {"manifest-sha256.txt": "".join(lines).encode()}
+    return archived([*files.items()], deflated=random.random() < 0.05)
 
 
-def packed(raw: bytes, random: Random) -> tuple[str, bytes]:
+def archived(files: list[tuple[str, bytes]], *, deflated: bool = False) -> bytes:
+    """Return a ZIP archive of these files, of which two can have one name."""
+    raw, directory = bytearray(), bytearray()
+    for name, data in files:
+        content, method = data, 0
+        if deflated:
+            method, tool = 8, zlib.compressobj(wbits=-zlib.MAX_WBITS)
+            content = tool.compress(data) + tool.flush()
+        path = name.encode()
+        # Version 2.0, no flags, the first moment that a record can have.
+        sizes = zlib.crc32(data), len(content), len(data), len(path), 0
+        header = struct.pack("<5H3L2H", 20, 0, method, 0, 33, *sizes)
+        place = bytes(6) + struct.pack("<2L", 0o600 << 16, len(raw))
+        directory += b"PK\x01\x02\x14\x03" + header + place + path
+        raw += b"PK\x03\x04" + header + path + content
+    count, at = len(files), len(raw)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, len(directory), at, 0)
+    return bytes(raw + directory + end)
+
+
+def packed(files: Files, raw: bytes, random: Random) -> tuple[str, bytes]:
     """Change the archive itself: its records, and what is between them."""
+    if random.random() < 0.2:
+        name = random.choice([each for each in files if "/schemas/" not in each])
+        again = name, random.choice([files[name], b"", b"{}\n"])
+        place = random.choice([0, len(files)])
+        return "a name twice", archived(
+            [*[*files.items()][:place], again, *[*files.items()][place:]]
+        )
     marks = [at for mark in (b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06") for at in _all(raw, mark)]
     at = random.choice(marks) + random.randrange(46)
     what = random.choice(

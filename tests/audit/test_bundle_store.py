@@ -191,7 +191,7 @@ def test_nothing_is_answered_from_a_bundle_with_a_fault(pair: Pair, tmp_path: Pa
 
     code, text = run(pair._replace(path=changed), "list")
 
-    assert (code, "fault event-altered" in text) == (FAILED, True)
+    assert (code, "fault checkpoint-root" in text) == (FAILED, True)
 
 
 def test_a_bundle_with_a_part_of_the_log_is_not_opened(tmp_path: Path) -> None:

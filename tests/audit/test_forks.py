@@ -28,10 +28,10 @@ def note_of(entries: str, signer: Signer = SIGNER) -> str:
 
 
 def bundle(path: Path, entries: str, note: str | None = None) -> Account:
-    hashes = "".join(f"{leaf_hash(each.encode()).hex()}\n" for each in entries)
+    events = "".join(f"{each}\n" for each in entries)
     line = orjson.dumps({"consistency": [], "note": note or note_of(entries)})
     with ZipFile(path, "w") as archive:
-        archive.writestr("data/hashes.txt", hashes)
+        archive.writestr("data/events.jsonl", events)
         archive.writestr("data/checkpoints.jsonl", line + b"\n")
     return Account.read(path)
 
@@ -106,7 +106,7 @@ def test_another_signer_s_checkpoint_proves_nothing_about_the_operator(tmp_path:
         compare(one, other, OPERATOR)
 
 
-def test_a_bundle_with_other_hashes_than_were_signed_is_no_account(tmp_path: Path) -> None:
+def test_a_bundle_with_other_events_than_were_signed_is_no_account(tmp_path: Path) -> None:
     with pytest.raises(NoAccount, match="do not match its checkpoint"):
         bundle(tmp_path / "1", WHOLE, note_of("abX"))
     for raw in (b"", b"PK\x03\x04", b"text"):

@@ -702,7 +702,7 @@ def test_a_record_with_a_fault_is_not_replayed(world: World) -> None:
 
     found = replay.replay(rewritten(world.bundle(), change))
 
-    assert (found.record.verdict, found.record.code) == ("FAULT", "event-altered")
+    assert (found.record.verdict, found.record.code) == ("FAULT", "checkpoint-root")
     assert found.statements == ()
     assert found.differs
 

@@ -48,12 +48,11 @@ WORDS = {
     "malformed": "A file of the bundle has another form than the format says.",
     "identity": "The bundle is of another log than the policy names.",
     "verifier": "A verifier in the bundle is not the pinned one.",
-    "event-altered": "The event is not the one that was recorded.",
     "event": "The event has another form, place or time than an event of this log can have.",
     "events-missing": "There are fewer or more events than there should be.",
     "checkpoint-malformed": "A checkpoint has another form, or the last one is not of all events.",
     "checkpoint-signature": "A checkpoint is not signed by the log, or a cosignature is wrong.",
-    "checkpoint-root": "A checkpoint was signed over other events.",
+    "checkpoint-root": "A checkpoint was signed over other events than those before it here.",
     "checkpoint-time": "The event cannot have been recorded when it says.",
     "command-missing": "The event must be signed, and its command is not there, though nobody in "
     "it was erased.",

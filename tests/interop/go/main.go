@@ -142,17 +142,13 @@ func checkTree(folder string, own note.Verifier, points []chained) {
 		}
 		return found, nil
 	})
-	hashes := lines(folder, "data/hashes.txt")
-	shown := 0
 	for index, line := range lines(folder, "data/events.jsonl") {
-		leaf := tlog.Hash(must(hex.DecodeString(string(hashes[index]))))
-		if !bytes.Contains(line, []byte(`"withheld"`)) {
-			shown++
-			need(tlog.RecordHash(line) == leaf, "the leaf hash %d differs", index)
+		leaf := tlog.RecordHash(line)
+		if _, hidden, found := bytes.Cut(line, []byte(`"withheld":"`)); found && bytes.HasPrefix(line, []byte(`{"why":`)) {
+			leaf = tlog.Hash(must(hex.DecodeString(string(hidden[:64]))))
 		}
 		stored = append(stored, must(tlog.StoredHashesForRecordHash(int64(index), leaf, reader))...)
 	}
-	passed(noteModule, "`sumdb/tlog` gives each event the recorded leaf hash", shown)
 	var before torchwood.Checkpoint
 	for _, point := range points {
 		opened := must(note.Open([]byte(point.Note), note.VerifierList(own)))
