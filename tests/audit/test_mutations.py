@@ -399,3 +399,31 @@ def test_a_reader_minds_what_a_party_did_not_sign(small: World, bundles: dict[st
     change = Change("", signed_again=True, files=draft.files, raw=b"", brought=brought)
     assert minded(whole, change, []) == f"#{at} TermsAccepted: occurred_at"
     assert minded(whole, change._replace(signed_again=False), []) == "data/events.jsonl"
+
+
+def test_names_are_swapped_within_a_party_and_between_two(
+    small: World, bundles: dict[str, Files]
+) -> None:
+    """The control of what is changed: a bundle without such people would try nothing."""
+    random = Random(1)  # noqa: S311 - as above
+    told = set()
+    for _ in range(200):
+        draft = Draft(dict(bundles["whole"]), random, small.signer, SIGNERS)
+        told.add(mutator.named(draft))
+        assert draft.files.keys() == bundles["whole"].keys()
+    assert {each.partition(" of two people of ")[2] for each in told} == {
+        "one party",
+        "two parties",
+    }
+
+
+def test_a_member_is_swapped_between_two_commands(small: World, bundles: dict[str, Files]) -> None:
+    random = Random(1)  # noqa: S311 - as above
+    before = set(bundles["whole"]["data/commands.jsonl"].splitlines())
+    told = set()
+    for _ in range(200):
+        draft = Draft(dict(bundles["whole"]), random, small.signer, SIGNERS)
+        what = mutator.exchanged(draft)
+        if len(set(draft.lines("commands.jsonl")) - before) == 2:
+            told.add(what.partition(" of one party")[0])
+    assert {"payload of two envelopes", "nonce of two payloads", "data of two events"} <= told
