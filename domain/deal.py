@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, assert_never
 
-from domain import claims, merge
+from domain import merge, objections
 from domain.bilateral import (
     BilateralAgreement,
     BilateralCommand,
@@ -20,7 +20,7 @@ from domain.bilateral import (
 )
 from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
 from domain.deal_record import Deal, DealCommand
-from domain.facts import Stated, first, with_fact
+from domain.facts import Stated, first, is_stated, with_fact
 from domain.kernel import Act, Awaited, AwaitedKind, Event, Refused
 from domain.merge import MERGE, DealsMerged, MergeContext
 from domain.payment import (
@@ -97,7 +97,7 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
         return state.agreements.answer(command, act, (command.within or "").replace("/", " "))
     merge.check_counts(command, state, act)
     if isinstance(command, ClaimCommand):
-        return claims.decide(command, state.facts, state.answers, act)
+        return objections.decide(command, state.facts, state.answers, act, agreed.terms)
     if isinstance(command, SubmitReferral):
         return submit(command, state, act, agreed)
     _check(command, act, agreed.parties)
@@ -243,8 +243,8 @@ def correct(command: Correction, state: Deal, act: Act) -> list[Event]:
             "Record the fact first, or name a recorded one.",
             awaits=Awaited(kind, name.rpartition("/")[2], what),
         )
-    again = Stated(event, act.party, act.occurred_at)
-    return [] if again in state.facts.get(f"correction/{name}", ()) else [event]
+    again = is_stated(state.facts.get(f"correction/{name}", ()), event, act)
+    return [] if again else [event]
 
 
 def _can_be_meant(fact: Stated, command: Correction, act: Act) -> bool:

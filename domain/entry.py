@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, assert_never
 
-from domain import claims, second_person
+from domain import objections, second_person
 from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
 from domain.facts import Facts, Stated, already_recorded, own, with_fact
 from domain.kernel import (
@@ -156,7 +156,7 @@ def decide(
 ) -> list[Event]:
     """Decide a command on an entry. Raises `Refused`."""
     if isinstance(command, ClaimCommand):
-        return claims.decide(command, state.facts, state.answers, act)
+        return objections.decide(command, state.facts, state.answers, act, agreed.terms)
     if isinstance(command, ReverseEntry):
         return reverse(command, state, act, agreed)
     if agreed.ends_at is not None and act.occurred_at >= agreed.ends_at:

@@ -19,11 +19,12 @@ from domain.kernel import Act, AlreadyRecorded, Event, Refused
 
 
 class Stated(NamedTuple):
-    """A fact: its event, the party that stated it, and when it happened as first stated."""
+    """A fact: its event, the party that stated it, when it happened, and when it was recorded."""
 
     event: Event
     party: str
     at: datetime
+    told: datetime
 
 
 Facts = Mapping[str, tuple[Stated, ...]]
@@ -33,7 +34,7 @@ Facts = Mapping[str, tuple[Stated, ...]]
 def with_fact(facts: Facts, name: str, event: Event, act: Act) -> Facts:
     """Return the facts and one more."""
     found = [*facts.get(name, ())]
-    stated = Stated(event, act.party, act.occurred_at)
+    stated = Stated(event, act.party, act.occurred_at, act.recorded_at)
     insort(found, stated, key=lambda each: (each.at, each.party))
     return {**facts, name: tuple(found)}
 
@@ -52,6 +53,13 @@ def own(found: Sequence[Stated], party: str) -> tuple[Stated, ...]:
 def others(found: Sequence[Stated], party: str) -> tuple[Stated, ...]:
     """Return those of some facts that the other party stated."""
     return tuple(each for each in found if each.party != party)
+
+
+def is_stated(found: Sequence[Stated], event: Event, act: Act) -> bool:
+    """Return whether the acting party stated the same already, of the same time."""
+    return any(
+        (each.event, each.party, each.at) == (event, act.party, act.occurred_at) for each in found
+    )
 
 
 def times(found: Sequence[Stated]) -> int:

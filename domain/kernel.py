@@ -67,6 +67,19 @@ class Act(NamedTuple):
     spellings: frozenset[str] = frozenset()
     """The actors whose names differ from this one's only in how they are written, while a command
     is decided; see `as_read`."""
+    asked_at: datetime | None = None
+    """The moment of a replay of what had happened by then; None if it has no such limit."""
+
+    @property
+    def now(self) -> datetime:
+        """The moment by which silence and days are judged when the event is folded.
+
+        It is when the event was recorded; for an event of the clock, when it was due, because the
+        clock can record several days at once. In a replay as of a moment it is never later than
+        that moment, however late the event was recorded.
+        """
+        now = self.occurred_at if self.party == CLOCK_PARTY else self.recorded_at
+        return now if self.asked_at is None else min(now, self.asked_at)
 
     def is_by(self, actor: str) -> bool:
         """Whether an actor is the person of this act, however the name was written."""

@@ -89,11 +89,12 @@ def at_the_exit(agreements: BilateralAgreements, day: str) -> list[Event]:
     return [
         ProposalLapsed(agreement=kind.name, proposal=name, reason=f"The exit took effect on {day}.")
         for kind, name, each in agreements.every_proposal()
-        if each.is_open and _ends_with_exit(kind, each.proposed)
+        if each.is_open and ends_with_exit(kind, each.proposed)
     ]
 
 
-def _ends_with_exit(kind: type[BilateralAgreement], proposed: Any) -> bool:  # noqa: ANN401 - made
+def ends_with_exit(kind: type[BilateralAgreement], proposed: Any) -> bool:  # noqa: ANN401 - made
+    """Whether nobody can accept a proposal any more once an exit took effect."""
     if kind is CommitmentCancelled:
         return proposed.kind in _OF_THE_PLAN
     ends: bool = kind.accepts.ends_with_exit

@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple, assert_never
 
-from domain import claims
+from domain import claims, objections
 from domain.arithmetic import exact
 from domain.claims import (
     Answered,
@@ -158,7 +158,7 @@ class Payout:
 
 def _stated(facts: Iterable[tuple[Event, Said]]) -> Iterator[Stated]:
     for event, said in facts:
-        yield Stated(event, said.party, said.at)
+        yield Stated(event, said.party, said.at, said.told)
 
 
 def with_event(payout: Payout, event: Event, act: Act, cause: int | None = None) -> Payout:
@@ -390,12 +390,16 @@ class Known:
 
     # What the other party said of each fact.
 
-    def _answers(
-        self, fact: str, by: Said
-    ) -> Iterator[tuple[ClaimConfirmed | ClaimObjected, Said]]:
-        for event, said in self.payout.answers:
-            if event.fact == fact and said.party != by.party and self._means(event, said, by):
-                yield event, said
+    def _answers(self, fact: str, by: Said) -> list[tuple[ClaimConfirmed | ClaimObjected, Said]]:
+        """Return what the other party said of a fact before silence confirmed it."""
+        found = [
+            (event, said)
+            for event, said in self.payout.answers
+            if event.fact == fact and said.party != by.party and self._means(event, said, by)
+        ]
+        objections = [said.told for event, said in found if isinstance(event, ClaimObjected)]
+        day = self.terms.silence_confirms_on(by.told, objections)
+        return [each for each in found if day is None or self.terms.day(each[1].told) < day]
 
     def _means(self, event: ClaimConfirmed | ClaimObjected, said: Said, by: Said) -> bool:
         """Whether an answer means a correction: that of its time, else the newest by then.
@@ -498,7 +502,7 @@ class Payouts:
         A statement that was paid and is due again is overdue again once the clock has recorded it.
         """
         unpaid, overdue = dict(self.unpaid), self.overdue
-        today = terms.day(act.recorded_at)
+        today = terms.day(act.now)
         for name in names:
             if name not in self.owed:
                 continue
@@ -546,7 +550,7 @@ def decide(command: PayoutCommand, payouts: Payouts, terms: TermsByDay, act: Act
         case ReturnPayout():
             return return_(command, payouts, act)
         case ConfirmClaim() | ObjectToClaim():
-            return answer(command, payouts.made.get(command.payout or "", Payout()), act)
+            return answer(command, payouts.made.get(command.payout or "", Payout()), terms, act)
         case _:
             assert_never(command)
 
@@ -643,9 +647,9 @@ def return_(command: ReturnPayout, payouts: Payouts, act: Act) -> list[Event]:
     )
 
 
-def answer(command: ClaimCommand, payout: Payout, act: Act) -> list[Event]:
+def answer(command: ClaimCommand, payout: Payout, terms: TermsByDay, act: Act) -> list[Event]:
     """Record what a party says of what the other party stated of a payout."""
-    return claims.decide(command, payout.facts(), _answered(payout), act)
+    return objections.decide(command, payout.facts(), _answered(payout), act, terms)
 
 
 def _payout(name: str, payouts: Payouts) -> tuple[Payout, PayoutRecorded]:

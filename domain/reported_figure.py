@@ -10,7 +10,7 @@ from pydantic import Field
 from domain import claims
 from domain.calendar import Period
 from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
-from domain.facts import Facts, Stated, check_begun, own, with_fact
+from domain.facts import Facts, Stated, check_begun, is_stated, own, with_fact
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,
@@ -243,8 +243,8 @@ def correct(command: CorrectMetric, state: Reported, act: Act) -> list[Event]:
             ),
         )
     event = MetricCorrected.of(command)
-    again = Stated(event, act.party, act.occurred_at)
-    return [] if again in state.facts.get(CORRECTION, ()) else [event]
+    again = is_stated(state.facts.get(CORRECTION, ()), event, act)
+    return [] if again else [event]
 
 
 def evolve(state: Reported, event: Event, act: Act) -> Reported:

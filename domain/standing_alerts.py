@@ -131,6 +131,9 @@ class On:
     """Takes the event and gives the office that acts, where it is another than that of the rule."""
     by_author: bool = False
     """Whether each party has an alert of its own: its `ref` ends with the party."""
+    when: str = ""
+    """The sentence about its `{party}` and its `{day}`, for an alert that is open since before it.
+    """
 
     def of(self, event: Event, party: str) -> str | None:
         """Return what an event that a party stated is about; None if it does not concern it."""
@@ -161,6 +164,11 @@ class StandingAlert:
     """Whether its `ref` names what falls due again and again, such as the next review of a kind."""
     settled_by: tuple[On, ...] = ()
     """The agreements that can end it, for an alert without `closed_by`."""
+
+    @property
+    def ends_with_exit(self) -> bool:
+        """Whether an exit that takes effect closes it, so that nothing opens it after that."""
+        return _AT_THE_EXIT in self.closed_by
 
 
 def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
@@ -280,6 +288,8 @@ def _given_up(kind: str, about: Callable[[str], str] = str) -> On:
 
 _AT_THE_EXIT: Final = On(EXIT_TAKES_EFFECT.event, EXIT_TAKES_EFFECT.ref, EXIT_TAKES_EFFECT.text)
 """The closing of an alert by an exit that takes effect."""
+
+_AGREED_ON: Final = "Both agreed that on {day}."
 
 
 REFERRAL_MINIMUM: Final = "referral-minimum"
@@ -502,11 +512,13 @@ STANDING_ALERTS: Final = (
                 ExitNoticeGiven,
                 lambda _: "exit",
                 lambda e: f"Notice was given to leave on {e.effective_on}: {name_words(e.reason)}.",
+                when="{party} gave it on {day}.",
             ),
             On(
                 ExitAgreed,
                 lambda _: "exit",
                 lambda e: f"Both parties agreed to end the partnership on {e.effective_on}.",
+                when=_AGREED_ON,
             ),
             On(
                 ExitWithdrawn,
@@ -515,6 +527,7 @@ STANDING_ALERTS: Final = (
                     f"Exit {e.exit} was withdrawn, and the partnership still ends on "
                     f"{e.still_ends_on}."
                 ),
+                when=_AGREED_ON,
             ),
         ),
         closed_by=(

@@ -466,7 +466,7 @@ def _apply(
     for window in windows:
         changes.judge_from(window)
     for turn, ref in turns:
-        if turn.opens and not changes.reminds_of_nothing():
+        if turn.opens and not changes.is_too_late(turn.standing):
             changes.open_standing(turn.standing, changes.finding(turn.on, ref))
         elif not turn.opens:
             changes.close_standing(turn.standing, ref, turn.on.text(event))
@@ -959,9 +959,11 @@ class _Changes:
         """Return what an alert says that the event opens."""
         event, act = self._recorded.event, self._recorded.act
         money = on.at_stake(event)
+        day = _day(self._after, act.occurred_at)
+        when = f" {on.when.format(party=act.party, day=day)}" if on.when else ""
         return Finding(
             ref,
-            on.text(self._named(event)),
+            f"{on.text(self._named(event))}{when}",
             on.acts(event, act.party, self._after.people.parties),
             {money.currency: money.amount} if money else {},
             on.to(event),
@@ -1007,7 +1009,12 @@ class _Changes:
         is_cure = kind == DeadlineKind.CURE
         return tuple(each for each in parties if not is_cure or each not in answering)
 
-    def reminds_of_nothing(self) -> bool:
+    def is_too_late(self, standing: StandingAlert) -> bool:
+        """Whether an alert would be about nothing any more: the exit that ends it took effect."""
+        is_over = standing.ends_with_exit and self._judged.agreed.ended_on is not None
+        return is_over or self._reminds_of_nothing()
+
+    def _reminds_of_nothing(self) -> bool:
         """Whether the event reminds of a day of silence on which nothing of the party is decided.
 
         Some claims move no money, so no alert is open on them.
@@ -1267,7 +1274,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=82,
+    version=83,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -212,7 +212,7 @@ def _count_leads(
     terms = terms_of(agreed)
     if not deals or not terms.is_agreed or len(agreed.parties) != 2:  # noqa: PLR2004 - of two
         return
-    parties, today = (agreed.parties[0], agreed.parties[1]), terms.day(recorded.act.recorded_at)
+    parties, today = (agreed.parties[0], agreed.parties[1]), terms.day(recorded.act.now)
     for key in deals:
         row = subjects.row(key)
         known = Known(row, terms, parties, today)
@@ -250,7 +250,7 @@ def _silent(watched: Mapping[str, str], agreed: AgreedRow, recorded: Recorded) -
     waiting = {each: day for each, day in watched.items() if day} if watched else {}
     if not waiting:
         return []
-    today = f"{terms_of(agreed).day(recorded.act.recorded_at)}"
+    today = f"{terms_of(agreed).day(recorded.act.now)}"
     return [each for each, day in waiting.items() if day <= today]
 
 
@@ -320,7 +320,7 @@ def _of_subject(
     # An answer as of a moment may lack what was agreed.
     if not terms.is_agreed or len(agreed.parties) != 2:  # noqa: PLR2004 - of two parties
         return _Looked((), "")
-    today = terms.day(recorded.act.recorded_at)
+    today = terms.day(recorded.act.now)
     known = Known(row, terms, (agreed.parties[0], agreed.parties[1]), today)
     silences = known.silences(gaining(agreed)) if silence_confirms(agreed.terms) else ()
     until = min((each.day for each in silences), default=None)
@@ -345,7 +345,7 @@ def _payout(
     """Yield what of a payout awaits a party, and what of its statement."""
     key = f"{FACTS}payout/{name}"
     payout = subjects.payout(key)
-    known = payouts.Known(payout, terms, terms.day(recorded.act.recorded_at))
+    known = payouts.Known(payout, terms, terms.day(recorded.act.now))
     until = known.next_deadline()
     points = tuple(claims.of_payout(name, known))
     yield key, _Looked(points, f"{until}" if until else "") if points or until else None
@@ -354,7 +354,7 @@ def _payout(
     statement = payout.recorded[0].statement
     debt = subjects.debt(_debt(statement))
     if debt is not None:
-        today = terms.day(recorded.act.recorded_at)
+        today = terms.day(recorded.act.now)
         after = debt.with_payout(name, known.standing().paid, today)
         subjects.changed[_debt(statement)] = after
         yield _debt(statement), _of_debt(statement, after)

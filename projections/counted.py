@@ -19,9 +19,10 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from domain.calendar import month_of
-from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected
+from domain.claims import Answered, ClaimConfirmed, ClaimKind, ClaimObjected
 from domain.deal_record import Deal
 from domain.entry import Entry, EntryReversed, JointRevenueReceived, SharedCostIncurred
+from domain.facts import Stated
 from domain.kernel import Act, Event
 from domain.merge import DealsMerged
 from domain.metric_catalogue import CATALOGUE, Unit
@@ -145,8 +146,9 @@ def facts_of(state: object) -> FactsRow:
         return NO_FACTS
     row = NO_FACTS
     stated = [each for found in state.facts.values() for each in found]
-    for event, party, at in (*stated, *state.answers):
-        row = with_fact(row, event, Act(party, party, at, at))
+    said: list[Stated | Answered] = [*stated, *state.answers]
+    for each in said:
+        row = with_fact(row, each.event, Act(each.party, each.party, each.at, each.at))
     return row
 
 

@@ -134,6 +134,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED | figures_due.CONCERNED | _PARTIES,
-    version=29,
+    version=30,
     row_type=lambda key: _ROWS[key],
 )

@@ -147,7 +147,7 @@ def _silent(book: Book) -> list[str]:
     awaited = book.agreed.awaited
     if not awaited:
         return []
-    today = book.terms.day(book.recorded.act.recorded_at)
+    today = book.terms.day(book.recorded.act.now)
     return [key for key, silences in awaited.items() if silences[0].day <= today]
 
 
@@ -402,7 +402,7 @@ def _put_statement(book: Book, row: StatementRow) -> None:
     """
     name = row.statement
     before: StatementRow | None = book.get(f"statement/{name}")
-    today = book.terms.day(book.recorded.act.recorded_at)
+    today = book.terms.day(book.recorded.act.now)
     came_back = before is not None and comes_back_late(before.left, row.left, row.due_on, today)
     row = replace(row, overdue=row.left > 0 and (row.overdue or came_back))
     book.put(f"statement/{name}", row)
@@ -445,7 +445,7 @@ def _count_payout(book: Book, name: str) -> None:
     """Count a payout on its statement, as of the day of the event."""
     key = f"payout/{name}"
     row: Payout = book.get(key) or Payout()
-    known = payouts.Known(row, book.terms, book.terms.day(book.recorded.act.recorded_at))
+    known = payouts.Known(row, book.terms, book.terms.day(book.recorded.act.now))
     awaiting = {(each.until, each.by) for each in known.awaiting()}
     book.await_silence(
         key,
@@ -546,6 +546,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=28,
+    version=29,
     row_type=row_type,
 )

@@ -1,6 +1,7 @@
 """Deadlines of answers: to proposals, drafts to be signed and acts to be confirmed."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any, Final
 
 from domain import (  # noqa: F401 - agreements
@@ -22,7 +23,7 @@ from domain.bilateral import (
     ProposalLapsed,
     ProposalWithdrawn,
 )
-from domain.deadlines.deadline import ALL, Deadline, DeadlineKind, end_of_day, of_party
+from domain.deadlines.deadline import ALL, DAY, Deadline, DeadlineKind, end_of_day, of_party
 from domain.deadlines.rule import (
     Around,
     DeadlineAlert,
@@ -33,10 +34,11 @@ from domain.deadlines.rule import (
     opens_several,
     passes,
 )
-from domain.exit import ExitNoticeGiven, ExitWithdrawn
+from domain.exit import ExitAgreed, ExitNoticeGiven, ExitWithdrawn, took_effect
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned
 from domain.kernel import Act, Event, Stage
+from domain.lapsing import ends_with_exit
 from domain.response import Response, Severity
 from domain.second_person import ActConfirmed, ActWithdrawn, SecondPersonAsked
 from domain.terms_by_day import TermsByDay
@@ -114,11 +116,29 @@ def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN40
 
     Nobody can answer it before it is recorded.
     """
-    until = event.agreement.acceptable_until(event, terms.exit)
+    kind = event.agreement
+    until = kind.acceptable_until(event, terms.exit)
     last = terms.answer_until(terms.day(act.recorded_at))
     last = min(last, until) if until else last
-    deadline = end_of_day(DeadlineKind.ANSWER, proposal_of(event), last, terms)
+    ends = _ends_with_exit(kind, event)
+    deadline = _until(DeadlineKind.ANSWER, proposal_of(event), last, act, terms, ends=ends)
     return deadline._replace(since=act.recorded_at, asked_by=act.party)
+
+
+def _ends_with_exit(kind: type[BilateralAgreement], proposed: Any) -> bool:  # noqa: ANN401 - made
+    """Whether a proposal can be accepted no more once the exit that is ahead takes effect."""
+    return kind is ExitWithdrawn or ends_with_exit(kind, proposed)
+
+
+def _until(  # noqa: PLR0913 - what a deadline of an answer is made of
+    kind: DeadlineKind, ref: str, last: date, act: Act, terms: TermsByDay, *, ends: bool = True
+) -> Deadline:
+    """Return a deadline of an answer: on its last day, or on the last day before an exit ahead."""
+    if not ends:
+        return end_of_day(kind, ref, last, terms)
+    is_ahead = terms.exit is not None and not took_effect(terms, act.now)
+    day = min(last, terms.exit - DAY) if is_ahead and terms.exit else last
+    return end_of_day(kind, ref, day, terms)._replace(without_exit=last)
 
 
 def _signatures(
@@ -128,7 +148,7 @@ def _signatures(
     last = terms.answer_until(terms.day(act.recorded_at))
     for party in around.parties:
         ref = of_party(str(event.agreement_version), party)
-        deadline = end_of_day(DeadlineKind.SIGNATURE, ref, last, terms)
+        deadline = _until(DeadlineKind.SIGNATURE, ref, last, act, terms)
         yield deadline._replace(since=act.recorded_at, party=party)
 
 
@@ -145,21 +165,27 @@ def _lapse(event: Any, act: Act, terms: TermsByDay, _: Around) -> Iterator[Deadl
     last = kind.acceptable_until(event, terms.exit)
     if last is not None:
         ref = answer_ref(kind.name, getattr(event, kind.called))
-        deadline = end_of_day(DeadlineKind.LAPSE, ref, last, terms)
+        ends = _ends_with_exit(kind, event)
+        deadline = _until(DeadlineKind.LAPSE, ref, last, act, terms, ends=ends)
         yield deadline._replace(since=act.recorded_at, asked_by=act.party)
 
 
-def _sooner(_: ExitNoticeGiven, __: Act, terms: TermsByDay, around: Around) -> Iterator[Deadline]:
-    """Yield until when the withdrawal of an exit is answered, once a sooner exit is ahead."""
-    last = ExitWithdrawn.acceptable_until(None, terms.exit)
-    of_withdrawals = tuple(f"{each}/{ExitWithdrawn.name}/" for each in _OF_PROPOSALS)
+def _with_exit(
+    event: ExitNoticeGiven | ExitAgreed | ExitWithdrawn, act: Act, terms: TermsByDay, around: Around
+) -> Iterator[Deadline]:
+    """Yield the answers that an exit ends, where the exit that is ahead has changed their day.
+
+    Who was reminded of the old day is reminded of the new one at once.
+    """
+    answered = None if isinstance(event, ExitNoticeGiven) else _agreed(event)
     for each in around.open.values():
-        if each.id.startswith(of_withdrawals) and last is not None and last < each.last_day:
-            moved = end_of_day(each.kind, each.ref, last, terms)
-            yield moved._replace(since=each.since, asked_by=each.asked_by)
-
-
-_OF_PROPOSALS: Final = {DeadlineKind.ANSWER, DeadlineKind.LAPSE}
+        if each.without_exit is None or each.ref == answered:
+            continue
+        moved = _until(each.kind, each.ref, each.without_exit, act, terms)
+        if moved.day != each.day:
+            reminded = each.remind_at is None and each.kind is not DeadlineKind.LAPSE
+            at = act.occurred_at if reminded else None
+            yield each._replace(due=moved.due, day=moved.day, remind_at=at)
 
 
 def _lapsed(deadline: Deadline) -> list[Event]:
@@ -175,7 +201,7 @@ def _start(
     """Yield by when a pilot is started, once two parties have agreed terms."""
     if terms.is_agreed:
         last = terms.answer_until(terms.day(act.recorded_at))
-        deadline = end_of_day(DeadlineKind.ANSWER, _pilot(event.experiment), last, terms)
+        deadline = _until(DeadlineKind.ANSWER, _pilot(event.experiment), last, act, terms)
         yield deadline._replace(since=act.recorded_at, asked_by=act.party)
 
 
@@ -303,7 +329,9 @@ RULES = (
         DeadlineKind.LAPSE,
         opened_by=(
             *(opens_several(each.proposed, _lapse) for each in _OF_A_DAY),
-            opens_several(ExitNoticeGiven, _sooner),
+            opens_several(ExitNoticeGiven, _with_exit),
+            opens_several(ExitAgreed, _with_exit),
+            opens_several(ExitWithdrawn, _with_exit),
         ),
         passing=Passing(
             ProposalLapsed,

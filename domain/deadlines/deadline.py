@@ -82,6 +82,8 @@ class Deadline(NamedTuple):
     of what the other party confirms."""
     owner: str = ""
     """The party that does what the other confirms; it acts again after a no. Empty for both."""
+    without_exit: date | None = None
+    """The last day without regard to an exit, of an answer that an exit ends; None for others."""
 
     @property
     def last_day(self) -> date:

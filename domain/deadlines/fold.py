@@ -37,7 +37,7 @@ from domain.deadlines.rule import (
     speaks_of,
 )
 from domain.deadlines.table import RULES
-from domain.exit import ENDINGS
+from domain.exit import ENDINGS, took_effect
 from domain.kernel import Act, Event
 from domain.payouts import Payouts
 from domain.terms_by_day import TermsByDay
@@ -128,9 +128,12 @@ def _running(deadlines: Iterable[Deadline]) -> Iterator[Deadline]:
 
 def _place(deadline: Deadline) -> tuple[datetime, bool, bool, Deadline]:
     # What is due by the end of the day before an exit is still due, so it passes first.
-    # What lapses awaits no answer any more.
+    # What lapses, by its day or by an exit, awaits no answer any more.
     due, kind = deadline.due, deadline.kind
-    return due, kind is DeadlineKind.EXIT, kind is DeadlineKind.ANSWER, deadline
+    return due, kind in _ANSWERS, kind is DeadlineKind.EXIT, deadline
+
+
+_ANSWERS: Final = {DeadlineKind.ANSWER, DeadlineKind.SIGNATURE}
 
 
 def expected(deadlines: Iterable[Deadline]) -> list[Deadline]:
@@ -274,7 +277,7 @@ def evolve(
         each.id: _with_reminder(each, act, terms)
         for opening in _OPENS.get(type(event), ())
         for each in opening.deadlines(event, act, terms, around)
-        if not _is_after_exit(each, act, terms)
+        if not (each.kind in OF_THE_PLAN and took_effect(terms, act.now))
     }
     if isinstance(event, CommercialTermsAgreed) and speaks_of(event, ["time_zone"]):
         deadlines = {key: _in_zone(each, terms) for key, each in deadlines.items()}
@@ -283,18 +286,10 @@ def evolve(
     return {key: each for key, each in deadlines.items() if key not in closed} | opened
 
 
-def _is_after_exit(deadline: Deadline, act: Act, terms: TermsByDay) -> bool:
-    """Whether nobody owes it any more: an exit took effect, and its day is later."""
-    if terms.exit is None or deadline.kind not in OF_THE_PLAN:
-        return False
-    effect = terms.midnight(terms.exit)
-    return effect <= act.recorded_at and effect < deadline.due
-
-
 def _with_reminder(deadline: Deadline, act: Act, terms: TermsByDay) -> Deadline:
     """Return a deadline with the moment of its reminder: at once if it is nearer than that."""
     rule = _RULES[deadline.kind]
-    if not rule.reminds_of:
+    if not rule.reminds_of or deadline.remind_at is not None:
         return deadline
     moment = deadline.since if rule.at_its_moment else deadline.due
     before = timedelta(hours=terms.day_rules(terms.day(act.occurred_at)).remind_hours)

@@ -64,7 +64,7 @@ def _of_the_term(
             lambda _, act, terms, __: (
                 each._replace(due=max(each.due, act.occurred_at))
                 for each in of(terms)
-                if not _is_over(each, act.recorded_at, terms)
+                if not _is_over(each, act.now, terms)
             ),
         ),
     )

@@ -337,6 +337,8 @@ class AgreementEnd(StrEnum):
     """Both gave it up, or who was bound by it alone did."""
     DONE = "done"
     """What was planned is done, or it was agreed that something is done."""
+    WITH_THE_END = "given up with the end"
+    """It was planned, and the partnership ended before it was done."""
 
 
 class ProposalSummary(Item):
@@ -364,6 +366,8 @@ class ProposalSummary(Item):
     """Whether it was accepted and still binds: it was not replaced, given up or done."""
     ended: AgreementEnd | None
     """How what was accepted ended; null while it is in force, or if nothing was accepted."""
+    replaced_by: str | None
+    """The later proposal, or the sooner exit, that replaced what was accepted; null if none did."""
     answered_by: str | None
     """The party that accepted, declined, countered or withdrew it; null while it is open,
     and for one that lapsed. The author itself accepts what lays nothing on the other party."""
@@ -410,6 +414,8 @@ class ExitSummary(Item):
 
     exit: str
     """The identifier of the exit."""
+    noticed_by: str | None
+    """The party that gave notice; null if both agreed the exit."""
     reason: ExitReason | None
     """The reason of a notice; null if both agreed the exit."""
     explanation: str
@@ -418,6 +424,8 @@ class ExitSummary(Item):
     """The first day after the partnership."""
     withdrawn: bool
     """Whether both parties withdrew it."""
+    replaced_by: str | None
+    """The sooner exit that takes effect in its place; null if none does."""
 
 
 class RenewalSummary(Item):

@@ -161,7 +161,7 @@ from infra.answers.partnership_state import (
     WaiverSummary,
 )
 from infra.answers.question import Parameter, PartnershipId, Question
-from infra.answers.show_text import text
+from infra.answers.show_text import tasks_of, text
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from projections import PROPOSALS
@@ -218,7 +218,7 @@ def ask(
     ended = _given_up if has_ended else tuple
     # The parties can agree actions and reviews for the time after an exit.
     over = _given_up if state.stage is Stage.ENDED else tuple
-    return PartnershipState(
+    shown = PartnershipState(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
@@ -274,6 +274,7 @@ def ask(
         records=_records([*folded.records, *_evidence(of_disputes)]),
         deadlines=tuple(open_deadlines(state)),
     )
+    return _with_ends(shown) if has_ended else shown
 
 
 ON_RECORD: Final[tuple[type[Event], ...]] = (
@@ -731,6 +732,24 @@ def _given_up(tasks: Iterable[TaskSummary[E, D]]) -> tuple[TaskSummary[E, D], ..
     )
 
 
+def _with_ends(state: PartnershipState) -> PartnershipState:
+    """Return the state after the end: what was given up with it is not in force at it."""
+    given_up = {
+        (type(each.planned).proposed.wire, each.planned.proposal_ref)
+        for each in tasks_of(state)
+        if isinstance(each, TaskSummary) and each.state is TaskState.GIVEN_UP
+        if isinstance(each.planned, BilateralAgreement)
+    }
+    with_end = {"in_force": False, "ended": AgreementEnd.WITH_THE_END}
+    proposals = (
+        each.model_copy(update=with_end)
+        if each.in_force and (each.type, each.proposal) in given_up
+        else each
+        for each in state.proposals
+    )
+    return state.model_copy(update={"proposals": tuple(proposals)})
+
+
 def _disputes(events: Iterable[Recorded]) -> Iterator[DisputeSummary]:
     disputes: dict[str, dispute.Dispute] = {}
     for recorded in events:
@@ -750,7 +769,9 @@ def _proposals(folded: _Folded) -> Iterator[ProposalSummary]:
     for kind, name, each in folded.state.context.agreements.every_proposal():
         answer = folded.answers.get((kind.wire, name))
         ended = _how_it_ended(kind, name, each.proposed, folded.state) if each.accepted else None
-        yield _proposal(name, each, answer, folded.state, ended=ended)
+        later = _replaced_by(kind, each.proposed, folded.state)
+        by = later if ended is AgreementEnd.REPLACED else None
+        yield _proposal(name, each, answer, folded.state, ended=ended, replaced_by=by)
 
 
 def _how_it_ended(
@@ -768,7 +789,29 @@ def _how_it_ended(
         return AgreementEnd.REPLACED
     if kind is ExitAgreed and proposed.exit in state.context.terms.withdrawn:
         return AgreementEnd.GIVEN_UP
+    if kind is ExitAgreed and _sooner(proposed.exit, state) is not None:
+        return AgreementEnd.REPLACED
     return AgreementEnd.DONE if kind in _ACTS or _is_done(kind, proposed, state) else None
+
+
+def _replaced_by(
+    kind: type[BilateralAgreement],
+    proposed: Any,  # noqa: ANN401 - made
+    state: partnership.Partnership,
+) -> str | None:
+    """Return the later agreement of the same, or the sooner exit; None if there is none."""
+    if kind is ExitAgreed:
+        return _sooner(proposed.exit, state)
+    later = (x for x in state.context.agreements.of(kind) if kind.about(x) == kind.about(proposed))
+    return next((each.proposal_ref for each in later), None)
+
+
+def _sooner(exit_: str, state: partnership.Partnership) -> str | None:
+    """Return the exit that takes effect in the place of another, which is later; None if none."""
+    terms = state.context.terms
+    left = (each.id for each in terms.exits if each.id not in terms.withdrawn)
+    first = next(left, None)
+    return None if exit_ in {*terms.withdrawn, first} else first
 
 
 _ACTS: Final[frozenset[type[BilateralAgreement]]] = frozenset(
@@ -826,6 +869,7 @@ def _proposal(  # noqa: PLR0913 - what differs between the streams
     state: partnership.Partnership,
     *,
     ended: AgreementEnd | None = None,
+    replaced_by: str | None = None,
     within: str | None = None,
 ) -> ProposalSummary:
     refused = each.withdrawn or each.declined or each.lapsed
@@ -841,6 +885,7 @@ def _proposal(  # noqa: PLR0913 - what differs between the streams
         state=_state_of(each),
         in_force=each.accepted and ended is None,
         ended=ended,
+        replaced_by=replaced_by,
         answered_by=answer.party if answer and not each.lapsed else None,
         answered_at=answer.occurred_at if answer else None,
         reason=refused.reason if isinstance(refused, ProposalEnded) else None,
@@ -955,6 +1000,7 @@ def _breaches(left: Exit) -> Iterator[BreachSummary]:
 
 def _exits(state: partnership.Partnership) -> Iterator[ExitSummary]:
     withdrawn = state.context.terms.withdrawn
+    given = {each.given.exit: each.party for each in state.exit.notices.values()}
     found: list[ExitNoticeGiven | ExitAgreed] = [
         *(each.given for each in state.exit.notices.values()),
         *state.context.agreements.of(ExitAgreed),
@@ -962,10 +1008,12 @@ def _exits(state: partnership.Partnership) -> Iterator[ExitSummary]:
     for each in sorted(found, key=lambda one: one.effective_on):
         yield ExitSummary(
             exit=each.exit,
+            noticed_by=given.get(each.exit),
             reason=each.reason if isinstance(each, ExitNoticeGiven) else None,
             explanation=each.explanation,
             effective_on=each.effective_on,
             withdrawn=each.exit in withdrawn,
+            replaced_by=_sooner(each.exit, state),
         )
 
 

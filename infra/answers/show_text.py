@@ -620,7 +620,7 @@ def _in_force_blocks(state: PartnershipState) -> Iterator[Block]:
 
 def _over_blocks(proposals: tuple[ProposalSummary, ...], zone: str) -> Iterator[Block]:
     """Yield what both agreed that is over, and what was not agreed."""
-    over = [(*_consent(each, zone), _what(each), each.ended) for each in proposals if each.ended]
+    over = [(*_consent(each, zone), _what(each), _over(each)) for each in proposals if each.ended]
     yield Table([*AGREED, "ENDED AS"], sorted(over), "agreed and over", 2)
     ended = [
         (_day(each.answered_at, zone), _named(each), each.proposed_by, _in_full(each), _ended(each))
@@ -662,6 +662,12 @@ def without_verb(text: str) -> str:
 
 def _named(proposal: ProposalSummary) -> str:
     return f"{proposal.proposal} ({proposal.within})" if proposal.within else proposal.proposal
+
+
+def _over(proposal: ProposalSummary) -> str:
+    """Return how what both agreed ended: `done`, or `replaced by terms-2`."""
+    by = f" by {proposal.replaced_by}" if proposal.replaced_by else ""
+    return f"{proposal.ended}{by}"
 
 
 def _ended(proposal: ProposalSummary) -> str:
@@ -713,13 +719,13 @@ def _renewal_lines(renewed: RenewalSummary, has_ended: bool) -> Iterator[str]:  
         yield f"  {breach.description}"
     for left in renewed.exits:
         how = (
-            f"notice was given ({name_words(left.reason)})"
+            f"{left.noticed_by} gave notice ({name_words(left.reason)})"
             if left.reason
             else "both agreed to end it"
         )
-        yield f"{left.exit}: {how}, effective {left.effective_on}" + (
-            "; withdrawn" if left.withdrawn else ""
-        )
+        end = "; withdrawn" if left.withdrawn else ""
+        end = f"; replaced by {left.replaced_by}" if left.replaced_by else end
+        yield f"{left.exit}: {how}, effective {left.effective_on}{end}"
         yield f"  {left.explanation}"
     if settlement := renewed.settlement:
         owed = ", ".join(filter(None, map(_owed, settlement.balances))) or "nothing is owed"

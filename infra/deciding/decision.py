@@ -16,7 +16,7 @@ from domain.kernel import CLOCK_PARTY, FARTHEST, Act, Awaited, Command, Event, R
 from domain.keyring import Keyring
 from domain.lookalikes import lookalikes
 from domain.partnership import Partnership, PassTime, admit, may_act
-from domain.people import PersonErased, check_actor
+from domain.people import PersonErased
 from domain.program import DefinePortfolio, Program
 from domain.values import instant
 from infra.deciding import admission, intake, pseudonyms
@@ -24,7 +24,7 @@ from infra.deciding.batch import QUARANTINED
 from infra.deciding.intake import Input, Unreadable
 from infra.deciding.pseudonyms import Pseudonymizer
 from infra.deciding.recording import EventCause, Recorder
-from infra.deciding.waiting import key_revoked, waited_too_long
+from infra.deciding.waiting import waited_too_long
 from infra.store.errors import Conflict
 from infra.store.history import InputId, Refusal, Waiting
 from infra.store.views import UnreadableRow
@@ -135,10 +135,8 @@ class Decider:
         if isinstance(message, Unreadable):
             raise message.refused
         envelope = message.envelope
-        if not self._context.own:
-            check_actor(envelope.actor)
-            if envelope.source.startswith(OPERATORS):
-                raise _reserved_source(envelope.source)
+        if envelope.source.startswith(OPERATORS) and not self._context.own:
+            raise _reserved_source(envelope.source)
         name = envelope.subject
         self._check_outsider(message)
         now = self._recording_time(message)
@@ -262,12 +260,6 @@ class Decider:
                 admit(envelope.data, partnership, act)
             except Refused as refused:
                 self._refuse(message, refused)
-
-    def refuse_waiting(self, name: str, party: str) -> None:
-        """Refuse what waits of a party in a partnership, because a key of it was revoked."""
-        for each in self._batch.waiting.of_partnership(name):
-            if each.party == party:
-                self._batch.refuse(key_revoked(each))
 
     def _end_waiting(self, name: str, now: datetime) -> None:
         """Refuse the waiting inputs of a partnership whose days are over by `now`."""

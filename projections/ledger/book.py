@@ -275,7 +275,7 @@ class Book:
         """Return what is known of a subject now."""
         first, second = self.agreed.parties
         terms = self.terms
-        today = terms.day(self.recorded.act.recorded_at)
+        today = terms.day(self.recorded.act.now)
         return Known(row, terms, (first, second), today, self.agreed.settles_from)
 
     # --- facts ---

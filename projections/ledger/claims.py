@@ -152,7 +152,8 @@ def _of_lead(name: str, lead: Fact, known: Known) -> Iterator[Point]:
     if losses(known):
         ended = f"Deal {name} was recorded as lost."
     elif known.accepted(lead):
-        by_hand = known.confirmed_by_hand(ClaimKind.REFERRAL, lead.by) or known.acted_on(lead)
+        answers = known.answers(ClaimKind.REFERRAL, lead)
+        by_hand = any(each.confirms for each in answers) or known.acted_on(lead)
         how = (
             f"{other} accepted the lead of deal {name}."
             if by_hand

@@ -263,19 +263,33 @@ class Known(Facts):
         return lower if correction.by == gains else not lower
 
     def _agreed_to(self, key: str, fact: Fact) -> bool:
-        answers = [*self._answers(key, fact)]
+        answers = self.answers(key, fact)
         confirmed = any(each.confirms for each in answers)
         return confirmed or self._silent(fact.told, answers) or self._on_word(fact)
 
-    def _answers(self, key: str, fact: Fact) -> Iterator[Reply]:
-        """Yield what the other party said of a statement.
+    def answers(self, key: str, fact: Fact) -> list[Reply]:
+        """Return what the other party said of a statement before silence confirmed it.
 
         A party that states the fact itself is not silent.
         """
-        yield from self.replies(key, fact.by)
+        found = [*self.replies(key, fact.by)]
         other = self.row.others and self.statement(key, self.other(fact.by))
         if other:
-            yield Reply(key, other.at, other.by, other.told, confirms=False)
+            found.append(Reply(key, other.at, other.by, other.told, confirms=False))
+        return self._before_silence(fact.told, found)
+
+    def _answers_to(self, correction: Correction) -> list[Reply]:
+        """Return what the other party said of a correction before silence confirmed it."""
+        return self._before_silence(correction.told, self.replies_to(correction))
+
+    def _before_silence(self, told: datetime, replies: Iterable[Reply]) -> list[Reply]:
+        """Return the replies that were recorded before silence confirmed a claim.
+
+        Silence is an answer, and the first answer is final (docs/decisions/0038).
+        """
+        found = [*replies]
+        day = self._deadline(told, found)
+        return [each for each in found if day is None or self.terms.day(each.told) < day]
 
     def _on_word(self, fact: Fact) -> bool:
         return fact.kind in self.terms.frame(self.day(fact)).claims.on_word
@@ -307,37 +321,38 @@ class Known(Facts):
         It is confirmed by the same statement of the other party.
         """
         other = self.row.others and self.statement(key, self.other(fact.by))
+        answers = self.answers(key, fact)
         if (
-            any(self.replies(key, fact.by))
+            any(each in answers for each in self.replies(key, fact.by))
             or self._on_word(fact)
             or (other and _alike(fact, other))
         ):
             return False
-        return not self._silent(fact.told, [*self._answers(key, fact)])
+        return not self._silent(fact.told, answers)
 
     def silence_confirms_on(self, key: str, fact: Fact) -> date | None:
         """Return the day on which silence confirms a claim; None if it does not."""
-        return self._deadline(fact.told, self._answers(key, fact))
+        return self._deadline(fact.told, self.answers(key, fact))
 
     def awaits_correction(self, correction: Correction) -> bool:
         """Return whether the other party has neither answered a correction nor let it pass."""
-        replies = [*self.replies_to(correction)]
+        replies = self._answers_to(correction)
         return not replies and not self._silent(correction.told, replies)
 
     def silence_confirms_correction_on(self, correction: Correction) -> date | None:
         """Return the day on which silence confirms a correction; None if it does not."""
-        return self._deadline(correction.told, self.replies_to(correction))
+        return self._deadline(correction.told, self._answers_to(correction))
 
     def _claims(self, gain: Container[str]) -> Iterator[tuple[str, datetime, list[Reply]]]:
         """Yield who made each unconfirmed claim, when it was recorded, and the replies to it."""
         for key in self.row.facts:
             for fact in self.statements(key):
                 if self._is_claim(fact, gain):
-                    answers = [*self._answers(key, fact)]
+                    answers = self.answers(key, fact)
                     if not any(each.confirms for each in answers):
                         yield fact.by, fact.told, answers
         for each in self.row.corrections.values():
-            replies = [*self.replies_to(each)]
+            replies = self._answers_to(each)
             if not any(reply.confirms for reply in replies):
                 yield each.by, each.told, replies
 
@@ -372,9 +387,8 @@ class Known(Facts):
 
     def rejection(self, lead: Fact) -> Reply | None:
         """Return the last rejection of a lead; None if the lead is not rejected."""
-        objections = [
-            each for each in self.replies(ClaimKind.REFERRAL, lead.by) if not each.confirms
-        ]
+        answers = self.answers(ClaimKind.REFERRAL, lead)
+        objections = [each for each in answers if not each.confirms]
         if not objections or self.accepted(lead):
             return None
         return max(objections, key=lambda each: (each.at, each.reason))
@@ -392,7 +406,7 @@ class Known(Facts):
                     yield counted.at
 
     def _correction_agreed_to(self, correction: Correction) -> bool:
-        replies = [*self.replies_to(correction)]
+        replies = self._answers_to(correction)
         return any(each.confirms for each in replies) or self._silent(correction.told, replies)
 
 

@@ -454,6 +454,9 @@ def _with_reply(row: R, event: Any, act: Act) -> R:  # noqa: ANN401 - a reply
         reply = reply._replace(reason=event.reason)
     said = f"{claim}@{act.party}@{instant(act.occurred_at)}@{'yes' if confirms else 'no'}"
     name = _moment(said, event.fact_at) + (f"@{event.content}" if event.content else "")
+    if known := row.replies.get(name):
+        # Said again for another reason, it is in time if it was the first time.
+        reply = reply._replace(told=known.told)
     return replace(row, replies={**row.replies, name: reply})
 
 

@@ -101,7 +101,8 @@ WORDS: Final = {
     DeadlineKind.SIGNATURE: Words(
         "the signature of each party under a draft of the agreement",
         "at the end of its last day",
-        "`days.answer_days` of the terms, 14 unless agreed otherwise",
+        "`days.answer_days` of the terms, 14 unless agreed otherwise; sooner if an exit takes "
+        "effect then",
     ),
     DeadlineKind.CONFIRMATION: Words(
         "the confirmation of an act by a second person of its party",
@@ -210,7 +211,7 @@ SET_BY: Final = {
     ),
     DeadlineKind.LAPSE: (
         "`ProposeExit`, `ProposeExitWithdrawal`, `ProposeImprovementPlan`, `ProposeCharter`, "
-        "`ProposeTarget`, `ProposeAdoption`; a sooner `ExitNoticeGiven`"
+        "`ProposeTarget`, `ProposeAdoption`"
     ),
     DeadlineKind.SIGNATURE: "`AgreementDrafted`",
     DeadlineKind.CONFIRMATION: "an act above the agreed amount",
@@ -219,6 +220,8 @@ SET_BY: Final = {
 """What sets a deadline, where the table of the code does not name it."""
 
 ENDED: Final = "`WithdrawProposal`, an event that makes it lapse"
+
+BY_AN_EXIT: Final = "an exit after which nobody can answer: to the day before it"
 
 SAID_SHORTER: Final = {
     DeadlineKind.STATEMENT: {DONE: "`RecordPayout`"},
@@ -230,16 +233,17 @@ SAID_SHORTER: Final = {
             "takes effect before its period is over"
         ),
     },
-    DeadlineKind.LAPSE: {GIVEN_UP: ENDED},
+    DeadlineKind.LAPSE: {MOVED: BY_AN_EXIT, GIVEN_UP: ENDED},
     DeadlineKind.SIGNATURE: {
         DONE: "`AgreementSigned`, another draft, `DeclineProposal`",
+        MOVED: BY_AN_EXIT,
         GIVEN_UP: "`WithdrawProposal`",
     },
     DeadlineKind.CONFIRMATION: {
         DONE: "`ConfirmAct`, the same act again after it lapsed",
         GIVEN_UP: "`WithdrawAct`",
     },
-    DeadlineKind.ANSWER: {GIVEN_UP: ENDED},
+    DeadlineKind.ANSWER: {MOVED: BY_AN_EXIT, GIVEN_UP: ENDED},
 }
 """What does it and gives it up, where the table of the code does not name it."""
 
@@ -256,8 +260,6 @@ NOT_REMINDED: Final = {
     DeadlineKind.LAPSE: "that of its answer",
 }
 """Why nobody is reminded of a kind."""
-
-OWN_DAY: Final = "never: another proposal has its own day, and this one keeps its day"
 
 NONE_OF: Final = {
     (DeadlineKind.PERIOD, ALERTED): "none: each figure that is missing has its own",
@@ -278,17 +280,8 @@ NONE_OF: Final = {
     (DeadlineKind.TERM_END, DONE): "nothing: the day ends it",
     (DeadlineKind.EXIT, DONE): "`PartnershipExited`",
     (DeadlineKind.CURE, MOVED): "never: the cure period is agreed",
-    (
-        DeadlineKind.ANSWER,
-        MOVED,
-    ): OWN_DAY,
-    (DeadlineKind.SIGNATURE, MOVED): "never: another draft has a day of its own",
     (DeadlineKind.CONFIRMATION, MOVED): "never: the act can be sent again",
     (DeadlineKind.LAPSE, ALERTED): "none: the proposal has lapsed",
-    (
-        DeadlineKind.LAPSE,
-        MOVED,
-    ): OWN_DAY,
 }
 """Why a kind has no alert, or nothing that does it, moves it or gives it up."""
 

@@ -251,8 +251,7 @@ def test_an_objection_after_the_agreed_days_comes_too_late() -> None:
     story.when(PAYER, OUT_1)
     story.wait(days=10)
 
-    story.when(PAYEE, object_to())
-
+    assert story.refuses(PAYEE, object_to()).rule == "objection-too-late"
     assert standing(story) == ("confirmed", 1000, 1000)
 
 

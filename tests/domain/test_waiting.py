@@ -92,7 +92,8 @@ already-recorded already-reported amended-before-agreed amount-without-subject a
 award-exceeds-dispute award-of-a-settlement before-its-day breach-exists breach-not-cured
 budget-without-reduction campaign-ends-first candidate-exists candidate-is-chosen
 candidate-not-declined
-candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist command-yields
+candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist claim-confirmed
+command-yields
 commitment-for-name
 confirmed-before-done content-missing correction-content cure-answered cure-period
 currency-of-a-metric deadline-has-passed deal-exists deal-merged denominator-too-small
@@ -112,13 +113,14 @@ not-ones-own-key not-past not-the-author not-the-manager not-the-owner not-the-p
 not-yet-happened not-your-program not-your-proposal nothing-changed nothing-lost nothing-signs
 nothing-to-adjust nothing-to-change nothing-to-state notice-exceeds-duration notice-period
 one-control
+objection-too-late
 one-segment-or-each other-content other-keys overlap-exceeds-list overlap-known own-proposal
 partnership-exists period-before-agreement period-not-begun period-not-over
 person-of-another-party pilot-concluded
 proposal-answered proposal-countered proposal-declined proposal-exists proposal-lapsed
 proposal-replaced proposal-withdrawn recovery-by-operator recovery-not-signed regional-needs-market
-reserved-actor reserved-party resources review-of-another-kind risk-described-by-another
-risk-mitigated risk-of-another risk-owned-by-another
+reserved-party resources review-of-another-kind risk-described-by-another risk-mitigated
+risk-of-another risk-owned-by-another
 risk-rated-by-another rule-name-taken same-person sample-complete score-beyond-100
 segment-not-counted settlement-issued
 shared-with-oneself sharing-with-a-stranger splits-add-up sponsor staff-range stated-since

@@ -1,14 +1,21 @@
 """Once an exit took effect, only its settlement, its assets and its completion are left (C27)."""
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+
+import pytest
 
 from domain.bilateral import ProposalLapsed
 from domain.dispute import OpenDispute, ProposeResolution
 from domain.execution import (
+    AgreeCampaign,
+    AgreeMilestone,
+    AgreeOnboardingStep,
     DiagnoseRootCause,
     MilestoneMissed,
     ProposeAction,
+    ProposeCampaign,
     ProposeCancellation,
     ProposeImprovementPlan,
     ProposeImprovementPlanOutcome,
@@ -30,7 +37,8 @@ from domain.exit import (
 )
 from domain.formation import ProposeCharter
 from domain.health import RecordHealthCheck
-from domain.kernel import Stage
+from domain.kernel import Command, Stage
+from domain.partnership import PassTime
 from domain.reported_figure import ReportMetric
 from domain.settlement import ProposeAdjustment
 from domain.terms import Cadence
@@ -39,6 +47,7 @@ from infra.answers.inbox import Awaiting
 from infra.answers.show import open_deadlines
 from tests.infra.answers.inboxes import do, inbox
 from tests.infra.answers.test_every_alert import recorded
+from tests.infra.messages import message
 from tests.life import CHARTER, OURS, THEIRS, at, before, changed, example
 from tests.projections.folds import alerts, count
 from tests.projections.money import amend
@@ -266,6 +275,80 @@ def test_what_was_done_before_the_exit_and_is_recorded_after_it_withdraws_its_al
     story.when(OURS, example(ReachMilestone, milestone="launch"), happened="2026-01-30")
 
     assert alerts(story)["milestone-missed launch"].state == "withdrawn"
+
+
+IN_TIME, AFTER = date(2026, 3, 4), date(2026, 3, 10)
+TOLD_LATE = [
+    (proposal, accepts)
+    for due in (IN_TIME, AFTER)
+    for proposal, accepts in (
+        (example(ProposeMilestone, milestone="late", proposal="p-1", due=due), AgreeMilestone),
+        (example(ProposeOnboardingStep, step="late", proposal="p-1", due=due), AgreeOnboardingStep),
+        (
+            example(
+                ProposeCampaign,
+                campaign="late",
+                proposal="p-1",
+                first_day=date(2026, 3, 1),
+                last_day=due,
+            ),
+            AgreeCampaign,
+        ),
+    )
+]
+
+
+@pytest.mark.parametrize(("proposal", "accepts"), TOLD_LATE)
+def test_what_both_planned_before_the_exit_opens_no_alert_if_it_is_recorded_after_it(
+    proposal: Command, accepts: Callable[..., Command]
+) -> None:
+    story = leaving()
+    story.on("2026-03-06")
+    story.when(OURS, proposal, happened="2026-03-01")
+    story.when(THEIRS, accepts(proposal="p-1"), happened="2026-03-02")
+    story.on("2026-04-01")
+
+    late = {name: each.state for name, each in alerts(story).items() if "late" in name}
+    assert late == {}
+    assert "late" not in {each.ref for each in inbox(story)}
+
+
+def test_a_proposal_that_is_recorded_after_the_exit_has_the_agreed_days_for_its_answer() -> None:
+    story = leaving()
+    story.on("2026-03-06")
+    proposal, accepts = TOLD_LATE[0]
+    story.when(OURS, proposal, happened="2026-03-01")
+
+    (item,) = (each for each in inbox(story) if each.ref == "p-1")
+    assert item.day == date(2026, 3, 20)
+    assert story.when(THEIRS, accepts(proposal="p-1"), happened="2026-03-02")
+
+
+def test_a_breach_of_which_notice_is_recorded_after_the_exit_opens_no_alert() -> None:
+    story = leaving()
+    story.on("2026-03-06")
+    story.when(OURS, example(GiveBreachNotice, breach="b-9"), happened="2026-03-02")
+    story.on("2026-06-01")
+
+    assert not any("b-9" in name for name in alerts(story))
+
+
+def test_an_exit_leaves_no_duty_overdue_in_a_store_whose_time_its_feed_gives(
+    tmp_path: Path,
+) -> None:
+    told = leaving()
+    told.when(OURS, example(GiveBreachNotice, breach="b-9"))
+    with recorded(tmp_path, told) as accord:
+        for at_ in ("2026-03-04", "2026-03-05", "2026-06-01"):
+            (outcome,) = accord.service.handle([message(at_, PassTime(), at=at_)])
+            assert outcome.status == "accepted"
+        accord.catch_up()
+        found = [row for _, row in accord.views.select("alerts", told.id, "")]
+
+    kinds = {"milestone", "onboarding", "improvement", "breach", "cadence", "figure"}
+    open_ = [each["rule"] for each in found if each.get("state") == "open"]
+    assert "exit-incomplete" in open_
+    assert not [each for each in open_ if each.partition("-")[0] in kinds]
 
 
 def test_a_review_that_is_missed_again_is_overdue_since_the_first_day() -> None:

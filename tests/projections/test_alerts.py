@@ -1019,6 +1019,9 @@ def leave(exit_: str, day: str) -> GiveExitNotice:
     return example(GiveExitNotice, exit=exit_, effective_on=date.fromisoformat(day))
 
 
+NOTICE = "Notice was given to leave on 2026-12-01: no longer relevant."
+
+
 def exit_ahead(story: Story) -> tuple[str, str]:
     """Return the state and the text of the alert on the exit that is ahead."""
     [found] = [each for each in alerts(story).values() if each.rule == "exit-ahead"]
@@ -1027,16 +1030,20 @@ def exit_ahead(story: Story) -> tuple[str, str]:
 
 def test_a_sooner_notice_is_what_the_alert_on_the_exit_says_until_it_is_withdrawn() -> None:
     story = at(Stage.EXECUTION)
+    first = story.now
     story.when(OURS, leave("later", "2027-06-01"))
+    story.wait(days=30)
     story.when(THEIRS, leave("sooner", "2026-12-01"))
     assert exit_ahead(story) == (
         "open",
-        "Notice was given to leave on 2026-12-01: no longer relevant.",
+        f"{NOTICE} {THEIRS} gave it on {story.now:%Y-%m-%d}.",
     )
+    assert alerts(story)["exit-ahead exit"].since == first
 
+    story.wait(days=10)
     story.agree(OURS, ProposeExitWithdrawal(proposal="stay", exit="sooner", explanation="Sales."))
     still = "Exit sooner was withdrawn, and the partnership still ends on 2027-06-01."
-    assert exit_ahead(story) == ("open", still)
+    assert exit_ahead(story) == ("open", f"{still} Both agreed that on {story.now:%Y-%m-%d}.")
 
     story.agree(OURS, ProposeExitWithdrawal(proposal="on", exit="later", explanation="Sales."))
     assert exit_ahead(story) == ("resolved", "Both parties withdrew it.")
@@ -1070,4 +1077,4 @@ def test_an_exit_that_is_ahead_again_keeps_the_time_before() -> None:
 
     [found] = [each for each in alerts(story).values() if each.rule == "exit-ahead"]
     assert found.earlier
-    assert found.earlier.text == "Notice was given to leave on 2026-12-01: no longer relevant."
+    assert found.earlier.text == f"{NOTICE} {OURS} gave it on {story.now:%Y-%m-%d}."

@@ -15,11 +15,9 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
-from typer.testing import CliRunner
 
 from benchmarks.audit.signing import covering
 from domain.adoption import ProposeAdoption
-from domain.claims import FigureRef
 from domain.examples import EXAMPLES
 from domain.exploration import BeginExploration, ChoosePartner
 from domain.kernel import Command
@@ -31,7 +29,6 @@ from domain.keyring import (
 )
 from domain.partnership import PassTime
 from domain.program import DefinePortfolio
-from domain.reported_figure import CorrectMetric, MetricCorrected, ReportMetric
 from domain.values import instant
 from domain.viewing import PartyKeyMade
 from infra.access import credentials, invitations
@@ -39,21 +36,17 @@ from infra.access.attempts import MOST, WINDOW
 from infra.access.credentials import Grant, NewKey
 from infra.access.roles import Need, Role, Scope
 from infra.bootstrap import Accord, bootstrap, init
-from infra.cli.options import REFUSED
-from infra.cli.options import app as command_line
 from infra.deciding.intake import Sent
 from infra.http import create_app
 from infra.http.access import GuardedRoute, needs, needs_of
 from infra.http.alerts import STREAM
 from infra.http.server import check_open
 from infra.settings import Settings, WrongSetting
-from infra.tlog import dsse
 from infra.tlog.keys import Signer
-from tests.documents import REPOSITORY
 from tests.infra.messages import beginning, candidate, from_steps, message
 from tests.infra.signing import Signatory
 from tests.journeys.typed import PROGRAM
-from tests.life import LIFE, example
+from tests.life import LIFE
 from tests.stories import moment
 
 BEGINNINGS = (BeginExploration, ProposeAdoption, DefinePortfolio)
@@ -174,33 +167,6 @@ def test_nobody_acts_in_the_name_of_accord_itself(world: World, actor: str) -> N
     refused(world.post(world.key().key, candidate("x", actor=actor)), 403, "reserved-actor")
 
     assert size(world) == before
-
-
-@pytest.mark.parametrize("actor", RESERVED)
-def test_nor_does_anybody_who_needs_no_key(anyones: World, tmp_path: Path, actor: str) -> None:
-    """An open server, the command line with `accord adopt`, the broker and signed commands."""
-    assert anyones.post(None, beginning(OURS)).status_code == 200
-    before, cli = size(anyones), CliRunner()
-    sent = candidate("x", subject=OURS, actor=actor)
-    (tmp_path / "sent.jsonl").write_bytes(sent)
-    feed = (REPOSITORY / "examples/5-adopted-partner.jsonl").read_bytes()
-    adoption = orjson.loads(feed.splitlines()[0])
-    (tmp_path / "adopted.json").write_bytes(orjson.dumps(adoption | {"actor": actor}))
-    ours = Signatory("growthos", Signer.new())
-    asked = ours.event(ours.register(OURS), subject=OURS) | {"actor": actor}
-    signed = dsse.sign(ours.signer, ours.payload(asked))
-
-    refused(anyones.post(None, sent), 403, "reserved-actor")
-    for line in (["ingest", f"{tmp_path}/sent.jsonl"], ["adopt", f"{tmp_path}/adopted.json"]):
-        ran = cli.invoke(command_line, [*line, "--store", anyones.store])
-        assert (ran.exit_code, "reserved-actor" in ran.output) == (REFUSED, True), ran.output
-    on_the_broker: list[bytes | Sent] = [Sent(signed, "growthos"), sent]
-    outcomes = anyones.accord.service.handle(on_the_broker)
-    assert {each.rule for each in outcomes} == {"reserved-actor"}
-    retried = anyones.accord.service.retry(anyones.accord.history.refusals("open", 0, 10))
-    assert {each.rule for each in retried} == {"reserved-actor"}
-
-    assert size(anyones) == before
 
 
 @pytest.mark.parametrize("actor", INVISIBLE)
@@ -1185,62 +1151,3 @@ def test_an_open_server_says_so_in_every_answer_and_on_every_page(world: World) 
     assert ["This server is open" in each.text for each in pages] == [True] * 3
     assert "This server is open" in document["info"]["description"]
     assert "accord-open" not in world.get(world.key().key, "/v1/partnerships").headers
-
-
-def correction(**more: str) -> bytes:
-    """Return a message that waits until the figure that it corrects is reported."""
-    return message("correction", example(CorrectMetric), subject=more.pop("subject", OURS), **more)
-
-
-def report(**more: str) -> bytes:
-    """Return a message that reports that figure."""
-    corrected = example(CorrectMetric)
-    named = {name: getattr(corrected, name) for name in FigureRef.model_fields}
-    figure = ReportMetric(**named, figure=corrected.figure)
-    return message("report", figure, subject=more.pop("subject", OURS), **more)
-
-
-def test_what_waits_of_a_party_is_refused_once_a_key_of_it_is_revoked(world: World) -> None:
-    stolen, own, other = world.key(), world.key(), world.key(party="initech").key
-    of_other = {"party": "initech", "subject": THEIRS}
-    sent = [world.post(stolen.key, correction()), world.post(other, correction(**of_other))]
-    assert [each.status_code for each in sent] == [202, 202]
-
-    operator = bearer(world.key(Role.OPERATOR).key)
-    told = world.client.delete(f"/v1/keys/{stolen.credential.id}", headers=operator)
-    world.post(own.key, report())
-    world.post(other, report(**of_other))
-
-    assert told.json()["refused"] == 1
-    (kept,) = world.get(own.key, "/v1/refusals").json()["items"]
-    assert kept["rule"] == "key-revoked"
-    assert corrected_in(world) == {THEIRS}
-    assert world.post(own.key, correction()).json()["status"] == "accepted"
-    assert world.get(own.key, "/v1/refusals").json()["items"] == []
-
-
-def test_so_it_is_at_the_command_line_unless_the_key_did_not_send_there(world: World) -> None:
-    invited = invitations.invite(
-        world.accord.history.credentials, "hooli", "olga", datetime.now(UTC)
-    )
-    limited, whole = world.key(partnerships=frozenset({"another"})), world.key()
-    world.post(whole.key, correction())
-
-    def revoke(id: str) -> int:
-        line = ["keys", "revoke", id, "--store", world.store, "--json"]
-        ran = CliRunner().invoke(command_line, line)
-        assert ran.exit_code == 0, ran.output
-        found: int = orjson.loads(ran.stdout)["refused"]
-        return found
-
-    assert [revoke(each.credential.id) for each in (invited, limited, whole)] == [0, 0, 1]
-    (kept,) = world.accord.history.refusals("open", 0, 10)
-    assert kept.rule == "key-revoked"
-    [again] = world.accord.service.retry([kept])
-    assert again.status == "waiting"
-
-
-def corrected_in(world: World) -> set[str]:
-    """Return the partnerships in which a figure was corrected."""
-    events = world.accord.history.after(-1, 100)
-    return {each.partnership for each in events if isinstance(each.event, MetricCorrected)}

@@ -55,6 +55,8 @@ class Asked:
     """The last day on which it can be accepted; None if any day will do."""
     on: date = date.min
     """The day on which a proposed exit takes effect."""
+    reminded: bool = False
+    """Whether its author was reminded of a day that an exit has moved since."""
 
     @property
     def subject(self) -> tuple[str, str]:
@@ -70,6 +72,8 @@ class Draft:
     author: str
     made: date
     signed: set[str] = field(default_factory=set)
+    reminded: bool = False
+    """Whether its parties were reminded of a day that an exit has moved since."""
 
 
 @dataclass
@@ -169,6 +173,8 @@ class Model:
     """The metrics of the charter, which either party reports each month."""
     minimum: bool = False
     """Whether the terms ask for a minimum of referrals."""
+    now: datetime = datetime(2025, 1, 1, tzinfo=UTC)
+    """The moment until which time has passed."""
     asked: dict[str, Asked] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     disputes: dict[str, str] = field(default_factory=dict)
@@ -226,6 +232,7 @@ class Model:
 
     def until(self, now: datetime) -> None:
         """Let time pass."""
+        self.now = now
         for claims in (self.leads, self.claims):
             for name, claim in [*claims.items()] if self.silence else []:
                 if midnight(claim.made + timedelta(days=self.silence)) <= now:
@@ -281,6 +288,7 @@ class Model:
 
     def leave(self, name: str, day: date) -> None:
         """Let a notice be given, or an exit be agreed."""
+        self._remember_reminders()
         self.exits[name] = day
         self.renewing, self.term_ended, self.declined = False, False, set()
         self._lapse(UNTIL_NOTICE)
@@ -306,6 +314,7 @@ class Model:
                 self.leave(proposal, asked.on)
             case "ExitWithdrawal":
                 self._lapse({"Exit", "ExitWithdrawal"})
+                self._remember_reminders()
                 del self.exits[asked.name]
             case "Renewal":
                 self._lapse({"Renewal"})
@@ -475,14 +484,49 @@ class Model:
         found: set[str] = set()
         for name, each in self.asked.items():
             ref = "/".join(filter(None, [each.agreement, name, each.within]))
-            last = min(each.made.date() + timedelta(days=ANSWER), each.until or date.max)
-            found |= _of_day("answer-overdue", f"answer/{ref}", ref, last, now)
+            found |= _of_day(
+                "answer-overdue",
+                f"answer/{ref}",
+                ref,
+                self.last_day(each),
+                now,
+                reminded=each.reminded,
+            )
         if self.draft:
-            last = self.draft.made + timedelta(days=ANSWER)
+            last, reminded = self._until_exit(self.draft.made), self.draft.reminded
             for party in {*self.parties} - self.draft.signed:
                 ref = f"{self.draft.version}/{party}"
-                found |= _of_day("signature-overdue", f"signature/{ref}", ref, last, now)
+                asked = f"signature/{ref}"
+                found |= _of_day("signature-overdue", asked, ref, last, now, reminded=reminded)
         return found
+
+    def last_day(self, asked: Asked) -> date:
+        """Return the last day for the answer to a proposal."""
+        made = asked.made.date()
+        last = self._until_exit(made) if self._ends_with_exit(asked) else made + timedelta(ANSWER)
+        return min(last, asked.until or date.max)
+
+    def _until_exit(self, made: date) -> date:
+        """Return the last day of an answer that an exit ends."""
+        last = made + timedelta(days=ANSWER)
+        ahead = self.leaves_on is not None and not self.over
+        return min(last, self.leaves_on - DAY) if ahead and self.leaves_on else last
+
+    def _ends_with_exit(self, asked: Asked) -> bool:
+        if asked.agreement == "Cancellation":
+            task = self.tasks.get(asked.name)
+            return task is not None and task.kind in GIVEN_UP_BY_EXIT
+        return asked.agreement in UNTIL_EXIT - {"Exit"}
+
+    def _remember_reminders(self) -> None:
+        """Note who was reminded of the day of an answer, before an exit moves it."""
+        now = self.now
+        for each in self.asked.values():
+            near = is_near(midnight(self.last_day(each) + DAY), now)
+            each.reminded = self._ends_with_exit(each) and (each.reminded or near)
+        if self.draft:
+            near = is_near(midnight(self._until_exit(self.draft.made) + DAY), now)
+            self.draft.reminded = self.draft.reminded or near
 
     def _alerts_of_the_end(self, now: datetime) -> set[str]:
         if self.ended:
@@ -503,11 +547,14 @@ class Model:
         return found | ({f"term-ended {self.ends_on}"} if self.term_ended else set())
 
 
-def _of_day(overdue: str, reminder: str, ref: str, last: date, now: datetime) -> set[str]:
+def _of_day(
+    overdue: str, reminder: str, ref: str, last: date, now: datetime, *, reminded: bool = False
+) -> set[str]:
     """Return the alert of a day: its reminder before, or that it is overdue."""
     if midnight(last + DAY) <= now:
         return {f"{overdue} {ref}"}
-    return {f"due-soon {reminder}"} if is_near(midnight(last + DAY), now) else set()
+    near = reminded or is_near(midnight(last + DAY), now)
+    return {f"due-soon {reminder}"} if near else set()
 
 
 def _of_task(name: str, task: Task, now: datetime) -> set[str]:

@@ -8,7 +8,9 @@ from typing import Any, Final
 import orjson
 
 from domain.aggregates import command_types
-from domain.deadlines.deadline import DeadlineKind
+from domain.bilateral import ProposalLapsed
+from domain.deadlines.deadline import DAY, DeadlineKind
+from domain.recorded import Recorded
 from domain.standing_alerts import DUE_SOON
 from infra.answers import inbox as answer
 from infra.answers.inbox import InboxItem
@@ -38,9 +40,24 @@ def other_days(alerts: Iterable[Alert], items: list[InboxItem]) -> list[str]:
     ]
 
 
+def given_too_many_days(event: Recorded, items: list[InboxItem]) -> list[str]:
+    """Return the answers for which the inbox had a later day than that before the proposal lapsed.
+
+    `items` are those of the inbox before the event.
+    """
+    lapsed = event.event
+    if not isinstance(lapsed, ProposalLapsed) or event.act.actor != "clock":
+        return []
+    last = lapsed.last_day or date.fromisoformat(_DAY.findall(lapsed.reason)[-1]) - DAY
+    return [each.text for each in items if each.ref == lapsed.proposal and each.day > last]
+
+
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+
+
 def _has_day(reminder: Alert, items: list[InboxItem]) -> bool:
     """Whether an inbox has the day of a reminder, or an earlier one for the same answer."""
-    day = date.fromisoformat(re.findall(r"\d{4}-\d\d-\d\d", reminder.text)[-1])
+    day = date.fromisoformat(_DAY.findall(reminder.text)[-1])
     kind, *names = reminder.window.split("/")
     answered = names[1] if kind == DeadlineKind.ANSWER else None
     return any(each.day == day or (each.ref == answered and each.day < day) for each in items)

@@ -10,14 +10,16 @@ import pytest
 
 from domain.aggregates import command_types
 from domain.agreement import ProposeTerms
-from domain.bilateral import DeclineProposal, WithdrawProposal
+from domain.bilateral import DeclineProposal, ProposalLapsed, WithdrawProposal
 from domain.content import digest
+from domain.deadlines.deadline import DeadlineKind
 from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution
 from domain.entry import RecordJointRevenue, ReverseEntry
 from domain.execution import (
     AgreeImprovementPlan,
     AgreeMilestone,
     ProposeAction,
+    ProposeCancellation,
     ProposeMilestone,
     ProposeMilestoneReached,
     ProposeReview,
@@ -29,13 +31,14 @@ from domain.exit import (
     ProposeCure,
     ProposeDisposition,
     ProposeExit,
+    ProposeExitWithdrawal,
 )
 from domain.formation import DraftAgreement, SignAgreement
 from domain.governance import ProposeGovernance
 from domain.health import (
     RecordHealthCheck,
 )
-from domain.kernel import Stage
+from domain.kernel import Command, Stage
 from domain.payment import CorrectPayment
 from domain.payouts import ReturnPayout
 from domain.referral import AttributionProposed, CreateOpportunity, ProposeAttribution
@@ -59,7 +62,7 @@ from projections.alerts import Alert
 from projections.fold import Folded, fold
 from projections.visibility import Viewer
 from tests.feeds import played, simulated
-from tests.infra.answers.inboxes import do, inbox, other_days, types
+from tests.infra.answers.inboxes import do, given_too_many_days, inbox, other_days, types
 from tests.infra.messages import from_steps, message
 from tests.life import (
     ADOPTION,
@@ -423,6 +426,96 @@ def test_a_proposed_exit_has_one_last_day_for_its_answer_everywhere(
     assert late == {"due-soon answer/Exit/x-9": "resolved"} | is_open
 
 
+def last_days(story: Story, name: str) -> set[date]:
+    """Return the last days of an answer, as the inbox and the list of open deadlines have them."""
+    asked = {each.day for each in inbox(story) if each.ref == name}
+    return asked | {
+        each.last_day or each.due.date()
+        for each in open_deadlines(story.partnership)
+        if name in each.ref and each.kind is not DeadlineKind.CADENCE
+    }
+
+
+ENDED_BY_AN_EXIT = [
+    example(ProposeAction, proposal="p-1", action="A-9"),
+    ProposeCancellation(proposal="p-1", kind="milestone", ref="launch", reason="Not needed."),
+    example(ProposeGovernance, proposal="p-1"),
+]
+
+
+@pytest.mark.parametrize(
+    ("proposal", "is_first"),
+    [
+        *((each, is_first) for each in ENDED_BY_AN_EXIT for is_first in (True, False)),
+        (example(ProposeExitWithdrawal, proposal="p-1", exit="soon"), False),
+    ],
+)
+def test_an_exit_that_ends_a_proposal_gives_its_answer_the_day_before_everywhere(
+    proposal: Command,
+    is_first: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    story = with_launch()
+    effective = story.now.date() + timedelta(days=5)
+    if is_first:
+        story.when(OURS, proposal)
+        assert last_days(story, "p-1") == {story.now.date() + timedelta(days=14)}
+    story.agree(OURS, example(ProposeExit, exit="soon", effective_on=effective))
+    if not is_first:
+        story.when(OURS, proposal)
+
+    last = effective - timedelta(days=1)
+    assert last_days(story, "p-1") == {last}
+    story.on(f"{last}")
+    reminders = [each.text for name, each in alerts(story).items() if "/p-1" in name]
+    assert reminders == [f"The answer to proposal p-1 is due by {last}."]
+    asked, begun = inbox(story), len(story.history)
+    story.on(f"{effective}")
+    assert [each.proposal for each in story.facts(ProposalLapsed)][-1:] == ["p-1"]
+    assert not any(given_too_many_days(each, asked) for each in story.history[begun:])
+    of_it = {name: each.state for name, each in alerts(story).items() if "/p-1" in name}
+    assert {*of_it.values()} == {"resolved"}
+    assert not any(name.startswith("answer-overdue") for name in of_it)
+
+
+def test_an_exit_ends_a_draft_and_gives_its_signatures_the_day_before() -> None:
+    story = with_launch()
+    story.when(OURS, DraftAgreement(sections=changed(SECTIONS, roles="Each has two managers.")))
+    effective = story.now.date() + timedelta(days=5)
+    story.agree(OURS, example(ProposeExit, exit="soon", effective_on=effective))
+
+    version = f"agreement {story.partnership.formation.agreement.version}"
+    assert last_days(story, version) == {effective - timedelta(days=1)}
+
+
+def test_an_answer_has_its_own_day_again_once_both_withdrew_the_exit() -> None:
+    story = with_launch()
+    own = story.now.date() + timedelta(days=14)
+    story.when(OURS, example(ProposeAction, proposal="p-1", action="A-9"))
+    effective = story.now.date() + timedelta(days=5)
+    story.agree(OURS, example(ProposeExit, exit="soon", effective_on=effective))
+    story.agree(OURS, example(ProposeExitWithdrawal, proposal="stay", exit="soon"))
+
+    assert last_days(story, "p-1") == {own}
+
+
+def test_an_exit_leaves_what_can_be_agreed_after_it_its_own_day() -> None:
+    story = with_launch()
+    story.agree(
+        OURS, example(ProposeExit, exit="soon", effective_on=story.now.date() + timedelta(days=5))
+    )
+    story.when(OURS, example(ProposeReview, proposal="p-1", review="last", at=story.now))
+
+    assert last_days(story, "p-1") == {story.now.date() + timedelta(days=14)}
+
+
+def with_launch() -> Story:
+    """Both plan a milestone named launch."""
+    story = at(Stage.EXECUTION)
+    due = story.now.date() + timedelta(days=60)
+    story.agree(OURS, example(ProposeMilestone, owner=None, milestone="launch", due=due))
+    return story
+
+
 def test_who_agrees_that_a_milestone_was_reached_has_the_day_on_which_it_is_missed() -> None:
     story = at(Stage.EXECUTION)
     due = story.now.date() + timedelta(days=5)
@@ -456,6 +549,11 @@ def test_each_reminder_of_the_demo_has_its_day_in_the_inbox_of_who_acts(demo: Ac
     for name in partnerships(demo.history):
         folded = {each: Folded() for each in answer.FOLDS}
         for event in demo.history.of(name):
+            if isinstance(event.event, ProposalLapsed):
+                before = answer.of_folded(name, folded.items())
+                late.update(
+                    given_too_many_days(event, [x for of in before for x in answer.items(of)])
+                )
             for each, of in folded.items():
                 fold(each, of, [event])
             rows = [each for each in folded[ALERTS].rows.values() if isinstance(each, Alert)]

@@ -683,6 +683,9 @@ class Life:
         for party in (OURS, THEIRS):
             awaits = self.model.awaits(party, self.story.now)
             assert {each.ref for each in asked if each.party == party} == awaits
+        for each in asked:
+            if each.awaiting is Awaiting.CONSENT and each.ref in self.model.asked:
+                assert each.day <= self.model.last_day(self.model.asked[each.ref])
         assert self.open_alerts() == self.model.alerts(self.story.now)
         rows = self.folded[ALERTS].rows.values()
         assert other_days((each for each in rows if isinstance(each, Alert)), asked) == []

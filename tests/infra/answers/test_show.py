@@ -31,7 +31,7 @@ from domain.execution import (
     ProposeReview,
     ProposeReviewHeld,
 )
-from domain.exit import AgreeExit, ProposeExit
+from domain.exit import AgreeExit, GiveExitNotice, ProposeExit
 from domain.exploration import ChoosePartner, MeasureAudienceOverlap
 from domain.formation import (
     BestAlternativeDeclared,
@@ -742,3 +742,52 @@ def _plans(folder: Path, story: Story) -> str:
         state = ask(accord, story.id)
     printed_ = map(partial(task_words, of=state), state.campaigns)
     return next(each.what for each in printed_ if each.name == "autumn")
+
+
+def left_in_steps() -> Story:
+    """Both agree to end it, plan a milestone for after that, and then one leaves sooner."""
+    story = story_after(HoldKickoff)
+    story.on("2026-01-10")
+    launch = example(ProposeMilestone, milestone="launch", proposal="m-1", due=date(2026, 6, 1))
+    story.agree(OURS, launch)
+    for name, days in (("x-1", 90), ("x-2", 80)):
+        day = story.now.date() + timedelta(days=days)
+        story.agree(OURS, ProposeExit(exit=name, explanation="Other plans.", effective_on=day))
+    leaves = story.now.date() + timedelta(days=70)
+    story.when(THEIRS, example(GiveExitNotice, exit="x-3", effective_on=leaves))
+    story.on(f"{leaves}")
+    return story
+
+
+def test_what_is_given_up_with_the_end_is_not_in_force_at_it(tmp_path: Path) -> None:
+    with recorded(tmp_path, left_in_steps()) as accord:
+        state = ask(accord, NAME)
+
+    (launch,) = [each for each in state.proposals if each.proposal == "m-1"]
+    assert (launch.in_force, launch.ended) == (False, AgreementEnd.WITH_THE_END)
+    in_force, _, over = printed(text(state)).partition("agreed and over")
+    assert "m-1" not in in_force.partition("agreed and in force at the end")[2]
+    assert "given up with the end" in over
+
+
+def test_an_exit_that_was_replaced_says_by_which_and_who_gave_notice(tmp_path: Path) -> None:
+    with recorded(tmp_path, left_in_steps()) as accord:
+        state = ask(accord, NAME)
+        lines = printed(text(state))
+
+    found = {each.proposal: (each.ended, each.replaced_by) for each in state.proposals}
+    assert found["x-1"] == found["x-2"] == (AgreementEnd.REPLACED, "x-3")
+    ways = {each.exit: (each.noticed_by, each.replaced_by) for each in state.renewal.exits}
+    assert ways == {"x-1": (None, "x-3"), "x-2": (None, "x-3"), "x-3": (THEIRS, None)}
+    assert f"x-3: {THEIRS} gave notice (" in lines
+    assert lines.count("replaced by x-3") == 4
+
+
+def test_terms_that_were_replaced_say_by_which(demo: Accord) -> None:
+    state = ask(demo, CONSULTING)
+
+    replaced = {x.proposal: x.replaced_by for x in state.proposals if x.replaced_by}
+    assert replaced
+    in_force = {each.proposal for each in state.proposals if each.in_force}
+    done = {each.proposal for each in state.proposals if each.ended is AgreementEnd.DONE}
+    assert {*replaced.values()} <= in_force | done
