@@ -71,10 +71,13 @@ def _hash(key: str) -> bytes:
 def _network(address: str) -> str:
     """Return what is counted together: an address, or the network of 64 bits of an IPv6 one.
 
-    Whoever has one IPv6 address usually has its whole network.
+    Whoever has one IPv6 address usually has its whole network. A server that listens on IPv6 sees
+    an IPv4 address as one of ``::ffff:0:0/96`` (RFC 4291, section 2.5.5.2), where all have one.
     """
     try:
         found = ip_address(address)
     except ValueError:
         return address
-    return str(int(found) >> 64) if isinstance(found, IPv6Address) else address
+    if not isinstance(found, IPv6Address):
+        return address
+    return str(found.ipv4_mapped or int(found) >> 64)

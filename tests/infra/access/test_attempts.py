@@ -61,3 +61,12 @@ def test_memory_is_bounded(attempts: FailedAttempts) -> None:
         attempts.succeeded(f"key-{number}")
 
     assert len(attempts._failures) == len(attempts._known) == REMEMBERED
+
+
+def test_an_ipv4_address_that_ipv6_carries_is_counted_alone(attempts: FailedAttempts) -> None:
+    for _ in range(MOST):
+        attempts.failed("::ffff:192.0.2.1", 0.0)
+
+    assert attempts.wait("::ffff:192.0.2.1", "guess", 1.0) > 0
+    assert attempts.wait("192.0.2.1", "guess", 1.0) > 0
+    assert attempts.wait("::ffff:192.0.2.2", "guess", 1.0) == 0
