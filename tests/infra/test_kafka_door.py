@@ -122,7 +122,8 @@ def test_a_service_may_compress_its_commands(door: Door, codec: str) -> None:
 def test_on_the_topic_of_a_party_only_its_own_commands_are_decided(door: Door) -> None:
     for topic, name in (("north", "foreign"), ("growthos", "own")):
         topics.create_commands_of(Cluster(door.broker.address), door.names, topic)
-        door.service.send(door.names.commands_of(topic), key=b"x", value=beginning(name))
+        # The key says nothing: it names the partnership of the other one.
+        door.service.send(door.names.commands_of(topic), key=b"own", value=beginning(name))
     door.service.flush(10)
     taken, deadline = 0, monotonic() + SECONDS
     while taken < 2 and monotonic() < deadline:

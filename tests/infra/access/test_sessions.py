@@ -278,6 +278,34 @@ def test_a_form_without_the_token_of_this_browser_does_nothing(site: Site, path:
     assert not ended(browser)
 
 
+def test_what_somebody_planted_in_a_browser_before_its_person_signs_in_is_of_no_use(
+    site: Site,
+) -> None:
+    browser, thief = site.browser(), site.browser()
+    for each in (browser, thief):
+        each.cookies.set("accord_session", "planted", domain="testserver.local")
+    known = token_of(thief.get("/sign-in"))
+    assert token_of(browser.get("/sign-in")) == known
+
+    signs_in(browser, site.maya.key)
+
+    assert not ended(browser)
+    assert ended(thief)
+    found = browser.post("/sign-out", data={"form_token": known})
+    assert found.status_code == 400
+    assert not ended(browser)
+
+
+def test_the_token_of_a_form_is_of_one_session_alone(site: Site) -> None:
+    one, other = site.signed_in(), site.signed_in()
+
+    found = one.post("/sign-out", data={"form_token": token_of(other.get("/portfolio"))})
+
+    assert found.status_code == 400
+    assert not ended(one)
+    assert not ended(other)
+
+
 def test_a_page_asks_for_a_session_and_data_for_a_key(site: Site) -> None:
     browser = site.browser()
 
