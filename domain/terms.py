@@ -390,6 +390,25 @@ def shares_words(shares: Mapping[str, Decimal]) -> str:
     return ", ".join(f"{party} {plain(share)} %" for party, share in shares.items())
 
 
+_OF_THE_FRAME: Final = {
+    "starts_on": "start",
+    "due_days": "days until a statement is due",
+    "settles_in": "currency of statements",
+    "cadence": "time between reviews",
+    "days": "days for answers and reminders",
+    "tail_months": "months that clients earn after the end",
+    "second_person_above": "amounts that a second person confirms",
+    "minimum_referrals_per_quarter": "minimum of referrals every quarter",
+    "items": "what is paid for what",
+}
+"""The fields of a frame whose names do not say what they are."""
+
+
+def frame_words(name: str) -> str:
+    """Return a field of a frame as a noun: ``start`` for ``starts_on``."""
+    return _OF_THE_FRAME.get(name) or name_words(name)
+
+
 def item_words(kind: ItemKind) -> str:
     """Return a kind of item as the trade calls it."""
     return "base fee with bonus" if kind is ItemKind.HYBRID else name_words(kind)

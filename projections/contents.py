@@ -14,7 +14,7 @@ from domain.calendar import in_words
 from domain.charter import Charter, Objective
 from domain.kernel import Event
 from domain.metric_catalogue import NO_METRICS, Catalogue, metric_words
-from domain.terms import describe, shares_words
+from domain.terms import describe, frame_words, shares_words
 from domain.values import Money, in_a_row, name_words, plain
 from projections.breaches import in_unit
 from projections.rule_words import rule_in_words
@@ -50,7 +50,7 @@ def _terms(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - proposed, countere
     yield f"from {proposed.effective_from}{until}"
     if changed := proposed.frame and proposed.frame.given():
         yield in_a_row(
-            f"{name_words(name)}: {_agreed(name, value)}" for name, value in changed.items()
+            f"{frame_words(name)}: {_agreed(name, value)}" for name, value in changed.items()
         )
     yield from map(describe, proposed.items or ())
 
@@ -62,7 +62,7 @@ def _agreed(name: str, value: Any) -> str:  # noqa: ANN401 - any value of the fr
 def _charter(charter: Charter) -> Iterator[str]:
     yield charter.purpose
     yield from (f"goal of {party}: {goal}" for party, goal in charter.goals.items())
-    yield from (f"{name} expected: {text}" for name, text in charter.expectations)
+    yield from (f"expected {name}: {text}" for name, text in charter.expectations)
     yield from map(_objective, charter.objectives)
 
 

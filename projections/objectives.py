@@ -93,7 +93,11 @@ class ObjectiveProgress:
             note = self.actual.note if self.actual else None
             return f"{name}: {note or 'no figure'}; the target is {target}."
         value = plain(self.value) if agreed.unit in MINOR_UNITS else _short(self.value)
-        text = f"{name}: {value} of {target}"
+        text = (
+            f"{name}: {value} of {target}"
+            if self.adds is Adds.SUM
+            else f"{name}: {_in_unit(self.value, agreed.unit)}, target {target}"
+        )
         if self.reached_percent is None or self.elapsed_percent is None:
             return f"{text}."
         way = "target" if self.adds is Adds.SUM else "way from the baseline"

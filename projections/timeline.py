@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from domain import (
     adoption,
@@ -143,8 +143,24 @@ def _passed(kind: DeadlineKind, ref: str) -> str:
             return f"the exit took effect on {ref}"
         case DeadlineKind.NOTICE_WARNING:
             return f"{ref} is the last day for notice"
+        case DeadlineKind.SIGNATURE:
+            version, _, party = ref.partition("/")
+            return f"the last day on which {party} was to sign version {version} passed"
         case _:
-            return f"the day of {kind} {ref} passed"
+            return f"the last day {_LAST_DAY.get(kind, f'of {kind}')} {ref} passed"
+
+
+_LAST_DAY: Final = {
+    DeadlineKind.ACTION: "of action",
+    DeadlineKind.ONBOARDING: "of onboarding step",
+    DeadlineKind.CAMPAIGN: "of campaign",
+    DeadlineKind.IMPROVEMENT: "of improvement plan",
+    DeadlineKind.OBJECTIVE: "of objective",
+    DeadlineKind.CURE: "to cure breach",
+    DeadlineKind.NOTICE: "for notice,",
+    DeadlineKind.TERM_END: "of the term before",
+    DeadlineKind.CONFIRMATION: "for a second person to confirm act",
+}
 
 
 def _tail(event: Any) -> str:  # noqa: ANN401 - the end, or its proposal
@@ -316,10 +332,11 @@ WORDS: dict[type[Event], Words] = {
     ),
     health.WinCelebrated: lambda e: f"celebrated: {e.text}",
     health.TargetAdjusted.proposed: lambda e: (
-        f"proposed a target of {e.target} for {e.objective} by {e.deadline}: {e.reason}"
+        f"proposed a target of {e.target} for objective {e.objective} by {e.deadline}: {e.reason}"
     ),
     health.TargetAdjusted: lambda e: (
-        f"and its partner set the target of {e.objective} to {e.target} by {e.deadline}: {e.reason}"
+        f"and its partner set the target of objective {e.objective} to {e.target} by {e.deadline}: "
+        f"{e.reason}"
     ),
     execution.ActionAgreed.proposed: lambda e: (
         f"proposed an action of {e.owner} by {e.due}: {e.text}"
@@ -482,7 +499,9 @@ WORDS: dict[type[Event], Words] = {
     execution.OnboardingStepAgreed: lambda e: (
         f"agreed the onboarding step {e.step} of {e.owner} by {e.due}: {e.text}" + _document(e)
     ),
-    execution.OnboardingStepCompleted: lambda e: f"completed {e.step} (day {e.plan_day} plan)",
+    execution.OnboardingStepCompleted: lambda e: (
+        f"completed onboarding step {e.step} (day {e.plan_day} plan)"
+    ),
     execution.CampaignAgreed.proposed: lambda e: f"proposed the campaign {_campaign(e)}",
     execution.CampaignAgreed: lambda e: f"and its partner agreed the campaign {_campaign(e)}",
     execution.CampaignClosed: lambda e: f"closed the campaign {e.campaign}: {e.outcome}",
@@ -509,7 +528,7 @@ WORDS: dict[type[Event], Words] = {
         + (f", from the budget {e.budget}" if e.budget else "")
         + f": {e.reason}"
     ),
-    execution.RootCauseDiagnosed: lambda e: f"diagnosed {e.cause}: {e.finding}",
+    execution.RootCauseDiagnosed: lambda e: f"diagnosed {e.cause} as the root cause: {e.finding}",
     execution.MilestonePlanned.proposed: lambda e: (
         f"proposed milestone {e.milestone} for {e.due}: {e.title}"
     ),
@@ -621,7 +640,9 @@ WORDS: dict[type[Event], Words] = {
         f"and its partner agreed that {e.by} owes {e.to} {e.amount}: {e.reason}"
     ),
     settlement.StatementIssued: lambda e: f"issued statement {e.statement}: {_balance(e.balance)}",
-    payouts.PayoutRecorded: lambda e: f"recorded that {e.payer} paid {e.amount} on {e.statement}",
+    payouts.PayoutRecorded: lambda e: (
+        f"recorded that {e.payer} paid {e.amount} on statement {e.statement}"
+    ),
     payouts.PayoutCorrected: lambda e: f"corrected payout {e.payout}: {_corrected(e)}: {e.reason}",
     payouts.PayoutReturned: lambda e: f"recorded that payout {e.payout} came back: {e.reason}",
     settlement.FinalSettlementIssued: lambda e: (
@@ -644,13 +665,18 @@ WORDS: dict[type[Event], Words] = {
         f"attributed referral {e.deal} to {e.to} ({name_words(e.method)} "
         f"at {moment_words(e.touched_at)}): {e.evidence}"
     ),
-    referral.AttributionProposed: lambda e: f"proposed to credit {e.deal}: {_shares(e.shares)}",
-    referral.AttributionSettled: lambda e: (
-        f"and its partner settled the credit for {e.deal}: {_shares(e.shares)}"
+    referral.AttributionProposed: lambda e: (
+        f"proposed to share the credit for deal {e.deal}: {_shares(e.shares)}"
     ),
-    merge.MergeProposed: lambda e: f"proposed to merge {e.deal} into {e.into}: {e.reason}",
+    referral.AttributionSettled: lambda e: (
+        f"and its partner settled the credit for deal {e.deal}: {_shares(e.shares)}"
+    ),
+    merge.MergeProposed: lambda e: (
+        f"proposed to merge deal {e.deal} into deal {e.into}: {e.reason}"
+    ),
     merge.DealsMerged: lambda e: (
-        f"and its partner merged {e.deal} into {e.into}, so {e.deal} counts nowhere: {e.reason}"
+        f"and its partner merged deal {e.deal} into deal {e.into}, so {e.deal} counts nowhere: "
+        f"{e.reason}"
     ),
     referral.LeadQualified: lambda e: f"qualified lead {e.deal}",
     referral.OpportunityCreated: lambda e: f"opened an opportunity on {e.deal}",
@@ -686,7 +712,7 @@ WORDS: dict[type[Event], Words] = {
     experiment.HypothesisRegistered: lambda e: (
         f"registered experiment {e.experiment} on {metric_words(e.metric)}: {e.hypothesis}"
     ),
-    experiment.PilotStarted: lambda e: f"started the pilot of {e.experiment}",
+    experiment.PilotStarted: lambda e: f"started the pilot of experiment {e.experiment}",
     experiment.VariantObserved: lambda e: (
         f"observed {e.successes} in {counted(e.trials, 'trial')} of {e.variant} "
         f"in {e.experiment} on {e.day}"
@@ -696,10 +722,13 @@ WORDS: dict[type[Event], Words] = {
         f"{e.trials} trials: {e.reason}"
     ),
     experiment.PilotConcluded: lambda e: (
-        f"concluded {e.experiment} ({name_words(e.ending)}), {e.winner or 'no variant'} wins: "
+        f"concluded experiment {e.experiment} ({name_words(e.ending)}), "
+        f"{e.winner or 'no variant'} wins: "
         f"{e.conclusion}"
     ),
-    experiment.VariantPromoted: lambda e: f"promoted {e.variant} of {e.experiment}: {e.into}",
+    experiment.VariantPromoted: lambda e: (
+        f"promoted variant {e.variant} of experiment {e.experiment}: {e.into}"
+    ),
     entry.JointRevenueReceived: lambda e: (
         f"recorded joint revenue {e.entry} of {e.amount}, collected by {e.collected_by}"
     ),

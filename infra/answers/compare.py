@@ -27,11 +27,12 @@ from infra.answers.parameters import When
 from infra.answers.partnership_state import PartnershipState, Task
 from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
 from infra.answers.statement_state import owed
-from infra.answers.text import Block, Line, Remark, Table, late, minute
+from infra.answers.text import Block, Line, Remark, Table, amount, late, minute
 from infra.bootstrap import Accord
 from projections import KPIS, figures
 from projections.fold import Dispatch, Folded, Rows, fold_all
 from projections.given import given
+from projections.timeline import named_proposal
 from projections.visibility import Sight
 
 
@@ -258,7 +259,8 @@ def _stated(state: PartnershipState) -> Iterator[tuple[str, JsonValue]]:
         yield f"dispute {dispute.dispute}", ended.outcome if ended else "open"
     for proposal in state.proposals:
         where = f"{proposal.within}, " if proposal.within else ""
-        yield f"{where}proposal {proposal.proposal} ({proposal.type})", proposal.state
+        kind = proposal.type.removesuffix("Proposed")
+        yield f"{where}{named_proposal(kind, proposal.proposal)}", proposal.state
     yield "the term ends on", _day(state.renewal.term_ends_on)
     yield "last day for notice", _day(state.renewal.last_day_for_notice)
     yield "exit on", _day(state.renewal.exit_on)
@@ -270,7 +272,7 @@ def _agreed(state: PartnershipState) -> Iterator[tuple[str, JsonValue]]:
     for term in state.terms.items:
         yield f"terms, {term.name}", describe(term)
     for objective in state.charter.objectives if state.charter else ():
-        target = f"{objective.target:f} {objective.unit} by {objective.deadline}"
+        target = f"{amount(objective.target, objective.unit)} by {objective.deadline}"
         yield f"objective {objective.objective}", target
     for rule in state.rules:
         yield f"rule {rule.agreed.rule.rule}", rule.text
@@ -307,7 +309,7 @@ def _lines(
         if line.value is not None:
             of = f" of {line.segment}" if line.segment else ""
             name = f"{metric_words(line.metric)}{of}, {period}"
-            yield Place(name, period, line.metric), f"{line.value:f} {line.unit}"
+            yield Place(name, period, line.metric), amount(line.value, line.unit)
 
 
 def _statements(accord: Accord, id: str, when: AsOf) -> Iterator[tuple[Place, JsonValue]]:

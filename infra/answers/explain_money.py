@@ -25,7 +25,7 @@ from projections import timeline
 from projections.ledger.book import Book, LineKey, terms_of
 from projections.ledger.deals import DealView, Uncounted
 from projections.ledger.reasons import Nothing, Priced, priced
-from projections.ledger.rows import AGREED, AgreedRow, Fact, SubjectRow
+from projections.ledger.rows import AGREED, AgreedRow, Fact, SubjectRow, in_words
 from projections.timeline import TimelineItem
 
 WORDS = {
@@ -427,7 +427,7 @@ def _deal_text(found: DealExplained) -> Iterator[Block]:
         ["FACT", "DAY", "TO", "ITEM", ">EARNS", "BECAUSE"],
         [
             (
-                each.fact,
+                in_words(each.fact),
                 each.day.isoformat(),
                 each.to,
                 each.item or "-",

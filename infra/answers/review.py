@@ -41,6 +41,7 @@ from domain.metric_catalogue import metric_words
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import Balance
+from domain.terms import ItemKind, item_words
 from domain.values import Exact, plain
 from infra.answers import duplicate_credits, kpis
 from infra.answers.escalated import with_people
@@ -479,7 +480,7 @@ def text(page: Review) -> Iterator[Block]:
         yield Remark(page.note)
     since = page.since
     after = f"; since {_begun(since)} of {day(since.at, page.zone)}" if since else ""
-    yield Line(f"{page.id}: {' and '.join(page.parties)}, in {page.stage}{after}")
+    yield Line(f"{page.id}: {' and '.join(page.parties)}, {_stage(page)}{after}")
     if page.reason:
         yield Line(page.reason)
     yield Table(
@@ -498,6 +499,10 @@ def text(page: Review) -> Iterator[Block]:
         if lines:
             yield Line(title, "bold", 2)
         yield from (Line(line, indent=4) for line in lines)
+
+
+def _stage(page: Review) -> str:
+    return "ended" if page.stage is Stage.ENDED else f"in {page.stage}"
 
 
 def _milestone(planned: MilestonePlanned) -> str:
@@ -553,7 +558,9 @@ def _action(each: ReviewAction) -> str:
 
 
 def _begun(since: Since) -> str:
-    return since.review or ("the adoption" if since.adopted else "the kickoff")
+    if since.review:
+        return f"review {since.review}"
+    return "the adoption" if since.adopted else "the kickoff"
 
 
 def _dispute(each: DisputeOpened) -> str:
@@ -582,8 +589,8 @@ def _budget(each: Budget) -> str:
 def _net(each: Contribution) -> str:
     parts = {
         "revenue": each.revenue,
-        **{f"{fee.kind} earned": fee.earned for fee in each.fees},
-        **{f"{fee.kind} owed": fee.owed for fee in each.fees},
+        **{f"{item_words(ItemKind(fee.kind))} earned": fee.earned for fee in each.fees},
+        **{f"{item_words(ItemKind(fee.kind))} owed": fee.owed for fee in each.fees},
         "costs": each.costs,
         "given": each.given,
     }

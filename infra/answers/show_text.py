@@ -45,7 +45,7 @@ from domain.markets import (
 from domain.metric_catalogue import Direction, metric_words
 from domain.settlement import Balance
 from domain.sharing import DataSharingAgreed, Form
-from domain.terms import EACH, UTC, DayRules, Frame, describe
+from domain.terms import EACH, UTC, DayRules, Frame, describe, frame_words
 from domain.terms_by_day import local_day
 from domain.values import counted, in_a_row, name_words
 from infra.answers.partnership_state import (
@@ -117,7 +117,8 @@ def text(state: PartnershipState) -> Iterator[Block]:
     records = [(minute(each.at), each.party, each.text) for each in state.records]
     yield Table(["RECORDED", "BY", "WHAT"], records, "also on record", 2)
     deadlines = [
-        (str(each.last_day or minute(each.due)), deadline_words(each)) for each in state.deadlines
+        (str(each.last_day or local_day(each.due, state.terms.zone)), deadline_words(each))
+        for each in state.deadlines
     ]
     yield Table(["DUE", "DEADLINE"], deadlines, "open deadlines", 2)
 
@@ -255,7 +256,7 @@ def _terms_blocks(terms: AgreedTerms, *, ended: bool) -> Iterator[Block]:
         text = f"version {version.terms_version}, from {version.effective_from}{until}"
         agreed_on = local_day(how.agreed_at, terms.frame.time_zone)
         by = f"agreed on {agreed_on} by {how.agreed_by}, #{how.event}"
-        yield Line(f"{text}, agrees {', '.join(map(name_words, changed))} ({by})", indent=4)
+        yield Line(f"{text}, with {', '.join(map(frame_words, changed))} ({by})", indent=4)
 
 
 def _items_of(version: CommercialTermsAgreed) -> list[str]:

@@ -302,7 +302,7 @@ def test_the_text_names_the_figure_the_target_and_the_pace() -> None:
     ("metric", "unit", "value", "target", "text"),
     [
         ("support_tickets", "count", count(470), 360, "470 of at most 360"),
-        ("churn_rate", "percent", percent(65, 1000), 5, "6.5 of at most 5 %"),
+        ("churn_rate", "percent", percent(65, 1000), 5, "6.5 %, target at most 5 %"),
     ],
 )
 def test_the_target_of_what_should_be_small_is_called_the_most(

@@ -1,6 +1,7 @@
 """The timeline: who did what and when, in words for every event, with late events marked."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -8,11 +9,14 @@ from pkgutil import walk_packages
 import pytest
 
 import domain
+from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.exploration import ChoosePartner, CompleteDecisionChecklist, IdentifyCandidate
 from domain.formation import DeclareBestAlternative
 from domain.gates import ProposeWaiver
 from domain.kernel import Event, Stage
+from domain.scaling import JointInvestmentProposed, ProposeJointInvestment
 from infra.tlog.codec import decode
+from projections.contents import contents
 from projections.timeline import WORDS, TimelineItem, item, words
 from tests.life import LIFE, OURS, after, at, before, example, so_far
 from tests.projections.folds import correct, count, refer, report
@@ -135,3 +139,35 @@ def test_a_partys_best_alternative_stays_its_own() -> None:
     secret = example(DeclareBestAlternative).statement
     assert items(story)[-1].type == "BestAlternativeDeclared"
     assert secret not in str(items(story))
+
+
+def test_shares_of_an_investment_name_the_parties_as_they_are_and_in_percent() -> None:
+    """The hyphen of a party and the % were lost: acme l02 50."""
+    shares = {"acme-l02": Decimal(50), "north": Decimal(50)}
+    proposed = example(
+        ProposeJointInvestment,
+        capabilities={"acme-l02": "A studio", "north": "Viewers"},
+        investment_shares=shares,
+        reward_shares=shares,
+    )
+
+    said = [*contents(JointInvestmentProposed(**dict(proposed)))]
+
+    assert "paid by acme-l02 50 %, north 50 %" in said
+    assert "acme-l02 brings A studio" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "ref", "said"),
+    [
+        (DeadlineKind.IMPROVEMENT, "more-leads", "the last day of improvement plan more-leads"),
+        (DeadlineKind.ONBOARDING, "crm", "the last day of onboarding step crm"),
+        (DeadlineKind.CURE, "late", "the last day to cure breach late"),
+        (DeadlineKind.NOTICE, "2026-02-01", "the last day for notice, 2026-02-01"),
+        (DeadlineKind.TERM_END, "2026-02-01", "the last day of the term before 2026-02-01"),
+        (DeadlineKind.SIGNATURE, "2/acme", "the last day on which acme was to sign version 2"),
+    ],
+)
+def test_a_day_that_passed_is_said_in_words(kind: DeadlineKind, ref: str, said: str) -> None:
+    """It named the kind of the deadline: the day of improvement more-leads passed."""
+    assert words(DeadlinePassed(kind=kind, ref=ref)) == f"{said} passed"

@@ -69,6 +69,9 @@ SHAPES: Final = {
     "two stops": re.compile(r"(?<!\.)\.\.(?!\.)|\.[;:,]"),
     "no space": re.compile(r"[a-z]{3,}[.!?][A-Z][a-z]"),
     "nothing": re.compile(r"\bNone\b(?! that)"),
+    "a timestamp": re.compile(r"(?<![@\w])\d{4}-\d\d-\d\dT\d\d:"),
+    "a stage that is over": re.compile(r"\bin ended\b"),
+    "a verb of the frame": re.compile(r"\b(starts on|settles in|due days)\b:?"),
 }
 
 

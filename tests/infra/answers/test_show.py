@@ -514,7 +514,7 @@ def test_a_deadline_is_shown_on_its_last_day(demo: Accord) -> None:
     (deadline,) = [each for each in state.deadlines if each.ref == "certified"]
     assert f"{deadline.last_day}" == "2026-09-25"
     lines = printed(text(state))
-    assert "2026-09-25        milestone certified is due" in lines
+    assert "2026-09-25  milestone certified is due" in lines
     assert "the next strategic review is due" in lines
 
 
@@ -575,7 +575,7 @@ def test_every_day_is_one_of_the_time_zone_of_the_terms(tmp_path: Path) -> None:
     plan = next(line for line in shown.splitlines() if line.split()[:2] == ["review", review])
     assert plan.split()[-3:] == ["2025-09-06", "2025-09-10", "open"]
     assert f"review {review} for 2025-09-09 14:00 UTC" in shown
-    assert f"2025-09-10        review {review} is due" in shown
+    assert f"2025-09-10  review {review} is due" in shown
 
 
 # --- who sees what -----------------------------------------------------------------------------
