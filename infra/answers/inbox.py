@@ -170,8 +170,6 @@ class InboxItem(Item):
     day: date
     """The last day in time of what is due, overdue or to be answered or confirmed; else the day
     since which it waits (`is_last`)."""
-    is_last: bool = True
-    """Whether the day is the last one in time."""
     awaiting: Awaiting
     """What awaits the party."""
     partnership: str
@@ -184,6 +182,8 @@ class InboxItem(Item):
     """What it is, in words."""
     events: tuple[EventToSend, ...]
     """The events that do it, the usual one first."""
+    is_last: bool = True
+    """Whether the day is the last one in time."""
 
 
 class Inbox(Page[InboxItem]):
