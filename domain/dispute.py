@@ -35,6 +35,7 @@ from domain.kernel import (
     Refused,
     Unknown,
     Value,
+    once,
     recorded_once,
 )
 from domain.second_person import ActConfirmed, ActWithdrawn, HeldActs, SecondPersonAsked
@@ -335,6 +336,15 @@ def open_(
         line = (command.line.fact, command.line.item) if command.line else None
         earned = ledger().earnings(command.subject, other, day, line) if other else {}
         event = event.model_copy(update={"amount": _disputable(command, earned)})
+    if existing is not None and (existing.subject, existing.line) == (event.subject, event.line):
+        return once(
+            event,
+            existing,
+            "already-recorded",
+            "What is recorded cannot be changed. This is in dispute already, as "
+            f"{command.dispute}, with another reason, amount or description.",
+            "Go on with that dispute. Use a new identifier only to dispute something else.",
+        )
     return recorded_once(event, existing, f"Dispute {command.dispute}")
 
 

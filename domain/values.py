@@ -52,7 +52,8 @@ def _decimal_from_text(value: object) -> Decimal:
     if not _DECIMAL.fullmatch(value):
         raise wrong(
             "is not a decimal of at most 15 digits before the point and 9 after it",
-            'Write plain digits, as in "10.50": no exponent, no plus, no leading zeros, no spaces.',
+            "Write plain digits, as in 10.50: no comma, no exponent, no plus, no leading zeros, no "
+            "spaces.",
             DECIMAL_AS_STRING,
         )
     found = Decimal(value)
@@ -241,10 +242,11 @@ Text = Annotated[
     StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$"),
     Worded(
         "is not text of 1 to 2000 characters",
-        "Write it as text, not longer, and without control characters.",
+        "Write it as text, not longer. Of control characters, only tabs and line feeds are "
+        "allowed.",
     ),
 ]
-"""Text of 1 to 2000 characters, without control characters."""
+"""Text of 1 to 2000 characters; of control characters, it has tabs and line feeds alone."""
 
 
 @dataclass(frozen=True, slots=True)

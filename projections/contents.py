@@ -49,10 +49,13 @@ def _terms(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - proposed, countere
     until = f" until {proposed.until}" if proposed.until else ""
     yield f"from {proposed.effective_from}{until}"
     if changed := proposed.frame and proposed.frame.given():
-        yield in_a_row(
-            f"{frame_words(name)}: {_agreed(name, value)}" for name, value in changed.items()
-        )
+        yield in_a_row(frame_word(name, value) for name, value in changed.items())
     yield from map(describe, proposed.items or ())
+
+
+def frame_word(name: str, value: Any) -> str:  # noqa: ANN401 - any value of the frame
+    """Return a field of the frame of terms in words: ``time zone: Europe/Berlin``."""
+    return f"{frame_words(name)}: {_agreed(name, value)}"
 
 
 def _agreed(name: str, value: Any) -> str:  # noqa: ANN401 - any value of the frame

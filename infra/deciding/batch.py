@@ -43,6 +43,8 @@ class Outcome:
     hint: str | None = None
     pointer: str | None = None
     waiting_for: Awaited | None = None
+    waits_because: str | None = None
+    """What would refuse an input that waits, if nothing were to come."""
     settled: list["Outcome"] = field(default_factory=list)
     """The outcomes of inputs that had waited and were decided because of this one."""
     lookalikes: tuple[str, ...] = ()
@@ -173,12 +175,13 @@ class Batch:
         accepted = Outcome("accepted", *key, name, None, count, lookalikes=lookalikes)
         self._answer(key, accepted, start)
 
-    def wait(self, message: Input, awaits: Awaited) -> None:
+    def wait(self, message: Input, awaits: Awaited, because: str) -> None:
         """Answer that an input waits; it is among the waiting inputs."""
         key = message.identity
         self._refusals.pop(key, None)
         for each in self._pending.get(key, ()):
             each.outcome.waiting_for = awaits
+            each.outcome.waits_because = because
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer that an input was refused, and keep the refusal, so that it can be retried.

@@ -202,7 +202,7 @@ class Decider:
         except Refused as too_many:
             self._refuse(message, too_many)
         else:
-            self._batch.wait(message, awaits)
+            self._batch.wait(message, awaits, refused.detail)
 
     def settle(self, start: int = 0) -> None:
         """Decide what waits for events of the streams that have events behind this place."""

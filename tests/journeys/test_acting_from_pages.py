@@ -248,7 +248,7 @@ def test_what_a_field_cannot_have_is_said_beside_it_and_is_no_refused_input(
     answer = form.send(browser, **{"data.issue": "a b", "data.description": "Late."})
 
     assert answer.status_code == 422
-    assert "What is wrong is said beside each field." in shown_text(answer.text)
+    assert "What is wrong is said beside the fields." in shown_text(answer.text)
     (issue,) = re.findall(r"<input[^>]* name=.data.issue.[^>]*>", answer.text)
     assert 'aria-invalid="true" autofocus' in issue
     assert 'aria-describedby="data.issue-about data.issue-wrong"' in issue
@@ -325,7 +325,7 @@ def test_a_time_that_is_none_is_said_beside_its_field(browser: TestClient) -> No
     answer = form.send(browser, **RAISED | {"time": "yesterday"})
 
     assert answer.status_code == 422
-    assert "When it happened is not a day and a time." in shown_text(answer.text)
+    assert "When it happened is not a day and a time: 'yesterday'." in shown_text(answer.text)
 
 
 RAISED = {"data.issue": "i-1", "data.cause": "money", "data.description": "Late."}

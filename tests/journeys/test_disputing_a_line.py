@@ -201,3 +201,37 @@ def test_a_party_whose_only_key_was_revoked_is_told_why_it_cannot_dispute(tmp_pa
         "GrowthOS has no key left that signs a dispute, so it cannot dispute a line here. It first "
         "proposes a new key (Propose key recovery), and the other party agrees."
     ) in shown_text(page)
+
+
+# --- what waits --------------------------------------------------------------------------------
+
+
+def test_a_payout_above_what_is_owed_is_asked_about_before_it_waits(tmp_path: Path) -> None:
+    """One zero too many was an event that waited for a month, and nothing said for what."""
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    story.on("2026-02-01")
+    state(story, "2026-01")
+    with simulated(tmp_path) as accord:
+        accord.history.append(story.history)
+        accord.catch_up()
+        with signed_in(accord, GIA) as browser:
+            form = Form.of(browser.get(f"/partnerships/{NAME}/send/RecordPayout"))
+            statement = STATEMENTS.reply(accord, id=NAME).items[0].statement
+            typed = {
+                "data.payout": "out-1",
+                "data.statement": statement or "",
+                "data.amount.amount": "5,000.00",
+                "data.amount.currency": "USD",
+            }
+
+            asked = form.send(browser, **typed)
+            waiting = accord.history.waiting([NAME])
+            sent = Form.of(asked).send(browser, wait="yes")
+
+    assert asked.status_code == 409
+    assert waiting == []
+    assert "150.00 USD is left of" in shown_text(asked.text)
+    assert "Send it, and let it wait" in shown_text(asked.text)
+    assert "It waits for a return or correction of a payout of" in shown_text(sent.text)
+    assert 'href="/inputs"' in sent.text

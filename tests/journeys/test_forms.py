@@ -4,9 +4,12 @@ The story: growthos and Brightpath agreed terms. Boris of Brightpath proposes ot
 in force filled in, and changes what he wants. He has no JavaScript.
 """
 
+import re
 from collections.abc import Iterable, Iterator
+from html import unescape
 from itertools import chain
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -18,15 +21,24 @@ from domain.charter import Objective
 from domain.examples import ADOPTED, FRAME
 from domain.formation import ProposeCharter
 from domain.kernel import Command
+from infra.access.credentials import Grant
+from infra.access.roles import Role
 from infra.answers.inbox import SIGNED
 from infra.bootstrap import Accord
-from infra.http.pages import forms
-from infra.http.pages.forms import Entry, Rows, Unfinished
+from infra.http.pages import act, forms
+from infra.http.pages.forms import Entry, Field, Kind, Rows, Unfinished
 from tests.feeds import simulated
 from tests.infra.messages import from_steps
 from tests.infra.signing import NAME
-from tests.journeys.test_acting_from_pages import BORIS, Form, events, shown_text, signed_in
-from tests.life import EXAMPLES, LIFE, THEIRS
+from tests.journeys.test_acting_from_pages import (
+    BORIS,
+    Form,
+    events,
+    link,
+    shown_text,
+    signed_in,
+)
+from tests.life import EXAMPLES, LIFE, OURS, THEIRS
 
 FORM = f"/partnerships/{NAME}/send/ProposeTerms"
 
@@ -61,6 +73,111 @@ def test_what_a_form_is_filled_in_with_is_what_it_sends() -> None:
 
         signed = {name: known[name] for name in SIGNED & known.keys()}
         assert kind.model_validate_json(orjson.dumps(data | signed)) == command
+
+
+# --- what is typed -----------------------------------------------------------------------------
+
+
+def wrong(kind: str, path: str, text: str) -> str:
+    """What is wrong with a text in a field, with its hint; empty if nothing is."""
+    try:
+        forms.data(command_types()[kind], {f"data.{path}": text})
+    except Unfinished as error:
+        found = error.wrong.get(path)
+        return f"{found.detail}. {found.hint}" if found else ""
+    return ""
+
+
+def test_each_line_of_a_text_is_kept() -> None:
+    """A browser ends each line with two characters, one of which no text can have."""
+    found = forms.data(
+        command_types()["RaiseIssue"],
+        {
+            "data.issue": "i-1",
+            "data.cause": "money",
+            "data.description": "First line\r\nsecond line",
+        },
+    )
+
+    assert found["description"] == "First line\nsecond line"
+
+
+@pytest.mark.parametrize("typed", ["1,875.00", "12,345,678", "1,875"])
+def test_an_amount_can_be_pasted_as_the_pages_print_it(typed: str) -> None:
+    assert wrong("OpenDispute", "amount.amount", typed) == ""
+    assert wrong("MeasureAudienceOverlap", "own_customers", typed.partition(".")[0]) == ""
+
+
+@pytest.mark.parametrize("typed", ["12,50", "1.875,00", "1,87", ",100"])
+def test_a_comma_that_separates_no_thousands_is_refused_by_its_name(typed: str) -> None:
+    assert "no comma" in wrong("OpenDispute", "amount.amount", typed)
+
+
+def test_a_time_is_chosen_in_a_zone_and_sent_as_a_moment() -> None:
+    (field,) = (
+        each for each in forms.fields(command_types()["ProposeReview"], {}) if each.path == "at"
+    )
+    given = {
+        "data.proposal": "r-1",
+        "data.review": "r-1",
+        "data.kind": "strategic",
+        "data.at": "2026-11-30T10:00",
+    }
+
+    found = forms.data(command_types()["ProposeReview"], given, ZoneInfo("America/New_York"))
+
+    assert field.kind == Kind.MOMENT
+    assert found["at"] == "2026-11-30T15:00:00Z"
+
+
+def test_a_time_that_nobody_changed_stays_the_exact_moment() -> None:
+    exact = "2026-11-30T10:00:00.123456Z"
+    typed = {
+        "data.proposal": "r-1",
+        "data.review": "r-1",
+        "data.kind": "strategic",
+        "data.at": "2026-11-30T11:00:00",
+    }
+
+    found = forms.data(
+        command_types()["ProposeReview"], typed, ZoneInfo("Europe/Berlin"), {"at": exact}
+    )
+
+    assert found["at"] == exact
+
+
+def test_every_time_and_every_day_has_a_field_to_choose_it_and_every_period_an_example() -> None:
+    kinds = {"date-time": Kind.MOMENT, "date": Kind.DATE}
+    asked = {
+        (name, each): schema
+        for name, command in command_types().items()
+        for each, schema in command.model_json_schema()["properties"].items()
+    }
+    for (name, path), schema in asked.items():
+        kind = kinds.get(schema.get("format", ""))
+        for field in forms.fields(command_types()[name], {}) if kind else ():
+            assert field.path != path or field.kind == kind
+    for name in ("IssueStatement", "ProposeRate"):
+        (period,) = (
+            each for each in forms.fields(command_types()[name], {}) if each.path == "period"
+        )
+        assert isinstance(period, Field)
+        assert period.example
+
+
+def test_what_is_optional_can_be_cleared_where_its_currency_was_filled_in() -> None:
+    typed = {
+        "data.dispute": "d-1",
+        "data.cause": "money",
+        "data.subject": "deal/D-1",
+        "data.description": "It is of another client.",
+        "data.amount.currency": "USD",
+    }
+    kind = command_types()["OpenDispute"]
+
+    assert "amount" not in forms.data(kind, typed, before={"amount.currency": "USD"})
+    with pytest.raises(Unfinished):
+        forms.data(kind, typed)
 
 
 # --- rows --------------------------------------------------------------------------------------
@@ -111,7 +228,7 @@ def test_two_rows_about_the_same_party_are_wrong() -> None:
     with pytest.raises(Unfinished) as raised:
         forms.data(ProposeCharter, goals)
 
-    assert raised.value.wrong.keys() == {"charter.goals[1].key"}
+    assert "charter.goals[1].key" in raised.value.wrong
 
 
 def test_what_is_wrong_in_a_row_is_said_beside_its_field() -> None:
@@ -200,3 +317,88 @@ def test_an_item_is_added_by_a_button_and_nothing_is_sent(
     less = Form.of(again.send(browser, remove=f"items[{count}]"))
     assert less.fields.keys() == form.fields.keys()
     assert len(events(store)) == before
+
+
+# --- hints -------------------------------------------------------------------------------------
+
+_EXAMPLE = re.compile(
+    r"(?:as in|Write it as(?= [A-Z0-9])|[Ww]rite at least|or a year:) (.+?)(?=\.?$|: |\. | because)"
+)
+"""Where a hint has what can be typed; several with commas and `or` between them."""
+
+_NO_TYPED_VALUE = {"choice", "boolean", "rows", "fixed"}
+
+
+def examples(hint: str) -> list[str]:
+    """What a hint says that can be typed."""
+    said = [part for found in _EXAMPLE.findall(hint) for part in re.split(r",? or |, ", found)]
+    return [each.strip('" ') for each in said if each.strip('" ')]
+
+
+def test_what_a_hint_says_can_be_typed_is_accepted_when_it_is_typed(browser: TestClient) -> None:
+    """A hint was shown with its days and periods in words, which no field takes."""
+    seen: set[str] = set()
+    tried = 0
+    for name, command in command_types().items():
+        for each in forms.flat(forms.fields(command, {})):
+            if each.kind in _NO_TYPED_VALUE or each.path in SIGNED:
+                continue
+            hint = wrong(name, each.path, "a,b*").partition(". ")[2]
+            if hint in seen or not examples(hint):
+                continue
+            seen.add(hint)
+            address = f"/partnerships/{NAME}/send/{name}"
+            form = Form.of(browser.get(address))
+            if each.name not in form.fields:
+                continue
+            shown = said_beside(form.send(browser, **{each.name: "a,b*"}).text, each.name)
+            assert "'a,b*'" in shown
+            for example in examples(shown):
+                answer = form.send(browser, **{each.name: example}).text
+                assert said_beside(answer, each.name) == "", (name, each.path, shown, example)
+                tried += 1
+    assert tried > 8
+
+
+def test_who_accepts_terms_sees_what_they_change(store: Accord) -> None:
+    with signed_in(store, BORIS) as browser:
+        form = Form.of(browser.get(FORM))
+        changes = {"data.items[0].share": "9", "data.effective_from": "2030-06-01"}
+        form.send(browser, **changes, **{"data.frame.time_zone": "Europe/Berlin"})
+    grant = Grant(role=Role.PARTY, party=OURS, actor="Gia Gallo")
+    with signed_in(store, grant) as browser:
+        page = browser.get(link(browser.get("/inbox"), "Accept terms")).text
+
+    struck = [shown_text(each) for each in re.findall(r"<s>(.*?)</s>", page)]
+    assert "Time zone: UTC" in struck
+    assert [each for each in struck if "15 %" in each]
+    assert "Time zone: Europe/Berlin" in shown_text(page)
+
+
+def said_beside(page: str, field: str) -> str:
+    """What is said to be wrong beside a field; empty if nothing is."""
+    found = re.search(rf'<p id="{re.escape(field)}-wrong"[^>]*>(.*?)</p>', page)
+    return shown_text(unescape(found[1])) if found else ""
+
+
+def test_a_wrong_value_is_quoted_as_it_was_typed(browser: TestClient) -> None:
+    form = Form.of(browser.get(f"/partnerships/{NAME}/send/IssueStatement"))
+
+    answer = form.send(browser, **{"data.period": "2026-01-31"})
+
+    assert "'2026-01-31'" in said_beside(answer.text, "data.period")
+    assert "2026-03, 2026-Q1 or 2026" in said_beside(answer.text, "data.period")
+
+
+def test_the_form_of_a_review_asks_for_its_time_in_the_zone_of_the_agreement(
+    browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(act, "zone_of", lambda *_: ZoneInfo("America/New_York"))
+    address = f"/partnerships/{NAME}/send/ProposeReview"
+    page = browser.get(address).text
+    wrong = Form.of(browser.get(address)).send(browser, **{"data.at": "tomorrow"})
+
+    (field,) = re.findall(r'<input id="data.at"[^>]*>', page)
+    assert 'type="datetime-local"' in field
+    assert shown_text(page).count("In the agreement's time zone, America/New_York.") == 2
+    assert "At is not a day and a time: 'tomorrow'." in said_beside(wrong.text, "data.at")

@@ -298,7 +298,8 @@ def test_an_unreadable_event_is_a_problem_that_points_at_the_place(ordinary: Ser
         "source": EXAMPLE["source"],
         "id": EXAMPLE["id"],
         "rule": "wrong-value",
-        "hint": "Write it as text, not longer, and without control characters.",
+        "hint": "Write it as text, not longer. "
+        "Of control characters, only tabs and line feeds are allowed.",
         "pointer": "/data/purpose",
     }
 

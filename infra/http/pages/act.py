@@ -1,9 +1,9 @@
 """Acting from a page: the form is made from a command's schema, and the usual intake decides."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
@@ -157,16 +157,14 @@ async def send(
         if form[OWNER] != visit.owner:
             raise foreign_form()
         return _form(visit, draft, form, _STALE)
-    if path := form.get("add"):
-        kind = form.get(f"{forms.PREFIX}{path}+kind", "")
-        return _form(visit, draft, forms.with_row(draft.command, form, path, kind), changed=path)
-    if path := form.get("remove"):
-        left = forms.without_row(form, path)
-        return _form(visit, draft, left, changed=path.rpartition("[")[0])
+    if changed := _with_rows(visit, draft, form):
+        return changed
     form = forms.without_blank_rows(form)
     try:
-        time = _time(form, draft.time, zone_of(visit.accord, id, visit.when(id)))
-        data = changed_only(visit, id, draft.command, forms.data(draft.command, form))
+        zone = zone_of(visit.accord, id, visit.when(id))
+        time = _time(form, draft.time, zone)
+        read = forms.data(draft.command, form, zone, _before(visit, draft))
+        data = changed_only(visit, id, draft.command, read)
         draft = replace(draft, time=time, data=data)
     except Unfinished as error:
         count = len(error.wrong)
@@ -175,12 +173,39 @@ async def send(
         return _form(visit, draft, form, problem, error.wrong)
     signed = form.get("signed", "").strip()
     raw = signed.encode() if signed else orjson.dumps(draft.event(visit.identity.actor))
+    if not signed and WAIT not in form:
+        (foreseen,) = await asyncio.to_thread(visit.accord.service.validate, [raw])
+        if awaited := foreseen.waiting_for:
+            would_wait = _WouldWait(foreseen.waits_because or "", awaited.words)
+            return _form(visit, draft, form, would_wait)
     (outcome,) = await decide(visit.served, visit.identity, [raw])
     if outcome.status == "refused":
         problem = refusal(outcome)
         return _form(visit, draft, form, problem, _beside(draft.command, form, problem))
     return _sent(visit, draft, outcome)
 
+
+def _with_rows(visit: Visit, draft: Draft, form: Mapping[str, str]) -> Response | None:
+    """Return the form with a row added or removed; None if that was not asked for."""
+    if path := form.get("add"):
+        kind = form.get(f"{forms.PREFIX}{path}+kind", "")
+        return _form(visit, draft, forms.with_row(draft.command, form, path, kind), changed=path)
+    if path := form.get("remove"):
+        left = forms.without_row(form, path)
+        return _form(visit, draft, left, changed=path.rpartition("[")[0])
+    return None
+
+
+class _WouldWait(Problem):
+    """An event names what is not on record: perhaps it is mistyped."""
+
+    def __init__(self, because: str, awaited: str) -> None:
+        hint = f"Correct it. If it is right, let it wait for {awaited}."
+        super().__init__(HTTPStatus.CONFLICT, because, hint)
+
+
+WAIT: Final = "wait"
+"""The button that sends an event of which the page said that it will wait."""
 
 _STALE: Final = Problem(
     409,
@@ -210,19 +235,16 @@ def _time(form: Mapping[str, str], now: str, zone: ZoneInfo) -> str:
     """Return the moment that a form says: the exact one if what it shows was not changed."""
     exact, typed = form.get("moment", now), form.get("time", "").strip()
     try:
-        if not typed or typed == _local(exact, zone):
-            return exact
-        found = datetime.fromisoformat(typed)
+        return forms.moment(typed, exact, zone) if typed else exact
     except ValueError:
-        wrong = Wrong("When it happened is not a day and a time", "Choose both, as on a calendar.")
-        raise Unfinished({"time": wrong}) from None
-    found = found if found.tzinfo else found.replace(tzinfo=zone)
-    return instant(found.astimezone(UTC))
+        raise Unfinished({"time": forms.no_moment("When it happened", typed)}) from None
 
 
-def _local(moment: str, zone: ZoneInfo) -> str:
-    """Return a moment as a browser's field for a day and a time has it."""
-    return f"{datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%dT%H:%M:%S}"
+def _before(visit: Visit, draft: Draft) -> Mapping[str, str]:
+    """Return what the form was filled in with before anybody changed it, by path."""
+    suggestions = suggested(visit, draft.partnership, draft.command, draft.known)
+    found = forms.fields(draft.command, {**suggestions, **draft.known})
+    return {each.path: each.value for each in forms.flat(found)}
 
 
 def _draft(visit: Visit, id: str, type: str, known: str) -> Draft:
@@ -300,12 +322,15 @@ def _form(  # noqa: PLR0913 - what a form is shown with
         changed=changed,
         wrong_time=wrong.get("time"),
         first_wrong=next((each for each in beside[1:] + beside[:1] if each in wrong), None),
+        wrong_count=sum(path in beside for path in wrong),
         elsewhere=[each for path, each in wrong.items() if path not in beside],
         known=orjson.dumps(draft.known).decode(),
         moment=draft.time,
-        time=typed.get("time") or _local(draft.time, zone),
+        time=typed.get("time") or forms.in_zone(draft.time, zone),
+        in_zone=forms.in_zone,
         zone=zone,
         refused=problem,
+        would_wait=isinstance(refused, _WouldWait),
         to_sign=draft.to_sign(actor) if problem and problem.rule == MUST_BE_SIGNED else None,
         signed=typed.get("signed", ""),
     )
@@ -337,8 +362,8 @@ def sent_page(
     when, history = visit.when(id), visit.accord.history
     sent = InputId(visit.identity.party or visit.party or "", source, event)
     found = history.results([sent]).get(sent)
-    waits = any(each.input == sent for each in history.waiting([id]))
-    if not waits and (found is None or found.partnership != id):
+    waits = next((each for each in history.waiting([id]) if each.input == sent), None)
+    if waits is None and (found is None or found.partnership != id):
         raise Problem(
             404,
             "No event with this id was recorded, and none waits.",

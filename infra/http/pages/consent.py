@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
+
+from domain.agreement import TermsFor
 from domain.bilateral import BilateralAgreement, ProposalEnded, kind_named
 from domain.claims import ClaimCommand
 from domain.dispute import OpenDispute
@@ -17,6 +20,7 @@ from domain.formation import DRAFT, AgreementDrafted, AgreementSigned, SignAgree
 from domain.kernel import Command
 from domain.payouts import RecordPayout
 from domain.recorded import Recorded
+from domain.terms import describe
 from domain.values import plain
 from infra.answers.inbox import INBOX, SIGNED, Awaiting, Inbox, InboxItem
 from infra.answers.logs import log
@@ -28,7 +32,7 @@ from infra.http.pages.shown import clauses
 from infra.http.pages.site import Visit
 from infra.http.pages.statements import to_dispute
 from infra.tlog import cloudevents
-from projections.contents import contents
+from projections.contents import contents, frame_word
 from projections.timeline import words
 
 _NAMED_BY_A_CLAIM: Final = ("deal", "entry", "payout", "figure")
@@ -60,6 +64,8 @@ class Subject:
     """What the other party did, as a sentence."""
     contents: tuple[str, ...] = ()
     """What it contains, each in words."""
+    replaced: tuple[str, ...] = ()
+    """What is in force and would not be any longer, each in words."""
     record: tuple[OnRecord, ...] = ()
     """What is on record of the thing that a claim is about, in order."""
 
@@ -104,12 +110,27 @@ def _proposed(visit: Visit, id: str, item: InboxItem) -> Subject:
     if len(found) == 1:
         (proposal,) = found
         text = f"{proposal.proposed_by} {proposal.text.removesuffix('.')}."
-        return Subject(text, proposal.contents)
+        return Subject(text, proposal.contents, _replaced(state, proposal))
     drafts = [each for each in _read(visit, id) if isinstance(each.event, AgreementDrafted)]
     if drafts and item.ref.startswith("agreement "):
         return Subject(item.text, tuple(contents(drafts[-1].event)))
     text, *rest = clauses(item.text)
     return Subject(text, tuple(rest))
+
+
+def _replaced(state: PartnershipState, proposal: ProposalSummary) -> tuple[str, ...]:
+    """Return what proposed terms change of those in force, as those have it."""
+    if not {"items", "frame"} <= proposal.content.keys() or state.terms.frame is None:
+        return ()
+    content = {name: proposal.content.get(name) for name in TermsFor.model_fields}
+    proposed = TermsFor.model_validate_json(orjson.dumps(content))
+    changed = proposed.frame.given() if proposed.frame else {}
+    before = {name: getattr(state.terms.frame, name) for name in changed}
+    found = [
+        *(frame_word(name, each) for name, each in before.items() if each != changed[name]),
+        *(map(describe, state.terms.items) if proposed.items else ()),
+    ]
+    return tuple(each for each in found if each not in proposal.contents)
 
 
 def _disputed(visit: Visit, id: str, known: Mapping[str, Any]) -> Subject | None:
@@ -126,7 +147,7 @@ def _disputed(visit: Visit, id: str, known: Mapping[str, Any]) -> Subject | None
     about = line.about.partition("/")
     record = tuple(_of_claim(visit, id, {about[0]: about[2]}))
     amount = f"{plain(line.amount)} {line.currency} to {line.to}"
-    return Subject(f"Line {line.line} of statement {statement}: {amount}.", (line.text,), record)
+    return Subject(f"Line {line.line} of statement {statement}: {amount}.", (line.text,), record=record)
 
 
 def _statements(visit: Visit, id: str) -> Iterator[Statement]:

@@ -8,15 +8,18 @@ typed, a row of a map with its `key` and its `value`, and a choice as a list of 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any, Final, cast
 
 import orjson
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from domain.calendar import DURATION_PATTERN, PERIOD_PATTERN
+from domain.calendar import DURATION_PATTERN, PERIOD_PATTERN, RatePeriod
 from domain.kernel import Command
+from domain.values import Number, Percent, PositiveNumber, Quantity, Sureness, instant
+from domain.wording import shown
 from infra.answers.field_table import Schema, map_values, resolved
 from infra.answers.inbox import SIGNED
 from infra.answers.parameters import Wrong, error_of
@@ -35,7 +38,11 @@ class Kind(StrEnum):
     TEXT = "text"
     LONG = "long"
     DATE = "date"
+    MOMENT = "moment"
+    """A day and a time, in the time zone of the agreement."""
     WHOLE = "whole"
+    NUMBER = "number"
+    """A decimal."""
     CHOICE = "choice"
     BOOLEAN = "boolean"
     LINES = "lines"
@@ -383,14 +390,23 @@ def _field(  # noqa: PLR0913 - what a field is made from
     )
 
 
+def _pattern(kind: Any) -> str:  # noqa: ANN401 - any type of a field
+    found: str = TypeAdapter(kind).json_schema()["pattern"]
+    return found
+
+
 _EXAMPLES: Final = {
     DURATION_PATTERN: "P3Y is three years, P6M six months, P60D sixty days.",
     PERIOD_PATTERN: "2026 is a year, 2026-Q3 a quarter, 2026-09 a month.",
+    _pattern(RatePeriod): "2026-09 is a month, 2026-09-14 a day.",
 }
 """How a value is written, by the pattern of its field."""
 
+_NUMBERS: Final = {_pattern(each) for each in (Number, Quantity, PositiveNumber, Percent, Sureness)}
+"""The patterns of decimals."""
 
-def _kind(schema: Schema) -> Kind:
+
+def _kind(schema: Schema) -> Kind:  # noqa: PLR0911 - a line for each kind
     match schema:
         case {"enum": _} | {"const": _}:
             return Kind.CHOICE
@@ -400,6 +416,10 @@ def _kind(schema: Schema) -> Kind:
             return Kind.WHOLE
         case {"type": "string", "format": "date"}:
             return Kind.DATE
+        case {"type": "string", "format": "date-time"}:
+            return Kind.MOMENT
+        case {"pattern": pattern} if pattern in _NUMBERS:
+            return Kind.NUMBER
         case {"type": "array"}:
             return Kind.LINES
         case _:
@@ -519,16 +539,33 @@ def _is_in(name: str, row: str) -> bool:
     return name == row or name.startswith((f"{row}.", f"{row}["))
 
 
-def data(command: type[Command], given: Mapping[str, str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a form is read with, and what is found wrong with it."""
+
+    zone: tzinfo
+    """The time zone of a moment that names none."""
+    before: Mapping[str, str]
+    """What the form was filled in with before anybody changed it, by path."""
+    wrong: dict[str, Wrong] = field(default_factory=dict)
+    """What is wrong, by path."""
+
+
+def data(
+    command: type[Command],
+    given: Mapping[str, str],
+    zone: tzinfo = UTC,
+    before: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Return the data that a form was filled in with; what is empty is left out.
 
-    Raises `Unfinished` for what the fields cannot have. Nothing of that is sent, so that a typo is
-    no refused input.
+    `before` is what the form was filled in with before anybody changed it, by path. Raises
+    `Unfinished` for what the fields cannot have. Nothing of that is sent, so that a typo is no
+    refused input.
     """
-    schema = command.model_json_schema()
-    wrong: dict[str, Wrong] = {}
-    found = _read(schema, schema.get("$defs", {}), "", _typed(given), wrong) or {}
-    wrong = wrong or _wrong(command, found, filled(command, given))
+    schema, reading = command.model_json_schema(), _Reading(zone, before or {})
+    found = _read(schema, schema.get("$defs", {}), "", _typed(given), reading) or {}
+    wrong = _wrong(command, found, filled(command, given)) | reading.wrong
     if wrong:
         raise Unfinished(wrong)
     return cast("dict[str, Any]", found)
@@ -539,7 +576,7 @@ def _read(
     named: Schema,
     path: str,
     shaped: Shaped,
-    wrong: dict[str, Wrong],
+    reading: _Reading,
 ) -> Json:
     """Return what was typed into a field as data; None for nothing."""
     one = resolved(schema, named)
@@ -549,37 +586,52 @@ def _read(
         case _Shape.GROUP:
             at = f"{path}." if path else ""
             read = {
-                name: _read(each, named, at + name, known.get(name), wrong)
+                name: _read(each, named, at + name, known.get(name), reading)
                 for name, each in one["properties"].items()
             }
-            return {name: each for name, each in read.items() if each is not None} or None
+            return _without_lone_currency(
+                {name: each for name, each in read.items() if each is not None}, path, reading
+            )
         case _Shape.ROWS | _Shape.ONE_OF as shape:
             kinds, tag = _row_schemas(one, named), _kind_field(one)
             found = [
-                _read(kinds[kind], named, f"{path}[{place}]", each, wrong) or {}
+                _read(kinds[kind], named, f"{path}[{place}]", each, reading) or {}
                 for place, each in enumerate(rows)
                 if isinstance(each, Mapping) and (kind := each.get(tag, "") if tag else "") in kinds
             ]
             return (found[0] if shape is _Shape.ONE_OF else found) if found else None
         case _Shape.MAP:
-            return _read_map(one, named, path, rows, wrong)
+            return _read_map(one, named, path, rows, reading)
         case _Shape.EITHER:
             listed, group = _choices(one, named)
-            lines = _read(listed, named, path, known.get(LIST), wrong)
-            other = _read(group, named, path, known, wrong)
+            lines = _read(listed, named, path, known.get(LIST), reading)
+            other = _read(group, named, path, known, reading)
             if lines is not None and other is not None:
-                wrong[f"{path}.{LIST}"] = _ONE_OF_TWO
+                reading.wrong[f"{path}.{LIST}"] = _ONE_OF_TWO
             return other if lines is None else lines
         case _:
             text = shaped.strip() if isinstance(shaped, str) else ""
-            return _value(one, text) if text else None
+            return _value(one, text, path, reading) if text else None
+
+
+def _without_lone_currency(
+    read: dict[str, Any], path: str, reading: _Reading
+) -> dict[str, Any] | None:
+    """Return what was read of a group; nothing of an amount that was cleared.
+
+    Its currency was filled in by the page, and perhaps not shown.
+    """
+    currency = read.get("currency")
+    if read.keys() == {"currency"} and currency == reading.before.get(f"{path}.currency"):
+        return None
+    return read or None
 
 
 _ONE_OF_TWO: Final = Wrong("Both are filled in", "Fill in the list or what follows it, not both.")
 
 
 def _read_map(
-    one: Schema, named: Schema, path: str, rows: list[Any], wrong: dict[str, Wrong]
+    one: Schema, named: Schema, path: str, rows: list[Any], reading: _Reading
 ) -> dict[str, Any] | None:
     found: dict[str, Any] = {}
     values = cast("Schema", map_values(one))
@@ -588,24 +640,74 @@ def _read_map(
         key = str(known.get(KEY, "")).strip()
         at = f"{path}[{place}]"
         if key in found:
-            wrong[f"{at}.{KEY}"] = Wrong(f"Two rows are about {key}", "Write both in one row.")
-        value = _read(values, named, f"{at}.{VALUE}", known.get(VALUE), wrong)
+            reading.wrong[f"{at}.{KEY}"] = Wrong(
+                f"Two rows are about {key}", "Write both in one row."
+            )
+        value = _read(values, named, f"{at}.{VALUE}", known.get(VALUE), reading)
         found[key] = "" if value is None else value
     return found or None
 
 
-def _value(one: Schema, text: str) -> Json:
+def _value(one: Schema, text: str, path: str, reading: _Reading) -> Json:  # noqa: PLR0911 - a line for each kind
     match _kind(one):
         case Kind.LINES:
             return [line.strip() for line in text.splitlines() if line.strip()]
         case Kind.BOOLEAN:
             return text == "true"
+        case Kind.NUMBER:
+            return _digits(text)
         case Kind.WHOLE:
-            return int(text) if text.lstrip("-").isdecimal() else text
+            digits = _digits(text)
+            return int(digits) if digits.lstrip("-").isdecimal() else text
+        case Kind.MOMENT:
+            try:
+                return moment(text, reading.before.get(path), reading.zone)
+            except ValueError:
+                label = label_of(path.rpartition("].")[2])
+                reading.wrong[path] = no_moment(label, text)
+                return None
         case Kind.CHOICE:
             return next((each for each in one.get("enum", ()) if str(each) == text), text)
         case _:
-            return text
+            # A browser ends a line with both characters (HTML, "constructing the entry list").
+            return text.replace("\r\n", "\n")
+
+
+_WITH_THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+
+
+def _digits(text: str) -> str:
+    """Return a number without what a page prints it with: commas of thousands, a minus sign."""
+    written = text.replace("\N{MINUS SIGN}", "-")
+    return written.replace(",", "") if _WITH_THOUSANDS.fullmatch(written) else written
+
+
+def moment(text: str, before: str | None, zone: tzinfo) -> str:
+    """Return the moment that was typed, in UTC; the exact one if what is shown was not changed.
+
+    Raises `ValueError`.
+    """
+    if before and text == in_zone(before, zone):
+        return before
+    found = datetime.fromisoformat(text)
+    return instant((found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC))
+
+
+def in_zone(moment: str, zone: tzinfo) -> str:
+    """Return a moment as a browser's field for a day and a time has it; other text as it is."""
+    try:
+        found = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return f"{found.astimezone(zone):%Y-%m-%dT%H:%M:%S}" if found.tzinfo else moment
+
+
+def no_moment(label: str, text: str) -> Wrong:
+    """Return what is wrong with a text that is no day and time."""
+    return Wrong(
+        f"{label} is not a day and a time: {shown(text)}",
+        "Choose both, or write them as in 2026-01-31 09:00.",
+    )
 
 
 # --- what is wrong -----------------------------------------------------------------------------

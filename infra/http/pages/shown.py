@@ -198,6 +198,19 @@ def _in_words(found: re.Match[str]) -> str:
     return f"{day}, {found['time']} UTC" if found["time"] else day
 
 
+_TYPE: Final = re.compile(r"(?<![\w.])(?:[A-Z][a-z]+){2,}(?!\w)")
+"""What may be a type of event in a text."""
+
+
+def as_typed(text: str) -> str:
+    """Return what is said of something typed: with the types of events in words alone.
+
+    Days, periods, amounts and identifiers stay as a field takes them.
+    """
+    types = command_types()
+    return _TYPE.sub(lambda found: command(found[0]) if found[0] in types else found[0], text)
+
+
 _WORD: Final = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 """A word that may be the identifier of a party."""
 
@@ -358,6 +371,7 @@ def met(value: Met) -> Shape:
 
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "alert_state": alert_state,
+    "as_typed": as_typed,
     "awaiting": awaiting,
     "basis": basis,
     "clauses": clauses,

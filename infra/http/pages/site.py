@@ -333,7 +333,7 @@ OWNER: Final = "owner"
 """The field of a form that says who it was shown to."""
 
 _OF_THE_PAGE: Final = frozenset(
-    {"form_token", OWNER, "id", "known", "moment", "alert", "partnership", "add", "remove"}
+    {"form_token", OWNER, "id", "known", "moment", "alert", "partnership", "add", "remove", "wait"}
 )
 """The fields that a page fills in, and no person."""
 
