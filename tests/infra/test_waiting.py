@@ -119,6 +119,7 @@ def test_a_payment_before_its_deal_waits_and_says_for_what(running: Accord) -> N
         *("acme", SOURCE, "ReceivePayment"),
         NAME,
         waiting_for=Awaited(AwaitedKind.REFERRAL, DEAL, "the referral of deal D1"),
+        waits_because="A deal begins with a referral. No referral D1 was submitted.",
     )
     assert waiting(running) == [("ReceivePayment", "the referral of deal D1")]
     assert running.history.refusals(None) == []
