@@ -147,7 +147,9 @@ def _disputed(visit: Visit, id: str, known: Mapping[str, Any]) -> Subject | None
     about = line.about.partition("/")
     record = tuple(_of_claim(visit, id, {about[0]: about[2]}))
     amount = f"{plain(line.amount)} {line.currency} to {line.to}"
-    return Subject(f"Line {line.line} of statement {statement}: {amount}.", (line.text,), record=record)
+    return Subject(
+        f"Line {line.line} of statement {statement}: {amount}.", (line.text,), record=record
+    )
 
 
 def _statements(visit: Visit, id: str) -> Iterator[Statement]:
