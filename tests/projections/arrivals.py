@@ -84,6 +84,9 @@ def _taken(story: Story, fact: Fact) -> bool:
         for said in fact:
             story.when(said.party, said.command, happened=said.happened)
     except Refused as refused:
+        # An objection to what its party confirmed before changes nothing, so it is not recorded.
+        if refused.rule == "claim-confirmed":
+            return True
         if not refused.awaits:
             raise
         return False

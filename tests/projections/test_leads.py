@@ -153,8 +153,8 @@ def test_a_rejected_lead_tells_its_party_the_reason_and_what_it_can_do() -> None
 def test_a_rejection_after_the_agreed_days_does_not_undo_what_silence_accepted() -> None:
     story = submitted()
     story.on("2026-01-17")
-    story.when(OURS, REJECT)
 
+    assert story.refuses(OURS, REJECT).rule == "objection-too-late"
     assert open_on_leads(story) == []
 
 
