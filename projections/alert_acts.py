@@ -23,7 +23,7 @@ class AlertActKind(StrEnum):
     ASSIGN = "assign"
     """Name the person who takes care of it."""
     SILENCE = "silence"
-    """Put it aside until a moment."""
+    """Put it aside until a moment, or bring it back before."""
 
 
 @described
@@ -46,7 +46,7 @@ class AlertAct:
     to: str | None = None
     """To whom the alert is assigned."""
     until: datetime | None = None
-    """Until when it is silenced."""
+    """Until when it is silenced; None for an alert that is brought back."""
 
 
 @described
@@ -100,6 +100,8 @@ def _after(found: Handling, act: AlertAct) -> Handling:
             return replace(found, acknowledged_by=act.by, acknowledged_at=act.at)
         case AlertActKind.ASSIGN:
             return replace(found, assigned_to=act.to, assigned_by=act.by, assigned_at=act.at)
+        case AlertActKind.SILENCE if act.until is None:
+            return replace(found, silenced_until=None, silenced_by=None, silenced_at=None)
         case AlertActKind.SILENCE:
             return replace(found, silenced_until=act.until, silenced_by=act.by, silenced_at=act.at)
         case _:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from domain.standing_alerts import DEPENDENCY_HIGH
@@ -15,6 +15,9 @@ from infra.answers.zones import zones_of
 from infra.bootstrap import Accord
 from projections.alert_acts import NOTHING_DONE, AlertAct, AlertActKind, Handling, handling
 from projections.alerts import Alert, AlertState
+
+LONGEST_SILENCE: Final = timedelta(days=90)
+"""How long an alert can be silenced at most, so that none is forgotten."""
 
 _LIST: Final = "Choose one of the open alerts: the answer alerts lists them."
 
@@ -73,13 +76,19 @@ def act(  # noqa: PLR0913 - the act's own parts
     """Record an act of a side about an alert; return what the side has done about it by now.
 
     The same act again records nothing. Raises `NotFound` for an alert that is not open,
-    `WrongParameter` for a silence that would be over already.
+    `WrongParameter` for a silence that would be over already, or too long. A silence without
+    `until` brings the alert back.
     """
     if alert.state is not AlertState.OPEN:
         raise NotFound(f"{alert.id} is {alert.state}, so there is nothing to do about it.", _LIST)
     now = accord.clock()
     if until is not None and until <= now:
         raise WrongParameter("until", "until is not after now", "Write a later day.")
+    if until is not None and until > now + LONGEST_SILENCE:
+        detail = f"until is more than {LONGEST_SILENCE.days} days ahead"
+        raise WrongParameter(
+            "until", detail, f"Write a day up to {(now + LONGEST_SILENCE).date()}."
+        )
     done = AlertAct(alert.id, alert.since, side, kind, by, now, to, until)
     log = accord.history.alert_acts
     acts = [*log.of(side, [alert.id])]

@@ -369,6 +369,14 @@ def sight_of(
                 "that it is given, and no other answer.",
                 "Ask for the figures or for the history.",
             )
+        latest = replace(when, at=None, known=None)
+        if latest != when:
+            # Raises for who is no party of it today either.
+            sight_of(history, partnership, latest, figures=False)
+            raise NotFound(
+                f"{viewer.party} was not yet a party of {partnership} then.",
+                "Ask about a later moment.",
+            )
         hint = f"Ask as {' or '.join(sight.parties)}." if sight.parties else "Ask without a party."
         raise NotFound(f"{viewer.party} is not a party of {partnership}.", hint)
     return sight

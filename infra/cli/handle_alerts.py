@@ -64,18 +64,21 @@ def assign(
 def silence(
     alert: AlertId,
     until: Annotated[
-        datetime,
+        datetime | None,
         moment_option(
             "--until",
             "When it is shown again: a date means the beginning of that day (UTC).",
             Since,
         ),
-    ],
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="Bring it back now.")] = False,
     party: Side = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
     """Put an open alert aside until a day. It is shown again then, or when it opens anew."""
+    if end is (until is not None):
+        raise typer.BadParameter("Give either the day (--until) or --end.")
     _act(store, as_json, alert, party, AlertActKind.SILENCE, until=until)
 
 

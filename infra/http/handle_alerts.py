@@ -24,7 +24,7 @@ router = APIRouter(route_class=GuardedRoute, tags=["Alerts"])
 
 _PROBLEMS: Final[dict[int | str, Schema]] = {
     404: problem("The caller has no such alert, or it is not open."),
-    422: problem("The body is wrong, or the silence would be over already."),
+    422: problem("The body is wrong, or the silence would be over already or too long."),
 }
 
 
@@ -51,8 +51,9 @@ class Assignment(Acknowledgement):
 class Silencing(Acknowledgement):
     """Until when an alert is put aside."""
 
-    until: Since
-    """When it is shown again: a date means the beginning of that day (UTC)."""
+    until: Since | None
+    """When it is shown again, at most 90 days ahead: a date means the beginning of that day (UTC).
+    Null brings it back now."""
 
 
 @router.post("/v1/alerts/acknowledge", response_model=Handled, responses=_PROBLEMS)
@@ -72,7 +73,7 @@ def assign_alert(served: ServedHere, who: Caller, asked: Assignment) -> Response
 @router.post("/v1/alerts/silence", response_model=Handled, responses=_PROBLEMS)
 @needs(Need.HANDLE)
 def silence_alert(served: ServedHere, who: Caller, asked: Silencing) -> Response:
-    """Put an open alert aside. It is shown again on the day, or when it opens anew."""
+    """Put an open alert aside, or bring it back. It is shown again on the day, or opened anew."""
     return json(handle(served, who, asked, AlertActKind.SILENCE, until=asked.until))
 
 

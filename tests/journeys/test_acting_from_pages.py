@@ -407,6 +407,7 @@ def test_nobody_else_gets_the_text_of_a_tab_whose_session_was_replaced(
     answer = form.send(browser, **RAISED)
 
     assert answer.status_code == 400
+    assert "Somebody else has signed in since this form was shown" in answer.text
     assert RAISED["data.description"] not in answer.text
 
 

@@ -29,6 +29,7 @@ from projections.visibility import Viewer
 from tests.infra.answers.test_every_alert import STANDING, recorded
 from tests.infra.told import Told
 from tests.journeys import typed
+from tests.journeys.test_acting_from_pages import Form, signed_in
 from tests.life import OURS, THEIRS
 
 RULE = "referral-minimum"
@@ -149,6 +150,44 @@ def test_a_silenced_alert_is_put_aside_on_the_page_and_comes_back_on_its_day(des
     assert sections() == {"open": True, "resolved": False}
 
 
+def test_a_silenced_alert_is_brought_back_before_its_day(desk: Desk) -> None:
+    desk.post("Olu Ade", "silence", until="2026-04-10")
+
+    answer = desk.client.post(
+        "/v1/alerts/silence",
+        json={"alert": desk.alert.id, "until": None},
+        headers={"Authorization": f"Bearer {desk.keys['Olu Ade']}"},
+    )
+
+    assert answer.status_code == 200
+    assert desk.seen_by(None) is None
+
+
+def test_on_the_page_a_wrong_day_is_said_beside_its_alert_and_a_silence_is_ended(
+    desk: Desk,
+) -> None:
+    # A browser drops the cookie of a session that ended before today.
+    desk.clock.now = datetime.now(UTC)
+    today = desk.clock.now.date()
+    with signed_in(desk.accord, GRANTS["Maya Ortiz"]) as browser:
+        page = browser.get("/alerts").text
+        form = Form.of(browser.get("/alerts"))
+        form.action = "/alerts/silence"
+        refused = form.send(browser, until=f"{today}")
+        silenced = form.send(browser, until=f"{today + timedelta(days=4)}")
+        back = form.send(browser, bring_back="yes")
+
+    first, last = today + timedelta(days=1), today + timedelta(days=90)
+    assert f'name="until" min="{first}" max="{last}"' in page
+    assert '<option value="Maya Ortiz">' in page
+    assert refused.status_code == 422
+    assert "The day until which it is silenced is not after now." in refused.text
+    assert f'value="{today}"' in refused.text
+    assert "Bring back" in silenced.text
+    assert "The alert is back among the open ones." in back.text
+    assert desk.seen_by(OURS) is None
+
+
 def test_the_same_act_again_records_nothing(desk: Desk) -> None:
     first = desk.post("Olu Ade", "acknowledge")
     desk.clock.now = NOW + timedelta(hours=1)
@@ -166,6 +205,7 @@ def test_the_same_act_again_records_nothing(desk: Desk) -> None:
         ("Olu Ade", {"alert": "nonsense"}, 404, "is not the id of an alert"),
         ("Olu Ade", {"alert": "referral-minimum@1/growthos-brightpath/2020-Q1"}, 404, "no alert"),
         ("Olu Ade", {"until": "2026-04-06"}, 422, "until is not after now"),
+        ("Olu Ade", {"until": "2999-12-31"}, 422, "until is more than 90 days ahead"),
     ],
 )
 def test_what_cannot_be_done_says_why(
@@ -196,15 +236,18 @@ def test_the_command_line_acts_in_the_name_of_the_person_of_its_key(
 
     assert accord("acknowledge", *asked).code == 0
     assert accord("assign", desk.alert.id, "Ines Roy", *asked[1:]).code == 0
-    done = accord("silence", *asked, "--until", "2999-01-01")
+    until = f"{datetime.now(UTC) + timedelta(days=60):%Y-%m-%d}"
+    done = accord("silence", *asked, "--until", until)
 
     assert (done.code, done.err) == (0, done.err)
     assert "Acknowledged by Maya Ortiz" in done.out
     assert "Assigned to Ines Roy by Maya Ortiz" in done.out
-    assert "Silenced until 2999-01-01 by Maya Ortiz." in done.out
+    assert f"Silenced until {until} by Maya Ortiz." in done.out
     listed = accord("alerts", "--party", OURS, *asked[3:]).out
-    assert "Silenced until 2999-01-01 by Maya Ortiz." in " ".join(listed.split())
+    assert f"Silenced until {until} by Maya Ortiz." in " ".join(listed.split())
     assert "Silenced" not in accord("alerts", *asked[3:]).out
+    assert accord("silence", *asked).code == 2
+    assert "Silenced" not in accord("silence", *asked, "--end").out
 
 
 def test_an_erased_person_is_named_no_longer(desk: Desk) -> None:

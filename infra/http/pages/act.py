@@ -36,7 +36,6 @@ from infra.http.pages.site import (
     PostedPerhapsStale,
     Visit,
     Visited,
-    foreign_form,
     names_of,
     page,
     showing,
@@ -155,7 +154,12 @@ async def send(
     draft = replace(draft, id=form.get("id", draft.id))
     if sent.is_stale:
         if form[OWNER] != visit.owner:
-            raise foreign_form()
+            raise Problem(
+                400,
+                "Somebody else has signed in since this form was shown, so nothing was sent. What "
+                "was filled in is not shown, because it was another person's.",
+                "Sign in as before, and fill in the form again.",
+            )
         return _form(visit, draft, form, _STALE)
     if changed := _with_rows(visit, draft, form):
         return changed

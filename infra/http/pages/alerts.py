@@ -1,7 +1,9 @@
 """The alerts: what must be done, and by whom?"""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -15,6 +17,7 @@ from domain.standing_alerts import DEPENDENCY_HIGH
 from domain.values import Slug, name_order
 from infra.access import roles
 from infra.access.roles import Need
+from infra.answers.alert_acts import LONGEST_SILENCE
 from infra.answers.alerts import ALERTS_QUESTION, Alerts
 from infra.answers.parameters import Name, error_of
 from infra.http.access import needs
@@ -38,11 +41,34 @@ from projections.alerts import Alert, AlertState
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
+class Done(StrEnum):
+    """What was just done about an alert."""
+
+    ACKNOWLEDGED = "acknowledged"
+    ASSIGNED = "assigned"
+    SILENCED = "silenced"
+    BROUGHT_BACK = "brought-back"
+
+
 _DONE: Final = {
-    AlertActKind.ACKNOWLEDGE: "The alert is acknowledged.",
-    AlertActKind.ASSIGN: "The alert is assigned.",
-    AlertActKind.SILENCE: "The alert is silenced. It comes back on its day, or if it opens anew.",
+    Done.ACKNOWLEDGED: "The alert is acknowledged.",
+    Done.ASSIGNED: "The alert is assigned.",
+    Done.SILENCED: "The alert is silenced. It comes back on its day, or if it opens anew.",
+    Done.BROUGHT_BACK: "The alert is back among the open ones.",
 }
+
+BRING_BACK: Final = "bring_back"
+"""The button that ends a silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongAct:
+    """An act that cannot be done, shown beside its alert with what was filled in."""
+
+    alert: str
+    text: str
+    filled: Mapping[str, str]
+
 
 _FIELDS: Final = {
     "by": "The name of who acts",
@@ -149,10 +175,20 @@ def alerts_page(
     partnership: Chosen = None,
     rule: Rule = None,
     acts: Acts = None,
-    done: AlertActKind | None = None,
+    done: Done | None = None,
 ) -> Response:
     """Show what is open, what was withdrawn because it should not have opened, what is resolved."""
-    answer, only = _answer(visit, partnership), Filter(rule, acts)
+    return _page(visit, partnership, Filter(rule, acts), done)
+
+
+def _page(
+    visit: Visit,
+    partnership: str | None,
+    only: Filter,
+    done: Done | None = None,
+    wrong: WrongAct | None = None,
+) -> Response:
+    answer, today = _answer(visit, partnership), visit.accord.clock().date()
     latest = sorted(only.kept(answer.items), key=lambda each: each.since, reverse=True)
     opened = only.of(open_alerts(visit, partnership))
     names = names_of_each(
@@ -162,6 +198,11 @@ def alerts_page(
     return page(
         "alerts.html",
         visit,
+        HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
+        wrong=wrong,
+        people=sorted({*_people(visit, answer)}),
+        soonest=today + timedelta(days=1),
+        last=today + LONGEST_SILENCE,
         section="alerts",
         answer=answer,
         partnership=partnership,
@@ -182,6 +223,17 @@ def alerts_page(
     )
 
 
+def _people(visit: Visit, answer: Alerts) -> Iterator[str]:
+    """Yield the people of the viewer's side who are known here, to choose from."""
+    if visit.has_session:
+        yield visit.identity.actor
+    for alert in answer.items:
+        own = (each for each in alert.who_acts if each.party == visit.viewer)
+        yield from (each.person for each in own if each.person)
+    for done in answer.handling.values():
+        yield from (each for each in (done.acknowledged_by, done.assigned_to) if each)
+
+
 def _can_act(visit: Visit) -> bool:
     if visit.is_past or visit.form_token is None:
         return False
@@ -196,40 +248,62 @@ def _can_act(visit: Visit) -> bool:
 @needs(Need.HANDLE)
 def acknowledge_on_page(visit: Visited, form: Posted) -> Response:
     """Say that an open alert was seen."""
-    return _handle(visit, form, Acknowledgement, AlertActKind.ACKNOWLEDGE)
+    return _handle(visit, form, Acknowledgement, AlertActKind.ACKNOWLEDGE, Done.ACKNOWLEDGED)
 
 
 @router.post("/alerts/assign")
 @needs(Need.HANDLE)
 def assign_on_page(visit: Visited, form: Posted) -> Response:
     """Assign an open alert to a person."""
-    return _handle(visit, form, Assignment, AlertActKind.ASSIGN)
+    return _handle(visit, form, Assignment, AlertActKind.ASSIGN, Done.ASSIGNED)
 
 
 @router.post("/alerts/silence")
 @needs(Need.HANDLE)
 def silence_on_page(visit: Visited, form: Posted) -> Response:
-    """Put an open alert aside until a day."""
-    return _handle(visit, form, Silencing, AlertActKind.SILENCE)
+    """Put an open alert aside until a day, or bring it back."""
+    done = Done.BROUGHT_BACK if BRING_BACK in form else Done.SILENCED
+    return _handle(visit, form, Silencing, AlertActKind.SILENCE, done)
 
 
 def _handle(
-    visit: Visit, form: Form, kind_of_form: type[Acknowledgement], kind: AlertActKind
+    visit: Visit,
+    form: Form,
+    kind_of_form: type[Acknowledgement],
+    kind: AlertActKind,
+    done: Done,
 ) -> Response:
     partnership = form.get("partnership")
     # One form has the fields of all three acts.
     filled = {name: each.strip() for name, each in form.items()}
-    given = {name: filled[name] for name in kind_of_form.model_fields if filled.get(name)}
+    given: dict[str, str | None] = {
+        name: filled[name] for name in kind_of_form.model_fields if filled.get(name)
+    }
+    if done is Done.BROUGHT_BACK:
+        given["until"] = None
     try:
         asked = kind_of_form.model_validate({**given, "party": visit.party})
+        details = asked.model_dump(include={"to", "until"})
+        handle(visit.served, visit.identity, asked, kind, **details)
     except ValidationError as error:
         first = error.errors()[0]
-        wrong = error_of(_FIELDS.get(f"{first['loc'][0]}", "The form"), first)
-        raise Problem(422, f"{wrong.detail}.", wrong.hint) from error
-    details = asked.model_dump(include={"to", "until"})
-    handle(visit.served, visit.identity, asked, kind, **details)
-    to = visit.link("/alerts", done=kind, partnership=partnership)
+        said = error_of(_FIELDS.get(f"{first['loc'][0]}", "The form"), first)
+        return _wrong(visit, filled, f"{said.detail}. {said.hint}")
+    except Problem as problem:
+        if problem.status != HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise
+        name, _, rest = problem.document.detail.partition(" ")
+        return _wrong(visit, filled, f"{_FIELDS.get(name, name)} {rest} {problem.document.hint}")
+    to = visit.link("/alerts", done=done, partnership=partnership)
     return RedirectResponse(f"{to}#{quote(asked.alert, safe='/@')}", HTTPStatus.SEE_OTHER)
+
+
+def _wrong(visit: Visit, filled: Mapping[str, str], text: str) -> Response:
+    """Return the page again, with what is wrong beside the alert."""
+    partnership = filled.get("partnership")
+    here = replace(visit, path="/alerts", partnership=partnership)
+    wrong = WrongAct(filled.get("alert", ""), text, filled)
+    return _page(here, partnership, Filter(None, None), wrong=wrong)
 
 
 def _in(alerts: list[Alert], state: AlertState) -> list[Alert]:

@@ -1,5 +1,6 @@
 """The log of a partnership, page by page, as each viewer sees it."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -148,6 +149,16 @@ def test_as_of_a_moment_the_history_ends_with_an_event_that_is_seen(demo: Accord
 def test_a_stranger_learns_who_the_parties_are(demo: Accord) -> None:
     with pytest.raises(NotFound, match="Ask as growthos or northbridge"):
         ask(demo, CONSULTING, AsOf(viewer=Viewer("passer-by")))
+
+
+def test_a_party_that_had_not_joined_by_then_is_told_so(demo: Accord) -> None:
+    (first, *_) = demo.history.of(CONSULTING)
+    before = AsOf(known=first.act.recorded_at, viewer=Viewer(PARTNER))
+
+    with pytest.raises(NotFound, match="northbridge was not yet a party of growthos-consulting"):
+        ask(demo, CONSULTING, before)
+    with pytest.raises(NotFound, match="passer-by is not a party"):
+        ask(demo, CONSULTING, replace(before, viewer=Viewer("passer-by")))
 
 
 def test_the_operators_look_at_everything_is_on_record(tmp_path: Path) -> None:
