@@ -22,6 +22,7 @@ from starlette.testclient import TestClient
 
 from domain.agreement import ProposeTerms
 from domain.execution import RaiseIssue
+from domain.exploration import IdentifyCandidate
 from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.roles import Role, Scope
@@ -527,6 +528,34 @@ def test_on_an_open_server_a_link_says_for_whom_it_acts(
 
     assert f"party={THEIRS}" in urlsplit(address).query
     assert "Recorded" in answer.text
+
+
+# --- what can be done now ----------------------------------------------------------------------
+
+
+def test_a_gate_leads_to_the_form_that_opens_it_with_its_candidate(tmp_path: Path) -> None:
+    with simulated(tmp_path) as accord:
+        identified = EXAMPLES[IdentifyCandidate]
+        accord.service.handle(from_steps(LIFE[: LIFE.index(identified) + 1]))
+        accord.catch_up()
+        with signed_in(accord, Grant(role=Role.PARTY, party=OURS, actor="Gia Gallo")) as browser:
+            page = browser.get(f"/partnerships/{NAME}/next")
+            gate, _, listed = page.text.partition(" can send</h2>")
+            forms = [
+                browser.get(unescape(found))
+                for part, words in (
+                    (gate, "Complete decision checklist"),
+                    (listed, "Measure audience overlap"),
+                )
+                for found in re.findall(rf'href="([^"]+)"[^>]*>{words}<', part)[:1]
+            ]
+
+    candidates = [Form.of(each).fields["data.candidate"] for each in forms]
+    assert isinstance(identified.command, IdentifyCandidate)
+    assert candidates == [identified.command.candidate] * 2
+    assert re.findall(r"\(C[0-9]+", page.text) == []
+    assert listed.count("<details open>") == 1
+    assert "<summary>In every stage" in listed
 
 
 # --- what must be signed -----------------------------------------------------------------------

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
@@ -19,9 +20,10 @@ from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.inbox import INBOX, SIGNED
 from infra.answers.logs import log
-from infra.answers.next import NEXT, summary
+from infra.answers.next import NEXT, Next, PartyNext, PossibleEvent, summary
 from infra.answers.parameters import Name, Wrong
 from infra.answers.question import PartnershipId
+from infra.answers.schema import group
 from infra.deciding.batch import Outcome
 from infra.http.access import needs, refused_as_problem
 from infra.http.events import decide
@@ -126,14 +128,35 @@ def next_page(visit: Visited, id: PartnershipId) -> Response:
     """Show what awaits each party, what it can send, and what closed gates require."""
     when = visit.when(id)
     waiting = INBOX.whole(visit.accord, partnership=id, when=when)
+    answer: Next = NEXT.reply(visit.accord, id=id, when=when)
     return page(
         "next.html",
         visit,
         section="portfolio",
-        answer=NEXT.reply(visit.accord, id=id, when=when),
+        answer=answer,
         waiting=waiting.items,
+        groups={each.party: _by_stage(each) for each in answer.parties},
+        given=partial(_about_candidate, answer),
         names=names_of(visit.accord, id, when),
     )
+
+
+def _by_stage(party: PartyNext) -> Mapping[str, list[PossibleEvent]]:
+    """Return what a party can send, by the stage in which it can first be sent."""
+    found: dict[str, list[PossibleEvent]] = {}
+    for each in party.events:
+        command = command_types()[each.type.removeprefix(cloudevents.PREFIX)]
+        found.setdefault(group(command), []).append(each)
+    return found
+
+
+def _about_candidate(answer: Next, type: str, about: str | None = None) -> dict[str, str]:
+    """Return what a form is filled in with: the candidate of a gate, or the only one."""
+    command = command_types()[type.removeprefix(cloudevents.PREFIX)]
+    known = {about} if about else {each.about for each in answer.gates}
+    candidate = next(iter(known)) if len(known) == 1 else None
+    is_asked = "candidate" in command.model_fields
+    return {"candidate": candidate} if candidate and is_asked else {}
 
 
 @router.get("/partnerships/{id}/send/{type}")

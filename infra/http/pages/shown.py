@@ -395,6 +395,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "status": status,
     "tenth": tenth,
     "typed": typed,
+    "unsourced": unsourced,
     "unfilled": unfilled,
     "words": words,
 }
