@@ -27,7 +27,7 @@ from domain.amounts import exceeds
 from domain.arithmetic import exact
 from domain.bilateral import ProposalAnswer
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
-from domain.claims import ClaimCommand
+from domain.claims import ClaimCommand, ClaimConfirmed, ClaimObjected
 from domain.deadlines import fold as time
 from domain.deal_record import Deal, DealCommand
 from domain.dispute import Dispute, DisputeCommand
@@ -244,6 +244,19 @@ def evolve(state: State, event: Event, act: Act) -> State:
             return program.evolve(state, event, act)
         case _:
             assert_never(state)
+
+
+def has_answered(state: State, event: ClaimConfirmed | ClaimObjected, party: str) -> bool:
+    """Return whether a party confirmed the fact of this name before, or objected to it."""
+    earlier: Iterable[tuple[str, str]] = ()
+    match state:
+        case Deal() | Entry() | Reported():
+            earlier = ((each.party, each.event.fact) for each in state.answers)
+        case Partnership() if payout := state.settlement.payouts.made.get(event.payout or ""):
+            earlier = ((said.party, each.fact) for each, said in payout.answers)
+        case _:
+            pass
+    return (party, event.fact) in earlier
 
 
 def fold(history: Iterable[Recorded], state: Partnership | None = None) -> Partnership:

@@ -24,12 +24,13 @@ from domain import (
     reported_figure,  # noqa: F401
 )
 from domain.bilateral import BilateralAgreement, BilateralProposed
-from domain.claims import ClaimCommand
+from domain.claims import ClaimCommand, ClaimConfirmed, ClaimObjected
 from domain.content import Consent
 from domain.declarations import Declaration
 from domain.formation import SignAgreement
 from domain.kernel import Command, Event, Refused
 from domain.keyring import Facts, Keyring, PartyKey
+from domain.people import ErasePerson
 from domain.settlement import FinalSettlementIssued, Issuing, StatementIssued
 
 
@@ -156,6 +157,20 @@ def check_signed(decided: Iterable[Event], party: str, keyring: Keyring) -> None
     )
 
 
+def check_answers(again: Iterable[ClaimConfirmed | ClaimObjected]) -> None:
+    """Raise `Refused` for an unsigned answer to a fact that its party, which has a key, answered.
+
+    Else an unsigned confirmation could undo an objection that the party signed.
+    """
+    for each in again:
+        raise Refused(
+            "must-be-signed",
+            "A party that has registered a key signs each further answer to a fact that it has "
+            f"answered. {each.wire} of {each.named} is not signed.",
+            "Sign the event, and send the signed command instead.",
+        )
+
+
 def check_delegated(decided: Iterable[Event], key: PartyKey | None) -> None:
     """Raise `Refused` if a key of a service signed what its party did not delegate to it."""
     if key is None or key.delegated is None:
@@ -183,12 +198,17 @@ def check_covers(command: Command) -> None:
         missing.append("contents")
     if isinstance(command, ClaimCommand) and command.fact_at is None:
         missing.append("fact_at")
+    if isinstance(command, ErasePerson) and command.commands is None:
+        missing.append("commands")
     if missing:
         raise Refused(
             "content-missing",
             "A signature covers what it accepts. The signed event has no "
             f"{' and no '.join(missing)}.",
-            "Read what awaits the party in its inbox, and sign the event that it gives.",
+            "List the digests of the signed commands that are deleted with the name. An empty list "
+            "is answered with the right one; accord erase --key writes it."
+            if "commands" in missing
+            else "Read what awaits the party in its inbox, and sign the event that it gives.",
             field=missing[0],
             missing=missing,
         )

@@ -119,6 +119,9 @@ _FOLLOWING: Final[Mapping[str, str]] = {
 _FILLED: Final[Mapping[str, str]] = {"ReviewHeld": "kind"}
 """What an agreement says though its proposal may leave it out: the kind of a scheduled review."""
 
+_SIGNED: Final[Mapping[str, str]] = {"PersonErased": "commands"}
+"""What a signed command says though an unsigned one may leave it out (`signing.check_covers`)."""
+
 _OF_OPERATOR = """
     BundleExported CosignatureRefused CosignatureResumed DeadlinePassed FinalSettlementIssued
     KeySentByOperator FullViewTaken InvestmentReduced IssueEscalated MilestoneMissed
@@ -181,6 +184,8 @@ def _added(command: type[Command], event: type[Event]) -> Added:
     def adds(name: str) -> bool:
         if name in content:
             return name == _FILLED.get(event.wire)
+        if name == _SIGNED.get(event.wire):
+            return False
         asked = command.model_fields.get(name)
         # A command may leave out what has a default, or what the decision fills.
         return asked is None or not (

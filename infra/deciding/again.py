@@ -17,8 +17,10 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import orjson
+from pydantic import ValidationError
 
-from domain import aggregates, deal
+from domain import aggregates, yields
+from domain.adoption import AdoptionProposed
 from domain.aggregates import State
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.deadlines.deadline import (
@@ -29,19 +31,16 @@ from domain.deadlines.deadline import (
     ReminderGiven,
 )
 from domain.deadlines.fold import NEVER_DUE, wake
-from domain.deal_record import Deal
-from domain.entry import ENTRY, Entry, EntryReversed, JointRevenueReceived, SharedCostIncurred
 from domain.execution import InvestmentReduced, ReviewScheduled
-from domain.facts import own
-from domain.kernel import CLOCK_PARTY, Event, Refused
+from domain.exploration import ExplorationBegun
+from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.partnership import Partnership
-from domain.payment import PaymentReceived
 from domain.people import COMMITMENT, Person, PersonErased, as_read, check_name, erase
+from domain.program import PortfolioDefined
 from domain.recorded import Recorded
-from domain.referral import ReferralAttributed, ReferralSubmitted
-from domain.reported_figure import FIGURE, MetricReported, Reported
+from domain.second_person import ActCommand
 from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
-from domain.signing import Effect, effect_of
+from domain.signing import FACTS, Effect, effect_of
 from domain.values import instant
 from infra.deciding import intake, pseudonyms
 from infra.deciding.consequences import Consequences
@@ -82,7 +81,7 @@ class Decided:
 
 
 NEVER: Final = (
-    "unsigned commands, and figures, payments and claims that nobody signed",
+    "acts that nobody signed; facts that nobody signed have their form, place and order checked",
     "what the operator records of itself: exports, witnesses, keys that it made or sent",
     "deadlines and silence that passed after the last input: no later event shows that they did",
     "alerts: they are no events",
@@ -145,10 +144,13 @@ def decided_again(
             private = hidden.private is not None and hidden.private < first
             yield again.decide(found, commands.get(digest), private=private)
         for each in found:
+            private = hidden.private is not None and hidden.private < each.index
+            asked = hidden.not_asked is None or each.index < hidden.not_asked
             for wrong in (
                 identity.wrong(each),
                 _other_source(each),
-                _stated_before(again.state(each.stream), each),
+                _of_no_party(again.partnership(each.partnership), each),
+                again.wrong_fact(each, private=private) if asked else None,
                 entailed and entailed.wrong(each),
             ):
                 if wrong:
@@ -190,35 +192,23 @@ def _other_source(each: Recorded) -> str | None:
     return f"The clock and the rules record it under the source {' or '.join(sorted(sources))}."
 
 
-_ONCE: Final = (
-    EntryReversed,
-    JointRevenueReceived,
-    MetricReported,
-    PaymentReceived,
-    ReferralAttributed,
-    ReferralSubmitted,
-    SharedCostIncurred,
-)
-"""The facts that each party states once. The other party may have confirmed the first statement."""
+_OF_FACT: Final[Mapping[str, type[Command]]] = {
+    wire: command
+    for command in aggregates.command_types().values()
+    if not issubclass(command, ActCommand)
+    for wire, added in yields.of(command).items()
+    if wire in FACTS and added is not None
+}
+"""The command that records each fact that moves money. It has the fields of the fact."""
 
 
-def _stated_before(state: State, each: Recorded) -> str | None:
-    """Return what is wrong with a fact that nobody signed, if its party had stated it already."""
-    event, party = each.event, each.act.party
-    if each.signed or not isinstance(event, _ONCE):
+def _of_no_party(partnership: Partnership, each: Recorded) -> str | None:
+    """Return what is wrong with an event that nobody signed, if it is of no party."""
+    beginning = isinstance(each.event, ExplorationBegun | AdoptionProposed | PortfolioDefined)
+    own = {CLOCK_PARTY, *partnership.parties}
+    if each.signed or each.event.wire in FACTS or beginning or each.act.party in own:
         return None
-    match state:
-        case Deal():
-            name = deal.name_of(event)
-        case Entry():
-            name = f"reversal/{event.reversal}" if isinstance(event, EntryReversed) else ENTRY
-        case Reported():
-            name = FIGURE
-        case _:
-            return None
-    if name is None or not own(state.facts.get(name, ()), party):
-        return None
-    return f"{party} had stated the {name.replace('/', ' ')} already. A correction changes it."
+    return f"{each.act.party} is no party of the partnership (unknown-party)."
 
 
 class _Identity:
@@ -482,6 +472,28 @@ class _Again:
             why = f"{why} Or it rests on a private event before it."
         return Decided(first.index, name, outcome, why, binds=_bind(events))
 
+    def wrong_fact(self, each: Recorded, *, private: bool) -> str | None:
+        """Return what is wrong with a fact that nobody signed: the rules do not give it here."""
+        kind = _OF_FACT.get(each.event.wire)
+        if each.signed or kind is None:
+            return None
+        fields = kind.model_fields.keys() & type(each.event).model_fields.keys()
+        try:
+            command = kind(**{name: getattr(each.event, name) for name in fields})
+            stream = aggregates.stream_of(each.partnership, command)
+            if stream != each.stream:
+                raise _elsewhere(stream)
+            decided = self._on_states(command, each, each.act)
+        except Refused as refused:
+            why = f"It is refused ({refused.rule}): {refused.detail}"
+        except ValidationError:
+            why = "No command has its fields."
+        else:
+            if each.event in decided:
+                return None
+            why = f"The rules give {_text(decided)}."
+        return f"{why} Or it rests on a private event before it." if private else why
+
     def _is_by(self, envelope: Envelope, recorded: Recorded) -> bool:
         """Whether who acted, when and why is what was signed; a name is compared if it is told."""
         act = recorded.act
@@ -530,21 +542,23 @@ class _Again:
         return erase(event, first.act.party, pseudonyms.party_of(named), listed)
 
     def _decided(self, envelope: Envelope, keyid: str, first: Recorded) -> list[Event]:
-        name = first.partnership
         commitment = partial(self._commitment, envelope.party)
         command = pseudonyms.pseudonymized(envelope.data, commitment)
-        partnership = self.partnership(name)
-        cited = aggregates.rests_on(name, envelope.data)
         # A second person must have another key and another name, however it is written.
         act = first.act._replace(
             key=keyid,
             spellings=self._alike.get(Person(envelope.party, as_read(envelope.actor)), frozenset()),
         )
+        return self._on_states(command, first, act)
+
+    def _on_states(self, command: Command, at: Recorded, act: Act) -> list[Event]:
+        """Decide a command on the states before an event. Raises `Refused`."""
+        cited = aggregates.rests_on(at.partnership, command)
         return aggregates.decide(
             command,
-            self.state(first.stream),
+            self.state(at.stream),
             act,
-            partnership,
+            self.partnership(at.partnership),
             self._ledger,
             self.state(cited) if cited else None,
         )

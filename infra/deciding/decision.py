@@ -9,6 +9,7 @@ from typing import Final
 from domain import aggregates, keyring, signing, yields
 from domain.adoption import AdoptionProposed, ProposeAdoption
 from domain.bilateral import ProposeBilateral, is_answer_to
+from domain.claims import ClaimConfirmed, ClaimObjected
 from domain.corrections import correcting
 from domain.deadlines.deadline import Deadline, DeadlineKind
 from domain.exploration import BeginExploration, CandidateIdentified, PartnerChosen
@@ -325,7 +326,15 @@ class Decider:
             admission.check_same(message.signed, message.envelope, decided)
             yields.check(message.envelope.data, decided)
         elif not (self._context.own and signing.are_statements(decided)):
-            signing.check_signed(decided, message.envelope.party, keys)
+            party, state = message.envelope.party, self._states.state(message.stream)
+            signing.check_signed(decided, party, keys)
+            signing.check_answers(
+                each
+                for each in decided
+                if isinstance(each, ClaimConfirmed | ClaimObjected)
+                and keys.of(party)
+                and aggregates.has_answered(state, each, party)
+            )
 
     def _with_commands(self, name: str, decided: list[Event], party: str) -> list[Event]:
         """Return what was decided; an erasure with the signed commands that are deleted."""

@@ -18,6 +18,8 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 import orjson
 from pydantic import ValidationError
 
+from domain.adoption import AdoptionProposed
+from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.kernel import Event
 from domain.keyring import (
     KeyRecovered,
@@ -57,15 +59,18 @@ _UNIX: Final = 3
 BAGIT: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
 _ALWAYS_SHOWN = (
+    AdoptionProposed,
+    ExplorationBegun,
     KeyRecovered,
     KeyRegistered,
     KeyRotated,
     KeyRevoked,
+    PartnerChosen,
     PersonErased,
     SignaturesRequired,
 )
-"""Events that are in every bundle, because signatures are checked with them,
-or because they list what was erased."""
+"""Events that are in every bundle, because they name the parties, because signatures are checked
+with them, or because they list what was erased."""
 
 _UNREADABLE = (ValueError, KeyError, TypeError, ValidationError)
 """The errors of an event that was altered, or that a newer release wrote."""

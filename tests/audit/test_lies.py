@@ -117,6 +117,13 @@ class Liar:
         named = (event["party"], event["source"], event["source_id"])
         return event | {"event_id": codec.event_id(*named, 0)}
 
+    def before_keys(self, wire: str, data: Row) -> int:
+        """Insert an unsigned event before the first key is registered; return its index."""
+        index = self.find("KeyRegistered", signed=False)
+        event = self.event(wire, data, recorded_at=self.events[index]["recorded_at"])
+        self.events.insert(index, event)
+        return index
+
     def sign(self, event: Row, command: str, data: Row, **changed: Any) -> Row:  # noqa: ANN401 - any member
         """Return the event with a command of its party that asks for it."""
         asked = {
@@ -330,9 +337,14 @@ def _revocation(liar: Liar) -> Row:
 
 
 def _erasure(liar: Liar) -> Row:
+    return _erased(liar, {"commands": []})
+
+
+def _erased(liar: Liar, listed: Row) -> Row:
+    """An erasure that lists no commands, of which its party signed what is `listed`."""
     person = {"person": f"person:{'0' * 64}", "reason": "They asked for it."}
     erased = liar.event("PersonErased", person | {"commands": []})
-    return liar.sign(erased, "ErasePerson", person)
+    return liar.sign(erased, "ErasePerson", person | listed)
 
 
 def _of_service(liar: Liar) -> Row:
@@ -451,7 +463,7 @@ CONTROLS: dict[str, tuple[Lie, set[str]]] = {
         {
             "an erasure by the operator",
             "an erasure that nobody signed",
-            "an erasure in the name of a stranger",
+            "an erasure whose party signed no list of commands",
         },
     ),
     "a payment by the key of a service": (_of_service, {"a binding act by the key of a service"}),
@@ -660,7 +672,11 @@ LIES: dict[str, tuple[Lie, str]] = {
     ),
     "an erasure in the name of a stranger": (
         lambda of: of.event("PersonErased", {"commands": []}, "stranger"),
-        "command-missing",
+        "event",
+    ),
+    "an erasure whose party signed no list of commands": (
+        lambda of: _erased(of, {}),
+        "command-differs",
     ),
     "a second key that nobody signed": (_unsigned_key, "command-missing"),
     "a key whose proof is wrong": (_foreign_proof, "key-proof"),
@@ -717,7 +733,92 @@ def _proposal_in_place_of_an_act(liar: Liar) -> Row:
     return liar.sign(penalty, "ConfirmAct", {"content": content})
 
 
+def _of_two_partners(liar: Liar) -> Row:
+    """Choose another partner behind the first one, and let it agree something."""
+    chosen = {"candidate": "stranger", "name": "Stranger"}
+    liar.events.append(liar.event("PartnerChosen", chosen))
+    return liar.event("PaymentReceived", {"amount": MILLION}, "stranger")
+
+
+def _answered_unsigned(liar: Liar, fact: str = "payment/P") -> Row:
+    """Confirm, and sign nothing, a fact of this name; its party objected to the payment P."""
+    liar.events.append(objected := _confirmation(liar, command="ObjectToClaim"))
+    data = {"deal": "D", "fact": fact}
+    on = {"stream": objected["stream"], "stream_version": 2}
+    return liar.event("ClaimConfirmed", data, **on)
+
+
+def _of_one_commitment(liar: Liar, *names: str) -> Row:
+    """Two lessons that people of these names signed, by one commitment without a name."""
+    who = f"person:{'f' * 64}"
+    first, second = (liar.lesson(asked={"actor": each}) | {"actor": who} for each in names)
+    liar.events.append(first)
+    return second
+
+
+CONTROLS |= {
+    "a figure of a third party": (
+        lambda of: of.event("MetricReported", {}, "stranger"),
+        {
+            "an adjustment by no party",
+            "a payment by no party",
+            "a confirmation by no party",
+            "a statement by no party",
+            "an erasure in the name of a stranger",
+            "a partner that is chosen behind the first one",
+        },
+    ),
+    "a payment of a party that nobody signed": (
+        lambda of: of.event("PaymentReceived", {"amount": MILLION}, THEIRS),
+        {
+            "a party whose name is written with a capital",
+            "a party whose name has a Cyrillic letter",
+        },
+    ),
+    "a confirmation that nobody signed, of another fact than its party objected to": (
+        lambda of: _answered_unsigned(of, "payment/Q"),
+        {"a confirmation that nobody signed, of what its party objected to"},
+    ),
+    "two commands of one person whose name is not in the bundle": (
+        lambda of: _of_one_commitment(of, "Ana", "Ana"),
+        {"one commitment for two people"},
+    ),
+}
+
 LIES |= {
+    "an adjustment by no party": (
+        lambda of: of.event("AdjustmentAgreed", {"amount": MILLION}, "stranger"),
+        "event",
+    ),
+    "a payment by no party": (
+        lambda of: of.event("PaymentReceived", {"amount": MILLION}, "stranger"),
+        "event",
+    ),
+    "a confirmation by no party": (
+        lambda of: of.event("ClaimConfirmed", {"deal": "D", "fact": "payment/P"}, "stranger"),
+        "event",
+    ),
+    "a statement by no party": (
+        lambda of: of.event("StatementIssued", {}, "stranger", source="accord:settle"),
+        "event",
+    ),
+    "a party whose name is written with a capital": (
+        lambda of: of.event("PaymentReceived", {"amount": MILLION}, THEIRS.capitalize()),
+        "event",
+    ),
+    "a party whose name has a Cyrillic letter": (
+        lambda of: of.event("PaymentReceived", {"amount": MILLION}, THEIRS.replace("o", "\u043e")),
+        "event",
+    ),
+    "a partner that is chosen behind the first one": (_of_two_partners, "event"),
+    "a confirmation that nobody signed, of what its party objected to": (
+        _answered_unsigned,
+        "command-missing",
+    ),
+    "one commitment for two people": (
+        lambda of: _of_one_commitment(of, "Ana", "Otto"),
+        "command-differs",
+    ),
     "a person in the place of a text": (
         lambda of: of.lesson({**LESSON, "text": next(iter(of.names))}),
         "command-differs",
@@ -752,10 +853,21 @@ def test_what_is_no_lie_is_consistent(liar: Liar, desk: Desk, name: str) -> None
 def test_what_a_party_without_a_key_is_said_to_bind_is_listed_with_its_amount(
     liar: Liar, desk: Desk
 ) -> None:
-    liar.events.append(liar.event("PenaltyConceded", {"amount": MILLION}, "stranger"))
+    index = liar.before_keys("PenaltyConceded", {"amount": MILLION})
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    line = f"#{index} PenaltyConceded by {OURS}: not signed, 1000000.00 USD"
+    assert line in desk.not_checked()
+
+
+def test_a_confirmation_that_nobody_signed_is_listed_with_the_amount_of_its_fact(
+    liar: Liar, desk: Desk
+) -> None:
+    signed = _confirmation(liar)
+    del liar.commands[signed["signed"]]
+    liar.events.append(liar.event("ClaimConfirmed", signed["data"]))
     assert desk.verdict(liar.bundle()) == CONSISTENT
     index = len(liar.events) - 1
-    line = f"#{index} PenaltyConceded by stranger: not signed, 1000000.00 USD"
+    line = f"#{index} ClaimConfirmed of payment/P by {OURS}: not signed, 100.00 USD"
     assert line in desk.not_checked()
 
 
@@ -783,10 +895,9 @@ def test_amounts_neither_cancel_out_nor_disappear(liar: Liar, desk: Desk) -> Non
 def test_an_amount_is_found_at_any_depth(liar: Liar, desk: Desk) -> None:
     money = {"amount": "7.00", "currency": "XTS"}
     data = {"command": "ConcedePenalty", "data": {"amount": money}, "items": [{"fee": money}]}
-    liar.events.append(liar.event("SecondPersonAsked", data, "stranger"))
+    index = liar.before_keys("SecondPersonAsked", data)
     assert desk.verdict(liar.bundle()) == CONSISTENT
-    index = len(liar.events) - 1
-    line = f"#{index} SecondPersonAsked by stranger: not signed, 14.00 XTS"
+    line = f"#{index} SecondPersonAsked by {OURS}: not signed, 14.00 XTS"
     assert line in desk.not_checked()
 
 
@@ -858,7 +969,7 @@ def test_a_command_of_an_erased_person_is_counted(liar: Liar, desk: Desk) -> Non
     del liar.commands[event["signed"]]
     person = {"person": event["actor"], "reason": "They asked for it."}
     erased = liar.event("PersonErased", person | {"commands": [event["signed"]]}, THEIRS)
-    liar.events.append(liar.sign(erased, "ErasePerson", person))
+    liar.events.append(liar.sign(erased, "ErasePerson", erased["data"]))
     people = [each for each in liar.rows("people") if each["commitment"] != event["actor"]]
     liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
 
@@ -881,7 +992,7 @@ def _gone(liar: Liar, *more: Row, before: int = 0, by: str = OURS, gone: str | N
     liar.events += [first, second, *changed]
     data = {"person": person, "reason": "They asked for it."}
     listed = data | {"commands": [first["signed"] if gone is None else gone]}
-    erasure = liar.sign(liar.event("PersonErased", listed, by), "ErasePerson", data)
+    erasure = liar.sign(liar.event("PersonErased", listed, by), "ErasePerson", listed)
     liar.events.insert(index if before else len(liar.events), erasure)
     people = [each for each in liar.rows("people") if each["commitment"] != person]
     liar.files["data/people.jsonl"] = b"".join(codec.canonical(each) + b"\n" for each in people)
@@ -910,7 +1021,7 @@ def _key_of_erased(liar: Liar) -> int:
     liar.events.append(key)
     data = {"person": key["actor"], "reason": "They asked for it."}
     erasure = liar.event("PersonErased", data | {"commands": ["a" * 64]}, THEIRS)
-    liar.events.append(liar.sign(erasure, "ErasePerson", data))
+    liar.events.append(liar.sign(erasure, "ErasePerson", erasure["data"]))
     return len(liar.events) - 2
 
 

@@ -241,7 +241,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 world.shown.append(notary.checkpoint(made.CONSULTING))
             now = instant(accord.history.heads([made.CONSULTING])[made.CONSULTING].recorded_at)
             (person,) = people(accord, made.CONSULTING, ERASED)
-            sent = [evidence, made.erasing(person, now), *_recovery(now)]
+            sent = [evidence, made.erasing(accord, person), *_recovery(now)]
             assert [each.rule for each in accord.service.handle(sent)] == [None] * len(sent)
             index = next(each.index for each in accord.history.of(made.CONSULTING) if each.signed)
             (world.folder / "receipt").write_text(receipt_of(accord, index))

@@ -410,8 +410,35 @@ def test_a_payment_that_its_party_states_a_second_time_is_found(world: World) ->
     found = replay.replay(world.bundle())
 
     (differing,) = [each for each in found.decided if each.outcome == "differs"]
-    assert f"{first.act.party} had stated the payment" in (differing.why or "")
+    assert "It is refused (already-recorded)" in (differing.why or "")
     assert found.differs
+
+
+UNSIGNED = ("honest", "on the stream of another deal", "of a deal that has no referral")
+
+
+@pytest.mark.parametrize("lie", UNSIGNED)
+def test_a_payment_that_nobody_signed_is_decided_again(world: World, lie: str) -> None:
+    """Its place and its deal, but not that it happened."""
+    paid = world.find("PaymentReceived")
+    with world.opened() as (accord, _):
+        (first,) = accord.history.of(made.CONSULTING, paid, paid + 1)
+    assert isinstance(first.event, PaymentReceived)
+    event = first.event.model_copy(update={"payment": "P-of-nobody"})
+    stream = first.stream
+    if lie == UNSIGNED[1]:
+        stream = f"{made.CONSULTING}/deal/another"
+    elif lie == UNSIGNED[2]:
+        event = event.model_copy(update={"deal": "another"})
+        stream = f"{made.CONSULTING}/deal/another"
+    world.forge(world.forged(event, first.act.party, stream=stream))
+    bundle = world.bundle()
+    assert verdict(bundle, alone(world)) == CONSISTENT
+
+    differing = [each.why for each in replay.replay(bundle).decided if each.outcome == "differs"]
+
+    rule = {UNSIGNED[0]: None, UNSIGNED[1]: "another-stream", UNSIGNED[2]: "no-such-deal"}[lie]
+    assert [f"({rule})" in (why or "") for why in differing] == ([True] if rule else [])
 
 
 def test_an_event_that_cannot_be_read_ends_no_report_of_what_differs_before_it(

@@ -48,7 +48,7 @@ WORDS = {
     "malformed": "A file of the bundle has another form than the format says.",
     "identity": "The bundle is of another log than the policy names.",
     "verifier": "A verifier in the bundle is not the pinned one.",
-    "event": "The event has another form, place or time than an event of this log can have.",
+    "event": "The event has another form, party, place or time than one of this log can have.",
     "events-missing": "There are fewer or more events than there should be.",
     "checkpoint-malformed": "A checkpoint has another form, or the last one is not of all events.",
     "checkpoint-signature": "A checkpoint is not signed by the log, or a cosignature is wrong.",
@@ -108,8 +108,8 @@ PATTERNS = {
     "digest": "[0-9a-f]{64}",
     "envelope": rf'\{{"payload":"({BASE64})","payloadType":"({re.escape(dsse.TYPE)})",'
     rf'"signatures":\[\{{"keyid":"([0-9a-f]{{16}})","sig":"({SIGNATURE})"\}}\]\}}',
-    "file": "data/(?:files/[0-9a-f]{64}|schemas/[A-Za-z0-9]+[.]json|timestamps/[0-9]{1,16}[.]tsr"
-    "|proofs/[0-9]{1,16}[.]tlog-proof)",
+    "file": "data/(?:files/[0-9a-f]{64}|schemas/[A-Za-z0-9]{1,100}[.]json"
+    "|timestamps/[0-9]{1,16}[.]tsr|proofs/[0-9]{1,16}[.]tlog-proof)",
     "format": "accord-bundle/1",
     "key": rf"({NAME})[+]([0-9a-f]{{8}})[+]({BASE64})",
     "moment": f"({MOMENT})",
@@ -194,9 +194,12 @@ LIMITS = {
     "signatures": 64,
     "skew": 300,
     "time": 253_402_300_799,
-    "unpacked": 1 << 30,
+    "unpacked": 500_000_000,
 }
-"""Sizes in bytes, times in seconds, and numbers; `time` is the last second of the year 9999."""
+"""Sizes in bytes, times in seconds, and numbers; `time` is the last second of the year 9999.
+
+JavaScript has no text of more than 2^29 characters, so nothing unpacked has as many bytes.
+"""
 
 FILES = {
     "bagit": BAGIT.decode(),
@@ -231,6 +234,7 @@ SAME = [
 
 NEVER = [
     "time stamps (RFC 3161) and proofs: other tools check these",
+    "what the operator says beside the log: schemas, FORMAT.md, refused inputs, who asked for this",
     "whether a reported fact happened, and when: a party claims both",
     (
         "that each command was decided by the rules, and what follows from the record: figures, "

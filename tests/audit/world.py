@@ -36,7 +36,7 @@ from domain.values import instant
 from infra.audit.notary import Notary, Seal
 from infra.audit.witness import Known, Witness
 from infra.bootstrap import Accord, bootstrap, init
-from infra.deciding import intake
+from infra.deciding import intake, pseudonyms
 from infra.deciding.intake import Input
 from infra.evidence.bundle import BundleRequest, export
 from infra.settings import Settings
@@ -289,10 +289,16 @@ def play(world: World) -> None:
             world.shown.append(notary.checkpoint(CONSULTING))
 
 
-def erasing(person: str, at: str, id: str = "erase", reason: str = "They asked for it.") -> bytes:
-    """Return the signed command by which a party erases a person."""
-    data = {"person": person, "reason": reason}
-    event = registration(PARTIES[1], at)
+def erasing(
+    accord: Accord, person: str, id: str = "erase", reason: str = "They asked for it."
+) -> bytes:
+    """Return the signed command by which a party erases a person, now."""
+    history = accord.history
+    named = pseudonyms.naming_events(history.bodies(CONSULTING), person)
+    sent = pseudonyms.people(history, CONSULTING, [person]).get(person)
+    gone = pseudonyms.gone_with(sent, named, history.kept(pseudonyms.COMMAND, CONSULTING))
+    data = {"person": person, "reason": reason, "commands": gone}
+    event = registration(PARTIES[1], instant(history.heads([CONSULTING])[CONSULTING].recorded_at))
     return signed(event | {"id": id, "type": "accord.ErasePerson", "data": data})
 
 

@@ -19,7 +19,7 @@ from domain.agreement import (
     ProposeTerms,
     TermsProposed,
 )
-from domain.claims import ConfirmClaim
+from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.exploration import BeginExploration, IdentifyCandidate
 from domain.formation import (
     DeclareBestAlternative,
@@ -34,6 +34,7 @@ from domain.keyring import (
     key_id,
 )
 from domain.payment import ReceivePayment
+from domain.people import ErasePerson
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution, SubmitReferral
 from domain.reported_figure import ReportMetric
@@ -41,7 +42,7 @@ from domain.settlement import IssueStatement
 from infra.bootstrap import Accord, bootstrap, init
 from infra.cli.settle import issue
 from infra.deciding.batch import Outcome
-from infra.deciding.pseudonyms import derived
+from infra.deciding.pseudonyms import derived, people
 from infra.deciding.service import Service
 from infra.settings import Settings
 from infra.tlog import dsse
@@ -398,6 +399,39 @@ def test_a_signed_confirmation_names_the_content_and_the_time_of_the_fact(
         assert rule(accord, party.signs(other, at=paid.at)) == "other-content"
         assert one(accord, party.signs(read, at=paid.at)).status == "accepted"
         assert section8.faults(accord, NAME) == []
+
+
+def test_a_party_that_has_a_key_signs_each_further_answer_to_a_fact(tmp_path: Path) -> None:
+    """Else whoever can write to the store could undo an objection that the party signed."""
+    party, paid = signatory(THEIRS, 1), EXAMPLES[ReceivePayment]
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(LIFE[: LIFE.index(paid) + 1]))
+        payment = example(ReceivePayment)
+        fact = {"deal": payment.deal, "fact": f"payment/{payment.payment}"}
+        confirming, objecting = ConfirmClaim(**fact), ObjectToClaim(**fact, reason="Not paid.")
+        by = THEIRS, moment(paid.at)
+        confirmed, objected = (
+            covered(each, [*accord.history.of(NAME)], by) for each in (confirming, objecting)
+        )
+        one(accord, party.unsigned(party.register(), at=paid.at))
+        assert one(accord, party.signs(objected, at=paid.at, id="no")).status == "accepted"
+
+        assert rule(accord, party.unsigned(confirmed, at=paid.at)) == "must-be-signed"
+        assert one(accord, party.signs(confirmed, at=paid.at, id="yes")).status == "accepted"
+
+
+def test_a_signed_erasure_lists_the_commands_that_go_with_the_name(
+    accord: Accord, ours: Signatory
+) -> None:
+    """Else the operator could list a command there that never was, and say that it was erased."""
+    known = people(accord.history, NAME).items()
+    person = next(commitment for commitment, each in known if each.party == OURS)
+    erasing = ErasePerson(person=person, reason="They asked for it.")
+
+    refused = one(accord, ours.signs(erasing))
+    assert refused.rule == "content-missing"
+    assert "accord erase --key" in (refused.hint or "")
+    assert one(accord, ours.signs(changed(erasing, commands=[]), id="listed")).status == "accepted"
 
 
 # --- what needs a signature --------------------------------------------------------------------

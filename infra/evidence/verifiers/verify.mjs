@@ -5,9 +5,8 @@
  *     node verify.mjs FILE.zip [--policy FILE] [--pins FILE] [--seen FILE]... [--receipt FILE]...
  *                              [--not-before MOMENT] [--json]
  *
- * `FORMAT.md` says what is checked; "section" below means a section of that page. `rules.json` has
- * the limits, the forms, and what each command may record. Whether a statement is right is another
- * question (`accord audit replay`).
+ * `FORMAT.md` says what is checked; "section" below means a section of that page. Whether a
+ * statement is right is another question (`accord audit replay`).
  */
 import { isUtf8 } from 'node:buffer';
 import { createPublicKey, hash, verify as verifySignature } from 'node:crypto';
@@ -168,7 +167,6 @@ export class Tree {
 
 // --- Section 8: Ed25519 ---
 const DER_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
-const keyObjects = new Map();
 
 /** Whether section 8 admits a public key: in its only form, and not of small order. */
 export function admitted(key) {
@@ -178,13 +176,10 @@ export function admitted(key) {
 /** Whether a signature is right by the strict rules of section 8. */
 export function ed25519Verify(publicKey, message, signature) {
   if (!admitted(publicKey) || signature.length !== 64) return false;
-  const name = publicKey.toString('hex');
-  if (!keyObjects.has(name)) {
-    const der = Buffer.concat([DER_PREFIX, publicKey]);
-    keyObjects.set(name, createPublicKey({ key: der, format: 'der', type: 'spki' }));
-  }
+  const der = Buffer.concat([DER_PREFIX, publicKey]);
+  const key = createPublicKey({ key: der, format: 'der', type: 'spki' });
   // The library refuses S from the order on, and compares R with the bytes that it computes.
-  return verifySignature(null, Buffer.from(message), keyObjects.get(name), signature);
+  return verifySignature(null, Buffer.from(message), key, signature);
 }
 
 // --- Section 5: notes and checkpoints ---
@@ -262,7 +257,8 @@ class Policy {
       this.witnesses.set(name, parseKey(rest[0], 4));
     } else if (keyword === 'group' && rest.length > 1 && isFree && rest.slice(1).every(isKnown)) {
       const [needed, ...members] = rest;
-      const count = { all: members.length, any: 1 }[needed] ?? Number(matched('number', needed)[0]);
+      const words = new Map([['all', members.length], ['any', 1]]);
+      const count = words.get(needed) ?? Number(matched('number', needed)[0]);
       this.groups.set(name, { count, members });
       if (count < 1 || count > members.length) refuse('not a group');
     } else if (keyword === 'quorum' && rest.length === 0 && (isKnown(name) || name === 'none')) {
@@ -394,8 +390,8 @@ function contents(path, read = (bytes) => bytes) {
 class Verifier {
   constructor({ policy, pins, seen = [], receipt = [], 'not-before': notBefore }) {
     if (notBefore !== undefined && !matches('moment', notBefore)) throw new Misuse('no moment');
-    this.asked = policy ? contents(policy, (bytes) => new Policy(bytes)) : null;
-    this.pins = pins ? contents(pins, readPins) : { parties: new Map(), files: [] };
+    this.asked = policy !== undefined ? contents(policy, (bytes) => new Policy(bytes)) : null;
+    this.pins = pins !== undefined ? contents(pins, readPins) : { parties: new Map(), files: [] };
     this.seen = seen.map((path) => contents(path, (bytes) => parseNote('checkpoint', bytes)));
     this.receipts = receipt.map((path) => contents(path, (bytes) => parseNote('receipt', bytes)));
     this.notBefore = withoutZone(notBefore ?? '');
@@ -405,6 +401,7 @@ class Verifier {
     this.open = new Map(); // what is not checked of which events
     this.events = new Map(); // by index, those that are shown
     this.times = []; // when these were recorded
+    this.parties = []; // of the log, as the events so far name them
     this.leaves = [];
     this.notAsked = []; // the events that are withheld because of the range
     this.streams = new Map(); // last version of each, and how many were withheld
@@ -414,12 +411,12 @@ class Verifier {
     this.keys = new Map(); // by party, by key id
     this.sent = new Set(); // the ids of the keys that the operator sent
     this.required = new Map(); // the kinds that a party requires signed
-    this.isPinned = true; // whether the first key of every party is pinned
     this.erased = new Set(); // the commitments of the people who were
     this.gone = new Map(); // each erased command's erasure
     this.proposed = new Map(); // the events that can be accepted, by digest of the data
     this.named = new Map(); // the commands that events name, by digest
     this.used = new Map(); // nonces and sources with their command
+    this.answered = new Set(); // the facts to which a party signed an answer
   }
 
   /** Notes what is not checked of an event; it is counted, or listed by `#` and its index. */
@@ -457,6 +454,7 @@ class Verifier {
     this.people = rows('people.jsonl', shape('person'));
     for (const name of ['rejected.jsonl', 'waiting.jsonl']) rows(name, isObject);
     const envelopes = lines('commands.jsonl').map((line) => [hex(line), line.latin1Slice()]);
+    need(envelopes.every(([, line]) => line.length <= LIMITS.line), 'malformed');
     this.commands = new Map(envelopes.map(([digest, line]) => [digest, matched('envelope', line)]));
     this.names = new Map(this.people.map(({ commitment, name }) => [commitment, name]));
     need(this.bundle.origin.endsWith(`/${this.bundle.partnership}`), 'malformed');
@@ -498,7 +496,7 @@ class Verifier {
       } else {
         const event = valueOf(line, isEvent);
         times.push(withoutZone(event.recorded_at));
-        need(this.isNext(index, event), 'event', index);
+        need(this.isNext(index, event) && this.isOfParty(event), 'event', index);
         this.events.set(index, event);
       }
     }
@@ -536,10 +534,24 @@ class Verifier {
     return isOrdered && place <= end && last < version && version - last <= 1 + hidden - already;
   }
 
+  /** Whether its party is of the log: the initiator and its partner, or the adopting two. */
+  isOfParty({ type, party, data }) {
+    if (this.parties.length === 0 && party !== OPERATOR) {
+      const rows = Array.isArray(data.parties) ? data.parties.slice(0, 2) : [{ party }];
+      this.parties = rows.filter(isObject).map((row) => textOf(row.party));
+    }
+    // A third party may be agreed that reports figures, and does nothing else.
+    const isRight = [OPERATOR, ...this.parties].includes(party) || RULES.kinds[type] === 'figures';
+    const partner = type === 'PartnerChosen' ? [textOf(data.candidate)] : [];
+    this.parties = [...this.parties, ...partner].slice(0, 2);
+    return isRight;
+  }
+
   /** Signatures, roots and times of the chain of checkpoints (section 5). */
   checkCheckpoints() {
     let [behind, waiting] = [0, 0]; // the events shown before a checkpoint; those with a quorum
-    let longest = { wait: 0 };
+    const whats = ['events were recorded', 'checkpoints were signed'];
+    const longest = whats.map((what) => ({ what, wait: 0 })); // the longest intervals
     this.notes.forEach((raw, line) => {
       this.phase = ['checkpoint-malformed', line];
       const note = parseNote('checkpoint', Buffer.from(raw));
@@ -560,15 +572,15 @@ class Verifier {
       if (seen === null) return;
       const first = waiting < behind ? this.times[waiting] : instantOf(time);
       const since = Date.parse(`${first.slice(0, 19)}Z`) / 1000;
-      const wait = Math.max(seen - since, Math.abs(seen - time));
-      if (wait > longest.wait) longest = { wait, size };
+      [seen - since, Math.abs(seen - time)].forEach((wait, at) => {
+        if (wait > longest[at].wait) Object.assign(longest[at], { wait, size });
+      });
       waiting = behind;
     });
     need(this.signed === this.bundle.size, 'checkpoint-malformed', this.bundle.size);
-    if (longest.wait > LIMITS.skew) {
-      const apart = `the log and witnesses are up to ${longest.wait} s apart`;
-      const where = `the checkpoint of ${longest.size} events`;
-      this.notChecked.push(`when events were recorded: ${apart} (${where})`);
+    for (const { what, wait, size } of longest) {
+      const where = `witnesses are up to ${wait} s apart (the checkpoint of ${size} events)`;
+      if (wait > LIMITS.skew) this.notChecked.push(`when ${what}: the log and ${where}`);
     }
   }
 
@@ -600,11 +612,14 @@ class Verifier {
       }
       if (Object.hasOwn(event, 'signed')) this.checkSigned(index, event, before);
       else this.checkUnsigned(index, event);
+      if (RULES.kinds[event.type] === 'claims') {
+        const { payout = null, fact = null } = event.data;
+        const claim = canonical([event.party, event.stream, payout, fact]);
+        if (Object.hasOwn(event, 'signed')) this.answered.add(claim);
+        else need(!this.answered.has(claim), 'command-missing', index);
+      }
       if (PROPOSALS.has(event.type)) {
-        // In canonical form the data is between these two members.
-        const line = this.lines[index];
-        const [start, end] = [line.indexOf(',"data":') + 8, line.lastIndexOf(',"event_id":')];
-        this.proposed.set(hex(line.subarray(start, end)), event);
+        this.proposed.set(hex(canonical(event.data)), index);
       }
       before = event.signed;
     }
@@ -656,7 +671,6 @@ class Verifier {
     const pinned = this.pins.parties.get(party);
     need(isNew && (own.size > 0 || (pinned ?? text) === text), 'key-unknown', index);
     if (own.size === 0 && pinned === undefined) {
-      this.isPinned = false;
       this.leave(`#${index} first key of ${party}: not pinned`, index);
     }
     const { delegated = null } = type === 'KeyRotated' ? ended[0][1] : data;
@@ -697,8 +711,12 @@ class Verifier {
     } else if (type === 'KeySentByOperator') {
       this.sent.add(data.keyid);
       this.leave(`#${index} a key of ${textOf(data.party)} that the operator sent`, index);
+    } else if (type === 'ClaimConfirmed') {
+      // Its amount is that of the fact, if it names the content of one.
+      const fact = this.proposed.get(textOf(data.content)) ?? index;
+      this.leave(`#${index} ${type} of ${textOf(data.fact)} by ${party}: not signed`, fact);
     } else {
-      this.leave(`events that nobody signed, and that do not bind (${kind})`, index);
+      this.leave(`events that need no signature, and have none (${kind})`, index);
     }
   }
 
@@ -769,7 +787,7 @@ class Verifier {
       // A second person does what the first one did, and accepts what that one accepted.
       rule = ruleOf(accepted.command);
       signed = isObject(accepted.data) ? accepted.data : {};
-      accepted = this.proposed.get(textOf(signed.content))?.data ?? {};
+      accepted = this.events.get(this.proposed.get(textOf(signed.content)))?.data ?? {};
     }
     need(mayYield(rule, type, events), 'command-yields', index);
     const added = rule.events[type];
@@ -792,7 +810,7 @@ class Verifier {
 
   /** The act, proposal or fact that is accepted; undefined if it may be withheld. */
   accepted(index, { content, figure }, isAct) {
-    const found = this.proposed.get(textOf(content));
+    const found = this.events.get(this.proposed.get(textOf(content)));
     if (found === undefined) {
       const first = figure === undefined ? this.notAsked[0] : this.indexes.indexOf(index);
       need(first < index && matches('digest', content), 'command-content', index);
@@ -865,11 +883,13 @@ class Verifier {
   }
 }
 
-/** Whether what was recorded was meant; given names, a commitment may be of one not known. */
+/** Whether what was recorded was meant; given names, a commitment stands for one of them. */
 function isAlike(recorded, meant, names) {
   if (isString(recorded)) {
     const isPerson = names !== null && isString(meant) && matches('commitment', recorded);
-    return recorded === meant || (isPerson && (names.get(recorded) ?? meant) === meant);
+    if (recorded === meant || !isPerson) return recorded === meant;
+    if (!names.has(recorded)) names.set(recorded, meant);
+    return names.get(recorded) === meant;
   }
   const isSame = (is) => is(recorded) && is(meant);
   if (!isSame(isObject) && !isSame(Array.isArray)) return recorded === meant;
@@ -895,9 +915,8 @@ function total(lines) {
   }
   const texts = [...sums.keys()].sort().map((key) => {
     const { units, places } = sums.get(key);
-    const digits = String(units).padStart(31, '0');
-    const shown = digits.slice(0, digits.length - 30 + places);
-    const number = places > 0 ? `${shown.slice(0, -places)}.${shown.slice(-places)}` : shown;
+    const [, whole, part] = /^(.+)(.{30})$/.exec(String(units).padStart(31, '0'));
+    const number = places > 0 ? `${whole}.${part.slice(0, places)}` : whole;
     return `, ${key.slice(3)}${number} ${key.slice(0, 3)}`;
   });
   return texts.join('') + (odd > 0 ? `, ${odd} amounts not understood` : '');
@@ -917,7 +936,8 @@ export function verify(zip, given) {
     // No input makes a verifier crash.
     [code, index] = error instanceof Fault ? error.reason : verifier.phase;
   }
-  const isPinned = verifier.asked !== null && verifier.isPinned && verifier.keys.size > 0;
+  const { asked, keys, pins } = verifier;
+  const isPinned = asked !== null && keys.size > 0 && keys.size === pins.parties.size;
   const verdict = isPinned ? 'RECORD VERIFIED' : 'CONSISTENT, NOT PINNED';
   return {
     verdict: code === null ? verdict : 'FAULT',

@@ -5,8 +5,7 @@
                      [--not-before MOMENT] [--json]
 
 `FORMAT.md` says what is checked; "section" below means a section of that page. `rules.json` must be
-beside this file: it has the limits, the forms, and what each command may record. Whether a
-statement is right is another question (`accord audit replay`). With `cryptography` it is faster.
+beside this file. `accord audit replay` says what follows. With `cryptography` it is faster.
 """
 
 import argparse
@@ -23,7 +22,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from functools import lru_cache, partial, reduce
-from operator import call
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
@@ -40,7 +38,6 @@ PEOPLE: Final[dict[str, list[str]]] = RULES["people"]
 PROPOSALS: Final = frozenset(RULES["proposals"])
 OPERATOR: Final = "accord"  # the party of what the clock, agreed rules and the operator record
 HASH: Final = 32  # bytes of SHA-256, and of a key
-SIGNATURE: Final = 64  # bytes of Ed25519
 
 
 class Fault(Exception):
@@ -144,13 +141,9 @@ def shape(word: str) -> Form:
         forms = {member.removesuffix("?"): shape(each) for member, each in members.items()}
         needed = forms.keys() & members.keys()
 
-        @lru_cache(1024)
-        def checks(*names: str) -> list[Form]:
-            right = needed <= {*names} <= forms.keys()
-            return [forms[each] for each in names] if right else refuse("other members")
-
         def fits(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-            return type(value) is dict and all(map(call, checks(*value), value.values()))
+            right = type(value) is dict and needed <= value.keys() <= forms.keys()
+            return right and all(forms[each](inner) for each, inner in value.items())
 
     return fits if name == word else lambda value: value is None or fits(value)
 
@@ -262,7 +255,7 @@ def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> bool:
             _slow_verify(public, message, signature)
     except Exception:  # noqa: BLE001 - each way raises what it pleases
         return False
-    return len(signature) == SIGNATURE and admitted(public)
+    return len(signature) == 2 * HASH and admitted(public)
 
 
 # --- Section 5: notes and checkpoints. What has another form raises ValueError. ---
@@ -439,34 +432,18 @@ def manifest(files: dict[str, bytes], names: Iterable[str]) -> bytes:
 
 
 # --- Section 7: signed commands ---
+Command = tuple[Row, str, bytes, bytes]
+
 _EVENT, _PAYLOAD = shape("event"), shape("payload")
 _COMMITMENT: Final = PATTERNS["commitment"]
 _HIDDEN: Final = re.compile(RULES["patterns"]["withheld"].encode()).fullmatch
 
 
-class Command(NamedTuple):
-    """A signed command."""
-
-    payload: Row
-    keyid: str
-    message: bytes
-    signature: bytes
-
-    @classmethod
-    def parse(cls, encoded: str, type_: str, keyid: str, signature: str) -> "Command":
-        """Read the parts of a DSSE envelope."""
-        raw = unbase64(encoded)
-        message = b"DSSEv1 %d %s %d %s" % (len(type_), type_.encode(), len(raw), raw)
-        return cls(line_of(raw, _PAYLOAD), keyid, message, unbase64(signature))
-
-
-class PartyKey:
-    """A key that a party registered, active behind `since` and up to `until`."""
-
-    def __init__(self, public: bytes, since: int, delegated: list[str] | None) -> None:
-        self.public, self.since = public, since
-        self.delegated = delegated  # the kinds of facts that it signs; None for all
-        self.until: int | None = None
+def parse_command(encoded: str, type_: str, keyid: str, signature: str) -> Command:
+    """The payload, the id of its key, what was signed, and the signature, of a DSSE envelope."""
+    raw = unbase64(encoded)
+    message = b"DSSEv1 %d %s %d %s" % (len(type_), type_.encode(), len(raw), raw)
+    return line_of(raw, _PAYLOAD), keyid, message, unbase64(signature)
 
 
 def cause_of(event: Row) -> str:
@@ -521,21 +498,22 @@ class Verifier:
         self.open: dict[str, list[int]] = {}  # what is not checked of which events
         self.events: dict[int, Row] = {}  # those that are shown
         self.times: list[str] = []  # when these were recorded
+        self.parties: list[str] = []  # of the log, as the events so far name them
         self.leaves: list[bytes] = []
         self.not_asked: list[int] = []  # the events that are withheld because of the range
         self.streams: dict[str, tuple[int, int]] = {}  # last version, and how many were withheld
         self.caused = ("", 0, -1)  # the last cause, place and index
         self.signed = self.time = 0  # the size and the time of the last checkpoint so far
         self.cosigned: dict[str, int] = {}  # the times of its cosignatures, by witness
-        self.keys: dict[str, dict[str, PartyKey]] = {}  # by party, by key id
+        self.keys: dict[str, dict[str, Row]] = {}  # by party, by key id
         self.sent: set[str] = set()  # the ids of the keys that the operator sent
         self.required: dict[str, list[str]] = {}  # the kinds that a party requires signed
-        self.unpinned = False  # whether the first key of some party is not pinned
         self.erased: set[str] = set()  # the commitments of the people who were
         self.gone: dict[str, tuple[int, str, str]] = {}  # each erased command's erasure
-        self.proposed: dict[str, Row] = {}  # the events that can be accepted, by digest of the data
+        self.proposed: dict[str, int] = {}  # the events that can be accepted, by digest of the data
         self.named: dict[str, tuple[Command | None, dict[int, Row]]] = {}  # with their events
         self.used: dict[object, str] = {}  # nonces and sources with their command
+        self.answered: set[bytes] = set()  # the facts to which a party signed an answer
 
     def leave(self, what: str, index: int) -> None:
         """Note what is not checked of an event; it is counted, or listed by `#` and its index."""
@@ -571,8 +549,10 @@ class Verifier:
         for name in ("rejected.jsonl", "waiting.jsonl"):
             rows(name, TYPES["object"])
         lines = lines_of(self.files["data/commands.jsonl"])
+        require(all(len(line) <= LIMITS["line"] for line in lines), "malformed")
         self.commands = {sha256(each).hex(): matched("envelope", each.decode()) for each in lines}
         self.names = {person["commitment"]: person["name"] for person in self.people}
+        self.said = dict(self.names)  # and those that signed commands say
         require(self.bundle["origin"].endswith(f"/{self.bundle['partnership']}"), "malformed")
 
     def check_identity(self) -> None:
@@ -608,7 +588,7 @@ class Verifier:
                 self.leaves.append(sha256(b"\x00" + line))
                 event = line_of(line, _EVENT)
                 self.times.append(event["recorded_at"][:-1])
-                require(self._is_next(index, event), "event", index)
+                require(self._is_next(index, event) and self._is_of_party(event), "event", index)
                 self.events[index] = event
         size, count = self.bundle["size"], len(self.lines)
         require(count == size, "events-missing", min(count, size))
@@ -624,9 +604,8 @@ class Verifier:
     def _is_next(self, index: int, event: Row) -> bool:
         """Whether the event is of this log, and stream, id and time follow from those before."""
         own, stream, version = self.bundle["partnership"], event["stream"], event["stream_version"]
-        if event["partnership"] != own or not f"{stream}/".startswith(f"{own}/"):
-            return False
-        if event["type"] not in RULES["own" if event["party"] == OPERATOR else "kinds"]:
+        known = event["type"] in RULES["own" if event["party"] == OPERATOR else "kinds"]
+        if event["partnership"] != own or not f"{stream}/".startswith(f"{own}/") or not known:
             return False
         # Of a stream, only what is withheld may be missing.
         hidden, (last, already) = index - len(self.events), self.streams.get(stream, (0, 0))
@@ -640,9 +619,22 @@ class Verifier:
         ordered = self.times[-2:-1] <= self.times[-1:]
         return ordered and place <= end and 0 < version - last <= 1 + hidden - already
 
+    def _is_of_party(self, event: Row) -> bool:
+        """Whether its party is of the log: the initiator and its partner, or the adopting two."""
+        party, data = event["party"], event["data"]
+        if not self.parties and party != OPERATOR:
+            rows = data["parties"] if isinstance(data.get("parties"), list) else [event]
+            self.parties = [text_of(row.get("party")) for row in rows[:2] if isinstance(row, dict)]
+        # A third party may be agreed that reports figures, and does nothing else.
+        right = party in {OPERATOR, *self.parties} or KINDS[event["type"]] == "figures"
+        if event["type"] == "PartnerChosen":
+            self.parties = [*self.parties, text_of(data.get("candidate"))][:2]
+        return right
+
     def check_checkpoints(self) -> None:
         """Check signatures, roots and times of the chain of checkpoints (section 5)."""
-        waiting, longest = 0, (0, 0)  # the events that no quorum has seen yet; the longest wait
+        waiting = 0  # the events that a quorum has seen
+        apart = {"events were recorded": (0, 0), "checkpoints were signed": (0, 0)}  # with -size
         for line, raw in enumerate(self.notes):
             self.phase = "checkpoint-malformed", line
             note = Note.parse("checkpoint", raw.encode())
@@ -651,18 +643,24 @@ class Verifier:
             time = self._check_signatures(note, size)
             require(self.time <= time, "checkpoint-signature", size)
             require(self.tree.is_root(size, root), "checkpoint-root", size)
-            behind = self._check_time(size, time)
+            behind = bisect_left(self.indexes, size)
+            # Times never fall, so the events beside its end speak for all others.
+            if behind and self.times[behind - 1] > instant_of(time + LIMITS["skew"]):
+                raise Fault("checkpoint-time", self.indexes[behind - 1])
+            if behind < len(self.times) and self.times[behind] < instant_of(time - LIMITS["skew"]):
+                raise Fault("checkpoint-time", self.indexes[behind])
             self.signed, self.time = size, time
             if (seen := self.policy.witnessed(self.cosigned)) is not None:
                 first = self.times[waiting:behind][:1] or [instant_of(time)]
                 since = datetime.fromisoformat(f"{first[0][:19]}Z").timestamp()
-                longest = max(longest, (max(seen - int(since), abs(seen - time)), -size))
+                for what, wait in zip(apart, (seen - int(since), abs(seen - time)), strict=True):
+                    apart[what] = max(apart[what], (wait, -size))
                 waiting = behind
         require(self.signed == self.bundle["size"], "checkpoint-malformed", self.bundle["size"])
-        if longest[0] > LIMITS["skew"]:
-            apart = f"the log and witnesses are up to {longest[0]} s apart"
-            where = f"the checkpoint of {-longest[1]} events"
-            self.not_checked.append(f"when events were recorded: {apart} ({where})")
+        for what, (wait, size) in apart.items():
+            if wait > LIMITS["skew"]:
+                where = f"witnesses are up to {wait} s apart (the checkpoint of {-size} events)"
+                self.not_checked.append(f"when {what}: the log and {where}")
 
     def _check_signatures(self, note: Note, size: int) -> int:
         """Check every signature that the policy names, and note the cosignatures; give the time."""
@@ -674,17 +672,7 @@ class Verifier:
         self.cosigned = {word: max(each) for word, each in times.items() if each}
         return own[0]
 
-    def _check_time(self, size: int, time: int) -> int:
-        """Check the time against the events beside the end; give how many are shown before it."""
-        # Times never fall, so these two speak for all others.
-        behind = bisect_left(self.indexes, size)
-        if behind and self.times[behind - 1] > instant_of(time + LIMITS["skew"]):
-            raise Fault("checkpoint-time", self.indexes[behind - 1])
-        if behind < len(self.times) and self.times[behind] < instant_of(time - LIMITS["skew"]):
-            raise Fault("checkpoint-time", self.indexes[behind])
-        return behind
-
-    def check_events(self) -> None:
+    def check_events(self) -> None:  # noqa: C901 - one event after the other
         """Check the parties' keys, and each event against the command that it names (section 7)."""
         before = None  # the command of the event before
         for index, event in self.events.items():
@@ -692,15 +680,23 @@ class Verifier:
             if event["type"] in RULES["keys"]:
                 self._take_key(index, event)
             elif event["type"] == "PersonErased":
-                self._take_erasure(index, event["party"], event["data"])
+                person, gone = (event["data"].get(name) for name in ("person", "commands"))
+                require(isinstance(gone, list), "command-malformed", index)
+                self.erased.add(text_of(person))
+                for digest in gone:
+                    erasure = index, event["party"], text_of(person)
+                    self.gone.setdefault(text_of(digest), erasure)
             if "signed" in event:
                 self._check_signed(index, event, before)
             else:
                 self._check_unsigned(index, event)
+            if KINDS[event["type"]] == "claims":
+                named = [event["data"].get(name) for name in ("payout", "fact")]
+                claim = canonical([event["party"], event["stream"], *named])
+                require("signed" in event or claim not in self.answered, "command-missing", index)
+                self.answered |= {claim} if "signed" in event else set()
             if event["type"] in PROPOSALS:
-                # In canonical form the data is between these two members.
-                data = self.lines[index].partition(b',"data":')[2].rpartition(b',"event_id":')[0]
-                self.proposed[sha256(data).hex()] = event
+                self.proposed[sha256(canonical(event["data"])).hex()] = index
             before = event.get("signed")
         for digest, (command, events) in self.named.items():
             if not command:
@@ -729,14 +725,14 @@ class Verifier:
             self.leave(f"#{index} the new key of {party}: {author} agreed it in its place", index)
         own, named = self.keys.setdefault(party, {}), member and data.get(member)
         ended = [key for keyid, key in own.items() if keyid == named or type_ == "KeyRecovered"]
-        ended = [key for key in ended if key.until is None]
+        ended = [key for key in ended if key["until"] is None]
         require(not member or ended, "key-unknown", index)
         for key in ended:
-            key.until = index
+            key["until"] = index
         if type_ == "KeyRevoked":
             return
         text = text_of(data.get("key"))
-        public, proof = unbase64(text, HASH), unbase64(data.get("proof"), SIGNATURE)
+        public, proof = unbase64(text, HASH), unbase64(data.get("proof"), 2 * HASH)
         require(admitted(public), "key-weak", index)
         claim = f"accord/key@v1\n{self.bundle['partnership']}\n{party}\n{text}\n".encode()
         require(ed25519_verify(public, claim, proof), "key-proof", index)
@@ -744,19 +740,10 @@ class Verifier:
         known = any(keyid in keys for keys in self.keys.values())
         require(not known and (own or pinned in {None, text}), "key-unknown", index)
         if not own and pinned is None:
-            self.unpinned = True
             self.leave(f"#{index} first key of {party}: not pinned", index)
-        delegated = ended[0].delegated if type_ == "KeyRotated" else data.get("delegated")
+        delegated = ended[0]["delegated"] if type_ == "KeyRotated" else data.get("delegated")
         require(delegated is None or isinstance(delegated, list), "key-unknown", index)
-        own[keyid] = PartyKey(public, index, delegated)
-
-    def _take_erasure(self, index: int, party: str, data: Row) -> None:
-        """Note whose name an event erases, and which commands with it."""
-        person, gone = text_of(data.get("person")), data.get("commands")
-        require(isinstance(gone, list), "command-malformed", index)
-        self.erased.add(person)
-        for digest in gone or ():
-            self.gone.setdefault(text_of(digest), (index, party, person))
+        own[keyid] = {"public": public, "since": index, "until": None, "delegated": delegated}
 
     def _check_erased(self, digest: str, events: dict[int, Row]) -> None:
         """Check that a command that is not there was erased with a person, and that it was one."""
@@ -782,7 +769,7 @@ class Verifier:
         type_, party, kind = event["type"], event["party"], KINDS[event["type"]]
         if kind in RULES["binding"] or kind in self.required.get(party, ()):
             bound = [*self.keys.values()] if kind == "erases" else [self.keys.get(party, {})]
-            had_key = any(key.since < index for own in bound for key in own.values())
+            had_key = any(key["since"] < index for own in bound for key in own.values())
             settled = type_ in RULES["statements"] and event["source"] == "accord:settle"
             require(not had_key or settled, "command-missing", index)
             self.leave(f"#{index} {type_} by {party}: not signed", index)
@@ -790,40 +777,46 @@ class Verifier:
             self.sent.add(text_of(event["data"].get("keyid")))
             who = text_of(event["data"].get("party"))
             self.leave(f"#{index} a key of {who} that the operator sent", index)
+        elif type_ == "ClaimConfirmed":
+            # Its amount is that of the fact, if it names the content of one.
+            fact = self.proposed.get(text_of(event["data"].get("content")), index)
+            named = text_of(event["data"].get("fact"))
+            self.leave(f"#{index} {type_} of {named} by {party}: not signed", fact)
         else:
-            self.leave(f"events that nobody signed, and that do not bind ({kind})", index)
+            self.leave(f"events that need no signature, and have none ({kind})", index)
 
     def _check_signed(self, index: int, event: Row, before: str | None) -> None:
         digest = event["signed"]
         if digest not in self.named:
             envelope = self.commands.get(digest)
-            self.named[digest] = Command.parse(*envelope) if envelope else None, {}
+            self.named[digest] = parse_command(*envelope) if envelope else None, {}
         command, events = self.named[digest]
         require(not events or before == digest, "command-replayed", index)
         events[index] = event
         if command:
             self._check_command(index, event, command, is_first=len(events) == 1)
-            self._check_yield(index, event, command.payload, [*events.values()])
+            self._check_yield(index, event, command[0], [*events.values()])
         else:
             # The command of a key is never erased: all other signatures rest on it.
             require(event["type"] not in RULES["keys"], "command-missing", index)
 
     def _check_command(self, index: int, event: Row, command: Command, *, is_first: bool) -> None:
         """Check that its party signed the command for this event, and for no other."""
-        party, payload, asked = event["party"], command.payload, command.payload["event"]
+        (payload, keyid, message, signature), party = command, event["party"]
+        asked = payload["event"]
         sides = {"bundle": self.bundle, "event": event, "payload": payload, "asked": asked}
         for code, one, member, other, same in RULES["same"]:
             if sides[one].get(member) != sides[other].get(same):
                 raise Fault(code, index)
-        key = require(self.keys.get(party, {}).get(command.keyid), "command-key", index)
+        key = require(self.keys.get(party, {}).get(keyid), "command-key", index)
         # A key signs its own registration only where the party has no other.
-        alone = key.since == index and len(self.keys[party]) == 1
-        active = (key.since < index or alone) and key.until in {None, index}
-        delegated = key.delegated is None or KINDS[event["type"]] in key.delegated
+        alone = key["since"] == index and len(self.keys[party]) == 1
+        active = (key["since"] < index or alone) and key["until"] in {None, index}
+        delegated = key["delegated"] is None or KINDS[event["type"]] in key["delegated"]
         # Else the operator alone could replace the keys of both parties.
-        own = event["type"] != "KeyRecovered" or command.keyid not in self.sent
+        own = event["type"] != "KeyRecovered" or keyid not in self.sent
         require(active and delegated and own, "command-key", index)
-        right = not is_first or ed25519_verify(key.public, command.message, command.signature)
+        right = not is_first or ed25519_verify(key["public"], message, signature)
         require(right, "command-signature", index)
         cause = cause_of(event)
         for use in ((party, payload["nonce"]), cause):
@@ -835,7 +828,7 @@ class Verifier:
         if payload["seen"] is not None:
             size, root = payload["seen"]["size"], payload["seen"]["root"]
             require(size <= index and self.tree.is_root(size, root), "command-seen", index)
-        require(alike(event["actor"], asked.get("actor", ""), self.names), "command-differs", index)
+        require(alike(event["actor"], asked.get("actor", ""), self.said), "command-differs", index)
 
     def _check_yield(self, index: int, event: Row, payload: Row, events: list[Row]) -> None:
         """Check that the command yields the event, and how each of its members follows."""
@@ -850,7 +843,8 @@ class Verifier:
             # A second person does what the first one did, and accepts what that one accepted.
             rule = COMMANDS.get(text_of(accepted.get("command")), {})
             signed = accepted["data"] if isinstance(accepted.get("data"), dict) else {}
-            accepted = self.proposed.get(text_of(signed.get("content")), {}).get("data", {})
+            first = self.proposed.get(text_of(signed.get("content")))
+            accepted = {} if first is None else self.events[first]["data"]
         require(may_yield(rule, type_, events), "command-yields", index)
         added = rule["events"][type_]
         if type_ == "SecondPersonAsked":
@@ -861,7 +855,7 @@ class Verifier:
             return
         # A member that was signed or accepted, and is left out, has the value null.
         for member in sorted({*data, *RULES["members"][type_]}):
-            names = self.names if member in PEOPLE.get(type_, ()) else None
+            names = self.said if member in PEOPLE.get(type_, ()) else None
             value = data.get(member)
             if member in signed:
                 require(alike(value, signed[member], names), "command-differs", index)
@@ -878,7 +872,7 @@ class Verifier:
             require(first[0] < index and PATTERNS["digest"](content), "command-content", index)
             self.leave("events that rest on what is withheld:", index)
             return None
-        found = self.proposed[content]
+        found = self.events[self.proposed[content]]
         require(act == (found["type"] == "SecondPersonAsked"), "command-content", index)
         return dict(found["data"])
 
@@ -924,16 +918,17 @@ class Verifier:
         """Check that the log has this export, with the digest of what is beside the log."""
         beside = filter(re.compile("data/(?!proofs/)").match, self.files.keys() - OF_LOG)
         digest = sha256(manifest(self.files, beside)).hex()
-        export = [digest, self.request["for"], self.request["reason"]]
-        found = [each for each in self.events.values() if each["type"] == "BundleExported"]
-        datas = [each["data"] for each in found if each["party"] == OPERATOR]
-        exports = [[data.get(name) for name in ("files", "party", "reason")] for data in datas]
+        export = ["BundleExported", OPERATOR, digest, self.request["for"], self.request["reason"]]
+        exports = (
+            [each["type"], each["party"], *map(each["data"].get, ("files", "party", "reason"))]
+            for each in self.events.values()
+        )
         require(export in exports, "custody")
         self.not_checked += RULES["never"]
 
 
 def alike(recorded: object, meant: object, names: dict[str, str] | None) -> bool:
-    """Whether what was recorded was meant; given names, a commitment may be of one not known."""
+    """Whether what was recorded was meant; given names, a commitment stands for one of them."""
     if isinstance(recorded, dict) and isinstance(meant, dict):
         return recorded.keys() == meant.keys() and all(
             alike(value, meant[name], names) for name, value in recorded.items()
@@ -942,7 +937,7 @@ def alike(recorded: object, meant: object, names: dict[str, str] | None) -> bool
         pairs = zip(recorded, meant, strict=False)
         return len(recorded) == len(meant) and all(alike(*pair, names) for pair in pairs)
     if names is not None and isinstance(meant, str) and _COMMITMENT(text_of(recorded)):
-        return meant in {recorded, names.get(text_of(recorded), meant)}
+        return meant == recorded or names.setdefault(text_of(recorded), meant) == meant
     return type(recorded) is type(meant) and recorded == meant
 
 
@@ -971,7 +966,7 @@ def verify(raw: bytes, **given: Any) -> Row:  # noqa: ANN401 - what `Verifier` t
         raise
     except Exception as error:  # noqa: BLE001 - section 10: no input makes a verifier crash
         code, index = error.args if isinstance(error, Fault) else verifier.phase
-    pinned = verifier.asked and verifier.keys and not verifier.unpinned
+    pinned = verifier.asked and verifier.keys and verifier.keys.keys() <= verifier.pins.keys()
     verdict = "RECORD VERIFIED" if pinned else "CONSISTENT, NOT PINNED"
     return {
         "verdict": "FAULT" if code else verdict,
