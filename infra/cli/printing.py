@@ -1,11 +1,10 @@
 """Printing: data on stdout, as text or JSON; notes and progress on stderr.
 
 Answers contain text from feeds. No markup is interpreted in it, and control characters, which a
-terminal would obey, are shown as their codes.
+terminal would obey or that change the order of a text, are shown as their codes.
 """
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable
 from textwrap import wrap
@@ -19,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from infra.answers.text import Block, Hanging, Json, Line, Remark, Styled, Verbatim
+from infra.answers.text import Block, Hanging, Json, Line, Remark, Styled, Verbatim, clean
 from infra.answers.text import Table as Tabled
 
 WITHOUT_END = 10_000
@@ -45,8 +44,6 @@ STYLES = {
     "escalated": "red",
 }
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
 
 def _console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
@@ -58,11 +55,6 @@ def _console(*, stderr: bool = False) -> Console:
         highlight=False,
         emoji=False,
     )
-
-
-def clean(text: object) -> str:
-    """Return text with control characters replaced by their codes."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(text))
 
 
 def _cell(value: object) -> Text:

@@ -475,7 +475,7 @@ class _Again:
     def wrong_fact(self, each: Recorded, *, private: bool) -> str | None:
         """Return what is wrong with a fact that nobody signed: the rules do not give it here."""
         kind = _OF_FACT.get(each.event.wire)
-        if each.signed or kind is None:
+        if each.signed or kind is None or each.source == ADOPTION_SOURCE:
             return None
         fields = kind.model_fields.keys() & type(each.event).model_fields.keys()
         try:

@@ -285,14 +285,7 @@ def text(found: Replay) -> Iterator[Block]:
     yield Line(f"{found.origin}: {record.verdict}, {counted(found.size or 0, 'event')}", "bold")
     for why, number in found.withheld.items():
         yield Line(f"{counted(number, 'event')} withheld ({why})", indent=2)
-    if found.commands:
-        numbers = ", ".join(f"{number} {of}" for of, number in found.commands.items())
-        yield Line(f"signed commands, rules and deadlines, decided again: {numbers}", indent=2)
-    for of in found.decided:
-        style = "bold red" if of.outcome is again.Outcome.DIFFERS else "yellow"
-        yield Line(f"#{of.index} {of.command}: {of.outcome}. {of.why}", style, 4)
-    for what in found.never_decided:
-        yield Line(f"not decided again: {what}", indent=2)
+    yield from _decided(found)
     yield from _unread(found.unread)
     yield Table(
         ["STATEMENT", ">#", "IN THE LOG", "LEDGER"],
@@ -320,6 +313,21 @@ def text(found: Replay) -> Iterator[Block]:
     numbers = ", ".join(f"{outcomes.count(of)} {of}" for of in Outcome if of in outcomes)
     yield Line()
     yield Line(f"{counted(len(outcomes), 'statement')}{': ' if numbers else ''}{numbers}", indent=2)
+
+
+def _decided(found: Replay) -> Iterator[Block]:
+    if found.commands:
+        numbers = ", ".join(f"{number} {of}" for of, number in found.commands.items())
+        yield Line(f"signed commands, rules and deadlines, decided again: {numbers}", indent=2)
+    for of in found.decided:
+        style = "bold red" if of.outcome is again.Outcome.DIFFERS else "yellow"
+        yield Line(f"#{of.index} {of.command}: {of.outcome}. {of.why}", style, 4)
+    for what in found.never_decided:
+        yield Line(f"not decided again: {what}", indent=2)
+    for line in found.record.not_checked:
+        # What is listed one by one: acts that nobody signed, keys that are not pinned.
+        if line.startswith("#"):
+            yield Line(f"not checked: {line}", "yellow", 2)
 
 
 def _unread(unread: Unread | None) -> Iterator[Block]:

@@ -356,6 +356,11 @@ async def decide(served: Served, who: Identity, raws: Sequence[bytes]) -> list[O
 
 async def _submitted(served: Served, sent: Sequence[bytes | Sent]) -> list[Outcome]:
     again = "Send the same request again; events that were recorded already become duplicates."
+    if served.accord.history.read_only:
+        detail = (
+            "This store can only be read: it is an evidence bundle, or nobody may write its file."
+        )
+        raise Problem(403, detail, "Send the same to the store that is written.")
     try:
         return await asyncio.wrap_future(served.workers.writer.submit(sent))
     except Busy as busy:

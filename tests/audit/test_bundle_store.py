@@ -22,10 +22,10 @@ from infra.evidence.bundle import BundleRequest, export
 from infra.evidence.opening import opened
 from infra.http import create_app
 from infra.settings import NoSuchStore, Settings
-from projections.visibility import Viewer
+from projections.visibility import OPERATOR, Viewer
 from tests.audit.world import VERIFIERS, rewritten
 from tests.feeds import played
-from tests.infra.messages import message
+from tests.infra.messages import beginning, message
 from tests.journeys.asked import CONSULTING, WAYS, Asked
 from tests.life import example
 
@@ -239,6 +239,18 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
         ]
         bundled = clients.enter_context(opened(Settings(store=f"bundle:{path}")))
         yield Shared(tuple(live), clients.enter_context(serving(bundled)))
+
+
+def test_a_bundle_takes_no_events_from_whoever_may_send_some(pair: Pair) -> None:
+    with opened(Settings(store=f"bundle:{pair.path}")) as bundled:
+        # Without a party nobody is limited to what it sees.
+        anybody = serving(replace(bundled, viewer=OPERATOR))
+        content = {"content-type": "application/cloudevents+json"}
+        with anybody:
+            answer = anybody.post("/v1/events", content=beginning("another"), headers=content)
+
+    assert answer.status_code == 403
+    assert "can only be read" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("asked", OF_STORE, ids=str)

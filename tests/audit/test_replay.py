@@ -414,6 +414,16 @@ def test_a_payment_that_its_party_states_a_second_time_is_found(world: World) ->
     assert found.differs
 
 
+def test_a_replay_lists_the_acts_that_nobody_signed(world: World) -> None:
+    """A reader of this answer alone sees what its parties are said to have agreed."""
+    ran = CliRunner().invoke(app, ["audit", "replay", str(world.bundle())])
+
+    found = replay.replay(world.folder / "bundle.zip")
+    listed = [each for each in found.record.not_checked if each.startswith("#")]
+    assert any(" not signed" in each for each in listed)
+    assert all(f"not checked: {each}" in ran.output for each in listed)
+
+
 UNSIGNED = ("honest", "on the stream of another deal", "of a deal that has no referral")
 
 

@@ -81,8 +81,10 @@ HEAD = """\
 A party that registers a key signs with it what binds it and what erases a person. From then on,
 nobody else can do these things in its name, not even the operator: an event without the signature
 is refused (`must-be-signed`). A fact that moves money is recorded unsigned too, because machines
-report many of them, and is then listed. Everything else needs no signature, unless the party
-requires it.
+report many of them, and is then listed. An answer to such a fact (`ConfirmClaim`, `ObjectToClaim`)
+needs a signature if the party has answered the fact before. A signed `ErasePerson` lists the signed
+commands that are deleted with the name (`commands`). Everything else needs no signature, unless the
+party requires it.
 
 - `accord register-key` prints the event that registers a key.
 - `accord sign FILE --key KEYFILE` signs events.

@@ -407,7 +407,7 @@ def test_a_party_that_has_a_key_signs_each_further_answer_to_a_fact(tmp_path: Pa
     with simulated(tmp_path) as accord:
         accord.service.handle(from_steps(LIFE[: LIFE.index(paid) + 1]))
         payment = example(ReceivePayment)
-        fact = {"deal": payment.deal, "fact": f"payment/{payment.payment}"}
+        fact: dict[str, Any] = {"deal": payment.deal, "fact": f"payment/{payment.payment}"}
         confirming, objecting = ConfirmClaim(**fact), ObjectToClaim(**fact, reason="Not paid.")
         by = THEIRS, moment(paid.at)
         confirmed, objected = (
