@@ -137,6 +137,17 @@ def name_order(name: str) -> tuple[str, str]:
     return name.casefold(), name
 
 
+_CONTROL: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+"""What a terminal obeys, and what shows a text in another order than it has (Unicode UAX 9)."""
+
+
+def clean(text: object) -> str:
+    """Return text with control characters replaced by the codes that Python writes for them."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], str(text))
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Return a number of things: ``1 day``, ``4 days``, ``2 people``."""
     return f"{count} {noun}" if count == 1 else f"{count} {plural or f'{noun}s'}"

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from infra.answers.text import clean
+from domain.values import clean
 
 
 def _cleaned(value: object) -> object:

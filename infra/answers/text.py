@@ -3,7 +3,6 @@
 A block says what to print, not how: the command line fits it to the width of the terminal.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,16 +15,6 @@ from domain.values import MINOR_UNITS, counted, plain
 from projections.figures import Figure
 
 _TENTH: Final = Decimal("0.1")
-
-_CONTROL: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
-)
-"""What a terminal obeys, and what shows a text in another order than it has (Unicode UAX 9)."""
-
-
-def clean(text: object) -> str:
-    """Return text with control characters replaced by the codes that Python writes for them."""
-    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], str(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from infra.answers.text import Block, Hanging, Json, Line, Remark, Styled, Verbatim, clean
+from domain.values import clean
+from infra.answers.text import Block, Hanging, Json, Line, Remark, Styled, Verbatim
 from infra.answers.text import Table as Tabled
 
 WITHOUT_END = 10_000
