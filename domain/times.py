@@ -117,6 +117,8 @@ def _no_moment(text: object, hint: str) -> ValueError:
         return wrong("has a space in place of +", "Write + as %2B in a URL.")
     if isinstance(text, str) and _NO_ZONE.fullmatch(text):
         return wrong("has no time zone", f"Write the zone, as in {A_MOMENT}.", "time-without-zone")
+    if hint == _WRITE_EITHER:
+        return wrong("is not a date or a moment", hint)
     return wrong("is not a moment of RFC 3339", hint)
 
 

@@ -318,7 +318,7 @@ def viewer(identity: Identity, party: str | None = None) -> Viewer:
         raise Refused(
             "not-your-party",
             f"{party} is another party. {_who(identity)}",
-            "Leave the party out: each key has the view of its own party or role.",
+            "Leave the party out. Everybody sees the view of their own party or role.",
         )
     return Viewer(
         identity.party,

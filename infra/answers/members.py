@@ -105,7 +105,7 @@ def check_seen(accord: Accord, viewer: Viewer, partnership: str) -> None:
     raise Refused(
         "not-your-partnership",
         f"There is no partnership {partnership} that this credential may see.",
-        "Choose one that it sees: the answer list has them.",
+        "Choose a partnership that it sees: the portfolio has them, and accord list.",
     )
 
 

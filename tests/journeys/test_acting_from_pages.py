@@ -23,6 +23,7 @@ from starlette.testclient import TestClient
 from domain.agreement import ProposeTerms
 from domain.execution import RaiseIssue
 from domain.exploration import IdentifyCandidate
+from domain.values import instant
 from infra.access import credentials
 from infra.access.credentials import Grant
 from infra.access.roles import Role, Scope
@@ -303,11 +304,11 @@ def test_the_time_is_chosen_in_the_zone_of_the_agreement(
     form = Form.of(page)
     local = datetime.fromisoformat(form.fields["time"]).replace(microsecond=0)
 
-    form.send(browser, time=f"{local - timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}")
+    form.send(browser, time=f"{local + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}")
 
     assert "America/New_York" in page.text
     (accepted,) = (each for each in events(store) if each["type"] == "TermsAccepted")
-    happened = local.replace(tzinfo=ZoneInfo("America/New_York")) - timedelta(seconds=1)
+    happened = local.replace(tzinfo=ZoneInfo("America/New_York")) + timedelta(seconds=1)
     assert datetime.fromisoformat(accepted["occurred_at"]) == happened
 
 
@@ -318,6 +319,16 @@ def test_a_time_that_is_not_changed_is_the_exact_moment(browser: TestClient, sto
 
     (accepted,) = (each for each in events(store) if each["type"] == "TermsAccepted")
     assert accepted["occurred_at"] == form.fields["moment"]
+
+
+def test_the_time_of_a_simulated_store_begins_at_its_latest_record(
+    browser: TestClient, store: Accord
+) -> None:
+    page = browser.get(f"/partnerships/{NAME}/send/RaiseIssue")
+    last = [*store.history.of(NAME)][-1].act.recorded_at
+
+    assert Form.of(page).fields["moment"] == instant(last)
+    assert "A later time moves it on for good" in shown_text(page.text)
 
 
 def test_a_time_that_is_none_is_said_beside_its_field(browser: TestClient) -> None:
@@ -450,6 +461,18 @@ def test_a_page_that_cannot_be_shown_has_the_viewer_and_a_way_back(
     assert "Boris Brandt" in text
     assert 'aria-label="Main"' in answer.text
     assert not re.search(r"/v1/|/docs|Authorization|route", text)
+
+
+def test_a_page_that_cannot_be_read_names_the_field_and_leads_back(browser: TestClient) -> None:
+    came = {"Referer": "http://testserver/alerts?rule=x"}
+    answer = browser.get("/portfolio?at=nonsense", headers=came)
+    elsewhere = browser.get(
+        "/portfolio?at=nonsense", headers={"Referer": "http://elsewhere.example/alerts"}
+    )
+
+    assert "Happened by is not a date or a moment: 'nonsense'." in shown_text(answer.text)
+    assert 'href="/alerts?rule=x">Back</a>' in answer.text
+    assert ">Back</a>" not in elsewhere.text
 
 
 def test_a_stranger_at_an_address_without_a_page_is_led_to_sign_in(store: Accord) -> None:

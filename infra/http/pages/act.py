@@ -3,7 +3,9 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -19,7 +21,7 @@ from domain.values import instant
 from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.inbox import INBOX, SIGNED
-from infra.answers.logs import log
+from infra.answers.logs import NotFound, log, moment_of
 from infra.answers.next import NEXT, Next, PartyNext, PossibleEvent, summary
 from infra.answers.parameters import Name, Wrong
 from infra.answers.question import PartnershipId
@@ -286,8 +288,16 @@ def _draft(visit: Visit, id: str, type: str, known: str) -> Draft:
     visit.when(id)
     with refused_as_problem():
         roles.check_emits(visit.identity, party, type, id)
-    now, given = instant(visit.accord.clock()), _object(known)
+    now, given = instant(_today(visit, id)), _object(known)
     return Draft(id, command, party, secrets.token_hex(16), now, given, given)
+
+
+def _today(visit: Visit, id: str) -> datetime:
+    """Return now; of a simulated store, whose time is that of its feeds, the latest record."""
+    if visit.accord.simulated:
+        with suppress(NotFound):
+            return moment_of(visit.accord, id, visit.when(id))
+    return visit.accord.clock()
 
 
 def _object(text: str) -> Mapping[str, Any]:

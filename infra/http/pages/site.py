@@ -451,10 +451,42 @@ def _problem_page(request: Request, problem: Problem) -> Response:
         visit=_visit_of(request),
         section="",
         title=_TITLES.get(problem.status, problem.document.title),
-        detail=problem.document.detail,
+        detail=_said(problem),
         hint=_for_people(problem),
+        back=_back(request),
     )
     return HTMLResponse(body, problem.status, headers=dict(problem.headers or {}))
+
+
+_LABELS: Final = {
+    "at": "Happened by",
+    "known": "Known by",
+    "against": "The day to compare with",
+    "words": "What is searched for",
+}
+"""The fields of the pages that are parameters, as the pages call them."""
+
+
+def _said(problem: Problem) -> str:
+    """Return what is wrong, with the fields as the page calls them."""
+    errors = problem.document.errors
+    if not errors:
+        return problem.document.detail
+    return "; ".join(_of_field(each.parameter, each.detail) for each in errors) + "."
+
+
+def _of_field(name: str, detail: str) -> str:
+    label = _LABELS.get(name)
+    return f"{label} {detail.removeprefix(f'{name} ')}" if label else detail
+
+
+def _back(request: Request) -> str | None:
+    """Return the page of this server from which somebody came; None for none."""
+    came = urlsplit(request.headers.get("referer", ""))
+    is_here = came.netloc == request.url.netloc and came.path.startswith("/")
+    if not is_here or came.path.startswith("//") or came.path == request.url.path:
+        return None
+    return f"{came.path}?{came.query}" if came.query else came.path
 
 
 _TITLES: Final[Mapping[int, str]] = {
