@@ -1,8 +1,8 @@
 """Two moments of a partnership compared: what differs, and which event set it.
 
 The state, the figures and the statements are asked for twice: as they were known by the earlier
-moment, and as they are asked about. What happened before the earlier moment and was recorded after
-it is late; it is what changes an answer that somebody relied on.
+moment, and by the later one, whichever of both was named first. What happened before the earlier
+moment and was recorded after it is late; it is what changes an answer that somebody relied on.
 """
 
 from bisect import bisect_right
@@ -22,7 +22,16 @@ from domain.recorded import Recorded
 from domain.terms import describe
 from domain.values import counted
 from infra.answers import history, show, statements
-from infra.answers.logs import NOW, AsOf, NotFound, extent, rows_of, sight_of, whole_log
+from infra.answers.logs import (
+    NOW,
+    AsOf,
+    NotFound,
+    extent,
+    moment_of,
+    rows_of,
+    sight_of,
+    whole_log,
+)
 from infra.answers.parameters import When
 from infra.answers.partnership_state import PartnershipState, Task
 from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
@@ -81,8 +90,10 @@ class Comparison(Answer):
 
     id: str
     """The partnership."""
-    against: datetime
+    earlier: datetime
     """The earlier moment: what had been recorded by then."""
+    later: datetime
+    """The later moment; that of the latest record if none was asked for."""
     events: int
     """How many events were recorded between both moments."""
     late: tuple[LateFact, ...]
@@ -96,28 +107,33 @@ def ask(
     id: PartnershipId,
     against: Annotated[
         When,
-        Parameter("What had been recorded by then: a date or a moment.", "WHEN", positional=False),
+        Parameter("The other moment: what had been recorded by then.", "WHEN", positional=False),
     ],
     when: AsOf = NOW,
 ) -> Comparison:
-    """Return what differs from what had been recorded by an earlier moment.
+    """Return what differs between two moments of recording, `against` and `known`.
 
-    For each field it names the event with which the field became what it is. If it became that
-    more than once in between, it is one of those events. Raises `NotFound`.
+    The earlier one is first, in whichever order they are given. For each field it names the event
+    with which the field became what it is. If it became that more than once in between, it is one
+    of those events. Raises `NotFound`.
     """
     known = _Known(accord, id, when)
-    first, last = known.size(against), known.size(when.known)
+    asked = when.known or moment_of(accord, id, replace(when, at=None))
+    earlier, later = sorted((against, asked))
+    first, last = known.size(earlier), known.size(later)
     if not first:
         raise NotFound(
-            f"Nothing of {id} had been recorded by then.", "Compare with a later moment."
+            f"Nothing of {id} had been recorded by {minute(earlier)}.",
+            "Compare with a later moment.",
         )
     return Comparison(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
-        against=against,
-        events=max(0, last - first),
-        late=tuple(_late(accord, id, replace(when, version=last), first, against)),
+        earlier=earlier,
+        later=later,
+        events=last - first,
+        late=tuple(_late(accord, id, replace(when, known=None, version=last), first, earlier)),
         differences=tuple(known.differences(first, last)) if last > first else (),
     )
 
@@ -325,7 +341,7 @@ _READ: Final[Mapping[Section, Callable[[Accord, str, AsOf], Iterator[tuple[Place
 
 
 def _late(accord: Accord, id: str, when: AsOf, start: int, against: datetime) -> Iterator[LateFact]:
-    for item in history.items(accord, id, when, start):
+    for item in history.late_facts(history.items(accord, id, when, start)):
         if item.event and item.event.occurred_at <= against:
             yield LateFact(
                 event=item.index,
@@ -343,7 +359,8 @@ def _late(accord: Accord, id: str, when: AsOf, start: int, against: datetime) ->
 def text(found: Comparison) -> Iterator[Block]:
     """Yield the late facts, then a table of the differences for each answer."""
     yield Line(
-        f"{found.id}: {counted(found.events, 'event')} recorded since {minute(found.against)}."
+        f"{found.id}: {counted(found.events, 'event')} recorded between {minute(found.earlier)} "
+        f"and {minute(found.later)}."
     )
     for each in found.late:
         yield Line(
@@ -373,7 +390,7 @@ COMPARE = Question(
     ask,
     text,
     path="/v1/partnerships/{id}/compare",
-    help="Compare a partnership with what had been recorded by an earlier moment.",
+    help="Compare what was recorded of a partnership by two moments, the earlier one first.",
     panel=Panel.PARTNERSHIPS,
     reads_views=False,
 )

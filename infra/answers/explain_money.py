@@ -159,7 +159,7 @@ class StatementLine(Item):
     """The item in words; null where none prices the fact."""
     events: tuple[int, ...]
     """The indexes of the events that the line rests on: what posted it, its deal or entry, the
-    dispute that changed it, and what agreed its terms."""
+    dispute that changed it, and what agreed its rule."""
 
 
 class StatementExplained(Item):
@@ -367,6 +367,8 @@ def text(found: MoneyExplained) -> Iterator[Block]:
                 f"{plain(found.line.amount)} {found.line.currency} to {found.line.to}", "bold"
             )
             yield Line(found.line.text, indent=2)
+            if rule := found.line.rule:
+                yield Line(f"by {rule.text} (#{rule.index})", indent=2)
             if found.item:
                 yield Line(found.item, indent=2)
             yield from _lines("before it", found.before)

@@ -1,13 +1,15 @@
 """The log of one partnership: who did what and when, event by event."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Final, NamedTuple
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
+from domain.adoption import PartnershipAdopted
 from domain.execution import IssueEscalated
+from domain.kernel import CLOCK_PARTY
 from domain.people import COMMITMENT
 from domain.recorded import Recorded, late_days
 from infra.answers import cursors
@@ -201,6 +203,7 @@ def _with_people(accord: Accord, id: str, item: HistoryItem) -> HistoryItem:
 
 
 _ESCALATED: Final = IssueEscalated.wire
+_ADOPTED: Final = PartnershipAdopted.wire
 
 
 class Seen(NamedTuple):
@@ -240,10 +243,26 @@ def seen_by(
     return Seen(event, words(named(recorded).event))
 
 
+def late_facts(items: Iterable[HistoryItem]) -> list[HistoryItem]:
+    """Return what a party stated a day or more after it happened.
+
+    What is recorded by itself, such as the end of a month, is no statement of a party. Nor is what
+    both parties adopted of a partnership that ran before it was recorded here.
+    """
+    found = [(each, each.event) for each in items if each.event]
+    adopted = {event.recorded_at for _, event in found if event.type == _ADOPTED}
+    return [
+        each
+        for each, event in found
+        if each.late_days and event.party != CLOCK_PARTY and event.recorded_at not in adopted
+    ]
+
+
 def text(found: PartnershipHistory) -> Iterator[Block]:
     """Return a line for each event: its index, when it happened, who did what."""
+    is_late = {each.index for each in late_facts(found.items)}
     for each in found.items:
-        mark = f" [{late(each.late_days)}]" if each.late_days else ""
+        mark = f" [{late(each.late_days)}]" if each.index in is_late else ""
         happened = minute(each.event.occurred_at) if each.event else ""
         yield Hanging(f"{each.index:>5}  {happened:16}  {who(each):<24}  ", each.text + mark)
 

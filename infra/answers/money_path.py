@@ -67,9 +67,11 @@ class Paths:
         """Return the indexes of the events that a line rests on, in the order of the log.
 
         They are the event that posted it, those of its deal or entry and of the dispute that
-        changed it up to then, and those that agreed its terms.
+        changed it up to then, and those that agreed its rule.
         """
         found = {line.index, *self._terms(line.terms_version)}
+        if line.rule:
+            found.add(line.rule.index)
         for name in (line.about, line.fact, line.cause, f"deal/{line.merged_into}"):
             kind, _, rest = name.partition("/")
             own = f"{'deal' if kind == 'referral' else kind}/{rest.partition('@')[0]}"

@@ -29,6 +29,7 @@ from domain.terms_by_day import TermsByDay
 from domain.values import Exact, Money, plain
 from infra.answers import text as words
 from infra.answers.line_disputes import LineDispute, MoneyDisputes
+from infra.answers.line_rules import LineRule, LineRules
 from infra.answers.logs import NOW, AsOf, NotFound, Row, log, moment_of
 from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
@@ -86,8 +87,17 @@ class LedgerLine(Item):
     """The amount in that currency; null while the rate is missing."""
     rate: Exact | None
     """The rate to that currency; null while it is missing."""
+    counts: Exact | None = None
+    """What the line adds to the total of its statement, in that currency: `settled`, negative where
+    it goes to the payer. Null while the rate is missing, and outside a statement."""
+    rule: LineRule | None = None
+    """What was agreed or decided that the line follows from; null if no terms price its day."""
     terms_version: int | None = None
-    """The version of the terms that prices the fact; 0 if no version says it."""
+    """The version of the terms that prices the fact; null where something else does."""
+    total: Exact | None = None
+    """What the fact earns by the item in all, with this line."""
+    total_before: Exact | None = None
+    """What it had earned by the lines before. The amount is the difference."""
     basis: Exact | str | None = None
     """The basis of the share or the fee, in the line's currency."""
     share: Exact | None = None
@@ -334,6 +344,7 @@ class Postings:
     open: list[Row] = field(default_factory=list)
     """Lines that no statement states yet."""
     disputes: MoneyDisputes = field(default_factory=MoneyDisputes)
+    rules: LineRules = field(default_factory=LineRules)
     issued: list[Issued] = field(default_factory=list)
     last: Recorded | None = None
     """The last event."""
@@ -346,6 +357,9 @@ class Postings:
             return []
         posting = post(self.rows, recorded, self.policy)
         self.rows |= posting.changed
+        self.rules.take(recorded)
+        for line in posting.lines:
+            line.update(self.rules.of(line, self.rows.get(AGREED, AgreedRow())))
         match event:
             case DisputeOpened() | DisputeResolved():
                 self.disputes.take(recorded, terms_of(self.rows.get(AGREED, AgreedRow())))
@@ -390,7 +404,7 @@ class Postings:
             content=digest(issued.balance),
             paid=row.paid,
             payouts=payouts_of(row, self.rows),
-            lines=tuple(map(self.line, issued.lines)),
+            lines=counting(map(self.line, issued.lines), issued.balance),
         )
 
     def disputes_of_issued(self) -> dict[str, tuple[StatementDispute, ...]]:
@@ -436,12 +450,30 @@ class Postings:
                 content=digest(balance),
                 paid=Decimal(0),
                 payouts=(),
-                lines=tuple(
-                    self.line(line)
-                    for line in self.open
-                    if bounds(line["month"])[1] <= end and line["settles_in"] == currency
+                lines=counting(
+                    (
+                        self.line(line)
+                        for line in self.open
+                        if bounds(line["month"])[1] <= end and line["settles_in"] == currency
+                    ),
+                    balance,
                 ),
             )
+
+
+def counting(lines: Iterable[LedgerLine], balance: Balance) -> tuple[LedgerLine, ...]:
+    """Return the lines of a statement, each with what it adds to the total of its balance.
+
+    If nobody owes anything, the first line is positive.
+    """
+    found = tuple(lines)
+    payee = balance.payee or next((each.to for each in found), None)
+    return tuple(
+        each
+        if each.settled is None
+        else each.model_copy(update={"counts": each.settled if each.to == payee else -each.settled})
+        for each in found
+    )
 
 
 _MOVES = {
@@ -471,10 +503,12 @@ def _parts(line: LedgerLine) -> Iterator[str]:
     if line.merged_into:
         yield f"taken back: the deal is merged into {line.merged_into}"
     yield from _priced(line)
-    if line.rate not in {None, Decimal(1)}:
-        yield f"{_plain(line.settled)} {line.settles_in} at {_plain(line.rate)}"
-    if line.terms_version:
-        yield f"terms version {line.terms_version}"
+    if line.total_before and not _is_plain_share(line):
+        yield f"{_own(line, line.total)} in all, minus {_before(line)}"
+    if converted := exchanged(line):
+        yield converted
+    if line.rule:
+        yield line.rule.text
     if line.late_days:
         yield words.late(line.late_days)
 
@@ -486,13 +520,40 @@ def _priced(line: LedgerLine) -> Iterator[str]:
         before, after = _plain(line.earned_before), _plain(line.earned)
         yield f"the window earned {before} before it, {after} with it"
     elif line.share is not None:
-        yield f"{plain(line.share)} % of {_plain(line.basis)}"
+        yield _share_of(line)
     elif line.threshold is not None:
         yield f"{_plain(line.figure)} against {plain(line.threshold)}"
     elif line.figure is not None:
         yield f"{_plain(line.figure)} at {_plain(line.basis)}"
     if line.credited not in {None, Decimal(100)}:
         yield f"credited with {_plain(line.credited)} %"
+
+
+def _share_of(line: LedgerLine) -> str:
+    of = f"{plain(line.share or Decimal(0))} % of {_own(line, line.basis)}"
+    if line.total_before and _is_plain_share(line):
+        return f"{of} = {_own(line, line.total)}, minus {_before(line)}"
+    return of
+
+
+def exchanged(line: LedgerLine) -> str:
+    """Return what a line is in the currency of its statement, and the rate; "" if it is in it."""
+    if line.rate in {None, Decimal(1)}:
+        return ""
+    return f"{_plain(line.settled)} {line.settles_in} at {_plain(line.rate)}"
+
+
+def _is_plain_share(line: LedgerLine) -> bool:
+    is_whole = line.credited in {None, Decimal(100)}
+    return line.share is not None and line.earned is None and is_whole
+
+
+def _before(line: LedgerLine) -> str:
+    return f"{_own(line, line.total_before)} earned before"
+
+
+def _own(line: LedgerLine, value: Decimal | str | None) -> str:
+    return f"{_plain(value)} {line.currency}"
 
 
 def _plain(value: Decimal | str | None) -> str:
@@ -513,12 +574,13 @@ def text(found: PeriodStatements) -> Iterator[Block]:
         yield Line("Nothing accrued up to its end that is not stated already.", indent=2)
     for each in found.statements:
         yield Line()
-        yield from _statement(each, found.zone)
+        yield from statement_text(each, found.zone)
     yield Line()
     yield Line(f"rounding: {found.rounding}", indent=2)
 
 
-def _statement(each: Statement, zone: str) -> Iterator[Block]:
+def statement_text(each: Statement, zone: str) -> Iterator[Block]:
+    """Yield a statement: who owes what, by month and line by line, and what was paid."""
     title = f"{each.currency}, not issued yet"
     if each.statement and each.issued_at:
         due = "" if each.state is State.SETTLED else f", due on {each.due_on}"
@@ -530,13 +592,14 @@ def _statement(each: Statement, zone: str) -> Iterator[Block]:
         indent=4,
     )
     yield Table(
-        [">LINE", "MONTH", "TO", ">AMOUNT", "WHAT FOR"],
+        [">LINE", "MONTH", "TO", ">AMOUNT", f">IN {each.currency}", "WHAT FOR"],
         [
             (
                 line.line,
                 line.month,
                 line.to,
                 f"{plain(line.amount)} {line.currency}",
+                "no rate yet" if line.counts is None else plain(line.counts),
                 line.text,
             )
             for line in each.lines

@@ -146,13 +146,16 @@ def _partnership(
         alerts=found.items,
         zone=found.zone_of(name),
         statements=statements.ask(accord, name).items,
-        late_or_corrected=tuple(
-            each
-            for each in history.items(accord, name)
-            if each.late_days or (each.event and each.event.type == MetricCorrected.wire)
-        ),
+        late_or_corrected=tuple(_late_or_corrected([*history.items(accord, name)])),
         refused=tuple(tally.partnerships[name]),
     )
+
+
+def _late_or_corrected(items: list[HistoryItem]) -> Iterator[HistoryItem]:
+    late = {each.index for each in history.late_facts(items)}
+    for each in items:
+        if each.index in late or (each.event and each.event.type == MetricCorrected.wire):
+            yield each
 
 
 def _is_shown(line: figures.FigureLine) -> bool:

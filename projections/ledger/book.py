@@ -675,8 +675,8 @@ class Book:
         self._add("open", key, Amount(own, settled))
         self._earn(key, own)
         if new:
-            version = self.terms.version(new.track.day)
-            details = {**new.total.details, "terms_version": version}
+            total = new.total.amount
+            details = {**new.total.details, "total": total, "total_before": total - own}
         self._line(key, key.item, Amount(own, settled), details)
 
     def _held(

@@ -5,9 +5,14 @@ what is earned so far. Growthos then records a payout. Until Brightpath confirms
 that the statement is paid.
 """
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from csv import DictReader
 from datetime import date
+from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 from starlette.testclient import TestClient
@@ -16,8 +21,10 @@ from domain.agreement import CommercialTermsAgreed
 from domain.claims import ConfirmClaim
 from domain.dispute import OpenDispute
 from domain.execution import IssueCause
+from domain.payment import IssueRefund
 from domain.payouts import PAYOUT, RecordPayout
-from infra.answers import statement, statements
+from infra.answers import explain, statement, statements
+from infra.answers.explain import EXPLAIN
 from infra.answers.show import SHOW
 from infra.answers.show_text import text as show_text
 from infra.answers.statement import STATEMENT
@@ -26,7 +33,8 @@ from infra.answers.statements import STATEMENTS
 from infra.bootstrap import Accord
 from infra.http import create_app
 from infra.http.pages.shown import readable
-from tests.feeds import simulated
+from infra.store.history import partnerships
+from tests.feeds import played, simulated
 from tests.infra.answers.helpers import printed
 from tests.infra.signing import NAME
 from tests.journeys.pages import text
@@ -60,6 +68,15 @@ def stated() -> Story:
 
 
 @contextmanager
+def reading(accord: Accord) -> Iterator[TestClient]:
+    """A browser on a server of a store."""
+    with accord.workers() as workers:
+        app = create_app(accord, workers, is_open=True)
+        with TestClient(app, headers={"Accept": "text/html"}) as browser:
+            yield browser
+
+
+@contextmanager
 def kept(folder: Path, story: Story) -> Iterator[Accord]:
     with simulated(folder) as accord:
         accord.history.append(story.history)
@@ -69,10 +86,8 @@ def kept(folder: Path, story: Story) -> Iterator[Accord]:
 
 def page(accord: Accord, address: str) -> str:
     """The text of a page."""
-    with accord.workers() as workers:
-        app = create_app(accord, workers, is_open=True)
-        with TestClient(app, headers={"Accept": "text/html"}) as browser:
-            found = browser.get(address)
+    with reading(accord) as browser:
+        found = browser.get(address)
     assert found.status_code == 200
     return text(found.text)
 
@@ -175,13 +190,63 @@ def test_a_period_that_is_ahead_or_before_the_terms_says_so(tmp_path: Path) -> N
         )
 
 
+def amounts(rows: str) -> Decimal:
+    """Return the sum of the last figures of rows, as a person adds them up."""
+    found = re.findall(r'<td class="number stays">([^<]*)', rows)
+    digits = (re.sub(r"[^0-9.-]", "", each.replace("\N{MINUS SIGN}", "-")) for each in found)
+    return sum(map(Decimal, digits), Decimal(0))
+
+
+def test_the_amounts_of_each_printed_statement_add_up_to_its_total(tmp_path: Path) -> None:
+    """A penalty that goes to the payer is negative; euros are counted in dollars."""
+    with played(tmp_path) as accord, reading(accord) as browser:
+        accord.catch_up()
+        for name in partnerships(accord.history):
+            for each in STATEMENTS.reply(accord, id=name).items:
+                address = f"/partnerships/{name}/statements/{each.statement}"
+                shown = browser.get(address).text
+                body, foot = re.findall(
+                    r"<t(?:body|foot)>(.*?)</t(?:body|foot)>", shown, re.DOTALL
+                )[:2]
+                lines = "".join(re.findall(r'<tr><td class="number">.*?</tr>', body))
+                table = [*DictReader(StringIO(browser.get(f"{address}.csv").text))]
+                assert amounts(lines) == amounts(foot) == each.balance.amount
+                assert sum(Decimal(line["counts"]) for line in table) == each.balance.amount
+                assert all(json.loads(line["rule"])["text"] for line in table)
+
+
+def test_a_refund_can_be_recomputed_and_names_the_terms_that_price_it(tmp_path: Path) -> None:
+    story = earned()
+    back = IssueRefund(deal="D-1", refund="R-1", payment="P-2", amount=usd("100.00"), kind="refund")
+    story.when(OURS, back)
+    *_, terms = (each for each in story.history if isinstance(each.event, CommercialTermsAgreed))
+    with kept(tmp_path, story) as accord:
+        text = page(accord, ADDRESS)
+        line = statement.ask(accord, NAME, PERIOD).statements[0].lines[-1]
+        found = EXPLAIN.reply(accord, reference=f"{NAME}/line/{line.line}")
+        why = unwrapped(printed(explain.text(found)))
+
+    assert "15 % of 300.00 USD = 45.00 USD, minus 60.00 USD earned before" in text
+    assert f"Terms version 2 #{terms.index}" in text
+    assert f"by terms version 2 (#{terms.index})" in why
+
+
 def test_a_printed_sheet_names_the_partnership_its_day_and_the_fingerprint(tmp_path: Path) -> None:
     with kept(tmp_path, stated()) as accord:
         text = page(accord, ADDRESS)
 
-    assert f"({NAME}), terms version" in text
-    assert "As known on 1 Feb 2026" in text
+    assert f"({NAME}). As known on 1 Feb 2026" in text
     assert "no signed checkpoint yet" in text or "Fingerprint of the log" in text
+
+
+def test_a_sheet_says_which_of_the_two_moments_was_asked_for(tmp_path: Path) -> None:
+    """A paper that said when something was known, and meant when it had happened, was false."""
+    with kept(tmp_path, stated()) as accord:
+        happened = page(accord, f"{ADDRESS}?at=2026-01-20")
+        ahead = page(accord, f"{ADDRESS}?known=2099-01-01")
+
+    assert "What had happened by 20 Jan 2026, 23:59, as known on 1 Feb 2026, 09:00 UTC." in happened
+    assert "As known on 1 Feb 2026, 09:00 UTC." in ahead
 
 
 def test_a_past_sheet_has_the_fingerprint_of_its_own_day(tmp_path: Path) -> None:

@@ -104,6 +104,36 @@ def test_a_day_of_a_page_is_one_of_the_agreement(tokyo: TestClient, path: str) -
 # --- the moment that is asked about ------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("asked", "title", "says"),
+    [
+        ("at=2026-07-01", "Past view", "What had happened by 1 Jul 2026, 23:59, as known today"),
+        (
+            "at=2099-01-01",
+            "Future view",
+            "What is planned or will follow by 1 Jan 2099, 23:59, as known today",
+        ),
+        (
+            "at=2099-01-01&known=2026-07-01",
+            "Future view",
+            "will follow by 1 Jan 2099, 23:59, as it was known on 1 Jul 2026, 23:59",
+        ),
+        ("known=2099-01-01", "Future view", "What had happened, as known today (UTC). What will"),
+        ("", "Latest", "Everything that is recorded."),
+    ],
+)
+def test_the_bar_says_whether_the_moment_is_past_or_to_come(
+    client: TestClient, asked: str, title: str, says: str
+) -> None:
+    """A view of 2099 was called a past view."""
+    found = client.get(f"/partnerships/{ONE}?{asked}").text
+    bar = text(found.partition('<section class="moment')[2].partition("</section>")[0])
+
+    assert f"{title} Happened by" in bar
+    assert says in bar
+    assert ('class="moment past"' in found) == (title == "Past view")
+
+
 def test_the_bar_keeps_the_time_of_day(client: TestClient) -> None:
     page = client.get(f"/partnerships/{ONE}?known=2026-07-04T10:00:00Z").text
 
@@ -125,8 +155,8 @@ def test_a_day_stays_a_day(client: TestClient) -> None:
 
 @pytest.mark.parametrize("path", ["/inputs", f"/partnerships/{ONE}/evidence"])
 def test_a_page_that_has_no_past_says_so(client: TestClient, path: str) -> None:
-    assert "This page cannot show a past moment." in client.get(f"{path}?{PAST}").text
-    assert "This page cannot show a past moment." not in client.get(path).text
+    assert "This page cannot show another moment." in client.get(f"{path}?{PAST}").text
+    assert "This page cannot show another moment." not in client.get(path).text
 
 
 # --- a long history ----------------------------------------------------------------------------

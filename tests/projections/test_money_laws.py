@@ -1,5 +1,6 @@
 """Laws of money, for whatever both agreed and whatever happened, in whatever order it was told."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -19,6 +20,8 @@ from domain.sale import WinDeal
 from domain.settlement import FinalSettlementIssued, StatementIssued, rounded, split
 from domain.terms import Item, PaidOn, ReferralFee, RevenueShare, RevenueSplit, Tier, Trigger
 from domain.values import MINOR_UNITS, Money
+from infra.answers import statement
+from infra.answers.text import Line, Table
 from projections.fold import Row, replay
 from projections.ledger.rows import StatementRow
 from projections.settlement import SETTLEMENT
@@ -254,6 +257,47 @@ def test_the_lines_add_up_to_the_statements_to_the_last_unit(
     assert {key: amount for key, amount in stated.items() if amount} == sums(posted)
     for line in posted:
         assert Decimal(line["amount"]) == rounded(Decimal(line["amount"]), line["currency"])
+
+
+@settings(max_examples=sweep(60, 20))
+@given(any_terms, a_business(), delays)
+def test_the_printed_amounts_of_a_statement_add_up_to_its_printed_total(
+    terms: tuple[list[Item], list[Item]], facts: list[Declaration], late: list[int]
+) -> None:
+    """Refunds, amounts to either party and lines without an amount: a clerk adds up one column."""
+    postings = statement.replay(told(terms, facts, late).history)
+    found = [*map(postings.statement, postings.issued), *postings.drafts("2027")]
+
+    for each in found:
+        title, _, table, *_ = statement.statement_text(each, "UTC")
+        assert isinstance(title, Line)
+        assert isinstance(table, Table)
+        printed = Decimal((re.search(r"([0-9.]+) [A-Z]{3}$", title.text) or ["", "0"])[1])
+        place = table.columns.index(f">IN {each.currency}")
+        assert sum(Decimal(f"{row[place]}") for row in table.rows) == printed
+        assert printed == each.balance.amount
+
+
+@settings(max_examples=sweep(60, 20))
+@given(any_terms, a_business(), delays)
+def test_a_line_of_a_share_can_be_computed_again(
+    terms: tuple[list[Item], list[Item]], facts: list[Declaration], late: list[int]
+) -> None:
+    """A refund's line says what the fact earns now and what it had earned: 15 % of 80, minus 15."""
+    postings = statement.replay(told(terms, facts, late).history)
+    found = [each for of in postings.issued for each in postings.statement(of).lines]
+
+    for line in found:
+        if "% of" not in line.text or line.share is None or line.earned is not None:
+            continue
+        credit = Decimal(100) if line.credited is None else line.credited
+        earns = Decimal(line.basis or 0) * line.share * credit / 10_000
+        assert line.total is not None
+        assert line.total_before is not None
+        assert line.amount == rounded(earns, line.currency) - line.total_before
+        assert (f"minus {line.total_before} {line.currency}" in line.text) == bool(
+            line.total_before
+        )
 
 
 @settings(max_examples=sweep(60, 20))

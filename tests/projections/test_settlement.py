@@ -74,7 +74,7 @@ def test_a_referred_client_earns_its_partner_15_percent_of_the_first_year() -> N
 
     (line,) = lines(story.history)
     assert (line["to"], line["amount"], line["share"]) == (THEIRS, "1500.00", "15")
-    assert (line["basis"], line["terms_version"], line["fact"]) == ("10000.00", 1, "payment/D-1-P")
+    assert (line["basis"], line["total"], line["fact"]) == ("10000.00", "1500.00", "payment/D-1-P")
 
 
 def test_the_second_year_earns_nothing_under_a_share_of_the_first() -> None:

@@ -122,16 +122,6 @@ def tenth(percent: Decimal) -> str:
     return _signed(text.tenth(percent).replace(" ", _NARROW))
 
 
-def basis(value: Decimal | str | None, currency: str) -> str:
-    """Return what a share or a fee is of: ``12,500.00 USD``; nothing without it."""
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return money(value, currency)
-    is_number = fullmatch(r"-?[0-9]+(\.[0-9]+)?", value)
-    return money(Decimal(value), currency) if is_number else value
-
-
 def _signed(number: str) -> str:
     return number.replace("-", _MINUS)
 
@@ -373,7 +363,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "alert_state": alert_state,
     "as_typed": as_typed,
     "awaiting": awaiting,
-    "basis": basis,
     "clauses": clauses,
     "command": command,
     "day": day,

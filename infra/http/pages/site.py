@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
@@ -130,6 +130,21 @@ class Visit:
     def is_past(self) -> bool:
         """Whether a moment is asked about, so that nothing on the page can act."""
         return (self.at, self.known) != (None, None)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the moment that is asked about is still to come."""
+        return self.is_to_come(self.at or self.known)
+
+    def is_to_come(self, moment: datetime | None) -> bool:
+        """Return whether a moment is after now; the end of today is not.
+
+        In a simulated store and in a bundle, now is when the last event was recorded.
+        """
+        accord = self.accord
+        stops = accord.simulated or accord.is_bundle
+        now = (accord.history.last_recorded_at() if stops else None) or accord.clock()
+        return moment is not None and moment > datetime.combine(now.date(), time.max, now.tzinfo)
 
     def when(self, *partnerships: str) -> AsOf:
         """Return the moment and the viewer for answers about these partnerships.

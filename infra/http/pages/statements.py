@@ -1,7 +1,7 @@
 """Statements: what is owed, and why this number?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import groupby
@@ -25,6 +25,7 @@ from infra.answers.statement import (
     PeriodStatements,
     Statement,
     disputes_of_lines,
+    exchanged,
 )
 from infra.answers.statement_state import State, StatementPayout
 from infra.bootstrap import Accord
@@ -103,7 +104,7 @@ class Sheet:
     """What a printed sheet says of itself."""
 
     known_at: datetime
-    """The moment of the answer."""
+    """By when the facts of the answer had been recorded, whatever had happened by `at`."""
     fingerprint: str | None
     """The root of the last checkpoint that was signed by then; null if there is none."""
     size: int | None
@@ -112,8 +113,9 @@ class Sheet:
 
 def _sheet(visit: Visit, id: str) -> Sheet:
     signed = checkpoint_by(visit, id)
+    now = moment_of(visit.accord, id, replace(visit.when(id), at=None, known=None))
     return Sheet(
-        visit.known or moment_of(visit.accord, id, visit.when(id)),
+        min(visit.known or now, now),
         signed.root if signed else None,
         signed.size if signed else None,
     )
@@ -126,7 +128,7 @@ class Month:
     name: str
     """The month; empty for what disputes move."""
     total: Decimal | None
-    """What the payee gets by them, in the currency of the statement; null without a rate."""
+    """What they add to the total of the statement, in its currency; null without a rate."""
     lines: tuple[LedgerLine, ...]
 
 
@@ -134,12 +136,10 @@ def _by_month(statement: Statement) -> Iterator[Month]:
     def name(line: LedgerLine) -> str:
         return "" if line.dispute else line.month
 
-    payee = statement.balance.payee
     named = sorted(statement.lines, key=lambda each: name(each) or "~")
     for month, found in groupby(named, key=name):
         lines = tuple(found)
-        settled = [(each.to, each.settled) for each in lines]
-        known = [x if to == payee else -x for to, x in settled if x is not None]
+        known = [each.counts for each in lines if each.counts is not None]
         yield Month(month, sum(known, Decimal(0)) if len(known) == len(lines) else None, lines)
 
 
@@ -151,9 +151,7 @@ def _payment_stated(statement: Statement) -> StatementPayout | None:
 
 def what_for(line: LedgerLine) -> str:
     """Return what a line is for, without what has a column of its own."""
-    own = {f"terms version {line.terms_version}", text.late(line.late_days)}
-    if line.share is not None and line.earned is None:
-        own.add(f"{plain(line.share)} % of {line.basis}")
+    own = {line.rule.text if line.rule else "", text.late(line.late_days), exchanged(line)}
     return "; ".join(each for each in line.text.split("; ") if each not in own)
 
 
@@ -194,14 +192,12 @@ def _known_by(accord: Accord, id: str, statement: Statement, zone: ZoneInfo) -> 
 
     Lines are added and never changed, so the lines of earlier events are what was known before.
     """
-    payee, balance = statement.balance.payee, Decimal(0)
+    balance = Decimal(0)
     moments = recorded_at_of(accord.history, id, {each.index for each in statement.lines})
     days = {index: local_day(at, zone.key) for index, at in moments.items()}
     recorded = sorted(statement.lines, key=lambda each: days[each.index])
     for day, lines in groupby(recorded, key=lambda each: days[each.index]):
         found = [*lines]
-        for line in found:
-            settled = line.settled or Decimal(0)
-            balance += settled if line.to == payee else -settled
+        balance += sum((line.counts or Decimal(0) for line in found), Decimal(0))
         until = datetime.combine(day, time.max, zone).astimezone(UTC)
         yield KnownBy(day, until, balance, tuple(found))

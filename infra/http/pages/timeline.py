@@ -4,7 +4,7 @@ Two rails show every event twice: above when it happened, below when it was reco
 was reported late is a slanted line, so that lateness is seen before anything is read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -15,7 +15,7 @@ from pydantic import BeforeValidator
 from infra.access.roles import Need
 from infra.answers import alerts
 from infra.answers.compare import COMPARE, Comparison
-from infra.answers.history import HISTORY, HistoryItem, PartnershipHistory
+from infra.answers.history import HISTORY, HistoryItem, PartnershipHistory, late_facts
 from infra.answers.parameters import Name, When, Whole
 from infra.answers.question import PartnershipId
 from infra.http.access import needs
@@ -49,14 +49,10 @@ MOST_MARKS: Final = 14
 class Stroke:
     """An event on the rails: where it happened above, where it was recorded below."""
 
-    item: HistoryItem
     happened: int
     recorded: int
-
-    @property
-    def is_late(self) -> bool:
-        """Whether it was recorded a day or more after it happened."""
-        return self.item.late_days > 0
+    is_late: bool
+    """Whether a party stated it a day or more after it happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +143,8 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
     answer: PartnershipHistory = HISTORY.whole(visit.accord, id=id, when=when)
     items = answer.items
     names = names_of(visit.accord, id, when)
-    scale = _Scale.of(items)
+    scale, late = _Scale.of(items), late_facts(items)
+    is_late = {each.index for each in late}
     latest = [each for each in items[::-1] if not evidence or each.index in evidence.evidence]
     found = _listed(latest, names, event, words)
     return page(
@@ -164,8 +161,9 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
         earlier=found.earlier,
         words=words,
         evidence=evidence,
-        late=[each for each in items if each.late_days],
-        strokes=[*scale.strokes(items)] if scale else [],
+        late=late,
+        is_late=is_late,
+        strokes=[*scale.strokes(items, is_late)] if scale else [],
         marks=[*scale.marks()] if scale else [],
         width=WIDTH,
         against=against,
@@ -224,16 +222,16 @@ class _Scale:
         whole = (self.last - self.first).total_seconds() or 1
         return round(WIDTH * (moment - self.first).total_seconds() / whole)
 
-    def strokes(self, items: Iterable[HistoryItem]) -> Iterator[Stroke]:
+    def strokes(self, items: Iterable[HistoryItem], late: Container[int]) -> Iterator[Stroke]:
         """Yield the events that the viewer sees; of those on time, one for each pixel."""
         taken: set[int] = set()
         for item in items:
             if item.event is None:
                 continue
             happened = self.place(item.event.occurred_at)
-            if item.late_days or happened not in taken:
+            if item.index in late or happened not in taken:
                 taken.add(happened)
-                yield Stroke(item, happened, self.place(item.event.recorded_at))
+                yield Stroke(happened, self.place(item.event.recorded_at), item.index in late)
 
     def marks(self) -> Iterator[Mark]:
         """Yield the months that have room for their names."""

@@ -85,4 +85,25 @@ def test_a_party_is_shown_no_field_that_it_does_not_see(demo: Accord, found: Com
 
     assert {each.event for each in theirs.late} == {265, 266}
     assert theirs.as_of.party == PARTNER
-    assert found.against + timedelta(days=5) == AFTER.known
+    assert found.earlier + timedelta(days=5) == AFTER.known
+
+
+def test_the_earlier_moment_is_first_whichever_is_named_first(
+    demo: Accord, found: Comparison
+) -> None:
+    """Asked the other way round, nothing was said to differ."""
+    assert AFTER.known is not None
+    turned = compare.ask(demo, CONSULTING, AFTER.known, AsOf(known=BEFORE))
+
+    assert turned.differences == found.differences
+    assert (turned.late, turned.events) == (found.late, found.events)
+    assert (turned.earlier, turned.later) == (BEFORE, AFTER.known)
+    assert "recorded between 2026-07-01 00:00 and 2026-07-06" in printed(compare.text(turned))
+
+
+def test_what_differs_until_now_ends_with_the_latest_record(demo: Accord) -> None:
+    now = compare.ask(demo, CONSULTING, BEFORE)
+    ahead = compare.ask(demo, CONSULTING, day("2030-01-01"))
+
+    assert now.later == ahead.earlier == demo.history.last_recorded_at()
+    assert (ahead.later, ahead.events) == (day("2030-01-01"), 0)

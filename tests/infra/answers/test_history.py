@@ -9,7 +9,7 @@ import pytest
 from domain.formation import BestAlternativeDeclared
 from domain.reported_figure import MetricReported, ReportedFigure, ReportMetric
 from domain.viewing import FullViewTaken
-from infra.answers.history import CHUNK, ask, items, text
+from infra.answers.history import CHUNK, ask, items, late_facts, text
 from infra.answers.logs import NOW, AsOf, NotFound, stored_log
 from infra.answers.question import Paging
 from infra.bootstrap import Accord
@@ -61,6 +61,24 @@ def test_an_event_that_was_recorded_days_later_says_how_many(demo: Accord) -> No
         "reported 4 days late]",
         "reported 4 days late]",
     ]
+
+
+def test_neither_the_clock_nor_an_adoption_states_a_late_fact(demo: Accord) -> None:
+    """Months that closed by themselves hid what a party had told late."""
+    found = [
+        each.model_copy(update={"late_days": 242}) for each in items(demo, "growthos-harbourlight")
+    ]
+    late = late_facts(found)
+    others = [each.event for each in found if each not in late and each.event]
+
+    assert {each.party for each in others if each.actor == "clock"} == {"accord"}
+    adopted = [each for each in others if each.party != "accord"]
+    assert len(adopted) > 20
+    assert {each.recorded_at for each in adopted} == {
+        each.recorded_at for each in adopted if each.type == "PartnershipAdopted"
+    }
+    assert not [each for each in late if each.event and each.event.party == "accord"]
+    assert len(late) > len(others) > 25
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from infra.answers import statement, statements
+from infra.answers import history, statement, statements
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.statement import PeriodStatements, Statement, Weighing
 from infra.answers.statement_state import State
@@ -73,9 +73,7 @@ def test_the_lines_of_each_statement_add_up_to_its_balance(accord: Accord) -> No
         for issued in statements.ask(accord, name).items:
             found = only(statement.ask(accord, name, issued.statement))
             assert found.balance == issued.balance
-            payee = issued.balance.payee
-            net = sum((line.settled or 0) * (1 if line.to == payee else -1) for line in found.lines)
-            assert net == amount(found)
+            assert sum(line.counts or 0 for line in found.lines) == amount(found)
             assert sum(part.lines for part in issued.balance.parts) == len(found.lines)
 
 
@@ -83,14 +81,14 @@ def test_each_line_says_which_share_of_what_under_which_terms(accord: Accord) ->
     answer = statement.ask(accord, CONSULTING, "2026-Q2")
 
     assert [line.text for line in only(answer).lines] == [
-        "revenue-share-1 of payment pay-0002, deal ref-0001; 15 % of 2500.00; terms version 1",
+        "revenue-share-1 of payment pay-0002, deal ref-0001; 15 % of 2500.00 USD; terms version 1",
         (
             "revenue-share-1 of payment pay-0002, deal ref-0001; after refund rfd-0001; "
-            "15 % of 2000.00; terms version 1"
+            "15 % of 2000.00 USD = 300.00 USD, minus 375.00 USD earned before; terms version 1"
         ),
         (
             "revenue-share-1 of payment pay-0003, deal ref-0011; "
-            "15 % of 12500.00; terms version 1; reported 4 days late"
+            "15 % of 12500.00 USD; terms version 1; reported 4 days late"
         ),
     ]
 
@@ -106,6 +104,29 @@ def test_gift_cards_of_the_quarter_add_up_to_1400(accord: Accord) -> None:
     cards = [line.amount for line in lines if "gift-card" in line.text]
 
     assert (len(cards), sum(cards)) == (14, 1400)
+
+
+def test_each_line_names_the_rule_that_earns_it_and_the_event_that_agreed_it(
+    accord: Accord,
+) -> None:
+    """Gift cards are an incentive of 6 July. No version of the terms has them."""
+    lines = only(statement.ask(accord, CONSULTING, "2026-Q3")).lines
+    card = next(each for each in lines if each.item == "gift-card")
+    paid = next(each for each in lines if each.item == "revenue-share-1")
+    hold = next(each for each in lines if each.item == "hold")
+    rules = {each.line: each.rule for each in lines if each.rule}
+
+    assert (card.terms_version, rules[card.line].text) == (None, "incentive of 2026-07-06")
+    assert type_of(accord, rules[card.line].index) == "IncentiveIntroduced"
+    assert rules[paid.line].text == "terms version 2"
+    assert type_of(accord, rules[paid.line].index) == "CommercialTermsAgreed"
+    assert type_of(accord, rules[hold.line].index) == "DisputeOpened"
+    assert len(rules) == len(lines)
+
+
+def type_of(accord: Accord, index: int) -> str:
+    (found,) = history.items(accord, CONSULTING, AsOf(version=index + 1), index)
+    return found.event.type if found.event else ""
 
 
 def test_before_it_is_issued_a_statement_is_a_draft_as_of_that_time(accord: Accord) -> None:
