@@ -74,7 +74,7 @@ class Decided:
     """The command, or the type of the event."""
     outcome: Outcome
     why: str | None = None
-    """What the rules give instead, or why it was not decided."""
+    """What the rules give instead, why it was not decided, or what of it was not compared."""
 
     binds: bool = False
     """Whether it is an act that binds its party."""
@@ -461,7 +461,7 @@ class _Again:
                 for each in self._decided(envelope, keyid, first)
             ]
             if decided == [each.event for each in events]:
-                outcome = Outcome.SAME
+                outcome, why = Outcome.SAME, self._unnamed(first.act.actor)
             else:
                 why = f"The rules give {_text(decided)}."
         except UnknownPerson as person:
@@ -507,6 +507,12 @@ class _Again:
         signed = envelope.time, identity, envelope.causationid, envelope.correlationid
         of = act.occurred_at, cause, recorded.causation_id, recorded.correlation_id
         return signed == of and actor == sender
+
+    def _unnamed(self, actor: str) -> str | None:
+        """Return that who acted was not compared, if the name is not told."""
+        if not COMMITMENT.fullmatch(actor) or actor in self._people:
+            return None
+        return "Who acted was not compared: the name is not told."
 
     def _erased(self, events: Sequence[Recorded]) -> Decided:
         """Return that a command was erased with a person, or why it cannot have been."""

@@ -180,7 +180,7 @@ def replay(  # noqa: PLR0913 - whatever its reader brings
         decided=tuple(
             Decision(**asdict(each)) for each in decided if each.outcome is not again.Outcome.SAME
         ),
-        never_decided=_never(log),
+        never_decided=_never(log, decided),
         unread=unread,
         statements=tuple(statements),
         files=tuple(
@@ -208,9 +208,13 @@ def _explained(path: Path, statement: str) -> StatementExplained:
     return found
 
 
-def _never(log: VisibleLog) -> tuple[str, ...]:
-    """Return what is not decided again: always, and because events are withheld."""
+def _never(log: VisibleLog, decided: Sequence[Decided]) -> tuple[str, ...]:
+    """Return what is not decided again: always, and because events or names are not there."""
     found: tuple[str, ...] = again.NEVER
+    unnamed = sum(each.outcome is again.Outcome.SAME and each.why is not None for each in decided)
+    if unnamed:
+        names = "the names are not in the bundle"
+        found += (f"who acted in {counted(unnamed, 'signed command')}: {names}",)
     if log.withheld:
         found += (
             "agreed rules, adoptions and proposals that lapse elsewhere: events are withheld",

@@ -414,6 +414,20 @@ def test_a_payment_that_its_party_states_a_second_time_is_found(world: World) ->
     assert found.differs
 
 
+def test_a_replay_says_of_how_many_commands_the_actor_was_not_compared(world: World) -> None:
+    """Whoever passes a bundle on can leave the names out, and so hide who acted."""
+    whole = world.bundle()
+
+    def nameless(files: dict[str, bytes]) -> None:
+        files["data/people.jsonl"] = b""
+
+    told, stripped = replay.replay(whole), replay.replay(rewritten(whole, nameless))
+
+    assert not any("who acted" in each for each in told.never_decided)
+    assert any("who acted in" in each for each in stripped.never_decided)
+    assert not stripped.differs
+
+
 def test_a_replay_lists_the_acts_that_nobody_signed(world: World) -> None:
     """A reader of this answer alone sees what its parties are said to have agreed."""
     ran = CliRunner().invoke(app, ["audit", "replay", str(world.bundle())])
