@@ -421,17 +421,19 @@ def test_a_party_that_has_a_key_signs_each_further_answer_to_a_fact(tmp_path: Pa
 
 
 def test_a_signed_erasure_lists_the_commands_that_go_with_the_name(
-    accord: Accord, ours: Signatory
+    registered: Accord, ours: Signatory
 ) -> None:
     """Else the operator could list a command there that never was, and say that it was erased."""
-    known = people(accord.history, NAME).items()
+    known = people(registered.history, NAME).items()
     person = next(commitment for commitment, each in known if each.party == OURS)
     erasing = ErasePerson(person=person, reason="They asked for it.")
 
-    refused = one(accord, ours.signs(erasing))
+    refused = one(registered, ours.signs(erasing))
     assert refused.rule == "content-missing"
     assert "accord erase --key" in (refused.hint or "")
-    assert one(accord, ours.signs(changed(erasing, commands=[]), id="listed")).status == "accepted"
+    assert (
+        one(registered, ours.signs(changed(erasing, commands=[]), id="listed")).status == "accepted"
+    )
 
 
 # --- what needs a signature --------------------------------------------------------------------
