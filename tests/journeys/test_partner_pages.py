@@ -70,6 +70,8 @@ def test_a_partner_signs_in_and_accepts_the_terms_that_await_it(
         assert "You act for Brightpath." in main(page)
         assert "12 %" in page.get_by_label("What you answer").inner_text()
 
+        # The terms begin after the latest record, which is the time of a simulated store.
+        page.get_by_label("When it happened").fill("2026-02-01T09:00:00")
         page.get_by_role("button", name="Accept terms").click()
 
         assert "Recorded." in main(page)
