@@ -101,6 +101,23 @@ def test_a_day_of_a_page_is_one_of_the_agreement(tokyo: TestClient, path: str) -
     assert re.findall(r"10 May 2026(?! UTC|,? \d\d:\d\d).{0,40}", text(page.text)) == []
 
 
+def test_the_history_tells_what_happened_first_and_who_exported(client: TestClient) -> None:
+    """Two equal minutes were printed twice, and an export was the work of nobody."""
+    reason = {"reason": "For the audit", "by": "audrey"}
+    page = client.get(f"/partnerships/{ONE}/evidence").text
+    token = re.search(r'name="form_token" value="([^"]+)"', page)
+    assert token
+    form = {"form_token": token[1], **reason}
+    sent = client.post(f"/partnerships/{ONE}/evidence/bundle", data=form)
+    rows = client.get(f"/partnerships/{ONE}/history").text.partition('id="events"')[2]
+    said = [text(each) for each in re.findall(r"<tr id=.*?</tr>", rows, re.DOTALL)]
+
+    assert sent.status_code == 200
+    assert "Exported an evidence bundle: For the audit" in said[0]
+    assert said[0].endswith("Operator audrey")
+    assert not re.search(r"(\d+ \w+ \d+, \d\d:\d\d) \1", " ".join(said))
+
+
 # --- the moment that is asked about ------------------------------------------------------------
 
 
