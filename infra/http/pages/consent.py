@@ -5,8 +5,8 @@ about. An answer that was given before is named with its event.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
 from typing import Any, Final
 
 import orjson
@@ -110,7 +110,7 @@ def _proposed(visit: Visit, id: str, item: InboxItem) -> Subject:
     if len(found) == 1:
         (proposal,) = found
         text = f"{proposal.proposed_by} {proposal.text.removesuffix('.')}."
-        return Subject(text, proposal.contents, _replaced(state, proposal))
+        return Subject(text, proposal.contents, _replaced(visit, id, proposal))
     drafts = [each for each in _read(visit, id) if isinstance(each.event, AgreementDrafted)]
     if drafts and item.ref.startswith("agreement "):
         return Subject(item.text, tuple(contents(drafts[-1].event)))
@@ -118,12 +118,18 @@ def _proposed(visit: Visit, id: str, item: InboxItem) -> Subject:
     return Subject(text, tuple(rest))
 
 
-def _replaced(state: PartnershipState, proposal: ProposalSummary) -> tuple[str, ...]:
-    """Return what proposed terms change of those in force, as those have it."""
-    if not {"items", "frame"} <= proposal.content.keys() or state.terms.frame is None:
+def _replaced(visit: Visit, id: str, proposal: ProposalSummary) -> tuple[str, ...]:
+    """Return what proposed terms change of those in force on their first day, as those have it."""
+    if not {"items", "frame"} <= proposal.content.keys():
         return ()
     content = {name: proposal.content.get(name) for name in TermsFor.model_fields}
     proposed = TermsFor.model_validate_json(orjson.dumps(content))
+    first = datetime.combine(proposed.effective_from, time(12), UTC)
+    state: PartnershipState = SHOW.reply(
+        visit.accord, id=id, when=replace(visit.when(id), at=first)
+    )
+    if state.terms.frame is None:
+        return ()
     changed = proposed.frame.given() if proposed.frame else {}
     before = {name: getattr(state.terms.frame, name) for name in changed}
     found = [
