@@ -79,6 +79,17 @@ def as_read(name: str) -> str:
     return "".join(_words(name))
 
 
+def check_actor(name: str) -> None:
+    """Raise `Refused` for a name in which only Accord acts."""
+    if is_reserved(name):
+        raise Refused(
+            "reserved-actor",
+            f"Only Accord acts in the name of {name}.",
+            "Name the person or the service that acts.",
+            pointer="/actor",
+        )
+
+
 def is_reserved(name: str) -> bool:
     """Whether a name is read as one of Accord's own actors, as an account, or as a commitment."""
     read = as_read(name)

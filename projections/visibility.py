@@ -5,7 +5,7 @@ its candidates is shown to the one that it chose only as far as it is about that
 its search tried is not; nor is it to a key of the operator's, or to an auditor's whose mandate does
 not name the candidates. Figures that the other side reports are shown as far as the lines of the
 agreed data-sharing protocol give them; without a protocol all are shown. A count below the smallest
-cell of a line is shown to its own party, and to nobody else who asks with a key. A neutral third
+cell of a line is shown to its own party, and to nobody else but in a `full` view. A neutral third
 party sees the protocol and what its lines give to it, and nothing else.
 """
 
@@ -101,23 +101,16 @@ class Viewer:
     chosen one."""
     inputs: bool = True
     """Whether one who is no party sees what refused and waiting inputs say."""
-    counts: bool = True
-    """Whether one who is no party sees counts below the smallest cell of the protocol."""
     alert_acts: bool = True
     """Whether one who is no party sees what the operator's people did about alerts."""
-
-    @property
-    def sees_every_figure(self) -> bool:
-        """Whether it is no party and sees all figures and candidates, so no log limits it."""
-        return self.full or (self.party is None and self.candidates and self.counts)
 
 
 OPERATOR = Viewer()
 """The operator's usual view at the command line: both parties' figures and all candidates, and no
-private facts."""
+private facts and no counts below the smallest cell."""
 
 
-OPERATIONS = Viewer(candidates=False, inputs=False, counts=False)
+OPERATIONS = Viewer(candidates=False, inputs=False)
 """Who watches figures and alerts, in the topics and with a key of that role."""
 
 
@@ -209,6 +202,13 @@ class Sight:
                 return replace(self, metrics={**self.metrics, metric: better})
             case _:
                 return self
+
+    @property
+    def sees_every_figure(self) -> bool:
+        """Whether it is no party's and nothing of figures and candidates is hidden from it."""
+        viewer = self.viewer
+        of_nobody = viewer.party is None and viewer.candidates
+        return viewer.full or (of_nobody and not self.withheld)
 
     @property
     def third_party(self) -> str | None:
@@ -335,7 +335,7 @@ class Sight:
     def _sees_counts_of(self, party: str) -> bool:
         """Whether the viewer sees every count that a party records, however small."""
         viewer = self.viewer
-        return viewer.full or viewer.party == party or (viewer.party is None and viewer.counts)
+        return viewer.full or viewer.party == party
 
     def fewer_than(self, recorded: Recorded) -> int | None:
         """Return the smallest count that is shown if the event's count is smaller; else None.

@@ -18,9 +18,8 @@ from pydantic import ConfigDict
 
 from domain.described import Described
 from domain.kernel import CLOCK_PARTY, Refused
-from domain.people import as_read
+from domain.people import as_read, check_actor
 from domain.values import PersonName, Slug, instant
-from infra.access import roles
 from infra.access.roles import SCOPES, SENDING, USUAL, Identity, Role, Scope, families
 from infra.store.alert_acts import ERASED
 from infra.store.credentials import Credentials, StoredCredential
@@ -344,7 +343,7 @@ def _beyond(why: str, hint: str) -> Refused:
 
 def checked(grant: Grant) -> Grant:
     """Return a grant with its scopes. Raises `Refused` for one that its role cannot have."""
-    roles.check_name(grant.actor)
+    check_actor(grant.actor)
     role = grant.role
     if role is Role.INVITED:
         raise Refused(

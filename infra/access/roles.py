@@ -16,7 +16,6 @@ from domain.bilateral import BilateralCommand, ProposalAnswer
 from domain.claims import ClaimCommand
 from domain.content import Consent
 from domain.kernel import Refused
-from domain.people import is_reserved
 from projections.visibility import Viewer
 
 
@@ -325,7 +324,6 @@ def viewer(identity: Identity, party: str | None = None) -> Viewer:
         partnerships=identity.partnerships or None,
         candidates=identity.party is not None or identity.candidates,
         inputs=identity.party is not None,
-        counts=identity.party is not None,
         alert_acts=identity.role is not Role.AUDITOR,
     )
 
@@ -377,25 +375,12 @@ def check_party(identity: Identity, party: str) -> None:
 
 
 def check_actor(identity: Identity, actor: str) -> None:
-    """Raise `Refused` for a reserved actor, and for a token that names another person."""
-    if identity.role is not Role.ANYONE:
-        check_name(actor)
+    """Raise `Refused` for a token that names another person than its own."""
     if identity.is_person and actor != identity.actor:
         raise Refused(
             "not-your-name",
             f"The token is of {identity.actor}, and the event names another actor.",
             "Leave the actor out: it is the person of the token.",
-            pointer="/actor",
-        )
-
-
-def check_name(actor: str) -> None:
-    """Raise `Refused` for a name in which only Accord acts."""
-    if is_reserved(actor):
-        raise Refused(
-            "reserved-actor",
-            f"Only Accord acts in the name of {actor}.",
-            "Name the person or the service that acts.",
             pointer="/actor",
         )
 

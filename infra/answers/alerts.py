@@ -189,7 +189,9 @@ def _seen(
 ) -> tuple[Alert, ...]:
     """Return the alerts of a partnership as the viewer has them, on the day of a moment."""
     found = _on(accord, name, raised, moment)
-    if when.viewer.sees_every_figure or all(each.rule != OBJECTIVE_MISSED for each in found):
+    if all(each.rule != OBJECTIVE_MISSED for each in found):
+        return found
+    if sight_of(accord.history, name, when, third_party=True).sees_every_figure:
         return found
     rows = replay(ALERTS, log(accord.history, name, when, third_party=True)).rows
     return tuple(for_viewer(found, _on(accord, name, _Raised(rows), moment)))

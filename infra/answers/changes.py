@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from domain.standing_alerts import OBJECTIVE_MISSED
 from infra.answers import alerts, cursors
-from infra.answers.logs import AsOf, NotFound
+from infra.answers.logs import AsOf, NotFound, sight_of
 from infra.answers.members import seen_among
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Item, Paging
@@ -191,10 +191,14 @@ def _seen_by(accord: Accord, body: dict[str, Any], viewer: Viewer) -> dict[str, 
 
     A missed objective is an alert only of those who see that the figures miss it (C14).
     """
-    if viewer.sees_every_figure or body["rule"] != OBJECTIVE_MISSED:
+    if body["rule"] != OBJECTIVE_MISSED:
         return _named(accord, body)
+    when = AsOf(viewer=viewer)
     try:
-        own = alerts.one(accord, body["id"], AsOf(viewer=viewer))
+        sight = sight_of(accord.history, body["partnership"], when, third_party=True)
+        if sight.sees_every_figure:
+            return _named(accord, body)
+        own = alerts.one(accord, body["id"], when)
     except NotFound:
         return None
     return ALERTS.dump(own.id, own)

@@ -22,7 +22,9 @@ from infra.deciding.pseudonyms import Names
 from infra.store.history import History, partnerships
 from infra.store.views import Quarantined, typed_row
 from infra.tlog.codec import UnknownEvent, UnreadableEvent, decode, stored_moment
+from projections import KPIS
 from projections.fold import FoldFailed, Projection, replay
+from projections.kpis import AGREED, NOTHING_AGREED, AgreedRow
 from projections.visibility import OPERATOR, PERHAPS_HIDDEN, Sight, Viewer
 
 R = TypeVar("R")
@@ -352,7 +354,7 @@ def sight_of(
     party of the data-sharing protocol, which sees figures and nothing of the partnership's life.
     """
     viewer = when.viewer
-    if viewer.sees_every_figure:
+    if viewer.full:
         return Sight(viewer)
     size_in(history, partnership, when)
     known = when.recorded
@@ -397,6 +399,14 @@ def sight_among(recorded: Iterable[Recorded], when: AsOf) -> Sight:
     streams = {each.stream for each in happened}
     withheld = {name: each for name, each in sight.withheld.items() if name in streams}
     return replace(sight, parties=Sight.of(when.viewer, happened).parties, withheld=withheld)
+
+
+def lacks_a_figure(accord: Accord, partnership: str, agreed: AgreedRow) -> bool:
+    """Whether the operator's view lacks a figure of a partnership (C14).
+
+    Then the saved rows do not answer it: they are folded from every figure.
+    """
+    return bool(agreed.cells) and not sight_of(accord.history, partnership, NOW).sees_every_figure
 
 
 # --- views and hints ---------------------------------------------------------------------------
@@ -451,12 +461,14 @@ def rows_of(
 ) -> dict[str, Any]:
     """Return a partnership's rows of a projection, by key, each as its type.
 
-    They are the saved rows, or those of a replay for a moment or a party. `third_party` is for
-    `sight_of`. Raises `NotFound`.
+    They are the saved rows, or those of a replay if the viewer does not see all that they are
+    folded from. `third_party` is for `sight_of`. Raises `NotFound`.
     """
     size_of(accord.history, partnership)
     if when == NOW:
-        return view_rows(accord, projection, partnership)
+        agreed = row_of_each(accord, KPIS, AGREED, [partnership]).get(partnership, NOTHING_AGREED)
+        if not lacks_a_figure(accord, partnership, agreed):
+            return view_rows(accord, projection, partnership)
     seen = log(accord.history, partnership, when, third_party=third_party)
     return replay(projection, seen).rows
 

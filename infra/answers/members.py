@@ -12,6 +12,7 @@ from infra.answers import computed
 from infra.answers.logs import (
     NOW,
     AsOf,
+    lacks_a_figure,
     of_each,
     own_stream,
     row_of_each,
@@ -29,6 +30,7 @@ from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, KPIS, OVERVIEW, SETTLEMENT, TRAITS
 from projections.alerts import START, STATE, AlertsState, for_viewer
 from projections.fold import replay
+from projections.kpis import agreed_row
 from projections.ledger.rows import AGREED, EARNED, TOTALS
 from projections.overview import OVERVIEW_ROW
 from projections.portfolio import READ, Member
@@ -165,7 +167,9 @@ def _now(accord: Accord, names: list[str]) -> Iterator[Member]:
             for each in READ
         }
         member = Member.of(name, loaded)
-        if member.is_known:
+        if lacks_a_figure(accord, name, agreed_row(member.kpis)):
+            yield from _then(accord, [name], NOW)
+        elif member.is_known:
             yield member
 
 
@@ -197,15 +201,14 @@ def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
 
 
 def _then_one(accord: Accord, name: str, when: AsOf) -> Member | None:
-    party, sight = when.viewer.party, Sight(when.viewer)
-    if not when.viewer.sees_every_figure:
-        sight = sight_among(whole_log(accord.history, name, when.recorded), when)
-        if party is not None and sight.parties and party not in sight.parties:
-            return None
+    party = when.viewer.party
+    sight = sight_among(whole_log(accord.history, name, when.recorded), when)
+    if party is not None and sight.parties and party not in sight.parties:
+        return None
     events = filter(sight.reads, whole_log(accord.history, name, when))
     replayed = replay_all(READ, events).folded
     member = Member.of(name, {each.name: of.rows for each, of in replayed}, sight)
-    if when.viewer.sees_every_figure:
+    if sight.sees_every_figure:
         return member
     # A figure that the viewer does not see is reported, too, so no alert on it stays open.
     state: AlertsState = replay(ALERTS, whole_log(accord.history, name, when)).rows.get(

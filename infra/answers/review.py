@@ -334,7 +334,7 @@ class _Seen:
         for recorded in events:
             fold_all(alerts, [self.alerts], (recorded,))
             if self.sight.reads(recorded):
-                if not self.sight.viewer.sees_every_figure:
+                if not self.sight.sees_every_figure:
                     fold_all(alerts, [self.shown], (recorded,))
                 self.state = aggregates.fold((recorded,), self.state)
                 self._collect(recorded)
@@ -386,7 +386,7 @@ def _agreed_figures(state: Partnership) -> set[tuple[str, str | None]]:
 
 def _alerts(seen: _Seen, now: datetime) -> Iterator[Alert]:
     rows, since = _alerts_in(seen.alerts), seen.since
-    if not seen.sight.viewer.sees_every_figure:
+    if not seen.sight.sees_every_figure:
         rows = for_viewer(rows, _alerts_in(seen.shown))
     of_the_review = {seen.review, f"{DeadlineKind.REVIEW}/{seen.review}"}
     for each in sorted(rows, key=lambda x: (x.state is not AlertState.OPEN, x.since, x.id)):

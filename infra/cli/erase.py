@@ -75,7 +75,7 @@ def erase(
             if party is not None and key is not None:
                 gone = _gone(accord, id, person)
                 asked = {"person": person, "reason": reason, "commands": gone}
-                tally.add(accord.service.handle([_signed(accord, id, party, asked, key)]))
+                tally.add([accord.service.ask(_signed(accord, id, party, asked, key))])
             elif party is None:
                 by = acting.person(accord)
                 accord.service.record_own(

@@ -17,7 +17,7 @@ from domain.kernel import CLOCK_PARTY, FARTHEST, Act, Awaited, Command, Event, R
 from domain.keyring import Keyring
 from domain.lookalikes import lookalikes
 from domain.partnership import Partnership, PassTime, admit, may_act
-from domain.people import PersonErased
+from domain.people import PersonErased, check_actor
 from domain.program import DefinePortfolio, Program
 from domain.values import instant
 from infra.deciding import admission, intake, pseudonyms
@@ -136,8 +136,10 @@ class Decider:
         if isinstance(message, Unreadable):
             raise message.refused
         envelope = message.envelope
-        if envelope.source.startswith(OPERATORS) and not self._context.own:
-            raise _reserved_source(envelope.source)
+        if not self._context.own:
+            check_actor(envelope.actor)
+            if envelope.source.startswith(OPERATORS):
+                raise _reserved_source(envelope.source)
         name = envelope.subject
         self._check_outsider(message)
         now = self._recording_time(message)

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -37,6 +38,7 @@ from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
 from infra.http.pages.site import no_page
 from infra.http.problems import Problem, handle_problems, response
+from infra.http.safety import CHECKED, NOT_KEPT, SAFETY
 from infra.http.strict import AbsoluteForm, HeadAsGet, known_parameters
 from infra.running.worker import (
     CLOCK,
@@ -51,19 +53,6 @@ from infra.settings import RELEASE, HttpLimits
 from infra.workers import Workers
 
 ASSETS = Path(__file__).parent / "assets"
-
-# Pages load everything from this host and nothing from any other; no site may frame them.
-_ALLOWED = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-SAFETY: Final = {
-    "Content-Security-Policy": _ALLOWED,
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-"""Headers of every answer."""
 
 IS_SIMULATED: Final = {"Accord-Simulated": "true"}
 """The header of every answer of a simulated store."""
@@ -138,11 +127,13 @@ def create_app(  # noqa: PLR0913 - what is served, to whom, and within which lim
     app.state.served = Served(accord, workers, limits, is_open, tokens=tokens)
     handle_problems(app, no_page)
     app.add_middleware(_KnownHosts, hosts=hosts, simulated=accord.simulated)
-    app.add_middleware(_WithHeaders, headers=SAFETY | (IS_SIMULATED if accord.simulated else {}))
-    if is_open:
-        app.add_middleware(_WhileOpen, has_keys=accord.history.credentials.exist)
-    app.add_middleware(HeadAsGet, but={alerts.STREAM})
-    app.add_middleware(AbsoluteForm)
+    headers = SAFETY | (IS_SIMULATED if accord.simulated else {})
+    app.around = [
+        AbsoluteForm,
+        partial(HeadAsGet, but={alerts.STREAM}),
+        *([partial(_WhileOpen, has_keys=accord.history.credentials.exist)] if is_open else []),
+        partial(_WithHeaders, headers=headers),
+    ]
     app.router.routes += _routes()
     _add_health(app)
     _add_docs(app)
@@ -274,8 +265,8 @@ def _other_host(name: str, hosts: Sequence[str]) -> Problem:
 class _WithHeaders:
     """Sets headers on every answer, and on one that depends on who asks, that no cache shares it.
 
-    A route says how long its own reader may keep an answer, with `Cache-Control`; unless it does,
-    nothing keeps it.
+    A route says how long its own reader may keep an answer, with `Cache-Control`. Unless it does,
+    nothing keeps it, nor anything that went wrong.
     """
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
@@ -287,9 +278,11 @@ class _WithHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
-                if not _is_public(scope):
-                    kept = headers.get("Cache-Control", "no-store")
-                    headers["Cache-Control"] = f"private, {kept}"
+                if message["status"] < HTTPStatus.BAD_REQUEST and _is_public(scope):
+                    headers.setdefault("Cache-Control", CHECKED)
+                else:
+                    kept = headers.get("Cache-Control")
+                    headers["Cache-Control"] = f"private, {kept}" if kept else NOT_KEPT
                     headers.add_vary_header("Authorization, Cookie")
             await send(message)
 

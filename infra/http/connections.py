@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from infra.http.problems import AGAIN_SOON, MEDIA_TYPE, Problem, too_large
+from infra.http.safety import NOT_KEPT, SAFETY
 from infra.settings import HttpLimits
 
 Awaited = Literal["headers", "body", "reading"]
@@ -282,6 +283,8 @@ def _wrong_length(headers: Mapping[bytes, bytes], limit: int) -> Problem | None:
 def _written(problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     body = problem.document.model_dump_json(exclude_none=True).encode()
     headers = {
+        **SAFETY,
+        "cache-control": NOT_KEPT,
         "content-type": MEDIA_TYPE,
         "content-length": str(len(body)),
         "connection": "close",

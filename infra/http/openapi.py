@@ -1,7 +1,7 @@
 """The parts of the API's document that routes do not give: posted events, and problems."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from threading import Lock
 from typing import Any, Final
@@ -10,6 +10,7 @@ import orjson
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
+from starlette.types import ASGIApp
 
 from domain.aggregates import command_types
 from domain.described import Described
@@ -289,8 +290,18 @@ class DescribedApp(FastAPI):
         super().__init__(**given)
         self.needs: Mapping[tuple[str, str], Need] = {}
         """What each route needs, by path and method; the document describes no access without."""
+        self.around: Sequence[Callable[[ASGIApp], ASGIApp]] = ()
+        """What is around all of the application, the outermost first. Unlike middleware, it also
+        sees the answer to a fault."""
         self._lock = Lock()
         self._document: bytes | None = None
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the whole application, which FastAPI builds once."""
+        app = super().build_middleware_stack()
+        for each in reversed(self.around):
+            app = each(app)
+        return app
 
     def document(self) -> bytes:
         """Return the document as JSON, made once: that takes a second, and then none."""

@@ -12,7 +12,7 @@ from infra.store.history import NO_WRITES, NOTHING, History, Page, Refusal, Writ
 from infra.store.mapper import EventMapper, PlacedEvent
 from infra.store.paging import by_index
 from infra.store.signal import Signal
-from infra.tlog.codec import UnreadableEvent
+from infra.tlog.codec import UnreadableEvent, decode
 
 
 class EventRecorder(Protocol):
@@ -79,7 +79,9 @@ class EventLog(History):
 
     def streams(self, names: Iterable[str]) -> dict[str, list[Recorded]]:
         streams: dict[str, list[Recorded]] = {name: [] for name in names}
-        for event in map(self._mapper.to_domain_event, self._recorder.select_streams(streams)):
+        of = {each.partition("/")[0] for each in streams}
+        read = partial(_decoded, of.pop() if len(of) == 1 else "")
+        for event in map(read, self._recorder.select_streams(streams)):
             streams[event.stream].append(event)
         return streams
 
@@ -114,7 +116,7 @@ class EventLog(History):
 
     def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
         read = partial(self._recorder.select_log, partnership)
-        return map(self._mapper.to_domain_event, by_index(read, start, stop))
+        return map(partial(_decoded, partnership), by_index(read, start, stop))
 
     def following(self, reached: Mapping[str, int], limit: int) -> Page:
         return self._readable(self._recorder.select_following(reached, limit), NOTHING)
@@ -136,3 +138,8 @@ class EventLog(History):
 
     def size(self) -> int:
         return self._recorder.max_notification_id() or 0
+
+
+def _decoded(of: str, placed: PlacedEvent) -> Recorded:
+    """Return an event of a partnership. Raises `UnreadableEvent`, which names the partnership."""
+    return decode(placed.state, index=placed.index, position=placed.position, of=of)

@@ -255,11 +255,12 @@ def encode(recorded: Recorded) -> bytes:
     return orjson.dumps(envelope, option=_ENVELOPE)
 
 
-def decode(body: bytes, *, index: int = -1, position: int = -1) -> Recorded:
+def decode(body: bytes, *, index: int = -1, position: int = -1, of: str = "") -> Recorded:
     """Return the recorded event in `body`, at its place; -1 means that the place is unknown.
 
-    An old version is turned into the newest one. Raises `UnknownEvent` for a type or version that
-    this release does not know, `UnreadableEvent` for other bytes that are not an event.
+    An old version is turned into the newest one. An error names the partnership `of` if the bytes
+    name none. Raises `UnknownEvent` for a type or version that this release does not know,
+    `UnreadableEvent` for other bytes that are not an event.
     """
     envelope = None
     try:
@@ -269,7 +270,7 @@ def decode(body: bytes, *, index: int = -1, position: int = -1) -> Recorded:
         raise
     except (ValueError, LookupError, TypeError) as error:
         detail = f"cannot be read: {_reason(error)}."
-        raise UnreadableEvent(_place(envelope, index), detail) from error
+        raise UnreadableEvent(_place(envelope, index, of), detail) from error
 
 
 def _reason(error: Exception) -> str:
@@ -279,8 +280,8 @@ def _reason(error: Exception) -> str:
     return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _place(envelope: object, index: int) -> str:
-    partnership = envelope.get("partnership") if isinstance(envelope, dict) else None
+def _place(envelope: object, index: int, of: str = "") -> str:
+    partnership = envelope.get("partnership", of) if isinstance(envelope, dict) else of
     if index >= 0:
         return f"{partnership}#{index}" if partnership else f"The event at index {index}"
     return f"An event of {partnership}" if partnership else "An event"

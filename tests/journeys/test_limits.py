@@ -17,6 +17,7 @@ import pytest
 from infra.bootstrap import Accord, bootstrap, init
 from infra.http import create_app
 from infra.http.openapi import EXAMPLE
+from infra.http.safety import NOT_KEPT, SAFETY
 from infra.http.server import Server
 from infra.running.listening import listening
 from infra.settings import HttpLimits, Settings
@@ -100,6 +101,8 @@ def answer(one: socket.socket) -> tuple[int, dict[str, object]]:
     head, _, body = received.partition(b"\r\n\r\n")
     assert PROBLEM.encode() in head
     assert b"connection: close" in head
+    for name, value in (SAFETY | {"Cache-Control": NOT_KEPT}).items():
+        assert f"{name}: {value}".lower().encode() in head.lower()
     return int(head.split()[1]), orjson.loads(body)
 
 
@@ -148,6 +151,7 @@ def test_if_all_connections_are_in_use_a_further_request_is_answered_503(tmp_pat
         assert told.status_code == 503
         assert told.headers["content-type"] == PROBLEM
         assert told.headers["retry-after"]
+        assert told.headers["cache-control"] == NOT_KEPT
         assert "too many connections" in told.json()["detail"]
         stack.close()
         deadline = time.monotonic() + WITHIN

@@ -15,6 +15,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from benchmarks.audit.signing import covering
 from domain.adoption import ProposeAdoption
@@ -36,13 +37,17 @@ from infra.access.attempts import MOST, WINDOW
 from infra.access.credentials import Grant, NewKey
 from infra.access.roles import Need, Role, Scope
 from infra.bootstrap import Accord, bootstrap, init
+from infra.cli.options import REFUSED
+from infra.cli.options import app as command_line
 from infra.deciding.intake import Sent
 from infra.http import create_app
 from infra.http.access import GuardedRoute, needs, needs_of
 from infra.http.alerts import STREAM
 from infra.http.server import check_open
 from infra.settings import Settings, WrongSetting
+from infra.tlog import dsse
 from infra.tlog.keys import Signer
+from tests.documents import REPOSITORY
 from tests.infra.messages import beginning, candidate, from_steps, message
 from tests.infra.signing import Signatory
 from tests.journeys.typed import PROGRAM
@@ -167,6 +172,33 @@ def test_nobody_acts_in_the_name_of_accord_itself(world: World, actor: str) -> N
     refused(world.post(world.key().key, candidate("x", actor=actor)), 403, "reserved-actor")
 
     assert size(world) == before
+
+
+@pytest.mark.parametrize("actor", RESERVED)
+def test_nor_does_anybody_who_needs_no_key(anyones: World, tmp_path: Path, actor: str) -> None:
+    """An open server, the command line with `accord adopt`, the broker and signed commands."""
+    assert anyones.post(None, beginning(OURS)).status_code == 200
+    before, cli = size(anyones), CliRunner()
+    sent = candidate("x", subject=OURS, actor=actor)
+    (tmp_path / "sent.jsonl").write_bytes(sent)
+    feed = (REPOSITORY / "examples/5-adopted-partner.jsonl").read_bytes()
+    adoption = orjson.loads(feed.splitlines()[0])
+    (tmp_path / "adopted.json").write_bytes(orjson.dumps(adoption | {"actor": actor}))
+    ours = Signatory("growthos", Signer.new())
+    asked = ours.event(ours.register(OURS), subject=OURS) | {"actor": actor}
+    signed = dsse.sign(ours.signer, ours.payload(asked))
+
+    refused(anyones.post(None, sent), 403, "reserved-actor")
+    for line in (["ingest", f"{tmp_path}/sent.jsonl"], ["adopt", f"{tmp_path}/adopted.json"]):
+        ran = cli.invoke(command_line, [*line, "--store", anyones.store])
+        assert (ran.exit_code, "reserved-actor" in ran.output) == (REFUSED, True), ran.output
+    on_the_broker: list[bytes | Sent] = [Sent(signed, "growthos"), sent]
+    outcomes = anyones.accord.service.handle(on_the_broker)
+    assert {each.rule for each in outcomes} == {"reserved-actor"}
+    retried = anyones.accord.service.retry(anyones.accord.history.refusals("open", 0, 10))
+    assert {each.rule for each in retried} == {"reserved-actor"}
+
+    assert size(anyones) == before
 
 
 @pytest.mark.parametrize("actor", INVISIBLE)

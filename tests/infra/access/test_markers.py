@@ -323,14 +323,84 @@ def test_a_mandate_that_names_the_candidates_shows_them(world: World) -> None:
     assert planted.RIVAL.encode() in found.content
 
 
+# --- without a key ------------------------------------------------------------------------------
+
+
+SMALL = [each for party in PARTIES for each in planted.counts(party)]
+"""The counts below the smallest cell, which nobody sees without saying whose view it asks for."""
+
+
+def seen_as(party: str | None, text: bytes) -> list[bytes]:
+    """Return what is in a text and not in the view of a party, or of nobody in particular."""
+    if party is not None:
+        return leaks(party, text)
+    # Both parties' figures and all candidates are shown, and inputs as they were sent.
+    return [each for each in SMALL if each in text]
+
+
+@pytest.fixture(scope="module")
+def unlocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An open server: its store has no key."""
+    folder = tmp_path_factory.mktemp("open")
+    with simulated(folder) as accord:
+        accord.service.handle(planted.life())
+        accord.service.handle([each for party in PARTIES for each in inputs(party)])
+        accord.catch_up()
+        app = create_app(accord, (workers := accord.workers()), is_open=True)
+        with workers, TestClient(app) as client:
+            store, paths = f"sqlite:///{folder}/accord.db", app.openapi()["paths"]
+            yield World(accord, workers, client, {"no key": None}, store, paths)
+
+
+def test_no_route_of_an_open_server_shows_a_small_count_unless_its_party_asks(
+    unlocked: World,
+) -> None:
+    answered, own = 0, set[bytes]()
+    for route in unlocked.routes():
+        (method,) = route.methods or {""}
+        if route.path == STREAM and method == "GET":
+            continue
+        for path, query in asked(unlocked, route):
+            found = unlocked.client.request(method, path, params=query, follow_redirects=False)
+            answered += found.status_code == 200
+            party = query.get("party") if found.status_code == 200 else None
+            text = found.content + repr(found.headers).encode()
+            assert not seen_as(party, text), (method, path, query)
+            own |= {each for each in SMALL if each in text}
+    assert answered > 60
+    assert own >= {each.encode() for party in PARTIES for each in planted.COUNTS[party]}
+
+
+def test_no_alert_of_an_open_server_has_a_small_count(unlocked: World) -> None:
+    app = create_app(unlocked.accord, unlocked.workers, is_open=True)
+    Timer(0.5, app.state.served.closing.begin).start()
+    with TestClient(app) as client:
+        found = client.get(STREAM, params={"since": "begin"})
+    assert found.status_code == 200
+    assert planted.FLOOR.proposal.encode() in found.content
+    assert not seen_as(None, found.content)
+
+
+def test_who_opens_the_store_sees_a_small_count_only_in_a_full_view(world: World) -> None:
+    line = ["history", PARTNERSHIP, "--store", world.store, "--json"]
+
+    def shown(*more: str) -> list[bytes]:
+        ran = CliRunner().invoke(command_line, [*line, *more])
+        assert ran.exit_code == 0, ran.output
+        return [each for each in SMALL if each in ran.stdout.encode()]
+
+    assert not shown()
+    assert shown("--full", "A dispute about demos.")
+
+
 # --- the command line ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("party", PARTIES)
-def test_no_question_of_the_command_line_shows_a_party_what_the_other_keeps_to_itself(
-    world: World, party: str
+@pytest.mark.parametrize("party", [*PARTIES, None])
+def test_no_question_of_the_command_line_shows_anybody_what_a_party_keeps_to_itself(
+    world: World, party: str | None
 ) -> None:
-    answered = 0
+    answered, as_party = 0, ["--party", party] if party else []
     for question in QUESTIONS:
         if not question.asks_when:
             continue
@@ -339,10 +409,10 @@ def test_no_question_of_the_command_line_shows_a_party_what_the_other_keeps_to_i
             for form in ((), ("--json",)):
                 line = [*question.name.split(), *_typed(question, required, values)]
                 ran = CliRunner().invoke(
-                    command_line, [*line, "--party", party, "--store", world.store, *form]
+                    command_line, [*line, *as_party, "--store", world.store, *form]
                 )
                 answered += ran.exit_code == 0
-                assert not leaks(party, ran.output.encode()), line
+                assert not seen_as(party, ran.output.encode()), line
     assert answered > 20
 
 

@@ -34,6 +34,7 @@ from infra.cli.options import app as command_line
 from infra.http import create_app
 from infra.http.access import GuardedRoute, guarded_routes
 from infra.http.alerts import STREAM
+from infra.http.safety import CHECKED
 from infra.kafka import grants
 from infra.kafka.topics import KEPT, Topics
 from projections.visibility import FIGURES, Sight, Viewer
@@ -506,7 +507,7 @@ def test_no_cache_shares_what_depends_on_who_asks(tmp_path: Path) -> None:
     kept.remove(STREAM)
     assert kept == {path for each in QUESTIONS for path in (each.path, each.within) if path}
     assert is_private(missing)
-    assert CACHED not in public
+    assert public[CACHED] == CHECKED
 
 
 CACHED: Final = "cache-control"

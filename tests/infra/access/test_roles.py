@@ -87,16 +87,14 @@ def test_a_partys_key_sees_as_that_party_and_as_no_other() -> None:
 def test_the_operators_key_has_the_operators_view_and_no_partys() -> None:
     operator = Identity(Role.OPERATOR, "ops", scopes=SCOPES[Role.OPERATOR])
 
-    assert viewer(operator) == Viewer(candidates=False, inputs=False, counts=False)
+    assert viewer(operator) == Viewer(candidates=False, inputs=False)
     with pytest.raises(Refused, match="not-your-party"):
         viewer(operator, "growthos")
 
 
 def test_an_auditor_sees_the_partnerships_of_the_mandate() -> None:
     mandate = frozenset({"a-b"})
-    seen = Viewer(
-        partnerships=mandate, candidates=False, inputs=False, counts=False, alert_acts=False
-    )
+    seen = Viewer(partnerships=mandate, candidates=False, inputs=False, alert_acts=False)
     assert viewer(ADA) == seen
     assert viewer(replace(ADA, candidates=True)) == replace(seen, candidates=True)
 

@@ -15,7 +15,7 @@ from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from infra.store.history import History
 from infra.tlog.codec import UnknownEvent, UnreadableEvent, canonical
-from projections.visibility import Sight, Viewer
+from projections.visibility import OPERATOR, Sight, Viewer
 from tests.feeds import played
 from tests.infra.answers.demo import CONSULTING, day
 from tests.infra.answers.helpers import AURORA, PARTNER, changed_event, printed
@@ -250,13 +250,15 @@ def test_an_event_of_a_newer_release_may_be_private(
     assert [each.index for each in found] == list(range(len(found)))
 
 
-def test_what_a_party_sees_is_not_guessed_from_a_stream_of_a_newer_release(tmp_path: Path) -> None:
+def test_what_a_viewer_sees_is_not_guessed_from_a_stream_of_a_newer_release(tmp_path: Path) -> None:
     with played(tmp_path) as accord:
         changed_event(tmp_path, 2, '"schema_version":1', '"schema_version":2')
 
-        assert list(items(accord, AURORA))[2].text.startswith("(CandidateIdentified, version 2: ")
-        with pytest.raises(UnknownEvent, match=f"^{AURORA}#2 is CandidateIdentified, version 2"):
-            items(accord, AURORA, AsOf(viewer=Viewer("helio-plus")))
+        shown = list(items(accord, AURORA, FULL))[2]
+        assert shown.text.startswith("(CandidateIdentified, version 2: ")
+        for viewer in (OPERATOR, Viewer("helio-plus")):
+            with pytest.raises(UnknownEvent, match=f"^{AURORA}#2 is CandidateIdentified, vers"):
+                items(accord, AURORA, AsOf(viewer=viewer))
 
 
 def test_a_field_that_a_newer_release_added_is_shown(tmp_path: Path) -> None:
@@ -271,16 +273,20 @@ def test_a_field_that_a_newer_release_added_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "reason"),
+    ("old", "new", "reason", "in_full"),
     [
-        ('{"actor"', '{actor"', "Invalid JSON"),
-        ('"event_id"', '"event-id"', "event_id: Field required"),
-        ('"found_through"', '"found-through"', "data/found_through: Field required"),
+        ('{"actor"', '{actor"', "unexpected character", "Invalid JSON"),
+        ('"event_id"', '"event-id"', "it has no 'event_id'", "event_id: Field required"),
+        ('"found_through"', '"found-through"', *["data/found_through: Field required"] * 2),
     ],
 )
-def test_a_damaged_event_is_named(tmp_path: Path, old: str, new: str, reason: str) -> None:
+def test_a_damaged_event_is_named(
+    tmp_path: Path, old: str, new: str, reason: str, in_full: str
+) -> None:
     with played(tmp_path) as accord:
         changed_event(tmp_path, 2, old, new)
 
         with pytest.raises(UnreadableEvent, match=f"^{AURORA}#2 cannot be read: {reason}"):
             list(items(accord, AURORA))
+        with pytest.raises(UnreadableEvent, match=f"^{AURORA}#2 cannot be read: {in_full}"):
+            list(items(accord, AURORA, FULL))
