@@ -10,18 +10,25 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 
-from consumers.intake import Intake
+from consumers import intake
+from consumers.intake import UNDECIDABLE, Intake
 from dev.local.kafka import Broker
+from domain.formation import DeclareBestAlternative
 from infra.bootstrap import Accord, bootstrap, init
+from infra.deciding.batch import Outcome
 from infra.kafka import topics
 from infra.kafka.clients import Producer, consumer
 from infra.kafka.cluster import Cluster
-from infra.kafka.topics import Topics
+from infra.kafka.messages import SENT_BACK
+from infra.kafka.topics import Topics, admin_of
 from infra.settings import Settings
-from tests.infra.messages import beginning
+from tests import planted
+from tests.infra.messages import beginning, message
 from tests.infra.test_kafka import all_of
+from tests.life import example
 from tests.parts import PATIENT, Reachable, missing_part
 
 SECONDS = 20
@@ -42,6 +49,13 @@ class Door:
         """Send a message as a service would."""
         self.service.send(self.names.commands, key=b"acme", value=value, headers=list(headers))
         self.service.flush(10)
+
+    def steps(self, number: int) -> None:
+        """Let the intake decide so many messages."""
+        taken, deadline = 0, monotonic() + SECONDS
+        while taken < number and monotonic() < deadline:
+            taken += self.intake.step()
+        assert taken == number
 
     def begun(self, name: str) -> bool:
         """Let the intake decide until a partnership has begun; whether it has."""
@@ -125,12 +139,88 @@ def test_on_the_topic_of_a_party_only_its_own_commands_are_decided(door: Door) -
         # The key says nothing: it names the partnership of the other one.
         door.service.send(door.names.commands_of(topic), key=b"own", value=beginning(name))
     door.service.flush(10)
-    taken, deadline = 0, monotonic() + SECONDS
-    while taken < 2 and monotonic() < deadline:
-        taken += door.intake.step()
+    door.steps(2)
 
     (told,) = all_of(door.broker.address, door.names.rejected, 1)
     assert dict(told.headers)["ce_subject"] == b"foreign"
     assert orjson.loads(told.value)["rule"] == "not-your-party"
     assert [*door.accord.history.partnerships()] == ["own"]
     assert [*door.accord.history.refusals(None)] == []
+
+
+# --- what is sent back ---------------------------------------------------------------------------
+
+
+def test_a_refusal_with_long_texts_is_sent_back_shortened_and_the_next_command_decided(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "\x01" * 10**6
+    outcomes: Iterator[Outcome] = iter(
+        [
+            Outcome("refused", "", "//crm", long, "acme", rule="too-long", detail=long, hint=long),
+            Outcome("refused", "", "", "", rule=UNDECIDABLE, detail=long, hint=""),
+        ]
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(intake, "decide", lambda _, sent: [next(outcomes) for _ in sent])
+        for name in ("first", "second"):
+            door.put(beginning(name))
+        door.steps(2)
+    door.put(beginning("after"))
+
+    assert door.begun("after")
+    (told,) = all_of(door.broker.address, door.names.rejected, 1)
+    body = orjson.loads(told.value)
+    assert {name: len(each) for name, each in body.items() if each} == {
+        **dict.fromkeys(("id", "detail", "hint"), SENT_BACK),
+        "source": 5, "rule": 8,
+    }
+    (dead,) = all_of(door.broker.address, door.names.dead, 1)
+    assert len(dict(dead.headers)["ce_reason"]) == SENT_BACK
+
+
+def test_what_a_party_sent_and_had_refused_is_on_no_topic_that_another_reads(door: Door) -> None:
+    cluster, sent = Cluster(door.broker.address), {"growthos": "quillback", "north": "razorbill"}
+    for party, word in sent.items():
+        topics.create_commands_of(cluster, door.names, party)
+        topics.create_view_of(cluster, door.names, party)
+        raws = [
+            beginning(f"of-{party}", party=party),
+            message(
+                f"late-{party}",
+                planted.marked(example(DeclareBestAlternative), word),
+                party=party,
+                subject=f"of-{party}",
+            ),
+        ]
+        for raw in raws:
+            door.service.send(door.names.commands_of(party), key=b"x", value=raw)
+    door.service.flush(10)
+    door.steps(4)
+
+    told = all_of(door.broker.address, door.names.rejected, 2)
+    assert {orjson.loads(each.value)["id"] for each in told} == {"late-growthos", "late-north"}
+    with closing(admin_of(cluster)) as admin:
+        written = [each for each in admin.list_topics() if each.startswith(f"{door.names.prefix}.")]
+    found = {
+        (topic, word)
+        for topic in written
+        for each in everything(door.broker.address, topic)
+        for word in sent.values()
+        if word in repr((each.key, each.value, each.headers))
+    }
+    assert found == {(door.names.commands_of(party), word) for party, word in sent.items()}
+    kept = door.accord.history.refusals()
+    assert {(each.party, sent[each.party].encode() in each.raw) for each in kept} == {
+        (party, True) for party in sent
+    }
+
+
+def everything(address: str, topic: str) -> list[ConsumerRecord]:
+    """Return all messages of a topic."""
+    with closing(KafkaConsumer(bootstrap_servers=address, **PATIENT)) as reader:
+        parts = [TopicPartition(topic, each) for each in reader.partitions_for_topic(topic)]
+        reader.assign(parts)
+        reader.seek_to_beginning()
+        count = sum(reader.end_offsets(parts).values())
+    return all_of(address, topic, count) if count else []
