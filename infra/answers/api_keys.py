@@ -1,10 +1,10 @@
 """API keys as the command line and HTTP show them: never with the secret, but for a new one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 
 from domain.lookalikes import lookalikes
-from domain.values import Slug
+from domain.values import Slug, counted
 from infra.access import credentials
 from infra.access.credentials import Credential, NewKey
 from infra.access.roles import ANYONE, Identity, Role, Scope
@@ -82,11 +82,37 @@ class MadeInvitation(Result):
     """Known parties whose names people can take for that of the new one."""
 
 
+Refuse = Callable[[str, Collection[str]], int]
+"""Refuses what waits of a party in partnerships (see `Service.refuse_waiting`)."""
+
+
 class RevokedKey(Result):
     """An API key that was revoked."""
 
     about: ApiKey
     """The key."""
+    refused: int
+    """How many events of the party waited, and are refused now: the key may have sent them."""
+
+
+def revoke(accord: Accord, key: str, refuse: Refuse) -> RevokedKey:
+    """Revoke an API key at once, and refuse what waits of its party. Raises `NoCredential`.
+
+    An invitation sent nothing, so nothing is refused with it.
+    """
+    revoked = credentials.revoke(accord.history.credentials, key, accord.clock())
+    grant, count = revoked.grant, 0
+    if grant.party is not None and grant.role is not Role.INVITED:
+        count = refuse(grant.party, grant.partnerships)
+    return RevokedKey(simulated=accord.simulated, about=shown(revoked), refused=count)
+
+
+def text_of_revoked(found: RevokedKey) -> Iterator[Block]:
+    """Yield the key, and how many events are refused with it."""
+    yield from text_of_one(found.about)
+    if found.refused:
+        waited = counted(found.refused, "event")
+        yield Line(f"{waited} of {found.about.party} waited. Refused: accord refusals lists them.")
 
 
 def shown(credential: Credential) -> ApiKey:

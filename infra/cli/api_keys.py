@@ -15,7 +15,7 @@ from infra.access.credentials import Announce, Grant, NoCredential
 from infra.access.roles import Role, Scope
 from infra.access.tokens import is_private
 from infra.answers import api_keys
-from infra.answers.api_keys import MadeKey, RevokedKey
+from infra.answers.api_keys import MadeKey
 from infra.answers.parameters import Person
 from infra.answers.parties import announcing
 from infra.audit import http_client
@@ -280,8 +280,7 @@ def rotate(
 
 @keys.command()
 def revoke(key: KeyId, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
-    """Revoke an API key at once, in every process."""
+    """Revoke an API key at once, in every process, and refuse what its party sent that waits."""
     with opened(store, as_json=as_json) as accord:
-        revoked = credentials.revoke(accord.history.credentials, key, accord.clock())
-        found = RevokedKey(simulated=accord.simulated, about=api_keys.shown(revoked))
-    printing.result(found, lambda each: api_keys.text_of_one(each.about), as_json=as_json)
+        found = api_keys.revoke(accord, key, accord.service.refuse_waiting)
+    printing.result(found, api_keys.text_of_revoked, as_json=as_json)

@@ -25,7 +25,7 @@ from infra.deciding.batch import QUARANTINED
 from infra.deciding.intake import Input, Unreadable
 from infra.deciding.pseudonyms import Pseudonymizer
 from infra.deciding.recording import EventCause, Recorder
-from infra.deciding.waiting import waited_too_long
+from infra.deciding.waiting import key_revoked, waited_too_long
 from infra.store.errors import Conflict
 from infra.store.history import InputId, Refusal, Waiting
 from infra.store.views import UnreadableRow
@@ -263,6 +263,12 @@ class Decider:
                 admit(envelope.data, partnership, act)
             except Refused as refused:
                 self._refuse(message, refused)
+
+    def refuse_waiting(self, name: str, party: str) -> None:
+        """Refuse what waits of a party in a partnership, because a key of it was revoked."""
+        for each in self._batch.waiting.of_partnership(name):
+            if each.party == party:
+                self._batch.refuse(key_revoked(each))
 
     def _end_waiting(self, name: str, now: datetime) -> None:
         """Refuse the waiting inputs of a partnership whose days are over by `now`."""

@@ -5,7 +5,7 @@ the same input again returns its first outcome), the refusals, and the inputs th
 race: the second one finds a conflict and decides again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -35,6 +35,9 @@ from infra.store.views import Views
 
 ATTEMPTS = 8
 """How often a batch that lost a race is decided again, before its inputs are tried one by one."""
+
+WAITING_PAGE = 1000
+"""Waiting inputs that are read at a time."""
 
 
 class Service:
@@ -121,6 +124,23 @@ class Service:
             partnership, lambda decider: decider.record_own(partnership, actor, event)
         ):
             raise Conflict(f"other writers kept writing to {partnership}")
+
+    def refuse_waiting(self, party: str, partnerships: Collection[str] = ()) -> int:
+        """Refuse what waits of a party, a key of which was revoked; return how many inputs.
+
+        Nobody knows with which key an input was sent. `partnerships` are those of the key, if it
+        was limited. What is refused is kept, and can be retried.
+        """
+        names, count, after = dict[str, None](), 0, 0
+        while page := self._history.all_waiting(after, WAITING_PAGE):
+            after = page[-1].number
+            for each in page:
+                if each.party == party and (not partnerships or each.partnership in partnerships):
+                    names[each.partnership] = None
+                    count += 1
+        for name in names:
+            self._append_own(name, partial(Decider.refuse_waiting, name=name, party=party))
+        return count
 
     def forget(self) -> None:
         """Delete the names of people whose erasure is recorded, in case a run was interrupted."""

@@ -139,30 +139,43 @@ def _too_many(these: str, waiting: Waiting, why: Refused) -> Refused:
 def waited_too_long(waiting: Waiting) -> Refusal:
     """Return the refusal of an input whose days are over."""
     days = (waiting.until - waiting.since).days
-    return _refusal(
-        waiting,
+    why = Refused(
         "waited-too-long",
         f"This event waited {days} days for {waiting.awaited}, which was not recorded.",
+        f"Send {waiting.awaited}, then send this again.",
     )
+    return _refusal(waiting, why)
 
 
 def named_erased_person(waiting: Waiting) -> Refusal:
     """Return the refusal of an input that names a person whose name is erased."""
-    return _refusal(
-        waiting,
+    why = Refused(
         "person-erased",
         f"This event waited for {waiting.awaited}, and named a person who was erased meanwhile.",
+        f"Send {waiting.awaited}, then send this again.",
     )
+    return _refusal(waiting, why)
 
 
-def _refusal(waiting: Waiting, rule: str, detail: str) -> Refusal:
+def key_revoked(waiting: Waiting) -> Refusal:
+    """Return the refusal of an input that was perhaps sent with a key that is revoked now."""
+    why = Refused(
+        "key-revoked",
+        f"This event waited for {waiting.awaited}. Meanwhile a key of {waiting.party} was revoked, "
+        "and whoever had that key may have sent the event.",
+        "Send this again if you sent it. The operator can retry it.",
+    )
+    return _refusal(waiting, why)
+
+
+def _refusal(waiting: Waiting, why: Refused) -> Refusal:
     return Refusal(
         *waiting.input,
         waiting.partnership,
         waiting.type,
-        rule,
-        detail,
-        f"Send {waiting.awaited}, then send this again.",
+        why.rule,
+        why.detail,
+        why.hint,
         None,
         waiting.since,
         waiting.raw,

@@ -3,7 +3,7 @@
 A party lists those that act for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -184,18 +184,27 @@ def rotate_key(served: ServedHere, who: Caller, key: KeyId, rotation: Rotation) 
 def revoke_key(served: ServedHere, who: Caller, key: KeyId) -> Response:
     """Revoke an API key at once, in every process: the operator any, and each key itself.
 
-    So whoever finds a key that was lost can end it, and nothing else.
+    So whoever finds a key that was lost can end it, and nothing else. Events of its party that wait
+    are refused, because the key may have sent them; they can be retried.
     """
     if key != who.credential:
         with refused_as_problem():
             roles.access(who, Need.OPERATE)
     try:
         credentials.managed(_keys(served), key, who)
-        revoked = credentials.revoke(_keys(served), key, served.accord.clock())
+        return json(api_keys.revoke(served.accord, key, partial(_refuse_waiting, served)))
     except NoCredential as error:
         raise Problem(404, error.detail, error.hint) from error
-    found = RevokedKey(simulated=served.accord.simulated, about=api_keys.shown(revoked))
-    return json(found)
+
+
+def _refuse_waiting(served: Served, party: str, partnerships: Collection[str]) -> int:
+    work = partial(served.accord.service.refuse_waiting, party, partnerships)
+    try:
+        found: int = served.workers.writer.call(work).result()
+    except Busy as busy:
+        again = "Send the same request again. The key is revoked; what waits is not refused yet."
+        raise Problem(503, str(busy), again, headers=AGAIN_SOON) from busy
+    return found
 
 
 @contextmanager

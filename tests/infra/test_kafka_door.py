@@ -173,7 +173,8 @@ def test_a_refusal_with_long_texts_is_sent_back_shortened_and_the_next_command_d
     body = orjson.loads(told.value)
     assert {name: len(each) for name, each in body.items() if each} == {
         **dict.fromkeys(("id", "detail", "hint"), SENT_BACK),
-        "source": 5, "rule": 8,
+        "source": 5,
+        "rule": 8,
     }
     (dead,) = all_of(door.broker.address, door.names.dead, 1)
     assert len(dict(dead.headers)["ce_reason"]) == SENT_BACK

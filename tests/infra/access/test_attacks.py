@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from benchmarks.audit.signing import covering
 from domain.adoption import ProposeAdoption
+from domain.claims import FigureRef
 from domain.examples import EXAMPLES
 from domain.exploration import BeginExploration, ChoosePartner
 from domain.kernel import Command
@@ -30,6 +31,7 @@ from domain.keyring import (
 )
 from domain.partnership import PassTime
 from domain.program import DefinePortfolio
+from domain.reported_figure import CorrectMetric, MetricCorrected, ReportMetric
 from domain.values import instant
 from domain.viewing import PartyKeyMade
 from infra.access import credentials, invitations
@@ -51,7 +53,7 @@ from tests.documents import REPOSITORY
 from tests.infra.messages import beginning, candidate, from_steps, message
 from tests.infra.signing import Signatory
 from tests.journeys.typed import PROGRAM
-from tests.life import LIFE
+from tests.life import LIFE, example
 from tests.stories import moment
 
 BEGINNINGS = (BeginExploration, ProposeAdoption, DefinePortfolio)
@@ -1183,3 +1185,62 @@ def test_an_open_server_says_so_in_every_answer_and_on_every_page(world: World) 
     assert ["This server is open" in each.text for each in pages] == [True] * 3
     assert "This server is open" in document["info"]["description"]
     assert "accord-open" not in world.get(world.key().key, "/v1/partnerships").headers
+
+
+def correction(**more: str) -> bytes:
+    """Return a message that waits until the figure that it corrects is reported."""
+    return message("correction", example(CorrectMetric), subject=more.pop("subject", OURS), **more)
+
+
+def report(**more: str) -> bytes:
+    """Return a message that reports that figure."""
+    corrected = example(CorrectMetric)
+    named = {name: getattr(corrected, name) for name in FigureRef.model_fields}
+    figure = ReportMetric(**named, figure=corrected.figure)
+    return message("report", figure, subject=more.pop("subject", OURS), **more)
+
+
+def test_what_waits_of_a_party_is_refused_once_a_key_of_it_is_revoked(world: World) -> None:
+    stolen, own, other = world.key(), world.key(), world.key(party="initech").key
+    of_other = {"party": "initech", "subject": THEIRS}
+    sent = [world.post(stolen.key, correction()), world.post(other, correction(**of_other))]
+    assert [each.status_code for each in sent] == [202, 202]
+
+    operator = bearer(world.key(Role.OPERATOR).key)
+    told = world.client.delete(f"/v1/keys/{stolen.credential.id}", headers=operator)
+    world.post(own.key, report())
+    world.post(other, report(**of_other))
+
+    assert told.json()["refused"] == 1
+    (kept,) = world.get(own.key, "/v1/refusals").json()["items"]
+    assert kept["rule"] == "key-revoked"
+    assert corrected_in(world) == {THEIRS}
+    assert world.post(own.key, correction()).json()["status"] == "accepted"
+    assert world.get(own.key, "/v1/refusals").json()["items"] == []
+
+
+def test_so_it_is_at_the_command_line_unless_the_key_did_not_send_there(world: World) -> None:
+    invited = invitations.invite(
+        world.accord.history.credentials, "hooli", "olga", datetime.now(UTC)
+    )
+    limited, whole = world.key(partnerships=frozenset({"another"})), world.key()
+    world.post(whole.key, correction())
+
+    def revoke(id: str) -> int:
+        line = ["keys", "revoke", id, "--store", world.store, "--json"]
+        ran = CliRunner().invoke(command_line, line)
+        assert ran.exit_code == 0, ran.output
+        found: int = orjson.loads(ran.stdout)["refused"]
+        return found
+
+    assert [revoke(each.credential.id) for each in (invited, limited, whole)] == [0, 0, 1]
+    (kept,) = world.accord.history.refusals("open", 0, 10)
+    assert kept.rule == "key-revoked"
+    [again] = world.accord.service.retry([kept])
+    assert again.status == "waiting"
+
+
+def corrected_in(world: World) -> set[str]:
+    """Return the partnerships in which a figure was corrected."""
+    events = world.accord.history.after(-1, 100)
+    return {each.partnership for each in events if isinstance(each.event, MetricCorrected)}
