@@ -119,8 +119,8 @@ partnership-exists period-before-agreement period-not-begun period-not-over
 person-of-another-party pilot-concluded
 proposal-answered proposal-countered proposal-declined proposal-exists proposal-lapsed
 proposal-replaced proposal-withdrawn recovery-by-operator recovery-not-signed regional-needs-market
-reserved-actor reserved-party resources review-of-another-kind risk-described-by-another risk-mitigated
-risk-of-another risk-owned-by-another
+reserved-actor reserved-party resources review-of-another-kind risk-described-by-another
+risk-mitigated risk-of-another risk-owned-by-another
 risk-rated-by-another rule-name-taken same-person sample-complete score-beyond-100
 segment-not-counted settlement-issued
 shared-with-oneself sharing-with-a-stranger splits-add-up sponsor staff-range stated-since

@@ -139,7 +139,7 @@ def seen(grant: Grant) -> Viewer:
 
 def is_wider(one: Viewer, other: Viewer) -> bool:
     """Whether one sees something that the other does not."""
-    flags = ("full", "candidates", "inputs", "counts", "alert_acts")
+    flags = ("full", "candidates", "inputs", "alert_acts")
     if any(getattr(one, each) and not getattr(other, each) for each in flags):
         return True
     limits = other.partnerships
