@@ -1,7 +1,7 @@
 """What each party owes, is owed and disputes over all its partnerships (C10, C24, C28)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -20,7 +20,7 @@ from infra.bootstrap import Accord
 from projections import PROPOSALS, SETTLEMENT
 from projections.fold import Dispatch, Folded, fold_all, replay
 from projections.ledger.rows import StatementRow
-from projections.portfolio import Member
+from projections.portfolio import Member, PartnershipLine
 from projections.proposals import OPEN, OpenProposal, OpenProposals
 from projections.results import Money as Owing
 
@@ -124,11 +124,17 @@ def ask(accord: Accord, when: AsOf = NOW) -> Owed:
                 partners=tuple(of for line in each.partners for of in line.money),
                 total=each.money,
                 unpaid=tuple(sorted(unpaid[each.party], key=lambda one: one.due_on)),
-                disputes=tuple(disputes[each.party]),
+                disputes=tuple(_in_order(disputes[each.party], each.partners)),
             )
             for each in (portfolios(part(of, moment) for of in noted()) if moment else ())
         ),
     )
+
+
+def _in_order(disputes: list[Disputed], partners: Sequence[PartnershipLine]) -> list[Disputed]:
+    """Return disputes in the order of the partners."""
+    places = {line.id: place for place, line in enumerate(partners)}
+    return sorted(disputes, key=lambda each: places[each.partnership])
 
 
 def _unpaid(member: Member) -> Iterator[Unpaid]:

@@ -558,9 +558,7 @@ def _action(each: ReviewAction) -> str:
 
 
 def _begun(since: Since) -> str:
-    if since.review:
-        return f"review {since.review}"
-    return "the adoption" if since.adopted else "the kickoff"
+    return since.review or ("the adoption" if since.adopted else "the kickoff")
 
 
 def _dispute(each: DisputeOpened) -> str:
