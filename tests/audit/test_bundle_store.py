@@ -219,7 +219,7 @@ OF_THE_ASKER: Final = {"as_of": None, "next": None}
 """Members of an answer that name who asks."""
 
 OF_ONE_PARTY: Final = {
-    *("candidates", "history", "inbox", "kpis", "list", "next"),
+    *("candidates", "compare", "history", "inbox", "kpis", "list", "next"),
     *("owed", "portfolio", "refusals", "show", "signatures"),
 }
 """Questions to which each party gets an answer of its own."""
