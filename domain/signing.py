@@ -206,7 +206,7 @@ def check_covers(command: Command) -> None:
             "A signature covers what it accepts. The signed event has no "
             f"{' and no '.join(missing)}.",
             "List the digests of the signed commands that are deleted with the name. An empty list "
-            "is answered with the right one; accord erase --key writes it."
+            "is answered with the right one."
             if "commands" in missing
             else "Read what awaits the party in its inbox, and sign the event that it gives.",
             field=missing[0],
