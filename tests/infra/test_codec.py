@@ -77,6 +77,7 @@ recorded_events = st.builds(
         recorded_at=moments,
         key=st.just(""),
         spellings=st.just(frozenset[str]()),
+        asked_at=st.none(),
     ),
     source=texts,
     source_id=texts,
