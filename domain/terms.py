@@ -409,9 +409,9 @@ def frame_words(name: str) -> str:
     return _OF_THE_FRAME.get(name) or name_words(name)
 
 
-def item_words(kind: ItemKind) -> str:
-    """Return a kind of item as the trade calls it."""
-    return "base fee with bonus" if kind is ItemKind.HYBRID else name_words(kind)
+def item_words(kind: str) -> str:
+    """Return a kind of item, or of what is earned beside the items, as the trade calls it."""
+    return "base fee with bonus" if kind == ItemKind.HYBRID else name_words(kind)
 
 
 class Payment(StrEnum):

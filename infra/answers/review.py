@@ -41,7 +41,7 @@ from domain.metric_catalogue import metric_words
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import Balance
-from domain.terms import ItemKind, item_words
+from domain.terms import item_words
 from domain.values import Exact, plain
 from infra.answers import duplicate_credits, kpis
 from infra.answers.escalated import with_people
@@ -587,8 +587,8 @@ def _budget(each: Budget) -> str:
 def _net(each: Contribution) -> str:
     parts = {
         "revenue": each.revenue,
-        **{f"{item_words(ItemKind(fee.kind))} earned": fee.earned for fee in each.fees},
-        **{f"{item_words(ItemKind(fee.kind))} owed": fee.owed for fee in each.fees},
+        **{f"{item_words(fee.kind)} earned": fee.earned for fee in each.fees},
+        **{f"{item_words(fee.kind)} owed": fee.owed for fee in each.fees},
         "costs": each.costs,
         "given": each.given,
     }

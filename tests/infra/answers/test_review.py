@@ -224,3 +224,12 @@ def test_the_text_leaves_out_sections_without_lines(demo: Accord) -> None:
 
     assert "contributions of both sides" in titles
     assert not {"risks", "alerts"} & set(titles)
+
+
+def test_what_is_earned_beside_the_items_of_the_terms_is_in_words(demo: Accord) -> None:
+    """The text ended with an error for a partnership with an adjustment."""
+    page = review.ask(demo, "growthos-harbourlight", when=AsOf(at=moment("2026-09-21")))
+
+    shown = [each.text for each in review.text(page) if isinstance(each, Line)]
+
+    assert any("adjustment earned 250.00" in each for each in shown)
