@@ -102,12 +102,17 @@ def _words(name: str) -> list[str]:
 
 
 def erase(
-    event: PersonErased, party: str, own: str | None, commands: Sequence[str]
+    event: PersonErased,
+    party: str,
+    own: str | None,
+    commands: Sequence[str],
+    listed: Sequence[str] | None = None,
 ) -> PersonErased:
     """Return an erasure with the signed commands that it deletes.
 
     `own` is the party whose person it is, None if that is withheld, and `commands` the digests.
-    Raises `Refused` if the person belongs to another party, or if the event lists other commands.
+    `listed` are those that the party listed, None if it left them out. Raises `Refused` if the
+    person belongs to another party, or if it listed other commands.
     """
     if party not in {own, CLOCK_PARTY} and own is not None:
         raise Refused(
@@ -118,12 +123,11 @@ def erase(
             field="person",
             party=own,
         )
-    if event.commands and event.commands != [*commands]:
+    if listed is not None and [*listed] != [*commands]:
         raise Refused(
             "erases-other-commands",
-            f"{len(commands)} signed commands are deleted with this name, and not the "
-            f"{len(event.commands)} that the event lists.",
-            "List these commands, or leave them out of the event.",
+            "The event lists other commands than the signed ones that are deleted with this name.",
+            f"Send as `commands`: [{', '.join(commands)}].",
             field="commands",
             commands=[*commands],
         )

@@ -205,8 +205,8 @@ def check_covers(command: Command) -> None:
             "content-missing",
             "A signature covers what it accepts. The signed event has no "
             f"{' and no '.join(missing)}.",
-            "List the digests of the signed commands that are deleted with the name. An empty list "
-            "is answered with the right one."
+            "Send `commands` with the digests of the signed commands that are deleted with the "
+            "name, or []. A refusal of another list gives the right one."
             if "commands" in missing
             else "Read what awaits the party in its inbox, and sign the event that it gives.",
             field=missing[0],

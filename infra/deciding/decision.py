@@ -1,7 +1,7 @@
 """One input decided: when it counts as recorded, who signed it, what the domain decides."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -17,7 +17,7 @@ from domain.kernel import CLOCK_PARTY, FARTHEST, Act, Awaited, Command, Event, R
 from domain.keyring import Keyring
 from domain.lookalikes import lookalikes
 from domain.partnership import Partnership, PassTime, admit, may_act
-from domain.people import PersonErased, check_actor
+from domain.people import ErasePerson, PersonErased, check_actor
 from domain.program import DefinePortfolio, Program
 from domain.values import instant
 from infra.deciding import admission, intake, pseudonyms
@@ -160,7 +160,9 @@ class Decider:
             lambda: self.recorder.ledger(name),
             self._states.state(cited) if cited else None,
         )
-        decided = self._with_commands(name, decided, envelope.party)
+        asked = envelope.data
+        listed = asked.commands if isinstance(asked, ErasePerson) else None
+        decided = self._with_commands(name, decided, envelope.party, listed)
         self._check_decided(message, decided)
         start = len(self._batch.events)
         keys = partnership.keyring
@@ -344,10 +346,14 @@ class Decider:
                 and aggregates.has_answered(state, each, party)
             )
 
-    def _with_commands(self, name: str, decided: list[Event], party: str) -> list[Event]:
+    def _with_commands(
+        self, name: str, decided: list[Event], party: str, listed: Sequence[str] | None = None
+    ) -> list[Event]:
         """Return what was decided; an erasure with the signed commands that are deleted."""
         return [
-            self.recorder.erasing(name, each, party) if isinstance(each, PersonErased) else each
+            self.recorder.erasing(name, each, party, listed)
+            if isinstance(each, PersonErased)
+            else each
             for each in decided
         ]
 

@@ -1,7 +1,7 @@
 """Recording decided events in a batch, with what agreed rules do because of them (C20)."""
 
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -373,7 +373,9 @@ class Recorder:
 
     # --- erasures ---
 
-    def erasing(self, name: str, event: PersonErased, party: str) -> PersonErased:
+    def erasing(
+        self, name: str, event: PersonErased, party: str, listed: Sequence[str] | None
+    ) -> PersonErased:
         """Return an erasure with the signed commands that are deleted. Raises `Refused`."""
         known = {key: each for each, key in self.people[name].known.items()}
         bodies = self._logs.bodies(self._log(name))
@@ -388,7 +390,7 @@ class Recorder:
         pending = {each.key: each.body for each in self.batch.kept if each.kind == COMMAND}
         commands = {**self._logs.kept(COMMAND, name), **pending}
         gone = pseudonyms.gone_with(known.get(event.person), named, commands)
-        return erase(event, party, pseudonyms.party_of(named), gone)
+        return erase(event, party, pseudonyms.party_of(named), gone, listed)
 
     # --- the log as it will be ---
 

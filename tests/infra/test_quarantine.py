@@ -569,7 +569,7 @@ def test_an_answer_tells_only_the_operator_what_cannot_be_read(settings: Setting
             words = "The answer needs what cannot be read of the partnership."
             assert asked(question, party) == (503, words)
         status, detail = asked("history", operator)
-        assert (status, "index 8 cannot be read" in detail) == (503, True)
+        assert (status, f"{ID}#8 cannot be read" in detail) == (503, True)
 
 
 def test_the_deadlines_of_the_others_pass(settings: Settings) -> None:

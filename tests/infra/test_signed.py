@@ -33,6 +33,7 @@ from domain.keyring import (
     SignedKind,
     key_id,
 )
+from domain.markets import AssignRole
 from domain.payment import ReceivePayment
 from domain.people import ErasePerson
 from domain.recorded import Recorded
@@ -430,10 +431,27 @@ def test_a_signed_erasure_lists_the_commands_that_go_with_the_name(
 
     refused = one(registered, ours.signs(erasing))
     assert refused.rule == "content-missing"
-    assert "accord erase --key" in (refused.hint or "")
-    assert (
-        one(registered, ours.signs(changed(erasing, commands=[]), id="listed")).status == "accepted"
-    )
+    assert "Send `commands` with the digests" in (refused.hint or "")
+
+    of_none = changed(erasing, commands=[])
+    assert one(registered, ours.signs(of_none, id="listed")).status == "accepted"
+
+
+def test_a_signed_erasure_that_lists_too_few_commands_is_told_the_right_ones(
+    registered: Accord, ours: Signatory
+) -> None:
+    assigned = example(AssignRole, name="Ana Prieto")
+    assert one(registered, ours.signs(assigned)).status == "accepted"
+    signed = signed_of(registered)[-1]
+    known = people(registered.history, NAME).items()
+    person = next(commitment for commitment, each in known if each.name == "Ana Prieto")
+    erasing = ErasePerson(person=person, reason="They asked for it.", commands=[])
+
+    refused = one(registered, ours.signs(erasing, id="none"))
+    assert refused.rule == "erases-other-commands"
+    assert refused.hint == f"Send as `commands`: [{signed}]."
+    right = changed(erasing, commands=[signed])
+    assert one(registered, ours.signs(right, id="right")).status == "accepted"
 
 
 # --- what needs a signature --------------------------------------------------------------------
