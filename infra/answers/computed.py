@@ -30,11 +30,13 @@ def of_each(
     names: Iterable[str],
     asked: Hashable,
     compute: Callable[[list[str]], Iterable[tuple[str, T]]],
+    still: Callable[[T], bool] = lambda part: True,  # noqa: ARG005 - of any part
 ) -> Iterator[tuple[str, T]]:
     """Yield the part of each of these partnerships that has one, in their order.
 
     `asked` tells the parts of one question from those of others. `compute` returns the parts of
-    partnerships that are not known yet. Raises what it raises.
+    partnerships that are not known yet, and `still` whether a kept part is right at this moment.
+    Raises what they raise.
     """
     wanted = list(names)
     # States are read first: a part that is computed from a later one is computed again.
@@ -42,7 +44,7 @@ def of_each(
     found: dict[str, T] = {}
     for name, state in states.items():
         part = accord.computed.get((asked, name), state)
-        if part is not None:
+        if part is not None and still(part):
             found[name] = part
     missing = [name for name in wanted if name not in found]
     for name, part in compute(missing) if missing else ():

@@ -51,11 +51,16 @@ def members(accord: Accord, when: AsOf) -> Iterator[Member]:
 
 
 def of_members(
-    accord: Accord, when: AsOf, asked: Hashable, part: Callable[[Member], T]
+    accord: Accord,
+    when: AsOf,
+    asked: Hashable,
+    part: Callable[[Member], T],
+    still: Callable[[T], bool],
 ) -> Iterator[T]:
     """Yield the part of each partnership and program that the viewer is a party of.
 
-    A part is computed again only when its partnership changes; `asked` names what it is.
+    A part is computed again only when its partnership changes, or is not `still` right at this
+    moment; `asked` names what it is.
     """
 
     def compute(names: list[str]) -> Iterator[tuple[str, T]]:
@@ -64,7 +69,7 @@ def of_members(
             yield from ((each.id, part(each)) for each in _members(accord, page, when))
 
     names = names_seen(accord, when.viewer)
-    for _, each in computed.of_each(accord, names, (asked, when), compute):
+    for _, each in computed.of_each(accord, names, (asked, when), compute, still):
         yield each
 
 

@@ -1,13 +1,14 @@
 """Compare all partnerships: the sheet, which are on track, load, dependency, matches (C28)."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from domain.charter import ObjectiveStatus
 from domain.metric_catalogue import metric_words
 from domain.terms import Payment, item_words
+from domain.terms_by_day import TermsByDay
 from domain.values import name_order, plain
 from infra.answers.logs import NOW, AsOf, moment_of, seen_until
 from infra.answers.members import names_seen, of_members
@@ -68,6 +69,13 @@ class Part(NamedTuple):
     line: SheetLine | None = None
     limits: Limits | None = None
     """The limits that a program sets."""
+    terms: TermsByDay = TermsByDay()
+    day: date | None = None
+    """The day that the line is of, in the agreement's time zone; None of a program."""
+
+    def is_of(self, moment: datetime) -> bool:
+        """Return whether it is the part at a moment, too: a line is the same for a whole day."""
+        return self.day in {None, self.terms.day(moment)}
 
 
 def part(member: Member, moment: datetime, span: Span | None = None) -> Part:
@@ -75,7 +83,8 @@ def part(member: Member, moment: datetime, span: Span | None = None) -> Part:
     if own := member.traits.limits:
         return Part(own.party, own.party, limits=own)
     name = member.overview.names.get(member.party, member.party)
-    return Part(member.party, name, line(member, moment, span))
+    terms = member.traits.terms
+    return Part(member.party, name, line(member, moment, span), terms=terms, day=terms.day(moment))
 
 
 def _parts(accord: Accord, when: AsOf, moment: datetime, span: Span | None) -> Iterator[Part]:
@@ -85,11 +94,10 @@ def _parts(accord: Accord, when: AsOf, moment: datetime, span: Span | None) -> I
         # A party sees each partnership as of its own latest record, as in every other answer.
         return part(member, moment_of(accord, member.id, when) if of_own else moment, span)
 
-    # A line depends on the day of the moment in the time zone of its agreement. Time zones differ
-    # by quarters of an hour, so the line is the same within one.
-    quarter = moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
-    asked = ("portfolio", None if of_own else quarter, span)
-    return of_members(accord, when, asked, found)
+    def still(kept: Part) -> bool:
+        return of_own or kept.is_of(moment)
+
+    return of_members(accord, when, ("portfolio", span), found, still)
 
 
 def portfolios(found: Iterable[Part]) -> tuple[Portfolio, ...]:

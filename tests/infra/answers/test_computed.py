@@ -6,11 +6,13 @@ a process that has just started would answer.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.answers import portfolio
 from infra.answers.alerts import ALERTS_QUESTION
 from infra.answers.inbox import INBOX
 from infra.answers.logs import AsOf
@@ -18,6 +20,8 @@ from infra.answers.portfolio import PORTFOLIO
 from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from infra.running.cache import Stamped
+from projections.portfolio import Member, PartnershipLine, line
+from projections.results import Span
 from projections.visibility import OPERATOR, Viewer
 from tests.feeds import FEEDS, messages, simulated
 from tests.sweeps import sweep
@@ -87,6 +91,35 @@ def test_what_did_not_change_is_computed_once(
         for seen in VIEWERS:
             answer = PORTFOLIO.reply(accord, when=AsOf(viewer=seen))
             assert before[f"portfolio of {seen}"] == answer.model_dump_json()
+
+
+def test_a_line_of_the_portfolio_is_computed_once_a_day_of_its_agreement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each record anywhere is a new moment, so it must not be a new line of every partnership."""
+    with simulated(tmp_path) as accord:
+        for feed in FEEDS:
+            accord.service.handle(messages(feed))
+        accord.catch_up()
+        lines: list[str] = []
+
+        def counted(member: Member, moment: datetime, span: Span | None) -> PartnershipLine:
+            lines.append(member.id)
+            return line(member, moment, span)
+
+        def at(moment: datetime) -> int:
+            lines.clear()
+            monkeypatch.setattr(portfolio, "moment_of_all", lambda *_: moment)
+            PORTFOLIO.reply(accord)
+            return len(lines)
+
+        monkeypatch.setattr(portfolio, "line", counted)
+        noon = datetime(2026, 7, 1, 12, tzinfo=UTC)
+        every = at(noon)
+
+        assert every > 1
+        assert at(noon + timedelta(hours=3)) == 0
+        assert at(noon + timedelta(days=1)) == every
 
 
 def test_what_is_not_folded_yet_changes_nothing_until_it_is(tmp_path: Path) -> None:
