@@ -56,7 +56,7 @@ def others(found: Sequence[Stated], party: str) -> tuple[Stated, ...]:
 
 
 def is_stated(found: Sequence[Stated], event: Event, act: Act) -> bool:
-    """Return whether the acting party stated the same already, of the same time."""
+    """Return whether the acting party already stated the same fact for the same time."""
     return any(
         (each.event, each.party, each.at) == (event, act.party, act.occurred_at) for each in found
     )

@@ -96,12 +96,12 @@ def at_the_exit(agreements: BilateralAgreements, day: str) -> list[Event]:
 def ends_with_exit(kind: type[BilateralAgreement], proposed: Any) -> bool:  # noqa: ANN401 - made
     """Whether nobody can accept a proposal any more once an exit took effect."""
     if kind is CommitmentCancelled:
-        return proposed.kind in _OF_THE_PLAN
+        return proposed.kind in _ENDED_BY_AN_EXIT
     ends: bool = kind.accepts.ends_with_exit
     return ends
 
 
-_OF_THE_PLAN: Final = {"campaign", "milestone", "step"}
+_ENDED_BY_AN_EXIT: Final = {"campaign", "milestone", "step"}
 """What an exit gives up when it takes effect, by the word for it in a cancellation."""
 
 

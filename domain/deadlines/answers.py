@@ -136,8 +136,8 @@ def _until(  # noqa: PLR0913 - what a deadline of an answer is made of
     """Return a deadline of an answer: on its last day, or on the last day before an exit ahead."""
     if not ends:
         return end_of_day(kind, ref, last, terms)
-    is_ahead = terms.exit is not None and not took_effect(terms, act.now)
-    day = min(last, terms.exit - DAY) if is_ahead and terms.exit else last
+    ahead = None if took_effect(terms, act.now) else terms.exit
+    day = min(last, ahead - DAY) if ahead else last
     return end_of_day(kind, ref, day, terms)._replace(without_exit=last)
 
 

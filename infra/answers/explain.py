@@ -28,10 +28,9 @@ from domain.standing_alerts import (
     response_of,
 )
 from domain.terms import Minimum, describe
-from domain.terms_by_day import local_day
 from domain.values import MINOR_UNITS, Exact
 from infra.answers import dependency_alerts, duplicate_credits, explain_money, metrics
-from infra.answers import kpis as figures_text
+from infra.answers import kpis as kpi_answers
 from infra.answers.alerts import response
 from infra.answers.escalated import with_people
 from infra.answers.logs import (
@@ -54,7 +53,7 @@ from projections.alerts import Alert, AlertState, answered
 from projections.counted import NO_FACTS
 from projections.figures import LEADS
 from projections.fold import Folded, Rows, fold
-from projections.objectives import ObjectiveProgress, objectives
+from projections.objectives import ObjectiveProgress
 from projections.rule_words import rule_in_words
 from projections.standing import periods_within
 from projections.timeline import TimelineItem
@@ -263,9 +262,7 @@ def _figure(accord: Accord, reference: str, when: AsOf) -> tuple[str, FigureExpl
         if _agrees_a_rule(recorded):
             rules.append(recorded)
     rows = asked.rows
-    progress = objectives(
-        rows, local_day(moment_of(accord, partnership, when), kpis.agreed_row(rows).zone)
-    )
+    progress = kpi_answers.progress(accord, partnership, when, rows)
     return partnership, FigureExplained(
         metric=metrics.described(metric),
         period=period,
@@ -662,7 +659,7 @@ def _figure_blocks(found: FigureExplained) -> Iterator[Block]:
     yield from _explained_figures(found.figures, 2)
     for rule in found.rules:
         yield from _rule_blocks(rule)
-    yield figures_text.objectives_table(found.objectives, indent=2)
+    yield kpi_answers.objectives_table(found.objectives, indent=2)
 
 
 def _explained_figures(found: Iterable[ExplainedFigure], indent: int) -> Iterator[Block]:
@@ -670,8 +667,8 @@ def _explained_figures(found: Iterable[ExplainedFigure], indent: int) -> Iterato
         line = each.line
         yield Line()
         by = "counted from events" if line.source == figures.COUNTED else f"from {line.source}"
-        yield Line(f"{figures_text.named(line)}, {by}", "bold", indent)
-        for more in filter(None, (figures_text.compared(line), figures_text.believed(line))):
+        yield Line(f"{kpi_answers.named(line)}, {by}", "bold", indent)
+        for more in filter(None, (kpi_answers.compared(line), kpi_answers.believed(line))):
             yield Line(more, indent=indent)
         rows = [(*_event(one.event), _added(one)) for one in each.counted]
         rows += [

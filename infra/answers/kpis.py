@@ -35,6 +35,7 @@ from infra.bootstrap import Accord
 from projections import figures
 from projections.breaches import BindingRule, binding, in_unit
 from projections.figures import COUNTED, FigureLine
+from projections.fold import Rows
 from projections.given import given
 from projections.kpis import agreed_row
 from projections.objectives import ObjectiveProgress, objectives
@@ -96,15 +97,19 @@ def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf
     withheld = [each.period for each in sight.withheld.values()]
     asked = [period] if period else figures.periods(rows, closed=withheld)
     lines = [line for each in asked for line in given(rows, sight, each)]
-    today = local_day(moment_of(accord, id, when), agreed_row(rows).zone)
     agreed = [] if sight.is_third_party else [*rules.binding_rules(accord, id, when)]
     return Kpis(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
         figures=tuple(_limited(each, agreed) for each in figures.with_posteriors(rows, lines)),
-        objectives=tuple(map(sight.progress, objectives(rows, today))),
+        objectives=tuple(map(sight.progress, progress(accord, id, when, rows))),
     )
+
+
+def progress(accord: Accord, id: str, when: AsOf, rows: Rows) -> list[ObjectiveProgress]:
+    """Return the progress of each objective on the day asked about, in the agreement's zone."""
+    return objectives(rows, local_day(moment_of(accord, id, when), agreed_row(rows).zone))
 
 
 def _limited(line: FigureLine, agreed: list[BindingRule]) -> LimitedFigure:

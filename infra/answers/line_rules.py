@@ -71,7 +71,7 @@ class LineRules:
         return {"rule": found, "terms_version": version or None}
 
     def _beside_the_terms(self, line: Row) -> LineRule | None:
-        """Return the rule of a line that no item of the terms prices; None for every other."""
+        """Return the rule of a line that no item of the terms prices; None for any other line."""
         item: str = line["item"]
         kind, _, name = line["about"].partition("/")
         cause, _, dispute = line["cause"].partition("/")

@@ -666,7 +666,7 @@ def _named(proposal: ProposalSummary) -> str:
 
 
 def _over(proposal: ProposalSummary) -> str:
-    """Return how what both agreed ended: `done`, or `replaced by terms-2`."""
+    """Return how an agreement of both parties ended: `done`, or `replaced by terms-2`."""
     by = f" by {proposal.replaced_by}" if proposal.replaced_by else ""
     return f"{proposal.ended}{by}"
 

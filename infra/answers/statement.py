@@ -215,7 +215,7 @@ def ask(
 ) -> PeriodStatements:
     """Return what accrued up to the end of a period, issued or not, with every line (C10).
 
-    `period` may also be the name of a statement or of a final settlement. With a `policy` nothing
+    Nothing accrued in a period that has not begun. `period` may also be the name of a statement or of a final settlement. With a `policy` nothing
     counts as issued. Raises `NotFound`.
     """
     kind = PolicyKind(policy) if policy else None
@@ -227,14 +227,14 @@ def ask(
     ]
     now = moment_of(accord, id, when)
     terms = terms_of(postings.rows.get(AGREED, AgreedRow()))
-    if _is_period(period):
-        found += postings.drafts(period)
-    elif not found:
+    if not _is_period(period) and not found:
         names = ", ".join(each.statement for each in postings.issued) or "none was issued yet"
         raise NotFound(
             f"{period} is neither a period nor the name of a statement.",
             f"Write 2026-03, 2026-Q1 or 2026, or the name of a statement ({names}).",
         )
+    if _is_period(period) and not _is_ahead(terms, period, now):
+        found += postings.drafts(period)
     return PeriodStatements(
         simulated=accord.simulated,
         as_of=when.asked,
@@ -254,13 +254,17 @@ def _outside(terms: TermsByDay, period: str, now: datetime) -> str | None:
         return None
     begins, ends = bounds(period)
     start = terms.start if terms.is_agreed else None
-    if begins.date() > terms.day(now):
-        return f"{period} begins on {begins.date()}. It is {terms.day(now)} here."
+    if _is_ahead(terms, period, now):
+        return f"{period} begins on {begins.date()}. It had not begun on {terms.day(now)}."
     if start is None:
         return "No terms are agreed yet."
     if ends.date() <= start:
         return f"{period} is over before the terms begin, on {start}."
     return None
+
+
+def _is_ahead(terms: TermsByDay, period: str, now: datetime) -> bool:
+    return bounds(period)[0].date() > terms.day(now)
 
 
 def _is_period(text: str) -> bool:

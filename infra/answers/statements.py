@@ -124,7 +124,8 @@ def running(rows: Mapping[str, Any]) -> Iterator[RunningStatement]:
         return
     for currency in sorted({each.settles_in for each in (*known.accrued, *known.held)}):
         balance = settlement.balance(currency, known.accrued, known, agreed.parties)
-        if balance.amount or balance.held or balance.without_rate:
+        without_rate = any(any(each.earned.values()) for each in balance.without_rate)
+        if balance.amount or balance.held or without_rate:
             last = max(each.month for each in (*known.accrued, *known.held))
             yield RunningStatement(period=quarter_of(last), state=State.OPEN, balance=balance)
 

@@ -37,7 +37,7 @@ ATTEMPTS = 8
 """How often a batch that lost a race is decided again, before its inputs are tried one by one."""
 
 WAITING_PAGE = 1000
-"""Waiting inputs that are read at a time."""
+"""How many waiting inputs are read at once."""
 
 
 class Service:

@@ -48,7 +48,7 @@ def submit(story: Story, deal: str) -> None:
 
 
 def two_leads() -> Story:
-    """They submit a lead on 7 and one on 9 January."""
+    """They submit a lead on 7 January and one on 9 January."""
     story = begun()
     submit(story, "D-1")
     story.on("2026-01-09")

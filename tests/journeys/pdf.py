@@ -17,11 +17,11 @@ _RANGE: Final = re.compile(rb"<([0-9A-Fa-f]{4})> <([0-9A-Fa-f]{4})> <([0-9A-Fa-f
 _ONE: Final = re.compile(rb"^<([0-9A-Fa-f]{4})> <([0-9A-Fa-f]{4,})>$", re.MULTILINE)
 
 
-def text_of(pdf: bytes) -> str:
-    """Return the words of all pages, in the order in which they are drawn."""
+def pages_of(pdf: bytes) -> list[str]:
+    """Return the words of each page, in the order in which they are drawn."""
     objects = {int(number): body for number, body in _OBJECT.findall(pdf)}
     pages = [body for body in objects.values() if b"/Type /Page\n" in body]
-    return " ".join("".join(word) for page in pages for word in _words(objects, page))
+    return [" ".join(_words(objects, page)) for page in pages]
 
 
 def _words(objects: Objects, page: bytes) -> Iterator[str]:

@@ -158,6 +158,13 @@ def test_what_the_page_shows_is_beside_it_as_json_and_as_a_table(demo: TestClien
     assert demo.get(f"{at}/funnel.csv?{PAST}").text.startswith("step,count,goes_on")
 
 
+def test_what_adds_up_to_nothing_is_not_earned_so_far(demo: TestClient) -> None:
+    """Of one deal, what a rate was missing for was taken back, so nothing waits for a rate."""
+    found = demo.get("/v1/partnerships/growthos-harbourlight/statements").json()["running"]
+
+    assert found == []
+
+
 def test_a_statement_is_named_by_its_period_the_latest_first(page: str) -> None:
     shown = cells(page)
 
