@@ -316,6 +316,13 @@ def _alike(name: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(get_close_matches(name, names, 3, 0.5))
 
 
+def with_unit(number: str, unit: str) -> str:
+    """Return a number with its unit: ``30``, ``15 %``, ``12500.00 USD``, ``7 days``."""
+    if unit == Unit.COUNT:
+        return number
+    return f"{number} {'%' if unit == Unit.PERCENT else unit}"
+
+
 def metric_words(name: str, segment: str | None = None) -> str:
     """Return a metric in words, with the part that it is about: ``co-branded revenue in spain``."""
     words = name.replace("co_", "co-", name.startswith("co_")).replace("_", " ")

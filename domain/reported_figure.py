@@ -22,9 +22,18 @@ from domain.kernel import (
     Stage,
     Value,
 )
-from domain.metric_catalogue import CATALOGUE, NO_METRICS, Adds, Catalogue, Metric, Unit, known
+from domain.metric_catalogue import (
+    CATALOGUE,
+    NO_METRICS,
+    Adds,
+    Catalogue,
+    Metric,
+    Unit,
+    known,
+    with_unit,
+)
 from domain.terms_by_day import TermsByDay
-from domain.values import Count, Number, Quantity, Slug, Text, plain
+from domain.values import MINOR_UNITS, Count, Number, Quantity, Slug, Text, plain
 
 OTHER_CHANNELS = "other-channels"
 """The segment of customers from other channels. It is compared with the partner's, not added."""
@@ -92,15 +101,17 @@ class ReportedFigure(Value):
         return any(each is not None and 0 < each < smallest for each in counts)
 
     def __str__(self) -> str:
-        """Write the figure: ``12/150 (percent)``, ``300 count``."""
+        """Write the figure: ``12 of 150``, ``62 / 24 score``, ``180000 USD / 18``, ``300``."""
         if (of := self.respondents) is not None:
-            return (
-                f"{of.promoters} promoters, {of.passives} passives, {of.detractors} detractors "
-                f"({self.unit})"
-            )
-        if self.numerator is not None and self.denominator is not None:
-            return f"{plain(self.numerator)}/{plain(self.denominator)} ({self.unit})"
-        return f"{plain(self.value) if self.value is not None else '?'} {self.unit}"
+            return f"{of.promoters} promoters, {of.passives} passives, {of.detractors} detractors"
+        if self.numerator is None or self.denominator is None:
+            return with_unit(plain(self.value) if self.value is not None else "?", self.unit)
+        above, below = plain(self.numerator), plain(self.denominator)
+        if self.unit == Unit.PERCENT:
+            return f"{above} of {below}"
+        if self.unit in MINOR_UNITS:
+            return f"{above} {self.unit} / {below}"
+        return f"{above} / {below} {self.unit}"
 
 
 class MetricCommand(Command):

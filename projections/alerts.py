@@ -856,7 +856,7 @@ class _Changes:
             return
         parties = self._after.people.parties
         for name, text in missed.items():
-            says = Finding(name, f"Objective {name} is missed: {text}", parties)
+            says = Finding(name, f"Objective {name} is missed. {text}", parties)
             self.open_standing(BY_RULE[OBJECTIVE_MISSED], says)
 
     def _missed(self, found: ObjectiveProgress) -> str:

@@ -38,7 +38,7 @@ from domain.execution import KickoffHeld
 from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import ContributionRecorded, TargetAdjusted
 from domain.kernel import Event
-from domain.metric_catalogue import Adds, Metric, Unit
+from domain.metric_catalogue import Adds, Metric, Unit, with_unit
 from domain.own_metric import MetricAgreed
 from domain.partnership import Partnership
 from domain.priors import PriorAgreed
@@ -708,9 +708,7 @@ def _value_in_words(look: Look, unit: str) -> str:
 
 def in_unit(value: Decimal, unit: str) -> str:
     """Return a figure with its unit, in words."""
-    if unit == Unit.PERCENT:
-        return f"{plain(value.normalize())} %"
-    return plain(value) if unit == Unit.COUNT else f"{plain(value)} {unit}"
+    return with_unit(plain(value.normalize() if unit == Unit.PERCENT else value), unit)
 
 
 def _facts(agreed: DecisionRule, looks: list[Look]) -> RuleFacts:

@@ -17,7 +17,7 @@ from domain.arithmetic import exact
 from domain.calendar import bounds, following, month_of, preceding, quarter_of
 from domain.charter import Objective, ObjectiveStatus
 from domain.described import described
-from domain.metric_catalogue import Adds, Direction, Metric
+from domain.metric_catalogue import Adds, Direction, Metric, with_unit
 from domain.values import MINOR_UNITS, Exact, plain
 from projections import figures
 from projections.figures import COUNTED, Figure
@@ -82,7 +82,7 @@ class ObjectiveProgress:
     @property
     def target_text(self) -> str:
         """Return the target in words, without the figure."""
-        return f"{self.objective.words}: the target was {self._target}."
+        return f"The target for {self.objective.words} was {self._target}."
 
     @property
     def text(self) -> str:
@@ -111,10 +111,7 @@ def _short(value: Decimal) -> str:
 
 
 def _in_unit(value: Decimal, unit: str) -> str:
-    text = plain(value) if unit in MINOR_UNITS else _short(value)
-    if unit in MINOR_UNITS:
-        return f"{text} {unit}"
-    return {"count": text, "percent": f"{text} %"}.get(unit, f"{text} {unit}")
+    return with_unit(plain(value) if unit in MINOR_UNITS else _short(value), unit)
 
 
 def objectives(rows: Rows, today: date) -> list[ObjectiveProgress]:

@@ -337,7 +337,7 @@ def _status(
     A figure that is overdue leaves too little evidence: nobody knows whether it is on or off track.
     The reasons that set the status come first.
     """
-    found = [(each.status, f"{each.status.words}: {each.text}") for each in objectives]
+    found = [(each.status, f"{each.status.words}, {each.text}") for each in objectives]
     found += [_said(each) for each in member.alerts if _is_breach(each)]
     found.sort(key=lambda each: _RANK[each[0]])
     worst = found[0][0] if found else ObjectiveStatus.OPEN

@@ -5,7 +5,7 @@ The ledger's rows hold sums and no lines, so the lines are found again by replay
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -215,8 +215,8 @@ def ask(
 ) -> PeriodStatements:
     """Return what accrued up to the end of a period, issued or not, with every line (C10).
 
-    Nothing accrued in a period that has not begun. `period` may also be the name of a statement or of a final settlement. With a `policy` nothing
-    counts as issued. Raises `NotFound`.
+    Nothing accrued in a period that has not begun. `period` may also be the name of a statement or
+    of a final settlement. With a `policy` nothing counts as issued. Raises `NotFound`.
     """
     kind = PolicyKind(policy) if policy else None
     postings = replay(log(accord.history, id, when), AttributionPolicy(kind=kind) if kind else None)
@@ -293,6 +293,18 @@ def replay(events: Iterable[Recorded], policy: AttributionPolicy | None = None) 
     for recorded in events:
         postings.take(recorded)
     return postings
+
+
+def lines_by(
+    history: History, id: str, when: AsOf, events: Container[int]
+) -> Mapping[int, tuple[LedgerLine, ...]]:
+    """Return the ledger's lines that these events made, by the event's index. Raises `NotFound`."""
+    postings, found = Postings(None), {}
+    for recorded in log(history, id, when):
+        lines = postings.take(recorded)
+        if lines and recorded.index in events:
+            found[recorded.index] = tuple(map(line_of, lines))
+    return found
 
 
 def disputes_of(

@@ -181,12 +181,12 @@ def test_a_period_that_is_ahead_or_before_the_terms_says_so(tmp_path: Path) -> N
         ahead = STATEMENT.reply(accord, id=NAME, period="2030")
         before = STATEMENT.reply(accord, id=NAME, period="2025-Q1").outside
 
-        assert ahead.outside == "2030 begins on 2030-01-01. It had not begun on 2026-01-05."
+        assert ahead.outside == "2030 begins on 2030-01-01. It had not begun on 2026-01-07."
         assert ahead.statements == ()
         assert before == "2025-Q1 is over before the terms begin, on 2026-01-01."
         assert readable(before) in page(accord, f"/partnerships/{NAME}/statements/2025-Q1")
         said = page(accord, f"/partnerships/{NAME}/statements/2030")
-        assert "2030 begins on 1 Jan 2030. It had not begun on 5 Jan 2026." in said
+        assert "2030 begins on 1 Jan 2030. It had not begun on 7 Jan 2026." in said
         assert "USD" not in said
 
 
@@ -194,7 +194,7 @@ def test_a_draft_says_what_is_earned_so_far_and_not_that_it_is_owed(tmp_path: Pa
     with kept(tmp_path, earned()) as accord:
         said = page(accord, ADDRESS)
 
-    assert f"growthos will owe Brightpath 210.00 USD, by what is earned so far." in said
+    assert "GrowthOS will owe Brightpath 210.00 USD, by what is earned so far." in said
     assert "Earned so far, to Brightpath210.00 USD" in said
     assert " owes " not in said
 

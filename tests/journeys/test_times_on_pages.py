@@ -232,6 +232,28 @@ def test_an_amount_in_a_text_is_written_as_in_a_table() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("rated 2026-Q2: trust 4", "rated Q2 2026: trust 4"),
+        ("an action by 2026-07-31: a page", "an action by 31 Jul 2026: a page"),
+        ("statement 2026-Q2:USD", "statement 2026-Q2:USD"),
+        ("at least 20 USD", "at least 20.00\N{NO-BREAK SPACE}USD"),
+        ("new users: 8800 of 10000 by 2026-07-31", "new users: 8,800 of 10,000 by 31 Jul 2026"),
+        ("15 % of 12500.00", "15 % of 12,500.00"),
+        ("the annual review of 2026, which", "the annual review of 2026, which"),
+    ],
+)
+def test_numbers_days_and_periods_have_one_form_for_people(said: str, read: str) -> None:
+    assert shown.readable(said) == read
+
+
+def test_an_identifier_is_kept_on_one_line_and_what_is_written_stays_escaped() -> None:
+    said = shown.whole("<b> deal hl-0004, pay-off")
+
+    assert said == '&lt;b&gt; deal <span class="nowrap">hl-0004</span>, pay-off'
+
+
 def test_a_history_is_filtered_by_an_amount_as_it_is_shown_or_recorded(client: TestClient) -> None:
     path = f"/partnerships/{ONE}/history"
     shown_as, recorded_as = (

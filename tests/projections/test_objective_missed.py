@@ -72,7 +72,7 @@ def test_an_objective_that_is_missed_is_alerted_when_its_day_has_passed() -> Non
     assert alert.state == "open"
     # Both parties see the alert, and a protocol can hide the figure from one of them.
     assert alert.text == (
-        "Objective subscribers is missed: new subscribers: the target was 100 by 2026-03-31."
+        "Objective subscribers is missed. The target for new subscribers was 100 by 2026-03-31."
     )
     assert [each.office for each in alert.who_acts] == ["executive-sponsor"] * 2
 

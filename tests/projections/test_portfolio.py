@@ -149,15 +149,15 @@ def test_a_partnership_that_is_off_track_says_why() -> None:
     assert row.status is ObjectiveStatus.OFF_TRACK
     assert tuple(each for each in row.reasons if each not in late) == (
         (
-            "off track: new users: 200 of 10000 by 2026-12-31, 2.00 % of the target in 23.89 % "
+            "off track, new users: 200 of 10000 by 2026-12-31, 2.00 % of the target in 23.89 % "
             "of the time."
         ),
         f"breach: {THEIRS} brought 8 of 10 referrals in 2026-Q1.",
         (
-            "insufficient evidence: co-branded revenue: no figure; the target is 120000 USD by "
+            "insufficient evidence, co-branded revenue: no figure; the target is 120000 USD by "
             "2026-12-31."
         ),
-        "insufficient evidence: new subscribers: no figure; the target is 10000 by 2026-12-31.",
+        "insufficient evidence, new subscribers: no figure; the target is 10000 by 2026-12-31.",
     )
 
 

@@ -66,6 +66,8 @@ class Step:
     since: datetime | None
     """When it was first entered; null if it never was."""
     is_now: bool
+    is_over: bool
+    """Whether a later step was entered, so that this one is not to come."""
     ran_since: date | None = None
     """The first day of a partnership that was adopted in this step, as both parties state it."""
 
@@ -211,12 +213,18 @@ def _agreed(state: PartnershipState) -> Iterator[Agreed]:
 
 
 def _steps(overview: Overview) -> Iterator[Step]:
-    for name, stages in TRACK.items():
-        since = [each.since for each in overview.stages if each.stage in stages]
+    entered = [
+        [each.since for each in overview.stages if each.stage in stages]
+        for stages in TRACK.values()
+    ]
+    last = max((at for at, since in enumerate(entered) if since), default=0)
+    for at, (name, stages) in enumerate(TRACK.items()):
+        since = entered[at]
         is_adopted = overview.adopted is not None and overview.adopted in since
         yield Step(
             name,
             since[0] if since else None,
             overview.stage in stages,
-            overview.ran_since if is_adopted else None,
+            is_over=at < last,
+            ran_since=overview.ran_since if is_adopted else None,
         )

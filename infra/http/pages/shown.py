@@ -6,15 +6,15 @@ colour alone.
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, tzinfo
-from decimal import Decimal
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import ROUND_HALF_EVEN, Decimal
 from re import fullmatch, sub
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from domain.aggregates import command_types
 from domain.calendar import PERIOD_PATTERN, period_in_words
@@ -22,8 +22,9 @@ from domain.charter import ObjectiveStatus
 from domain.dispute import DisputeOutcome
 from domain.response import Severity
 from domain.standing_alerts import BY_RULE, DISPUTE_OPENED, AlertKind
-from domain.values import MINOR_UNITS, instant
+from domain.values import MINOR_UNITS, counted, instant
 from infra.answers import text
+from infra.answers.history import StoredEvent
 from infra.answers.inbox import Awaiting
 from infra.answers.line_disputes import LineDispute
 from infra.answers.next import Met
@@ -32,6 +33,7 @@ from infra.tlog import cloudevents
 from projections.alerts import Alert, AlertState
 from projections.breaches import RuleFacts, Shortfall
 
+_TENTH: Final = Decimal("0.1")
 _MINUS: Final = "\N{MINUS SIGN}"
 _NARROW: Final = "\N{NO-BREAK SPACE}"
 
@@ -51,6 +53,11 @@ def day(context: Context, value: date | datetime, zone: str = "") -> Markup:
     return _time(instant(value.astimezone(UTC)), f"{_day(here)}{beside}")
 
 
+def day_before(value: date) -> date:
+    """Return the last day before one on which something ends: 30 Jun for what ends on 1 Jul."""
+    return value - timedelta(days=1)
+
+
 @pass_context
 def moment(context: Context, value: datetime) -> Markup:
     """Return a moment to the minute: ``21 Sep 2026, 14:00``.
@@ -63,6 +70,13 @@ def moment(context: Context, value: datetime) -> Markup:
         beside = "" if here.date() == utc.date() else f"{_day(utc.date())}, "
         people = f"{people} {here:%Z} ({beside}{utc:%H:%M} UTC)"
     return _time(instant(utc), people)
+
+
+def later(event: StoredEvent) -> str:
+    """Return how much later than it happened an event was recorded: ``4 days 17 hours``."""
+    late = event.recorded_at - event.occurred_at
+    hours = late.seconds // 3600
+    return counted(late.days, "day") + (f" {counted(hours, 'hour')}" if hours else "")
 
 
 def _zone(context: Context) -> tzinfo:
@@ -78,6 +92,11 @@ def _day(value: date) -> str:
 def is_end_of_day(value: datetime) -> bool:
     """Return whether a moment is what a day means in a question: its end (UTC)."""
     return value == datetime.combine(value.astimezone(UTC).date(), time.max, UTC)
+
+
+def asked(value: datetime) -> str:
+    """Return a moment as a link asks about it: a day for the end of a day, else to the digit."""
+    return f"{value.astimezone(UTC).date()}" if is_end_of_day(value) else instant(value)
 
 
 def typed(value: datetime) -> str:
@@ -107,6 +126,11 @@ def money(value: Decimal, currency: str) -> str:
     return f"{_signed(f'{whole}.{digits}' if digits else whole)}{_NARROW}{currency}"
 
 
+def money_change(value: Decimal, currency: str) -> str:
+    """Return by how much an amount changed: ``+1,875.00 USD``."""
+    return f"{'+' if value > 0 else ''}{money(value, currency)}"
+
+
 def figure(value: Decimal | None, unit: str) -> str:
     """Return a figure with its unit: ``30``, ``15 %``, ``12,500.00 USD``; a dash without one."""
     if value is None:
@@ -115,6 +139,16 @@ def figure(value: Decimal | None, unit: str) -> str:
         return money(value, unit)
     number = _signed(f"{Decimal(text.number(value)):,f}")
     return number if unit == "count" else f"{number}{_NARROW}{'%' if unit == 'percent' else unit}"
+
+
+def observed(value: Decimal | None, unit: str) -> str:
+    """Return a figure that was counted or reported, to a tenth: ``62.5 %``, ``2.6 score``.
+
+    Money has all its digits. So have the figures beside a page, and what was agreed.
+    """
+    if value is None or unit in MINOR_UNITS:
+        return figure(value, unit)
+    return figure(value.quantize(_TENTH, ROUND_HALF_EVEN), unit)
 
 
 def tenth(percent: Decimal) -> str:
@@ -156,19 +190,22 @@ def clauses(text: str) -> tuple[str, ...]:
 
 
 _WRITTEN: Final = re.compile(
-    r"(?<![\w:./-])(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(T(?P<time>[0-9]{2}:[0-9]{2})[0-9:.]*Z)?(?![\w:/-])"
-    r"|(?<![\w:./-])(?P<period>[0-9]{4}-(?:[0-9]{2}|Q[1-4]))(?![\w:/-])"
+    r"(?<![\w:./-])(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(T(?P<time>[0-9]{2}:[0-9]{2})[0-9:.]*Z)?(?![\w/-]|:\w)"
+    r"|(?<![\w:./-])(?P<period>[0-9]{4}-(?:[0-9]{2}|Q[1-4]))(?![\w/-]|:\w)"
     r"|(?<![\w.])(?P<type>(?:[A-Z][a-z]+){2,})(?!\w)"
-    r"|(?<![\w.,/-])(?P<amount>-?[0-9]+\.[0-9]+|-?[0-9]{4,}) (?P<currency>[A-Z]{3})(?!\w)"
+    r"|(?<![\w.,/-])(?P<amount>-?[0-9]+(?:\.[0-9]+)?) (?P<currency>[A-Z]{3})(?!\w)"
+    r"|(?<![\w.,/-])(?P<number>[0-9]{4,}(?:\.[0-9]+)?)(?= of \d)"
+    r"|(?<=[0-9%] of )(?P<whole>[0-9]{4,}(?:\.[0-9]+)?)(?![\w,/-]|\.\d)(?= by |, |\.$|\)|;|$)"
 )
-"""A day, a moment, a period, a type of event or an amount in a text, as programs write them."""
+"""A day, a moment, a period, a type of event, an amount or a count in a text of a program."""
 
 
 def readable(text: str) -> str:
     """Return a text with days, periods, types of events and amounts as people write them.
 
-    ``2026-01-01`` is 1 Jan 2026, ``2026-Q3`` Q3 2026, ``AcceptTerms`` Accept terms and
-    ``12500.00 USD`` 12,500.00 USD. Identifiers stay as they are.
+    ``2026-01-01`` is 1 Jan 2026, ``2026-Q3`` Q3 2026, ``AcceptTerms`` Accept terms,
+    ``12500.00 USD`` 12,500.00 USD and ``1850 of 8000`` 1,850 of 8,000. Identifiers stay as they
+    are.
     """
     return _WRITTEN.sub(_in_words, text)
 
@@ -181,6 +218,8 @@ def _in_words(found: re.Match[str]) -> str:
     if value := found["amount"]:
         known = found["currency"] in MINOR_UNITS
         return money(Decimal(value), found["currency"]) if known else found[0]
+    if count := found["number"] or found["whole"]:
+        return f"{Decimal(count):,f}"
     try:
         day = _day(date.fromisoformat(found["day"]))
     except ValueError:
@@ -208,6 +247,18 @@ _WORD: Final = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 def named(text: str, names: Mapping[str, str]) -> str:
     """Return a text as people read it: with the names of parties, and days in words."""
     return _WORD.sub(lambda found: names.get(found[0], found[0]), readable(text))
+
+
+_IDENTIFIER: Final = re.compile(
+    r"(?<![\w-])(?=[\w-]{1,24}(?![\w-]))(?=[\w-]*[0-9])\w+(?:-\w+)+"
+)
+"""An identifier with a hyphen that fits one line of a phone."""
+
+
+def whole(text: str) -> Markup:
+    """Return a text in which a browser breaks no identifier such as ``ref-0017`` at its hyphen."""
+    kept = _IDENTIFIER.sub(r'<span class="nowrap">\g<0></span>', str(escape(text)))
+    return Markup(kept)  # noqa: S704 - escaped above
 
 
 def command(type: str) -> str:
@@ -362,20 +413,24 @@ def met(value: Met) -> Shape:
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "alert_state": alert_state,
     "as_typed": as_typed,
+    "asked": asked,
     "awaiting": awaiting,
     "clauses": clauses,
     "command": command,
     "day": day,
+    "day_before": day_before,
     "dispute_state": dispute_state,
     "ends_by": ends_by,
     "expected": expected,
     "figure": figure,
     "is_end_of_day": is_end_of_day,
-    "machine": instant,
+    "later": later,
     "met": met,
     "moment": moment,
     "money": money,
+    "money_change": money_change,
     "named": named,
+    "observed": observed,
     "period": period,
     "phrase": phrase,
     "readable": readable,
@@ -386,6 +441,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "typed": typed,
     "unsourced": unsourced,
     "unfilled": unfilled,
+    "whole": whole,
     "words": words,
 }
 """The filters of the templates, by name."""

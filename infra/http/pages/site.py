@@ -23,7 +23,6 @@ from pydantic import BeforeValidator
 
 from domain.kernel import Refused
 from domain.terms_by_day import TermsByDay
-from domain.values import instant
 from infra.access import roles
 from infra.access.credentials import Unauthenticated
 from infra.access.roles import Identity, Need, Role
@@ -236,8 +235,8 @@ class Visit:
     def kept(self) -> dict[str, str]:
         """The moment and the viewer, as each link and each form of this page keeps them."""
         asked = {
-            "at": None if self.at is None else instant(self.at),
-            "known": None if self.known is None else instant(self.known),
+            "at": None if self.at is None else shown.asked(self.at),
+            "known": None if self.known is None else shown.asked(self.known),
             "party": self.party,
         }
         return {name: value for name, value in asked.items() if value}

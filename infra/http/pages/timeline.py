@@ -14,10 +14,12 @@ from pydantic import BeforeValidator
 
 from infra.access.roles import Need
 from infra.answers import alerts
-from infra.answers.compare import COMPARE, Comparison
+from infra.answers.compare import COMPARE, Comparison, Difference, Section
 from infra.answers.history import HISTORY, HistoryItem, PartnershipHistory, late_facts
+from infra.answers.logs import NotFound
 from infra.answers.parameters import Name, When, Whole
 from infra.answers.question import PartnershipId
+from infra.answers.statement import LedgerLine, lines_by
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.shown import named
@@ -92,6 +94,30 @@ def _compared(visit: Visit, id: str, against: datetime | None) -> Comparison:
     return answer
 
 
+_SECTIONS: Final = {
+    Section.STATEMENTS: "Statements",
+    Section.FIGURES: "Figures",
+    Section.STATE: "Terms, plans and people",
+}
+"""The groups of a comparison, in the order of the page."""
+
+
+def _by_section(compared: Comparison) -> Iterator[tuple[str, list[Difference]]]:
+    for section, name in _SECTIONS.items():
+        if found := [each for each in compared.differences if each.section is section]:
+            yield name, found
+
+
+def _earned(visit: Visit, id: str, events: list[int]) -> Mapping[int, tuple[LedgerLine, ...]]:
+    """Return what these events earned, by their index; nothing for who sees no money."""
+    if not events:
+        return {}
+    try:
+        return lines_by(visit.accord.history, id, visit.when(id), events)
+    except NotFound:
+        return {}
+
+
 @router.get("/partnerships/{id}/history.json")
 @needs(Need.FACTS)
 def timeline_json(visit: Visited, id: PartnershipId) -> Response:
@@ -147,6 +173,7 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
     is_late = {each.index for each in late}
     latest = [each for each in items[::-1] if not evidence or each.index in evidence.evidence]
     found = _listed(latest, names, event, words)
+    compared = _compared(visit, id, against) if against else None
     return page(
         "timeline.html",
         visit,
@@ -167,7 +194,9 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
         marks=[*scale.marks()] if scale else [],
         width=WIDTH,
         against=against,
-        compared=_compared(visit, id, against) if against else None,
+        compared=compared,
+        by_section=[*_by_section(compared)] if compared else [],
+        earned=_earned(visit, id, [each.index for each in late[-MOST_LISTED:]]),
     )
 
 
