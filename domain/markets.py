@@ -96,7 +96,7 @@ class Role(StrEnum):
 class RoleAssigned(
     Declaration, command="AssignRole", identity=("role", "market"), by_party=True, restated=True
 ):
-    """A party named who has a role, in one market or in all (C29)."""
+    """A party gave a person a role, in one market or in all (C29)."""
 
     role: Role
     """The role of the person."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from domain.arithmetic import exact
 from domain.described import described
@@ -20,6 +21,9 @@ from projections.beliefs import CREDIBILITY, belief, numerator_fits
 from projections.figures import Figure
 from projections.fold import Rows
 from projections.kpis import agreed_row
+
+_ALL: Final = Decimal(100)
+"""The share, in percent, of a step at which nobody drops off."""
 
 
 class FunnelStep(StrEnum):
@@ -105,7 +109,7 @@ class Funnel:
     steps: tuple[Passed, ...]
     """The steps of the funnel."""
     worst: FunnelStep | None
-    """The step that the smallest share takes."""
+    """The step that the smallest share takes; null if all deals take each step."""
     cohorts: tuple[Cohorts, ...]
     """The cohorts that are compared."""
 
@@ -136,7 +140,11 @@ class _Funnel:
 
     def report(self, period: str | None) -> Funnel:
         steps = tuple(self._steps())
-        shares = {each.step: each.goes_on for each in steps if each.goes_on is not None}
+        shares = {
+            each.step: each.goes_on
+            for each in steps
+            if each.goes_on is not None and each.goes_on < _ALL
+        }
         worst = min(shares, key=lambda step: shares[step], default=None)
         return Funnel(period, CREDIBILITY, steps, worst, tuple(self._cohorts()))
 

@@ -323,8 +323,7 @@ def _lines(
 ) -> Iterator[tuple[Place, JsonValue]]:
     for line in given(rows, sight, period, metrics):
         if line.value is not None:
-            of = f" of {line.segment}" if line.segment else ""
-            name = f"{metric_words(line.metric)}{of}, {period}"
+            name = f"{metric_words(line.metric, line.segment)}, {period}"
             yield Place(name, period, line.metric), amount(line.value, line.unit)
 
 

@@ -13,7 +13,7 @@ from infra.answers.logs import NOW, AsOf, not_begun, own_stream, sight_of, size_
 from infra.answers.partnership_state import OpenDeadline
 from infra.answers.question import Answer, Item, PartnershipId, Question
 from infra.answers.show import open_deadlines
-from infra.answers.text import Block, Line, Remark, Table, minute
+from infra.answers.text import Block, Line, Remark, Table, minute, without_codes
 from infra.bootstrap import Accord
 from infra.tlog import cloudevents
 from projections.visibility import PRIVATE, Sight
@@ -232,7 +232,9 @@ def text(found: Next) -> Iterator[Block]:
         yield Line(f"{each.party} can send", "bold")
         yield from _waiting(each.waiting)
         yield Table(
-            ["TYPE", "WHAT IT ASKS FOR"], [(x.type, x.summary) for x in each.events], indent=2
+            ["TYPE", "WHAT IT ASKS FOR"],
+            [(x.type, without_codes(x.summary)) for x in each.events],
+            indent=2,
         )
     for gate in found.gates:
         yield Line()

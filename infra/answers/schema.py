@@ -13,7 +13,7 @@ from infra.answers.field_table import EventField, fields
 from infra.answers.logs import NotFound
 from infra.answers.parameters import Name
 from infra.answers.question import Item, Panel, Parameter, Question
-from infra.answers.text import Block, Line, Remark, Table, Verbatim
+from infra.answers.text import Block, Line, Remark, Table, Verbatim, without_codes
 from infra.deciding import intake
 from infra.tlog import cloudevents
 
@@ -115,7 +115,7 @@ def text(found: EventTypes) -> Iterator[Block]:
         yield from _text_of_one(one)
         return
     for name, types in groupby(found.items, key=lambda each: each.group):
-        rows = [(each.type, each.summary) for each in types]
+        rows = [(each.type, without_codes(each.summary)) for each in types]
         yield Table(["TYPE", "WHAT IT ASKS FOR"], rows, title=name)
         yield Line()
     yield _table(found.attributes, "attributes of every event", "ATTRIBUTE")
@@ -125,7 +125,7 @@ def text(found: EventTypes) -> Iterator[Block]:
 
 
 def _text_of_one(one: EventType) -> Iterator[Block]:
-    yield Line(f"{one.type}: {one.summary}")
+    yield Line(f"{one.type}: {without_codes(one.summary)}")
     yield Line(f"Allowed in: {', '.join(one.stages) or 'no stage, but ' + one.group}.")
     yield Line()
     yield _table(one.fields or (), "data", "FIELD")
@@ -143,7 +143,13 @@ def _table(rows: tuple[EventField, ...], title: str, head: str) -> Table:
     return Table(
         [head, "TYPE", "FORMAT", "REQUIRED", "MEANING"],
         [
-            (each.field, each.type, each.format or "", _required(each, rows), each.meaning)
+            (
+                each.field,
+                each.type,
+                each.format or "",
+                _required(each, rows),
+                without_codes(each.meaning),
+            )
             for each in rows
         ],
         title=title,

@@ -505,13 +505,21 @@ def line_of(row: Row) -> LedgerLine:
     return line.model_copy(update={"text": "; ".join(_parts(line))})
 
 
+def _what(line: LedgerLine, about: str) -> str:
+    """Return the item of a line and what earned it, with the item's name once."""
+    kind, _, _ = line.about.partition("/")
+    if line.item == kind:
+        return about
+    return f"{line.item}, {about.replace(f'due {line.item} of ', 'due on ')}"
+
+
 def _parts(line: LedgerLine) -> Iterator[str]:
     about = in_words(line.about)
     if line.item in _MOVES:
         yield f"{about}: {_MOVES[line.item].format(line.dispute)}"
         return
     fact = in_words(line.fact)
-    yield f"{line.item}, {about}" if fact in about else f"{line.item} of {fact}, {about}"
+    yield _what(line, about) if fact in about else f"{line.item} of {fact}, {about}"
     if line.cause != line.fact:
         yield f"after {in_words(line.cause)}"
     if line.replaced:

@@ -3,6 +3,7 @@
 A block says what to print, not how: the command line fits it to the width of the terminal.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -114,6 +115,14 @@ def amount(value: Decimal | None, unit: str) -> str:
 def late(days: int) -> str:
     """Return by how much an event was reported late: ``reported 4 days late``; "" for no days."""
     return f"reported {counted(days, 'day')} late" if days else ""
+
+
+_CODES: Final = re.compile(r" ?\(C[0-9]+[^)]*\)")
+
+
+def without_codes(text: str) -> str:
+    """Return a description without the codes of its source in the catalogue: ``(C18)``."""
+    return _CODES.sub("", text)
 
 
 def signed(value: Decimal) -> str:

@@ -1,6 +1,7 @@
 """The pages of problems: the `type` of a refusal is the address of one (RFC 9457, 3.1.1)."""
 
 from html import escape
+from re import sub
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
@@ -42,9 +43,14 @@ def page(rule: str) -> HTMLResponse:
 
 def _messages(found: Rule) -> list[str]:
     return [
-        f"<blockquote>{escape(each.detail)}</blockquote><p>{escape(each.hint)}</p>"
+        f"<blockquote>{_filled(each.detail)}</blockquote><p>{_filled(each.hint)}</p>"
         for each in found.cases
     ]
+
+
+def _filled(text: str) -> str:
+    """Return a message as HTML, with what each case fills in (``<ends at>``) in italics."""
+    return sub(r"&lt;([^&]+)&gt;", r"<em>\1</em>", escape(text))
 
 
 def _page(title: str, body: str) -> HTMLResponse:

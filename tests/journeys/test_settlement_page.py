@@ -66,7 +66,7 @@ def play(accord: Accord, facts: list[Fact]) -> list[str]:
 
 def posted(accord: Accord) -> list[dict[str, Any]]:
     """Return every line that the ledger posted, in order."""
-    statements = accord("statement", NAME, "--period", "2027", "--json").json["statements"]
+    statements = accord("statement", NAME, "--period", "2026", "--json").json["statements"]
     names = [each["statement"] for each in accord("statements", NAME, "--json").json["items"]]
     for name in names:
         statements += accord("statement", NAME, "--period", name, "--json").json["statements"]

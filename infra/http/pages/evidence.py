@@ -1,7 +1,8 @@
 """Evidence: can I rely on the record, and what can I take with me to check it elsewhere?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -16,7 +17,7 @@ from fastapi.responses import FileResponse, RedirectResponse
 from starlette.background import BackgroundTask
 
 from infra.access.roles import Need, Role
-from infra.answers.logs import size_of, times_at
+from infra.answers.logs import NOW, size_of, times_at
 from infra.answers.question import Answer, Item, PartnershipId
 from infra.answers.signatures import SIGNATURES, SigningKey
 from infra.answers.verify import Difference, Unfolded
@@ -89,13 +90,15 @@ class Evidence(Answer):
     """The key of the log; null for a process that cannot sign."""
     keys: tuple[SigningKey, ...]
     """The parties' keys, in the order in which they were added, ended ones included."""
+    signed: int
+    """How many events of parties were signed."""
     digests: dict[str, str]
     """The SHA-256 of each verifier of this release, and of what it reads."""
 
 
 def _answer(visit: Visit, id: str) -> Evidence:
-    when, accord = visit.when(id), visit.accord
-    notary = accord.notary
+    when, accord = replace(visit.when(id), at=None, known=None), visit.accord
+    notary, signatures = accord.notary, SIGNATURES.reply(accord, id=id, when=when)
     return Evidence(
         simulated=accord.simulated,
         as_of=when.asked,
@@ -104,7 +107,8 @@ def _answer(visit: Visit, id: str) -> Evidence:
         verification=_verification(visit, id),
         checkpoints=tuple(islice(checkpoints(visit, id), MOST_CHECKPOINTS)),
         key=str(notary.seal.verifier(id)) if notary else None,
-        keys=SIGNATURES.reply(accord, id=id, when=when).keys,
+        keys=signatures.keys,
+        signed=signatures.signed,
         digests=_digests(),
     )
 
@@ -158,15 +162,21 @@ def evidence_page(
         visit,
         section="portfolio",
         answer=answer,
-        names=names_of(visit.accord, id, visit.when(id)),
-        witnesses=sorted(
-            {one.by for each in answer.checkpoints for one in each.signatures if not one.is_log}
-        ),
+        names=names_of(visit.accord, id, NOW),
+        witnesses=_witnesses(answer),
         can_act=visit.form_token is not None and not visit.is_past,
         is_long=answer.events > MOST_EVENTS,
         most=MOST_EVENTS,
         done=done,
     )
+
+
+def _witnesses(answer: Evidence) -> Mapping[str, datetime | None]:
+    """Return each witness of the listed checkpoints, and when it cosigned the first of them."""
+    found = {
+        one.by: one.at for each in answer.checkpoints for one in each.signatures if not one.is_log
+    }
+    return dict(sorted(found.items()))
 
 
 @router.post("/partnerships/{id}/evidence/verify")

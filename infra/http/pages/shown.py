@@ -29,6 +29,7 @@ from infra.answers.inbox import Awaiting
 from infra.answers.line_disputes import LineDispute
 from infra.answers.next import Met
 from infra.answers.statement_state import State
+from infra.answers.text import without_codes
 from infra.tlog import cloudevents
 from projections.alerts import Alert, AlertState
 from projections.breaches import RuleFacts, Shortfall
@@ -175,13 +176,13 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-_SOURCE: Final = re.compile(r" ?\((?:C[0-9]+[^)]*|`[^`]*`)\)|; null[^.]*(?=\.)|`")
-"""What a description says to programs alone: its source, a command, the mark of code."""
+_OF_PROGRAMS: Final = re.compile(r" ?\(`[^`]*`\)|; null[^.]*(?=\.)|`")
+"""What a description says to programs alone: a command, the mark of code."""
 
 
 def unsourced(text: str) -> str:
-    """Return a description without what it says to programs alone."""
-    return _SOURCE.sub("", " ".join(text.split()))
+    """Return a description without its source, and without what it says to programs alone."""
+    return _OF_PROGRAMS.sub("", without_codes(" ".join(text.split())))
 
 
 def clauses(text: str) -> tuple[str, ...]:
@@ -249,9 +250,7 @@ def named(text: str, names: Mapping[str, str]) -> str:
     return _WORD.sub(lambda found: names.get(found[0], found[0]), readable(text))
 
 
-_IDENTIFIER: Final = re.compile(
-    r"(?<![\w-])(?=[\w-]{1,24}(?![\w-]))(?=[\w-]*[0-9])\w+(?:-\w+)+"
-)
+_IDENTIFIER: Final = re.compile(r"(?<![\w-])(?=[\w-]{1,24}(?![\w-]))(?=[\w-]*[0-9])\w+(?:-\w+)+")
 """An identifier with a hyphen that fits one line of a phone."""
 
 

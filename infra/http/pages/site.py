@@ -28,7 +28,7 @@ from infra.access.credentials import Unauthenticated
 from infra.access.roles import Identity, Need, Role
 from infra.access.sessions import OF_KEY
 from infra.access.tokens import Issuer
-from infra.answers.logs import AsOf, NotFound, moment_of, row_of_each, rows_of
+from infra.answers.logs import AsOf, NotFound, moment_of, not_begun, row_of_each, rows_of
 from infra.answers.parameters import When
 from infra.bootstrap import Accord
 from infra.http import access, cookies
@@ -570,6 +570,15 @@ def names_of(accord: Accord, id: str, when: AsOf) -> Mapping[str, str]:
     """Return the names of the parties of a partnership, the initiator first."""
     overview = rows_of(OVERVIEW, accord, id, when).get(OVERVIEW_ROW, Overview())
     return {party: overview.names.get(party, party) for party in overview.parties}
+
+
+def names_then(visit: Visit, id: str) -> Mapping[str, str]:
+    """Return the names of the parties at the moment asked about. Raises `NotFound` before it."""
+    when = visit.when(id)
+    names = names_of(visit.accord, id, when)
+    if not names:
+        raise not_begun(visit.accord.history, id, when)
+    return names
 
 
 def names_of_each(visit: Visit, ids: Iterable[str]) -> Mapping[str, Mapping[str, str]]:

@@ -32,7 +32,7 @@ from infra.bootstrap import Accord
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.evidence import checkpoint_by
-from infra.http.pages.site import PageRoute, Visit, Visited, names_of, page, zone_of
+from infra.http.pages.site import PageRoute, Visit, Visited, names_then, page, zone_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -67,13 +67,14 @@ def statement_csv(visit: Visited, id: PartnershipId, period: PeriodOrName) -> Re
 @needs(Need.FACTS)
 def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> Response:
     """Show the statements of a period with every line, each with its event and its terms."""
+    names = names_then(visit, id)
     answer, zone = _answer(visit, id, period), zone_of(visit.accord, id, visit.when(id))
     return page(
         "statement.html",
         visit,
         section="portfolio",
         answer=answer,
-        names=names_of(visit.accord, id, visit.when(id)),
+        names=names,
         zone=zone,
         known=[[*_known_by(visit.accord, id, each, zone)] for each in answer.statements],
         months=[[*_by_month(each)] for each in answer.statements],

@@ -16,7 +16,7 @@ from infra.access.roles import Need
 from infra.answers import alerts
 from infra.answers.compare import COMPARE, Comparison, Difference, Section
 from infra.answers.history import HISTORY, HistoryItem, PartnershipHistory, late_facts
-from infra.answers.logs import NotFound
+from infra.answers.logs import NotFound, not_begun
 from infra.answers.parameters import Name, When, Whole
 from infra.answers.question import PartnershipId
 from infra.answers.statement import LedgerLine, lines_by
@@ -169,6 +169,8 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
     answer: PartnershipHistory = HISTORY.whole(visit.accord, id=id, when=when)
     items = answer.items
     names = names_of(visit.accord, id, when)
+    if not names and visit.is_past:
+        raise not_begun(visit.accord.history, id, when)
     scale, late = _Scale.of(items), late_facts(items)
     is_late = {each.index for each in late}
     latest = [each for each in items[::-1] if not evidence or each.index in evidence.evidence]
