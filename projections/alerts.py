@@ -1274,7 +1274,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=84,
+    version=85,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -47,8 +47,8 @@ def test_another_figure_for_the_same_period_is_a_correction_and_both_stay_on_rec
 
     assert corrected == [MetricCorrected.of(example(CorrectMetric))]
     assert story.when(OURS, example(CorrectMetric)) == []
-    assert [str(each.figure) for each in story.facts(MetricReported)] == ["11/150 (percent)"]
-    assert [str(each.figure) for each in story.facts(MetricCorrected)] == ["12/150 (percent)"]
+    assert [str(each.figure) for each in story.facts(MetricReported)] == ["11 of 150"]
+    assert [str(each.figure) for each in story.facts(MetricCorrected)] == ["12 of 150"]
 
 
 def test_only_what_was_reported_can_be_corrected() -> None:
@@ -205,7 +205,7 @@ def test_a_claim_without_denominators_stays_without() -> None:
     [reported] = before(ReportMetric).when(OURS, claim)
 
     assert isinstance(reported, MetricReported)
-    assert str(reported.figure) == "11 percent"
+    assert str(reported.figure) == "11 %"
     assert reported.figure.denominator is None
 
 

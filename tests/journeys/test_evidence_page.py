@@ -27,6 +27,7 @@ from infra.http import create_app, verdicts
 from tests.documents import REPOSITORY
 from tests.infra.messages import message
 from tests.infra.signing import NAME, signatory
+from tests.journeys.pages import text
 from tests.journeys.test_acting_from_pages import Form, signed_in, terms_proposed
 from tests.life import OURS
 
@@ -59,10 +60,15 @@ def test_a_person_has_the_record_verified_and_sees_when_it_was(
     browser: TestClient, store: Accord
 ) -> None:
     size = store.history.heads([NAME])[NAME].size
-    assert "Not verified since this server started" in browser.get(PAGE).text
+    before = text(browser.get(PAGE).text)
+    assert "Not verified since this server started" in before
+    assert f"{size} events: each has the hash" in before
+    assert "No event is signed by a party." in before
 
     assert f"no difference found in {size} events" in verified(browser)
-    assert "no difference found" in browser.get(PAGE).text
+    after = text(browser.get(PAGE).text)
+    assert "no difference found" in after
+    assert re.search(r"[0-9]+ rows of views: each is what the log folds to", after)
 
 
 def test_an_altered_record_is_reported_without_what_is_stored(

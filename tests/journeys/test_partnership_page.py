@@ -46,6 +46,8 @@ def test_an_adopted_partnership_runs_since_its_first_day_and_not_since_its_recor
 
     assert "the partnership runs since 1 Oct 2023" in page
     assert "Execution since" not in page
+    assert "Explorationnot recorded here" in page
+    assert "Scalingnot yet" in page
 
 
 def test_adopted_terms_were_agreed_on_their_day_west_of_utc(client: TestClient) -> None:
@@ -105,6 +107,19 @@ def test_a_figure_has_its_agreed_limit_beside_it(page: str) -> None:
     assert 'aria-label="Leads: Q1 2026 8, beyond the limit, Q2 2026 8, beyond the limit' in page
     assert "Q3 2026 14, still running; minimum 10" in page
     assert "Not below 5 %, 2 quarters in a row (conversion-floor) #" in cells(page)
+
+
+def test_what_new_terms_replaced_ended_on_the_day_before_them(page: str) -> None:
+    assert "version 2, since 1 Jul 2026" in cells(page)
+    assert "on each payment until 30 Jun 2026" in cells(page)
+    assert "until 1 Jul 2026" not in cells(page)
+
+
+def test_a_step_that_was_left_out_is_not_still_to_come(demo: TestClient) -> None:
+    ended = cells(demo.get("/partnerships/growthos-harbourlight").text)
+
+    assert "Exploration not recorded here" in ended
+    assert "Scaling not entered" in ended
 
 
 def test_a_rate_has_its_likely_range(page: str) -> None:

@@ -164,6 +164,36 @@ def test_the_bar_keeps_the_time_of_day(client: TestClient) -> None:
     assert "4 Jul 2026, 10:00" in text(again)
 
 
+@pytest.mark.parametrize("path", ["", "/history", "/statements/2026-Q3"])
+def test_before_its_first_event_a_partnership_is_on_no_page(client: TestClient, path: str) -> None:
+    page = client.get(f"/partnerships/{ONE}{path}?at=2000-01-01")
+
+    assert page.status_code == 404
+
+
+def test_a_link_names_the_day_that_was_asked_for(client: TestClient) -> None:
+    page = client.get(f"/partnerships/{ONE}?{PAST}").text
+
+    assert set(re.findall(r"at=([^&\"]+)", page)) == {"2026-09-21"}
+    assert not re.findall(r'href="[^"]*999999', page)
+
+
+def test_a_late_fact_says_how_much_later_it_came_and_what_it_earned(client: TestClient) -> None:
+    page = text(client.get(f"/partnerships/{ONE}/history?known=2026-07-06").text)
+
+    assert "↘ 4 days 16 hoursJune 2026: +1,875.00 USD to Northbridge Advisory" in page
+    assert "↘ 7 daysnothing" in page
+
+
+def test_two_moments_are_compared_in_groups(client: TestClient) -> None:
+    address = f"/partnerships/{ONE}/history?against=2026-07-01&known=2026-07-06"
+    page = client.get(address).text
+
+    groups = re.findall(r'scope="rowgroup">([^<]+)</th></tr>\s*<tr><th scope="row">([^,]+)', page)
+    assert [name for name, _ in groups] == ["Statements", "Figures", "Terms, plans and people"]
+    assert groups[1][1] == "Payments"
+
+
 def test_a_day_stays_a_day(client: TestClient) -> None:
     page = client.get(f"/partnerships/{ONE}?known=2026-07-04").text
 

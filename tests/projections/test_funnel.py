@@ -62,6 +62,17 @@ def test_the_step_that_fewest_reach_is_the_worst() -> None:
     assert funnel_of(figures(sold())).worst is FunnelStep.OPPORTUNITY
 
 
+def test_where_every_deal_takes_each_step_none_is_the_worst() -> None:
+    story = running()
+    sell(story, "D-1", "1000.00")
+    story.when(OURS, ReceivePayment(deal="D-1", payment="P-1", amount=usd("10.00")))
+
+    found = funnel_of(figures(story))
+
+    assert {each.goes_on for each in found.steps if each.goes_on is not None} == {100}
+    assert found.worst is None
+
+
 def test_a_step_that_more_take_than_the_one_before_has_no_share() -> None:
     assert steps(sold())["demo"].goes_on is None
 

@@ -100,8 +100,8 @@ def test_one_party_takes_back_no_missed_objective_with_an_earlier_figure_of_the_
     (line,) = lines(story, "new_subscribers", "2026-03").values()
     assert line.value is None
     assert line.note is not None
-    assert f"{OURS} reported 30 count" in line.note
-    assert f"{THEIRS} reported 500 count" in line.note
+    assert f"{OURS} reported 30" in line.note
+    assert f"{THEIRS} reported 500" in line.note
     correct(story, "new_subscribers", "2026-03", count(500))
     assert alerts(story)[MISSED].state == "withdrawn"
     assert lines(story, "new_subscribers", "2026-03")["", "count"].value == 500

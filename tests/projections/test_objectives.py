@@ -316,7 +316,7 @@ def test_the_target_of_what_should_be_small_is_called_the_most(
     found = progress(story, "2026-02-01")
 
     assert found.text.startswith(f"{found.objective.words}: {text} by 2026-12-31, ")
-    assert found.target_text.endswith(f"the target was at most {text.partition('most ')[2]} by "
+    assert found.target_text.endswith(f" was at most {text.partition('most ')[2]} by "
                                       "2026-12-31.")  # fmt: skip
 
 

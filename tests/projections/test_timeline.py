@@ -99,8 +99,8 @@ def test_a_correction_shows_the_corrected_figure() -> None:
     correct(story, "impressions", "2026-01", count(150))
 
     assert [each.text for each in items(story)[-2:]] == [
-        "reported impressions for 2026-01: 142 count",
-        "corrected impressions for 2026-01 to 150 count: Recount.",
+        "reported impressions for 2026-01: 142",
+        "corrected impressions for 2026-01 to 150: Recount.",
     ]
 
 

@@ -95,8 +95,8 @@ def test_a_corrected_figure_is_explained_by_both_reports(demo: Accord) -> None:
     figure = only_figure(demo, f"{AURORA}/lead_to_opportunity/2026-Q1")
 
     assert [(each.event.type, each.figure, each.in_force) for each in figure.reported] == [
-        ("MetricReported", "49/1000 (percent)", False),
-        ("MetricCorrected", "50/1000 (percent)", True),
+        ("MetricReported", "49 of 1000", False),
+        ("MetricCorrected", "50 of 1000", True),
     ]
 
 

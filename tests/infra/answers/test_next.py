@@ -85,6 +85,7 @@ def test_an_open_proposal_is_listed_first_for_the_party_that_answers(store: Acco
         "accord.DeclineProposal",
     )
     lines = printed(answer.text(found)).splitlines()
+    assert not [each for each in lines if "(C" in each]
     theirs = lines.index(f"{THEIRS} can send")
     assert "growthos proposed terms-9" in " ".join(lines[theirs + 1 : theirs + 4])
 
