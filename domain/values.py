@@ -361,7 +361,7 @@ class Money(Value):
     """
 
     amount: Quantity
-    """The amount, such as "1250.00", with no more decimals than the currency has."""
+    """The amount, such as 1250.00, with no more decimals than the currency has."""
     currency: Currency
     """The currency, as a code of ISO 4217."""
 

@@ -282,6 +282,8 @@ class DisputeSummary(Item):
     """Null where an answer as of a moment lacks it."""
     opened_by: str
     """The party that opened it."""
+    opened_at: datetime | None
+    """When it was opened; null where an answer as of a moment lacks it."""
     mediator: str | None
     """Who mediates; null without a mediation."""
     resolved: DisputeResolved | None

@@ -752,7 +752,10 @@ def _with_ends(state: PartnershipState) -> PartnershipState:
 
 def _disputes(events: Iterable[Recorded]) -> Iterator[DisputeSummary]:
     disputes: dict[str, dispute.Dispute] = {}
+    opened_at: dict[str, datetime] = {}
     for recorded in events:
+        if isinstance(recorded.event, dispute.DisputeOpened):
+            opened_at[recorded.stream] = recorded.act.occurred_at
         before = disputes.get(recorded.stream, dispute.Dispute())
         disputes[recorded.stream] = dispute.evolve(before, recorded.event, recorded.act)
     for stream, state in disputes.items():
@@ -760,6 +763,7 @@ def _disputes(events: Iterable[Recorded]) -> Iterator[DisputeSummary]:
             dispute=stream.rpartition("/")[2],
             opened=state.opened,
             opened_by=state.opened_by,
+            opened_at=opened_at.get(stream),
             mediator=state.mediation.mediator if state.mediation else None,
             resolved=state.resolved,
         )

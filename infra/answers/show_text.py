@@ -496,7 +496,7 @@ class TaskWords(NamedTuple):
     """The identifier."""
     what: str
     since: date | None
-    """The day since which it is agreed or open; None for a dispute."""
+    """The day since which it is agreed or open; None where an answer as of a moment lacks it."""
     due: date | None
     """The last day in time; None without one."""
     state: str
@@ -506,8 +506,9 @@ def task_words(task: Task | DisputeSummary, of: PartnershipState) -> TaskWords:
     """Return something planned, raised or disputed in a partnership, in words."""
     budgets = {each.budget for each in of.budgets}
     kind, name, what, due, state = _task_words(task, budgets, of.terms.zone)
-    since = None if isinstance(task, DisputeSummary) else local_day(task.since, of.terms.zone)
-    return TaskWords(kind, name, what, since, due, state)
+    since = task.opened_at if isinstance(task, DisputeSummary) else task.since
+    day = local_day(since, of.terms.zone) if since else None
+    return TaskWords(kind, name, what, day, due, state)
 
 
 def _task_words(  # noqa: C901, PLR0911 - one for each kind

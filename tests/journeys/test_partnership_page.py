@@ -4,6 +4,7 @@ The first story: growthos and Brightpath ran a partnership before they had Accor
 since when, under terms that were agreed in New York. The second one is the demo's.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,6 +114,10 @@ def test_what_new_terms_replaced_ended_on_the_day_before_them(page: str) -> None
     assert "version 2, since 1 Jul 2026" in cells(page)
     assert "on each payment until 30 Jun 2026" in cells(page)
     assert "until 1 Jul 2026" not in cells(page)
+
+
+def test_an_open_dispute_says_since_when(page: str) -> None:
+    assert re.search(r"Dispute The client had a trial .{0,60} trial 18 Sep 2026 Open", cells(page))
 
 
 def test_a_step_that_was_left_out_is_not_still_to_come(demo: TestClient) -> None:
