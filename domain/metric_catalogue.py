@@ -7,13 +7,14 @@ reported.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
 from typing import Literal
 
 from domain.kernel import Refused
-from domain.values import MINOR_UNITS
+from domain.values import MINOR_UNITS, plain
 
 MeasuredBy = Literal["count", "report"]
 """What decides a metric that deals show, as both agreed: the count of deals, or a report.
@@ -314,6 +315,13 @@ def known(name: str, field: str = "", own: Catalogue = NO_METRICS) -> Metric:
 def _alike(name: str, names: tuple[str, ...]) -> tuple[str, ...]:
     # `possible` decides the same examples again and again, and some name a metric of elsewhere.
     return tuple(get_close_matches(name, names, 3, 0.5))
+
+
+def in_unit(value: Decimal, unit: str) -> str:
+    """Return a value with its unit, without the zeros at its end unless it is money."""
+    whole = value == value.to_integral()
+    short = value.quantize(Decimal(1)) if whole else value.normalize()
+    return with_unit(plain(value if unit in MINOR_UNITS else short), unit)
 
 
 def with_unit(number: str, unit: str) -> str:

@@ -620,7 +620,7 @@ STANDING_ALERTS: Final = (
                 # What both took from a joint investment is news to neither.
                 lambda e: None if e.budget and e.proposal else f"{e.campaign}/{e.reduction}",
                 lambda e: (
-                    f"Investment in {e.campaign} is reduced by {e.by} %: {full_stop(e.reason)}"
+                    f"Investment in {e.campaign} is reduced by {e.by} %. {full_stop(e.reason)}"
                 ),
                 author,
             ),

@@ -38,7 +38,7 @@ from domain.execution import KickoffHeld
 from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import ContributionRecorded, TargetAdjusted
 from domain.kernel import Event
-from domain.metric_catalogue import Adds, Metric, Unit, with_unit
+from domain.metric_catalogue import Adds, Metric, in_unit
 from domain.own_metric import MetricAgreed
 from domain.partnership import Partnership
 from domain.priors import PriorAgreed
@@ -704,11 +704,6 @@ def _value_in_words(look: Look, unit: str) -> str:
     return " or ".join(
         f"{in_unit(value, unit)} ({party})" for party, value in said if value is not None
     )
-
-
-def in_unit(value: Decimal, unit: str) -> str:
-    """Return a figure with its unit, in words."""
-    return with_unit(plain(value.normalize() if unit == Unit.PERCENT else value), unit)
 
 
 def _facts(agreed: DecisionRule, looks: list[Look]) -> RuleFacts:

@@ -13,10 +13,9 @@ from domain import adoption, agreement, experiment, formation, scaling
 from domain.calendar import in_words
 from domain.charter import Charter, Objective
 from domain.kernel import Event
-from domain.metric_catalogue import NO_METRICS, Catalogue, metric_words
+from domain.metric_catalogue import NO_METRICS, Catalogue, in_unit, metric_words
 from domain.terms import describe, frame_words, shares_words
 from domain.values import Money, in_a_row, name_words, plain
-from projections.breaches import in_unit
 from projections.rule_words import rule_in_words
 
 

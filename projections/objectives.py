@@ -17,7 +17,7 @@ from domain.arithmetic import exact
 from domain.calendar import bounds, following, month_of, preceding, quarter_of
 from domain.charter import Objective, ObjectiveStatus
 from domain.described import described
-from domain.metric_catalogue import Adds, Direction, Metric, with_unit
+from domain.metric_catalogue import Adds, Direction, Metric, Unit, in_unit
 from domain.values import MINOR_UNITS, Exact, plain
 from projections import figures
 from projections.figures import COUNTED, Figure
@@ -77,7 +77,7 @@ class ObjectiveProgress:
     @property
     def _target(self) -> str:
         agreed = self.objective
-        return f"{self.limit}{_in_unit(agreed.target, agreed.unit)} by {agreed.deadline}"
+        return f"{self.limit}{in_unit(agreed.target, agreed.unit)} by {agreed.deadline}"
 
     @property
     def target_text(self) -> str:
@@ -92,26 +92,17 @@ class ObjectiveProgress:
         if self.value is None:
             note = self.actual.note if self.actual else None
             return f"{name}: {note or 'no figure'}; the target is {target}."
-        value = plain(self.value) if agreed.unit in MINOR_UNITS else _short(self.value)
+        value = plain(self.value) if agreed.unit in MINOR_UNITS else in_unit(self.value, Unit.COUNT)
         text = (
             f"{name}: {value} of {target}"
             if self.adds is Adds.SUM
-            else f"{name}: {_in_unit(self.value, agreed.unit)}, target {target}"
+            else f"{name}: {in_unit(self.value, agreed.unit)}, target {target}"
         )
         if self.reached_percent is None or self.elapsed_percent is None:
             return f"{text}."
         way = "target" if self.adds is Adds.SUM else "way from the baseline"
         reached, elapsed = plain(self.reached_percent), plain(self.elapsed_percent)
         return f"{text}, {reached} % of the {way} in {elapsed} % of the time."
-
-
-def _short(value: Decimal) -> str:
-    whole = value == value.to_integral()
-    return plain(value.quantize(_WHOLE) if whole else value.normalize())
-
-
-def _in_unit(value: Decimal, unit: str) -> str:
-    return with_unit(plain(value) if unit in MINOR_UNITS else _short(value), unit)
 
 
 def objectives(rows: Rows, today: date) -> list[ObjectiveProgress]:

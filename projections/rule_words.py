@@ -2,10 +2,17 @@
 
 from typing import assert_never
 
-from domain.metric_catalogue import CATALOGUE, NO_METRICS, Catalogue, Metric, Unit, metric_words
+from domain.metric_catalogue import (
+    CATALOGUE,
+    NO_METRICS,
+    Catalogue,
+    Metric,
+    Unit,
+    in_unit,
+    metric_words,
+)
 from domain.rules import Action, DecisionRule
 from domain.values import plain
-from projections.breaches import in_unit
 
 
 def rule_in_words(rule: DecisionRule, own: Catalogue = NO_METRICS) -> str:

@@ -55,7 +55,7 @@ from domain.deadlines.reviews import cadence_words
 from domain.declarations import Changeable
 from domain.described import described
 from domain.kernel import Event
-from domain.metric_catalogue import metric_words
+from domain.metric_catalogue import in_unit, metric_words
 from domain.recorded import Recorded
 from domain.sharing import Form
 from domain.terms import Assets
@@ -471,9 +471,10 @@ WORDS: dict[type[Event], Words] = {
     formation.CharterProposed: lambda e: f"proposed charter {e.proposal}",
     formation.CharterAgreed: lambda e: f"and its partner signed charter {e.proposal}",
     formation.ObjectiveAgreed: lambda e: (
-        f"and its partner agreed: {e.objective.words} from {e.objective.baseline} to "
-        f"{e.objective.target} {e.objective.unit} by {e.objective.deadline}: {e.objective.method}, "
-        f"from {e.objective.tool}"
+        f"and its partner agreed the objective {e.objective.words}, "
+        f"from {in_unit(e.objective.baseline, e.objective.unit)} "
+        f"to {in_unit(e.objective.target, e.objective.unit)} by {e.objective.deadline}, "
+        f"measured by {e.objective.tool}: {e.objective.method}"
     ),
     formation.DecisionRuleProposed: lambda e: f"proposed decision rule {e.rule.rule}",
     formation.DecisionRuleAgreed: lambda e: (

@@ -9,7 +9,7 @@ import projections
 from domain.calendar import months_of, preceding
 from domain.charter import ObjectiveStatus
 from domain.described import described
-from domain.metric_catalogue import Unit, metric_words
+from domain.metric_catalogue import Unit, in_unit, metric_words
 from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import RuleComparison, Window
 from domain.terms_by_day import local_day
@@ -33,7 +33,7 @@ from infra.answers.text import (
 )
 from infra.bootstrap import Accord
 from projections import figures
-from projections.breaches import BindingRule, binding, in_unit
+from projections.breaches import BindingRule, binding
 from projections.figures import COUNTED, FigureLine
 from projections.fold import Rows
 from projections.given import given

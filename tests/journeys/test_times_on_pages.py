@@ -270,6 +270,10 @@ def test_an_amount_in_a_text_is_written_as_in_a_table() -> None:
         ("statement 2026-Q2:USD", "statement 2026-Q2:USD"),
         ("at least 20 USD", "at least 20.00\N{NO-BREAK SPACE}USD"),
         ("new users: 8800 of 10000 by 2026-07-31", "new users: 8,800 of 10,000 by 31 Jul 2026"),
+        (
+            "the rate of 2026-08: 1 EUR is 1.0912 USD",
+            "the rate of August 2026: 1 EUR is 1.0912\N{NO-BREAK SPACE}USD",
+        ),
         ("15 % of 12500.00", "15 % of 12,500.00"),
         ("the annual review of 2026, which", "the annual review of 2026, which"),
     ],
