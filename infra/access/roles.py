@@ -339,13 +339,7 @@ def check_emits(identity: Identity, party: str, command: str, partnership: str) 
     if identity.role is Role.ANYONE:
         return
     check_party(identity, party)
-    if identity.partnerships and partnership not in identity.partnerships:
-        raise Refused(
-            "not-your-partnership",
-            f"The credential is limited to other partnerships than {partnership}.",
-            f"Send events of {_listed(identity.partnerships)}, or use another key.",
-            pointer="/subject",
-        )
+    check_partnership(identity, partnership)
     scope = scope_of(command)
     if scope not in identity.scopes:
         raise Refused(
@@ -360,6 +354,17 @@ def check_emits(identity: Identity, party: str, command: str, partnership: str) 
             f"The credential does not send {command}. It sends {_listed(identity.events)}.",
             "Use a key for this type or its family, or ask the operator for one.",
             pointer="/type",
+        )
+
+
+def check_partnership(identity: Identity, partnership: str) -> None:
+    """Raise `Refused` unless an identity acts in a partnership, as far as its limits go."""
+    if identity.partnerships and partnership not in identity.partnerships:
+        raise Refused(
+            "not-your-partnership",
+            f"The credential is limited to other partnerships than {partnership}.",
+            f"It is for {_listed(identity.partnerships)}. Use another key for {partnership}.",
+            pointer="/subject",
         )
 
 

@@ -32,6 +32,7 @@ from domain.values import Slug
 from infra.access.credentials import Grant, Unauthenticated, checked
 from infra.access.roles import Identity, Role
 from infra.settings import WrongSetting
+from infra.tlog.codec import parse
 
 log = logging.getLogger(__name__)
 
@@ -309,6 +310,7 @@ class Tokens:
         self, token: str, audience: str | None = None
     ) -> tuple[Issuer, Mapping[str, Any]]:
         """Return the issuer and the claims of a valid token; `audience` is its issuer's usually."""
+        _check_read_alike(token)
         # Read without verification, to know with whose keys to verify.
         unverified = jwt.decode(token, options={"verify_signature": False})
         issuer = self._issuers.get(str(unverified.get("iss")))
@@ -343,27 +345,47 @@ def is_token(text: str) -> bool:
     return text.count(".") == 2  # noqa: PLR2004 - the header, the claims, the signature
 
 
+def _check_read_alike(token: str) -> None:
+    """Raise `ValueError` for a token that others can read otherwise.
+
+    Such a token names a member twice (RFC 7519, section 4), is not in UTF-8, or is not encoded as
+    RFC 7515, section 2, says.
+    """
+    for place, part in enumerate(token.split(".")):
+        value = jwt.utils.base64url_decode(part)
+        if jwt.utils.base64url_encode(value).decode() != part:
+            raise ValueError("it is not encoded as a token is")
+        if place < 2:  # noqa: PLR2004 - the header and the claims; the last part is the signature
+            parse(value)
+
+
 def _granted(issuer: Issuer, claims: Mapping[str, Any]) -> Identity:
     """Return the identity that the claims of a valid token give. Raises `Refused`."""
     asked = {
         "role": claims.get(issuer.role_claim) if issuer.role_claim else issuer.role or Role.PARTY,
         "party": claims.get(issuer.party_claim) if issuer.party_claim else issuer.party,
         "actor": claims.get(issuer.person_claim),
-        "scopes": _scopes(claims.get("scope")),
+        "scopes": [name for claim in _SCOPES for name in _scopes(claim, claims.get(claim))],
     }
+    if issuer.person_claim == "email" and claims.get("email_verified", True) is not True:
+        # Whoever may choose an address there would act as its owner.
+        raise _no_grant("the claim email_verified is not true")
     if issuer.partnerships_claim:
         asked["partnerships"] = claims.get(issuer.partnerships_claim)
     try:
         grant = Grant.model_validate(asked)
     except ValidationError as error:
         field = str(error.errors(include_url=False)[0]["loc"][0])
-        claim = "scope" if field == "scopes" else getattr(issuer, _CLAIMS[field])
+        claim = " or ".join(_SCOPES) if field == "scopes" else getattr(issuer, _CLAIMS[field])
         raise _no_grant(f"the claim {claim} {_WRONG[field]}") from None
     if issuer.partnerships_claim and not grant.partnerships:
         # No partnerships would mean all of them.
         raise _no_grant(f"the claim {issuer.partnerships_claim} names no partnership")
     return Identity(**dict(checked(grant)))
 
+
+_SCOPES: Final = ("scope", "scp")
+"""The claims that have the OAuth scopes: that of RFC 9068, and that of Entra ID and Okta."""
 
 _CLAIMS: Final = {
     "role": "role_claim",
@@ -392,10 +414,17 @@ def _no_grant(why: str) -> Refused:
     )
 
 
-def _scopes(scope: object) -> list[str]:
-    """Return the names of those OAuth scopes that are Accord's, known or not."""
-    given = scope.split() if isinstance(scope, str) else ()
-    return [each.removeprefix(SCOPE) for each in given if each.startswith(SCOPE)]
+def _scopes(claim: str, given: object) -> list[str]:
+    """Return the names of those OAuth scopes of a claim that are Accord's, known or not.
+
+    Raises `Refused` for a claim that cannot be read: without scopes a token would not be limited.
+    """
+    listed = [given] if isinstance(given, str) else [] if given is None else given
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        raise _no_grant(f"the claim {claim} is neither a text nor a list of texts")
+    # One that is written otherwise is meant to limit, too: it is refused as unknown.
+    words = [word for each in listed for word in each.split()]
+    return [each.removeprefix(SCOPE) for each in words if SCOPE in each.lower()]
 
 
 def _invalid() -> Unauthenticated:

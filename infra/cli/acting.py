@@ -13,12 +13,19 @@ if TYPE_CHECKING:
     from infra.bootstrap import Accord
 
 
-def person(accord: "Accord", party: str | None = None) -> str:
+def person(
+    accord: "Accord",
+    partnership: str | None = None,
+    party: str | None = None,
+    kind: str | None = None,
+) -> str:
     """Return the name in which a command acts on the record, as the record has it.
 
     It is the person of the API key or the token in the file of `ACCORD_CREDENTIAL`; it must be the
-    operator's, or one of the `party` for which the command acts. Without that setting it is the
-    account of this machine, and says so.
+    operator's, or one of the `party` for which the command acts, and may do there what it may do
+    over HTTP: `partnership` is where the command acts (None for no single one), and `kind` the type
+    of event that it sends (None for none). Without that setting it is the account of this machine,
+    and says so.
 
     Raises `Unauthenticated` for a credential that is not valid, `Refused` for one of another role,
     `IssuerUnreachable`, `WrongSetting`, and `OSError` for a file that cannot be read.
@@ -29,6 +36,12 @@ def person(accord: "Accord", party: str | None = None) -> str:
     identity = _identity(accord, file.read_text(encoding="utf-8", errors="replace").strip())
     if party is None or identity.party != party:
         roles.access(identity, Need.OPERATE)
+    elif kind is None:
+        roles.access(identity, Need.HANDLE)
+    elif partnership is not None:
+        roles.check_emits(identity, party, kind, partnership)
+    if partnership is not None:
+        roles.check_partnership(identity, partnership)
     return identity.actor
 
 

@@ -89,7 +89,7 @@ def bundle(
     from infra.evidence.bundle import BundleRequest, export
 
     with opened(store, as_json=as_json) as accord:
-        by = acting.person(accord)
+        by = acting.person(accord, id)
         asked = BundleRequest(by, reason, party, statement, alert, start, end, files)
         accord.catch_up()
         notary = accord.signing()

@@ -77,7 +77,7 @@ def erase(
                 asked = {"person": person, "reason": reason, "commands": gone}
                 tally.add([accord.service.ask(_signed(accord, id, party, asked, key))])
             elif party is None:
-                by = acting.person(accord)
+                by = acting.person(accord, id)
                 accord.service.record_own(
                     id, by, PersonErased(person=person, reason=reason, commands=[])
                 )
@@ -136,7 +136,7 @@ def _signed(accord: "Accord", id: str, party: str, data: dict[str, Any], key: Pa
     from infra.tlog.keys import Signer
 
     event = ingest.event(accord, "ErasePerson", id, party, f"erase/{data['person']}", **data)
-    event |= {"source": f"//{party}", "actor": acting.person(accord, party)}
+    event |= {"source": f"//{party}", "actor": acting.person(accord, id, party, "ErasePerson")}
     expires = times.moment(event["time"]) + timedelta(hours=1)
     return dsse.sign(Signer.load(key), dsse.asked(event, accord.operator, expires))
 

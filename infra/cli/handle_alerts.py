@@ -94,7 +94,7 @@ def _act(
     with opened(store, as_json=as_json) as accord:
         accord.catch_up()
         found = alerts.one(accord, alert, AsOf(viewer=Viewer(party)))
-        by = acting.person(accord, party)
+        by = acting.person(accord, found.partnership, party)
         try:
             done = alert_acts.act(accord, found, party, kind, by, to=to, until=until)
         except WrongParameter as wrong:

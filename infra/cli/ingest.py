@@ -94,7 +94,7 @@ def ask(
     The same event, sent again at the same time, has the outcome of the first.
     """
     asked = event(accord, kind, subject, party, id, **data)
-    asked |= {"source": f"accord:{command}", "actor": acting.person(accord, party)}
+    asked |= {"source": f"accord:{command}", "actor": acting.person(accord, subject, party, kind)}
     return accord.service.ask(orjson.dumps(asked))
 
 

@@ -172,7 +172,7 @@ def _when(question: Question, accord: Accord, asked: dict[str, Any]) -> AsOf:
     partnership = asked["id"]
     size_of(accord.history, partnership)
     taken = FullViewTaken(question=question.in_words(asked, when), reason=reason)
-    accord.service.record_own(partnership, acting.person(accord), taken)
+    accord.service.record_own(partnership, acting.person(accord, partnership), taken)
     accord.catch_up()
     return replace(when, viewer=Viewer(full=True))
 

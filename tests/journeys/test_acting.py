@@ -116,6 +116,62 @@ def test_a_key_of_a_party_does_not_act_for_the_operator(
     assert actors(accord, "FullViewTaken") == []
 
 
+@pytest.mark.parametrize("act", ON_RECORD)
+def test_a_key_of_the_operator_acts_in_its_partnerships_alone(
+    accord: Accord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: Act
+) -> None:
+    file = tmp_path / "olga.token"
+    acting(accord, file, monkeypatch, "--role", "operator", "--partnership", "initech-hooli")
+
+    with pytest.raises(AssertionError):
+        act(accord, tmp_path)
+
+    assert "limited to other partnerships" in accord("show", ID, "--full", "Dispute 7").err
+    assert actors(accord, ON_RECORD[act]) == []
+
+
+@pytest.mark.parametrize(
+    ("grant", "why"),
+    [
+        (["--scope", "read"], "needs the scope sign"),
+        (["--role", "service"], "needs the scope sign"),
+        (["--event", "payment"], "does not send ErasePerson"),
+        (["--partnership", "growthos-other"], "limited to other partnerships"),
+    ],
+)
+def test_a_key_of_a_party_acts_as_far_as_it_reaches(
+    accord: Accord,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    grant: list[str],
+    why: str,
+) -> None:
+    """Over HTTP the same key is refused in the same words."""
+    acting(accord, tmp_path / "m.token", monkeypatch, "--party", "growthos", *grant, actor="maya")
+
+    ran = accord(
+        "erase", ID, "growthos-manager", "--reason", "A person asked", "--party", "growthos"
+    )
+
+    assert ran.code == 1
+    assert why in " ".join(ran.err.split())
+    assert actors(accord, "PersonErased") == []
+
+
+def test_a_key_of_a_party_that_may_erase_does(
+    accord: Accord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant = ["--party", "growthos", "--event", "ErasePerson", "--partnership", ID]
+    acting(accord, tmp_path / "m.token", monkeypatch, *grant, actor="maya")
+
+    ran = accord(
+        "erase", ID, "growthos-manager", "--reason", "A person asked", "--party", "growthos"
+    )
+
+    assert ran.code == 0, ran.err
+    assert actors(accord, "PersonErased") == ["maya"]
+
+
 def test_a_revoked_key_does_not_act(accord: Accord, olga: Path) -> None:
     assert olga.exists()
     (key,) = accord("keys", "list", "--json").json["items"]

@@ -157,6 +157,23 @@ def test_the_scopes_of_a_token_limit_it(issuer: Made, tokens: Tokens) -> None:
     assert found.scopes == {Scope.READ}
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"scope": ["openid", "accord:read"]},
+        {"scp": "accord:read"},
+        {"scp": ["accord:read"]},
+        {"scope": "openid", "scp": ["accord:read"]},
+        {"scp": ["openid accord:read"]},
+    ],
+)
+def test_they_limit_it_wherever_an_issuer_writes_them(
+    issuer: Made, tokens: Tokens, given: Claims
+) -> None:
+    """Entra ID has the text `scp`, and Okta the list."""
+    assert tokens.identity(issuer.sign(claims(**given))).scopes == {Scope.READ}
+
+
 def test_claims_can_name_the_role_and_the_partnerships(issuer: Made) -> None:
     own = Issuer(
         url=URL, audience=AUDIENCE, role_claim="role", party_claim="org", partnerships_claim="may"
@@ -184,6 +201,13 @@ def test_claims_can_name_the_role_and_the_partnerships(issuer: Made) -> None:
         {"email": ["maya"]},
         {"scope": "accord:operate"},
         {"scope": "accord:reed"},
+        {"scope": "Accord:read"},
+        {"scope": "openid,accord:read"},
+        {"scope": 3},
+        {"scope": {"accord:read": True}},
+        {"scp": [["accord:read"]]},
+        {"email_verified": False},
+        {"email_verified": "false"},
     ],
 )
 def test_claims_that_give_no_grant_are_refused(issuer: Made, tokens: Tokens, given: Claims) -> None:
@@ -227,7 +251,8 @@ def test_claims_beyond_a_role_are_refused(issuer: Made, given: Claims) -> None:
     [
         ({"sub": "a\nb"}, "the claim sub has no name of a person"),
         ({"sub": "a\u200bb"}, "the claim sub has no name of a person"),
-        ({"scope": "accord:reed"}, "the claim scope has a scope that Accord does not know"),
+        ({"scope": "accord:reed"}, "the claim scope or scp has a scope that Accord does not know"),
+        ({"scp": 3}, "the claim scp is neither a text nor a list of texts"),
         ({"role": "king"}, "the claim role has no role that Accord knows"),
         ({"org": "Initech"}, "the claim org has no name of a party"),
         ({"may": None}, "the claim may has no list of names of partnerships"),
@@ -307,6 +332,25 @@ def nested(_: Made) -> str:
     return f"{part({'alg': 'ES256'})}.{deep}.AA"
 
 
+def written(header: bytes, payload: bytes) -> Callable[[Made], str]:
+    """A token of these very bytes, which the issuer signed."""
+
+    def sign(issuer: Made) -> str:
+        said = f"{encoded(header)}.{encoded(payload)}"
+        algorithm = jwt.get_algorithm_by_name("ES256")
+        return f"{said}.{encoded(algorithm.sign(said.encode(), issuer.keys['k1']))}"
+
+    return sign
+
+
+HEADER = b'{"alg":"ES256","kid":"k1"}'
+
+
+def with_more(text: str) -> bytes:
+    """The usual claims, and a text behind the last one."""
+    return orjson.dumps(claims())[:-1] + text.encode() + b"}"
+
+
 def signed(
     header: Mapping[str, Any] | None = None,
     **given: Any,  # noqa: ANN401 - any claim
@@ -339,6 +383,12 @@ WRONG: dict[str, Callable[[Made], str]] = {
     "of an unknown key": signed({"kid": "k2"}),
     "without the name of its key": lambda issuer: jwt.encode(claims(), issuer.keys["k1"], "ES256"),
     "that is nested without end": nested,
+    "with a person twice": written(HEADER, with_more(',"email":"ceo@growthos.example"')),
+    "with an audience twice": written(HEADER, with_more(f',"aud":"{AUDIENCE}"')),
+    "with a member of a claim twice": written(HEADER, with_more(',"x":{"a":1,"a":2}')),
+    "with a key twice": written(b'{"kid":"k2","alg":"ES256","kid":"k1"}', orjson.dumps(claims())),
+    "in another encoding": written(HEADER, orjson.dumps(claims()).decode().encode("utf-16")),
+    "with padding": lambda issuer: issuer.sign(claims()) + "==",
     "that is no token": lambda _: "a.b.c",
 }
 
