@@ -290,6 +290,18 @@ def claimed(
     return meant(theirs, answer.fact_at, said_at)
 
 
+def counts_at_once(command: ObjectToClaim, by: str) -> Refused:
+    """Return the refusal of an objection that changes nothing; `by` stated the fact."""
+    return Refused(
+        "counts-at-once",
+        "An objection keeps silence from confirming a claim. It changes nothing of what a party "
+        f"states against its own interest. {command.named} counts as {by} stated it.",
+        "State it as your own records have it, or correct it (CorrectWin, CorrectPayment, "
+        "CorrectRefund, CorrectMetric, CorrectPayout). You can object to the fact that it corrects "
+        "or takes back, or open a dispute about what that earns (OpenDispute).",
+    )
+
+
 def _missing(command: ClaimCommand, facts: Facts, act: Act) -> Refused:
     name, named = command.fact, command.named
     kind = name.partition("/")[0]

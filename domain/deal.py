@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, assert_never
 
-from domain import merge, objections
+from domain import against_interest, merge, objections
 from domain.bilateral import (
     BilateralAgreement,
     BilateralCommand,
@@ -97,7 +97,10 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
         return state.agreements.answer(command, act, (command.within or "").replace("/", " "))
     merge.check_counts(command, state, act)
     if isinstance(command, ClaimCommand):
-        return objections.decide(command, state.facts, state.answers, act, agreed.terms)
+        events = objections.decide(command, state.facts, state.answers, act, agreed.terms)
+        if events:
+            against_interest.check_deal(command, state.facts, act, agreed.terms)
+        return events
     if isinstance(command, SubmitReferral):
         return submit(command, state, act, agreed)
     _check(command, act, agreed.parties)

@@ -9,7 +9,15 @@ from decimal import Decimal
 from typing import Any, assert_never
 
 from domain import objections, second_person
-from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
+from domain.claims import (
+    Answered,
+    ClaimCommand,
+    ClaimConfirmed,
+    ClaimObjected,
+    ObjectToClaim,
+    claimed,
+    counts_at_once,
+)
 from domain.facts import Facts, Stated, already_recorded, own, with_fact
 from domain.kernel import (
     AFTER_KICKOFF,
@@ -156,7 +164,16 @@ def decide(
 ) -> list[Event]:
     """Decide a command on an entry. Raises `Refused`."""
     if isinstance(command, ClaimCommand):
-        return objections.decide(command, state.facts, state.answers, act, agreed.terms)
+        events = objections.decide(command, state.facts, state.answers, act, agreed.terms)
+        stated = claimed(command, state.facts, act.party, act.occurred_at)
+        if (
+            events
+            and isinstance(command, ObjectToClaim)
+            and stated
+            and isinstance(stated.event, PenaltyConceded)
+        ):
+            raise counts_at_once(command, stated.party)
+        return events
     if isinstance(command, ReverseEntry):
         return reverse(command, state, act, agreed)
     if agreed.ends_at is not None and act.occurred_at >= agreed.ends_at:

@@ -72,10 +72,8 @@ def _means(answer: Answered, claim: Stated, facts: Facts) -> bool:
 
 
 def _acted(claim: Stated, facts: Facts, party: str) -> Iterator[datetime]:
-    """Yield when a party acted on a lead of the other, or on a touch that credits the other."""
-    event = claim.event
-    is_touch = isinstance(event, ReferralAttributed) and event.to == claim.party
-    if is_touch or claim in facts.get(REFERRAL, ()):
+    """Yield when a party acted on a lead of the other, or on a touch that the other stated."""
+    if isinstance(claim.event, ReferralAttributed) or claim in facts.get(REFERRAL, ()):
         for each in (each for name in _ACTING for each in facts.get(name, ())):
             if each.party == party and each.at >= claim.at:
                 yield each.at

@@ -298,6 +298,16 @@ class Known:
                 found[by.party] = self._awaiting(CORRECTION, by, counts=counts)
         yield from found.values()
 
+    def can_object(self, fact: str, by: str) -> bool:
+        """Return whether an objection to what a party stated can change what counts."""
+        match fact:
+            case "payout":
+                return by == self._payer
+            case "return":
+                return by == self._payee
+            case _:
+                return any((each.fact, each.by) == (fact, by) for each in self.awaiting())
+
     def silences(self) -> Iterator[tuple[date, Said]]:
         """Yield the days on which silence confirms something, and who said it."""
         for fact, by in () if self._is_returned else self._claims():
@@ -649,7 +659,13 @@ def return_(command: ReturnPayout, payouts: Payouts, act: Act) -> list[Event]:
 
 def answer(command: ClaimCommand, payout: Payout, terms: TermsByDay, act: Act) -> list[Event]:
     """Record what a party says of what the other party stated of a payout."""
-    return objections.decide(command, payout.facts(), _answered(payout), act, terms)
+    events = objections.decide(command, payout.facts(), _answered(payout), act, terms)
+    if events and isinstance(command, ObjectToClaim):
+        known = Known(payout, terms, terms.day(act.recorded_at))
+        by = known.other(act.party)
+        if not known.can_object(command.fact, by):
+            raise claims.counts_at_once(command, by)
+    return events
 
 
 def _payout(name: str, payouts: Payouts) -> tuple[Payout, PayoutRecorded]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from domain import claims
 from domain.calendar import Period
-from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
+from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected, ObjectToClaim
 from domain.facts import Facts, Stated, check_begun, is_stated, own, with_fact
 from domain.kernel import (
     AFTER_KICKOFF,
@@ -32,6 +32,7 @@ from domain.metric_catalogue import (
     known,
     with_unit,
 )
+from domain.terms import Item, ReferralFee, pays_by
 from domain.terms_by_day import TermsByDay
 from domain.values import MINOR_UNITS, Count, Number, Quantity, Slug, Text, plain
 
@@ -199,7 +200,10 @@ def decide(
     `own` are the metrics that both parties agreed beyond the catalogue.
     """
     if isinstance(command, ClaimCommand):
-        return claims.decide(command, state.facts, state.answers, act)
+        events = claims.decide(command, state.facts, state.answers, act)
+        if events and isinstance(command, ObjectToClaim):
+            _check_has_effect(command, state, act, terms)
+        return events
     check(command.figure, known(command.metric, "metric", own))
     check_begun(command.period, terms.day(act.occurred_at))
     match command:
@@ -209,6 +213,37 @@ def decide(
             return correct(command, state, act)
         case _:
             assert_never(command)  # type: ignore[arg-type] # MetricCommand is closed by this module
+
+
+def _check_has_effect(command: ObjectToClaim, state: Reported, act: Act, terms: TermsByDay) -> None:
+    """Raise `Refused` for an objection to a correction that a party makes against its interest.
+
+    Figures count what a party corrects of its own report. Silence confirms only what moves money.
+    """
+    claim = claims.claimed(command, state.facts, act.party, act.occurred_at)
+    if claim is None or not isinstance(claim.event, MetricCorrected):
+        return
+    reports = state.facts[FIGURE]
+    if {each.party for each in reports} != {claim.party}:
+        return
+    items = [item for version in terms.agreed for item in version.items or ()]
+    pays = [item for item in items if pays_by(item, claim.event.metric)]
+    if not any(_can_lose(item, act.party, claim, state.facts) for item in pays):
+        raise claims.counts_at_once(command, claim.party)
+
+
+def _can_lose(item: Item, party: str, claim: Stated, facts: Facts) -> bool:
+    """Whether a party can lose by a correction of a figure that an item pays by."""
+    if getattr(item, "to", party) != party or not isinstance(item, ReferralFee):
+        return True
+    stated = (*own(facts[FIGURE], claim.party), *own(facts[CORRECTION], claim.party))
+    values = {_value(each.event) for each in stated if each.at <= claim.at}
+    new = _value(claim.event)
+    return new is None or any(each is not None and new < each for each in values)
+
+
+def _value(event: Event) -> Decimal | None:
+    return event.figure.value if isinstance(event, MetricReported | MetricCorrected) else None
 
 
 def seen(state: Reported, shows: Callable[[Stated], bool]) -> Reported:

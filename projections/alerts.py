@@ -206,7 +206,8 @@ class Alert:
     ended: str | None = None
     """What resolved or withdrew it, in words."""
     until: datetime | None = None
-    """When it was resolved or withdrawn, never before `since`."""
+    """When it was resolved, or when what withdrew it was recorded; never before `since`. The second
+    can be later than the moment that an answer is about."""
     better_in: str | None = None
     """The period that was in breach no longer, for an alert on figures that was resolved."""
     answer_by: date | None = None

@@ -296,6 +296,10 @@ def outcome(alert: Alert, zone: str) -> str:
     """Return an alert in words: what it says and, if it has ended, what ended it."""
     if alert.until is None:
         return alert.text
+    if alert.state is AlertState.WITHDRAWN:
+        # The day of recording can be later than the day that is asked about.
+        recorded = f"Withdrawn by what was recorded on {day(alert.until, zone)}"
+        return f"{alert.text} {recorded}: {alert.ended}"
     return f"{alert.text} {alert.state.capitalize()} {day(alert.until, zone)}: {alert.ended}"
 
 

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from domain.bilateral import DeclineProposal, ProposalDeclined, WithdrawProposal
+from domain.claims import ObjectToClaim
 from domain.dispute import OpenDispute, WithdrawDispute
+from domain.entry import ConcedePenalty
 from domain.examples import Step
 from domain.execution import (
     ActionCompleted,
@@ -46,8 +48,18 @@ from domain.health import (
     RotateManager,
 )
 from domain.kernel import Command, Refused, Stage
-from tests.life import ADOPTED, LIFE, OURS, THEIRS, after, at, changed, example
-from tests.projections.folds import states
+from domain.payment import CorrectPayment
+from domain.settlement import StatementIssued
+from domain.terms import ClaimRules, Penalty
+from projections import KPIS
+from projections import figures as reading
+from projections.fold import replay
+from tests.life import ADOPTED, LIFE, OURS, THEIRS, after, at, changed, example, usd
+from tests.projections import money
+from tests.projections.arrivals import Said, arrive, paid
+from tests.projections.folds import alerts, states
+from tests.projections.money import share, under
+from tests.projections.test_who_states_what import CLAIMS, LAST_TOUCH, SOLD, Statement, named
 from tests.stories import Story, moment
 
 # --- proposals -----------------------------------------------------------------------------------
@@ -341,3 +353,88 @@ def test_what_is_of_one_party_is_not_repeated_by_the_other(where: tuple[int, int
     except Refused:
         return
     assert decided or type(step.command).__name__ in WHOEVER_SAYS_IT.split()
+
+
+# --- objections ----------------------------------------------------------------------------------
+
+
+def _objected(statement: Statement, party: str, objection: Command | None) -> Story:
+    """Return the story of a fact, an objection within its days if there is one, and silence."""
+    rules = ClaimRules(confirm_within_days=100, on_word=[*statement.on_word])
+    story = arrive(
+        under(*statement.items, claims=rules, attribution=LAST_TOUCH),
+        [*statement.given, (Said(statement.at, party, statement.command),), *statement.then],
+    )
+    if objection is not None:
+        story.when(OURS if party == THEIRS else THEIRS, objection)
+    story.on("2026-09-01")
+    return story
+
+
+def _answers(story: Story) -> object:
+    """Return what people read of a story: lines of money, what is left, figures and alerts."""
+    figures = replay(KPIS, story.history).rows
+    months = [f"2026-{month:02}" for month in range(1, 9)]
+    shown = [(each.rule, each.window, each.state, each.text) for each in alerts(story).values()]
+    lines = [(each["fact"], each["to"], each["amount"]) for each in money.lines(story.history)]
+    statements = [each.statement for each in story.facts(StatementIssued)]
+    return (
+        [repr(reading.report(figures, month)) for month in months],
+        sorted(shown),
+        lines,
+        [story.left(each) for each in statements],
+    )
+
+
+@pytest.mark.parametrize("party", [OURS, THEIRS])
+@pytest.mark.parametrize("statement", CLAIMS, ids=named)
+def test_an_objection_within_its_days_has_an_effect_or_is_refused(
+    statement: Statement, party: str
+) -> None:
+    objection = statement.answer(ObjectToClaim)
+
+    try:
+        story = _objected(statement, party, objection)
+    except Refused as refusal:
+        refused = refusal.rule
+    else:
+        assert _answers(story) != _answers(_objected(statement, party, None))
+        return
+    against_interest = refused == "counts-at-once" and party == statement.owes
+    assert against_interest or refused == "claim-confirmed"
+
+
+def test_nobody_objects_to_a_penalty_that_the_other_party_conceded() -> None:
+    story = under(Penalty(on=OURS, condition="A report is late.", fee=usd("250.00")))
+    story.when(OURS, ConcedePenalty(entry="E-1", condition="A report is late."))
+
+    refusal = story.refuses(THEIRS, ObjectToClaim(entry="E-1", fact="entry", reason="Not late."))
+
+    assert refusal.rule == "counts-at-once"
+    assert refusal.detail == (
+        "An objection keeps silence from confirming a claim. It changes nothing of what a party "
+        f"states against its own interest. entry E-1 counts as {OURS} stated it."
+    )
+    assert "OpenDispute" in refusal.hint
+
+
+def test_a_correction_is_objected_to_only_where_it_takes_something() -> None:
+    story = arrive(under(share("10")), [*SOLD, paid("2026-04-02", "P-1", usd("1000.00"))])
+    objection = ObjectToClaim(deal="D-1", fact="correction/payment/P-1", reason="Not so.")
+    for day, amount in (("2026-04-03", "1200.00"), ("2026-04-04", "1200.00")):
+        story.on(day)
+        story.when(OURS, _corrected(amount))
+        assert story.refuses(THEIRS, objection).rule == "counts-at-once"
+
+    story.on("2026-04-05")
+    story.when(OURS, _corrected("900.00"))
+    about = "correction-takes-money deal/D-1/correction/payment/P-1"
+    (name,) = [each for each in states(story) if each.startswith(about)]
+    assert states(story)[name] == "open"
+    story.when(THEIRS, objection)
+
+    assert states(story)[name] == "resolved"
+
+
+def _corrected(amount: str) -> CorrectPayment:
+    return CorrectPayment(deal="D-1", payment="P-1", amount=usd(amount), reason="A digit.")

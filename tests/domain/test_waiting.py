@@ -95,7 +95,7 @@ candidate-not-declined
 candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist claim-confirmed
 command-yields
 commitment-for-name
-confirmed-before-done content-missing correction-content cure-answered cure-period
+confirmed-before-done content-missing correction-content counts-at-once cure-answered cure-period
 currency-of-a-metric deadline-has-passed deal-exists deal-merged denominator-too-small
 dispute-exceeds-earnings dispute-exists dispute-names-amount dispute-resolved effective-date
 entries-decide-no-fee erases-other-commands exit-exists exit-never-backwards exit-not-sooner

@@ -75,6 +75,20 @@ def test_alerts_are_given_as_they_were_known_before_a_correction(accord: Accord)
     assert found.rule == "conversion-floor"
 
 
+def test_an_alert_says_when_what_withdrew_it_was_recorded_also_as_of_a_day_before(
+    accord: Accord,
+) -> None:
+    earlier = AsOf(at=datetime(2026, 3, 7, tzinfo=UTC))
+    found = alerts.ask(accord, CONSULTING, AlertState.WITHDRAWN, earlier, ALL).items
+    (late,) = [each for each in found if each.window == "first-review"]
+
+    assert late.until == datetime(2026, 3, 10, 9, tzinfo=UTC)
+    assert alerts.outcome(late, "UTC").endswith(
+        " Withdrawn by what was recorded on 2026-03-10: Milestone first-review was reached. It was "
+        "in time and was reported late."
+    )
+
+
 def test_no_alert_ends_before_it_opened(accord: Accord) -> None:
     ended = [each for each in alerts.ask(accord, page=ALL).items if each.until is not None]
 
