@@ -70,8 +70,17 @@ def arrive(story: Story, facts: Iterable[Fact]) -> Story:
         happened = max(moment(each.happened) for each in fact)
         story.on(f"{max(story.now, happened):%Y-%m-%dT%H:%M}")
         waiting = _waiting(story, [*waiting, fact])
-    assert not waiting
+    assert all(_changes_nothing(story, each) for each in waiting)
     return story
+
+
+def _changes_nothing(story: Story, fact: Fact) -> bool:
+    """Whether a fact is an objection to what counts at once, now that all others are known."""
+    try:
+        _say(story, fact)
+    except Refused as refused:
+        return refused.rule == "counts-at-once"
+    return False
 
 
 def _waiting(story: Story, facts: list[Fact]) -> list[Fact]:
@@ -81,16 +90,21 @@ def _waiting(story: Story, facts: list[Fact]) -> list[Fact]:
 
 def _taken(story: Story, fact: Fact) -> bool:
     try:
-        for said in fact:
-            story.when(said.party, said.command, happened=said.happened)
+        _say(story, fact)
     except Refused as refused:
         # An objection to what its party confirmed before changes nothing, so it is not recorded.
         if refused.rule == "claim-confirmed":
             return True
-        if not refused.awaits:
+        # One that changes nothing yet is sent again once its party states the fact, too.
+        if not (refused.awaits or refused.rule == "counts-at-once"):
             raise
         return False
     return True
+
+
+def _say(story: Story, fact: Fact) -> None:
+    for said in fact:
+        story.when(said.party, said.command, happened=said.happened)
 
 
 Owed = dict[tuple[str, str, str], str]
