@@ -1,7 +1,7 @@
 """One input decided: when it counts as recorded, who signed it, what the domain decides."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -42,6 +42,9 @@ NOT_YOUR_PARTNERSHIP = "not-your-partnership"
 
 CLOCK_SOURCE = "accord:clock"
 """The source of events that time itself causes."""
+
+MadeFor = Callable[[str, Mapping[str, bytes]], Event]
+"""Makes an event of the operator, given the commitment of who acts and the names that are new."""
 
 VIEW_SOURCE = "accord:view"
 """The source of the operator's own actions: viewing everything (C14), erasing a name."""
@@ -463,15 +466,18 @@ class Decider:
 
     # --- the operator itself ---
 
-    def record_own(self, name: str, actor: str, event: Event) -> None:
+    def record_own(self, name: str, actor: str, event: Event | MadeFor) -> None:
         """Record an action of the operator on a partnership's record. Raises `Refused`."""
+        names = Pseudonymizer(self.recorder.people[name], CLOCK_PARTY)
+        by = names(actor)
+        if not isinstance(event, Event):
+            event = event(by, {each.key: each.body for each in names.fresh.values()})
         signing.check_own(event, self._states.partnership(name).keyring)
         last = self._states.ends[name].recorded_at
         moment = last if self._context.simulated and last else self._context.now
         at = self._states.not_before(name, moment)
-        names = Pseudonymizer(self.recorder.people[name], CLOCK_PARTY)
         (event,) = self._with_commands(name, [event], CLOCK_PARTY)
-        act = Act(CLOCK_PARTY, names(actor), at, at)
+        act = Act(CLOCK_PARTY, by, at, at)
         cause = EventCause(VIEW_SOURCE, f"{name}/{self._states.ends[name].size}")
         self.recorder.record(name, [event], act, cause, names)
 

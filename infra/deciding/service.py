@@ -19,6 +19,7 @@ from infra.deciding.decision import (
     NOT_YOUR_PARTNERSHIP,
     Decider,
     DecisionContext,
+    MadeFor,
 )
 from infra.deciding.intake import Input, Sent, Unreadable
 from infra.deciding.loading import Loader
@@ -114,9 +115,10 @@ class Service:
         """
         return self._append_own(partnership, lambda decider: decider.pass_time(partnership))
 
-    def record_own(self, partnership: str, actor: str, event: Event) -> None:
+    def record_own(self, partnership: str, actor: str, event: Event | MadeFor) -> None:
         """Record an action of the operator on a partnership's record, before it happens (C14).
 
+        A function gives the event anew whenever another writer was first.
         Raises `Conflict` only if others keep writing to the same partnership, and `Refused` if only
         a party may record it.
         """

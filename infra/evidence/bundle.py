@@ -4,7 +4,7 @@
 module and both verifiers against that page.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +12,7 @@ from functools import cache
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -80,15 +81,16 @@ OF_LOG: Final = (
     "checkpoints.jsonl",
     "commands.jsonl",
     "events.jsonl",
-    "people.jsonl",
 )
 """The files of the log, of which its checkpoints and signatures speak."""
 
-BESIDE: Final = ("policy.txt", "rejected.jsonl", "request.json", "waiting.jsonl")
+BESIDE: Final = ("people.jsonl", "policy.txt", "rejected.jsonl", "request.json", "waiting.jsonl")
 """The files whose digest is in the event of the export, beside the guides."""
 
 GUIDES: Final = ("FORMAT.md", "rules.json", "verify.mjs", "verify.py")
 """The format, the verifiers and what they read: a part of every bundle."""
+
+_PEOPLE = "data/people.jsonl"
 
 TIMESTAMP = "timestamp"
 """The kind of an authority's answer; the key is the size of the checkpoint."""
@@ -192,9 +194,10 @@ class _Bag:
             for row in rows:
                 write(codec.canonical(row) + b"\n")
 
-    def manifest(self, of: Iterable[str]) -> bytes:
-        """Return the checksums of these files, a line each."""
-        return "".join(f"{self.sums[each]}  {each}\n" for each in sorted(of)).encode()
+
+def _manifest(sums: Mapping[str, str]) -> bytes:
+    """Return a line for each file: its checksum and its name."""
+    return "".join(f"{sums[each]}  {each}\n" for each in sorted(sums)).encode()
 
 
 @dataclass(slots=True)
@@ -208,6 +211,8 @@ class _Bundle:
     events: list[Recorded] = field(init=False, default_factory=list)
     """All events that can be read."""
     shown: list[Recorded] = field(init=False, default_factory=list)
+    people: bytes = field(init=False, default=b"")
+    """The lines with the names of its people."""
     files: dict[str, bytes] = field(init=False)
     """The files that the bundle brings, by digest."""
 
@@ -217,31 +222,43 @@ class _Bundle:
     def write(self, bag: _Bag) -> None:
         """Write all of it."""
         self._write_beside(bag)
-        digest = sha256(bag.manifest(bag.sums)).hexdigest()
-        notes = self._sealed(digest)
+        notes = self._sealed(bag.sums)
+        bag.put(_PEOPLE, self.people)
         self._write_events(bag)
         self._write_log(bag, notes)
         if self.custody:
             self._write_proofs(bag, notes[-1])
-        manifest = bag.manifest(bag.sums)
-        bag.put("manifest-sha256.txt", manifest)
+        bag.put("manifest-sha256.txt", _manifest(bag.sums))
         bag.put("bagit.txt", BAGIT)
 
     # --- the request and the events ---
 
-    def _sealed(self, digest: str) -> list[Note]:
-        """Record the export and what is beside the log; return the checkpoints up to then."""
+    def _sealed(self, beside: Mapping[str, str]) -> list[Note]:
+        """Record the export and what is beside the log; return the checkpoints up to then.
+
+        `beside` are the checksums of what was written. The names of the people are added.
+        """
         history, asked = self.accord.history, self.asked
-        event = BundleExported(reason=asked.reason, party=asked.party, files=digest)
+        exported = BundleExported(reason=asked.reason, party=asked.party)
+
+        def event(actor: str, fresh: Mapping[str, bytes]) -> BundleExported:
+            nonlocal exported
+            self.people = self._people(actor, fresh)
+            sums = {**beside, _PEOPLE: sha256(self.people).hexdigest()}
+            digest = sha256(_manifest(sums)).hexdigest()
+            exported = exported.model_copy(update={"files": digest})
+            return exported
+
         try:
             # Do not append to an altered log.
             self._log().grow()
             before = size_of(history, self.partnership)
             self.accord.service.record_own(self.partnership, asked.by, event)
             recorded = history.of(self.partnership, before)
-            self.custody = next(each for each in recorded if each.event == event)
+            self.custody = next(each for each in recorded if each.event == exported)
             size = Checkpoint.read(self.notary.checkpoint(self.partnership).text).size
         except Altered as error:
+            self.people = self._people()
             size = self._intact()
             self.exported = Exported(size, warning=str(error))
         else:
@@ -314,7 +331,7 @@ class _Bundle:
         return self.notary.log(self.partnership)
 
     def _write_log(self, bag: _Bag, notes: list[Note]) -> None:
-        """Write what goes with the events: checkpoints, signed commands and names."""
+        """Write what goes with the events: checkpoints and signed commands."""
         about = {
             "format": FORMAT,
             "origin": self.notary.seal.origin(self.partnership),
@@ -324,7 +341,6 @@ class _Bundle:
         bag.lines("data/bundle.json", [about])
         bag.lines("data/checkpoints.jsonl", ({"note": str(note)} for note in notes))
         bag.put("data/commands.jsonl", b"".join(self._commands()))
-        bag.lines("data/people.jsonl", self._people())
 
     def _write_proofs(self, bag: _Bag, last: Note) -> None:
         """Write complete proofs of the requested events."""
@@ -385,16 +401,27 @@ class _Bundle:
             if digest in kept:
                 yield kept[digest] + b"\n"
 
-    def _people(self) -> Iterator[Row]:
-        kept = self.accord.history.kept(PERSON, self.partnership)
-        erased = {each.event.person for each in self.events if isinstance(each.event, PersonErased)}
-        shown = b"\n".join(codec.encode(each) for each in self.shown)
-        for commitment in sorted(kept.keys() - erased):
+    def _people(self, actor: str = "", fresh: Mapping[str, bytes] = MappingProxyType({})) -> bytes:
+        """Return the names of the people in the events that the bundle will show, a line each.
+
+        `actor` is the commitment of who exports it, and `fresh` are names that are not stored yet.
+        """
+        kept = {**self.accord.history.kept(PERSON, self.partnership), **fresh}
+        sight = _sight(self.accord, self.partnership, self.asked.party)
+        shown, erased = [actor.encode()], set[str]()
+        for each in _readable(self.accord, self.partnership):
+            if isinstance(each.event, PersonErased):
+                erased.add(each.event.person)
+            if sight.shows(each) and not sight.fewer_than(each) and self._is_asked_for(each):
+                shown.append(codec.encode(each))
+        text = b"\n".join(shown)
+        return b"".join(
+            codec.canonical({"commitment": commitment, **orjson.loads(kept[commitment])}) + b"\n"
+            for commitment in sorted(kept.keys() - erased)
             # A damaged name is left out.
-            if commitment.encode() in shown and person_in(
-                self.partnership, commitment, kept[commitment]
-            ):
-                yield {"commitment": commitment, **orjson.loads(kept[commitment])}
+            if commitment.encode() in text
+            and person_in(self.partnership, commitment, kept[commitment])
+        )
 
     def _rejected(self) -> Iterator[Refusal]:
         number = 0

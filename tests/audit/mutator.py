@@ -34,7 +34,6 @@ LOG = (
     "checkpoints.jsonl",
     "commands.jsonl",
     "events.jsonl",
-    "people.jsonl",
 )
 TEXTS = (
     "bundle.json",
@@ -256,7 +255,7 @@ def valued(draft: Draft) -> str:
 
 
 def moved(draft: Draft) -> str:
-    name = draft.random.choice([*LOG, "rejected.jsonl"])
+    name = draft.random.choice([*LOG, "people.jsonl", "rejected.jsonl"])
     lines = draft.lines(name)
     if not lines:
         return lost(draft)
@@ -783,17 +782,11 @@ def beside(draft: Draft) -> str:
 def _sign_again(draft: Draft) -> None:
     """Hash and sign the bundle again as it is now, so far as that is possible."""
     files = draft.files
-    beside = [
-        name
-        for name in sorted(files)
-        if name.startswith("data/") and name[5:] not in LOG and "/proofs/" not in name
-    ]
-    sums = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in beside)
     lines = files["data/events.jsonl"].split(b"\n")[:-1]
     with suppress(ValueError, KeyError, TypeError, IndexError):
         last = orjson.loads(lines[-1])
         if last["type"] == "BundleExported":
-            last["data"]["files"] = sha256(sums.encode()).hexdigest()
+            last["data"]["files"] = digest_beside(files)
             lines[-1] = written(last)
     draft.put("events.jsonl", lines)
     leaves = [leaf_of(each) for each in lines]
@@ -811,6 +804,16 @@ def _sign_again(draft: Draft) -> None:
             raise ValueError(note)
         sealed.append({"note": str(seal.sign(Checkpoint(old.origin, size, roots[size]), time))})
     draft.write("checkpoints.jsonl", sealed)
+
+
+def digest_beside(files: Files) -> str:
+    """Return the digest of what is not in the log, which the event of the export has."""
+    lines = (
+        f"{sha256(files[name]).hexdigest()}  {name}\n"
+        for name in sorted(files)
+        if name.startswith("data/") and name[5:] not in LOG and "/proofs/" not in name
+    )
+    return sha256("".join(lines).encode()).hexdigest()
 
 
 def _roots(leaves: list[bytes], sizes: set[int]) -> dict[int, bytes]:

@@ -7,6 +7,7 @@ left out, so that nobody takes it for one that does nothing.
 
 import re
 import subprocess
+import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,6 +58,7 @@ from tests.audit.world import (
     verdict,
     witnessing,
 )
+from tests.documents import REPOSITORY
 from tests.feeds import FEEDS, messages
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.xdist_group("attacks")]
@@ -705,6 +707,7 @@ def test_a_verdict_names_the_tool_that_says_what_the_record_means(world: World) 
     ("name", "content"),
     [
         ("rejected.jsonl", b'{"made":"up"}\n'),
+        ("people.jsonl", b""),
         ("policy.txt", b"log x\n"),
         ("schemas/Ghost.json", b"{}\n"),
         ("FORMAT.md", b"Everything is right.\n"),
@@ -758,6 +761,36 @@ def test_one_policy_names_several_logs_and_a_bundle_is_of_one_of_them(world: Wor
     namesake = Verifier(world.log.name, Kind.NOTE, SIGNERS[PARTIES[0]].public)
     assert verdict(bundle, f"log {namesake}\n{alone(world)}") == CONSISTENT
     assert verdict(bundle, f"log {namesake}\nquorum none\n")[1] == "checkpoint-signature"
+
+
+@pytest.mark.needs("openssl")
+def test_the_reader_of_the_guide_has_fifteen_lines_and_finds_what_it_checks(world: World) -> None:
+    """It takes the line of its log from a policy of several."""
+    guide = (REPOSITORY / "docs" / "auditor.md").read_text(encoding="utf-8")
+    _, _, rest = guide.partition("cat > reader.py <<'END'\n")
+    code = rest.partition("END\n")[0]
+    assert len(code.splitlines()) == 15
+    honest = world.bundle()
+
+    def changed(files: dict[str, bytes]) -> None:
+        files["data/events.jsonl"] = files["data/events.jsonl"].replace(b"10000.00", b"19000.00")
+
+    other = Verifier("elsewhere.example/acme", Kind.NOTE, SIGNERS[PARTIES[0]].public)
+    namesake = Verifier(world.log.name, Kind.NOTE, SIGNERS[PARTIES[0]].public)
+    policy = world.folder / "policy"
+    for line, bundle, right in (
+        (f"log {other}\n", honest, True),
+        (f"log {other}\n", rewritten(honest, changed), False),
+        (f"log {namesake}\n", honest, False),
+    ):
+        policy.write_text(f"{line}{alone(world)}")
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", code, bundle, policy],
+            cwd=world.folder,
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode == 0) is right, done.stderr
 
 
 def test_a_dropped_command_is_proved_by_its_receipt(world: World) -> None:

@@ -138,14 +138,12 @@ def minded(whole: Files, change: Change, not_checked: list[str]) -> str | None:
 
 
 def _by_stranger(whole: Files, files: Files) -> str | None:
-    """Without a key, one can only hide events, and leave out names, checkpoints and proofs."""
+    """Without a key, one can only hide events, and leave out checkpoints and proofs."""
     same = {name for name in whole if files.get(name) == whole[name]}
     for name in whole.keys() | files.keys():
         if name in same or name.startswith("data/proofs/") or name == "manifest-sha256.txt":
             continue
         before, after = (each.get(name, b"").splitlines() for each in (whole, files))
-        if name == "data/people.jsonl" and set(after) <= set(before):
-            continue
         if name == "data/commands.jsonl" and set(after) == set(before):
             continue
         if name == "data/events.jsonl" and _hidden(before, after):
