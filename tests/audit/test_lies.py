@@ -30,7 +30,7 @@ from infra.audit.notary import Seal
 from infra.tlog import codec, dsse, keys
 from infra.tlog.keys import Signer
 from infra.tlog.merkle import Tree, leaf_hash
-from infra.tlog.notes import Checkpoint, Note
+from infra.tlog.notes import Checkpoint, Kind, Note, Verifier
 from tests.audit import mutator
 from tests.audit import world as made
 from tests.audit.mutator import Draft
@@ -898,12 +898,32 @@ def test_amounts_neither_cancel_out_nor_disappear(liar: Liar, desk: Desk) -> Non
     assert line.endswith(", 7.00 XTS, -7.00 XTS, 1 amounts not understood")
 
 
+def test_a_limit_and_a_fee_are_not_added_to_a_debt(liar: Liar, desk: Desk) -> None:
+    """What a reader minds is what is owed, and limits are no part of it."""
+
+    def money(amount: str) -> Row:
+        return {"amount": amount, "currency": "USD"}
+
+    data = {
+        "balances": [{"amount": money("500.00")}, {"amount": money("340.00")}],
+        "penalty": {"fee": money("500.00")},
+        "second_person_above": money("50000.00"),
+        "x;\u001b": {"y": money("1.00")},
+    }
+    index = liar.before_keys("TermsProposed", data)
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    line = f"#{index} TermsProposed by {OURS}: not signed"
+    (found,) = (each for each in desk.not_checked() if each.startswith(f"#{index} "))
+    owed, fee, limit = "840.00 USD", "fee 500.00 USD", "second person above 50000.00 USD"
+    assert found == f"{line}, {owed}, {fee}, {limit}, y 1.00 USD"
+
+
 def test_an_amount_is_found_at_any_depth(liar: Liar, desk: Desk) -> None:
     money = {"amount": "7.00", "currency": "XTS"}
     data = {"command": "ConcedePenalty", "data": {"amount": money}, "items": [{"fee": money}]}
     index = liar.before_keys("SecondPersonAsked", data)
     assert desk.verdict(liar.bundle()) == CONSISTENT
-    line = f"#{index} SecondPersonAsked by {OURS}: not signed, 14.00 XTS"
+    line = f"#{index} SecondPersonAsked by {OURS}: not signed, 7.00 XTS, fee 7.00 XTS"
     assert line in desk.not_checked()
 
 
@@ -918,7 +938,7 @@ def test_what_follows_as_a_whole_is_listed_with_its_amount(liar: Liar, desk: Des
     what = "ClaimConfirmed not compared with what was signed:"
     (line,) = (each for each in desk.not_checked() if what in each)
     assert f"{where}, " in line
-    assert line.endswith(", 14.00 XTS")
+    assert line.endswith(", money 14.00 XTS")
 
 
 IDENTIFIERS: dict[str, Callable[[Row], Row]] = {
@@ -1165,6 +1185,67 @@ def test_a_stranger_removes_and_adds_no_file(liar: Liar, desk: Desk) -> None:
         "data/schemas/a/b.json",
     ):
         assert desk.verdict(made.zipped(liar.files | {name: b"x"})).code == "bag"
+
+
+@pytest.mark.parametrize("name", ["1", "99999"])
+@pytest.mark.parametrize(
+    "proof", ["lies", "c2sp.org/tlog-proof@v1\nindex 1\n\nother.example/x\n1\n"]
+)
+def test_a_proof_that_lies_changes_no_verdict_and_is_named_as_not_checked(
+    liar: Liar, desk: Desk, name: str, proof: str
+) -> None:
+    """A proof is used without the bundle, so its reader checks it: both compute the root."""
+    more = {f"data/proofs/{name}.tlog-proof": proof.encode()}
+    assert desk.verdict(made.zipped(liar.files | more)) == CONSISTENT
+    assert any("and proofs: other tools check these" in each for each in desk.not_checked())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tagmanifest-sha256.txt", "bag-info.txt", "fetch.txt", "data/proofs/x.tlog-proof", "data/a/b"],
+)
+def test_a_file_that_the_format_does_not_know_is_refused(liar: Liar, desk: Desk, name: str) -> None:
+    """Whether other readers of bags know it, or only its folder."""
+    assert desk.verdict(made.zipped(liar.files | {name: b"1.tlog-proof"})) == made.fault("bag")
+
+
+# --- the files of a reader ------------------------------------------------------------------------
+
+INHERITED = ("constructor", "toString", "valueOf", "hasOwnProperty", "__proto__")
+"""What every object of JavaScript has, though nobody gave it."""
+
+
+@pytest.mark.parametrize("needed", ["any", "1", "all", "2", *INHERITED])
+def test_a_group_needs_a_number_or_one_of_two_words(liar: Liar, desk: Desk, needed: str) -> None:
+    key = Verifier("v.example", Kind.COSIGNATURE, STRANGER.public)
+    policy = desk.policy.read_text()
+    lines = f"witness v {key}\ngroup g {needed} v\n{policy}"
+    is_right = needed in {"any", "1", "all"}
+    given = desk.path.with_name("group")
+    given.write_text(lines)
+    raw = made.zipped(liar.files)
+    desk.path.write_bytes(raw)
+    said = said_by(desk.python, raw, policy=given)
+    assert said == desk.script(desk.path, policy=given)
+    assert (said != ["MISUSE"]) is is_right
+    # The operator's own policy has the same form, and is the operator's to sign.
+    liar.files["data/policy.txt"] = lines.encode()
+    raw = liar.bundle()
+    desk.path.write_bytes(raw)
+    said = said_by(desk.python, raw)
+    assert said == desk.script(desk.path)
+    assert orjson.loads(said[0])["code"] == (None if is_right else "identity")
+
+
+@pytest.mark.parametrize("verifier", [made.PYTHON, made.SCRIPT], ids=["verify.py", "verify.mjs"])
+@pytest.mark.parametrize("option", ["policy", "pins"])
+def test_an_empty_name_of_a_file_is_no_file_and_not_passed_over(
+    liar: Liar, desk: Desk, verifier: tuple[str | Path, ...], option: str
+) -> None:
+    """It may be a variable of a shell that is not set."""
+    desk.path.write_bytes(made.zipped(liar.files))
+    assert made.said_alone(verifier, desk.path, {"policy": desk.policy}) != ["MISUSE"]
+    assert made.said_alone(verifier, desk.path, {option: ""}) == ["MISUSE"]
 
 
 # --- how it is written ----------------------------------------------------------------------------

@@ -113,7 +113,7 @@ PATTERNS = {
     "format": "accord-bundle/1",
     "key": rf"({NAME})[+]([0-9a-f]{{8}})[+]({BASE64})",
     "moment": f"({MOMENT})",
-    "money": r'"amount":(?!\{)(?:"(-?)((?:0|[1-9][0-9]{0,30})(?:[.][0-9]{1,30})?)"'
+    "money": r'(?:"(?!amount")([a-z_]{1,40})":\{)?"amount":(?!\{)(?:"(-?)((?:0|[1-9][0-9]{0,30})(?:[.][0-9]{1,30})?)"'
     ',"currency":"([A-Z]{3})")?',
     "nonce": "[!-~]{8,128}",
     "note": r"((?:[^\x00-\x1f]+\n)+)\n((?:[^\x00-\x1f]+\n)+)",
@@ -234,7 +234,10 @@ SAME = [
 
 NEVER = [
     "time stamps (RFC 3161) and proofs: other tools check these",
-    "what the operator says beside the log: schemas, FORMAT.md, refused inputs, who asked for this",
+    (
+        "what the operator says beside the log: schemas, FORMAT.md, refused inputs, who asked for "
+        "this, and that it is no simulation"
+    ),
     "whether a reported fact happened, and when: a party claims both",
     (
         "that each command was decided by the rules, and what follows from the record: figures, "

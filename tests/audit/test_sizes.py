@@ -172,6 +172,20 @@ def test_a_line_has_so_many_bytes(
     assert said(made.zipped({**files, "data/rejected.jsonl": line})) == code
 
 
+@pytest.mark.parametrize(("more", "code"), [(0, "command-unused"), (1, "malformed")])
+def test_a_signed_command_has_so_many_bytes(
+    said: Callable[[bytes], str | None], files: Files, more: int, code: str
+) -> None:
+    """Its line is an envelope, and not read as JSON."""
+    *_, last = files["data/commands.jsonl"].splitlines()
+    start, end = last[: last.index(b'":"') + 3], last[last.index(b'","payloadType') :]
+    size = LIMITS["line"] - len(start) - len(end) + more * 4
+    line = start + b"A" * (size - size % 4 + 4 * more) + end
+    assert (len(line) > LIMITS["line"]) is bool(more)
+    content = files["data/commands.jsonl"] + line + b"\n"
+    assert said(made.zipped({**files, "data/commands.jsonl": content})) == code
+
+
 @pytest.mark.parametrize(("more", "code"), [(0, None), (1, "checkpoint-malformed")])
 def test_a_checkpoint_has_so_many_bytes(
     said: Callable[[bytes], str | None], files: Files, more: int, code: str | None

@@ -899,14 +899,13 @@ function isAlike(recorded, meant, names) {
   });
 }
 
-/** The sums of the amounts in these lines, by currency and sign, as text. */
+/** The sums of the amounts in these lines, by member, currency and sign, as text. */
 function total(lines) {
-  const sums = new Map();
+  const [sums, text] = [new Map(), Buffer.concat(lines).latin1Slice()];
   let odd = 0;
-  const text = Buffer.concat(lines).latin1Slice();
-  for (const [, sign, amount, currency] of allOf(RULES.patterns.money, text)) {
-    // One sum of both signs would hide what cancels out.
-    const key = `${currency}${sign}`;
+  for (const [, name, sign, amount, currency] of allOf(RULES.patterns.money, text)) {
+    // One sum of both signs would hide what cancels out; one of limits, what is owed.
+    const key = [name ? `${name.replaceAll('_', ' ')} ` : '', currency, sign].join('\n');
     const [whole, part = ''] = (amount ?? '').split('.');
     const { units = 0n, places = 0 } = sums.get(key) ?? {};
     const more = { units: units + BigInt(whole + part.padEnd(30, '0')) };
@@ -914,10 +913,10 @@ function total(lines) {
     else sums.set(key, { ...more, places: Math.max(places, part.length) });
   }
   const texts = [...sums.keys()].sort().map((key) => {
-    const { units, places } = sums.get(key);
+    const [{ units, places }, [name, currency, sign]] = [sums.get(key), key.split('\n')];
     const [, whole, part] = /^(.+)(.{30})$/.exec(String(units).padStart(31, '0'));
     const number = places > 0 ? `${whole}.${part.slice(0, places)}` : whole;
-    return `, ${key.slice(3)}${number} ${key.slice(0, 3)}`;
+    return `, ${name}${sign}${number} ${currency}`;
   });
   return texts.join('') + (odd > 0 ? `, ${odd} amounts not understood` : '');
 }

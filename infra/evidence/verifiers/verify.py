@@ -934,22 +934,23 @@ def alike(recorded: object, meant: object, names: dict[str, str] | None) -> bool
             alike(value, meant[name], names) for name, value in recorded.items()
         )
     if isinstance(recorded, list) and isinstance(meant, list):
-        pairs = zip(recorded, meant, strict=False)
-        return len(recorded) == len(meant) and all(alike(*pair, names) for pair in pairs)
+        same = map(partial(alike, names=names), recorded, meant)
+        return len(recorded) == len(meant) and all(same)
     if names is not None and isinstance(meant, str) and _COMMITMENT(text_of(recorded)):
         return meant == recorded or names.setdefault(text_of(recorded), meant) == meant
     return type(recorded) is type(meant) and recorded == meant
 
 
 def total(text: str) -> str:
-    """The sums of the amounts in the text of events, by currency and sign, as text."""
-    sums: dict[tuple[str, str], Decimal] = {}
+    """The sums of the amounts in the text of events, by member, currency and sign, as text."""
+    sums: dict[tuple[str, str, str], Decimal] = {}
     with localcontext(prec=100):
-        for sign, amount, currency in re.findall(RULES["patterns"]["money"], text):
-            # One sum of both signs would hide what cancels out.
-            sums[currency, sign] = sums.get((currency, sign), Decimal()) + Decimal(amount or 1)
-    odd = sums.pop(("", ""), 0)
-    found = "".join(f", {sign}{sum_:f} {name}" for (name, sign), sum_ in sorted(sums.items()))
+        for name, sign, amount, currency in re.findall(RULES["patterns"]["money"], text):
+            # One sum of both signs would hide what cancels out; one of limits, what is owed.
+            of = (f"{name} ".replace("_", " ").lstrip() if currency else "", currency, sign)
+            sums[of] = sums.get(of, Decimal()) + Decimal(amount or 1)
+    odd = sums.pop(("", "", ""), 0)
+    found = "".join(f", {name}{sign}{n:f} {unit}" for (name, unit, sign), n in sorted(sums.items()))
     return f"{found}, {odd} amounts not understood" if odd else found
 
 
