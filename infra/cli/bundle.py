@@ -31,11 +31,16 @@ class Written(Result):
     """The key of the log, which a reader pins."""
     warning: str | None
     """How the store differs from what was signed; null if it does not."""
+    too_large: str | None
+    """Why no verifier reads the bundle; null if it is not too large."""
     not_cosigned: tuple[NotCosigned, ...]
     """The witnesses of the policy that did not cosign its last checkpoint."""
 
 
-@audit.command(epilog=f"Exit code {FAILED}: the store was altered, or a witness refused to cosign.")
+@audit.command(
+    epilog=f"Exit code {FAILED}: the store was altered, a witness refused to cosign, or the bundle "
+    "is larger than a verifier reads."
+)
 def bundle(
     id: Id,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.zip", help="A new file.")],
@@ -102,11 +107,12 @@ def bundle(
             files=made.files,
             log=str(notary.seal.verifier(id)),
             warning=made.warning or None,
+            too_large=made.too_large,
             not_cosigned=not_cosigned(notary, id),
         )
     printing.result(written, _text, as_json=as_json)
     report(written.not_cosigned)
-    if written.warning:
+    if written.warning or written.too_large:
         raise typer.Exit(FAILED)
 
 
@@ -118,3 +124,5 @@ def _text(written: Written) -> Iterator[Block]:
     yield Verbatim(f"{written.log}\n")
     if written.warning:
         yield Remark(f"The store differs from what was signed: {written.warning}")
+    if written.too_large:
+        yield Remark(f"{written.too_large} Export a part of the log with --from and --to.")

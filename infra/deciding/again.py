@@ -34,12 +34,26 @@ from domain.deadlines.fold import NEVER_DUE, wake
 from domain.execution import InvestmentReduced, ReviewScheduled
 from domain.exploration import ExplorationBegun
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
+from domain.keyring import (
+    KeyRecoveryProposed,
+    KeyRegistered,
+    KeyRotated,
+    KeySentByOperator,
+    key_id,
+    public_of,
+)
 from domain.partnership import Partnership
 from domain.people import COMMITMENT, Person, PersonErased, as_read, check_name, erase
 from domain.program import PortfolioDefined
 from domain.recorded import Recorded
 from domain.second_person import ActCommand
-from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
+from domain.settlement import (
+    FinalSettlementIssued,
+    IssueFinalSettlement,
+    IssueStatement,
+    Ledger,
+    StatementIssued,
+)
 from domain.signing import FACTS, Effect, effect_of
 from domain.values import instant
 from infra.deciding import intake, pseudonyms
@@ -82,7 +96,10 @@ class Decided:
 
 NEVER: Final = (
     "acts that nobody signed; facts that nobody signed have their form, place and order checked",
-    "what the operator records of itself: exports, witnesses, keys that it made or sent",
+    (
+        "what the operator records of itself: exports, witnesses, keys that it made, and who sent "
+        "a party's first key"
+    ),
     "deadlines and silence that passed after the last input: no later event shows that they did",
     "alerts: they are no events",
 )
@@ -151,6 +168,7 @@ def decided_again(
                 _other_source(each),
                 _of_no_party(again.partnership(each.partnership), each),
                 again.wrong_fact(each, private=private) if asked else None,
+                again.wrong_sender(each, commands),
                 entailed and entailed.wrong(each),
             ):
                 if wrong:
@@ -198,8 +216,11 @@ _OF_FACT: Final[Mapping[str, type[Command]]] = {
     if not issubclass(command, ActCommand)
     for wire, added in yields.of(command).items()
     if wire in FACTS and added is not None
-}
-"""The command that records each fact that moves money. It has the fields of the fact."""
+} | {"FinalSettlementIssued": IssueFinalSettlement, "StatementIssued": IssueStatement}
+"""The command that records each fact that moves money, or issues a statement.
+
+It has the fields of the event. A statement is issued unsigned as the ledger gives it.
+"""
 
 
 def _of_no_party(partnership: Partnership, each: Recorded) -> str | None:
@@ -209,6 +230,13 @@ def _of_no_party(partnership: Partnership, each: Recorded) -> str | None:
     if each.signed or each.event.wire in FACTS or beginning or each.act.party in own:
         return None
     return f"{each.act.party} is no party of the partnership (unknown-party)."
+
+
+def _key_in(each: Recorded) -> tuple[str, str] | None:
+    """Return the party of an event that adds or proposes a key, and the identifier of the key."""
+    if isinstance(each.event, KeyRegistered | KeyRotated | KeyRecoveryProposed):
+        return each.act.party, key_id(public_of(each.event))
+    return None
 
 
 class _Identity:
@@ -473,13 +501,16 @@ class _Again:
         return Decided(first.index, name, outcome, why, binds=_bind(events))
 
     def wrong_fact(self, each: Recorded, *, private: bool) -> str | None:
-        """Return what is wrong with a fact that nobody signed: the rules do not give it here."""
+        """Return what is wrong with a fact or a statement that nobody signed: no rule gives it."""
         kind = _OF_FACT.get(each.event.wire)
         if each.signed or kind is None or each.source == ADOPTION_SOURCE:
             return None
         fields = kind.model_fields.keys() & type(each.event).model_fields.keys()
+        said: dict[str, Any] = {name: getattr(each.event, name) for name in fields}
+        if isinstance(each.event, StatementIssued):
+            said["currency"] = each.event.balance.currency
         try:
-            command = kind(**{name: getattr(each.event, name) for name in fields})
+            command = kind(**said)
             stream = aggregates.stream_of(each.partnership, command)
             if stream != each.stream:
                 raise _elsewhere(stream)
@@ -493,6 +524,22 @@ class _Again:
                 return None
             why = f"The rules give {_text(decided)}."
         return f"{why} Or it rests on a private event before it." if private else why
+
+    def wrong_sender(self, each: Recorded, commands: Mapping[str, bytes]) -> str | None:
+        """Return what is wrong with an event that the operator sent a key: its party signed it."""
+        if not isinstance(each.event, KeySentByOperator):
+            return None
+        party, keyid = each.event.party, each.event.keyid
+        last = self._events[self._seen - 1] if self._seen else each
+        cause = ENROLMENT_SOURCE, f"{each.partnership}/{keyid}"
+        if (each.source, each.source_id) != cause or _key_in(last) != (party, keyid):
+            return f"The event before it is none by which {party} sends the key {keyid}."
+        body = commands.get(last.signed or "")
+        signer = dsse.opened(body)[0] if body else None
+        keys = self.partnership(each.partnership).keyring
+        if signer != keyid and signer in keys.of(party) and signer not in keys.by_operator:
+            return f"{party} signed the key with {signer}, which is its own."
+        return None
 
     def _is_by(self, envelope: Envelope, recorded: Recorded) -> bool:
         """Whether who acted, when and why is what was signed; a name is compared if it is told."""

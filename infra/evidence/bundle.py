@@ -124,6 +124,8 @@ class Exported:
     files: int = 0
     """How many files it has that its events name."""
     warning: str | None = None
+    too_large: str | None = None
+    """Why no verifier reads it, if it is larger than one does."""
 
 
 def export(
@@ -151,12 +153,27 @@ def export(
     with opened_for_owner(path, "xb") as file:
         try:
             with ZipFile(file, "w", ZIP_DEFLATED) as archive:
-                bundle.write(_Bag(archive))
+                bundle.write(bag := _Bag(archive))
         except BaseException:
             # A partial bundle would look like a tampered one.
             path.unlink()
             raise
+    bundle.exported.too_large = _too_large(path.stat().st_size, bag)
     return bundle.exported
+
+
+def _too_large(packed: int, bag: "_Bag") -> str | None:
+    """Return which limit of the format a bundle is above, if it is; a verifier refuses it."""
+    sizes = {"packed": packed, "unpacked": bag.size, "entries": bag.entries}
+    limits = orjson.loads(guides()["rules.json"])["limits"]
+    for name, what in (
+        ("unpacked", "bytes unpacked"),
+        ("packed", "bytes"),
+        ("entries", "files"),
+    ):
+        if sizes[name] > limits[name]:
+            return f"It has {sizes[name]:,} {what}, and a verifier reads at most {limits[name]:,}."
+    return None
 
 
 class _Bag:
@@ -165,6 +182,8 @@ class _Bag:
     def __init__(self, archive: ZipFile) -> None:
         self._archive = archive
         self.sums: dict[str, str] = {}
+        self.size = self.entries = 0
+        """The bytes and the files that were written."""
 
     @contextmanager
     def file(self, name: str) -> Iterator[Callable[[bytes], None]]:
@@ -177,10 +196,12 @@ class _Bag:
         with self._archive.open(info, "w") as target:
 
             def write(data: bytes) -> None:
+                self.size += len(data)
                 digest.update(data)
                 target.write(data)
 
             yield write
+        self.entries += 1
         self.sums[name] = digest.hexdigest()
 
     def put(self, name: str, data: bytes) -> None:

@@ -28,8 +28,9 @@ from domain.deadlines.deadline import (
     PeriodClosed,
     ReminderGiven,
 )
+from domain.entry import PenaltyConceded
 from domain.kernel import CLOCK_PARTY, Event
-from domain.keyring import key_id
+from domain.keyring import KeySentByOperator, key_id
 from domain.payment import PaymentReceived
 from domain.people import Person, PersonErased
 from domain.recorded import Recorded
@@ -46,17 +47,20 @@ from infra.answers import verify
 from infra.answers.issued import Compared, Outcome
 from infra.answers.money_path import Signing
 from infra.answers.text import Line
+from infra.bootstrap import bootstrap, init
 from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, app
 from infra.cli.replay import FAULT, NOT_COMPUTED, NOT_PINNED
 from infra.deciding.again import NEVER, decided_again
 from infra.deciding.consequences import NOTHING_GIVES
-from infra.deciding.decision import CLOCK_SOURCE
+from infra.deciding.decision import CLOCK_SOURCE, ENROLMENT_SOURCE
 from infra.deciding.pseudonyms import COMMAND
 from infra.deciding.pseudonyms import people as people_of
 from infra.deciding.recording import ADOPTION_SOURCE
 from infra.evidence import replay
+from infra.settings import Settings
 from infra.store.history import Kept, Writes
-from infra.tlog import dsse
+from infra.tlog import codec, dsse
+from infra.tlog.keys import Signer
 from tests.audit import world as made
 from tests.audit.test_lies import Liar
 from tests.audit.world import CONSISTENT, World, build, play, rewritten, verdict
@@ -66,6 +70,7 @@ pytestmark = [pytest.mark.needs("node"), pytest.mark.xdist_group("attacks")]
 
 ADOPTED = next(each for each in FEEDS if "adopted" in each.name)
 COBALT = next(each for each in FEEDS if "exit" in each.name)
+LAUNCH = next(each for each in FEEDS if "launch" in each.name)
 GHOST = "2026-Q4:USD"
 DUE = date(2027, 1, 31)
 
@@ -467,6 +472,150 @@ def test_a_payment_that_nobody_signed_is_decided_again(world: World, lie: str) -
 
     rule = {UNSIGNED[0]: None, UNSIGNED[1]: "another-stream", UNSIGNED[2]: "no-such-deal"}[lie]
     assert [f"({rule})" in (why or "") for why in differing] == ([True] if rule else [])
+
+
+def differing(bundle: Path) -> list[str]:
+    """Return why each decision in a bundle differs."""
+    return [each.why or "" for each in replay.replay(bundle).decided if each.outcome == "differs"]
+
+
+@pytest.mark.parametrize("issuer", ["lumastream", CLOCK_PARTY, "the other party"])
+def test_a_statement_that_nobody_signed_is_decided_again(tmp_path: Path, issuer: str) -> None:
+    """The ledger gives what it states; that the payer or the operator issues it is a rule."""
+    name = "spring-france"
+    with simulated(tmp_path) as accord:
+        accord.service.handle(list(messages(LAUNCH)))
+        events = list(accord.history.of(name))
+    place, stated = next(
+        (place, each)
+        for place, each in enumerate(events)
+        if isinstance(each.event, StatementIssued) and each.event.balance.payer == "lumastream"
+    )
+    parties = {each.act.party for each in events} - {"lumastream", CLOCK_PARTY}
+    by = min(parties) if issuer == "the other party" else issuer
+    named = codec.event_id(by, stated.source, stated.source_id, 0)
+    act = stated.act._replace(party=by)
+    events[place] = replace_in(stated, act=act, event_id=named)
+
+    found = [each for each in decided_again(events, {}, {}) if each.outcome == "differs"]
+
+    wrong = [each for each in found if each.index == stated.index]
+    assert [("(not-the-payer)" in (each.why or "")) for each in wrong] == (
+        [True] if issuer == "the other party" else []
+    )
+
+
+def test_a_final_settlement_that_nobody_signed_is_decided_again(world: World) -> None:
+    """It states no balance, so there is none to compare: the partnership goes on."""
+    computed, due_on = computed_in(world.copy(world.folder / "copy"))
+    issue(world, computed, due_on)
+    before = differing(world.bundle())
+    event = FinalSettlementIssued(settlement="end", due_on=due_on, balances=[])
+    world.forge(world.forged(event, CLOCK_PARTY, cause=("accord:settle", "final")))
+    bundle = world.bundle()
+    assert verdict(bundle, alone(world)) == CONSISTENT
+
+    found = differing(bundle)
+
+    assert "end:USD" not in statements(bundle)
+    (why,) = found[len(before) :]
+    assert "It is refused (wrong-stage)" in why
+
+
+SENDERS = ("the party", "nobody", "the operator, for another key", "the operator")
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_a_key_that_its_party_signed_was_not_sent_by_the_operator(
+    world: World, sender: str
+) -> None:
+    """Else the operator could end the consent of a key that is its party's own."""
+    party, signer = made.PARTIES[0], Signer(b"n" * 32)
+    at = instant(world.now)
+    event = made.registration(party, at, signer)
+    with world.opened() as (accord, _):
+        (outcome,) = accord.service.handle([made.signed(event)])
+        assert outcome.status == "accepted", outcome
+    keyid = key_id(signer.public)
+    sent = KeySentByOperator(party=party, keyid=keyid)
+    cause = (ENROLMENT_SOURCE, f"{made.CONSULTING}/{keyid}")
+    match sender:
+        case "nobody":
+            cause = ("accord:view", "x")
+        case "the operator, for another key":
+            keyid = key_id(made.SIGNERS[party].public)
+            sent = KeySentByOperator(party=party, keyid=keyid)
+            cause = (ENROLMENT_SOURCE, f"{made.CONSULTING}/{keyid}")
+        case _:
+            pass
+    if sender != "the party":
+        world.forge(world.forged(sent, CLOCK_PARTY, cause=cause))
+    bundle = world.bundle()
+    assert verdict(bundle, alone(world)) == CONSISTENT
+
+    found = differing(bundle)
+
+    why = {
+        "the party": [],
+        "the operator": [f"{party} signed the key with"],
+    }.get(sender, ["The event before it is none by which"])
+    assert [each[: len(start)] for each, start in zip(found, why, strict=True)] == why
+
+
+def test_a_first_key_that_the_operator_sent_is_replayed_without_a_finding(tmp_path: Path) -> None:
+    """The control: nobody else can say who sent it."""
+    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
+    init(settings, simulated=False, operator=made.OPERATOR)
+    raws = []
+    for raw in messages(FEEDS[0]):
+        raws.append(raw)
+        if orjson.loads(raw)["type"] == made.CHOSEN:
+            break
+    keys = [made.registration(each, instant(datetime.now(UTC))) for each in made.PARTIES]
+    with bootstrap(settings) as accord:
+        accord.service.handle([*raws, *map(orjson.dumps, keys)])
+        events = list(accord.history.of(made.CONSULTING))
+        people = people_of(accord.history, made.CONSULTING)
+
+    found = [each for each in decided_again(events, {}, people) if each.outcome == "differs"]
+
+    assert {each.event.wire for each in events} >= {"KeySentByOperator", "PartnerChosen"}
+    assert found == []
+
+
+def test_a_figure_of_no_party_is_found_by_a_replay(world: World) -> None:
+    """A verifier takes it: both parties may agree that a third one reports figures."""
+    with ZipFile(world.bundle()) as archive:
+        operator = Liar({each: archive.read(each) for each in archive.namelist()}, world.signer)
+    honest = operator.events[operator.find("MetricReported")]
+    last = max(e["stream_version"] for e in operator.events if e.get("stream") == honest["stream"])
+    place = {"stream": honest["stream"], "stream_version": last + 1}
+    operator.events.append(operator.event("MetricReported", honest["data"], "stranger", **place))
+    bundle = world.folder / "figure.zip"
+    bundle.write_bytes(operator.bundle())
+    assert verdict(bundle, alone(world)) == CONSISTENT
+
+    (why,) = differing(bundle)
+
+    assert "(unknown-party)" in why
+
+
+def test_an_event_of_no_party_is_found_in_the_live_store(world: World) -> None:
+    """Both verifiers refuse it, so no replay of a bundle comes to it."""
+    assert live(world) is None
+    penalty = PenaltyConceded(entry="e", condition="late", on="growthos")
+    world.forge(world.forged(penalty, "stranger"))
+    bundle = world.bundle()
+    events, commands, people = told(world)
+    index = events[-1].index
+
+    found = [e for e in decided_again(events, commands, people) if e.outcome == "differs"]
+
+    assert verdict(bundle, alone(world)) == made.fault("event", index)
+    assert live(world) == f"{made.CONSULTING}#{index}"
+    assert [("(unknown-party)" in (each.why or ""), each.index) for each in found] == [
+        (True, index)
+    ]
 
 
 def test_an_event_that_cannot_be_read_ends_no_report_of_what_differs_before_it(

@@ -15,7 +15,10 @@ from zipfile import ZipFile
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
+from infra.cli.options import DONE, FAILED, app
+from infra.evidence import bundle
 from infra.tlog import codec
 from tests.audit import world as made
 from tests.audit.world import (
@@ -198,6 +201,40 @@ def test_a_checkpoint_has_so_many_bytes(
     note = f"{note}{start}{'n' * left}{end}"
     last = codec.canonical({"note": note}) + b"\n"
     assert said(made.zipped({**files, "data/checkpoints.jsonl": b"".join([*lines, last])})) == code
+
+
+@pytest.mark.parametrize("name", ["unpacked", "packed", "entries"])
+@pytest.mark.parametrize("more", [0, 1])
+def test_an_export_warns_of_a_bundle_that_no_verifier_reads(
+    whole: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, more: int
+) -> None:
+    """The operator reads it then, and not the auditor years later."""
+    path = tmp_path / "bundle.zip"
+    monkeypatch.setattr(bundle, "guides", lambda: limited(name, LIMITS[name]))
+    monkeypatch.setenv("ACCORD_STORE", whole.settings.store)
+    command = ["audit", "bundle", made.CONSULTING, "--reason", "A dispute.", "--out"]
+    assert CliRunner().invoke(app, [*command, str(path)]).exit_code == DONE
+    with ZipFile(path) as archive:
+        sizes = [each.file_size for each in archive.infolist()]
+    # The next bundle has one more event, which is that of this export.
+    size = {"unpacked": sum(sizes), "packed": path.stat().st_size, "entries": len(sizes)}[name]
+    size += -1 if more else 100_000
+
+    monkeypatch.setattr(bundle, "guides", lambda: limited(name, size))
+    again = CliRunner().invoke(app, [*command, str(tmp_path / "again.zip")])
+
+    warning = f"a verifier reads at most {size:,}."
+    assert (again.exit_code, warning in " ".join(again.output.split())) == (
+        (FAILED, True) if more else (DONE, False)
+    )
+
+
+def limited(name: str, size: int) -> Files:
+    """Return what is in every bundle, with another limit."""
+    rules = orjson.loads((VERIFIERS / "rules.json").read_bytes())
+    rules["limits"][name] = size
+    found = {each: (VERIFIERS / each).read_bytes() for each in bundle.GUIDES}
+    return found | {"rules.json": codec.canonical(rules)}
 
 
 def test_the_limits_are_those_that_are_tried() -> None:
