@@ -326,7 +326,7 @@ class _Seen:
     given: dict[tuple[str, str], tuple[datetime, ContributionRecorded]] = field(
         default_factory=dict
     )
-    """What each party gave, and when, by the party and the identifier."""
+    """What each party gave, and when it was first recorded, by the party and the identifier."""
 
     def of(self, events: Iterable[Recorded]) -> Iterator[Recorded]:
         """Yield the events that the viewer sees, and collect from each."""
@@ -353,7 +353,9 @@ class _Seen:
                 self.disputes.pop(dispute, None)
             case ContributionRecorded() as given:
                 named = (recorded.act.party, given.contribution)
-                self.given[named] = recorded.act.occurred_at, given
+                # A correction leaves it at the time at which it was first recorded.
+                first, _ = self.given.get(named, (recorded.act.occurred_at, given))
+                self.given[named] = first, given
             case _:
                 pass
 
@@ -415,7 +417,8 @@ def _open(state: Partnership, kind: type[E]) -> tuple[E, ...]:
 
 def _contributions(seen: _Seen) -> Iterator[Contributions]:
     by_party: dict[str, list[ContributionRecorded]] = {each: [] for each in seen.state.parties}
-    for (party, _), (at, given) in seen.given.items():
+    in_time = sorted(seen.given.items(), key=lambda each: (each[1][0], each[0]))
+    for (party, _), (at, given) in in_time:
         if seen.since is None or at >= seen.since.at:
             by_party.setdefault(party, []).append(given)
     for party, each in by_party.items():

@@ -2,6 +2,8 @@
 
 from dataclasses import fields, replace
 from datetime import date
+from decimal import Decimal
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from domain.execution import (
     ReviewScheduled,
 )
 from domain.exit import AgreeExit, ProposeExit
+from domain.health import RecordContribution
 from domain.partnership import PassTime
 from infra.answers import kpis, review, rules
 from infra.answers.logs import AsOf, NotFound
@@ -26,7 +29,7 @@ from projections.visibility import Viewer
 from tests.feeds import PROGRAM, simulated
 from tests.infra.answers.demo import BY_PARTNER, CONSULTING, EVERYTHING, without_moment
 from tests.infra.messages import from_steps, message
-from tests.life import LIFE, OURS, THEIRS, example
+from tests.life import LIFE, OURS, THEIRS, changed, example
 from tests.stories import moment
 
 LAST = "review-2026-q3"
@@ -164,6 +167,51 @@ def test_a_review_that_was_held_without_a_schedule_has_its_page_of_that_day(tmp_
         page = review.ask(accord, "growthos-brightpath", "by-chance")
 
     assert (page.at, page.kind, page.note) == (moment("2026-02-16"), "operational", None)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_what_both_gave_is_the_same_in_any_order_and_once_although_it_is_corrected(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    def gift(name: str, hours: int, reason: str | None = None) -> RecordContribution:
+        return changed(
+            example(RecordContribution),
+            contribution=name,
+            period="2026-02",
+            hours=Decimal(hours),
+            change_reason=reason,
+        )
+
+    kickoff = next(
+        place for place, each in enumerate(LIFE) if isinstance(each.command, HoldKickoff)
+    )
+    gifts = [
+        ("2026-02-10", gift("before", 8)),
+        ("2026-02-20", gift("after-1", 5)),
+        ("2026-02-21", gift("after-2", 3)),
+    ]
+    held = example(ProposeReviewHeld, review="by-chance", kind="operational")
+    told = [gifts[place] for place in order]
+    told.append(("2026-02-23", gift("before", 4, "Half of it was for us.")))
+    steps = [
+        *LIFE[: kickoff + 1],
+        Step("2026-02-16", OURS, held),
+        Step("2026-02-18", THEIRS, example(AgreeReviewHeld)),
+    ]
+    late = [
+        message(f"{at}-{place}", command, at=at, party=OURS)
+        for place, (at, command) in enumerate(told)
+    ]
+
+    with simulated(tmp_path) as accord:
+        accord.service.handle([*from_steps(steps), *late])
+        accord.service.handle([message("later", PassTime(), at="2026-03-20")])
+        page = review.ask(accord, "growthos-brightpath")
+
+    (ours,) = [each for each in page.contributions if each.party == OURS]
+    # What was given before the last review was on its page, also with a mistake.
+    assert [each.contribution for each in ours.given] == ["after-1", "after-2"]
+    assert ours.hours == 8
 
 
 def test_a_page_after_an_exit_has_nothing_that_the_exit_gave_up(tmp_path: Path) -> None:
