@@ -119,6 +119,11 @@ def period_in_words(period: str) -> str:
 _UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 
 
+def until_in_words(ends: date) -> str:
+    """Return the last day of what no longer applies from a day on: ``until 2026-06-30``."""
+    return f"until {ends - timedelta(days=1)}"
+
+
 def add(day: date, *durations: str) -> date:
     """Return `day` plus durations: first all months, then all days, counted once from `day`."""
     parts = [_parts(each) for each in durations]

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from domain import adoption, agreement, experiment, formation, scaling
-from domain.calendar import in_words
+from domain.calendar import in_words, until_in_words
 from domain.charter import Charter, Objective
 from domain.kernel import Event
 from domain.metric_catalogue import NO_METRICS, Catalogue, in_unit, metric_words
@@ -45,7 +45,7 @@ def contents(event: Event, own: Catalogue = NO_METRICS) -> Iterator[str]:
 
 
 def _terms(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - proposed, countered or adopted
-    until = f" until {proposed.until}" if proposed.until else ""
+    until = f" {until_in_words(proposed.until)}" if proposed.until else ""
     yield f"from {proposed.effective_from}{until}"
     if changed := proposed.frame and proposed.frame.given():
         yield in_a_row(frame_word(name, value) for name, value in changed.items())

@@ -46,7 +46,7 @@ from domain import (
     viewing,
 )
 from domain import exit as leaving
-from domain.calendar import in_words
+from domain.calendar import in_words, until_in_words
 from domain.deadlines.answers import proposal_words
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed, PeriodClosed, ReminderGiven
 from domain.deadlines.figures import figure_words
@@ -231,7 +231,7 @@ def _shared(event: Any) -> str:  # noqa: ANN401 - a protocol, or a proposal of o
 
 
 def _until(event: Any) -> str:  # noqa: ANN401 - anything that applies until a day, or for good
-    return f", until {event.until}" if event.until else ""
+    return f", {until_in_words(event.until)}" if event.until else ""
 
 
 def _sum(amount: Money | None, before: str = ", ") -> str:
@@ -466,7 +466,7 @@ WORDS: dict[type[Event], Words] = {
     agreement.TermsAccepted: lambda e: f"accepted terms {e.proposal}",
     agreement.CommercialTermsAgreed: lambda e: (
         f"and its partner agreed terms, version {e.terms_version}, from {e.effective_from}"
-        + (f" until {e.until}" if e.until else "")
+        + (f" {until_in_words(e.until)}" if e.until else "")
     ),
     formation.CharterProposed: lambda e: f"proposed charter {e.proposal}",
     formation.CharterAgreed: lambda e: f"and its partner signed charter {e.proposal}",

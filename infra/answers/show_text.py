@@ -8,7 +8,7 @@ from domain.adoption import AdoptionProposed
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import PolicyKind
 from domain.budgets import Budget
-from domain.calendar import in_words
+from domain.calendar import in_words, until_in_words
 from domain.deadlines.answers import proposal_words
 from domain.deadlines.deadline import DeadlineKind
 from domain.deadlines.reviews import cadence_words
@@ -252,7 +252,7 @@ def _terms_blocks(terms: AgreedTerms, *, ended: bool) -> Iterator[Block]:
     yield from (Line(line, indent=4) for line in frame_lines(terms.frame))
     for version, how in zip(terms.versions, terms.agreements, strict=True):
         changed = [*(version.frame.given() if version.frame else ()), *_items_of(version)]
-        until = f" until {version.until}" if version.until else ""
+        until = f" {until_in_words(version.until)}" if version.until else ""
         text = f"version {version.terms_version}, from {version.effective_from}{until}"
         agreed_on = local_day(how.agreed_at, terms.frame.time_zone)
         by = f"agreed on {agreed_on} by {how.agreed_by}, #{how.event}"
@@ -407,7 +407,7 @@ def _sharing_blocks(protocol: DataSharingAgreed | None) -> Iterator[Block]:
                 f"aggregated, from {each.smallest_cell} on"
                 if each.form is Form.AGGREGATED
                 else each.form.value,
-                each.frequency + (f", until {each.until}" if each.until else ""),
+                each.frequency + (f", {until_in_words(each.until)}" if each.until else ""),
                 each.tool,
             )
             for each in protocol.lines

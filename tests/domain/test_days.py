@@ -9,6 +9,7 @@ The table is the page `docs/days.md`. After a change that is meant, write it ane
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
+from types import SimpleNamespace
 from typing import Any, Final, NamedTuple, TypeGuard, get_args
 
 import pytest
@@ -22,11 +23,12 @@ from domain.deadlines.fold import OF_THE_PLAN
 from domain.deadlines.rule import DeadlineRule
 from domain.deadlines.table import RULES
 from domain.declarations import Declaration
-from domain.execution import MilestoneReached
+from domain.execution import CommitmentCancelled, MilestoneReached, given_up
 from domain.exit import BreachCured, ExitWithdrawn
 from domain.experiment import PilotStarted
 from domain.health import ProposeTarget
 from domain.kernel import Event, Stage
+from domain.lapsing import ends_with_exit
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     AUDIT_FAILED,
@@ -655,6 +657,24 @@ def test_every_alert_on_a_day_that_has_passed_is_in_a_row() -> None:
 
 def test_the_page_is_what_the_table_of_the_code_says() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "see the docstring of this module"
+
+
+def test_an_exit_ends_the_giving_up_of_what_it_gives_up_by_itself() -> None:
+    """The words of a cancellation and the deadlines say the same of an exit."""
+    of_the_plan = {
+        word
+        for word, kind in given_up().items()
+        if any(
+            rule.kind in OF_THE_PLAN and kind in {each.event for each in rule.opened_by}
+            for rule in RULES
+        )
+    }
+
+    assert of_the_plan == {
+        word
+        for word in given_up()
+        if ends_with_exit(CommitmentCancelled, SimpleNamespace(kind=word))
+    }
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The timeline: who did what and when, in words for every event, with late events marked."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +20,7 @@ from projections.contents import contents
 from projections.timeline import WORDS, TimelineItem, item, words
 from tests.life import LIFE, OURS, after, at, before, example, so_far
 from tests.projections.folds import correct, count, refer, report
+from tests.projections.money import amend, share, under
 from tests.stories import Story
 
 for module in walk_packages(domain.__path__, "domain."):
@@ -91,6 +92,18 @@ def test_an_item_says_how_many_days_late_it_was_recorded() -> None:
     assert late.occurred_at == datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
     assert late.recorded_at == datetime(2026, 2, 3, 9, tzinfo=UTC)
     assert in_time.late_days == 0
+
+
+def test_temporary_terms_name_their_last_day() -> None:
+    """They end on the first day on which they no longer apply, and people count the day before."""
+    story = under(share("15"))
+    amend(story, share("10"), since=date(2026, 2, 1), until=date(2026, 3, 1))
+
+    agreed = [
+        each.text for each in items(story) if each.text.startswith("and its partner agreed t")
+    ]
+
+    assert agreed[-1] == "and its partner agreed terms, version 3, from 2026-02-01 until 2026-02-28"
 
 
 def test_a_correction_shows_the_corrected_figure() -> None:
