@@ -32,7 +32,7 @@ class PersonErased(
     person: Annotated[Commitment, Personal()]
     """The commitment to the name."""
     reason: Text
-    """The reason, in words."""
+    """The reason, in words. It stays on record, so it must not name the person."""
     commands: list[ContentDigest]
     """The digests of the signed commands that are deleted with the name, in order. Default: those
     that say the name, and whose events name the person. The command of a key is not deleted."""
@@ -99,6 +99,18 @@ def is_reserved(name: str) -> bool:
 
 def _words(name: str) -> list[str]:
     return normalize("NFKC", normalize("NFKC", name).casefold()).split()
+
+
+def check_reason(reason: str, name: str) -> None:
+    """Raise `Refused` if the reason of an erasure says the name, which would stay on record."""
+    said, sought = " ".join(_words(reason)), re.escape(" ".join(_words(name)))
+    if re.search(rf"(?<!\w){sought}(?!\w)", said):
+        raise Refused(
+            "reason-names-person",
+            "The reason names the person whose name is erased. It stays on record.",
+            "Write the reason without the name.",
+            field="reason",
+        )
 
 
 def erase(

@@ -7,6 +7,7 @@ and disputes await a proposal how they end. All of it is read from rows that are
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 from operator import itemgetter
@@ -85,7 +86,7 @@ from infra.answers import claimed, computed, cursors
 from infra.answers.logs import NOW, AsOf, log, of_each, row_of_each, sight_of, size_of, stored_log
 from infra.answers.members import PAGE, names_seen
 from infra.answers.question import Item, Page, Paging, Parameter, Question
-from infra.answers.statement import StatementDispute, in_dispute, replay
+from infra.answers.statement import StatementDispute, replay
 from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
@@ -906,8 +907,7 @@ def _of_statement(rows: Rows, row: StatementRow) -> InboxItem:
     left = Money(amount=row.left, currency=balance.currency)
     payer = balance.payer or ""
     data = {"statement": row.statement, "amount": left.model_dump(mode="json")}
-    disputes = in_dispute(rows.disputed_lines.get(row.statement, ()))
-    note = "".join(f" Of its lines, {each} is in dispute." for each in disputes)
+    note = _in_dispute(left, rows.disputed_lines.get(row.statement, ()))
     return InboxItem(
         day=row.due_on,
         awaiting=Awaiting.OVERDUE if row.overdue else Awaiting.DUE,
@@ -917,6 +917,16 @@ def _of_statement(rows: Rows, row: StatementRow) -> InboxItem:
         text=f"Pay {left} of statement {row.statement}.{note}",
         events=(_event(rows, payer, RecordPayout, data),),
     )
+
+
+def _in_dispute(left: Money, disputes: tuple[StatementDispute, ...]) -> str:
+    """Return how much of what is left to pay is in dispute, as a sentence; empty if nothing is."""
+    if not disputes:
+        return ""
+    about = min(sum((each.amount.amount for each in disputes), Decimal(0)), left.amount)
+    much = "All" if about == left.amount else f"{left.model_copy(update={'amount': about})}"
+    names = " and ".join(each.dispute for each in disputes)
+    return f" {much} of it is in dispute ({names})."
 
 
 def _of_renewal(rows: Rows, alert: Alert) -> Iterator[InboxItem]:

@@ -1,7 +1,7 @@
 """Which inputs a viewer sees of those that were refused or that wait: a party, its own."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from infra.store.history import Refusal, Waiting
 from projections.visibility import Viewer
@@ -23,6 +23,23 @@ def sent_by(viewer: Viewer, read: Callable[[int], Sequence[I]], after: int, limi
         found += [each for each in page if sees(viewer, each)]
         after = page[-1].number
     return found[:limit]
+
+
+class Sent(Protocol):
+    """An input with who sent it."""
+
+    @property
+    def party(self) -> str | None:
+        """The party."""
+
+    @property
+    def person(self) -> str | None:
+        """The person or the service."""
+
+
+def sender(each: Sent) -> str:
+    """Return who sent an input, in words: ``north (nils)``."""
+    return f"{each.party} ({each.person})" if each.person else f"{each.party}"
 
 
 def sees(viewer: Viewer, each: Refusal | Waiting) -> bool:

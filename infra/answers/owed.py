@@ -15,7 +15,7 @@ from infra.answers.members import members
 from infra.answers.portfolio import moment_of_all, money_table, part, portfolios
 from infra.answers.question import Answer, Item, Panel, Question
 from infra.answers.statements import Hold, holds_of
-from infra.answers.text import Block, Line, Remark, minute
+from infra.answers.text import Block, Line, Remark, asked_at
 from infra.bootstrap import Accord
 from projections import PROPOSALS, SETTLEMENT
 from projections.fold import Dispatch, Folded, fold_all, replay
@@ -209,7 +209,7 @@ def text(answer: Owed) -> Iterator[Block]:
     """Yield what each party owes and is owed, by which day, and each dispute."""
     if not answer.parties:
         yield Remark("There are no partnerships.")
-    moment = f"{minute(answer.moment)} UTC" if answer.moment else ""
+    moment = asked_at(answer.moment)
     for each in answer.parties:
         yield Line(f"{each.name} ({each.party}), {moment}", "bold")
         total = each.total if len(each.partners) > 1 else ()

@@ -366,6 +366,8 @@ class ProposalSummary(Item):
     """Whether it is open, accepted, declined, countered or withdrawn, or has lapsed."""
     in_force: bool
     """Whether it was accepted and still binds: it was not replaced, given up or done."""
+    begins: date | None = None
+    """The first day of agreed terms, if it is after the day that is asked about; null otherwise."""
     ended: AgreementEnd | None
     """How what was accepted ended; null while it is in force, or if nothing was accepted."""
     replaced_by: str | None

@@ -13,7 +13,7 @@ from domain.values import name_order, plain
 from infra.answers.logs import NOW, AsOf, moment_of, seen_until
 from infra.answers.members import names_seen, of_members
 from infra.answers.question import Answer, Panel, PeriodName, Question
-from infra.answers.text import Block, Line, Remark, Table, amount, minute, number
+from infra.answers.text import Block, Line, Remark, Table, amount, asked_at, number
 from infra.bootstrap import Accord
 from projections.contribution import Hours, Sourced
 from projections.matching import Match
@@ -137,7 +137,7 @@ def text(answer: Portfolios) -> Iterator[Block]:
     """Yield each portfolio: the sheet, then what it says as a whole."""
     if not answer.portfolios:
         yield Remark("There are no partnerships.")
-    moment = f"{minute(answer.moment)} UTC" if answer.moment else ""
+    moment = asked_at(answer.moment)
     for each in answer.portfolios:
         yield Line(f"{each.name} ({each.party}), {moment}", "bold")
         yield _sheet(each.partners)

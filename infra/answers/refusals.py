@@ -11,7 +11,7 @@ from typing import Annotated
 from domain.aggregates import command_types
 from infra.access.roles import Need
 from infra.answers import cursors
-from infra.answers.inputs import PAGE, sent_by
+from infra.answers.inputs import PAGE, sender, sent_by
 from infra.answers.logs import NotFound
 from infra.answers.parameters import LONGEST_PAGE, Flag
 from infra.answers.problems import KnownRule, catalogue
@@ -26,6 +26,7 @@ from infra.answers.question import (
 )
 from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
+from infra.deciding.intake import actor_of
 from infra.store import history
 from infra.store.history import RefusalState
 from infra.tlog.cloudevents import PREFIX
@@ -47,6 +48,11 @@ class RefusedInput(Item):
     """The source of the event: the service that sent it."""
     id: str
     """The id of the refused event."""
+    party: str | None
+    """The party that it names, or else the party that sent it; null if neither is known."""
+    person: str | None
+    """The person or the service that acts, while the refusal is open; null later, if it names none,
+    and for a key of the operator."""
     subject: str | None
     """The partnership, if the input names one."""
     type: str | None
@@ -108,6 +114,8 @@ def _refusal(each: history.Refusal, viewer: Viewer) -> RefusedInput:
         state=each.state,
         source=each.source,
         id=each.source_id,
+        party=each.party or None,
+        person=actor_of(each.raw) if viewer.inputs and each.raw else None,
         subject=each.subject,
         type=each.type if viewer.inputs or each.type in TYPES else None,
         rule=each.rule,
@@ -139,6 +147,8 @@ def text(found: Refusals) -> Iterator[Block]:
         at = f" at {each.pointer}" if each.pointer else ""
         what = f"{each.type or 'no type'} on {each.subject or 'no partnership'}"
         yield Line(f"{each.number}  {what}: {each.id} ({each.source or 'no source'}){state}")
+        if each.party:
+            yield Line(f"sent by {sender(each)}", indent=4)
         yield Line(f"{each.rule}{at}: {each.detail}", indent=4)
         if each.hint:
             yield Line(f"Hint: {each.hint}", indent=4)

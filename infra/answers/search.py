@@ -5,10 +5,11 @@ words can be are read. An event is found if its history shows it to the viewer, 
 hidden is found, counted or hinted at.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 
@@ -82,7 +83,8 @@ def ask(
 
 
 def _place(found: SearchResult) -> tuple[str, str]:
-    return found.partnership, found.about or ""
+    # The name of a partnership comes first, then the events of the partnership itself.
+    return found.partnership, found.about or ("" if found.event is None else " ")
 
 
 def _found(
@@ -107,7 +109,7 @@ def _in_partnership(
     accord: Accord, name: str, overview: Overview, words: tuple[str, ...], when: AsOf
 ) -> list[SearchResult]:
     rest = _others(words, name, overview, overview.parties)
-    events = _with_words(accord, name, rest)
+    events = _with_words(accord, name, rest or words)
     if rest and not events:
         return []
     try:
@@ -118,11 +120,12 @@ def _in_partnership(
     if parties != overview.parties:
         # The partner had not been chosen by then, so its name is none of the partnership's.
         rest = _others(words, name, overview, parties)
-        events = _with_words(accord, name, rest)
-    if rest:
-        return _of_events(accord, name, events, (sight, when, rest))
+        events = _with_words(accord, name, rest or words)
+    found = _of_events(accord, name, events, (sight, when, rest or [*words]))
+    if rest or not parties:
+        return found
     named = " and ".join(overview.names.get(each, each) for each in parties)
-    return [_named(name, named)] if parties else []
+    return [_named(name, named), *found]
 
 
 def _parties(accord: Accord, name: str, when: AsOf) -> tuple[str, ...]:
@@ -143,17 +146,37 @@ def _named(name: str, parties: str) -> SearchResult:
     return SearchResult(partnership=name, about=None, events=0, event=None, day=None, text=parties)
 
 
-def _with_words(accord: Accord, name: str, words: list[str]) -> dict[int, bytes]:
-    """Return the events, by index, whose bytes can have the words, or a person of that name."""
-    if not words:
-        return {}
+_AMOUNT: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+"""An amount as the pages print it."""
+
+
+def _spellings(word: str) -> tuple[str, ...]:
+    """Return a word as events can have it: ``12,500.00`` is also ``12500.00`` and ``12500``."""
+    if not _AMOUNT.fullmatch(word):
+        return (word,)
+    digits = word.replace(",", "")
+    whole, _, rest = digits.partition(".")
+    return (word, digits) if rest.strip("0") else (word, digits, whole)
+
+
+def _is_identifier(word: str) -> bool:
+    """Whether a word is one of few events, so that their sentences can be read for the others."""
+    return any(each.isdigit() for each in word)
+
+
+def _with_words(accord: Accord, name: str, words: Sequence[str]) -> dict[int, bytes]:
+    """Return the events, by index, whose bytes can have the words, or a person of that name.
+
+    Beside an identifier, the other words can be in the sentence of the event alone: `ref-0011 won`.
+    """
     people = names(accord.history, name)
+    sought = [each for each in words if _is_identifier(each)] or words
     written = [
         [
-            orjson.dumps(word)[1:-1],
+            *(orjson.dumps(each)[1:-1] for each in _spellings(word)),
             *(key.encode() for key, person in people.items() if word in person.casefold()),
         ]
-        for word in words
+        for word in sought
     ]
     found = {}
     for index, body, _ in accord.history.entries(name):
@@ -182,7 +205,7 @@ def _of_events(
         if when.at is not None and event.occurred_at > when.at:
             continue
         seen = seen_by(sight, index, body, event, named.recorded)
-        if seen.event is not event or not _says(event, words, named):
+        if seen.event is not event or not _says(event, seen.text, words, named):
             continue
         about = event.stream.removeprefix(name).removeprefix("/") or None
         before = found[about].events if about in found else 0
@@ -198,12 +221,16 @@ def _of_events(
     return sorted(found.values(), key=_place)
 
 
-def _says(event: StoredEvent, words: list[str], named: Callable[[str], str]) -> bool:
-    """Whether an event has the words in what it says, in its stream, or in who acted."""
+def _says(event: StoredEvent, sentence: str, words: list[str], named: Callable[[str], str]) -> bool:
+    """Whether an event has the words in what it says, its sentence, its stream, or who acted."""
     said = (named(text) for _, text in _texts(event.data))
-    texts = [named(event.actor), event.stream.partition("/")[2], *said]
+    texts = [named(event.actor), event.stream.partition("/")[2], sentence, *said]
     whole = "\n".join(texts).casefold()
-    return all(each in whole for each in words)
+    return all(_is_in(word, whole) for word in words)
+
+
+def _is_in(word: str, text: str) -> bool:
+    return any(each in text for each in _spellings(word))
 
 
 MOST_SAID = 3
@@ -216,7 +243,7 @@ LONGEST_SAID = 120
 def _where(event: StoredEvent, words: list[str], named: Callable[[str], str]) -> Iterator[str]:
     """Yield the texts of an event that have the words, each with its field: most words first."""
     said = [(field, named(text)) for field, text in _acted_and_said(event)]
-    counts = {each: sum(word in each[1].casefold() for word in words) for each in said}
+    counts = {each: sum(_is_in(word, each[1].casefold()) for word in words) for each in said}
     for field, text in sorted(counts, key=lambda each: -counts[each]):
         if counts[field, text]:
             short = text if len(text) <= LONGEST_SAID else f"{text[:LONGEST_SAID]}…"

@@ -6,6 +6,7 @@ The models of the answer are in `partnership_state`, its text is in `show_text`.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import dropwhile
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from domain import aggregates, dispute, exploration, partnership
@@ -267,7 +268,7 @@ def ask(
         pauses=ended(_agreed_tasks(folded, ActivityPaused, _NEVER, "pause")),
         issues=over(_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks)),
         disputes=tuple(_disputes(of_disputes)),
-        proposals=(*_proposals(folded), *_proposals_elsewhere(elsewhere, state)),
+        proposals=(*_proposals(folded, terms.day(moment)), *_proposals_elsewhere(elsewhere, state)),
         health=tuple(scorecards_of(state)),
         renewal=_renewal(state),
         private=tuple(_private(state)),
@@ -769,13 +770,44 @@ def _disputes(events: Iterable[Recorded]) -> Iterator[DisputeSummary]:
         )
 
 
-def _proposals(folded: _Folded) -> Iterator[ProposalSummary]:
+def _proposals(folded: _Folded, day: date) -> Iterator[ProposalSummary]:
     for kind, name, each in folded.state.context.agreements.every_proposal():
         answer = folded.answers.get((kind.wire, name))
-        ended = _how_it_ended(kind, name, each.proposed, folded.state) if each.accepted else None
-        later = _replaced_by(kind, each.proposed, folded.state)
-        by = later if ended is AgreementEnd.REPLACED else None
-        yield _proposal(name, each, answer, folded.state, ended=ended, replaced_by=by)
+        if kind is CommercialTermsAgreed:
+            ended, later = _how_terms_ended(name, folded.state.context.terms, day)
+        else:
+            ended = _how_it_ended(kind, name, each.proposed, folded.state)
+            later = _replaced_by(kind, each.proposed, folded.state)
+        found = _proposal(
+            name,
+            each,
+            answer,
+            folded.state,
+            ended=ended if each.accepted else None,
+            replaced_by=later if each.accepted and ended is AgreementEnd.REPLACED else None,
+        )
+        begins = getattr(each.proposed, "effective_from", day)
+        later_on = found.in_force and begins > day
+        yield found.model_copy(update={"begins": begins}) if later_on else found
+
+
+def _how_terms_ended(
+    name: str, terms: TermsByDay, day: date
+) -> tuple[AgreementEnd | None, str | None]:
+    """Return how agreed terms ended by a day, and the later ones that replaced them.
+
+    Terms replace the ones before on their first day. Temporary ones replace none (C11).
+    """
+    found = [*dropwhile(lambda each: each.proposal != name, terms.agreed)]
+    if not found:
+        return None, None
+    own, *later = found
+    if own.until is not None and own.until <= day:
+        return AgreementEnd.DONE, None
+    begun = [x.proposal for x in later if x.until is None and x.effective_from <= day]
+    if own.until is not None or not begun:
+        return None, None
+    return AgreementEnd.REPLACED, begun[-1]
 
 
 def _how_it_ended(

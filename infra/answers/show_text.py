@@ -615,9 +615,12 @@ def _in_force_blocks(state: PartnershipState) -> Iterator[Block]:
         if each.state is ProposalState.OPEN
     ]
     yield Table(["SINCE", "ID", "PARTY", "PROPOSAL"], waiting, "waits for an answer", 2)
-    agreed = [(*_consent(each, zone), _what(each)) for each in state.proposals if each.in_force]
+    agreed = [each for each in state.proposals if each.in_force]
+    in_force = [(*_consent(each, zone), _what(each)) for each in agreed if not each.begins]
     title = "agreed and in force at the end" if state.has_ended else "agreed and in force"
-    yield Table(AGREED, sorted(agreed), title, 2)
+    yield Table(AGREED, sorted(in_force), title, 2)
+    ahead = [(*_consent(each, zone), _what(each)) for each in agreed if each.begins]
+    yield Table(AGREED, sorted(ahead), "agreed, and not in force yet", 2)
 
 
 def _over_blocks(proposals: tuple[ProposalSummary, ...], zone: str) -> Iterator[Block]:

@@ -89,6 +89,11 @@ def minute(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def asked_at(moment: datetime | None) -> str:
+    """Return the moment of an answer: ``2026-03-31 12:00 UTC``; empty without one."""
+    return "" if moment is None else f"{minute(moment)} UTC"
+
+
 def day(moment: datetime, zone: str) -> str:
     """Return the day of a moment in a time zone: ``2026-03-31``."""
     return f"{local_day(moment, zone)}"

@@ -8,13 +8,14 @@ from typing import Annotated
 from domain.values import Slug
 from infra.access.roles import Need
 from infra.answers import cursors
-from infra.answers.inputs import PAGE, sent_by
+from infra.answers.inputs import PAGE, sender, sent_by
 from infra.answers.logs import size_of
 from infra.answers.outcomes import WaitingFor
 from infra.answers.question import DatedPage, Item, Paging, Panel, Parameter, Question
 from infra.answers.text import Block, Line, Remark, day
 from infra.answers.zones import zones_of
 from infra.bootstrap import Accord
+from infra.deciding.intake import actor_of
 from infra.store import history
 from projections.visibility import OPERATOR, Viewer
 
@@ -26,6 +27,10 @@ class WaitingInput(Item):
     """The service that sent it."""
     id: str
     """Its id there."""
+    party: str
+    """The party that sent it."""
+    person: str | None
+    """The person or the service that acts; null for a key of the operator."""
     partnership: str
     """The partnership that it is about."""
     type: str
@@ -77,6 +82,8 @@ def _waiting(each: history.Waiting, viewer: Viewer) -> WaitingInput:
     return WaitingInput(
         source=each.source,
         id=each.source_id,
+        party=each.party,
+        person=actor_of(each.raw) if viewer.inputs else None,
         partnership=each.partnership,
         type=each.type,
         waiting_for=awaited,
@@ -89,6 +96,7 @@ def text(found: WaitingInputs) -> Iterator[Block]:
     """Yield each event that waits, with what it waits for and until when."""
     for each in found.items:
         yield Line(f"{each.type} on {each.partnership}: {each.id} ({each.source})")
+        yield Line(f"sent by {sender(each)}", indent=4)
         until = day(each.until, found.zone_of(each.partnership))
         yield Line(f"waits for {each.waiting_for.detail}, until {until}", indent=4)
     if not found.items:

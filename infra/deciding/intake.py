@@ -306,6 +306,17 @@ def read(message: bytes | Sent) -> Input | Unreadable:
     return found if found.party else replace(found, party=message.party)
 
 
+def actor_of(raw: bytes) -> str | None:
+    """Return the person or the service that acts, by what a message says; None if it names none."""
+    try:
+        value = _object(raw)
+        event = dsse.read(value).payload.event if dsse.MARK in value else value
+    except Refused:
+        return None
+    actor = event.get("actor")
+    return actor if isinstance(actor, str) and len(actor) <= LONGEST_NAME else None
+
+
 def _read(raw: bytes) -> Input | Unreadable:
     try:
         value = _object(raw)

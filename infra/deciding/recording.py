@@ -15,7 +15,7 @@ from domain.deadlines.deadline import Deadlines, PeriodClosed
 from domain.deadlines.fold import wake
 from domain.figures_due import promises
 from domain.kernel import Act, Event, Refused
-from domain.people import PersonErased, erase
+from domain.people import PersonErased, check_reason, erase
 from domain.recorded import Recorded
 from domain.settlement import Ledger
 from infra.deciding import pseudonyms
@@ -389,8 +389,13 @@ class Recorder:
             )
         pending = {each.key: each.body for each in self.batch.kept if each.kind == COMMAND}
         commands = {**self._logs.kept(COMMAND, name), **pending}
-        gone = pseudonyms.gone_with(known.get(event.person), named, commands)
-        return erase(event, party, pseudonyms.party_of(named), gone, listed)
+        person = known.get(event.person)
+        gone = pseudonyms.gone_with(person, named, commands)
+        erased = erase(event, party, pseudonyms.party_of(named), gone, listed)
+        # Only whose person it is learns whether a name is the person's.
+        if person:
+            check_reason(event.reason, person.name)
+        return erased
 
     # --- the log as it will be ---
 

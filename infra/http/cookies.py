@@ -1,7 +1,7 @@
-"""The two cookies of the pages: the secret of a session, and that of forms without a session.
+"""The cookies of the pages: the secret of a session, and that of forms without a session.
 
-Neither can be read by a script, neither goes along with a form of another site, and behind TLS
-neither goes unencrypted.
+A third one says what was just done, until the next page has shown it. No cookie can be read by a
+script, none goes along with a form of another site, and behind TLS none goes unencrypted.
 """
 
 import hmac
@@ -17,6 +17,7 @@ from infra.http.dependencies import Served, served
 
 SESSION: Final = "accord_session"
 FORM: Final = "accord_form"
+DONE: Final = "accord_done"
 
 _TLS_ONLY: Final = "__Host-"
 """A cookie with this prefix is set only with TLS, and by this host alone (RFC 6265bis)."""

@@ -17,7 +17,7 @@ from infra.http import access
 from infra.http.access import Caller, GuardedRoute, needs
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import Schema, problem
-from infra.http.problems import Problem, not_found
+from infra.http.problems import ParameterError, not_found, wrong_parameters
 from projections.alert_acts import AlertActKind
 
 router = APIRouter(route_class=GuardedRoute, tags=["Alerts"])
@@ -92,7 +92,7 @@ def handle(  # noqa: PLR0913 - the act's own parts
     """
     by = asked.by if who.role is Role.ANYONE else who.actor
     if not by:
-        raise Problem(422, "The act names no person.", "Say who acts: by.")
+        raise wrong_parameters([_wrong("by", "by is missing", "Say who acts.")])
     try:
         # Who has a program gets its alerts, and is a party of no partnership of that name.
         is_own = alert_acts.is_of_program(asked.alert)
@@ -103,4 +103,8 @@ def handle(  # noqa: PLR0913 - the act's own parts
     except NotFound as error:
         raise not_found(error) from error
     except WrongParameter as wrong:
-        raise Problem(422, f"{wrong.detail}.", wrong.hint) from wrong
+        raise wrong_parameters([_wrong(wrong.name, wrong.detail, wrong.hint)]) from wrong
+
+
+def _wrong(name: str, detail: str, hint: str) -> ParameterError:
+    return ParameterError(parameter=name, detail=detail, hint=hint)

@@ -118,7 +118,8 @@ one-segment-or-each other-content other-keys overlap-exceeds-list overlap-known 
 partnership-exists period-before-agreement period-not-begun period-not-over
 person-of-another-party pilot-concluded
 proposal-answered proposal-countered proposal-declined proposal-exists proposal-lapsed
-proposal-replaced proposal-withdrawn recovery-by-operator recovery-not-signed regional-needs-market
+proposal-replaced proposal-withdrawn reason-names-person recovery-by-operator recovery-not-signed
+regional-needs-market
 reserved-actor reserved-party resources review-of-another-kind risk-described-by-another
 risk-mitigated risk-of-another risk-owned-by-another
 risk-rated-by-another rule-name-taken same-person sample-complete score-beyond-100

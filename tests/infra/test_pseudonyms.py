@@ -573,6 +573,22 @@ def test_an_erasure_lists_the_commands_that_it_deletes_and_no_others(told: Accor
     assert last(told)["data"]["commands"] == [OF_CARMEN]
 
 
+@pytest.mark.parametrize("reason", ["{} asked for it.", "Left the firm ({})."])
+def test_a_reason_that_says_the_name_is_refused_and_tells_no_other_party_whose_it_is(
+    told: Accord, reason: str
+) -> None:
+    """The name was erased, and could still be read in the reason."""
+    (carmen,) = people(told, NAME, CARMEN, THEIRS)
+    spelled = reason.format("  ".join(CARMEN.upper().split(" ")))
+    asked = ErasePerson(person=carmen, reason=spelled)
+
+    assert one(told, message("own", asked, party=THEIRS)).rule == "reason-names-person"
+    assert CARMEN in names(told.history, NAME).values()
+    assert one(told, message("of-the-other", asked)).rule == "person-of-another-party"
+    longer = asked.model_copy(update={"reason": f"{CARMEN}s asked."})
+    assert one(told, message("longer", longer, party=THEIRS)).status == "accepted"
+
+
 def test_an_erased_name_sent_again_is_a_new_person(told: Accord) -> None:
     before = erase(told, CARMEN)
     assert one(told, role(CARMEN, "carmen-2")).status == "accepted"

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from domain.claims import ConfirmClaim
 from domain.dispute import DisputeOpened
 from domain.keyring import RegisterKey, RevokeKey
+from domain.payouts import RecordPayout
 from infra.access.credentials import Grant
 from infra.access.roles import Role
 from infra.answers.inbox import INBOX
@@ -177,11 +179,33 @@ def test_the_list_of_statements_names_the_dispute_and_so_does_the_payment_that_i
         assert (found, due) == ([], [])
         return
     assert found == [(event.dispute, usd("60.00"))]
-    assert [each.partition(". Of its lines, ")[2].partition(" (")[0] for each in due] == [
-        "60.00 USD"
-    ]
+    assert len(due) == 1
+    assert due[0].endswith(f". 60.00 USD of it is in dispute ({event.dispute}).")
     address = f"/partnerships/{NAME}"
     eventually(lambda: "60.00 USD in dispute" in shown_text(browser.get(address).text), 10)
+
+
+def test_what_is_left_to_pay_is_in_dispute_for_no_more_than_that(tmp_path: Path) -> None:
+    """180.00 USD of the 210.00 were paid, and a line of 60.00 is in dispute."""
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    pay(story, "D-1", "P-2", usd("400.00"))
+    story.on("2026-02-01")
+    (issued,) = state(story, PERIOD)
+    paid = RecordPayout(payout="PO-1", statement=issued.statement, amount=usd("180.00"))
+    story.when(OURS, paid)
+    story.when(THEIRS, ConfirmClaim(payout="PO-1", fact="payout"))
+    with simulated(tmp_path) as accord:
+        accord.history.append(story.history)
+        accord.catch_up()
+        with signed_in(accord, GIA) as browser:
+            form = Form.of(browser.get(to_second_payment(browser, accord)))
+            form.send(browser, **{"data.description": "P-2 is of another client."})
+        texts = [each.text for each in INBOX.reply(accord, when=LATER).items]
+
+    (due,) = (each for each in texts if each.startswith("Pay "))
+    assert due.startswith("Pay 30.00 USD of statement ")
+    assert ". All of it is in dispute (" in due
 
 
 def test_a_party_whose_only_key_was_revoked_is_told_why_it_cannot_dispute(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ The story: the referral minimum of the first quarter is missed, and an alert is 
 operator and Maya of growthos handle it, each on their own side.
 """
 
+import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -186,6 +188,45 @@ def test_on_the_page_a_wrong_day_is_said_beside_its_alert_and_a_silence_is_ended
     assert "Bring back" in silenced.text
     assert "The alert is back among the open ones." in back.text
     assert desk.seen_by(OURS) is None
+
+
+def test_what_was_just_done_is_said_once_and_not_after_a_reload(desk: Desk) -> None:
+    desk.clock.now = datetime.now(UTC)
+    with signed_in(desk.accord, GRANTS["Maya Ortiz"]) as browser:
+        form = Form.of(browser.get("/alerts"))
+        form.action = "/alerts/assign"
+        done = form.send(browser, to="Ines Roy")
+        again = browser.get(f"{done.url}")
+
+    assert "The alert is assigned." in done.text
+    assert "Assigned to <strong>Ines Roy</strong>" in again.text
+    assert "The alert is assigned." not in again.text
+    assert "Accord has no list of your people" in done.text
+
+
+def test_the_table_has_what_a_side_did_about_each_alert(desk: Desk) -> None:
+    """A silenced alert was an ordinary open row."""
+    desk.post("Olu Ade", "acknowledge")
+    desk.post("Olu Ade", "assign", to="Sam Adeyemi")
+    desk.post("Olu Ade", "silence", until="2026-04-10")
+
+    def row(who: str) -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {desk.keys[who]}"}
+        table = csv.DictReader(StringIO(desk.client.get("/alerts.csv", headers=headers).text))
+        (found,) = (each for each in table if each["id"] == desk.alert.id)
+        return {name: each for name, each in found.items() if name.startswith("handling.")}
+
+    assert row("Olu Ade") == {
+        "handling.acknowledged_by": "Olu Ade",
+        "handling.acknowledged_at": "2026-04-06T09:00:00Z",
+        "handling.assigned_to": "Sam Adeyemi",
+        "handling.assigned_by": "Olu Ade",
+        "handling.assigned_at": "2026-04-06T09:00:00Z",
+        "handling.silenced_until": "2026-04-10T00:00:00Z",
+        "handling.silenced_by": "Olu Ade",
+        "handling.silenced_at": "2026-04-06T09:00:00Z",
+    }
+    assert {*row("Boris Brandt").values()} == {""}
 
 
 def test_the_same_act_again_records_nothing(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,10 +16,15 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import RedirectResponse
 
 from domain.aggregates import command_types
-from domain.kernel import Command
+from domain.claims import ConfirmClaim
+from domain.exploration import IdentifyCandidate
+from domain.kernel import Command, Stage
+from domain.merge import AgreeMerge
+from domain.referral import AgreeAttribution
 from domain.values import instant
 from infra.access import roles
 from infra.access.roles import Need
+from infra.answers.candidates import CANDIDATES
 from infra.answers.inbox import INBOX, SIGNED
 from infra.answers.logs import NotFound, log, moment_of
 from infra.answers.next import NEXT, Next, PartyNext, PossibleEvent, summary
@@ -33,6 +38,7 @@ from infra.http.pages import forms
 from infra.http.pages.consent import answered, fields_of, on_record, subject_of
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.forms import Unfinished
+from infra.http.pages.inbox import Asked, by_thing
 from infra.http.pages.shown import unsourced
 from infra.http.pages.site import (
     OWNER,
@@ -121,7 +127,8 @@ def next_csv(visit: Visited, id: PartnershipId) -> Response:
     """Return the types of events that each party can send as a table."""
     answer = NEXT.reply(visit.accord, id=id, when=visit.when(id))
     found = [(of.party, event) for of in answer.parties for event in of.events]
-    return as_csv(f"{id}-next", (Sendable(of, each.type, each.summary) for of, each in found))
+    rows = (Sendable(of, each.type, each.summary) for of, each in found)
+    return as_csv(f"{id}-next", Sendable, rows)
 
 
 @router.get("/partnerships/{id}/next")
@@ -129,36 +136,55 @@ def next_csv(visit: Visited, id: PartnershipId) -> Response:
 def next_page(visit: Visited, id: PartnershipId) -> Response:
     """Show what awaits each party, what it can send, and what closed gates require."""
     when = visit.when(id)
-    waiting = INBOX.whole(visit.accord, partnership=id, when=when)
+    asked = by_thing(INBOX.whole(visit.accord, partnership=id, when=when).items)
     answer: Next = NEXT.reply(visit.accord, id=id, when=when)
     return page(
         "next.html",
         visit,
         section="portfolio",
         answer=answer,
-        waiting=waiting.items,
-        groups={each.party: _by_stage(each) for each in answer.parties},
-        given=partial(_about_candidate, answer),
+        waiting=asked,
+        groups={each.party: _by_stage(each, asked) for each in answer.parties},
+        given=partial(_about_candidate, _candidates(visit, answer)),
         names=names_of(visit.accord, id, when),
     )
 
 
-def _by_stage(party: PartyNext) -> Mapping[str, list[PossibleEvent]]:
+_ANSWERS: Final = frozenset({AgreeAttribution, AgreeMerge, ConfirmClaim})
+"""The commands on deals and claims that only answer what was asked; the inbox has what was."""
+
+
+def _by_stage(party: PartyNext, asked: Iterable[Asked]) -> Mapping[str, list[PossibleEvent]]:
     """Return what a party can send, by the stage in which it can first be sent."""
+    due = {event.type for each in asked for event in each.events if event.party == party.party}
     found: dict[str, list[PossibleEvent]] = {}
     for each in party.events:
-        command = command_types()[each.type.removeprefix(cloudevents.PREFIX)]
-        found.setdefault(group(command), []).append(each)
+        command = _command(each.type)
+        if command not in _ANSWERS or each.type in due:
+            found.setdefault(group(command), []).append(each)
     return found
 
 
-def _about_candidate(answer: Next, type: str, about: str | None = None) -> dict[str, str]:
-    """Return what a form is filled in with: the candidate of a gate, or the only one."""
-    command = command_types()[type.removeprefix(cloudevents.PREFIX)]
-    known = {about} if about else {each.about for each in answer.gates}
-    candidate = next(iter(known)) if len(known) == 1 else None
-    is_asked = "candidate" in command.model_fields
-    return {"candidate": candidate} if candidate and is_asked else {}
+def _command(type: str) -> type[Command]:
+    return command_types()[type.removeprefix(cloudevents.PREFIX)]
+
+
+def _about_candidate(
+    candidates: list[str], type: str, about: str | None = None
+) -> list[dict[str, str]]:
+    """Return what forms are filled in with: that of a gate's candidate, or of each candidate."""
+    command = _command(type)
+    if "candidate" not in command.model_fields or command is IdentifyCandidate:
+        return [{}]
+    return [{"candidate": each} for each in ([about] if about else candidates)] or [{}]
+
+
+def _candidates(visit: Visit, answer: Next) -> list[str]:
+    """Return the candidates of a search that were not declined."""
+    if answer.stage is not Stage.EXPLORATION:
+        return []
+    found = CANDIDATES.reply(visit.accord, id=answer.id, when=visit.when(answer.id)).candidates
+    return sorted(each.candidate for each in found if each.declined is None)
 
 
 @router.get("/partnerships/{id}/send/{type}")

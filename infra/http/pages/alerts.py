@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Response
-from fastapi.responses import RedirectResponse
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BeforeValidator, ValidationError
+from pydantic_core import ErrorDetails
 
 from domain.kernel import Refused
 from domain.standing_alerts import DEPENDENCY_HIGH
@@ -31,11 +32,14 @@ from infra.http.pages.site import (
     Visit,
     Visited,
     blank_as_none,
+    just_done,
     names_of_each,
     page,
+    said,
+    to_page,
 )
-from infra.http.problems import Problem
-from projections.alert_acts import AlertActKind, Handling
+from infra.http.problems import ParameterError, Problem, wrong_parameters
+from projections.alert_acts import NOTHING_DONE, AlertActKind, Handling
 from projections.alerts import Alert, AlertState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -50,7 +54,7 @@ class Done(StrEnum):
     BROUGHT_BACK = "brought-back"
 
 
-_DONE: Final = {
+_DONE: Final[Mapping[str, str]] = {
     Done.ACKNOWLEDGED: "The alert is acknowledged.",
     Done.ASSIGNED: "The alert is assigned.",
     Done.SILENCED: "The alert is silenced. It comes back on its day, or if it opens anew.",
@@ -71,7 +75,7 @@ class WrongAct:
 
 
 _FIELDS: Final = {
-    "by": "The name of who acts",
+    "by": "Your name",
     "to": "The person to assign it to",
     "until": "The day until which it is silenced",
 }
@@ -133,7 +137,59 @@ def alerts_json(visit: Visited, partnership: Chosen = None) -> Response:
 @needs(Need.FIGURES)
 def alerts_csv(visit: Visited, partnership: Chosen = None) -> Response:
     """Return the alerts as a table."""
-    return as_csv("alerts", _answer(visit, partnership).items)
+    answer = _answer(visit, partnership)
+    rows = (Row.of(each, answer.handling.get(each.id, NOTHING_DONE)) for each in answer.items)
+    return as_csv("alerts", Row, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An alert as a row of a table, with what the viewer's side has done about it."""
+
+    id: str
+    rule: str
+    version: int
+    kind: str
+    severity: str
+    partnership: str
+    state: str
+    text: str
+    since: datetime
+    recorded_at: datetime
+    until: datetime | None
+    ended: str | None
+    answer_by: date | None
+    who_acts: tuple[str, ...]
+    evidence: tuple[int, ...]
+    handling: Handling
+    at_stake: Mapping[str, Decimal]
+    """What money hangs on it, by currency."""
+
+    @classmethod
+    def of(cls, alert: Alert, done: Handling) -> "Row":
+        """Return the row of an alert."""
+        return cls(
+            alert.id,
+            alert.rule,
+            alert.version,
+            alert.kind,
+            alert.severity,
+            alert.partnership,
+            alert.state,
+            alert.text,
+            alert.since,
+            alert.recorded_at,
+            alert.until,
+            alert.ended,
+            alert.answer_by,
+            tuple(
+                f"{each.party} ({each.person})" if each.person else each.party
+                for each in alert.who_acts
+            ),
+            alert.evidence,
+            done,
+            alert.at_stake,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +228,13 @@ Acts = Annotated[
 @needs(Need.FIGURES)
 def alerts_page(
     visit: Visited,
+    request: Request,
     partnership: Chosen = None,
     rule: Rule = None,
     acts: Acts = None,
-    done: Done | None = None,
 ) -> Response:
     """Show what is open, what was withdrawn because it should not have opened, what is resolved."""
+    done = _DONE.get(just_done(request))
     return _page(visit, partnership, Filter(rule, acts), done)
 
 
@@ -185,7 +242,7 @@ def _page(
     visit: Visit,
     partnership: str | None,
     only: Filter,
-    done: Done | None = None,
+    done: str | None = None,
     wrong: WrongAct | None = None,
 ) -> Response:
     answer, today = _answer(visit, partnership), visit.accord.clock().date()
@@ -219,7 +276,7 @@ def _page(
         withdrawn=_in(latest, AlertState.WITHDRAWN),
         resolved=_in(latest, AlertState.RESOLVED),
         can_act=_can_act(visit),
-        done=done and _DONE[done],
+        done=done,
     )
 
 
@@ -246,60 +303,68 @@ def _can_act(visit: Visit) -> bool:
 
 @router.post("/alerts/acknowledge")
 @needs(Need.HANDLE)
-def acknowledge_on_page(visit: Visited, form: Posted) -> Response:
+def acknowledge_on_page(visit: Visited, request: Request, form: Posted) -> Response:
     """Say that an open alert was seen."""
-    return _handle(visit, form, Acknowledgement, AlertActKind.ACKNOWLEDGE, Done.ACKNOWLEDGED)
+    act = _Act(Acknowledgement, AlertActKind.ACKNOWLEDGE, Done.ACKNOWLEDGED)
+    return _handle(visit, request, form, act)
 
 
 @router.post("/alerts/assign")
 @needs(Need.HANDLE)
-def assign_on_page(visit: Visited, form: Posted) -> Response:
+def assign_on_page(visit: Visited, request: Request, form: Posted) -> Response:
     """Assign an open alert to a person."""
-    return _handle(visit, form, Assignment, AlertActKind.ASSIGN, Done.ASSIGNED)
+    return _handle(visit, request, form, _Act(Assignment, AlertActKind.ASSIGN, Done.ASSIGNED))
 
 
 @router.post("/alerts/silence")
 @needs(Need.HANDLE)
-def silence_on_page(visit: Visited, form: Posted) -> Response:
+def silence_on_page(visit: Visited, request: Request, form: Posted) -> Response:
     """Put an open alert aside until a day, or bring it back."""
     done = Done.BROUGHT_BACK if BRING_BACK in form else Done.SILENCED
-    return _handle(visit, form, Silencing, AlertActKind.SILENCE, done)
+    return _handle(visit, request, form, _Act(Silencing, AlertActKind.SILENCE, done))
 
 
-def _handle(
-    visit: Visit,
-    form: Form,
-    kind_of_form: type[Acknowledgement],
-    kind: AlertActKind,
-    done: Done,
-) -> Response:
+class _Act(NamedTuple):
+    """What a button does about an alert: the fields that it reads, and what it records."""
+
+    form: type[Acknowledgement]
+    kind: AlertActKind
+    done: Done
+
+
+def _handle(visit: Visit, request: Request, form: Form, act: _Act) -> Response:
     partnership = form.get("partnership")
     # One form has the fields of all three acts.
     filled = {name: each.strip() for name, each in form.items()}
     given: dict[str, str | None] = {
-        name: filled[name] for name in kind_of_form.model_fields if filled.get(name)
+        name: filled[name] for name in act.form.model_fields if filled.get(name)
     }
-    if done is Done.BROUGHT_BACK:
+    if act.done is Done.BROUGHT_BACK:
         given["until"] = None
     try:
-        asked = kind_of_form.model_validate({**given, "party": visit.party})
+        asked = act.form.model_validate({**given, "party": visit.party})
         details = asked.model_dump(include={"to", "until"})
-        handle(visit.served, visit.identity, asked, kind, **details)
+        handle(visit.served, visit.identity, asked, act.kind, **details)
     except ValidationError as error:
-        first = error.errors()[0]
-        said = error_of(_FIELDS.get(f"{first['loc'][0]}", "The form"), first)
-        return _wrong(visit, filled, f"{said.detail}. {said.hint}")
+        return _wrong(visit, filled, wrong_parameters([*map(_wrong_field, error.errors())]))
     except Problem as problem:
         if problem.status != HTTPStatus.UNPROCESSABLE_ENTITY:
             raise
-        name, _, rest = problem.document.detail.partition(" ")
-        return _wrong(visit, filled, f"{_FIELDS.get(name, name)} {rest} {problem.document.hint}")
-    to = visit.link("/alerts", done=done, partnership=partnership)
-    return RedirectResponse(f"{to}#{quote(asked.alert, safe='/@')}", HTTPStatus.SEE_OTHER)
+        return _wrong(visit, filled, problem)
+    to = visit.link("/alerts", partnership=partnership)
+    return to_page(request, f"{to}#{quote(asked.alert, safe='/@')}", act.done)
 
 
-def _wrong(visit: Visit, filled: Mapping[str, str], text: str) -> Response:
+def _wrong_field(error: ErrorDetails) -> ParameterError:
+    name = f"{error['loc'][0]}"
+    found = error_of(name, error)
+    hint = "Fill it in." if error["type"] == "missing" else found.hint
+    return ParameterError(parameter=name, detail=found.detail, hint=hint)
+
+
+def _wrong(visit: Visit, filled: Mapping[str, str], problem: Problem) -> Response:
     """Return the page again, with what is wrong beside the alert."""
+    text = f"{said(problem, _FIELDS)} {problem.document.hint}"
     partnership = filled.get("partnership")
     here = replace(visit, path="/alerts", partnership=partnership)
     wrong = WrongAct(filled.get("alert", ""), text, filled)

@@ -6,14 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
-from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query, Response
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from infra.access.roles import Need, Role
@@ -26,7 +25,16 @@ from infra.deciding.group_commit import Busy
 from infra.evidence.bundle import GUIDES, BundleRequest, export, guides
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Posted, Visit, Visited, names_of, page
+from infra.http.pages.site import (
+    PageRoute,
+    Posted,
+    Visit,
+    Visited,
+    just_done,
+    names_of,
+    page,
+    to_page,
+)
 from infra.http.problems import AGAIN_SOON, Problem
 from infra.http.verdicts import MOST_EVENTS
 from infra.tlog.notes import Checkpoint, Malformed, Note, Signature
@@ -34,6 +42,9 @@ from infra.tlog.notes import Checkpoint, Malformed, Note, Signature
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _LONGEST_REASON: Final = 2000
+
+VERIFIED: Final = "verified"
+"""What the page was just asked to do."""
 
 MOST_CHECKPOINTS: Final = 100
 """The most checkpoints that a page lists."""
@@ -144,16 +155,15 @@ def evidence_json(visit: Visited, id: PartnershipId) -> Response:
 @needs(Need.FACTS)
 def evidence_csv(visit: Visited, id: PartnershipId) -> Response:
     """Return the checkpoints of a log as a table."""
-    return as_csv(f"{id}-checkpoints", _answer(visit, id).checkpoints)
+    return as_csv(f"{id}-checkpoints", SignedCheckpoint, _answer(visit, id).checkpoints)
 
 
 @router.get("/partnerships/{id}/evidence")
 @needs(Need.FACTS)
 def evidence_page(
     visit: Visited,
+    request: Request,
     id: PartnershipId,
-    *,
-    done: Annotated[bool, Query(description="Whether it was verified just now.")] = False,
 ) -> Response:
     """Show what is signed, what was verified, and what can be taken away."""
     answer = _answer(visit, id)
@@ -167,7 +177,7 @@ def evidence_page(
         can_act=visit.form_token is not None and not visit.is_past,
         is_long=answer.events > MOST_EVENTS,
         most=MOST_EVENTS,
-        done=done,
+        done=just_done(request) == VERIFIED,
     )
 
 
@@ -181,14 +191,13 @@ def _witnesses(answer: Evidence) -> Mapping[str, datetime | None]:
 
 @router.post("/partnerships/{id}/evidence/verify")
 @needs(Need.FACTS)
-def verify_on_page(visit: Visited, id: PartnershipId, form: Posted) -> Response:  # noqa: ARG001 - read for its token
+def verify_on_page(visit: Visited, request: Request, id: PartnershipId, form: Posted) -> Response:  # noqa: ARG001 - read for its token
     """Verify the log and the views of a partnership, and show the result."""
     _check_length(visit, id, "verify it", "accord audit verify")
     if visit.served.verdicts.make(visit.accord, id) is None:
         again = "Wait a moment, and verify again."
         raise Problem(503, "Another log is being verified.", again, headers=AGAIN_SOON)
-    to = visit.link(f"/partnerships/{id}/evidence", done="true")
-    return RedirectResponse(f"{to}#verdict", HTTPStatus.SEE_OTHER)
+    return to_page(request, f"{visit.link(f'/partnerships/{id}/evidence')}#verdict", VERIFIED)
 
 
 @router.post("/partnerships/{id}/evidence/bundle")

@@ -1,21 +1,31 @@
 """Inputs: which events wait, and which were refused?"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Response
-from fastapi.responses import RedirectResponse
+from fastapi import APIRouter, Path, Request, Response
 
 from infra.access.roles import Need, Scope
 from infra.answers import refusals
 from infra.answers.logs import NotFound
 from infra.answers.parameters import PositiveWhole
-from infra.answers.refusals import REFUSALS, Refusals
-from infra.answers.waiting import WAITING, WaitingInputs
+from infra.answers.refusals import REFUSALS, Refusals, RefusedInput
+from infra.answers.waiting import WAITING, WaitingInput, WaitingInputs
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
-from infra.http.pages.site import PageRoute, Posted, Visit, Visited, names_of_each, page
+from infra.http.pages.site import (
+    PageRoute,
+    Posted,
+    Visit,
+    Visited,
+    just_done,
+    names_of_each,
+    page,
+    to_page,
+)
 from infra.http.problems import Problem
 from infra.http.refusals import dismiss, retry
 
@@ -30,11 +40,47 @@ class Done(StrEnum):
     DISMISSED = "dismissed"
 
 
-_DONE: Final = {
+_DONE: Final[Mapping[str, str]] = {
     Done.RETRIED: "The event of refusal {} is recorded, or waits.",
     Done.REFUSED: "Refusal {} was decided again, and refused again.",
     Done.DISMISSED: "Refusal {} is dismissed.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An input that waits or was refused, as a row of a table."""
+
+    state: str
+    """`waiting` or `refused`."""
+    number: int | None
+    """The number of the refusal."""
+    partnership: str | None
+    type: str | None
+    party: str | None
+    person: str | None
+    source: str
+    id: str
+    arrived: datetime
+    until: datetime | None
+    """When the days of what waits are over."""
+    waits_for: str | None
+    rule: str | None
+    detail: str | None
+    hint: str | None
+
+
+def _waiting_row(each: WaitingInput) -> Row:
+    sent = (each.partnership, each.type, each.party, each.person, each.source, each.id)
+    awaited = each.waiting_for.detail
+    return Row("waiting", None, *sent, each.since, each.until, awaited, None, None, None)
+
+
+def _refused_row(each: RefusedInput) -> Row:
+    sent = (each.subject, each.type, each.party, each.person, each.source, each.id)
+    why = (each.rule, each.detail, each.hint)
+    return Row("refused", each.number, *sent, each.received_at, None, None, *why)
+
 
 Number = Annotated[PositiveWhole, Path(description="The refusal's number.")]
 
@@ -59,16 +105,19 @@ def inputs_json(visit: Visited) -> Response:
 @router.get("/inputs.csv")
 @needs(Need.INPUTS)
 def inputs_csv(visit: Visited) -> Response:
-    """Return the refused inputs as a table."""
-    return as_csv("refused-inputs", _refused(visit).items)
+    """Return the inputs that wait and those that were refused as a table."""
+    waiting, refused = (
+        map(_waiting_row, _waiting(visit).items),
+        map(_refused_row, _refused(visit).items),
+    )
+    return as_csv("inputs", Row, [*waiting, *refused])
 
 
 @router.get("/inputs")
 @needs(Need.INPUTS)
-def inputs_page(
-    visit: Visited, done: Done | None = None, number: PositiveWhole | None = None
-) -> Response:
-    """Show the events that wait and those that were refused; `done` is what was just done."""
+def inputs_page(visit: Visited, request: Request) -> Response:
+    """Show the events that wait, and those that were refused, the latest first."""
+    done, _, number = just_done(request).partition(".")
     refused, waiting = _refused(visit), _waiting(visit)
     about = {each.subject or "" for each in refused.items} | {
         each.partnership for each in waiting.items
@@ -78,12 +127,12 @@ def inputs_page(
         visit,
         section="inputs",
         answer=refused,
-        refused=refused.items,
+        refused=refused.items[::-1],
         waiting=waiting.items,
         zone_of=waiting.zone_of,
         names=names_of_each(visit, [each for each in about if _is_seen(visit, each)]),
         can_act=Scope.OPERATE in visit.identity.scopes and visit.form_token is not None,
-        done=_DONE[done].format(number) if done else None,
+        done=_DONE[done].format(number) if done in _DONE else None,
     )
 
 
@@ -98,23 +147,19 @@ def _is_seen(visit: Visit, partnership: str) -> bool:
 
 @router.post("/inputs/{number}/retry")
 @needs(Need.OPERATE)
-def retry_input(visit: Visited, number: Number, form: Posted) -> Response:  # noqa: ARG001 - read for its token
+def retry_input(visit: Visited, request: Request, number: Number, form: Posted) -> Response:  # noqa: ARG001 - read for its token
     """Decide a refused event again, as it was sent."""
     report = retry(visit.served, refusals.chosen(visit.accord, number))
-    return _to_list(visit, Done.REFUSED if report.refused else Done.RETRIED, number)
+    done = Done.REFUSED if report.refused else Done.RETRIED
+    return to_page(request, visit.link("/inputs"), f"{done}.{number}")
 
 
 @router.post("/inputs/{number}/dismiss")
 @needs(Need.OPERATE)
-def dismiss_input(visit: Visited, number: Number, form: Posted) -> Response:
+def dismiss_input(visit: Visited, request: Request, number: Number, form: Posted) -> Response:
     """Close a refusal for good, in the name of the person who is signed in."""
     by = form.get("by", "").strip()
     if visit.is_open and not (by and by.isprintable()):
         raise Problem(422, "A dismissal names its person.", "Fill in who dismisses it.")
     dismiss(visit.served, visit.identity, refusals.chosen(visit.accord, number), by)
-    return _to_list(visit, Done.DISMISSED, number)
-
-
-def _to_list(visit: Visit, done: Done, number: int) -> Response:
-    to = visit.link("/inputs", done=done, number=f"{number}")
-    return RedirectResponse(to, HTTPStatus.SEE_OTHER)
+    return to_page(request, visit.link("/inputs"), f"{Done.DISMISSED}.{number}")

@@ -7,6 +7,7 @@ from infra.answers.owed import OWED
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.site import PageRoute, Visited, names_of_each, page
+from projections.results import Money
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -23,7 +24,7 @@ def money_json(visit: Visited) -> Response:
 def money_csv(visit: Visited) -> Response:
     """Return the sums of each partnership and currency as a table."""
     answer = OWED.reply(visit.accord, when=visit.when())
-    return as_csv("money", (each for of in answer.parties for each in of.partners))
+    return as_csv("money", Money, (each for of in answer.parties for each in of.partners))
 
 
 @router.get("/money")

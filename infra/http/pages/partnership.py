@@ -1,6 +1,6 @@
 """One partnership: where do we stand, and whose turn is it?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,14 +11,15 @@ from fastapi import APIRouter, Response
 from domain.calendar import bounds
 from domain.kernel import Stage
 from domain.metric_catalogue import Adds
+from domain.standing_alerts import BY_RULE, OBJECTIVE_MISSED
 from domain.terms import describe
 from infra.access.roles import Need
 from infra.answers.alerts import ALERTS_QUESTION
 from infra.answers.funnel import FUNNEL
-from infra.answers.inbox import INBOX, Awaiting
-from infra.answers.kpis import KPIS
+from infra.answers.inbox import INBOX
+from infra.answers.kpis import KPIS, LimitedFigure
 from infra.answers.logs import moment_of, rows_of
-from infra.answers.partnership_state import PartnershipState
+from infra.answers.partnership_state import PartnershipState, ProposalSummary
 from infra.answers.question import PartnershipId
 from infra.answers.show import SHOW
 from infra.answers.show_text import (
@@ -34,9 +35,11 @@ from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.figures import BAR, HEIGHT, figures_of, is_beyond
 from infra.http.pages.figures import WIDTH as WIDTH_OF_CHART
+from infra.http.pages.inbox import Asked, by_thing
 from infra.http.pages.site import PageRoute, Visited, page, zone_of
 from projections import OVERVIEW
-from projections.alerts import AlertState
+from projections.alerts import Alert, AlertState
+from projections.funnel import Passed
 from projections.objectives import ObjectiveProgress
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.scorecards import RATED
@@ -105,6 +108,8 @@ class Agreed:
     """What it says beyond that, in words."""
     day: datetime | None
     """When it was agreed."""
+    begins: date | None
+    """Its first day, if that is still to come."""
     proposed_by: str
     agreed_by: str
 
@@ -124,7 +129,8 @@ def partnership_json(visit: Visited, id: PartnershipId) -> Response:
 @needs(Need.FACTS)
 def partnership_csv(visit: Visited, id: PartnershipId) -> Response:
     """Return the proposals and agreements of a partnership as a table."""
-    return as_csv(id, SHOW.reply(visit.accord, id=id, when=visit.when(id)).proposals)
+    proposals = SHOW.reply(visit.accord, id=id, when=visit.when(id)).proposals
+    return as_csv(id, ProposalSummary, proposals, without="content")
 
 
 @router.get("/partnerships/{id}/figures.json")
@@ -138,7 +144,8 @@ def figures_json(visit: Visited, id: PartnershipId) -> Response:
 @needs(Need.FACTS)
 def figures_csv(visit: Visited, id: PartnershipId) -> Response:
     """Return the figures of a partnership as a table, by period, with the limits on each."""
-    return as_csv(f"{id}-figures", KPIS.reply(visit.accord, id=id, when=visit.when(id)).figures)
+    figures = KPIS.reply(visit.accord, id=id, when=visit.when(id)).figures
+    return as_csv(f"{id}-figures", LimitedFigure, figures)
 
 
 @router.get("/partnerships/{id}/funnel.json")
@@ -153,7 +160,7 @@ def funnel_json(visit: Visited, id: PartnershipId) -> Response:
 def funnel_csv(visit: Visited, id: PartnershipId) -> Response:
     """Return the steps of the funnel as a table."""
     steps = FUNNEL.reply(visit.accord, id=id, when=visit.when(id)).funnel.steps
-    return as_csv(f"{id}-funnel", steps)
+    return as_csv(f"{id}-funnel", Passed, steps)
 
 
 @router.get("/partnerships/{id}")
@@ -164,7 +171,7 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
     state = SHOW.reply(accord, id=id, when=when)
     kpis = KPIS.reply(accord, id=id, when=when)
     opened = ALERTS_QUESTION.whole(accord, partnership=id, state=AlertState.OPEN, when=when)
-    waiting = INBOX.whole(accord, partnership=id, when=when)
+    waiting = by_thing(INBOX.whole(accord, partnership=id, when=when).items)
     overview = rows_of(OVERVIEW, accord, id, when).get(OVERVIEW_ROW, Overview())
     periods = sorted({each.period for each in kpis.figures})[-4:]
     moment = moment_of(accord, id, when)
@@ -178,9 +185,9 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         names={each.party: each.name for each in state.parties},
         zone=zone_of(accord, id, when),
         steps=[*_steps(overview)],
-        alerts=opened.items,
-        # A dispute is among the alerts, with who acts.
-        waiting=[each for each in waiting.items if each.awaiting is not Awaiting.DISPUTE],
+        alerts=[(each, _last_day(each, waiting)) for each in opened.items],
+        # What an alert says is among the alerts, with who acts.
+        waiting=[each for each in waiting if not any(_says(x, each) for x in opened.items)],
         statements=STATEMENTS.reply(accord, id=id, when=when),
         bullets=[Bullet.of(each) for each in kpis.objectives],
         width=WIDTH,
@@ -199,6 +206,22 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
     )
 
 
+def _says(alert: Alert, asked: Asked) -> bool:
+    """Whether a standing alert is about what awaits a party: its name is the same, or ends so.
+
+    A figure that is too low asks for nothing by itself.
+    """
+    is_of_figure = alert.facts is not None or alert.rule == OBJECTIVE_MISSED
+    is_same = f"/{alert.window}".endswith(f"/{asked.item.ref}")
+    return is_same and alert.rule in BY_RULE and not is_of_figure
+
+
+def _last_day(alert: Alert, waiting: Iterable[Asked]) -> date | None:
+    """Return the last day to do what an alert asks for; None if the inbox names none."""
+    days = [each.item.day for each in waiting if _says(alert, each) and each.item.is_last]
+    return min(days, default=None)
+
+
 def _agreed(state: PartnershipState) -> Iterator[Agreed]:
     """Yield what is in force; the terms in force stand above, item by item."""
     for each in state.proposals:
@@ -207,6 +230,7 @@ def _agreed(state: PartnershipState) -> Iterator[Agreed]:
                 without_verb(each.text),
                 () if is_terms_in_force(each, state) else each.contents,
                 each.answered_at,
+                each.begins,
                 each.proposed_by,
                 each.answered_by or "",
             )

@@ -4,12 +4,12 @@ One table of all partnerships, the one in most need of attention first, with the
 A long one is shown a page at a time; the figures above it are those of all partnerships.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Query, Response
 
@@ -24,11 +24,14 @@ from infra.answers.zones import zones_of
 from infra.http.access import needs
 from infra.http.pages.alerts import OpenAlerts, open_alerts
 from infra.http.pages.downloads import as_csv, as_json
+from infra.http.pages.inbox import by_thing
 from infra.http.pages.site import PageRoute, Visit, Visited, names_of_each, page
 from projections.alerts import Alert
 from projections.portfolio import PartnershipLine, Portfolio
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+A = TypeVar("A", Alert, InboxItem)
 
 SHOWN: Final = 100
 """Partnerships of a page."""
@@ -54,7 +57,9 @@ class Row:
     to_act_on: tuple[Alert, ...]
     reminders: tuple[Alert, ...]
     next: InboxItem | None
-    """What is due next of either party."""
+    """What is due next of either party; without a deadline ahead, what waits longest."""
+    overdue: tuple[InboxItem, ...]
+    """What was due of either party, the longest first."""
 
     @property
     def name(self) -> str:
@@ -67,6 +72,73 @@ class Row:
         """Where it comes in the table: overdue and broken first, ended last."""
         status = _RANKS[self.line.status] if self.line.status else len(_RANKS)
         return (status, -len(self.to_act_on), name_order(self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A partnership as a row of a table, with a column for each currency and metric of money."""
+
+    id: str
+    party: str
+    """The party whose portfolio it is in."""
+    partner: str | None
+    name: str | None
+    stage: str | None
+    active: bool
+    joined: date | None
+    status: str | None
+    reasons: tuple[str, ...]
+    open_alerts: int
+    leads: Decimal | None
+    conversions: Decimal | None
+    margin: Decimal | None
+    attention: Decimal | None
+    objectives: tuple[str, ...]
+    """The status of each objective."""
+    economics: tuple[str, ...]
+    pays: str
+    segments: tuple[str, ...]
+    markets: tuple[str, ...]
+    notes: tuple[str, ...]
+    revenue: Mapping[str, Decimal]
+    """The revenue so far, by metric and currency."""
+    average_contract_value: Mapping[str, Decimal]
+    money: Mapping[str, Decimal]
+    """What is owed, by side and currency."""
+
+    @classmethod
+    def of(cls, party: str, line: PartnershipLine) -> "Line":
+        """Return the row of a partnership in the portfolio of a party."""
+        sides = ("owe", "owe_overdue", "owe_unstated", "owed", "owed_overdue", "owed_unstated")
+        return cls(
+            line.id,
+            party,
+            line.partner,
+            line.name,
+            line.stage,
+            line.active,
+            line.joined,
+            line.status,
+            line.reasons,
+            len(line.open_alerts),
+            line.leads,
+            line.conversions,
+            line.margin,
+            line.attention,
+            tuple(f"{each.objective.objective} {each.status}" for each in line.objectives),
+            line.economics,
+            line.pays,
+            line.segments,
+            line.markets,
+            line.notes,
+            {f"{each.metric}.{each.currency}": each.amount for each in line.revenue},
+            {each.currency: each.amount for each in line.average_contract_value},
+            {
+                f"{side}.{each.currency}": getattr(each, side)
+                for each in line.money
+                for side in (*sides, "disputed")
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +159,9 @@ class Summary:
     held: tuple[tuple[str, Decimal], ...]
     """The part of that on no statement yet: it is on hold."""
     next: InboxItem | None
+    """The deadline that comes next."""
+    overdue: int
+    """How many things were due."""
 
 
 @router.get("/portfolio.json")
@@ -101,7 +176,8 @@ def portfolio_json(visit: Visited) -> Response:
 def portfolio_csv(visit: Visited) -> Response:
     """Return the partnerships as a table."""
     answer = PORTFOLIO.reply(visit.accord, when=visit.when())
-    return as_csv("portfolio", (each for of in answer.portfolios for each in of.partners))
+    rows = (Line.of(of.party, each) for of in answer.portfolios for each in of.partners)
+    return as_csv("portfolio", Line, rows)
 
 
 @router.get("/portfolio")
@@ -114,7 +190,8 @@ def portfolio_page(
     when = visit.when()
     answer = PORTFOLIO.reply(visit.accord, when=when)
     opened = open_alerts(visit)
-    waiting = INBOX.whole(visit.accord, when=when).items
+    asked = by_thing(INBOX.whole(visit.accord, when=when).items)
+    waiting = Waiting.of((each.item for each in asked), answer.moment)
     rows = sorted(_rows(answer.portfolios, opened, waiting), key=lambda each: each.rank)
     listed = _page(rows, after)
     days = _days(visit, listed.rows)
@@ -134,7 +211,28 @@ def portfolio_page(
         names=names,
         pairs={name: " × ".join(of.values()) for name, of in names.items()},
         searching=[(each, of.name) for of in answer.portfolios for each in of.searching],
+        elsewhere=_elsewhere(opened, rows),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What awaits the parties, by day: what was due, the deadlines ahead, and the rest."""
+
+    overdue: tuple[InboxItem, ...]
+    ahead: tuple[InboxItem, ...]
+    others: tuple[InboxItem, ...]
+    """What has no deadline, or one that is over."""
+
+    @classmethod
+    def of(cls, items: Iterable[InboxItem], moment: datetime | None) -> "Waiting":
+        """Return items as of a moment."""
+        kinds: defaultdict[str, list[InboxItem]] = defaultdict(list)
+        for each in items:
+            is_ahead = each.is_last and (moment is None or each.day >= moment.date())
+            kind = "overdue" if each.awaiting is Awaiting.OVERDUE else "ahead" if is_ahead else ""
+            kinds[kind].append(each)
+        return cls(*(tuple(kinds[each]) for each in ("overdue", "ahead", "")))
 
 
 def _days(visit: Visit, rows: Iterable[Row]) -> dict[str, datetime]:
@@ -145,12 +243,11 @@ def _days(visit: Visit, rows: Iterable[Row]) -> dict[str, datetime]:
     return {each.line.id: moment_of(visit.accord, each.line.id, when) for each in rows}
 
 
-def _rows(
-    portfolios: Iterable[Portfolio], opened: OpenAlerts, waiting: Iterable[InboxItem]
-) -> Iterator[Row]:
+def _rows(portfolios: Iterable[Portfolio], opened: OpenAlerts, waiting: Waiting) -> Iterator[Row]:
     to_act_on, reminders = _by_partnership(opened.to_act_on), _by_partnership(opened.reminders)
+    overdue = _by_partnership(waiting.overdue)
     first: dict[str, InboxItem] = {}
-    for item in waiting:
+    for item in (*waiting.ahead, *waiting.others):
         first.setdefault(item.partnership, item)
     for of in portfolios:
         for line in of.partners:
@@ -160,12 +257,13 @@ def _rows(
                 tuple(to_act_on[line.id]),
                 tuple(reminders[line.id]),
                 first.get(line.id),
+                tuple(overdue[line.id]),
             )
 
 
-def _by_partnership(alerts: Iterable[Alert]) -> defaultdict[str, list[Alert]]:
-    found: defaultdict[str, list[Alert]] = defaultdict(list)
-    for each in alerts:
+def _by_partnership(items: Iterable[A]) -> defaultdict[str, list[A]]:
+    found: defaultdict[str, list[A]] = defaultdict(list)
+    for each in items:
         found[each.partnership].append(each)
     return found
 
@@ -181,6 +279,13 @@ class Shown:
     """The partnership after which the next page begins."""
 
 
+def _elsewhere(opened: OpenAlerts, rows: Iterable[Row]) -> dict[str, int]:
+    """Return how many open alerts each partnership or program has that has no row."""
+    listed = {each.line.id for each in rows}
+    found = (each.partnership for each in (*opened.to_act_on, *opened.reminders))
+    return dict(Counter(each for each in found if each not in listed))
+
+
 def _page(rows: list[Row], after: str | None) -> Shown:
     """Return the rows that follow a partnership; the first ones if it is not among them."""
     start = next((place for place, each in enumerate(rows, 1) if each.line.id == after), 0)
@@ -193,7 +298,7 @@ def _summary(
     portfolios: Iterable[Portfolio],
     rows: list[Row],
     opened: OpenAlerts,
-    waiting: Iterable[InboxItem],
+    waiting: Waiting,
 ) -> Summary:
     found = list(portfolios)
     disputes = [
@@ -211,7 +316,8 @@ def _summary(
         held=_by_currency(
             (of.currency, of.disputed) for each in found for of in each.money if of.disputed
         ),
-        next=next((each for each in waiting if each.awaiting is not Awaiting.DISPUTE), None),
+        next=next(iter(waiting.ahead), None),
+        overdue=len(waiting.overdue),
     )
 
 

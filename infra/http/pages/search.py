@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 from infra.access.roles import Need
 from infra.answers.parameters import LONGEST_PAGE, Name
 from infra.answers.question import Paging
-from infra.answers.search import SEARCH, SearchResults
+from infra.answers.search import SEARCH, SearchResult, SearchResults
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.site import (
@@ -22,7 +22,12 @@ from infra.http.pages.site import (
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-Words = Annotated[Name | None, BeforeValidator(blank_as_none), Query(description="What to find.")]
+
+def _blank_as_none(value: object) -> object:
+    return blank_as_none(value.strip() if isinstance(value, str) else value)
+
+
+Words = Annotated[Name | None, BeforeValidator(_blank_as_none), Query(description="What to find.")]
 
 
 def _answer(visit: Visit, words: str) -> SearchResults:
@@ -43,7 +48,7 @@ def search_json(visit: Visited, words: Name) -> Response:
 @needs(Need.FACTS)
 def search_csv(visit: Visited, words: Name) -> Response:
     """Return what was found as a table."""
-    return as_csv("search", _answer(visit, words).items)
+    return as_csv("search", SearchResult, _answer(visit, words).items)
 
 
 @router.get("/search")

@@ -323,12 +323,12 @@ def is_reminder(alert: Alert) -> bool:
 
 
 def alert_state(alert: Alert) -> Shape:
-    """Return how an alert's state is shown; an open one says if it is only a reminder."""
+    """Return how an alert's state is shown; an open one says how severe it is, or a reminder."""
     if ended := _ENDED.get(alert.state):
         return ended
     if is_reminder(alert):
         return Shape(_NOT_YET, "Reminder", "quiet")
-    return Shape(_OPEN, "Open", _SEVERITY[alert.severity] if alert.severity else "bad")
+    return Shape(_OPEN, f"Open, {alert.severity}", _SEVERITY[alert.severity])
 
 
 def expected(alert: Alert) -> str:

@@ -282,6 +282,20 @@ Visited = Annotated[Visit, Depends(_visit)]
 """A page's parameter for who asks, and as of which moment."""
 
 
+def to_page(request: Request, to: str, done: str) -> Response:
+    """Lead to a page that says what was just done; a reload does not say it again."""
+    answer = RedirectResponse(to, HTTPStatus.SEE_OTHER)
+    cookies.save(request, answer, cookies.DONE, done)
+    return answer
+
+
+def just_done(request: Request) -> str:
+    """Return what `to_page` says was done; empty if nothing was, or if it was shown already."""
+    found = cookies.read(request, cookies.DONE) or ""
+    request.state.shows_done = bool(found)
+    return found
+
+
 class PageRoute(GuardedRoute):
     """A route that takes the session of a browser, and answers problems with a page, too."""
 
@@ -303,6 +317,8 @@ class PageRoute(GuardedRoute):
             except RequestValidationError as error:
                 return _problem_page(request, invalid(error))
             cookies.keep_form_secret(request, answer)
+            if getattr(request.state, "shows_done", False):
+                cookies.forget(request, answer, cookies.DONE)
             return answer
 
         return answered
@@ -465,7 +481,7 @@ def _problem_page(request: Request, problem: Problem) -> Response:
         visit=_visit_of(request),
         section="",
         title=_TITLES.get(problem.status, problem.document.title),
-        detail=_said(problem),
+        detail=said(problem, _LABELS),
         hint=_for_people(problem),
         back=_back(request),
     )
@@ -481,17 +497,18 @@ _LABELS: Final = {
 """The fields of the pages that are parameters, as the pages call them."""
 
 
-def _said(problem: Problem) -> str:
-    """Return what is wrong, with the fields as the page calls them."""
+def said(problem: Problem, labels: Mapping[str, str]) -> str:
+    """Return what is wrong, with the parameters as the page calls them."""
     errors = problem.document.errors
     if not errors:
         return problem.document.detail
-    return "; ".join(_of_field(each.parameter, each.detail) for each in errors) + "."
-
-
-def _of_field(name: str, detail: str) -> str:
-    label = _LABELS.get(name)
-    return f"{label} {detail.removeprefix(f'{name} ')}" if label else detail
+    found = (
+        each.detail.replace(each.parameter, labels.get(each.parameter, each.parameter), 1)
+        if each.detail.startswith(f"{each.parameter} ")
+        else each.detail
+        for each in errors
+    )
+    return f"{'; '.join(found)}."
 
 
 def _back(request: Request) -> str | None:

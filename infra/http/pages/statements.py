@@ -60,7 +60,7 @@ def statement_csv(visit: Visited, id: PartnershipId, period: PeriodOrName) -> Re
     """Return the lines of the statements of a period as a table."""
     answer = _answer(visit, id, period)
     lines = (line for each in answer.statements for line in each.lines)
-    return as_csv(f"{id}-{period.replace(':', '-')}", lines)
+    return as_csv(f"{id}-{period.replace(':', '-')}", LedgerLine, lines)
 
 
 @router.get("/partnerships/{id}/statements/{period}")

@@ -58,6 +58,46 @@ class Stroke:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """An event as a row of a table; what a hidden event says is empty."""
+
+    index: int
+    happened: datetime | None
+    recorded: datetime | None
+    late_days: int
+    party: str
+    who: str
+    type: str
+    about: str
+    """Its stream: the partnership, or a thing in it."""
+    text: str
+    withheld: bool
+    source: str
+    source_id: str
+
+    @classmethod
+    def of(cls, item: HistoryItem) -> "HistoryRow":
+        """Return the row of an event."""
+        if (event := item.event) is None:
+            nothing = dict.fromkeys(("party", "who", "type", "about", "source", "source_id"), "")
+            return cls(item.index, None, None, 0, text=item.text, withheld=True, **nothing)
+        return cls(
+            item.index,
+            event.occurred_at,
+            event.recorded_at,
+            item.late_days,
+            event.party,
+            item.people.get(event.actor, event.actor),
+            event.type,
+            event.stream,
+            item.text,
+            item.withheld,
+            event.source,
+            event.source_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """The beginning of a month on the rails."""
 
@@ -83,7 +123,7 @@ def compare_json(visit: Visited, id: PartnershipId, against: Against = None) -> 
 @needs(Need.FACTS)
 def compare_csv(visit: Visited, id: PartnershipId, against: Against = None) -> Response:
     """Return what differs from what was known by a day as a table."""
-    return as_csv(f"{id}-compared", _compared(visit, id, against).differences)
+    return as_csv(f"{id}-compared", Difference, _compared(visit, id, against).differences)
 
 
 def _compared(visit: Visit, id: str, against: datetime | None) -> Comparison:
@@ -129,7 +169,8 @@ def timeline_json(visit: Visited, id: PartnershipId) -> Response:
 @needs(Need.FACTS)
 def timeline_csv(visit: Visited, id: PartnershipId) -> Response:
     """Return the events of a partnership as a table."""
-    return as_csv(f"{id}-history", HISTORY.whole(visit.accord, id=id, when=visit.when(id)).items)
+    items = HISTORY.whole(visit.accord, id=id, when=visit.when(id)).items
+    return as_csv(f"{id}-history", HistoryRow, map(HistoryRow.of, items))
 
 
 At = Annotated[

@@ -55,7 +55,7 @@ def test_a_deal_is_found_by_its_name_in_any_letters_and_with_its_partnership(
 
 
 def test_a_partnership_is_found_by_the_name_of_either_party(demo: Accord) -> None:
-    (found,) = (each for each in search(demo, "northbridge") if each.partnership == ONE)
+    found = next(each for each in search(demo, "northbridge") if each.partnership == ONE)
 
     assert (found.about, found.event, found.events) == (None, None, 0)
     assert "Northbridge" in found.text
@@ -85,6 +85,25 @@ def test_a_document_is_found_by_its_name(demo: Accord) -> None:
 def test_words_that_are_only_names_of_fields_find_nothing(demo: Accord) -> None:
     assert search(demo, "occurred_at") == ()
     assert search(demo, "schema_version") == ()
+
+
+def test_an_amount_is_found_as_the_pages_print_it(demo: Accord) -> None:
+    assert of(search(demo, "12,500.00")) == of(search(demo, "12500")) != set()
+
+
+def test_beside_an_identifier_the_words_of_the_sentence_are_found_too(demo: Accord) -> None:
+    (found,) = (each for each in search(demo, "ref-0011 won") if each.partnership == ONE)
+
+    assert (found.about, found.events) == ("deal/ref-0011", 1)
+    assert found.text.startswith("won deal ref-0011")
+
+
+def test_words_that_name_a_partnership_hide_nothing_else_that_has_them(demo: Accord) -> None:
+    found = search(demo, "northbridge", "growthos")
+
+    assert found[0].event is None
+    assert {each.partnership for each in found if each.event is not None} >= {ONE}
+    assert len({(each.partnership, each.about, each.event) for each in found}) == len(found)
 
 
 def test_a_party_finds_nothing_of_a_partnership_of_others(demo: Accord) -> None:
