@@ -6,6 +6,7 @@ it is open, the disputed money that no statement has yet is on hold.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, assert_never
@@ -248,6 +249,7 @@ class Dispute:
     mediation: MediationStarted | None = None
     agreements: BilateralAgreements = field(default_factory=BilateralAgreements)
     resolved: DisputeResolved | None = None
+    resolved_at: datetime | None = None
     held: HeldActs = field(default_factory=dict)
     """What a second person confirms."""
 
@@ -279,9 +281,9 @@ def decide(
         )
     match command:
         case SubmitEvidence():
-            return submit(command, state)
+            return submit(command, state, act)
         case StartMediation():
-            return mediate(command, state)
+            return mediate(command, state, act)
         case BilateralCommand():
             waits_in = f"dispute {command.dispute}" if state.resolved is None else None
             return _with_lapsed(state, state.agreements.decide(command, state, act, waits_in))
@@ -402,18 +404,18 @@ def _disputable(command: OpenDispute, earned: Mapping[str, Decimal]) -> Money:
     return command.amount
 
 
-def submit(command: SubmitEvidence, state: Dispute) -> list[Event]:
-    """Record evidence once under its identifier, while the dispute is open."""
+def submit(command: SubmitEvidence, state: Dispute, act: Act) -> list[Event]:
+    """Record evidence once under its identifier, if it was submitted before the dispute ended."""
     event, existing = EvidenceSubmitted.of(command), state.evidence.get(command.evidence)
     if existing is None:
-        _still_open(state)
+        _was_open(state, act)
     return recorded_once(event, existing, f"Evidence {command.evidence}")
 
 
-def mediate(command: StartMediation, state: Dispute) -> list[Event]:
-    """Start mediation once, while the dispute is open."""
+def mediate(command: StartMediation, state: Dispute, act: Act) -> list[Event]:
+    """Record once that mediation started, if that was before the dispute ended."""
     if state.mediation is None:
-        _still_open(state)
+        _was_open(state, act)
     return recorded_once(MediationStarted.of(command), state.mediation, "The mediation")
 
 
@@ -468,6 +470,12 @@ def _disputed(state: Dispute) -> dict[str, Any]:
     return {name: getattr(opened, name) for name in repeated} if opened else {}
 
 
+def _was_open(state: Dispute, act: Act) -> None:
+    """Raise `Refused` if the dispute had ended when something happened, which may arrive late."""
+    if state.resolved_at is None or state.resolved_at <= act.occurred_at:
+        _still_open(state)
+
+
 def _still_open(state: Dispute) -> None:
     if state.resolved is not None:
         raise NotNow(
@@ -489,7 +497,9 @@ def evolve(state: Dispute, event: Event, act: Act) -> Dispute:
             return replace(state, mediation=event)
         case DisputeResolved():
             agreements = state.agreements.evolve(event, act)
-            return replace(state, agreements=agreements, resolved=event)
+            return replace(
+                state, agreements=agreements, resolved=event, resolved_at=act.occurred_at
+            )
         case BilateralProposed() | ProposalEnded():
             return replace(state, agreements=state.agreements.evolve(event, act))
         case SecondPersonAsked() | ActConfirmed() | ActWithdrawn():

@@ -12,6 +12,8 @@ from domain.dispute import (
     DisputeOpened,
     DisputeOutcome,
     DisputeResolved,
+    EvidenceSubmitted,
+    MediationStarted,
     OpenDispute,
     ProposeResolution,
     StartMediation,
@@ -253,6 +255,23 @@ def test_a_resolved_dispute_takes_nothing_more() -> None:
 
 
 # --- what can be disputed ----------------------------------------------------------------------
+
+
+def test_evidence_and_mediation_from_before_the_end_can_arrive_after_it() -> None:
+    story = disputed()
+    opened = story.now
+    story.wait(days=3)
+    end(story, DisputeOutcome.REJECTED)
+    late = [
+        changed(example(SubmitEvidence), dispute="Q-1"),
+        changed(example(StartMediation), dispute="Q-1"),
+    ]
+    story.wait(days=1)
+
+    for command in late:
+        assert story.refuses(OURS, command).rule == "dispute-resolved"
+        (event,) = story.when(OURS, command, happened=f"{opened:%Y-%m-%dT%H:%M}")
+        assert isinstance(event, EvidenceSubmitted | MediationStarted)
 
 
 def opens(amount: Money | None = None, subject: str | None = "deal/D-1") -> OpenDispute:
