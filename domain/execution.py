@@ -76,10 +76,19 @@ class OnboardingStepAgreed(
 
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
-        """Raise `Refused` if the owner is not a party, or if a change has no reason."""
+        """Raise `Refused` if the owner is no party, if it is done, or if a change has no reason."""
         check_parties([proposed.owner], context.parties)
-        agreed = context.agreements.of(cls)
-        check_reason(proposed, [each.step for each in agreed], proposed.step)
+        agreed = [each.step for each in context.agreements.of(cls)]
+        check_reason(proposed, agreed, proposed.step)
+        done = context.declarations.of(OnboardingStepCompleted, proposed.owner)
+        if proposed.step not in agreed and proposed.step in {each.step for each in done}:
+            raise NotNow(
+                "step-completed",
+                "A step is planned before it is completed. "
+                f"{proposed.owner} completed step {proposed.step}.",
+                "Plan another step, under a new identifier.",
+                step=proposed.step,
+            )
 
 
 ProposeOnboardingStep = OnboardingStepAgreed.proposes

@@ -320,7 +320,7 @@ class _Step(NamedTuple):
 
     @property
     def begins(self) -> bool:
-        """Whether it is planned, or moved: then it is not overdue, and not done again."""
+        """Whether it is planned, or moved: then it is neither overdue nor done."""
         return self.moment == "since"
 
 
@@ -413,9 +413,7 @@ class _Folded:
                 self.hidden_overlaps[event.candidate] = smallest
         if step := _step(event):
             name = getattr(event, step.named)
-            # What is agreed again is to be done; a step can be completed before it is agreed.
-            is_again = step.begins and getattr(event, "agreed_version", 1) > 1
-            known = _Times() if is_again else self._of(step.task, name)
+            known = _Times() if step.begins else self._of(step.task, name)
             # What goes on to a next office is overdue since the first time.
             at = known.overdue_at if step.moment == "overdue_at" else None
             moment = {step.moment: at or done_at(event, recorded.act)}

@@ -112,3 +112,18 @@ def test_a_step_awaits_its_owner_in_the_inbox() -> None:
         date(2026, 2, 4),
         "Complete onboarding step train-sales.",
     )
+
+
+def test_a_step_that_its_owner_completed_is_not_planned_after_that() -> None:
+    """It was overdue for good: its completion was recorded already, and changed nothing."""
+    story = at(Stage.EXECUTION)
+    story.when(THEIRS, DONE)
+
+    refusal = story.refuses(OURS, TRAIN)
+
+    assert refusal.rule == "step-completed"
+    assert refusal.detail == (
+        f"A step is planned before it is completed. {THEIRS} completed step train-sales."
+    )
+    mine = TRAIN.model_copy(update={"owner": OURS})
+    assert story.when(OURS, mine)  # What the other party completed is not done by this one.

@@ -123,7 +123,7 @@ regional-needs-market
 reserved-actor reserved-party resources review-of-another-kind risk-described-by-another
 risk-mitigated risk-of-another risk-owned-by-another
 risk-rated-by-another rule-name-taken same-person sample-complete score-beyond-100
-segment-not-counted settlement-issued
+segment-not-counted settlement-issued step-completed
 shared-with-oneself sharing-with-a-stranger splits-add-up sponsor staff-range stated-since
 statement-out-of-order stop-rule-not-met successes-exceed-trials target-behind-baseline
 term-has-begun term-is-over term-too-long terms-agreed terms-end-first terms-in-order
