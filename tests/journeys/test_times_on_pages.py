@@ -185,6 +185,13 @@ def test_a_late_fact_says_how_much_later_it_came_and_what_it_earned(client: Test
     assert "↘ 7 daysnothing" in page
 
 
+def test_what_both_did_names_who_acted_for_both(client: TestClient) -> None:
+    page = text(client.get(f"/partnerships/{ONE}/history?words=agreed+terms").text)
+
+    assert "Northbridge Advisory and its partner agreed terms, version 2" in page
+    assert "And its partner" not in page
+
+
 def test_two_moments_are_compared_in_groups(client: TestClient) -> None:
     address = f"/partnerships/{ONE}/history?against=2026-07-01&known=2026-07-06"
     page = client.get(address).text
