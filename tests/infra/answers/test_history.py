@@ -15,7 +15,7 @@ from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from infra.store.history import History
 from infra.tlog.codec import UnknownEvent, UnreadableEvent, canonical
-from projections.visibility import OPERATOR, Sight, Viewer
+from projections.visibility import OPERATIONS, Sight, Viewer
 from tests.feeds import played
 from tests.infra.answers.demo import CONSULTING, day
 from tests.infra.answers.helpers import AURORA, PARTNER, changed_event, printed
@@ -250,15 +250,27 @@ def test_an_event_of_a_newer_release_may_be_private(
     assert [each.index for each in found] == list(range(len(found)))
 
 
-def test_what_a_viewer_sees_is_not_guessed_from_a_stream_of_a_newer_release(tmp_path: Path) -> None:
+def test_the_operator_alone_reads_on_past_an_event_of_a_newer_release(tmp_path: Path) -> None:
     with played(tmp_path) as accord:
         changed_event(tmp_path, 2, '"schema_version":1', '"schema_version":2')
 
-        shown = list(items(accord, AURORA, FULL))[2]
-        assert shown.text.startswith("(CandidateIdentified, version 2: ")
-        for viewer in (OPERATOR, Viewer("helio-plus")):
+        for when in (FULL, NOW):
+            shown = list(items(accord, AURORA, when))[2]
+            assert shown.text.startswith("(CandidateIdentified, version 2: ")
+        for viewer in (OPERATIONS, Viewer("helio-plus")):
             with pytest.raises(UnknownEvent, match=f"^{AURORA}#2 is CandidateIdentified, vers"):
                 items(accord, AURORA, AsOf(viewer=viewer))
+
+
+def test_what_the_operator_sees_is_not_guessed_where_a_newer_release_agreed_it(
+    tmp_path: Path,
+) -> None:
+    with played(tmp_path) as accord:
+        changed_event(tmp_path, 2, '"schema_version":1', '"schema_version":2')
+        changed_event(tmp_path, 2, '"CandidateIdentified"', '"DataSharingAgreed"')
+
+        with pytest.raises(UnknownEvent, match=f"^{AURORA}#2 is DataSharingAgreed, version 2"):
+            items(accord, AURORA)
 
 
 def test_a_field_that_a_newer_release_added_is_shown(tmp_path: Path) -> None:
