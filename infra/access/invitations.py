@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from domain.described import Described
 from domain.kernel import CLOCK_PARTY, Refused
@@ -41,7 +41,7 @@ class Enrolment(Described):
 
     actor: PersonName
     """The person who uses it."""
-    scopes: frozenset[Scope] = frozenset()
+    scopes: frozenset[Scope] = Field(default_factory=frozenset, min_length=1)
     """What it may do; everything that a party's key may do unless given."""
 
 

@@ -29,6 +29,7 @@ from infra.answers.members import check_seen
 from infra.http import cookies
 from infra.http.dependencies import Served, ServedHere, served
 from infra.http.problems import AGAIN_LATER, REFUSED, Problem
+from infra.http.strict import StrictRequest
 from infra.store.errors import ReadOnlyStore, StoreFull
 from projections.visibility import Viewer
 
@@ -73,7 +74,7 @@ class GuardedRoute(APIRoute):
                 request.state.identity = here.anyone
             else:
                 await run_in_threadpool(_admit, here, request, need, takes_sessions=takes_sessions)
-            answer: Response = await handle(request)
+            answer: Response = await handle(StrictRequest(request.scope, request.receive))
             return answer
 
         return guarded

@@ -26,7 +26,7 @@ from infra.access.credentials import (
     Unauthenticated,
 )
 from infra.access.invitations import Enrolment
-from infra.access.roles import Identity, Need, Role
+from infra.access.roles import Identity, Need, Role, Scope
 from infra.answers import api_keys
 from infra.answers.api_keys import ApiKeys, MadeInvitation, MadeKey, RevokedKey
 from infra.answers.parties import announcing
@@ -58,8 +58,14 @@ _PROBLEMS: Final[dict[int | str, Schema]] = {
 
 
 class AskedKey(AskedGrant):
-    """The grant of a new API key, and when it expires."""
+    """The grant of a new API key, and when it expires.
 
+    An empty list is refused: it reads like nothing, and would give all.
+    """
+
+    scopes: frozenset[Scope] = Field(default_factory=frozenset, min_length=1)
+    events: frozenset[str] = Field(default_factory=frozenset, min_length=1)
+    partnerships: frozenset[Slug] = Field(default_factory=frozenset, min_length=1)
     expires_at: Instant | None = None
     """When it expires; never unless given."""
 

@@ -263,14 +263,19 @@ def _parameter_error(
     # The first step says where it is (in the path, the query), the second names it. A body that is
     # missing, or not an object, has no name.
     where, *names = error["loc"]
-    unread = not names or error["type"] == "json_invalid"
-    name = str(where if unread else names[0])
+    if error["type"] == "json_invalid":
+        detail = f"The body cannot be read: {error['ctx']['error']}"
+        return ParameterError(parameter=where, detail=detail, hint=_UNREAD)
+    name = str(names[0] if names else where)
     found = error_of(name, error)
     hint = found.hint or _HINTS[422]
     if error["type"] == "extra_forbidden" and members:
         near = get_close_matches(name, members, 1)
         hint = f"Perhaps {near[0]}?" if near else f"The members are {', '.join(members)}."
     return ParameterError(parameter=name, detail=found.detail, hint=hint)
+
+
+_UNREAD: Final = "Send one JSON object, with each member once."
 
 
 def wrong_parameters(wrong: Sequence[ParameterError]) -> Problem:

@@ -538,6 +538,44 @@ def test_a_wrong_body_of_a_key_is_refused_with_what_is_right(
     assert told in found.json()["hint"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/keys", b'{"role":"operations","actor":"x","role":"operator"}'),
+        ("/v1/keys", b'{"role":"party","party":"growthos","actor":"x","scopes":[]}'),
+        ("/v1/keys", b'{"role":"party","party":"growthos","actor":"x","events":[]}'),
+        ("/v1/keys", b'{"role":"operator","actor":"x","partnerships":[]}'),
+        ("/v1/invitations", b'{"party":"northwind","party":"southwind"}'),
+    ],
+)
+def test_a_body_that_can_be_read_in_two_ways_makes_no_key(
+    world: World, path: str, body: bytes
+) -> None:
+    """A member twice; or an empty list, which gives all here and nothing elsewhere."""
+    operator = world.key(Role.OPERATOR).key
+    before = world.get(operator, "/v1/keys").json()["items"]
+
+    found = world.post(operator, body, path, "application/json")
+
+    assert found.status_code == 422
+    assert len(world.get(operator, "/v1/keys").json()["items"]) == len(before)
+
+
+def test_what_is_wrong_with_such_a_body_is_told(world: World) -> None:
+    operator = world.key(Role.OPERATOR).key
+
+    def told(body: bytes) -> list[str]:
+        found = world.post(operator, body, "/v1/keys", "application/json").json()
+        return [found["detail"], found["hint"]]
+
+    assert told(b'{"role":"operations","actor":"x","role":"operator"}') == [
+        "The body cannot be read: the key 'role' appears twice in one object.",
+        "Send one JSON object, with each member once.",
+    ]
+    (detail, _) = told(b'{"role":"party","party":"growthos","actor":"x","scopes":[]}')
+    assert detail == "scopes has fewer items than 1."
+
+
 def test_a_head_of_the_stream_takes_what_a_get_takes(world: World) -> None:
     for name, status in ((OURS, 200), (THEIRS, 403)):
         found = world.client.head(

@@ -258,6 +258,15 @@ def test_a_used_invitation_is_refused_as_an_invalid_token(world: World) -> None:
     assert 'error="invalid_token"' in again.headers["www-authenticate"]
 
 
+def test_an_enrolment_with_an_empty_list_of_scopes_makes_no_key_with_all(world: World) -> None:
+    invitation = world.invite()["invitation"]
+
+    found = world.post(invitation, "/v1/enrolments", {"actor": "nora", "scopes": []})
+
+    assert found.status_code == 422
+    assert found.json()["detail"] == "scopes has fewer items than 1."
+
+
 def test_a_wrong_enrolment_does_not_use_the_invitation_up(world: World) -> None:
     invitation = world.invite()["invitation"]
 
