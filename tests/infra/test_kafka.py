@@ -508,9 +508,15 @@ def test_javas_producer_places_a_partnership_where_ours_does(broker: Reachable) 
         "org.apache.kafka.tools.ConsoleProducer",
         *("--bootstrap-server", broker.address, "--topic", topic),
         *("--reader-property", "parse.key=true", "--reader-property", "key.separator=="),
+        # By default it waits 1.5 s for a busy broker, and asks again three times, 0.1 s apart.
+        # Then it logs an error, and ends with code 0.
+        *("--request-timeout-ms", "60000", "--message-send-max-retries", "1000"),
     )
     lines = "".join(f"{name}={{}}\n" for name in names)
-    subprocess.run(command, input=lines.encode(), check=True, timeout=60, capture_output=True)
+    ran = subprocess.run(
+        command, input=lines.encode(), check=True, timeout=300, capture_output=True
+    )
+    assert b"Error when sending" not in ran.stderr, ran.stderr.decode()
 
     found = {each.key.decode(): each.partition for each in all_of(broker.address, topic, 20)}
     assert found == {name: placed(name, 5) for name in names}
@@ -523,7 +529,8 @@ def all_of(address: str, topic: str, count: int) -> list[Any]:
         bootstrap_servers=address,
         **PATIENT,
         auto_offset_reset="earliest",
-        consumer_timeout_ms=5000,
+        # It waits only where a message is missing, or the broker is busy.
+        consumer_timeout_ms=60_000,
         enable_auto_commit=False,
     )
     with closing(consumer):
