@@ -1443,7 +1443,7 @@ ELSEWHERE = (
     Step("2026-01-06", OURS, RequireSignatures(kinds=[SignedKind.PAYMENTS, SignedKind.OTHER])),
     LOST[-1],
     Step("2026-01-06", THEIRS, AgreeKeyRecovery(proposal="new-key")),
-    Step("2026-03-02", THEIRS, ErasePerson(person=BORIS, reason="Boris asked.")),
+    Step("2026-03-02", THEIRS, ErasePerson(person=BORIS, reason="The person asked for it.")),
     Step("2026-04-03", OURS, ConfirmAct(act=act_id(OURS, PAYOUT))),
     Step("2026-04-03", OURS, WithdrawAct(act=act_id(OURS, PAYOUT), reason="A wrong amount.")),
 )

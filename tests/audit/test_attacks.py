@@ -864,7 +864,7 @@ def test_a_name_in_the_free_text_of_a_signed_command_does_not_delete_the_command
         (petra,) = people(accord, CONSULTING, "petra.lindqvist")
         (sam,) = people(accord, CONSULTING, "sam.adeyemi")
         said = {"id": "erase-petra", "reason": "Asked for by sam.adeyemi."}
-        own = {"id": "erase-sam", "reason": "sam.adeyemi asked for it."}
+        own = {"id": "erase-sam", "reason": "He asked for it."}
         for person, words in ((petra, said), (sam, own)):
             (outcome,) = accord.service.handle([erasing(accord, person, **words)])
             assert outcome.status == "accepted"
