@@ -120,7 +120,8 @@ def _proposed(visit: Visit, id: str, item: InboxItem) -> Subject:
 
 def _replaced(visit: Visit, id: str, proposal: ProposalSummary) -> tuple[str, ...]:
     """Return what proposed terms change of those in force on their first day, as those have it."""
-    if not {"items", "frame"} <= proposal.content.keys():
+    changes = {"items", "frame"} & proposal.content.keys()
+    if not changes or "effective_from" not in proposal.content:
         return ()
     content = {name: proposal.content.get(name) for name in TermsFor.model_fields}
     proposed = TermsFor.model_validate_json(orjson.dumps(content))
