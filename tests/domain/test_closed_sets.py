@@ -17,7 +17,7 @@ from domain.breach_actions import Breaches, RuleBreached, next_action
 from domain.described import descriptions
 from domain.execution import InvestmentReduced, ReviewScheduled
 from domain.kernel import Command, Event, Stage
-from domain.metric_catalogue import CATALOGUE, Adds, Metric
+from domain.metric_catalogue import CATALOGUE, Adds, Metric, Unit
 from domain.reported_figure import ReportedFigure, ReportMetric
 from domain.rules import Action
 from projections.timeline import WORDS
@@ -90,7 +90,8 @@ def test_each_metric_is_in_the_schema_and_its_figures_are_printed(metric: Metric
     )
 
     assert metric.name in ReportMetric.model_json_schema()["properties"]["metric"]["examples"]
-    assert unit in str(figure)
+    written = {Unit.COUNT: "1", Unit.PERCENT: "1 of 1" if metric.adds is Adds.RATIO else "1 %"}
+    assert str(figure) == written[metric.unit] if metric.unit in written else unit in str(figure)
     assert metric.adds is not Adds.RATIO or (metric.numerator and metric.denominator)
 
 
