@@ -178,6 +178,11 @@ def bounds(period: str) -> tuple[datetime, datetime]:
 
 
 @lru_cache(maxsize=4096)
+def last_day_of(period: str) -> date:
+    """Return the last day of a period: 2026-03-31 for 2026-Q1."""
+    return bounds(period)[1].date() - timedelta(days=1)
+
+
 def _month(year: int, month: int) -> str:
     return f"{year:04}-{month:02}"
 

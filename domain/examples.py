@@ -151,12 +151,14 @@ from domain.governance import (
     SponsorAssigned,
 )
 from domain.health import (
+    AgreeContribution,
     AgreeRiskMitigated,
     AgreeTarget,
     AuditSubject,
     CelebrateWin,
     ContributionKind,
     IdentifyRisk,
+    ProposeContribution,
     ProposeRiskMitigated,
     ProposeTarget,
     RecordAudit,
@@ -719,6 +721,20 @@ _EXECUTION = [
     ),
     Step("2026-01-05", THEIRS, AgreeOnboardingStep(proposal="step-1")),
     Step("2026-01-06", THEIRS, CompleteOnboardingStep(step="access", plan_day=30)),
+    Step(
+        "2026-01-06",
+        OURS,
+        ProposeContribution(
+            proposal="give-1",
+            contribution="C-1",
+            owner=THEIRS,
+            period="2026-Q1",
+            kind=ContributionKind.TIME,
+            what="Training of our sales",
+            hours=Decimal(20),
+        ),
+    ),
+    Step("2026-01-06", THEIRS, AgreeContribution(proposal="give-1")),
     Step("2026-01-06", THEIRS, CompleteTraining(department="sales", attendees=8)),
     Step(
         "2026-01-07",

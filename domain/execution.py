@@ -24,7 +24,7 @@ from domain.declarations import (
 )
 from domain.escalation import Escalated, office_words
 from domain.gates import Requirement, passing
-from domain.health import RiskIdentified
+from domain.health import ContributionPromised, RiskIdentified
 from domain.kernel import (
     IN_FORCE,
     NEGOTIATING,
@@ -1107,6 +1107,7 @@ class CommitmentCancelled(
         "review",
         "action",
         "step",
+        "contribution",
         "pause",
         "risk",
         "reduction",
@@ -1154,6 +1155,7 @@ def given_up() -> Mapping[str, type[BilateralAgreement | Declaration]]:
         "review": ReviewScheduled,
         "action": ActionAgreed,
         "step": OnboardingStepAgreed,
+        "contribution": ContributionPromised,
         "pause": ActivityPaused,
         "risk": RiskIdentified,
         "reduction": InvestmentReduced,

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from domain import charter as charters
-from domain.bilateral import BilateralAgreement, BilateralAgreements, check_known
-from domain.calendar import Period
+from domain.bilateral import BilateralAgreement, BilateralAgreements, check_known, check_reason
+from domain.calendar import Period, last_day_of
 from domain.charter import Objective
 from domain.context import PartnershipContext
 from domain.declarations import Changeable, Declaration, Declarations
@@ -32,6 +32,67 @@ class ContributionKind(StrEnum):
     TIME = "time"
 
 
+class ContributionPromised(
+    BilateralAgreement,
+    name="Contribution",
+    subject="what a party contributes in a period, or another promise of it (C9)",
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
+    identity=("contribution",),
+):
+    """Both parties agreed what one of them contributes in a period, or changed it (C9).
+
+    The party gives it by recording a contribution under the same identifier.
+    """
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """How many times it was agreed; more than 1 if it was changed."""
+
+    contribution: Ref
+    """The identifier of the contribution."""
+    owner: Slug
+    """The party that gives it."""
+    period: Period
+    """The period in which it is given: a month, a quarter or a year."""
+    kind: ContributionKind
+    """What kind of thing is contributed."""
+    what: Text
+    """What is contributed, in words."""
+    value: Money | None = None
+    """What it is worth, if that can be given in money."""
+    hours: Quantity | None = None
+    """The working hours that it takes."""
+    reason: Text | None = None
+    """Why it is changed, if it was agreed before."""
+
+    @property
+    def due(self) -> date:
+        """The last day of the period."""
+        return last_day_of(self.period)
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the owner is no party, it is given, or a change has no reason."""
+        check_parties([proposed.owner], context.parties)
+        agreed = [each.contribution for each in context.agreements.of(cls)]
+        check_reason(proposed, agreed, proposed.contribution)
+        given = context.declarations.of(ContributionRecorded)
+        if proposed.contribution in {each.contribution for each in given}:
+            raise NotNow(
+                "contribution-recorded",
+                "A contribution is promised before it is given. "
+                f"{proposed.contribution} is on record as given.",
+                "Promise another contribution, under a new identifier.",
+                contribution=proposed.contribution,
+            )
+
+
+ProposeContribution = ContributionPromised.proposes
+AgreeContribution = ContributionPromised.accepts
+
+
 class ContributionRecorded(
     Changeable,
     Declaration,
@@ -39,8 +100,12 @@ class ContributionRecorded(
     stages=SIGNED_OR_SIGNING,
     identity=("contribution",),
     by_party=True,
+    covers="period",
 ):
-    """A party recorded a contribution, to be compared with the other party's (C24)."""
+    """A party recorded a contribution, to be compared with the other party's (C24).
+
+    Under the identifier of a promised contribution it is what was given of that (C9).
+    """
 
     contribution: Ref
     """The identifier of the contribution."""
@@ -54,6 +119,18 @@ class ContributionRecorded(
     """What it is worth, if that can be given in money."""
     hours: Quantity | None = None
     """The working hours that it took."""
+
+    def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:
+        """Raise `Refused` if both agreed that the other party gives it."""
+        owners = {each.contribution: each.owner for each in agreements.of(ContributionPromised)}
+        owner = owners.get(self.contribution, act.party)
+        if owner != act.party:
+            raise NotNow(
+                "not-the-owner",
+                f"Only its owner gives a promised contribution. {owner} owns {self.contribution}.",
+                f"Record yours under another identifier, and let {owner} record this one.",
+                owner=owner,
+            )
 
 
 class HealthCheckRecorded(

@@ -24,7 +24,7 @@ from domain.execution import (
 from domain.exit import BreachCured, ExitAgreed, ExitNoticeGiven, ExitWithdrawn
 from domain.formation import CharterAgreed
 from domain.gates import WaiverGranted, stages_of
-from domain.health import RiskIdentified, RiskMitigated, TargetAdjusted
+from domain.health import ContributionRecorded, RiskIdentified, RiskMitigated, TargetAdjusted
 from domain.kernel import Event, Stage
 
 Subject = tuple[str, ...]
@@ -35,6 +35,7 @@ SETTLED: Final[Mapping[type[Event], tuple[str, str]]] = {
     ActionCompleted: ("action", "was done"),
     CampaignClosed: ("campaign", "was closed"),
     OnboardingStepCompleted: ("step", "was completed"),
+    ContributionRecorded: ("contribution", "was given"),
     ReviewHeld: ("review", "was held"),
     IssueResolved: ("issue", "was resolved"),
     ImprovementPlanCompleted: ("plan", "was closed"),
@@ -101,7 +102,7 @@ def ends_with_exit(kind: type[BilateralAgreement], proposed: Any) -> bool:  # no
     return ends
 
 
-_ENDED_BY_AN_EXIT: Final = {"campaign", "milestone", "step"}
+_ENDED_BY_AN_EXIT: Final = {"campaign", "contribution", "milestone", "step"}
 """What an exit gives up when it takes effect, by the word for it in a cancellation."""
 
 

@@ -153,6 +153,7 @@ def _passed(kind: DeadlineKind, ref: str) -> str:
 _LAST_DAY: Final = {
     DeadlineKind.ACTION: "of action",
     DeadlineKind.ONBOARDING: "of onboarding step",
+    DeadlineKind.CONTRIBUTION: "of contribution",
     DeadlineKind.CAMPAIGN: "of campaign",
     DeadlineKind.IMPROVEMENT: "of improvement plan",
     DeadlineKind.OBJECTIVE: "of objective",
@@ -246,6 +247,16 @@ def _document(event: Any) -> str:  # noqa: ANN401 - a step of the onboarding, or
     return f" ({event.document})" if event.document else ""
 
 
+def _contribution(event: Any) -> str:  # noqa: ANN401 - a promise, or its proposal
+    hours = counted(event.hours, "hour") if event.hours is not None else ""
+    parts = ", ".join(str(each) for each in (hours, event.value) if each)
+    worth = f" ({parts})" if parts else ""
+    name = event.contribution
+    return (
+        f"{event.owner} contributes {event.kind} in {event.period} as {name}: {event.what}{worth}"
+    )
+
+
 def _campaign(event: Any) -> str:  # noqa: ANN401 - the proposal and the agreement
     paid = f", paid by {event.budget}" if event.budget else ""
     days = f"from {event.first_day} to {event.last_day}"
@@ -318,6 +329,8 @@ WORDS: dict[type[Event], Words] = {
     second_person.ActWithdrawn: lambda e: f"took back act {e.act}: {e.reason}",
     sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {_shared(e)}",
     sharing.DataSharingAgreed: lambda e: f"and its partner agreed to share {_shared(e)}",
+    health.ContributionPromised.proposed: lambda e: f"proposed that {_contribution(e)}",
+    health.ContributionPromised: lambda e: f"and its partner agreed that {_contribution(e)}",
     health.ContributionRecorded: lambda e: f"contributed {e.kind} in {e.period}: {e.what}",
     health.HealthCheckRecorded: lambda e: (
         f"rated {e.period}: trust {e.trust}, communication {e.communication}, value "

@@ -38,6 +38,7 @@ class DeadlineKind(StrEnum):
     CADENCE = "cadence"
     ACTION = "action"
     ONBOARDING = "onboarding"
+    CONTRIBUTION = "contribution"
     CAMPAIGN_START = "campaign-start"
     CAMPAIGN = "campaign"
     SILENCE = "silence"

@@ -40,7 +40,7 @@ from domain.execution import (
     OnboardingStepCompleted,
 )
 from domain.formation import CharterAgreed
-from domain.health import TargetAdjusted
+from domain.health import ContributionPromised, ContributionRecorded, TargetAdjusted
 from domain.kernel import Act, Event
 from domain.response import Office, Response, Severity
 from domain.terms_by_day import TermsByDay
@@ -101,7 +101,7 @@ def _campaign_start(
         yield first._replace(party=event.owner)
 
 
-_Task = MilestonePlanned | ActionAgreed | OnboardingStepAgreed
+_Task = MilestonePlanned | ActionAgreed | OnboardingStepAgreed | ContributionPromised
 
 
 def _task(
@@ -208,6 +208,20 @@ RULES = (
                 Response(Severity.WARNING, "People cannot yet work as both planned."),
                 lambda e: f"Onboarding step {e.ref} was not completed by its day.",
                 about="step",
+            ),
+        )
+    ),
+    until_exit(
+        _task(
+            DeadlineKind.CONTRIBUTION,
+            (ContributionPromised, ContributionRecorded),
+            ("contribution", "Contribution", "given"),
+            DeadlineAlert(
+                "contribution-overdue",
+                "a promised contribution is given by the end of its period (C9)",
+                Response(Severity.WARNING, "A party gives less than it promised."),
+                lambda e: f"Contribution {e.ref} was not given in its period.",
+                about="contribution",
             ),
         )
     ),

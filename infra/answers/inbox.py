@@ -47,7 +47,7 @@ from domain.exit import (
 )
 from domain.experiment import HYPOTHESIS, StartPilot
 from domain.formation import DRAFT, SignAgreement
-from domain.health import RecordAudit, RecordHealthCheck
+from domain.health import RecordAudit, RecordContribution, RecordHealthCheck
 from domain.kernel import Command, Stage
 from domain.metric_catalogue import Unit
 from domain.payouts import RETURN, Payout, RecordPayout
@@ -693,6 +693,11 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
     DeadlineKind.REVIEW: ("Hold review {}.", ProposeReviewHeld, "review"),
     DeadlineKind.ACTION: ("Do action {}.", CompleteAction, "action"),
     DeadlineKind.ONBOARDING: ("Complete onboarding step {}.", CompleteOnboardingStep, "step"),
+    DeadlineKind.CONTRIBUTION: (
+        "Give contribution {}, and record it.",
+        RecordContribution,
+        "contribution",
+    ),
     DeadlineKind.CAMPAIGN: ("Close campaign {}, with what it brought.", CloseCampaign, "campaign"),
     DeadlineKind.ISSUE: ("Resolve issue {}.", ProposeIssueResolution, "issue"),
     DeadlineKind.IMPROVEMENT: (

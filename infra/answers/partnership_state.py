@@ -52,6 +52,7 @@ from domain.governance import (
     ResourcesCommitted,
     SponsorAssigned,
 )
+from domain.health import ContributionPromised, ContributionRecorded
 from domain.kernel import Event, Stage
 from domain.markets import (
     LocalFeedbackRecorded,
@@ -265,12 +266,23 @@ Review = TaskSummary[ReviewScheduled | ReviewHeld, ReviewHeld]
 """A review that was scheduled, or one that was held without that."""
 Action = TaskSummary[ActionAgreed, ActionCompleted]
 OnboardingStep = TaskSummary[OnboardingStepAgreed, OnboardingStepCompleted]
+PromisedContribution = TaskSummary[ContributionPromised, ContributionRecorded]
 Campaign = TaskSummary[CampaignAgreed, CampaignClosed]
 Improvement = TaskSummary[ImprovementPlanAgreed, ImprovementPlanCompleted]
 Pause = TaskSummary[ActivityPaused, CommitmentCancelled]
 """A pause that both agreed. It runs until both give it up."""
 Issue = TaskSummary[IssueRaised, IssueResolved]
-Task = Milestone | Review | Action | OnboardingStep | Campaign | Improvement | Pause | Issue
+Task = (
+    Milestone
+    | Review
+    | Action
+    | OnboardingStep
+    | PromisedContribution
+    | Campaign
+    | Improvement
+    | Pause
+    | Issue
+)
 
 
 class DisputeSummary(Item):
@@ -537,6 +549,8 @@ class PartnershipState(Answer):
     """The actions that both agreed and did not give up."""
     onboarding: tuple[OnboardingStep, ...]
     """The steps of the onboarding plan that both agreed and did not give up."""
+    contributions: tuple[PromisedContribution, ...]
+    """What both agreed that a party contributes, each with what it gave of it."""
     campaigns: tuple[Campaign, ...]
     """The campaigns that both agreed and did not give up."""
     improvement_plans: tuple[Improvement, ...]

@@ -32,6 +32,7 @@ from domain.execution import (
 from domain.exit import took_effect
 from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import (
+    ContributionPromised,
     ContributionRecorded,
     RiskIdentified,
     RiskMitigated,
@@ -59,7 +60,7 @@ from infra.answers.parameters import Name
 from infra.answers.partnership_state import OpenDeadline, Party, Scorecard
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, PeriodName, Question
 from infra.answers.show import open_deadlines, parties_of, scorecards_of
-from infra.answers.show_text import deadline_words, people_of, scorecard_words
+from infra.answers.show_text import deadline_words, people_of, scorecard_words, worth
 from infra.answers.text import Block, Line, Remark, Table, amount, day, figure, minute, number
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
@@ -101,6 +102,15 @@ class ReviewAction(Item):
     """Whether its day is over and it was not done."""
 
 
+class Promise(Item):
+    """A promised contribution, and what was given of it (C9)."""
+
+    promised: ContributionPromised
+    """What both agreed."""
+    given: ContributionRecorded | None
+    """What the party recorded under its identifier; null until then."""
+
+
 class Contributions(Item):
     """A party's contributions since the last review (C24)."""
 
@@ -110,6 +120,8 @@ class Contributions(Item):
     """The hours that the party gave."""
     given: tuple[ContributionRecorded, ...]
     """What the party gave."""
+    promised: tuple[Promise, ...]
+    """What both agreed that the party contributes, each with what it gave of it (C9)."""
 
 
 class Risk(Item):
@@ -423,7 +435,21 @@ def _contributions(seen: _Seen) -> Iterator[Contributions]:
             by_party.setdefault(party, []).append(given)
     for party, each in by_party.items():
         hours = sum((given.hours or Decimal(0) for given in each), Decimal(0))
-        yield Contributions(party=party, hours=hours, given=tuple(each))
+        yield Contributions(
+            party=party,
+            hours=hours,
+            given=tuple(each),
+            promised=tuple(
+                Promise(
+                    promised=one,
+                    given=seen.given[party, one.contribution][1]
+                    if (party, one.contribution) in seen.given
+                    else None,
+                )
+                for one in seen.state.context.agreements.of(ContributionPromised)
+                if one.owner == party
+            ),
+        )
 
 
 def _risks(state: Partnership) -> list[Risk]:
@@ -573,7 +599,14 @@ def _dispute(each: DisputeOpened) -> str:
 def _contribution(each: Contributions) -> str:
     given = "; ".join(one.what + (f" ({one.value})" if one.value else "") for one in each.given)
     hours = f"{number(each.hours)} {'hour' if each.hours == 1 else 'hours'}; " if each.hours else ""
-    return f"{each.party}: {hours}{given or 'nothing recorded'}"
+    promised = "".join(f"; {_promise(one)}" for one in each.promised)
+    return f"{each.party}: {hours}{given or 'nothing recorded'}{promised}"
+
+
+def _promise(each: Promise) -> str:
+    said, given = each.promised, each.given
+    gave = f"gave {given.what}{worth(given)}" if given else "nothing given yet"
+    return f"promised for {said.period}: {said.what}{worth(said)}, {gave}"
 
 
 def _accrual(each: Accrual) -> str:

@@ -96,6 +96,8 @@ from domain.governance import (
 )
 from domain.health import (
     ComplianceAudited,
+    ContributionPromised,
+    ContributionRecorded,
     Handover,
     HealthCheckRecorded,
     ManagerRotated,
@@ -257,6 +259,11 @@ def ask(
             _agreed_tasks(folded, ActionAgreed, stated.of(ActionCompleted), "action"),
         ),
         onboarding=ended(_onboarding(state, tasks)),
+        contributions=ended(
+            _agreed_tasks(
+                folded, ContributionPromised, stated.of(ContributionRecorded), "contribution"
+            )
+        ),
         campaigns=ended(
             _agreed_tasks(folded, CampaignAgreed, stated.of(CampaignClosed), "campaign")
         ),
@@ -339,6 +346,7 @@ def _step(event: Event) -> _Step | None:
 _PASSED: Final[Mapping[DeadlineKind, _Step]] = {
     DeadlineKind.ACTION: _Step(ActionAgreed, "ref", "overdue_at"),
     DeadlineKind.ONBOARDING: _Step(OnboardingStepAgreed, "ref", "overdue_at"),
+    DeadlineKind.CONTRIBUTION: _Step(ContributionPromised, "ref", "overdue_at"),
     DeadlineKind.CAMPAIGN: _Step(CampaignAgreed, "ref", "overdue_at"),
     DeadlineKind.IMPROVEMENT: _Step(ImprovementPlanAgreed, "ref", "overdue_at"),
 }
@@ -354,6 +362,8 @@ _STEPS: Final[Mapping[type[Event], _Step]] = {
     ActionCompleted: _Step(ActionAgreed, "action", "done_at"),
     OnboardingStepAgreed: _Step(OnboardingStepAgreed, "step", "since"),
     OnboardingStepCompleted: _Step(OnboardingStepAgreed, "step", "done_at"),
+    ContributionPromised: _Step(ContributionPromised, "contribution", "since"),
+    ContributionRecorded: _Step(ContributionPromised, "contribution", "done_at"),
     CampaignAgreed: _Step(CampaignAgreed, "campaign", "since"),
     CampaignClosed: _Step(CampaignAgreed, "campaign", "done_at"),
     ImprovementPlanAgreed: _Step(ImprovementPlanAgreed, "plan", "since"),
@@ -477,6 +487,7 @@ _WITHIN_A_DAY: Final = frozenset(
         DeadlineKind.REVIEW,
         DeadlineKind.ACTION,
         DeadlineKind.ONBOARDING,
+        DeadlineKind.CONTRIBUTION,
         DeadlineKind.CAMPAIGN_START,
         DeadlineKind.CAMPAIGN,
         DeadlineKind.IMPROVEMENT,
@@ -895,6 +906,7 @@ _DONE_BY: Final[Mapping[type[BilateralAgreement], type[Declaration]]] = {
     ActionAgreed: ActionCompleted,
     CampaignAgreed: CampaignClosed,
     OnboardingStepAgreed: OnboardingStepCompleted,
+    ContributionPromised: ContributionRecorded,
 }
 
 

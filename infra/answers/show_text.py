@@ -38,6 +38,7 @@ from domain.governance import (
     GovernanceEstablished,
     ResourcesCommitted,
 )
+from domain.health import ContributionPromised, ContributionRecorded
 from domain.kernel import Stage
 from domain.markets import (
     MetricOwnerAssigned,
@@ -471,7 +472,13 @@ def tasks_of(state: PartnershipState) -> list[Task | DisputeSummary]:
     """Return what is planned, paused, raised or disputed."""
     tasks: list[Task | DisputeSummary] = []
     tasks += [*state.milestones, *state.reviews, *state.actions]
-    tasks += [*state.onboarding, *state.campaigns, *state.improvement_plans, *state.pauses]
+    tasks += [
+        *state.onboarding,
+        *state.contributions,
+        *state.campaigns,
+        *state.improvement_plans,
+        *state.pauses,
+    ]
     return [*tasks, *state.issues, *state.disputes]
 
 
@@ -511,7 +518,7 @@ def task_words(task: Task | DisputeSummary, of: PartnershipState) -> TaskWords:
     return TaskWords(kind, name, what, day, due, state)
 
 
-def _task_words(  # noqa: C901, PLR0911 - one for each kind
+def _task_words(  # noqa: C901, PLR0911, PLR0912 - one for each kind
     task: Task | DisputeSummary,
     budgets: Container[str],
     zone: str,
@@ -553,6 +560,12 @@ def _task_words(  # noqa: C901, PLR0911 - one for each kind
             if isinstance(planned, OnboardingStepAgreed) and planned.document:
                 what += f" ({planned.document})"
             return *named, what, planned.due, _state(task, "overdue", "done")
+        case ContributionPromised():
+            what = f"{planned.owner}, in {planned.period}: {planned.what}{worth(planned)}"
+            if isinstance(task.done, ContributionRecorded):
+                what += f"; given: {task.done.what}{worth(task.done)}"
+            state = _state(task, "overdue", "given")
+            return "contribution", planned.contribution, what, planned.due, state
         case CampaignAgreed():
             where = f" in {planned.market}" if planned.market else ""
             is_paid = planned.budget and (task.done or planned.budget in budgets)
@@ -583,6 +596,13 @@ def _task_words(  # noqa: C901, PLR0911 - one for each kind
             return "pause", planned.pause, what, None, _state(task, "", "")
         case _:
             assert_never(planned)
+
+
+def worth(each: ContributionPromised | ContributionRecorded) -> str:
+    """Return the hours and the value of a contribution, in brackets."""
+    parts = [f"{number(each.hours)} {'hour' if each.hours == 1 else 'hours'}"] if each.hours else []
+    parts += [str(each.value)] if each.value else []
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _state(task: Task, overdue: str, done: str) -> str:
@@ -780,6 +800,7 @@ DEADLINES = {
     DeadlineKind.CADENCE: "the next {} is due",
     DeadlineKind.ACTION: "action {} is due",
     DeadlineKind.ONBOARDING: "onboarding step {} is due",
+    DeadlineKind.CONTRIBUTION: "contribution {} is to be given",
     DeadlineKind.CAMPAIGN_START: "campaign {} begins",
     DeadlineKind.CAMPAIGN: "campaign {} is to be closed",
     DeadlineKind.SILENCE: "leads and claims that are not answered before {} count as accepted",

@@ -135,6 +135,7 @@ ALONE = {
     "RaiseIssue": Alone(
         "either side", "It names an issue. The agreed hours begin; both say that it is resolved."
     ),
+    "RecordContribution": DONE,
     "ReachMilestone": Alone("its owner, where one side owns it", DONE.why),
     "SignAgreement": Alone("each side for itself", "The signature of both puts it in force."),
     "StartPilot": Alone(

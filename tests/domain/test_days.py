@@ -126,6 +126,11 @@ WORDS: Final = {
         "the step",
         ("OnboardingStepAgreed/due",),
     ),
+    DeadlineKind.CONTRIBUTION: Words(
+        "a promised contribution",
+        "at the end of the last day of its period",
+        "the promise",
+    ),
     DeadlineKind.CAMPAIGN_START: Words(
         "the first day of a campaign",
         "on that day",

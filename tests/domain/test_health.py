@@ -51,8 +51,11 @@ def test_contributions_and_risks_can_be_recorded_from_formation_on(
     command: type[RecordContribution],
 ) -> None:
     story = at(Stage.FORMATION)
+    given = example(command)
+    if isinstance(given, RecordContribution):
+        given = changed(given, period="2025-11")
 
-    assert story.when(OURS, example(command))
+    assert story.when(OURS, given)
     assert story.partnership.stage is Stage.FORMATION
 
 
@@ -65,7 +68,7 @@ def test_a_risk_of_formation_can_be_mitigated_before_the_kickoff() -> None:
 
 def test_each_side_records_what_it_gives() -> None:
     story = after(RecordContribution)
-    ours = changed(example(RecordContribution), what="Two engineers")
+    ours = changed(example(RecordContribution), contribution="C-9", what="Two engineers")
 
     story.when(OURS, ours)
 

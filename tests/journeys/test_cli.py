@@ -939,7 +939,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
     again = accord("demo", "--examples", examples, "--json").json
 
     assert told.code == 0
-    assert told.out.startswith("Played 5 feeds: 831 accepted, 11 refused.")
+    assert told.out.startswith("Played 5 feeds: 833 accepted, 11 refused.")
     assert "GrowthOS and Northbridge Advisory (growthos-consulting)" in told.out
     for figure in (
         "5.5556 % (15/270)",
@@ -952,7 +952,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
     assert f"resolved   2026-04-01  referral-minimum@1/{CONSULTING}/2026-Q1" in told.out
     assert "notice-period: The gate to exit is closed" in told.out
     assert SIMULATED in told.err
-    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 831, 11)
+    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 833, 11)
     assert len(again["partnerships"]) == 7
     assert again["simulated"] is True
 

@@ -20,6 +20,6 @@ def test_the_demo_of_an_installed_wheel_needs_no_checkout(installed: Path, tmp_p
     listed = run(installed / "accord", "list", cwd=tmp_path)
 
     assert Path(where.strip()).is_relative_to(installed.parent)
-    assert played.startswith("Played 5 feeds: 831 accepted, 11 refused.")
+    assert played.startswith("Played 5 feeds: 833 accepted, 11 refused.")
     assert "growthos-consulting" in listed
     assert not list(tmp_path.glob("**/*.jsonl"))

@@ -51,9 +51,11 @@ from domain.experiment import RegisterHypothesis, StartPilot
 from domain.formation import DRAFT, DraftAgreement, SignAgreement
 from domain.health import (
     IdentifyRisk,
+    ProposeContribution,
     ProposeRiskMitigated,
     ProposeTarget,
     RecordAudit,
+    RecordContribution,
     RecordHealthCheck,
 )
 from domain.kernel import Command, Refused, Stage
@@ -281,6 +283,16 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
         "OnboardingStepCompleted": by(THEIRS, example(CompleteOnboardingStep), late=True),
         "OnboardingStepAgreed": again(ProposeOnboardingStep),
         "CommitmentCancelled": given_up("step", "access"),
+        "DeadlinePassed": EXIT,
+    },
+    "contribution-overdue": {
+        "ContributionRecorded": by(THEIRS, example(RecordContribution), late=True),
+        "ContributionPromised": both(
+            lambda _: example(
+                ProposeContribution, proposal="again", period="2026", reason="It takes longer."
+            )
+        ),
+        "CommitmentCancelled": given_up("contribution", "C-1"),
         "DeadlinePassed": EXIT,
     },
     "campaign-over": {

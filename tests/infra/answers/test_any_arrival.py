@@ -30,10 +30,13 @@ LATE = [each for each in LIFE[KICKOFF + 1 :] if each.at < "2026-03-06"]
 FIRST = {
     "ProposeOnboardingStep",
     "AgreeOnboardingStep",
+    "ProposeContribution",
+    "AgreeContribution",
     "IntroduceIncentive",
     "ProposeReduction",
 }
-"""What is another fact once others are known. A step is planned before it is completed, an
+"""What is another fact once others are known. A step is planned before it is
+completed, a contribution is promised before it is given, an
 incentive begins on the day of its recording, and a campaign is reduced before it is closed."""
 
 _OF_RECORDING = {

@@ -41,6 +41,7 @@ from domain.formation import DraftAgreement, ProposeCharter, SignAgreement
 from domain.governance import AssignContact, AssignSponsor, Function
 from domain.health import (
     IdentifyRisk,
+    ProposeContribution,
     ProposeTarget,
     RecordAudit,
     RecordHealthCheck,
@@ -274,6 +275,7 @@ ON_RUNNING: Final[dict[str, Callable[[Story], Story]]] = {
     "cadence-missed": cadence_missed,
     "action-overdue": lambda story: agreed(story, ProposeAction, "2026-02-11"),
     "onboarding-overdue": lambda story: agreed(story, ProposeOnboardingStep, "2026-02-05"),
+    "contribution-overdue": lambda story: agreed(story, ProposeContribution, "2026-04-01"),
     "campaign-over": lambda story: agreed(story, ProposeCampaign, "2026-02-28"),
     "issue-escalated": issue_escalated,
     "risk-open": lambda story: begun(story, OURS, IdentifyRisk),

@@ -91,6 +91,23 @@ def test_contributions_of_both_parties_are_on_it(demo: Accord) -> None:
     assert tuple(each.party for each in page.contributions) == page.parties
 
 
+def _lines(page: review.Review) -> list[str]:
+    return [each.text for each in review.text(page) if isinstance(each, Line)]
+
+
+def test_what_was_promised_is_compared_with_what_was_given(tmp_path: Path) -> None:
+    """The life promises 20 hours of training, and the party gives 16."""
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(LIFE))
+        page = review.ask(accord, "growthos-brightpath", when=AsOf(at=moment("2026-02-03")))
+        before = review.ask(accord, "growthos-brightpath", when=AsOf(at=moment("2026-01-31")))
+
+    lines = _lines(page)
+    (line,) = (each for each in lines if "promised for 2026-Q1" in each)
+    assert "Training of our sales (20 hours), gave Training of our sales (16 hours)" in line
+    assert "nothing given yet" in "\n".join(_lines(before))
+
+
 def test_what_is_open_comes_before_what_has_ended_and_nothing_accrued_is_left_out(
     demo: Accord,
 ) -> None:
