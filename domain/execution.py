@@ -662,6 +662,8 @@ class ReviewHeld(
     """What was discussed and decided."""
     recorded_with_consent: bool = False
     """Whether the review was recorded, with the consent of all who took part."""
+    sponsors: list[Slug] | None = None
+    """The parties whose executive sponsor took part (C13); null if nobody says."""
     held_at: Instant
     """When it was held: the time of the proposal that first said so."""
     reason: Text | None = None
@@ -675,6 +677,7 @@ class ReviewHeld(
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` if both gave it up, a change has no reason, or the kind is another."""
+        check_parties(proposed.sponsors or [], context.parties)
         name, held = proposed.review, _held(context.agreements)
         check_not_given_up("review", name, context.agreements)
         if proposed.reason is not None and name not in held:

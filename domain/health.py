@@ -160,6 +160,17 @@ class HealthCheckRecorded(
     """Remarks, in words."""
 
 
+class RiskKind(StrEnum):
+    """What a risk threatens (C25)."""
+
+    DEPENDENCY = "dependency"
+    FINANCIAL = "financial"
+    INTELLECTUAL_PROPERTY = "intellectual-property"
+    LEGAL = "legal"
+    OPERATIONS = "operations"
+    REPUTATION = "reputation"
+
+
 class RiskIdentified(
     Changeable,
     Declaration,
@@ -174,6 +185,8 @@ class RiskIdentified(
     """The identifier of the risk."""
     description: Text
     """The risk, in words."""
+    kind: RiskKind | None = None
+    """What kind of risk it is; null for one of no kind."""
     likelihood: Rating
     """The likelihood, from 1 to 5."""
     impact: Rating
@@ -211,12 +224,14 @@ class RiskIdentified(
         if before is None:
             return
         described_by = stated.first_author(type(self), self.risk)
-        if self.description != before.description and described_by != act.party:
+        said, was = (self.description, self.kind), (before.description, before.kind)
+        if said != was and described_by != act.party:
             raise NotNow(
                 "risk-described-by-another",
-                f"Only the party that recorded a risk changes its description. {described_by} "
+                f"Only the party that recorded a risk changes its description and its kind. "
+                f"{described_by} "
                 f"described risk {self.risk}, and {act.party} describes it anew.",
-                "Leave the description as it is, or record another risk.",
+                "Leave the description and the kind as they are, or record another risk.",
                 party=described_by,
                 field="description",
             )

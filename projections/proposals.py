@@ -1,7 +1,7 @@
 """What awaits consent in each partnership: open proposals, and an agreement that is not signed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
@@ -176,10 +176,40 @@ def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
     )
 
 
+UNNAMED: Final = "a person"
+"""What stands in a row for the name of a person."""
+
+
 def _text(event: Event) -> str:
     """Return what is proposed in words, without people: rows have no names."""
-    unnamed = event.model_copy(update=dict.fromkeys(personal(type(event)), "a person"))
-    return _COMMITMENT.sub("a person", in_a_row((words(unnamed), *contents(unnamed))))
+    unnamed = event.model_copy(update=dict.fromkeys(personal(type(event)), UNNAMED))
+    return _COMMITMENT.sub(UNNAMED, text_of(unnamed))
+
+
+def text_of(event: Event) -> str:
+    """Return what is proposed in words, as a sentence without its subject."""
+    return in_a_row((words(event), *contents(event)))
+
+
+def names_people(proposal: OpenProposal) -> bool:
+    """Whether the text of a proposal can have left out the name of a person."""
+    return UNNAMED in proposal.text
+
+
+def with_names(row: OpenProposals, events: Iterable[Recorded]) -> OpenProposals:
+    """Return the proposals with the names of people, from events that have them."""
+    said = {
+        (made.agreement, made.proposal, made.substream): text_of(each.event)
+        for each in events
+        for made in _made(each)
+    }
+    named = (
+        replace(each, text=said.get((each.agreement, each.proposal, each.substream), each.text))
+        if names_people(each)
+        else each
+        for each in row.open
+    )
+    return replace(row, open=tuple(named))
 
 
 _COMMITMENT: Final = re.compile("person:[0-9a-f]{64}")

@@ -247,6 +247,16 @@ def _document(event: Any) -> str:  # noqa: ANN401 - a step of the onboarding, or
     return f" ({event.document})" if event.document else ""
 
 
+def sponsors_words(event: Any) -> str:  # noqa: ANN401 - a review that was held, or its proposal
+    """Return whose executive sponsors took part, as a sentence; empty if nobody says."""
+    if event.sponsors is None:
+        return ""
+    if not event.sponsors:
+        return " No sponsor took part."
+    each = " and ".join(f"the sponsor of {party}" for party in event.sponsors)
+    return f" {each[0].upper()}{each[1:]} took part."
+
+
 def _contribution(event: Any) -> str:  # noqa: ANN401 - a promise, or its proposal
     hours = counted(event.hours, "hour") if event.hours is not None else ""
     parts = ", ".join(str(each) for each in (hours, event.value) if each)
@@ -336,7 +346,9 @@ WORDS: dict[type[Event], Words] = {
         f"rated {e.period}: trust {e.trust}, communication {e.communication}, value "
         f"{e.value_delivery}"
     ),
-    health.RiskIdentified: lambda e: f"identified risk {e.risk}: {e.description}",
+    health.RiskIdentified: lambda e: (
+        f"identified risk {e.risk}{f' ({e.kind})' if e.kind else ''}: {e.description}"
+    ),
     health.RiskMitigated.proposed: lambda e: f"proposed that risk {e.risk} was mitigated: {e.how}",
     health.RiskMitigated: lambda e: f"and its partner mitigated risk {e.risk}: {e.how}",
     health.ComplianceAudited: _audited,
@@ -571,9 +583,11 @@ WORDS: dict[type[Event], Words] = {
     execution.ActivityPaused.proposed: lambda e: f"proposed to pause {e.activity}: {e.reason}",
     execution.ActivityPaused: lambda e: f"and its partner paused {e.activity}: {e.reason}",
     execution.ReviewHeld.proposed: lambda e: (
-        f"proposed that review {e.review} was held: {e.minutes}"
+        f"proposed that review {e.review} was held: {e.minutes}{sponsors_words(e)}"
     ),
-    execution.ReviewHeld: lambda e: f"and its partner held review {e.review}: {e.minutes}",
+    execution.ReviewHeld: lambda e: (
+        f"and its partner held review {e.review}: {e.minutes}{sponsors_words(e)}"
+    ),
     execution.ReviewMissed: lambda e: f"review {e.review} of {moment_words(e.at)} was missed",
     execution.IssueRaised: lambda e: f"raised issue {e.issue} ({e.cause}): {e.description}",
     execution.IssueResolved.proposed: lambda e: (

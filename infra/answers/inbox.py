@@ -113,7 +113,14 @@ from projections.ledger.rows import (
 )
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.proposals import OPEN as OPEN_PROPOSALS
-from projections.proposals import OpenAct, OpenProposal, OpenProposals, Unsigned
+from projections.proposals import (
+    OpenAct,
+    OpenProposal,
+    OpenProposals,
+    Unsigned,
+    names_people,
+    with_names,
+)
 from projections.settlement import ledger
 from projections.visibility import OPERATOR
 
@@ -328,7 +335,7 @@ def _of_each(
     while page := names[:PAGE]:
         del names[:PAGE]
         for found in _live(accord, page) if when.is_now else _replayed(accord, page, when):
-            rows = _with_disputes(accord, when, found)
+            rows = _with_people(accord, when, _with_disputes(accord, when, found))
             yield rows.id, tuple((_place(each), each) for each in items(rows))
 
 
@@ -338,6 +345,14 @@ def _with_disputes(accord: Accord, when: AsOf, rows: Rows) -> Rows:
         return rows
     events = log(accord.history, rows.id, replace(when, viewer=OPERATOR))
     return replace(rows, disputed_lines=replay(events).disputes_of_issued())
+
+
+def _with_people(accord: Accord, when: AsOf, rows: Rows) -> Rows:
+    """Return the rows with the people whom a proposal names; only the log has their names."""
+    if not any(map(names_people, rows.proposals.open)):
+        return rows
+    events = log(accord.history, rows.id, replace(when, viewer=OPERATOR))
+    return replace(rows, proposals=with_names(rows.proposals, events))
 
 
 def _live(accord: Accord, names: list[str]) -> Iterator[Rows]:

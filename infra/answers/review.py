@@ -555,7 +555,8 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
     yield (
         "risks",
         [
-            f"{each.weight:>2} of 25  {each.risk.description} ({each.risk.owner or 'no owner'})"
+            f"{each.weight:>2} of 25  {each.risk.description} "
+            f"({f'{each.risk.kind}, ' if each.risk.kind else ''}{each.risk.owner or 'no owner'})"
             for each in page.risks
         ],
     )

@@ -74,7 +74,7 @@ from infra.answers.text import (
     number,
 )
 from projections.contents import value_words
-from projections.timeline import named_proposal
+from projections.timeline import named_proposal, sponsors_words
 
 
 def text(state: PartnershipState) -> Iterator[Block]:
@@ -541,7 +541,7 @@ def _task_words(  # noqa: C901, PLR0911, PLR0912 - one for each kind
         case ReviewScheduled():
             state = _state(task, "missed", "held")
             what = (
-                f"{cadence_words(planned.kind)}: {task.done.minutes}"
+                f"{cadence_words(planned.kind)}: {task.done.minutes}{sponsors_words(task.done)}"
                 if isinstance(task.done, ReviewHeld)
                 else cadence_words(planned.kind)
             )
@@ -549,6 +549,7 @@ def _task_words(  # noqa: C901, PLR0911, PLR0912 - one for each kind
         case ReviewHeld():
             held = local_day(task.done_at, zone) if task.done_at else None
             what = f"{cadence_words(planned.kind or 'operational')}: {planned.minutes}"
+            what += sponsors_words(planned)
             return "review", planned.review, what, held, "held, not scheduled"
         case ActionAgreed() | OnboardingStepAgreed():
             named = (

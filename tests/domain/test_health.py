@@ -28,6 +28,7 @@ from domain.health import (
     ProposeTarget,
     RecordContribution,
     RecordHealthCheck,
+    RiskIdentified,
 )
 from domain.kernel import Command, Event, Stage
 from domain.renewal import ProposeAnnualReview
@@ -37,6 +38,7 @@ from domain.terms import Cadence
 from projections.deadlines import DEADLINES, OVERDUE
 from projections.fold import replay
 from projections.objectives import objectives
+from projections.timeline import words
 from tests.life import CHARTER, OURS, STRANGER, THEIRS, adopted, after, at, before, changed, example
 from tests.projections import folds
 from tests.projections.folds import states
@@ -382,3 +384,32 @@ def test_a_mistyped_quarter_leaves_the_alert_on_a_low_rating_open() -> None:
     story.refuses(OURS, example(RecordHealthCheck, period="2062-Q1"))
 
     assert "open" in [state for each, state in states(story).items() if "health-low" in each]
+
+
+def test_a_risk_has_a_kind_and_only_its_author_changes_it() -> None:
+    """What kind of risk it is says who can do something about it (C25)."""
+    story = at(Stage.EXECUTION)
+    risk = changed(example(IdentifyRisk), risk="one-source", kind="dependency", owner=None)
+    story.when(OURS, risk)
+
+    other = changed(risk, kind="financial", change_reason="It is the money.")
+    assert story.refuses(THEIRS, other).rule == "risk-described-by-another"
+    story.when(OURS, other)
+
+    said = [words(each) for each in story.facts(RiskIdentified)]
+    assert said[0].startswith("identified risk one-source (dependency): ")
+    assert said[1].startswith("identified risk one-source (financial): ")
+
+
+def test_a_review_says_whose_sponsors_took_part() -> None:
+    story = at(Stage.EXECUTION)
+    held = ProposeReviewHeld(
+        proposal="held-9", review="q1", kind="strategic", minutes="All is well.", sponsors=[THEIRS]
+    )
+    stranger = changed(held, sponsors=["stranger"])
+    assert story.refuses(OURS, stranger).rule == "unknown-party"
+
+    story.agree(OURS, held)
+
+    (said,) = (words(each) for each in story.facts(ReviewHeld))
+    assert said.endswith(f"held review q1: All is well. The sponsor of {THEIRS} took part.")

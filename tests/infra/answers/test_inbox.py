@@ -855,7 +855,7 @@ def test_an_entry_that_no_terms_price_asks_for_no_second_proposal_of_terms() -> 
 # --- words -------------------------------------------------------------------------------------
 
 
-def test_a_proposal_says_what_is_proposed_and_names_no_person(demo: Accord) -> None:
+def test_a_proposal_says_what_is_proposed_and_names_the_person(demo: Accord) -> None:
     found = answer.ask(demo, when=AsOf(at=datetime(2026, 9, 21, 23, 59, tzinfo=UTC))).items
     consents = {each.ref: each.text for each in found if each.awaiting is Awaiting.CONSENT}
 
@@ -864,7 +864,7 @@ def test_a_proposal_says_what_is_proposed_and_names_no_person(demo: Accord) -> N
         "(proposal plan-second-kit)."
     )
     assert consents["owner-leads"] == (
-        "harbourlight proposed a person (analyst) as the owner of leads (proposal owner-leads)."
+        "harbourlight proposed Femke Visser (analyst) as the owner of leads (proposal owner-leads)."
     )
 
 
