@@ -167,10 +167,17 @@ def _of_each(
     kind: type[ResourcesCommitted | SponsorAssigned],
     hint: str,
 ) -> ChecklistAnswer:
-    facts = {each: context.declarations.of(kind, each) for each in context.parties}
+    facts = {
+        party: [each for each in context.declarations.of(kind, party) if _counts(each)]
+        for party in context.parties
+    }
     lacking = [f"{party} has none" for party, found in facts.items() if not found]
     rests_on = lacking or [f"{party}: {_fact(found[-1])}" for party, found in facts.items()]
     return _rests_on(question, rests_on, hint if lacking else None)
+
+
+def _counts(fact: ResourcesCommitted | SponsorAssigned) -> bool:
+    return not isinstance(fact, ResourcesCommitted) or fact.is_something
 
 
 def _fact(fact: ResourcesCommitted | SponsorAssigned) -> str:

@@ -24,6 +24,7 @@ from domain.declarations import (
 )
 from domain.escalation import Escalated, office_words
 from domain.gates import Requirement, passing
+from domain.governance import Function
 from domain.health import ContributionPromised, RiskIdentified
 from domain.kernel import (
     IN_FORCE,
@@ -142,7 +143,7 @@ CompleteTraining = TrainingCompleted.asks
 class CommunicationPolicyAgreed(
     BilateralAgreement,
     name="CommunicationPolicy",
-    subject="the channel for each kind of message (C16)",
+    subject="the channel for each kind of message, how often, in which tone and who leads (C16)",
     stages=SIGNED_OR_SIGNING,
     ends_with_exit=True,
 ):
@@ -154,6 +155,25 @@ class CommunicationPolicyAgreed(
     """The version of the policy, counted from 1."""
     channels: dict[Slug, Text]
     """The channel, by the kind of message."""
+    frequencies: dict[Slug, Text] | None = None
+    """How often, by the kind of message."""
+    tone: Text | None = None
+    """The tone of what both write to each other and to others."""
+    leads: dict[Slug, Function] | None = None
+    """Who leads the communication of each party: the function of its contact."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if a frequency has no channel, or one who leads is of no party."""
+        check_parties([*(proposed.leads or {})], context.parties)
+        without = sorted((proposed.frequencies or {}).keys() - proposed.channels.keys())
+        if without:
+            raise Refused(
+                "message-without-channel",
+                f"What is sent has a channel. There is none for messages of the kind {without[0]}.",
+                "Give its channel, or leave its frequency out.",
+                field="frequencies",
+            )
 
 
 ProposeCommunicationPolicy = CommunicationPolicyAgreed.proposes

@@ -68,6 +68,11 @@ class ResourcesCommitted(
     costs: list[Money] = []
     """Money set aside for travel, software, legal advice and the like."""
 
+    @property
+    def is_something(self) -> bool:
+        """Whether it commits any time or any money."""
+        return self.attention > 0 or any(each.amount > 0 for each in self.costs)
+
 
 CommitResources = ResourcesCommitted.asks
 
@@ -133,7 +138,7 @@ def requirements(context: PartnershipContext) -> list[Requirement]:
             ),
             Requirement(
                 f"resources:{party}",
-                bool(facts.of(ResourcesCommitted, party)),
+                any(each.is_something for each in facts.of(ResourcesCommitted, party)),
                 f"{party} has committed no resources.",
                 "Commit them; each party commits its own time and money (CommitResources).",
             ),

@@ -1275,7 +1275,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=85,
+    version=86,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -192,7 +192,21 @@ def _moment_or(value: object) -> str:
 
 
 def _channels(event: Any) -> str:  # noqa: ANN401 - the policy, or its proposal
-    return ", ".join(f"{kind} by {channel}" for kind, channel in event.channels.items())
+    often = event.frequencies or {}
+    each = [
+        f"{kind} by {channel}" + (f" ({often[kind]})" if kind in often else "")
+        for kind, channel in event.channels.items()
+    ]
+    return "; ".join((", ".join(each), *how_both_write(event)))
+
+
+def how_both_write(event: Any) -> list[str]:  # noqa: ANN401 - the policy, or its proposal
+    """Return the tone and who leads the communication, in words; empty if nothing is agreed."""
+    led = [
+        f"led by the {function.replace('-', ' ')} contact of {party}"
+        for party, function in (event.leads or {}).items()
+    ]
+    return [*([f"tone: {event.tone}"] if event.tone else []), *led]
 
 
 def _act(event: second_person.SecondPersonAsked) -> str:
@@ -634,7 +648,7 @@ WORDS: dict[type[Event], Words] = {
         f"{e.explanation}"
     ),
     leaving.ExitProposed: lambda e: (
-        f"proposed to end the partnership on {e.effective_on} ({e.exit}): {e.explanation}"
+        f"proposed to end the partnership on {e.effective_on}: {e.explanation}"
     ),
     leaving.ExitAgreed: lambda e: (
         f"and its partner agreed to end the partnership on {e.effective_on}: {e.explanation}"

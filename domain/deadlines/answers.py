@@ -227,7 +227,8 @@ def _countered_text(event: Any) -> str:  # noqa: ANN401 - made
 
 
 def _ended(event: ProposalEnded) -> str:
-    return event.wire.removeprefix("Proposal").lower()
+    ended = event.wire.removeprefix("Proposal").lower()
+    return f"has {ended}" if isinstance(event, ProposalLapsed) else f"was {ended}"
 
 
 _ANSWERED: Final = (
@@ -237,7 +238,7 @@ _ANSWERED: Final = (
         closes(
             each,
             lambda e: answer_ref(e.agreement, e.proposal, e.within),
-            lambda e: f"Proposal {e.proposal} was {_ended(e)}: {full_stop(e.reason)}",
+            lambda e: f"Proposal {e.proposal} {_ended(e)}: {full_stop(e.reason)}",
         )
         for each in (ProposalDeclined, ProposalWithdrawn, ProposalLapsed)
     ),
@@ -289,7 +290,7 @@ RULES = (
                 closes(
                     each,
                     lambda e: ALL if e.agreement == DRAFT else None,
-                    lambda e: f"Version {e.proposal} was {_ended(e)}: {full_stop(e.reason)}",
+                    lambda e: f"Version {e.proposal} {_ended(e)}: {full_stop(e.reason)}",
                 )
                 for each in (ProposalDeclined, ProposalWithdrawn, ProposalLapsed)
             ),

@@ -23,6 +23,7 @@ from domain.execution import (
     CampaignAgreed,
     CampaignClosed,
     CommitmentCancelled,
+    CommunicationPolicyAgreed,
     ImprovementPlanAgreed,
     ImprovementPlanCompleted,
     IssueRaised,
@@ -525,8 +526,9 @@ class PartnershipState(Answer):
     """The agreement, and who signed it; null if none is drafted."""
     governance: GovernanceEstablished | None
     """The governance in force; null if none is agreed."""
-    channels: dict[str, str]
-    """The channel agreed for each kind of message."""
+    communication: CommunicationPolicyAgreed | None
+    """The channel of each kind of message, how often, the tone and who leads; null if nothing is
+    agreed."""
     data_sharing: DataSharingAgreed | None
     """The data-sharing protocol in force; null if none is agreed, so that all figures are shown."""
     markets: tuple[MarketSummary, ...]

@@ -243,7 +243,7 @@ def ask(
         ),
         agreement=_agreement(state.formation),
         governance=agreements.latest(GovernanceEstablished),
-        channels=policy.channels if policy else {},
+        communication=policy,
         data_sharing=agreements.latest(DataSharingAgreed),
         markets=tuple(_markets(state)),
         roles=tuple(stated.of(RoleAssigned)),

@@ -74,7 +74,7 @@ from infra.answers.text import (
     number,
 )
 from projections.contents import value_words
-from projections.timeline import named_proposal, sponsors_words
+from projections.timeline import how_both_write, named_proposal, sponsors_words
 
 
 def text(state: PartnershipState) -> Iterator[Block]:
@@ -366,7 +366,11 @@ def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
     if governance := state.governance:
         yield Line("governance", "bold", 2)
         yield from (Line(each, indent=4) for each in _governance_lines(governance))
-    yield Table(["MESSAGE", "CHANNEL"], state.channels.items(), "channels", 2)
+    if policy := state.communication:
+        often = policy.frequencies or {}
+        rows = [(kind, channel, often.get(kind, "")) for kind, channel in policy.channels.items()]
+        yield Table(["MESSAGE", "CHANNEL", "HOW OFTEN"], rows, "channels", 2)
+        yield from (Line(each, indent=4) for each in how_both_write(policy))
     if agreement := state.agreement:
         signed = " and ".join(agreement.signed_by) or "nobody"
         drafted = f", drafted by {agreement.drafted_by}" if agreement.drafted_by else ""

@@ -1,5 +1,7 @@
 """The decision checklist and the matrix, from what is on record: at the gate, and as an audit."""
 
+from decimal import Decimal
+
 import pytest
 
 from domain.checklist import AnswerState, ChecklistAnswer, checklist
@@ -135,3 +137,14 @@ def test_the_audit_of_what_runs_changes_with_its_facts() -> None:
     assert not fell.met
     assert "shared vision 1" in fell.rests_on
     assert story.partnership.stage is Stage.SCALING
+
+
+def test_nothing_committed_is_no_resource() -> None:
+    """No time and no money opened the gate to execution, and answered the checklist with yes."""
+    story = before(HoldKickoff)
+    story.when(THEIRS, CommitResources(attention=Decimal(0)))
+
+    found = answers(story)["resources_available"]
+
+    assert (found.state, found.rests_on) == (AnswerState.NO, (f"{THEIRS} has none",))
+    assert story.refuses(OURS, example(HoldKickoff)).rule == f"resources:{THEIRS}"

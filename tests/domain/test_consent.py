@@ -59,6 +59,7 @@ from domain.priors import ProposePrior
 from domain.referral import AgreeAttribution, ProposeAttribution
 from domain.scaling import AgreeJointInvestment, ProposeJointInvestment
 from domain.settlement import ProposeRate
+from projections.timeline import words
 from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, example
 from tests.projections.folds import states
 from tests.stories import Story
@@ -102,6 +103,30 @@ def test_the_channels_are_agreed_and_agreed_again() -> None:
     story.when(OURS, AgreeCommunicationPolicy(proposal="channels-2"))
 
     assert [each.agreed_version for each in story.facts(CommunicationPolicyAgreed)] == [1, 2]
+
+
+def test_how_often_in_which_tone_and_who_leads_is_agreed_with_the_channels() -> None:
+    """All that was agreed of it was the channel."""
+    story = at(Stage.EXECUTION)
+    policy = ProposeCommunicationPolicy(
+        proposal="channels-9",
+        channels={"report": "e-mail"},
+        frequencies={"report": "every Monday"},
+        tone="Friendly and brief",
+        leads={OURS: "marketing", THEIRS: "partnership-manager"},
+    )
+    odd = policy.model_copy(update={"frequencies": {"urgent": "at once"}})
+    assert story.refuses(OURS, odd).rule == "message-without-channel"
+    stranger = policy.model_copy(update={"leads": {"stranger": "marketing"}})
+    assert story.refuses(OURS, stranger).rule == "unknown-party"
+
+    story.agree(OURS, policy)
+
+    assert words(story.facts(CommunicationPolicyAgreed)[-1]) == (
+        "and its partner agreed the channels for messages: report by e-mail (every Monday); "
+        f"tone: Friendly and brief; led by the marketing contact of {OURS}; "
+        f"led by the partnership manager contact of {THEIRS}"
+    )
 
 
 # --- actions -----------------------------------------------------------------------------------
