@@ -104,6 +104,11 @@ class Viewer:
     alert_acts: bool = True
     """Whether one who is no party sees what the operator's people did about alerts."""
 
+    @property
+    def of_all(self) -> bool:
+        """Whether it is limited to no party and to no partnerships."""
+        return self.party is None and self.partnerships is None
+
 
 OPERATOR = Viewer()
 """The operator's usual view at the command line: both parties' figures and all candidates, and no

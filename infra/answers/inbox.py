@@ -80,14 +80,25 @@ from domain.standing_alerts import (
     RENEWAL_OPEN,
     STATEMENT_OVERDUE,
 )
-from domain.terms_by_day import TermsByDay
+from domain.terms_by_day import TermsByDay, local_day
 from domain.values import Money, Slug, instant
 from infra.answers import claimed, computed, cursors
-from infra.answers.logs import NOW, AsOf, log, of_each, row_of_each, sight_of, size_of, stored_log
+from infra.answers.logs import (
+    NOW,
+    AsOf,
+    log,
+    moment_of,
+    of_each,
+    row_of_each,
+    sight_of,
+    size_of,
+    stored_log,
+)
 from infra.answers.members import PAGE, names_seen
 from infra.answers.question import Item, Page, Paging, Parameter, Question
 from infra.answers.statement import StatementDispute, replay
 from infra.answers.text import Block, Line, Remark
+from infra.answers.zones import zones_of
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from infra.store.views import typed_row
@@ -254,6 +265,7 @@ def ask(
         for place, each in _items(accord, partnership, when)
         if when.viewer.party in {None, each.party}
     ]
+    awaited = _judged(accord, awaited, when)
     later = ((place, each) for place, each in awaited if [*place] > after)
     found = sorted(later, key=itemgetter(0))
     shown = found[: page.limit]
@@ -314,6 +326,28 @@ def _place(item: InboxItem) -> _Place:
     first = item.events[0].type if item.events else ""
     about = f"{item.party} {item.awaiting} {item.ref} {first}"
     return item.day.isoformat(), item.partnership, about
+
+
+def _judged(
+    accord: Accord, awaited: list[tuple[_Place, InboxItem]], when: AsOf
+) -> list[tuple[_Place, InboxItem]]:
+    """Return items with those as overdue whose day is over, also before the clock records it."""
+    latest = when.at or when.known or accord.history.last_recorded_at()
+    over = {
+        each.partnership
+        for _, each in awaited
+        if latest and each.awaiting is Awaiting.DUE and each.day <= latest.date()
+    }
+    zones = zones_of(accord, over)
+    today = {
+        name: local_day(moment_of(accord, name, when), zones.get(name, "UTC")) for name in over
+    }
+
+    def judged(each: InboxItem) -> InboxItem:
+        is_over = each.awaiting is Awaiting.DUE and each.day < today.get(each.partnership, each.day)
+        return each.model_copy(update={"awaiting": Awaiting.OVERDUE}) if is_over else each
+
+    return [(place, judged(each)) for place, each in awaited]
 
 
 # --- rows --------------------------------------------------------------------------------------

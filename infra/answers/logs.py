@@ -316,11 +316,12 @@ def moment_of(accord: Accord, partnership: str, when: AsOf) -> datetime:
     """Return the moment that deadlines are compared with. Raises `NotFound`.
 
     It is the moment that is asked about. For now it is the time of the latest record, so that an
-    answer is the same until something is recorded; for a party, of the partnership itself.
+    answer is the same until something is recorded. For a viewer that does not see all
+    partnerships, it is the latest of the partnership itself.
     """
     if asked := when.at or when.known:
         return asked
-    of_all = when.is_now and when.viewer.party is None
+    of_all = when.is_now and when.viewer.of_all
     latest = accord.history.last_recorded_at() if of_all else None
     return latest or seen_until(accord.history, partnership, when)
 

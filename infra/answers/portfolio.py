@@ -28,7 +28,6 @@ from projections.portfolio import (
 from projections.portfolio import PartnershipLine as SheetLine
 from projections.results import Money, Result, Span
 from projections.traits import Limits
-from projections.visibility import OPERATOR
 
 
 class Portfolios(Answer):
@@ -88,10 +87,10 @@ def part(member: Member, moment: datetime, span: Span | None = None) -> Part:
 
 
 def _parts(accord: Accord, when: AsOf, moment: datetime, span: Span | None) -> Iterator[Part]:
-    of_own = when.is_now and when.viewer.party is not None
+    of_own = when.is_now and not when.viewer.of_all
 
     def found(member: Member) -> Part:
-        # A party sees each partnership as of its own latest record, as in every other answer.
+        # Who does not see all sees each as of its own latest record, as in every other answer.
         return part(member, moment_of(accord, member.id, when) if of_own else moment, span)
 
     def still(kept: Part) -> bool:
@@ -124,7 +123,7 @@ def moment_of_all(accord: Accord, when: AsOf) -> datetime | None:
     """Return the moment that is asked about; now is the latest record that the viewer sees."""
     if asked := when.at or when.known:
         return asked
-    if when.viewer == OPERATOR:
+    if when.viewer.of_all:
         return accord.history.last_recorded_at()
     seen = names_seen(accord, when.viewer)
     return max((seen_until(accord.history, each, when) for each in seen), default=None)

@@ -229,16 +229,17 @@ class Waiting:
         """Return items as of a moment."""
         kinds: defaultdict[str, list[InboxItem]] = defaultdict(list)
         for each in items:
-            is_ahead = each.is_last and (moment is None or each.day >= moment.date())
+            is_over = each.awaiting is not Awaiting.DUE and moment and each.day < moment.date()
+            is_ahead = each.is_last and not is_over
             kind = "overdue" if each.awaiting is Awaiting.OVERDUE else "ahead" if is_ahead else ""
             kinds[kind].append(each)
         return cls(*(tuple(kinds[each]) for each in ("overdue", "ahead", "")))
 
 
 def _days(visit: Visit, rows: Iterable[Row]) -> dict[str, datetime]:
-    """Return the moment that each row is compared with, where they differ: for a party's latest."""
+    """Return the moment that each row is compared with, where they can differ."""
     when = visit.when()
-    if visit.is_past or when.viewer.party is None:
+    if visit.is_past or when.viewer.of_all:
         return {}
     return {each.line.id: moment_of(visit.accord, each.line.id, when) for each in rows}
 

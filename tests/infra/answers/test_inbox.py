@@ -786,6 +786,32 @@ def test_a_party_is_shown_its_own_inbox_alone(demo: Accord) -> None:
         assert [*mine] == [each for each in whole if each.party == party]
 
 
+@pytest.mark.parametrize(("day", "awaiting"), [(31, Awaiting.DUE), (32, Awaiting.OVERDUE)])
+def test_what_was_due_is_overdue_from_the_next_day_also_before_the_clock_records_it(
+    demo: Accord, day: int, awaiting: Awaiting
+) -> None:
+    """Nothing was recorded of this partnership after October, so its clock stands still."""
+    when = AsOf(at=datetime(2026, 12, 1, 9, tzinfo=UTC) + timedelta(days=day - 1))
+
+    found = answer.ask(demo, CONSULTING, when=when, page=ALL).items
+
+    assert {each.day for each in found} == {date(2026, 12, 31)}
+    assert {each.awaiting for each in found} == {awaiting}
+
+
+def test_who_does_not_see_all_judges_what_is_due_as_of_the_partnership_itself(
+    demo: Accord,
+) -> None:
+    party, auditor = Viewer("northbridge"), Viewer(partnerships=frozenset({CONSULTING}))
+    found = {
+        name: answer.ask(demo, CONSULTING, when=AsOf(viewer=viewer), page=ALL).items
+        for name, viewer in (("all", Viewer()), ("party", party), ("auditor", auditor))
+    }
+    assert {each.awaiting for each in found["all"]} == {Awaiting.OVERDUE}
+    for name in ("party", "auditor"):
+        assert {each.awaiting for each in found[name]} == {Awaiting.DUE}, name
+
+
 @pytest.mark.parametrize("steps", [30, 60, 90, 120, len(LIFE)])
 def test_the_saved_rows_and_a_replay_give_the_same_inbox(tmp_path: Path, steps: int) -> None:
     with simulated(tmp_path) as accord:
