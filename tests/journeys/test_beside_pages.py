@@ -120,6 +120,14 @@ def test_an_alert_has_names_the_figure_against_its_limit_and_what_ends_it(
     assert [each for each in rows if "It ends with one of these events:" in each]
 
 
+def test_each_open_alert_says_what_ends_it_in_a_sentence_of_its_own(client: TestClient) -> None:
+    rows = alert_rows(client.get(f"/alerts?{PAST}").text)
+    opened = [each for each in rows if "● Open" in each or "○ Reminder" in each]
+
+    assert len(opened) > 20
+    assert not [each for each in opened if not re.search(r"[.!?…] It ends ", each)]
+
+
 def test_alerts_are_filtered_by_rule_and_by_who_acts(client: TestClient) -> None:
     every = alert_rows(client.get("/alerts").text)
 
@@ -151,3 +159,13 @@ def test_an_act_that_lacks_something_names_it(
 
     assert answer.status_code == 422
     assert said in " ".join(unescape(re.sub("<[^>]+>", " ", answer.text)).split())
+
+
+# --- search ------------------------------------------------------------------------------------
+
+
+def test_search_says_who_did_what_both_did(client: TestClient) -> None:
+    found = client.get("/search?words=terms-c").text
+
+    assert "Both parties agreed terms, version 2" in found
+    assert "And its partner" not in found

@@ -385,6 +385,28 @@ def test_who_accepts_terms_sees_what_they_change(
     assert len(struck) == len(gone)
 
 
+def test_only_fields_that_name_a_party_offer_the_parties() -> None:
+    """Deals and durations offered them, because the word is in their meaning."""
+    offered = {
+        re.sub(r".*\.", "", each.path)
+        for command in command_types().values()
+        for each in forms.flat(forms.fields(command, {}))
+        if isinstance(each, forms.Field) and each.names_party
+    }
+    assert offered == {"by", "collected_by", "key", "owner", "paid_by", "party", "to"}
+
+
+def test_a_party_can_be_called_by_its_name_in_a_form(browser: TestClient) -> None:
+    form = Form.of(browser.get(f"/partnerships/{NAME}/send/ProposeAction"))
+    action = {"action": "call", "text": "Call the client", "due": "2030-06-01"}
+    filled = {"proposal": "call", "owner": "Brightpath", **action}
+
+    answer = form.send(browser, **{f"data.{name}": each for name, each in filled.items()})
+
+    assert "Recorded." in answer.text
+    assert "an action of Brightpath" in shown_text(answer.text)
+
+
 def said_beside(page: str, field: str) -> str:
     """What is said to be wrong beside a field; empty if nothing is."""
     found = re.search(rf'<p id="{re.escape(field)}-wrong"[^>]*>(.*?)</p>', page)

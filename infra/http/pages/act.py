@@ -214,7 +214,7 @@ async def send(
         return _form(visit, draft, form, _STALE)
     if changed := _with_rows(visit, draft, form):
         return changed
-    form = forms.without_blank_rows(form)
+    form = _with_identifiers(visit, draft, forms.without_blank_rows(form))
     try:
         zone = zone_of(visit.accord, id, visit.when(id))
         time = _time(form, draft.time, zone)
@@ -249,6 +249,18 @@ def _with_rows(visit: Visit, draft: Draft, form: Mapping[str, str]) -> Response 
         left = forms.without_row(form, path)
         return _form(visit, draft, left, changed=path.rpartition("[")[0])
     return None
+
+
+def _with_identifiers(visit: Visit, draft: Draft, form: Mapping[str, str]) -> dict[str, str]:
+    """Return a form with the identifiers of the parties that it calls by their names."""
+    names = names_of(visit.accord, draft.partnership, visit.when(draft.partnership))
+    identifiers = {name: party for party, name in names.items()}
+    named = {
+        each.name: identifiers.get(each.value.strip())
+        for each in forms.flat(forms.filled(draft.command, form))
+        if isinstance(each, forms.Field) and each.names_party
+    }
+    return {**form, **{name: party for name, party in named.items() if party}}
 
 
 class _WouldWait(Problem):

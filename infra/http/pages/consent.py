@@ -143,7 +143,7 @@ def _replaced(visit: Visit, id: str, proposal: ProposalSummary) -> tuple[str, ..
 def _disputed(visit: Visit, id: str, known: Mapping[str, Any]) -> Subject | None:
     """Return the line of a statement that a dispute names, with what is on record of it."""
     found = [
-        (each.statement or f"the next one, of {each.period}", line)
+        (f"statement {each.statement or f'of {each.period}, not issued yet'}", line)
         for each in _statements(visit, id)
         for line in each.lines
         if to_dispute(line) | {"amount": None} == {**known, "amount": None}
@@ -154,9 +154,7 @@ def _disputed(visit: Visit, id: str, known: Mapping[str, Any]) -> Subject | None
     about = line.about.partition("/")
     record = tuple(_of_claim(visit, id, {about[0]: about[2]}))
     amount = f"{plain(line.amount)} {line.currency} to {line.to}"
-    return Subject(
-        f"Line {line.line} of statement {statement}: {amount}.", (line.text,), record=record
-    )
+    return Subject(f"Line {line.line} of {statement}: {amount}.", (line.text,), record=record)
 
 
 def _statements(visit: Visit, id: str) -> Iterator[Statement]:

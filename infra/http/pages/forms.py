@@ -386,8 +386,12 @@ def _field(  # noqa: PLR0913 - what a field is made from
         choices=choices or ((str(one["const"]),) if "const" in one else ()),
         value=shaped if isinstance(shaped, str) else "",
         example=_EXAMPLES.get(one.get("pattern", ""), ""),
-        names_party="party" in meaning and kind is Kind.TEXT,
+        names_party="party" in meaning and path.rpartition(".")[2] in _OF_PARTIES,
     )
+
+
+_OF_PARTIES: Final = frozenset({"by", "collected_by", "owner", "paid_by", "party", "to"})
+"""The fields that name a party, where their meaning says so."""
 
 
 def _pattern(kind: Any) -> str:  # noqa: ANN401 - any type of a field

@@ -21,8 +21,26 @@ from domain.calendar import PERIOD_PATTERN, period_in_words
 from domain.charter import ObjectiveStatus
 from domain.dispute import DisputeOutcome
 from domain.response import Severity
-from domain.standing_alerts import BY_RULE, DISPUTE_OPENED, AlertKind
-from domain.values import MINOR_UNITS, counted, instant
+from domain.standing_alerts import (
+    ATTRIBUTION_CONTESTED,
+    AUDIT_FAILED,
+    BY_RULE,
+    CLAIM_AWAITS,
+    CORRECTION_TAKES,
+    DEPENDENCY_HIGH,
+    DISPUTE_OPENED,
+    ENTRY_WITHOUT_TERMS,
+    FIGURE_OVERDUE,
+    FIGURES_DIFFER,
+    HEALTH_DIVERGES,
+    HEALTH_LOW,
+    LEAD_AWAITS,
+    LEAD_REJECTED,
+    OBJECTIVE_MISSED,
+    STATEMENT_OVERDUE,
+    AlertKind,
+)
+from domain.values import MINOR_UNITS, counted, full_stop, instant
 from infra.answers import text
 from infra.answers.history import StoredEvent
 from infra.answers.inbox import Awaiting
@@ -172,8 +190,14 @@ def phrase(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text with a capital letter at its beginning."""
+    """Return a text with a capital letter at its beginning, and who did what both did."""
+    text = by_both(text)
     return text[:1].upper() + text[1:]
+
+
+def by_both(text: str) -> str:
+    """Return what an event says with its subject, if both parties did it."""
+    return re.sub("^and its partner ", "both parties ", text)
 
 
 _OF_PROGRAMS: Final = re.compile(r" ?\(`[^`]*`\)|; null[^.]*(?=\.)|`")
@@ -334,7 +358,7 @@ def alert_state(alert: Alert) -> Shape:
 def expected(alert: Alert) -> str:
     """Return what the rule of an alert expects, and what was found."""
     standing = BY_RULE.get(alert.rule)
-    said = unsourced(standing.sentence) if standing else "Both parties agreed this rule."
+    said = full_stop(unsourced(standing.sentence)) if standing else "Both parties agreed this rule."
     match alert.facts:
         case RuleFacts(values=values, threshold=limit):
             found = ", ".join(_number(each) for each in values)
@@ -353,12 +377,33 @@ def _number(value: Decimal | None) -> str:
 
 
 def ends_by(alert: Alert) -> str:
-    """Return what ends an open alert, in words; nothing if no event or figure does by itself."""
+    """Return what ends an open alert, in words."""
+    if said := _ENDS.get(alert.rule):
+        return said
     standing = BY_RULE.get(alert.rule)
     if standing is None or alert.facts is not None:
         return "It ends when a later figure keeps to the rule, or a correction shows that it did."
     found = dict.fromkeys(_event_words(each.event.__name__) for each in standing.closed_by)
     return f"It ends with one of these events: {', '.join(found)}." if found else ""
+
+
+_ENDS: Final[Mapping[str, str]] = {
+    ATTRIBUTION_CONTESTED: "It ends when both agree who is credited.",
+    AUDIT_FAILED: "It ends when the same party passes a later audit of it.",
+    CLAIM_AWAITS: "It ends with an answer to the claim, or when the claim is taken back.",
+    CORRECTION_TAKES: "It ends with an answer to the correction.",
+    DEPENDENCY_HIGH: "It ends when the share is smaller, or the party sets another limit.",
+    ENTRY_WITHOUT_TERMS: "It ends when terms price the entry, or the entry is reversed.",
+    FIGURE_OVERDUE: "It ends when the figure is reported.",
+    FIGURES_DIFFER: "It ends when both state the same figure.",
+    HEALTH_DIVERGES: "It ends when later ratings are closer.",
+    HEALTH_LOW: "It ends when the party rates it higher.",
+    LEAD_AWAITS: "It ends when the lead is accepted or rejected, or counts as accepted.",
+    LEAD_REJECTED: "It ends when the objection to the lead is taken back.",
+    OBJECTIVE_MISSED: "It ends when a late figure or another target shows that it is reached.",
+    STATEMENT_OVERDUE: "It ends when the statement is paid.",
+}
+"""What ends an alert that no single kind of event ends."""
 
 
 def _event_words(type: str) -> str:
@@ -420,6 +465,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "day_before": day_before,
     "dispute_state": dispute_state,
     "ends_by": ends_by,
+    "by_both": by_both,
     "expected": expected,
     "figure": figure,
     "is_end_of_day": is_end_of_day,
