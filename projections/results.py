@@ -116,6 +116,8 @@ class Result:
     """What the ratio of the month before divides by."""
     adopted: bool = False
     """Whether one of its figures came in, wholly or in part, by the adoption."""
+    less_refunds: bool = False
+    """Whether refunds are taken off it: off payments, unless an objective is about them."""
 
 
 @exact
@@ -127,8 +129,15 @@ def results(id: str, rows: Rows, span: Span) -> Iterator[Result]:
     whole = ((each, None) for each in BROUGHT)
     for metric, segment in dict.fromkeys((*whole, *objectives)):
         for unit in _units(rows, metric):
-            found = [amount(rows, metric, unit, each, segment) for each in span.periods]
             objective = objectives.get((metric, segment))
+            # What is beside a target is the figure that the objective is judged by.
+            less_refunds = metric == "payments" and objective is None
+            found = [
+                amount(rows, metric, unit, each, segment)
+                if objective is None
+                else _shown(rows, metric, unit, each, segment or "")
+                for each in span.periods
+            ]
             target = _target(rows, metric, unit, span.period, objective)
             of_the_month = _target(rows, metric, unit, span.month, objective)
             if any(each is not None for each in (*found, target, of_the_month)):
@@ -158,6 +167,7 @@ def results(id: str, rows: Rows, span: Span) -> Iterator[Result]:
                     period_sample=samples[2],
                     before_sample=samples[3],
                     adopted=any(each.adopted for each in known if each),
+                    less_refunds=less_refunds,
                 )
 
 

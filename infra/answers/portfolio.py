@@ -179,8 +179,7 @@ def _sheet(lines: Iterable[SheetLine]) -> Table:
                 number(each.leads),
                 number(each.conversions),
                 ", ".join(
-                    f"{amount(of.amount, of.currency)} {metric_words(of.metric)}"
-                    for of in each.revenue
+                    f"{amount(of.amount, of.currency)} {_revenue(of.metric)}" for of in each.revenue
                 ),
                 each.status.words if each.status else _objectives(each),
             )
@@ -273,7 +272,13 @@ def _brought(
 
 
 def _measured(of: Result) -> str:
-    return f"{metric_words(of.metric, of.segment)}{', adopted' if of.adopted else ''}"
+    what = metric_words(of.metric, of.segment) + (" less refunds" if of.less_refunds else "")
+    return f"{what}{', adopted' if of.adopted else ''}"
+
+
+def _revenue(metric: str) -> str:
+    """Return a metric of revenue in words: refunds are taken off payments."""
+    return metric_words(metric) + (" less refunds" if metric == "payments" else "")
 
 
 def _figure(value: Decimal | None, unit: str, sample: Decimal | None = None) -> str:
@@ -421,7 +426,7 @@ def _dependency(kinds: Iterable[Dependency]) -> Iterator[Block]:
         yield Table(
             ["ID", f">{each.currency}", ">SHARE"],
             [(part.id, part.amount, f"{part.percent} %") for part in each.shares],
-            title=f"revenue concentration: {metric_words(each.metric)} in {each.currency}",
+            title=f"revenue concentration: {_revenue(each.metric)} in {each.currency}",
             indent=2,
         )
         yield Line(f"Herfindahl index {each.herfindahl}. {each.summary}", indent=4)

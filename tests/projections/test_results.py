@@ -185,7 +185,34 @@ def test_payments_are_what_is_left_after_refunds_and_joint_revenue_stands_by_its
     found = brought(story, "2026-Q1")
 
     assert [found["payments"].in_month, found["payments"].in_period] == [-200, 300]
+    assert found["payments"].less_refunds
     assert [found["joint_revenue"].in_month, found["joint_revenue"].in_period] == [0, 80]
+
+
+def test_an_objective_on_payments_has_the_figure_that_its_status_judges() -> None:
+    """The row was less refunds, and the status of the same page was not."""
+    story = at(Stage.EXECUTION)
+    paid = changed(
+        CHARTER.objectives[1],
+        objective="paid",
+        metric="payments",
+        unit="USD",
+        target=Decimal(361),
+        tool="billing",
+    )
+    story.agree(
+        OURS,
+        ProposeCharter(proposal="charter-2", charter=changed(CHARTER, objectives=[paid])),
+    )
+    sell(story, "D-1", "1000.00")
+    story.when(OURS, ReceivePayment(deal="D-1", payment="P-1", amount=usd("500.00")))
+    refund = IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd("200.00"))
+    story.when(OURS, refund)
+
+    result = brought(story, "2026-Q1")["payments"]
+
+    assert result.in_period == 500
+    assert not result.less_refunds
 
 
 @settings(max_examples=25, deadline=None)
