@@ -169,3 +169,23 @@ def test_search_says_who_did_what_both_did(client: TestClient) -> None:
 
     assert "Both parties agreed terms, version 2" in found
     assert "And its partner" not in found
+
+
+# --- inputs and inbox --------------------------------------------------------------------------
+
+
+def test_the_refused_inputs_come_with_the_latest_arrival_first(client: TestClient) -> None:
+    page = client.get("/inputs").text
+    numbers = [int(each) for each in re.findall(r'aria-label="Retry refusal (\d+)"', page)]
+    answer = client.get("/inputs.json").json()["items"]
+    arrived = {each["number"]: each["received_at"] for each in answer}
+
+    assert [arrived[each] for each in numbers] == sorted(arrived.values(), reverse=True)
+    assert numbers != sorted(numbers, reverse=True)
+
+
+def test_a_page_calls_its_viewer_by_name_also_where_nothing_is_listed(client: TestClient) -> None:
+    page = client.get("/inbox?at=2026-09-21&known=2026-09-21&party=helio-plus").text
+
+    assert "Nothing awaits Helio Plus." in page
+    assert "Viewing as <strong>Helio Plus</strong>" in page

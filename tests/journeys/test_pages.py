@@ -247,7 +247,7 @@ def test_a_person_signs_in_with_the_keyboard_alone_and_out_again(
         page.keyboard.type(closed.party)
         page.keyboard.press("Enter")
         page.wait_for_url("**/portfolio")
-        assert "Viewing as growthos, Maya Ortiz" in plain(page.locator("header").inner_text())
+        assert "Viewing as GrowthOS, Maya Ortiz" in plain(page.locator("header").inner_text())
 
         page.get_by_role("button", name="Sign out").click()
         page.goto(f"{closed.site}/alerts")
@@ -308,7 +308,7 @@ def test_what_is_beside_a_page_is_the_same_answer(site: str) -> None:
 
 def test_a_party_sees_its_side_and_every_link_keeps_it(browser: Browser, site: str) -> None:
     with opened(browser, site, f"/portfolio?party=northbridge&{PAST}") as page:
-        assert "Viewing as northbridge" in page.locator("header").inner_text()
+        assert "Viewing as Northbridge Advisory" in page.locator("header").inner_text()
         assert "Harbourlight" not in page.locator("main").inner_text()
         links = [each.get_attribute("href") or "" for each in page.locator("main a").all()]
         assert links

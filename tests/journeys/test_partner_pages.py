@@ -62,7 +62,7 @@ def test_a_partner_signs_in_and_accepts_the_terms_that_await_it(
 ) -> None:
     with opened(browser, of_boris.site, "/", scripts=False) as page:
         sign_in(page, of_boris.key)
-        assert "Viewing as brightpath, Boris Brandt" in plain(page.locator("header").inner_text())
+        assert "Viewing as Brightpath, Boris Brandt" in plain(page.locator("header").inner_text())
 
         page.get_by_role("link", name="Inbox").click()
         page.get_by_role("link", name="Accept terms").click()

@@ -127,13 +127,17 @@ def inputs_page(visit: Visited, request: Request) -> Response:
         visit,
         section="inputs",
         answer=refused,
-        refused=refused.items[::-1],
+        refused=sorted(refused.items, key=_arrival, reverse=True),
         waiting=waiting.items,
         zone_of=waiting.zone_of,
         names=names_of_each(visit, [each for each in about if _is_seen(visit, each)]),
         can_act=Scope.OPERATE in visit.identity.scopes and visit.form_token is not None,
         done=_DONE[done].format(number) if done in _DONE else None,
     )
+
+
+def _arrival(each: RefusedInput) -> tuple[datetime, int]:
+    return each.received_at, each.number
 
 
 def _is_seen(visit: Visit, partnership: str) -> bool:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -29,6 +30,7 @@ from infra.access.roles import Identity, Need, Role
 from infra.access.sessions import OF_KEY
 from infra.access.tokens import Issuer
 from infra.answers.logs import AsOf, NotFound, moment_of, not_begun, row_of_each, rows_of
+from infra.answers.members import names_seen
 from infra.answers.parameters import When
 from infra.bootstrap import Accord
 from infra.http import access, cookies
@@ -162,6 +164,19 @@ class Visit:
     def viewer(self) -> str | None:
         """The party whose view the page is; None for a view without either's private facts."""
         return self.sees.party
+
+    @property
+    def viewer_name(self) -> str | None:
+        """The name of that party; its identifier, if it is in no partnership yet."""
+        viewer, accord = self.sees, self.accord
+        if viewer.party is None:
+            return None
+        # The first may be a program, which has no parties.
+        some = islice(names_seen(accord, viewer), 5)
+        rows = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, [*some]).values()
+        return next(
+            (row.names[viewer.party] for row in rows if viewer.party in row.names), viewer.party
+        )
 
     @property
     def is_open(self) -> bool:

@@ -222,7 +222,7 @@ def test_a_person_signs_in_at_a_real_provider_and_sees_their_party(client: TestC
 
     assert query["code_challenge_method"] == ["S256"]
     assert found.headers["location"] == "/alerts?at=2026-03-01"
-    assert "Viewing as <strong>growthos</strong>" in page.text
+    assert "Viewing as <strong>GrowthOS</strong>" in page.text
     assert "<strong>maya@growthos.example</strong>" in page.text
 
 

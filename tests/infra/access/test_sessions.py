@@ -94,7 +94,7 @@ def test_a_person_pastes_a_key_once_and_every_page_knows_them(site: Site) -> Non
     assert asked.status_code == 303
     assert answer.headers["location"] == "/alerts?at=2026-03-01"
     assert page.status_code == 200
-    assert "Viewing as <strong>growthos</strong>, <strong>maya.ortiz</strong>" in page.text
+    assert "Viewing as <strong>GrowthOS</strong>, <strong>maya.ortiz</strong>" in page.text
     assert page.headers["cache-control"] == "private, no-store"
 
 
