@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
+from re import fullmatch
 from typing import Any
 
 from domain import settlement
@@ -25,7 +26,8 @@ class RunningStatement(Item):
     """What is earned by now and on no statement yet, in one currency."""
 
     period: str
-    """The quarter of the last month in which something was earned."""
+    """The quarter of the last month in which something was earned; that month, if the statement
+    that was issued last is of a month."""
     state: State
     """That it is not issued."""
     balance: Balance
@@ -127,7 +129,15 @@ def running(rows: Mapping[str, Any]) -> Iterator[RunningStatement]:
         without_rate = any(any(each.earned.values()) for each in balance.without_rate)
         if balance.amount or balance.held or without_rate:
             last = max(each.month for each in (*known.accrued, *known.held))
-            yield RunningStatement(period=quarter_of(last), state=State.OPEN, balance=balance)
+            period = last if _is_monthly(rows) else quarter_of(last)
+            yield RunningStatement(period=period, state=State.OPEN, balance=balance)
+
+
+def _is_monthly(rows: Mapping[str, Any]) -> bool:
+    """Return whether the statement that was issued last is of a month."""
+    issued = (row for key, row in rows.items() if key.startswith("statement/"))
+    latest = max(issued, key=lambda each: each.index, default=None)
+    return latest is not None and fullmatch(r"\d{4}-\d{2}", latest.period) is not None
 
 
 def holds_of(rows: Iterable[object]) -> Iterator[Hold]:

@@ -189,3 +189,22 @@ def test_a_page_calls_its_viewer_by_name_also_where_nothing_is_listed(client: Te
 
     assert "Nothing awaits Helio Plus." in page
     assert "Viewing as <strong>Helio Plus</strong>" in page
+
+
+# --- a partnership -----------------------------------------------------------------------------
+
+MONTHLY = f"/partnerships/growthos-harbourlight?{PAST}"
+"""Its statements are issued every month."""
+
+
+def test_what_is_not_issued_yet_is_of_a_month_where_statements_are(client: TestClient) -> None:
+    page = client.get(MONTHLY).text
+
+    assert "/statements/2026-09" in page
+    assert "/statements/2026-Q3" not in page
+
+
+def test_an_alert_that_opened_after_its_day_says_that_it_was_due(client: TestClient) -> None:
+    page = client.get(MONTHLY).text
+
+    assert re.search(r"since <time[^>]*>16.Sep.2026</time>, was due <time[^>]*>15.Sep.2026", page)

@@ -335,6 +335,8 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
             found = Axe().run(page).response["violations"]
             assert [(size, scheme, each["id"], each["help"]) for each in found] == []
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, size
+            captions = "[...document.querySelectorAll('caption')].map(each => each.offsetWidth)"
+            assert max(page.evaluate(captions), default=0) <= size[0], size
 
 
 @pytest.mark.parametrize("path", addresses())
