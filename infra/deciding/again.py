@@ -33,6 +33,7 @@ from domain.deadlines.deadline import (
 from domain.deadlines.fold import NEVER_DUE, wake
 from domain.execution import InvestmentReduced, ReviewScheduled
 from domain.exploration import ExplorationBegun
+from domain.formation import DecisionRuleAgreed
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.keyring import (
     KeyRecoveryProposed,
@@ -43,7 +44,15 @@ from domain.keyring import (
     public_of,
 )
 from domain.partnership import Partnership
-from domain.people import COMMITMENT, Person, PersonErased, as_read, check_name, erase
+from domain.people import (
+    COMMITMENT,
+    Person,
+    PersonErased,
+    as_read,
+    check_name,
+    erase,
+    is_reserved,
+)
 from domain.program import PortfolioDefined
 from domain.recorded import Recorded
 from domain.second_person import ActCommand
@@ -58,9 +67,9 @@ from domain.signing import FACTS, Effect, effect_of
 from domain.values import instant
 from infra.deciding import intake, pseudonyms
 from infra.deciding.consequences import Consequences
-from infra.deciding.decision import CLOCK_SOURCE, ENROLMENT_SOURCE, VIEW_SOURCE
+from infra.deciding.decision import CLOCK_SOURCE, ENROLMENT_SOURCE, OPERATORS, VIEW_SOURCE
 from infra.deciding.intake import Envelope
-from infra.deciding.recording import ADOPTION_SOURCE, RULES_SOURCE
+from infra.deciding.recording import ADOPTION_ACTOR, ADOPTION_SOURCE, RULES_SOURCE
 from infra.tlog import codec, dsse
 from projections import DEADLINES, PROPOSALS, SETTLEMENT, proposals
 from projections.breaches import Counting, Judged, concerns, judge
@@ -141,14 +150,18 @@ def decided_again(
 
     `commands` are the signed commands by digest, and `people` the people by commitment. A
     command behind an event that was not asked for is not decided, and nor is a deadline. Of one
-    behind a private event, a difference says so; a party's own bundle settles it. Rules, and by
-    when figures are due, are judged on the whole log alone. `on_statement` is called for each
-    issued statement, so that one ledger serves both.
+    behind a private event, a difference says so; a party's own bundle settles it. By which figures
+    a rule is broken, by when figures are due, and what an adoption states is judged on the whole
+    log alone. `on_statement` is called for each issued statement, so that one ledger serves both.
     """
     again = _Again(events, people)
-    rules = _Rules(again) if hidden == NOTHING_HIDDEN else None
+    rules = _Rules(again, figures=hidden.private is None) if hidden.not_asked is None else None
     identity = _Identity()
-    entailed = Consequences(again.open_proposals, people) if hidden == NOTHING_HIDDEN else None
+    entailed = (
+        Consequences(again.open_proposals, people, adoptions=hidden.private is None)
+        if hidden.not_asked is None
+        else None
+    )
     clock = _Clock(again, figures=hidden.private is None) if hidden.not_asked is None else None
     for digest, group in groupby(events, lambda each: each.signed):
         found = list(group)
@@ -169,6 +182,7 @@ def decided_again(
                 _of_no_party(again.partnership(each.partnership), each),
                 again.wrong_fact(each, private=private) if asked else None,
                 again.wrong_sender(each, commands),
+                again.wrong_own(each, hidden=hidden != NOTHING_HIDDEN),
                 entailed and entailed.wrong(each),
             ):
                 if wrong:
@@ -188,6 +202,8 @@ def _bind(events: Sequence[Recorded]) -> bool:
 
 
 _BY_CLOCK: Final = frozenset({CLOCK_SOURCE})
+_BY_RULES: Final = frozenset({RULES_SOURCE})
+_BY_HAND: Final = frozenset({VIEW_SOURCE})
 _SOURCES: Final[Mapping[str, frozenset[str]]] = {
     "DeadlinePassed": _BY_CLOCK,
     "IssueEscalated": _BY_CLOCK,
@@ -195,19 +211,27 @@ _SOURCES: Final[Mapping[str, frozenset[str]]] = {
     "PeriodClosed": _BY_CLOCK,
     "ReminderGiven": _BY_CLOCK,
     "ReviewMissed": _BY_CLOCK,
-    "InvestmentReduced": frozenset({RULES_SOURCE}),
-    "ProposalLapsed": frozenset({CLOCK_SOURCE, RULES_SOURCE}),
-    "ReviewScheduled": frozenset({CLOCK_SOURCE, RULES_SOURCE}),
+    "InvestmentReduced": _BY_RULES,
+    "RuleBreachWithdrawn": _BY_RULES,
+    "RuleBreached": _BY_RULES,
+    "ProposalLapsed": _BY_CLOCK | _BY_RULES,
+    "ReviewScheduled": _BY_RULES,
+    "BundleExported": _BY_HAND,
+    "CosignatureRefused": _BY_HAND,
+    "CosignatureResumed": _BY_HAND,
+    "FullViewTaken": _BY_HAND,
+    "PartyKeyMade": _BY_HAND,
+    "PersonErased": _BY_HAND,
 }
-"""The sources of what is judged only if it has one of them."""
+"""The sources of what the operator records of its own. It is judged only if it has one of them."""
 
 
 def _other_source(each: Recorded) -> str | None:
-    """Return what is wrong with the source of an event of the clock or of a rule."""
+    """Return what is wrong with the source of an event that the operator records of its own."""
     sources = _SOURCES.get(each.event.wire)
     if each.act.party != CLOCK_PARTY or sources is None or each.source in sources:
         return None
-    return f"The clock and the rules record it under the source {' or '.join(sorted(sources))}."
+    return f"The operator records it under the source {' or '.join(sorted(sources))}."
 
 
 _OF_FACT: Final[Mapping[str, type[Command]]] = {
@@ -230,6 +254,18 @@ def _of_no_party(partnership: Partnership, each: Recorded) -> str | None:
     if each.signed or each.event.wire in FACTS or beginning or each.act.party in own:
         return None
     return f"{each.act.party} is no party of the partnership (unknown-party)."
+
+
+def _reserved(each: Recorded) -> str | None:
+    """Return what is wrong with an unsigned event of a party in the operator's name."""
+    settled = isinstance(each.event, StatementIssued | FinalSettlementIssued | PersonErased)
+    if each.signed or settled:
+        return None
+    if each.source.startswith(OPERATORS):
+        return f"{each.source} is the operator's own source (reserved-source)."
+    if not COMMITMENT.fullmatch(each.act.actor) and is_reserved(each.act.actor):
+        return f"Only Accord acts in the name of {each.act.actor} (reserved-actor)."
+    return None
 
 
 def _key_in(each: Recorded) -> tuple[str, str] | None:
@@ -269,10 +305,17 @@ class _Identity:
 
 
 class _Rules:
-    """The agreed rules, judged again on one event after the other."""
+    """The agreed rules, judged again on one event after the other.
 
-    def __init__(self, again: "_Again") -> None:
+    If some figures are private, a breach must be of an agreed rule, and what it asks for follows.
+    """
+
+    def __init__(self, again: "_Again", *, figures: bool) -> None:
         self._again = again
+        self._figures = figures
+        """Whether all figures are shown, so that it is known by which of them a rule is broken."""
+        self._acts = False
+        """Whether a breach was recorded, and what it asks for comes next."""
         self._judged = Judged()
         self._waiting: deque[tuple[Recorded, State]] = deque()
         """The events that are not judged yet, each with the state of its stream before it.
@@ -285,19 +328,41 @@ class _Rules:
     def judge(self, recorded: Recorded) -> Decided | None:
         """Return what the rules give for an event of theirs, or instead of another that comes."""
         event, rules = recorded.event, recorded.act.party == CLOCK_PARTY
-        found = None
+        found = due = None
         if isinstance(event, RuleBreached | RuleBreachWithdrawn):
-            found = self._decided(recorded, self._next(recorded))
+            self._acts = True
+            found = self._found(recorded, event)
         elif rules and isinstance(event, ReviewScheduled | InvestmentReduced):
-            actions = aggregates.carry_out(self._again.partnership(recorded.partnership))
-            found = self._decided(recorded, actions[0] if actions else None)
-        elif not self._belongs(recorded) and (due := self._next(recorded)):
+            found = self._decided(recorded, self._asked(recorded))
+        elif self._acts and not self._belongs(recorded):
+            self._acts, due = False, self._asked(recorded)
+        if not found and not due and self._figures and not self._belongs(recorded):
+            due = self._next(recorded)
             self._due.clear()
-            found = Decided(
-                recorded.index, due.wire, Outcome.DIFFERS, f"The rules give {_text([due])} before."
-            )
+        if due:
+            why = f"The rules give {_text([due])} before."
+            found = Decided(recorded.index, due.wire, Outcome.DIFFERS, why)
         self._waiting.append((recorded, self._again.state(recorded.stream)))
         return found
+
+    def _asked(self, recorded: Recorded) -> Event | None:
+        """Return what a breach asks for and is not recorded yet."""
+        return next(iter(aggregates.carry_out(self._again.partnership(recorded.partnership))), None)
+
+    def _found(
+        self, recorded: Recorded, event: RuleBreached | RuleBreachWithdrawn
+    ) -> Decided | None:
+        if self._figures:
+            return self._decided(recorded, self._next(recorded))
+        state, why = self._again.partnership(recorded.partnership), None
+        if isinstance(event, RuleBreached):
+            agreed = state.context.agreements.versions(DecisionRuleAgreed)
+            named = {(each.rule.rule, each.rule_version, each.rule.action) for each in agreed}
+            if (event.rule, event.rule_version, event.action) not in named:
+                why = "No such rule was agreed."
+        elif event.breach not in state.breaches.open:
+            why = "No such breach is on record."
+        return Decided(recorded.index, event.wire, Outcome.DIFFERS, why) if why else None
 
     def _belongs(self, recorded: Recorded) -> bool:
         """Whether an event is recorded together with the one before it."""
@@ -448,6 +513,8 @@ class _Again:
         self._states: dict[str, State] = {}
         self._settled, self._open = _Folding(SETTLEMENT, events), _Folding(DEADLINES, events)
         self._proposed = _Folding(PROPOSALS, events)
+        self._acts: dict[str, Act] = {}
+        """Who acted and when, of each event so far, by its identifier."""
         self._events, self._seen = events, 0
         self._deadlines: tuple[Deadlines, OpenDeadlines | None, Deadlines] = {}, None, {}
         """The deadlines of the partnership and of the fold, and all that are open by them."""
@@ -464,6 +531,7 @@ class _Again:
         """Go behind an event."""
         state = self.state(each.stream)
         self._states[each.stream] = aggregates.evolve(state, each.event, each.act)
+        self._acts[each.event_id] = each.act
         self._seen += 1
 
     def decide(self, events: Sequence[Recorded], body: bytes | None, *, private: bool) -> Decided:
@@ -482,7 +550,7 @@ class _Again:
             return Decided(first.index, name, outcome, why)
         stream = aggregates.stream_of(envelope.subject, envelope.data)
         try:
-            if stream != first.stream:
+            if any(each.stream != stream for each in events):
                 raise _elsewhere(stream)
             decided = [
                 self._with_commands(each, first, private=private)
@@ -540,6 +608,37 @@ class _Again:
         if signer != keyid and signer in keys.of(party) and signer not in keys.by_operator:
             return f"{party} signed the key with {signer}, which is its own."
         return None
+
+    def wrong_own(self, each: Recorded, *, hidden: bool) -> str | None:
+        """Return what is wrong with where, by whom, when or why the operator recorded of its own.
+
+        Something may be `hidden` that an agreed rule or an adoption names as the cause.
+        """
+        name, because, moment = each.partnership, each.causation_id, each.act.recorded_at
+        cause, stream, of = self._acts.get(because or ""), name, each.source_id
+        by, why = Act(CLOCK_PARTY, each.act.actor, moment, moment), because is None
+        match each.source:
+            case source if source == CLOCK_SOURCE:
+                by = aggregates.clock_act(each.act.occurred_at, moment)
+                why &= of.startswith(f"{name}/") and of.endswith(f"@{instant(by.occurred_at)}")
+            case source if source == RULES_SOURCE:
+                by = aggregates.rules_act(cause or each.act._replace(party=CLOCK_PARTY))
+                why = because is not None and of.split("/")[0] == because
+            case source if source == ADOPTION_SOURCE:
+                by = (cause or each.act)._replace(party=each.act.party, actor=ADOPTION_ACTOR)
+                why, stream = because is not None and of.split("/")[0] == because, each.stream
+            case source if source == VIEW_SOURCE:
+                why &= of == f"{name}/{each.index}"
+            case source if source == ENROLMENT_SOURCE:
+                last = self._events[self._seen - 1] if self._seen else each
+                by = last.act._replace(party=CLOCK_PARTY, actor="operator")
+            case _:
+                return _reserved(each)
+        known = cause is not None or because is None or hidden
+        right = (each.act, each.stream, each.correlation_id) == (by, stream, None)
+        if right and why and known:
+            return None
+        return "The operator records it elsewhere, or with another actor, time, id or cause."
 
     def _is_by(self, envelope: Envelope, recorded: Recorded) -> bool:
         """Whether who acted, when and why is what was signed; a name is compared if it is told."""

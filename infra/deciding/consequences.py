@@ -72,14 +72,21 @@ class Consequences:
     """Judges the events of one log in order: those that others entail, and where these lack."""
 
     def __init__(
-        self, open_proposals: Callable[[], OpenProposals | None], people: Mapping[str, Person]
+        self,
+        open_proposals: Callable[[], OpenProposals | None],
+        people: Mapping[str, Person],
+        *,
+        adoptions: bool = True,
     ) -> None:
         """Judge by the open proposals that the events before the present one leave.
 
-        `people` are those whose names are known, by commitment.
+        `people` are those whose names are known, by commitment. What adoptions state is judged
+        only if none of it is withheld (`adoptions`).
         """
         self._open = open_proposals
         self._people = people
+        self._judged = {RULES_SOURCE, ADOPTION_SOURCE} if adoptions else {RULES_SOURCE}
+        """The sources of the events that are judged."""
         self._group: list[Recorded] = []
         """The last events of one cause: what they entail comes behind all of them."""
         self._steps: deque[Step] = deque()
@@ -102,11 +109,13 @@ class Consequences:
         self._group.append(each)
         due = self._due.pop(0) if self._due else None
         if due is None:
-            return NOTHING_GIVES if entailed else None
+            return NOTHING_GIVES if entailed and each.source in self._judged else None
         if due.is_(each, self._people):
             return None
         self._due.clear()
         self._steps.clear()
+        if due.source not in self._judged:
+            return None
         given = f"{due.event.wire} {due.event.model_dump_json(exclude_none=True)}"
         return f"In {due.stream} comes {given}."
 

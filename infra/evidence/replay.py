@@ -215,14 +215,15 @@ def _never(log: VisibleLog, decided: Sequence[Decided]) -> tuple[str, ...]:
     if unnamed:
         names = "the names are not in the bundle"
         found += (f"who acted in {counted(unnamed, 'signed command')}: {names}",)
-    if log.withheld:
-        found += (
-            "agreed rules, adoptions and proposals that lapse elsewhere: events are withheld",
-        )
     if log.first(NOT_ASKED_FOR) is not None:
-        found += ("deadlines: events were not asked for",)
+        what = "deadlines, agreed rules, adoptions and proposals that lapse elsewhere"
+        found += (f"{what}: events were not asked for",)
     elif log.first(PRIVATE) is not None:
-        found += ("the days by which figures are due: events are private",)
+        found += (
+            "the days by which figures are due: events are private",
+            "by which figures an agreed rule is broken: events are private",
+            "what an adoption states for each party: events are private",
+        )
     return found
 
 

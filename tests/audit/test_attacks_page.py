@@ -6,7 +6,7 @@ After a change that is meant, write it anew: `python -m tests.audit.test_attacks
 from collections.abc import Callable
 from typing import Final
 
-from tests.audit import mutator, test_attacks, test_lies, test_replay
+from tests.audit import mutator, test_attacks, test_lies, test_replay, test_replayed_operator
 from tests.audit.test_lies import ARCHIVE, CONTROLS, ERASED, IDENTIFIERS, LIES
 from tests.documents import REPOSITORY
 
@@ -52,6 +52,10 @@ FIRST: Final[tuple[tuple[str, str, Test], ...]] = (
 HONEST: Final = test_replay.test_every_honest_statement_is_as_computed
 SAME: Final = test_replay.test_every_signed_command_gives_the_same_events_when_it_is_decided_again
 ON_TIME: Final = test_replay.test_every_deadline_of_an_honest_log_passes_when_it_is_due
+
+FRAME: Final = (
+    test_replayed_operator.test_where_by_whom_when_and_why_the_operator_recorded_is_compared
+)
 
 ONLY_REPLAY: Final[dict[Test, tuple[Test, tuple[str, ...]]]] = {
     test_replay.test_a_ghost_line_is_named: (HONEST, ("a statement with a ghost line",)),
@@ -145,6 +149,25 @@ ONLY_REPLAY: Final[dict[Test, tuple[Test, tuple[str, ...]]]] = {
             "a proposal that lapses by no rule",
             "a proposal that lapses under a source that nobody judges",
         ),
+    ),
+    FRAME: (
+        FRAME,
+        tuple(
+            f"what the clock or a rule records, with {each}"
+            for each in test_replayed_operator.FRAMES
+        ),
+    ),
+    test_replayed_operator.test_what_a_breach_asks_for_is_found_where_it_is_left_out: (
+        ON_TIME,
+        ("a review that a breach asks for left out", "a reduction that a breach asks for left out"),
+    ),
+    test_replayed_operator.test_a_rule_in_a_bundle_with_private_events_is_one_that_was_agreed: (
+        test_replayed_operator.test_nothing_is_found_in_an_honest_log_of_which_something_is_private,
+        tuple(f"{each}, behind private events" for each in test_replayed_operator.INVENTED),
+    ),
+    test_replayed_operator.test_a_fact_of_a_party_has_no_source_of_the_operator: (
+        test_replayed_operator.test_a_fact_of_a_party_has_no_source_of_the_operator,
+        tuple(f"a payment of a party from {each}" for each in test_replayed_operator.RESERVED),
     ),
 }
 """By the test that tries them: its control, and the lies about which a verifier says nothing."""

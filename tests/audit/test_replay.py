@@ -549,16 +549,18 @@ def test_a_key_that_its_party_signed_was_not_sent_by_the_operator(
         case _:
             pass
     if sender != "the party":
-        world.forge(world.forged(sent, CLOCK_PARTY, cause=cause))
+        world.forge(world.forged(sent, CLOCK_PARTY, cause=cause, actor="operator"))
     bundle = world.bundle()
     assert verdict(bundle, alone(world)) == CONSISTENT
 
     found = differing(bundle)
 
+    none = "The event before it is none by which"
     why = {
         "the party": [],
         "the operator": [f"{party} signed the key with"],
-    }.get(sender, ["The event before it is none by which"])
+        "nobody": [none, "The operator records it elsewhere"],
+    }.get(sender, [none])
     assert [each[: len(start)] for each, start in zip(found, why, strict=True)] == why
 
 
@@ -844,7 +846,7 @@ def test_a_replay_names_what_it_never_decides(world: World) -> None:
         text = " ".join(text.split())  # A terminal may be narrow.
         assert code == NOT_PINNED
         assert all(f"not decided again: {what}" in text for what in NEVER)
-        assert ("events are withheld" in text) is (" withheld (" in text)
+        assert ("events are private" in text) is (" withheld (private)" in text)
 
 
 def outcomes(events: list[Recorded]) -> set[str]:
