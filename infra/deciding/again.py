@@ -31,6 +31,9 @@ from domain.deadlines.deadline import (
     ReminderGiven,
 )
 from domain.deadlines.fold import NEVER_DUE, wake
+from domain.deal_record import Deal
+from domain.dispute import Dispute
+from domain.entry import Entry
 from domain.execution import InvestmentReduced, ReviewScheduled
 from domain.exploration import ExplorationBegun
 from domain.formation import DecisionRuleAgreed
@@ -156,7 +159,7 @@ def decided_again(
     """
     again = _Again(events, people)
     rules = _Rules(again, figures=hidden.private is None) if hidden.not_asked is None else None
-    identity = _Identity()
+    identity = _Identity(asked=hidden.not_asked is None)
     entailed = (
         Consequences(again.open_proposals, people, adoptions=hidden.private is None)
         if hidden.not_asked is None
@@ -278,10 +281,13 @@ def _key_in(each: Recorded) -> tuple[str, str] | None:
 class _Identity:
     """The identifiers and the versions that events must have at their places.
 
-    Events of one cause follow each other, so each that is withheld between takes a place.
+    Events of one cause follow each other, so each that is withheld between takes a place. A party
+    keeps nothing of a deal, an entry or a dispute to itself, so none of it is withheld where all
+    events were `asked` for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, asked: bool) -> None:
+        self._asked = asked
         self._cause: tuple[str, str, str] | None = None
         self._place, self._at = 0, -1
         self._hidden = 0
@@ -299,6 +305,11 @@ class _Identity:
         self._streams[each.stream] = each.version, self._hidden
         if not found:
             return "Its identifier does not follow from its source, its id there and its place."
+        shown = self._asked and isinstance(aggregates.initial(each.stream), Deal | Entry | Dispute)
+        if shown and each.version - last > 1:
+            return (
+                f"An event before it in {each.stream} is withheld, which no party keeps to itself."
+            )
         if not 0 < each.version - last <= 1 + self._hidden - hidden:
             return f"The event before it in {each.stream} has the version {last}."
         return None

@@ -165,6 +165,10 @@ ONLY_REPLAY: Final[dict[Test, tuple[Test, tuple[str, ...]]]] = {
         test_replayed_operator.test_nothing_is_found_in_an_honest_log_of_which_something_is_private,
         tuple(f"{each}, behind private events" for each in test_replayed_operator.INVENTED),
     ),
+    test_replayed_operator.test_what_no_party_keeps_to_itself_is_not_withheld: (
+        test_replayed_operator.test_what_no_party_keeps_to_itself_is_not_withheld,
+        ("an event of a deal that is withheld", "an event of a dispute that is withheld"),
+    ),
     test_replayed_operator.test_a_fact_of_a_party_has_no_source_of_the_operator: (
         test_replayed_operator.test_a_fact_of_a_party_has_no_source_of_the_operator,
         tuple(f"a payment of a party from {each}" for each in test_replayed_operator.RESERVED),

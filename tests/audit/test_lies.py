@@ -261,6 +261,20 @@ def test_a_harmless_signed_event_is_consistent(liar: Liar, desk: Desk) -> None:
     assert desk.verdict(liar.bundle()) == CONSISTENT
 
 
+def test_an_amount_that_nobody_signed_is_listed_with_its_event(liar: Liar, desk: Desk) -> None:
+    """A party signs that it issues the final settlement, and the decision says of how much."""
+    settlement = {"settlement": "end", "due_on": "2027-01-31"}
+    balances = [{"amount": "77777.00", "currency": "USD", "payer": OURS, "payee": THEIRS}]
+    event = liar.event("FinalSettlementIssued", settlement | {"balances": balances})
+    liar.events.append(liar.sign(event, "IssueFinalSettlement", {"settlement": "end"}))
+
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+
+    place = len(liar.events) - 1
+    listed = f"1 FinalSettlementIssued with amounts that the decision adds: #{place}, 77777.00 USD"
+    assert listed in desk.not_checked()
+
+
 # --- what is hung on a signature -----------------------------------------------------------------
 
 NOT_OF_A_LESSON = sorted(set(RULES["kinds"]) - set(RULES["commands"]["RecordLesson"]["events"]))

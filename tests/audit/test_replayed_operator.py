@@ -181,6 +181,27 @@ def test_what_a_breach_asks_for_is_compared_though_events_are_private(
     assert differing(left, PRIVATE)
 
 
+@pytest.mark.parametrize("lie", [None, "deal", "dispute"])
+def test_what_no_party_keeps_to_itself_is_not_withheld(tmp_path: Path, lie: str | None) -> None:
+    """The control is a figure, which a data-sharing protocol may keep from the other party."""
+    with simulated(tmp_path) as accord:
+        accord.service.handle(list(messages(FEEDS[0])))
+        events = list(accord.history.of("growthos-consulting"))
+    of = lie or "metric"
+    *_, hidden, _ = [each for each in events if f"/{of}/" in each.stream]
+    stream = [each for each in events if each.stream == hidden.stream]
+    left = stream[-2] if lie else hidden
+    shown = [each for each in events if each is not left]
+
+    found = [
+        each.why or ""
+        for each in decided_again(shown, {}, {}, Hidden(private=left.index))
+        if each.outcome == "differs"
+    ]
+
+    assert any("which no party keeps to itself" in each for each in found) is bool(lie)
+
+
 RESERVED = ("accord:settle", "accord:clock", "accord:x")
 
 

@@ -274,10 +274,10 @@ class Policy {
     return own.find((key) => timesBy(note, key).join() === '1');
   }
 
-  /** The last second since when cosignatures meet the quorum; null if they never do. */
-  witnessed(times) {
-    for (const time of [...times.values()].sort((one, other) => other - one)) {
-      const met = new Set([...times.keys()].filter((word) => times.get(word) >= time));
+  /** The last second since when cosignatures meet the quorum; the first by when, if -1. */
+  witnessed(times, sign = 1) {
+    for (const time of [...times.values()].sort((one, other) => sign * (other - one))) {
+      const met = new Set([...times.keys()].filter((word) => sign * (times.get(word) - time) >= 0));
       for (const [word, { count, members }] of this.groups) {
         if (members.filter((member) => met.has(member)).length >= count) met.add(word);
       }
@@ -568,7 +568,7 @@ class Verifier {
       const isEarly = this.times[behind] < instantOf(time - LIMITS.skew);
       need(!isEarly, 'checkpoint-time', this.indexes[behind]);
       [this.signed, this.time] = [size, time];
-      const seen = this.policy.witnessed(this.cosigned);
+      const seen = this.policy.witnessed(this.cosigned, -1);
       if (seen === null) return;
       const first = waiting < behind ? this.times[waiting] : instantOf(time);
       const since = Date.parse(`${first.slice(0, 19)}Z`) / 1000;
@@ -779,8 +779,7 @@ class Verifier {
     const name = payload.type.replace(/^accord\./, '');
     let signed = memberOf(payload.event, 'data', {});
     need(isObject(signed), 'command-malformed', index);
-    let rule = ruleOf(name);
-    const isAct = name === 'ConfirmAct';
+    let [rule, isAct] = [ruleOf(name), name === 'ConfirmAct'];
     let accepted = rule.accepts ? this.accepted(index, signed, isAct) : {};
     if (isAct && type !== 'ActConfirmed') {
       if (accepted === undefined) return;
@@ -804,6 +803,8 @@ class Verifier {
         need(isSame(accepted), 'command-content', index);
       } else {
         need(!Object.hasOwn(data, member) || added.includes(member), 'command-differs', index);
+        const hasAmount = canonical(memberOf(data, member, null)).includes('"amount":');
+        if (hasAmount) this.leave(`${type} with amounts that the decision adds:`, index);
       }
     }
   }

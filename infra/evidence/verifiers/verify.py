@@ -361,10 +361,10 @@ class Policy:
         own = (key for key in self.logs if key.name == origin)
         return next((key for key in own if note.times_by(key) == [1]), None)
 
-    def witnessed(self, cosigned: dict[str, int]) -> int | None:
-        """The last second since when cosignatures meet the quorum; None if they never do."""
-        for time in sorted(cosigned.values(), reverse=True):
-            met = {word for word in cosigned if cosigned[word] >= time}
+    def witnessed(self, cosigned: dict[str, int], sign: int = 1) -> int | None:
+        """The last second since when cosignatures meet the quorum; the first by when, if -1."""
+        for time in sorted(cosigned.values(), reverse=sign > 0):
+            met = {word for word in cosigned if sign * cosigned[word] >= sign * time}
             for word, (needed, members) in self.groups.items():
                 met |= {word} if sum(name in met for name in members) >= needed else set()
             if self.quorum in met:
@@ -650,7 +650,7 @@ class Verifier:
             if behind < len(self.times) and self.times[behind] < instant_of(time - LIMITS["skew"]):
                 raise Fault("checkpoint-time", self.indexes[behind])
             self.signed, self.time = size, time
-            if (seen := self.policy.witnessed(self.cosigned)) is not None:
+            if (seen := self.policy.witnessed(self.cosigned, -1)) is not None:
                 first = self.times[waiting:behind][:1] or [instant_of(time)]
                 since = datetime.fromisoformat(f"{first[0][:19]}Z").timestamp()
                 for what, wait in zip(apart, (seen - int(since), abs(seen - time)), strict=True):
@@ -803,7 +803,7 @@ class Verifier:
     def _check_command(self, index: int, event: Row, command: Command, *, is_first: bool) -> None:
         """Check that its party signed the command for this event, and for no other."""
         (payload, keyid, message, signature), party = command, event["party"]
-        asked = payload["event"]
+        asked, cause = payload["event"], cause_of(event)
         sides = {"bundle": self.bundle, "event": event, "payload": payload, "asked": asked}
         for code, one, member, other, same in RULES["same"]:
             if sides[one].get(member) != sides[other].get(same):
@@ -818,7 +818,6 @@ class Verifier:
         require(active and delegated and own, "command-key", index)
         right = not is_first or ed25519_verify(key["public"], message, signature)
         require(right, "command-signature", index)
-        cause = cause_of(event)
         for use in ((party, payload["nonce"]), cause):
             once = self.used.setdefault(use, event["signed"]) == event["signed"]
             require(once, "command-replayed", index)
@@ -863,6 +862,8 @@ class Verifier:
                 require(alike(value, accepted[member], names), "command-content", index)
             else:
                 require(member not in data or member in added, "command-differs", index)
+                if b'"amount":' in canonical(value):
+                    self.leave(f"{type_} with amounts that the decision adds:", index)
 
     def _accepted(self, index: int, signed: Row, act: bool) -> Row | None:  # noqa: FBT001
         """The act, proposal or fact that is accepted; None if it may be withheld."""
@@ -885,11 +886,10 @@ class Verifier:
             require(self.tree.is_root(number, note.parts[2]), "fork", number)
         seen = self.policy.witnessed(self.cosigned)
         require(seen is not None or self.policy.quorum == "none", "quorum", size)
-        reached = instant_of(seen or self.time)
-        require(self.not_before <= reached, "stale", size)
+        require(self.not_before <= instant_of(seen or self.time), "stale", size)
         for receipt in self.receipts:
             _, first, leaves, deadline = receipt.parts
-            due = max(instant_of(self.time), reached) >= deadline[:-1]
+            due = max(map(instant_of, (self.time, seen or self.time))) >= deadline[:-1]
             for index, leaf in enumerate(re.findall("leaf (.*)\n", leaves), int(first)):
                 here = self.leaves[index] == unbase64(leaf) if index < size else not due
                 require(here, "receipt", index)
