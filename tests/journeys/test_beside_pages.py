@@ -208,3 +208,10 @@ def test_an_alert_that_opened_after_its_day_says_that_it_was_due(client: TestCli
     page = client.get(MONTHLY).text
 
     assert re.search(r"since <time[^>]*>16.Sep.2026</time>, was due <time[^>]*>15.Sep.2026", page)
+
+
+def test_a_likely_range_names_what_both_assumed_before(client: TestClient) -> None:
+    """Without it, 62.5 % beside 18.4 % to 61.7 % reads as an error."""
+    page = " ".join(client.get("/partnerships/growthos-consulting").text.split())
+
+    assert "likely 18.4 % to 61.7 %, as both assumed 2 in 10 before<" in page.replace("\xa0", " ")
