@@ -42,7 +42,7 @@ _WAIT = 0.2
 _SETTLES_WITHIN = 300
 """Seconds in which the processes catch up with what is prepared."""
 
-_ARRIVES_WITHIN = 30
+_ARRIVES_WITHIN = 120
 """Seconds after the last command in which what comes is late and not lost."""
 
 
