@@ -153,7 +153,8 @@ def _on_act(
     if isinstance(command, WithdrawAct):
         return second_person.withdraw(command, state.held, act)
     today = partnership.context.terms.day(act.recorded_at)
-    asked = second_person.confirm(command, state.held, act, today)
+    erased = {each.person for each in partnership.context.declarations.of(PersonErased)}
+    asked = second_person.confirm(command, state.held, act, today, erased)
     if asked is None:
         return []
     done = command_types()[asked.command].model_validate(asked.data)

@@ -8,7 +8,7 @@ commands, so that no other command can be missing and pass for erased.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Final, NamedTuple
 from unicodedata import normalize
@@ -91,20 +91,33 @@ def check_actor(name: str) -> None:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a name is read as one of Accord's own actors, as an account, or as a commitment."""
+    """Whether a name is read as one of Accord's own actors, as an account, or as a commitment.
+
+    So is what answers show in the place of a name that is erased or damaged.
+    """
     read = as_read(name)
     is_account = _words(name)[:1] == [ACCOUNT.strip()]
-    return read in OWN_ACTORS or is_account or read.startswith("person:")
+    return read in OWN_ACTORS or is_account or read.startswith(_IN_PLACE_OF_NAMES)
 
 
-def _words(name: str) -> list[str]:
-    return normalize("NFKC", normalize("NFKC", name).casefold()).split()
+_IN_PLACE_OF_NAMES: Final = ("person:", "(erasedperson", "(unreadablename")
+
+
+def says(text: str, names: Iterable[str]) -> bool:
+    """Whether a text has one of the names as whole words, however they are written."""
+    sought = "|".join(re.escape(" ".join(_words(each))) for each in names)
+    return bool(re.search(rf"(?<!\w)(?:{sought})(?!\w)", " ".join(_words(text))))
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text in small letters, in one Unicode form, as they are seen."""
+    small = normalize("NFKC", normalize("NFKC", text).casefold())
+    return [seen for each in small.split() if (seen := values.as_seen(each))]
 
 
 def check_reason(reason: str, name: str) -> None:
     """Raise `Refused` if the reason of an erasure says the name, which would stay on record."""
-    said, sought = " ".join(_words(reason)), re.escape(" ".join(_words(name)))
-    if re.search(rf"(?<!\w){sought}(?!\w)", said):
+    if says(reason, [name]):
         raise Refused(
             "reason-names-person",
             "The reason names the person whose name is erased. It stays on record.",

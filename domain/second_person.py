@@ -10,7 +10,7 @@ Two people are told apart by the actor of their events, whose names are compared
 (`as_read`), and by their keys if both signed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -170,17 +170,19 @@ def ask(command: Command, held: HeldActs, act: Act, terms: TermsByDay) -> list[E
     )
 
 
-def confirm(command: ConfirmAct, held: HeldActs, act: Act, today: date) -> SecondPersonAsked | None:
+def confirm(
+    command: ConfirmAct, held: HeldActs, act: Act, today: date, erased: Collection[str]
+) -> SecondPersonAsked | None:
     """Return the act that a second person confirms; None if it was confirmed before.
 
-    Raises `Refused`.
+    `erased` are the people whose names were erased. Raises `Refused`.
     """
     found = _named(command, held, act)
     if isinstance(found.ended, ActConfirmed):
         return None
     _check_open(found, today)
     contents.check(command, found.asked)
-    _check_second(found, act)
+    _check_second(found, act, erased)
     if found.asked_at > act.occurred_at + CLOCK_SKEW:
         raise Refused(
             "confirmed-before-done",
@@ -254,8 +256,17 @@ def _ended(found: HeldAct) -> NotNow:
     )
 
 
-def _check_second(found: HeldAct, act: Act) -> None:
-    """Raise `Refused` if the first person confirms its own act."""
+def _check_second(found: HeldAct, act: Act, erased: Collection[str]) -> None:
+    """Raise `Refused` if the first person confirms its own act, or if nobody can tell."""
+    if found.actor in erased:
+        # An erased name that is sent again is of a new person for the record.
+        raise Refused(
+            "same-person",
+            "The person who did an act cannot confirm it. The name of who did the act "
+            f"{found.asked.act} was erased, so nobody can tell whether another person confirms it.",
+            "Take the act back (WithdrawAct), do it again, and let another person confirm that.",
+            act=found.asked.act,
+        )
     same_key = bool(act.key) and act.key == found.asked.signed_with
     if act.is_by(found.actor) or same_key:
         raise Refused(

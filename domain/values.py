@@ -280,15 +280,22 @@ def personal(model: type[Value]) -> tuple[str, ...]:
 
 
 _UNSEEN: Final = (
-    r"\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufdd0-\ufdef\ufffe\uffff"
+    r"\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}"
+    r"\u2800\ufdd0-\ufdef\ufffc-\uffff"
 )
 _UNSEEN_IN_JSON: Final = (
     r"\x00-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160"
-    r"\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufdd0-\ufdef\ufe00-\ufe0f\ufeff"
+    r"\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff"
     r"\uffa0\ufff0-\uffff"
 )
 """Characters that nobody sees, and those of the first plane as every reader of JSON Schema knows
 them."""
+
+
+def as_seen(text: str) -> str:
+    """Return a text without the characters that nobody sees."""
+    return re.sub(f"[{_UNSEEN_IN_JSON}]", "", text)
+
 
 PersonName = Annotated[
     str,

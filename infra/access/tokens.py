@@ -299,7 +299,8 @@ class Tokens:
             # OpenID Connect Core 1.0, section 3.1.3.7.
             if found.url != issuer.url or claims.get("nonce") != nonce:
                 raise jwt.InvalidTokenError("it is not of this sign-in")
-            if claims.get("azp", issuer.client_id) != issuer.client_id:
+            several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+            if claims.get("azp", None if several else issuer.client_id) != issuer.client_id:
                 raise jwt.InvalidTokenError("it was made for another client")
         except _INVALID as error:
             log.warning("an ID token was refused: %s: %s", type(error).__name__, error)

@@ -126,6 +126,7 @@ def _spellings(accord: Accord, name: str) -> frozenset[str]:
         for known in pseudonyms.names(accord.history, partnership).values()
         if as_read(known) == as_read(name)
     }
+    found |= {each for each in accord.history.alert_acts.people() if as_read(each) == as_read(name)}
     return frozenset({name, *found})
 
 

@@ -37,6 +37,7 @@ from domain.people import (
     PersonErased,
     as_read,
     check_name,
+    says,
 )
 from domain.recorded import Recorded
 from domain.second_person import SecondPersonAsked
@@ -330,7 +331,10 @@ def _forget(
     # What names no party was sent by a service of the operator.
     sent = (each for each in refusals(history) if each.party in {party, ""})
     history.redact([_redacted(each) for each in sent if says(each.raw)])
-    history.alert_acts.forget(partnership, None if party == CLOCK_PARTY else party, name)
+    side = None if party == CLOCK_PARTY else party
+    for written in history.alert_acts.people():
+        if as_read(written) == as_read(name):
+            history.alert_acts.forget(partnership, side, written)
     credentials.forget(history.credentials, party, name, at)
     # Last, because an interrupted run finds the name by it.
     history.forget(PERSON, partnership, [commitment])
@@ -404,10 +408,8 @@ def is_of_key(wire: str) -> bool:
 
 
 def spoken(*names: str) -> Callable[[bytes], bool]:
-    """Return whether a message contains one of the names, as whole words and as it was sent."""
-    # A message that is not complete JSON can hold the name with JSON's escapes.
-    written = "|".join(re.escape(each) for name in names for each in {name, json.dumps(name)[1:-1]})
-    return partial(_says, re.compile(rf"(?<!\w)(?:{written})(?!\w)"))
+    """Return whether a message contains one of the names, as whole words, however written."""
+    return partial(_says, names)
 
 
 def _refuse_waiting(
@@ -442,13 +444,21 @@ def _redacted(refusal: Refusal) -> Refusal:
     )
 
 
-def _says(spoken: re.Pattern[str], body: bytes) -> bool:
-    """Whether a message contains the name as whole words, in any JSON notation."""
+def _says(names: Sequence[str], body: bytes) -> bool:
+    """Whether a message contains one of the names as whole words, in any JSON notation."""
     try:
         texts = _texts(orjson.loads(body))
     except orjson.JSONDecodeError:
-        texts = iter([body.decode(errors="replace")])
-    return any(map(spoken.search, texts))
+        # A message that is not complete JSON can hold the name with JSON's escapes.
+        texts = iter([_ESCAPED.sub(_unescaped, body.decode(errors="replace"))])
+    return any(says(each, names) for each in texts)
+
+
+_ESCAPED: Final = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\[bfnrt]")
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return str(json.loads(f'"{found[0]}"'))
 
 
 def _texts(value: object) -> Iterator[str]:

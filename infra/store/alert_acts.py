@@ -12,6 +12,9 @@ class AlertActs(Protocol):
     def of(self, side: str | None, alerts: Collection[str]) -> list[AlertAct]:
         """Return the acts of a side about these alerts, in the order in which they were done."""
 
+    def people(self) -> set[str]:
+        """Return the names of all who acted, and of all to whom an alert was assigned."""
+
     def naming(self, name: str) -> list[AlertAct]:
         """Return the acts that a person of this name did, and those that assign to one."""
 

@@ -25,6 +25,12 @@ class PostgresAlertActs(AlertActs):
         )
         return [_act(each) for each in found]
 
+    def people(self) -> set[str]:
+        found = self._datastore.all(
+            "SELECT by FROM history.alert_acts UNION SELECT assigned_to FROM history.alert_acts"
+        )
+        return {name for (name,) in found if name}
+
     def naming(self, name: str) -> list[AlertAct]:
         found = self._datastore.all(
             f"{_SELECT} WHERE %s IN (by, assigned_to) ORDER BY number", name

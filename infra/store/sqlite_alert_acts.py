@@ -35,6 +35,12 @@ class SqliteAlertActs(AlertActs):
         )
         return [_act(each) for each in found]
 
+    def people(self) -> set[str]:
+        found = self._datastore.all(
+            "SELECT by FROM alert_acts UNION SELECT assigned_to FROM alert_acts"
+        )
+        return {name for (name,) in found if name}
+
     def naming(self, name: str) -> list[AlertAct]:
         found = self._datastore.all(
             f"SELECT {_COLUMNS} FROM alert_acts WHERE ? IN (by, assigned_to) ORDER BY number",  # noqa: S608 - as above

@@ -151,10 +151,13 @@ an item has an amount above the limit, if an item is a share, or if they change 
 amount in a currency without a limit always needs the second person.
 
 Two people are two names: the `actor` of the two events. Capitals, blanks and the Unicode form of a
-name do not count. While an act waits, the inbox does not ask the party for the same again, but for
-its confirmation. A token gives the name of the person who
-signed in. With an API key the sender writes the name, so register a signing key for each person:
-one key cannot sign for both. More: [a second person](decisions/0039-a-second-person.md).
+name do not count. If the name of who did an act is erased before the confirmation, nobody can tell
+who would be the second person: take the act back, and do it again. The limit is for each act: two
+below it need no second person, also if both together are above it. While an act waits, the inbox
+does not ask the party for the same again, but for its confirmation. A token gives the name of the
+person who signed in. With an API key the sender writes the name, so register a signing key for
+each person: one key cannot sign for both. More: [a second
+person](decisions/0039-a-second-person.md).
 
 The tables list every command. A test plays each command and writes this page
 (`python -m tests.domain.test_signing`).

@@ -52,9 +52,11 @@ from infra.deciding.pseudonyms import (
 from infra.deciding.service import Service
 from infra.projecting.rebuild import rebuild
 from infra.settings import Settings
+from infra.store.alert_acts import ERASED
 from infra.store.history import Kept, Refusal, Writes
 from infra.tlog.codec import canonical
 from projections import PROJECTIONS
+from projections.alert_acts import AlertAct, AlertActKind
 from tests.feeds import played, simulated
 from tests.infra.messages import attributes, beginning, from_steps, message
 from tests.infra.told import Told
@@ -539,6 +541,54 @@ def test_a_name_is_kept_apart_and_where_inputs_were_refused_until_it_is_erased(
     assert holding(settings) == set()
 
 
+@pytest.mark.parametrize("cut", [None, -2])
+@pytest.mark.parametrize(
+    "written", ["{} waits", "for {}'s team", "({})", "one\n{}\ttwo", "\u00ab{}\u00bb"]
+)
+def test_an_erasure_finds_the_name_however_an_input_writes_it(
+    told: Accord, written: str, cut: int | None
+) -> None:
+    """The name would stay in capitals, with other blanks, in another Unicode form, or hidden."""
+    before = {each.number for each in told.history.refusals(state=None)}
+    first, last = CARMEN.split()
+    spelled = {
+        CARMEN.upper(),
+        f"{first.lower()}\u00a0 {last}",
+        normalize("NFD", CARMEN),
+        f"{first[:3]}\u200b{first[3:]} {last}\u00ad",
+        "".join(chr(ord(each) + 0xFEE0) if "!" < each < "~" else each for each in CARMEN),
+    }
+    raws = [
+        json.dumps(
+            attributes(f"w-{number}", example(AssignRole)) | {"time": written.format(name)}
+        ).encode()[:cut]
+        for number, name in enumerate(sorted(spelled))
+    ]
+    assert {each.status for each in told.service.handle(raws)} == {"refused"}
+
+    erase(told, CARMEN)
+
+    after = [each for each in told.history.refusals(state=None) if each.number not in before]
+    of_these = [each for each in after if each.source_id.startswith("w-") or cut]
+    assert len(of_these) >= len(spelled)
+    assert {each.raw for each in of_these} == {b""}
+
+
+def test_an_erasure_deletes_the_name_from_acts_about_alerts_however_it_is_written(
+    told: Accord,
+) -> None:
+    log, now = told.history.alert_acts, datetime(2026, 4, 1, tzinfo=UTC)
+    name = f"{CARMEN.lower()} "
+    log.add(
+        AlertAct(f"a@1/{NAME}/2026-Q1", now, OURS, AlertActKind.ASSIGN, "Bo", now, to=name.strip())
+    )
+    assert of_person(told, CARMEN).alert_acts
+
+    erase(told, CARMEN, party=OURS)
+
+    assert log.people() == {"Bo", ERASED}
+
+
 def test_data_that_names_only_other_people_is_kept(told: Accord) -> None:
     erase(told, CARMEN)
 
@@ -573,7 +623,9 @@ def test_an_erasure_lists_the_commands_that_it_deletes_and_no_others(told: Accor
     assert last(told)["data"]["commands"] == [OF_CARMEN]
 
 
-@pytest.mark.parametrize("reason", ["{} asked for it.", "Left the firm ({})."])
+@pytest.mark.parametrize(
+    "reason", ["{} asked for it.", "Left the firm ({}).", "\u200b{}\u00ad\u2060 asked."]
+)
 def test_a_reason_that_says_the_name_is_refused_and_tells_no_other_party_whose_it_is(
     told: Accord, reason: str
 ) -> None:

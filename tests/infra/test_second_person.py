@@ -14,6 +14,7 @@ from domain.examples import HELD, PAYOUT
 from domain.exit import PartnershipExited
 from domain.kernel import Act, Command
 from domain.payouts import PayoutRecorded, RecordPayout
+from domain.people import ErasePerson
 from domain.recorded import Recorded
 from domain.second_person import (
     ActConfirmed,
@@ -185,6 +186,26 @@ def test_the_same_name_written_otherwise_is_no_second_person(accord: Accord, wri
     assert (again.status, again.count) == ("accepted", 0)
     assert (refused.status, refused.rule) == ("refused", "same-person")
     assert paid(accord) == 0
+
+
+def test_nobody_confirms_an_act_of_a_person_whose_name_was_erased(accord: Accord) -> None:
+    """Maya erases her own name and sends it again: to the record she is a new person."""
+    one(accord, sent(PAYOUT, "maya"))
+    *_, asked = accord.history.of(NAME)
+    erasure = ErasePerson(person=asked.act.actor, reason="Asked for by the person.")
+    assert one(accord, sent(erasure, "jo")).status == "accepted"
+
+    for person in ("maya", "Maya", "kim"):
+        refused = one(accord, sent(ConfirmAct(act=ACT), person))
+        assert (refused.status, refused.rule) == ("refused", "same-person")
+    assert paid(accord) == 0
+
+    taken_back = WithdrawAct(act=ACT, reason="Its person was erased.")
+    assert one(accord, sent(taken_back, "jo")).status == "accepted"
+    again = message("again", PAYOUT, party=OURS, at=DAY, actor="jo")
+    confirmed = message("confirmed", ConfirmAct(act=ACT), party=OURS, at=DAY, actor="kim")
+    assert [one(accord, each).status for each in (again, confirmed)] == ["accepted"] * 2
+    assert paid(accord) == 1
 
 
 # --- signed ------------------------------------------------------------------------------------

@@ -151,9 +151,10 @@ def test_nobody_acts_as_another_party(world: World) -> None:
 RESERVED = [
     *("clock", "rules", "operator", "notary", "adoption", "Clock", "clock ", "cl ock"),
     *("\uff43\uff4c\uff4f\uff43\uff4b", "account root", "Account\u00a0root", "account\u3000root"),
-    *("PERSON:" + "0" * 64, "person:ana"),
+    *("PERSON:" + "0" * 64, "person:ana", "(erased person 1a2b3c4d)", "(Unreadable name"),
 ]
-"""Names of Accord's own actors, of accounts and of commitments, as they can be written."""
+"""Names of Accord's own actors, of accounts, of commitments, and of what answers show
+in the place of a name, as they can be written."""
 
 INVISIBLE = [
     "cl\u200bock",
@@ -161,6 +162,10 @@ INVISIBLE = [
     "ana\u202egnp",
     "ana\u2060",
     "\u3164",
+    "ana\u2800",
+    "ana\ue000",
+    "ana\U000f0000",
+    "ana\ufffd",
     " ",
     " ana",
     "a\U000e0041",

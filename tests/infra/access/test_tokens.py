@@ -8,6 +8,7 @@ import hmac
 import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -115,6 +116,31 @@ def issuer() -> Made:
 @pytest.fixture
 def tokens(issuer: Made) -> Tokens:
     return Tokens([GROWTHOS], issuer.fetch)
+
+
+@pytest.mark.parametrize(
+    ("given", "is_valid"),
+    [
+        ({}, True),
+        ({"aud": ["pages"]}, True),
+        ({"aud": ["pages", "crm"], "azp": "pages"}, True),
+        ({"aud": ["pages", "crm"]}, False),
+        ({"aud": ["pages", "crm"], "azp": "crm"}, False),
+        ({"aud": "pages", "azp": "crm"}, False),
+        ({"aud": "crm"}, False),
+        ({"nonce": "of another browser"}, False),
+        ({"nonce": None}, False),
+    ],
+)
+def test_an_id_token_signs_in_only_at_the_client_and_in_the_browser_that_asked_for_it(
+    issuer: Made, given: Claims, *, is_valid: bool
+) -> None:
+    own = GROWTHOS.model_copy(update={"client_id": "pages"})
+    token = issuer.sign(claims(**({"aud": "pages", "nonce": "n"} | given)))
+    expected = nullcontext() if is_valid else pytest.raises(Unauthenticated)
+
+    with expected:
+        Tokens([own], issuer.fetch).signed_in(own, token, "n", None)
 
 
 def part(value: object) -> str:
