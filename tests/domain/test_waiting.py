@@ -94,7 +94,7 @@ budget-without-reduction campaign-ends-first candidate-exists candidate-is-chose
 candidate-not-declined
 candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist claim-confirmed
 command-yields
-commitment-for-name
+commitment-for-name contribution-recorded
 confirmed-before-done content-missing correction-content counts-at-once cure-answered cure-period
 currency-of-a-metric deadline-has-passed deal-exists deal-merged denominator-too-small
 dispute-exceeds-earnings dispute-exists dispute-names-amount dispute-resolved effective-date
@@ -105,7 +105,8 @@ given-up
 governance-established improvement-deadline incentive-ends-first incentive-exists
 incentive-never-backwards incentive-was-promised issue-resolved item-name-taken items-for-a-time
 key-used-before less-is-better limits-of-one-currency local-to-a-market lost-in-the-future manager
-merge-of-a-merged merged-into-a-duplicate merged-into-itself metric-changes-meaning
+merge-of-a-merged merged-into-a-duplicate merged-into-itself message-without-channel
+metric-changes-meaning
 metric-of-the-catalogue metric-parts milestone-of-both milestone-reached months-of-a-share
 must-be-signed name-taken no-longer-wins not-of-both
 no-proportion no-such-budget no-such-objective not-a-program not-delegated not-ones-own-dispute
