@@ -934,8 +934,7 @@ def alike(recorded: object, meant: object, names: dict[str, str] | None) -> bool
             alike(value, meant[name], names) for name, value in recorded.items()
         )
     if isinstance(recorded, list) and isinstance(meant, list):
-        same = map(partial(alike, names=names), recorded, meant)
-        return len(recorded) == len(meant) and all(same)
+        return alike(dict(enumerate(recorded)), dict(enumerate(meant)), names)
     if names is not None and isinstance(meant, str) and _COMMITMENT(text_of(recorded)):
         return meant == recorded or names.setdefault(text_of(recorded), meant) == meant
     return type(recorded) is type(meant) and recorded == meant
