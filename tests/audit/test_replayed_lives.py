@@ -43,7 +43,7 @@ PARTIES = (OURS, THEIRS)
 SUBJECT = "growthos-brightpath"
 SIGNERS = {party: signer(party) for party in PARTIES}
 
-LIVES = (1, 3, 5)
+LIVES = (1, 3, 8)
 """Seeds: with a second person, with an adoption, and with much that is refused."""
 
 

@@ -92,7 +92,8 @@ class Stream(Generic[S]):
         try:
             events = self._decide(sent.command, self.state, act)
         except Refused as refused:
-            if refused.awaits:
+            # An objection that changes nothing yet is sent again once its party states the fact.
+            if refused.awaits or refused.rule == "counts-at-once":
                 self.waiting.append(sent)
             else:
                 self.refused.append((sent, refused.rule))
