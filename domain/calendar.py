@@ -116,12 +116,12 @@ def period_in_words(period: str) -> str:
     return f"{part if part.startswith('Q') else month_name[int(part)]} {year}"
 
 
-_UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
-
-
 def until_in_words(ends: date) -> str:
     """Return the last day of what no longer applies from a day on: ``until 2026-06-30``."""
     return f"until {ends - timedelta(days=1)}"
+
+
+_UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 
 
 def add(day: date, *durations: str) -> date:
@@ -177,12 +177,12 @@ def bounds(period: str) -> tuple[datetime, datetime]:
     return midnight(first), midnight(add_months(first, 1))
 
 
-@lru_cache(maxsize=4096)
 def last_day_of(period: str) -> date:
     """Return the last day of a period: 2026-03-31 for 2026-Q1."""
     return bounds(period)[1].date() - timedelta(days=1)
 
 
+@lru_cache(maxsize=4096)
 def _month(year: int, month: int) -> str:
     return f"{year:04}-{month:02}"
 

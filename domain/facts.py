@@ -11,10 +11,10 @@ what it builds on (the win of a payment) may be stated by either party (docs/dec
 
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import NamedTuple, Protocol, TypeVar
 
-from domain.calendar import bounds
+from domain.calendar import bounds, last_day_of
 from domain.kernel import Act, AlreadyRecorded, Event, Refused
 
 
@@ -137,7 +137,7 @@ def check_not_before(began: date | None, period: str, day: date, field: str) -> 
     The period had not begun on the day on which it is stated, or it ended before `began`.
     """
     check_begun(period, day, field)
-    last = bounds(period)[1].date() - timedelta(days=1)
+    last = last_day_of(period)
     if began is not None and last < began:
         raise Refused(
             "period-before-agreement",
