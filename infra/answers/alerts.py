@@ -4,12 +4,12 @@ An alert has the form of its row (`projections.alerts.Alert`). Each change of on
 same form: by the feed of `infra.answers.changes`, and on the topic `accord.alerts`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from itertools import islice
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 from domain.offices import Assignee
 from domain.standing_alerts import OBJECTIVE_MISSED, AlertKind
@@ -61,11 +61,6 @@ class Alerts(DatedPage[Alert]):
 
     handling: Mapping[str, Handling] = {}
     """What the viewer's side has done about open alerts of this page, by the id of the alert."""
-
-    def after(self, pages: Sequence[Self]) -> Self:
-        """Return the page with the alerts of the pages before it, and what was done about them."""
-        handling = {of: done for each in (*pages, self) for of, done in each.handling.items()}
-        return super().after(pages).model_copy(update={"handling": handling})
 
 
 def ask(

@@ -87,7 +87,7 @@ from infra.answers.logs import (
     NOW,
     AsOf,
     log,
-    moment_of,
+    moments_of,
     of_each,
     row_of_each,
     sight_of,
@@ -332,16 +332,11 @@ def _judged(
     accord: Accord, awaited: list[tuple[_Place, InboxItem]], when: AsOf
 ) -> list[tuple[_Place, InboxItem]]:
     """Return items with those as overdue whose day is over, also before the clock records it."""
-    latest = when.at or when.known or accord.history.last_recorded_at()
-    over = {
-        each.partnership
-        for _, each in awaited
-        if latest and each.awaiting is Awaiting.DUE and each.day <= latest.date()
-    }
+    due = [each for _, each in awaited if each.awaiting is Awaiting.DUE]
+    moments = moments_of(accord, {each.partnership for each in due}, when)
+    over = {each.partnership for each in due if each.day <= moments[each.partnership].date()}
     zones = zones_of(accord, over)
-    today = {
-        name: local_day(moment_of(accord, name, when), zones.get(name, "UTC")) for name in over
-    }
+    today = {name: local_day(moments[name], zones.get(name, "UTC")) for name in over}
 
     def judged(each: InboxItem) -> InboxItem:
         is_over = each.awaiting is Awaiting.DUE and each.day < today.get(each.partnership, each.day)

@@ -319,11 +319,15 @@ def moment_of(accord: Accord, partnership: str, when: AsOf) -> datetime:
     answer is the same until something is recorded. For a viewer that does not see all
     partnerships, it is the latest of the partnership itself.
     """
-    if asked := when.at or when.known:
-        return asked
-    of_all = when.is_now and when.viewer.of_all
-    latest = accord.history.last_recorded_at() if of_all else None
-    return latest or seen_until(accord.history, partnership, when)
+    return moments_of(accord, [partnership], when)[partnership]
+
+
+def moments_of(accord: Accord, partnerships: Iterable[str], when: AsOf) -> dict[str, datetime]:
+    """Return `moment_of` each of these partnerships; one that they share is read once."""
+    shared = when.at or when.known
+    if shared is None and when.viewer.of_all and when.is_now:
+        shared = accord.history.last_recorded_at()
+    return {each: shared or seen_until(accord.history, each, when) for each in partnerships}
 
 
 def seen_until(history: History, partnership: str, when: AsOf) -> datetime:

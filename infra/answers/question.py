@@ -6,12 +6,13 @@ parameters; both print the same JSON document, and its schema is the route's in 
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Generic, Self, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -98,11 +99,6 @@ class Page(Answer, Generic[T]):
     items: tuple[T, ...]
     """The items, in order."""
 
-    def after(self, pages: Sequence[Self]) -> Self:
-        """Return the page with the items of the pages before it, too."""
-        items = tuple(item for each in (*pages, self) for item in each.items)
-        return self.model_copy(update={"items": items})
-
 
 class DatedPage(Page[T], Generic[T]):
     """A page of items of several partnerships, whose days are each of its own time zone."""
@@ -113,11 +109,6 @@ class DatedPage(Page[T], Generic[T]):
     def zone_of(self, partnership: str) -> str:
         """Return the time zone of a partnership's days: UTC without agreed terms."""
         return self.zones.get(partnership, UTC)
-
-    def after(self, pages: Sequence[Self]) -> Self:
-        """Return the page with the items of the pages before it, and with their time zones."""
-        zones = {of: zone for each in (*pages, self) for of, zone in each.zones.items()}
-        return super().after(pages).model_copy(update={"zones": zones})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +131,9 @@ class Paging:
     """The cursor that the page before gave as `next`."""
     limit: int = PAGE
 
+
+_ALL: Final = sys.maxsize - 1
+"""More items than an answer has. One more can still be counted."""
 
 PartnershipId = Annotated[Slug, Parameter("The partnership.", "ID")]
 PeriodName = Annotated[
@@ -239,9 +233,8 @@ class Question:
                 return
 
     def whole(self, accord: Accord, **given: Any) -> Any:  # noqa: ANN401 - what is asked, the answer
-        """Return an answer with the items of all its pages; raises as `reply` does."""
-        *before, last = self.pages(accord, **given)
-        return last.after(before)
+        """Return an answer with all its items; raises as `reply` does."""
+        return self.reply(accord, **given, page=Paging(limit=_ALL))
 
     def lines(self, found: Any) -> Iterator[Block]:  # noqa: ANN401 - the answer
         """Yield the answer as text for a terminal; what is stale in it comes first."""

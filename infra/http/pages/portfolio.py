@@ -18,7 +18,7 @@ from domain.standing_alerts import DISPUTE_OPENED
 from domain.values import Slug, name_order
 from infra.access.roles import Need
 from infra.answers.inbox import INBOX, Awaiting, InboxItem
-from infra.answers.logs import moment_of
+from infra.answers.logs import moments_of
 from infra.answers.portfolio import PORTFOLIO
 from infra.answers.zones import zones_of
 from infra.http.access import needs
@@ -241,7 +241,7 @@ def _days(visit: Visit, rows: Iterable[Row]) -> dict[str, datetime]:
     when = visit.when()
     if visit.is_past or when.viewer.of_all:
         return {}
-    return {each.line.id: moment_of(visit.accord, each.line.id, when) for each in rows}
+    return moments_of(visit.accord, [each.line.id for each in rows], when)
 
 
 def _rows(portfolios: Iterable[Portfolio], opened: OpenAlerts, waiting: Waiting) -> Iterator[Row]:
