@@ -8,7 +8,7 @@ objects to it. Of anything else that counts at once it changes nothing, so it is
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from domain.claims import ClaimCommand, ObjectToClaim, claimed, counts_at_once
+from domain.claims import ObjectToClaim, claimed, counts_at_once
 from domain.facts import Facts, Stated, own
 from domain.kernel import Act, Event
 from domain.payment import (
@@ -29,7 +29,7 @@ from domain.terms import (
     Retainer,
     RevenueShare,
 )
-from domain.terms_by_day import TermsByDay
+from domain.terms_by_day import TermsByDay, all_items
 
 _MOVES: Final = ("happened_at", "covers_from", "collected_by")
 """The fields of a correction that can change what a fact earns, either way, beside its amount."""
@@ -40,12 +40,12 @@ class _Change(NamedTuple):
     takes: bool
 
 
-def check_deal(command: ClaimCommand, facts: Facts, act: Act, terms: TermsByDay) -> None:
+def check_deal(command: ObjectToClaim, facts: Facts, act: Act, terms: TermsByDay) -> None:
     """Raise `Refused` for an objection that changes nothing about a deal."""
     claim = claimed(command, facts, act.party, act.occurred_at)
-    if not isinstance(command, ObjectToClaim) or claim is None:
+    if claim is None:
         return
-    items = [item for version in terms.agreed for item in version.items or ()]
+    items = all_items(terms.agreed)
     gains = {party: any(_pays(each, party) for each in items) for party in (claim.party, act.party)}
     if not _has_effect(command.fact, claim, facts, act.party, gains):
         raise counts_at_once(command, claim.party)

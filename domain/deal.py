@@ -18,7 +18,7 @@ from domain.bilateral import (
     ProposalAnswer,
     ProposalEnded,
 )
-from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
+from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected, ObjectToClaim
 from domain.deal_record import Deal, DealCommand
 from domain.facts import Stated, first, is_stated, with_fact
 from domain.kernel import Act, Awaited, AwaitedKind, Event, Refused
@@ -98,7 +98,7 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
     merge.check_counts(command, state, act)
     if isinstance(command, ClaimCommand):
         events = objections.decide(command, state.facts, state.answers, act, agreed.terms)
-        if events:
+        if events and isinstance(command, ObjectToClaim):
             against_interest.check_deal(command, state.facts, act, agreed.terms)
         return events
     if isinstance(command, SubmitReferral):

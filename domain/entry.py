@@ -165,14 +165,8 @@ def decide(
     """Decide a command on an entry. Raises `Refused`."""
     if isinstance(command, ClaimCommand):
         events = objections.decide(command, state.facts, state.answers, act, agreed.terms)
-        stated = claimed(command, state.facts, act.party, act.occurred_at)
-        if (
-            events
-            and isinstance(command, ObjectToClaim)
-            and stated
-            and isinstance(stated.event, PenaltyConceded)
-        ):
-            raise counts_at_once(command, stated.party)
+        if events and isinstance(command, ObjectToClaim):
+            _check_has_effect(command, state.facts, act)
         return events
     if isinstance(command, ReverseEntry):
         return reverse(command, state, act, agreed)
@@ -197,6 +191,13 @@ def decide(
     if isinstance(command, RecordJointRevenue | RecordSharedCost):
         agreed.check_not_given_up("investment", command.under, "An entry", act)
     return [event]
+
+
+def _check_has_effect(command: ObjectToClaim, facts: Facts, act: Act) -> None:
+    """Raise `Refused` for an objection to a conceded penalty, which counts at once."""
+    stated = claimed(command, facts, act.party, act.occurred_at)
+    if stated and isinstance(stated.event, PenaltyConceded):
+        raise counts_at_once(command, stated.party)
 
 
 def _is_of_one_kind(one: Event, other: Event) -> bool:

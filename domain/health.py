@@ -228,9 +228,8 @@ class RiskIdentified(
         if said != was and described_by != act.party:
             raise NotNow(
                 "risk-described-by-another",
-                f"Only the party that recorded a risk changes its description and its kind. "
-                f"{described_by} "
-                f"described risk {self.risk}, and {act.party} describes it anew.",
+                "Only the party that recorded a risk changes its description and its kind. "
+                f"{described_by} described risk {self.risk}, and {act.party} describes it anew.",
                 "Leave the description and the kind as they are, or record another risk.",
                 party=described_by,
                 field="description",

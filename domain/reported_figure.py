@@ -33,7 +33,7 @@ from domain.metric_catalogue import (
     with_unit,
 )
 from domain.terms import Item, ReferralFee, pays_by
-from domain.terms_by_day import TermsByDay
+from domain.terms_by_day import TermsByDay, all_items
 from domain.values import MINOR_UNITS, Count, Number, Quantity, Slug, Text, plain
 
 OTHER_CHANNELS = "other-channels"
@@ -226,8 +226,7 @@ def _check_has_effect(command: ObjectToClaim, state: Reported, act: Act, terms: 
     reports = state.facts[FIGURE]
     if {each.party for each in reports} != {claim.party}:
         return
-    items = [item for version in terms.agreed for item in version.items or ()]
-    pays = [item for item in items if pays_by(item, claim.event.metric)]
+    pays = [item for item in all_items(terms.agreed) if pays_by(item, claim.event.metric)]
     if not any(_can_lose(item, act.party, claim, state.facts) for item in pays):
         raise claims.counts_at_once(command, claim.party)
 

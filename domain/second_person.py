@@ -259,7 +259,7 @@ def _ended(found: HeldAct) -> NotNow:
 def _check_second(found: HeldAct, act: Act, erased: Collection[str]) -> None:
     """Raise `Refused` if the first person confirms its own act, or if nobody can tell."""
     if found.actor in erased:
-        # An erased name that is sent again is of a new person for the record.
+        # For the record, who sends an erased name again is a new person.
         raise Refused(
             "same-person",
             "The person who did an act cannot confirm it. The name of who did the act "

@@ -410,7 +410,7 @@ def frame_words(name: str) -> str:
 
 
 def item_words(kind: str) -> str:
-    """Return a kind of item, or of what is earned beside the items, as the trade calls it."""
+    """Return the trade's words for a kind of item, or for what is earned beside the items."""
     return "base fee with bonus" if kind == ItemKind.HYBRID else name_words(kind)
 
 

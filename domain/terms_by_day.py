@@ -83,6 +83,11 @@ def local_day(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
+def all_items(versions: Iterable[CommercialTermsAgreed]) -> list[Item]:
+    """Return the items of all these versions of the terms, whenever they apply."""
+    return [item for version in versions for item in version.items or ()]
+
+
 @dataclass(frozen=True)
 class TermsByDay:
     """The terms of a partnership, asked for a day. Make it with `of`.

@@ -26,7 +26,7 @@ def sent_by(viewer: Viewer, read: Callable[[int], Sequence[I]], after: int, limi
 
 
 class Sent(Protocol):
-    """An input with who sent it."""
+    """An input, and who sent it."""
 
     @property
     def party(self) -> str | None:

@@ -5,11 +5,11 @@ Names are looked for as `accord erase` looks for them, so an export shows what a
 
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import orjson
 
-from domain.people import as_read
 from domain.values import counted
 from infra.access.credentials import in_name
 from infra.answers.logs import NotFound
@@ -120,14 +120,13 @@ def of_person(accord: Accord, name: str) -> PersonalData:
 
 def _spellings(accord: Accord, name: str) -> frozenset[str]:
     """Return the name, and each stored one that is read as it is."""
-    found = {
-        known
+    known = (
+        each
         for partnership in partnerships(accord.history)
-        for known in pseudonyms.names(accord.history, partnership).values()
-        if as_read(known) == as_read(name)
-    }
-    found |= {each for each in accord.history.alert_acts.people() if as_read(each) == as_read(name)}
-    return frozenset({name, *found})
+        for each in pseudonyms.names(accord.history, partnership).values()
+    )
+    acted = accord.history.alert_acts.people()
+    return frozenset({name, *pseudonyms.alike(chain(known, acted), name)})
 
 
 def _named(

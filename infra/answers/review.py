@@ -60,7 +60,7 @@ from infra.answers.parameters import Name
 from infra.answers.partnership_state import OpenDeadline, Party, Scorecard
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, PeriodName, Question
 from infra.answers.show import open_deadlines, parties_of, scorecards_of
-from infra.answers.show_text import deadline_words, people_of, scorecard_words, worth
+from infra.answers.show_text import deadline_words, hours_words, people_of, scorecard_words, worth
 from infra.answers.text import Block, Line, Remark, Table, amount, day, figure, minute, number
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
@@ -365,7 +365,7 @@ class _Seen:
                 self.disputes.pop(dispute, None)
             case ContributionRecorded() as given:
                 named = (recorded.act.party, given.contribution)
-                # A correction leaves it at the time at which it was first recorded.
+                # A corrected contribution keeps the time of its first record.
                 first, _ = self.given.get(named, (recorded.act.occurred_at, given))
                 self.given[named] = first, given
             case _:
@@ -599,7 +599,7 @@ def _dispute(each: DisputeOpened) -> str:
 
 def _contribution(each: Contributions) -> str:
     given = "; ".join(one.what + (f" ({one.value})" if one.value else "") for one in each.given)
-    hours = f"{number(each.hours)} {'hour' if each.hours == 1 else 'hours'}; " if each.hours else ""
+    hours = f"{hours_words(each.hours)}; " if each.hours else ""
     promised = "".join(f"; {_promise(one)}" for one in each.promised)
     return f"{each.party}: {hours}{given or 'nothing recorded'}{promised}"
 

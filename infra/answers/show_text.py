@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator
 from datetime import date, datetime
+from decimal import Decimal
 from typing import NamedTuple, assert_never
 
 from domain.adoption import AdoptionProposed
@@ -603,9 +604,14 @@ def _task_words(  # noqa: C901, PLR0911, PLR0912 - one for each kind
             assert_never(planned)
 
 
+def hours_words(hours: Decimal) -> str:
+    """Return working hours in words: ``1 hour``, ``7.5 hours``."""
+    return f"{number(hours)} {'hour' if hours == 1 else 'hours'}"
+
+
 def worth(each: ContributionPromised | ContributionRecorded) -> str:
     """Return the hours and the value of a contribution, in brackets."""
-    parts = [f"{number(each.hours)} {'hour' if each.hours == 1 else 'hours'}"] if each.hours else []
+    parts = [hours_words(each.hours)] if each.hours else []
     parts += [str(each.value)] if each.value else []
     return f" ({', '.join(parts)})" if parts else ""
 

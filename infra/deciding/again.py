@@ -246,7 +246,8 @@ _OF_FACT: Final[Mapping[str, type[Command]]] = {
 } | {"FinalSettlementIssued": IssueFinalSettlement, "StatementIssued": IssueStatement}
 """The command that records each fact that moves money, or issues a statement.
 
-It has the fields of the event. A statement is issued unsigned as the ledger gives it.
+The command has the same fields as the event. A statement is what the ledger gives, so nobody
+needs to sign it.
 """
 
 

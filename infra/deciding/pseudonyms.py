@@ -316,6 +316,11 @@ def forget(history: History) -> None:
         history.forget(ERASING, "", erasing)
 
 
+def alike(names: Iterable[str], name: str) -> set[str]:
+    """Return those of the names that are read as a name is, however they are written."""
+    return {each for each in names if as_read(each) == as_read(name)}
+
+
 def _forget(
     history: History, partnership: str, commitment: str, commands: Iterable[str], at: datetime
 ) -> None:
@@ -332,9 +337,8 @@ def _forget(
     sent = (each for each in refusals(history) if each.party in {party, ""})
     history.redact([_redacted(each) for each in sent if says(each.raw)])
     side = None if party == CLOCK_PARTY else party
-    for written in history.alert_acts.people():
-        if as_read(written) == as_read(name):
-            history.alert_acts.forget(partnership, side, written)
+    for written in alike(history.alert_acts.people(), name):
+        history.alert_acts.forget(partnership, side, written)
     credentials.forget(history.credentials, party, name, at)
     # Last, because an interrupted run finds the name by it.
     history.forget(PERSON, partnership, [commitment])

@@ -22,7 +22,7 @@ from domain.deadlines.deadline import Silence
 from domain.recorded import Recorded
 from domain.settlement import rounded
 from domain.terms import Hybrid, Item, LicenceFee, Minimum, ReferralFee, Retainer, RevenueShare
-from domain.terms_by_day import Exit, Renewal, TermsByDay
+from domain.terms_by_day import Exit, Renewal, TermsByDay, all_items
 from domain.values import RECORDED, instant, plain
 from projections.fold import Row, Rows, rows_under
 from projections.ledger import windows
@@ -179,7 +179,7 @@ def gaining(agreed: AgreedRow) -> Container[str]:
 
 @lru_cache(maxsize=1024)
 def _gaining(terms: tuple[str, ...], parties: tuple[str, ...]) -> frozenset[str]:
-    items = [item for version in agreed_versions(terms) for item in version.items or ()]
+    items = all_items(agreed_versions(terms))
     return frozenset(
         party for item in items for party in ((item.to,) if isinstance(item, PAID_TO) else parties)
     )
@@ -188,16 +188,13 @@ def _gaining(terms: tuple[str, ...], parties: tuple[str, ...]) -> frozenset[str]
 @lru_cache(maxsize=1024)
 def moving(terms: tuple[str, ...]) -> frozenset[str]:
     """Return the metrics whose reported figures move money under any version of the terms."""
-    return reported_metrics(
-        item for version in agreed_versions(terms) for item in version.items or ()
-    )
+    return reported_metrics(all_items(agreed_versions(terms)))
 
 
 @lru_cache(maxsize=1024)
 def kinds_of(terms: tuple[str, ...], party: str) -> frozenset[type[Item]]:
     """Return the kinds of items by which a party can earn on deals in any version of the terms."""
-    items = (item for version in agreed_versions(terms) for item in version.items or ())
-    return kinds_for(party, items)
+    return kinds_for(party, all_items(agreed_versions(terms)))
 
 
 class Asked(NamedTuple):
@@ -218,7 +215,7 @@ class Asked(NamedTuple):
 @lru_cache(maxsize=1024)
 def _asked(terms: tuple[str, ...]) -> Asked:
     versions = agreed_versions(terms)
-    items = [item for version in versions for item in version.items or ()]
+    items = all_items(versions)
     return Asked(
         counted_metrics(versions),
         moving(terms),

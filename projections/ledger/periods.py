@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from domain.calendar import bounds, months_of, occurrences
 from domain.claims import ClaimKind
 from domain.terms import Hybrid, LicenceFee, Minimum, ReferralFee, Retainer
-from domain.terms_by_day import TermsByDay
+from domain.terms_by_day import TermsByDay, all_items
 from domain.values import Money
 from projections.ledger.counting import Known
 from projections.ledger.measures import CLICKS, Measured, Measures, is_reported
@@ -58,8 +58,7 @@ def _spans(terms: TermsByDay) -> dict[str, None]:
     """Return the times between two fees, of all items that were ever agreed."""
     return {
         item.every: None
-        for version in terms.agreed
-        for item in version.items or ()
+        for item in all_items(terms.agreed)
         if isinstance(item, Retainer | LicenceFee | Hybrid)
     }
 

@@ -140,7 +140,7 @@ def test_the_audit_of_what_runs_changes_with_its_facts() -> None:
 
 
 def test_nothing_committed_is_no_resource() -> None:
-    """No time and no money opened the gate to execution, and answered the checklist with yes."""
+    """Such a commitment opened the gate to execution, and the checklist said yes."""
     story = before(HoldKickoff)
     story.when(THEIRS, CommitResources(attention=Decimal(0)))
 

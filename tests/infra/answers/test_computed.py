@@ -54,6 +54,16 @@ def opened_again(folder: Path) -> Iterator[Accord]:
         yield accord
 
 
+@contextmanager
+def fed(folder: Path) -> Iterator[Accord]:
+    """Return a store of the whole demo, folded."""
+    with simulated(folder) as accord:
+        for feed in FEEDS:
+            accord.service.handle(messages(feed))
+        accord.catch_up()
+        yield accord
+
+
 def steps() -> Iterator[list[bytes]]:
     """Yield the demo's feeds in parts of several partnerships."""
     for feed in FEEDS:
@@ -76,10 +86,7 @@ def test_after_each_step_a_reused_answer_is_that_of_a_new_process(tmp_path: Path
 def test_what_did_not_change_is_computed_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with simulated(tmp_path) as accord:
-        for feed in FEEDS:
-            accord.service.handle(messages(feed))
-        accord.catch_up()
+    with fed(tmp_path) as accord:
         before = answers(accord)
 
         def refuse(*_: object, **__: object) -> None:
@@ -97,10 +104,7 @@ def test_a_line_of_the_portfolio_is_computed_once_a_day_of_its_agreement(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each record anywhere is a new moment, so it must not be a new line of every partnership."""
-    with simulated(tmp_path) as accord:
-        for feed in FEEDS:
-            accord.service.handle(messages(feed))
-        accord.catch_up()
+    with fed(tmp_path) as accord:
         lines: list[str] = []
 
         def counted(member: Member, moment: datetime, span: Span | None) -> PartnershipLine:
