@@ -4,6 +4,7 @@ A story begins anywhere in the life of `life.py`, since chance alone would never
 and goes on as it may: most commands are refused, and those that are not make a legal history.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from domain.deadlines.deadline import DeadlinePassed
 from domain.execution import ActionAgreed, CommitmentCancelled, InvestmentReduced
 from domain.exit import BreachCured, BreachNoticeGiven
 from domain.exploration import BeginExploration, PartnerChosen
-from domain.formation import AgreementSigned
+from domain.formation import AgreementSigned, NegotiationEnded, NegotiationEndProposed
 from domain.gates import WaiverGranted
 from domain.kernel import CLOCK_PARTY, Command, Event, Refused, Stage
 from domain.markets import MetricOwnerAssigned
@@ -244,20 +245,34 @@ def test_a_party_cannot_bind_both_alone(party: str, plot: tuple[Story, list[Move
 def _accepted(events: Iterable[Recorded]) -> Iterator[tuple[Recorded, str]]:
     """Yield each agreement that accepted a proposal of the other party, and the proposal.
 
-    A dispute may be withdrawn without one, and what binds its author alone accepts nothing.
+    A dispute may be withdrawn without one, and what binds its author alone accepts nothing. A
+    negotiation is ended alone until both signed, and later by a party that asked for it before.
     """
     is_chosen, noticed, authors = False, dict[str, str](), dict[str, str]()
+    signed, asked = set[tuple[str, int]](), dict[str, int]()
     for each in events:
         event, party = each.event, each.act.party
+        if isinstance(event, AgreementSigned):
+            signed.add((party, event.agreement_version))
+        if isinstance(event, NegotiationEndProposed):
+            asked.setdefault(party, each.index)
         is_chosen |= isinstance(event, PartnerChosen)
         if name := _proposed(event):
             authors[name] = party
         if isinstance(event, BreachNoticeGiven):
             noticed[event.breach] = party
         if isinstance(event, BilateralAgreement) and event.proposal_ref:
-            alone = _needs_no_consent(event, party, noticed, is_chosen=is_chosen)
+            if isinstance(event, NegotiationEnded):
+                alone = not _signed_by_both(signed) or asked.get(party, each.index) < each.index - 1
+            else:
+                alone = _needs_no_consent(event, party, noticed, is_chosen=is_chosen)
             if not alone or authors.get(event.proposal_ref) != party:
                 yield each, event.proposal_ref
+
+
+def _signed_by_both(signed: Iterable[tuple[str, int]]) -> bool:
+    """Whether two parties signed one version of the agreement."""
+    return max(Counter(version for _, version in signed).values(), default=0) > 1
 
 
 def _needs_no_consent(

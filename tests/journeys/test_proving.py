@@ -2,12 +2,14 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC
 from pathlib import Path
 from zipfile import ZipFile
 
 import orjson
 import pytest
 
+from domain.values import moment_words
 from infra.audit import timestamps
 from infra.tlog.notes import Checkpoint, Note, Verifier
 from tests.audit.test_timestamps import Authority, serving
@@ -155,4 +157,4 @@ def test_an_outside_authority_timestamps_a_checkpoint(
         (text,) = [each for each in texts if Checkpoint.read(each).size == size]
         answer = archive.read(stamp)
     at = timestamps.verify(answer, text, timestamps.roots(authority.root))
-    assert f"{at:%Y-%m-%d %H:%M:%S} UTC" in told.out
+    assert moment_words(at.astimezone(UTC)) in told.out
