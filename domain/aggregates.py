@@ -44,6 +44,7 @@ from domain.second_person import ActConfirmed, ConfirmAct, WithdrawAct
 from domain.settlement import Ledger
 from domain.signing import BINDING
 from domain.values import instant
+from domain.viewing import BundleExported
 
 State = Partnership | Deal | Entry | Dispute | Experiment | Reported | Program
 
@@ -51,13 +52,15 @@ _WITH_ACTS = Partnership | Dispute | Entry
 """The states in which an act can await a second person."""
 
 RESTING_ON_THE_LOG: frozenset[type[Event]] = BINDING | {
+    BundleExported,
     PersonErased,
     RuleBreached,
     RuleBreachWithdrawn,
 }
 """Events that depend on the whole log so far. They are appended only at the index they were decided
 for. Binding events are among them, because they depend on the keys registered before, and the
-erasure of a person is, because it lists the signed commands before it."""
+erasure of a person is, because it lists the signed commands before it. An export has the digest of
+what it shows of all events before it."""
 
 
 def command_types() -> dict[str, type[Command]]:

@@ -35,7 +35,7 @@ class BundleExported(Event):
     party: Slug | None = None
     """The party for which it was exported; it does not contain the other's private statements."""
     files: ContentDigest | None = None
-    """The digest of the files of the bundle that are not in the log (bundle format, section 3)."""
+    """The digest of all that the bundle shows (bundle format, section 3)."""
 
 
 class CosignatureRefused(Event):

@@ -77,8 +77,13 @@ class VisibleLog:
         return {why: reasons.count(why) for why in sorted(set(reasons))}
 
     def first(self, why: str) -> int | None:
-        """Return the index of the first event that is withheld for this reason."""
-        return min((index for index, each in self.withheld.items() if each == why), default=None)
+        """Return the index of the first event that is withheld for this reason.
+
+        Behind the last event shown, which is the export, nothing is shown for any reason.
+        """
+        last = self.events[-1].index if self.events else 0
+        found = (index for index, each in self.withheld.items() if each == why and index < last)
+        return min(found, default=None)
 
 
 # --- the statements ----------------------------------------------------------------------------

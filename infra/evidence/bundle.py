@@ -4,6 +4,7 @@
 module and both verifiers against that page.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from functools import cache
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from types import MappingProxyType
 from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -36,6 +38,7 @@ from domain.values import instant
 from domain.viewing import BundleExported
 from infra.answers import explain, statement
 from infra.answers.inputs import sees
+from infra.answers.issued import NOT_ASKED_FOR, PRIVATE
 from infra.answers.logs import AsOf, NotFound, Row, sight_of, size_of
 from infra.answers.statement_state import State
 from infra.audit.log import Altered, Log
@@ -76,21 +79,27 @@ with them, or because they list what was erased."""
 _UNREADABLE = (ValueError, KeyError, TypeError, ValidationError)
 """The errors of an event that was altered, or that a newer release wrote."""
 
-OF_LOG: Final = (
+NEEDED: Final = (
     "bundle.json",
     "checkpoints.jsonl",
     "commands.jsonl",
     "events.jsonl",
+    "people.jsonl",
+    "policy.txt",
+    "rejected.jsonl",
+    "request.json",
+    "waiting.jsonl",
 )
-"""The files of the log, of which its checkpoints and signatures speak."""
-
-BESIDE: Final = ("people.jsonl", "policy.txt", "rejected.jsonl", "request.json", "waiting.jsonl")
-"""The files whose digest is in the event of the export, beside the guides."""
+"""The files of every bundle, beside the guides."""
 
 GUIDES: Final = ("FORMAT.md", "rules.json", "verify.mjs", "verify.py")
 """The format, the verifiers and what they read: a part of every bundle."""
 
-_PEOPLE = "data/people.jsonl"
+_NAMED = re.compile(rb'"(person:[0-9a-f]{64})"')
+"""A commitment to a name in the bytes of an event."""
+
+_IN_MEMORY = 64 << 20
+"""The most bytes of lines that are not written to a temporary file."""
 
 TIMESTAMP = "timestamp"
 """The kind of an authority's answer; the key is the size of the checkpoint."""
@@ -232,8 +241,14 @@ class _Bundle:
     events: list[Recorded] = field(init=False, default_factory=list)
     """All events that can be read."""
     shown: list[Recorded] = field(init=False, default_factory=list)
-    people: bytes = field(init=False, default=b"")
-    """The lines with the names of its people."""
+    lines: SpooledTemporaryFile[bytes] = field(init=False)
+    """The lines of the events before that of the export."""
+    read: int = field(init=False, default=0)
+    """The number of these events."""
+    withheld: int = field(init=False, default=0)
+    """How many of them are not shown."""
+    with_events: dict[str, bytes] = field(init=False, default_factory=dict)
+    """The files with the signed commands and the people that these events name."""
     files: dict[str, bytes] = field(init=False)
     """The files that the bundle brings, by digest."""
 
@@ -243,9 +258,11 @@ class _Bundle:
     def write(self, bag: _Bag) -> None:
         """Write all of it."""
         self._write_beside(bag)
-        notes = self._sealed(bag.sums)
-        bag.put(_PEOPLE, self.people)
-        self._write_events(bag)
+        with SpooledTemporaryFile(_IN_MEMORY) as self.lines:
+            notes = self._sealed(bag.sums)
+            self._write_events(bag)
+        for name, data in self.with_events.items():
+            bag.put(name, data)
         self._write_log(bag, notes)
         if self.custody:
             self._write_proofs(bag, notes[-1])
@@ -255,18 +272,17 @@ class _Bundle:
     # --- the request and the events ---
 
     def _sealed(self, beside: Mapping[str, str]) -> list[Note]:
-        """Record the export and what is beside the log; return the checkpoints up to then.
+        """Record the export and all that it shows; return the checkpoints up to then.
 
-        `beside` are the checksums of what was written. The names of the people are added.
+        `beside` are the checksums of what was written. What the log shows is added.
         """
         history, asked = self.accord.history, self.asked
         exported = BundleExported(reason=asked.reason, party=asked.party)
 
         def event(actor: str, fresh: Mapping[str, bytes]) -> BundleExported:
             nonlocal exported
-            self.people = self._people(actor, fresh)
-            sums = {**beside, _PEOPLE: sha256(self.people).hexdigest()}
-            digest = sha256(_manifest(sums)).hexdigest()
+            sums = self._read(size_of(history, self.partnership), actor, fresh)
+            digest = sha256(_manifest({**beside, **sums})).hexdigest()
             exported = exported.model_copy(update={"files": digest})
             return exported
 
@@ -279,11 +295,12 @@ class _Bundle:
             self.custody = next(each for each in recorded if each.event == exported)
             size = Checkpoint.read(self.notary.checkpoint(self.partnership).text).size
         except Altered as error:
-            self.people = self._people()
             size = self._intact()
+            self._read(size)
             self.exported = Exported(size, warning=str(error))
         else:
             self.exported = Exported(size)
+        self.exported.withheld = self.withheld
         self.exported.files = len(self.files)
         return [Note.read(each) for each in self.accord.trees.checkpoints(self.partnership)]
 
@@ -292,21 +309,47 @@ class _Bundle:
         last = self.notary.latest(self.partnership)
         return Checkpoint.read(last.text).size if last else 0
 
-    def _write_events(self, bag: _Bag) -> None:
+    def _read(
+        self, size: int, actor: str = "", fresh: Mapping[str, bytes] = MappingProxyType({})
+    ) -> dict[str, str]:
+        """Take the lines of the first events, and what goes with them; return their checksums.
+
+        `actor` is the commitment of who exports it, and `fresh` are names that are not stored yet.
+        """
+        self.events, self.shown, self.read, self.withheld = [], [], size, 0
+        self.lines.seek(0)
+        self.lines.truncate()
         sight = _sight(self.accord, self.partnership, self.asked.party)
-        entries = self.accord.history.entries(self.partnership, 0, self.exported.size)
-        written = 0
+        named, digest, written = {actor}, sha256(), 0
+        for index, body, leaf in self.accord.history.entries(self.partnership, 0, size):
+            why, line = self._why_not(sight, index, body, leaf), body
+            if why is None:
+                named.update(map(bytes.decode, _NAMED.findall(body)))
+            else:
+                self.withheld, line = self.withheld + 1, _withheld(why, leaf)
+            # A deleted event leaves a gap, which a verifier reports.
+            text = b"{}\n" * (index - written) + line + b"\n"
+            self.lines.write(text)
+            digest.update(text)
+            written = index + 1
+        self.with_events = {
+            "data/commands.jsonl": b"".join(self._commands()),
+            "data/people.jsonl": b"".join(self._people(named, fresh)),
+        }
+        sums = {name: sha256(data).hexdigest() for name, data in self.with_events.items()}
+        return {**sums, "data/events.jsonl": digest.hexdigest()}
+
+    def _write_events(self, bag: _Bag) -> None:
+        entries = self.accord.history.entries(self.partnership, self.read, self.exported.size)
         with bag.file("data/events.jsonl") as write:
+            self.lines.seek(0)
+            for line in self.lines:
+                write(line)
             for index, body, leaf in entries:
-                # A deleted event leaves a gap, which a verifier reports.
-                write(b"{}\n" * (index - written))
-                written = index + 1
-                why = self._why_not(sight, index, body, leaf)
-                if why is None:
-                    write(body + b"\n")
-                else:
-                    self.exported.withheld += 1
-                    write(codec.canonical({"why": why, "withheld": leaf.hex()}) + b"\n")
+                # What others recorded before the checkpoint is not in the digest of the export.
+                is_export = self.custody is not None and index == self.custody.index
+                self.exported.withheld += not is_export
+                write((body if is_export else _withheld(NOT_ASKED_FOR, leaf)) + b"\n")
 
     def _why_not(
         self, sight: Sight | SharedSight, index: int, body: bytes, leaf: bytes
@@ -316,14 +359,13 @@ class _Bundle:
             recorded = codec.decode(body, index=index)
         except _UNREADABLE as error:
             if isinstance(error, codec.UnknownEvent) and leaf_hash(body) == leaf:
-                return "private"  # A newer release wrote it, so this one cannot tell.
+                return PRIVATE  # A newer release wrote it, so this one cannot tell.
             return None  # Export the altered event, so that a verifier reports it.
         self.events.append(recorded)
         if not sight.shows(recorded) or sight.fewer_than(recorded):
-            return "private"  # Even out of range: that would tell when it was recorded.
-        is_custody = self.custody is not None and index == self.custody.index
-        if not is_custody and not self._is_asked_for(recorded):
-            return "range"
+            return PRIVATE  # Even out of range: that would tell when it was recorded.
+        if not self._is_asked_for(recorded):
+            return NOT_ASKED_FOR
         self.shown.append(recorded)
         return None
 
@@ -352,7 +394,7 @@ class _Bundle:
         return self.notary.log(self.partnership)
 
     def _write_log(self, bag: _Bag, notes: list[Note]) -> None:
-        """Write what goes with the events: checkpoints and signed commands."""
+        """Write what the log became by the export: its size and its checkpoints."""
         about = {
             "format": FORMAT,
             "origin": self.notary.seal.origin(self.partnership),
@@ -361,7 +403,6 @@ class _Bundle:
         }
         bag.lines("data/bundle.json", [about])
         bag.lines("data/checkpoints.jsonl", ({"note": str(note)} for note in notes))
-        bag.put("data/commands.jsonl", b"".join(self._commands()))
 
     def _write_proofs(self, bag: _Bag, last: Note) -> None:
         """Write complete proofs of the requested events."""
@@ -374,7 +415,7 @@ class _Bundle:
         asked = self.asked
         stated = {each.index for each in self.events if asked.statement in _names(each.event)}
         # An alert can be computed only from the whole log.
-        if asked.alert is None or len(self.events) < self.exported.size:
+        if asked.alert is None or len(self.events) < self.read:
             return stated
         outputs = replay(ALERTS, self.events).outputs
         return stated | {index for output, index in outputs if output.body.id == asked.alert}
@@ -422,27 +463,14 @@ class _Bundle:
             if digest in kept:
                 yield kept[digest] + b"\n"
 
-    def _people(self, actor: str = "", fresh: Mapping[str, bytes] = MappingProxyType({})) -> bytes:
-        """Return the names of the people in the events that the bundle will show, a line each.
-
-        `actor` is the commitment of who exports it, and `fresh` are names that are not stored yet.
-        """
+    def _people(self, named: Iterable[str], fresh: Mapping[str, bytes]) -> Iterator[bytes]:
+        """Return the names of the people that the shown events name, a line each."""
         kept = {**self.accord.history.kept(PERSON, self.partnership), **fresh}
-        sight = _sight(self.accord, self.partnership, self.asked.party)
-        shown, erased = [actor.encode()], set[str]()
-        for each in _readable(self.accord, self.partnership):
-            if isinstance(each.event, PersonErased):
-                erased.add(each.event.person)
-            if sight.shows(each) and not sight.fewer_than(each) and self._is_asked_for(each):
-                shown.append(codec.encode(each))
-        text = b"\n".join(shown)
-        return b"".join(
-            codec.canonical({"commitment": commitment, **orjson.loads(kept[commitment])}) + b"\n"
-            for commitment in sorted(kept.keys() - erased)
+        erased = {e.event.person for e in self.events if isinstance(e.event, PersonErased)}
+        for each in sorted(kept.keys() & {*named} - erased):
             # A damaged name is left out.
-            if commitment.encode() in text
-            and person_in(self.partnership, commitment, kept[commitment])
-        )
+            if person_in(self.partnership, each, kept[each]):
+                yield codec.canonical({"commitment": each, **orjson.loads(kept[each])}) + b"\n"
 
     def _rejected(self) -> Iterator[Refusal]:
         number = 0
@@ -459,6 +487,11 @@ class _Bundle:
             return False
         names = frozenset({self.partnership})
         return sees(Viewer(self.asked.party, partnerships=names), each)
+
+
+def _withheld(why: str, leaf: bytes) -> bytes:
+    """Return the line of an event that is not shown."""
+    return codec.canonical({"why": why, "withheld": leaf.hex()})
 
 
 def _sight(accord: Accord, partnership: str, party: str | None) -> Sight | SharedSight:

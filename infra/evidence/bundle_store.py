@@ -111,7 +111,11 @@ def _events(
     hidden = {
         index: orjson.loads(line) for index, line in enumerate(lines) if line.startswith(_WITHHELD)
     }
-    if missing := sum(each["why"] == NOT_ASKED_FOR for each in hidden.values()):
+    # What is behind the export, which is the last event shown, was recorded after it was asked for.
+    last = max({*range(len(lines))} - hidden.keys(), default=0)
+    if missing := sum(
+        index < last and each["why"] == NOT_ASKED_FOR for index, each in hidden.items()
+    ):
         raise NoSuchStore(
             f"The bundle lacks {missing} events that were not asked for (--from, --to), so nothing "
             "can be computed from it. Ask for a bundle of the whole log."

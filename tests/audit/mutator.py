@@ -786,7 +786,7 @@ def _sign_again(draft: Draft) -> None:
     with suppress(ValueError, KeyError, TypeError, IndexError):
         last = orjson.loads(lines[-1])
         if last["type"] == "BundleExported":
-            last["data"]["files"] = digest_beside(files)
+            last["data"]["files"] = digest_shown(files, lines[:-1])
             lines[-1] = written(last)
     draft.put("events.jsonl", lines)
     leaves = [leaf_of(each) for each in lines]
@@ -806,12 +806,14 @@ def _sign_again(draft: Draft) -> None:
     draft.write("checkpoints.jsonl", sealed)
 
 
-def digest_beside(files: Files) -> str:
-    """Return the digest of what is not in the log, which the event of the export has."""
+def digest_shown(files: Files, before: list[bytes]) -> str:
+    """Return the digest that the event of the export has, with the lines of the events before."""
+    bound = files | {"data/events.jsonl": b"".join(each + b"\n" for each in before)}
+    late = ("data/bundle.json", "data/checkpoints.jsonl")
     lines = (
-        f"{sha256(files[name]).hexdigest()}  {name}\n"
-        for name in sorted(files)
-        if name.startswith("data/") and name[5:] not in LOG and "/proofs/" not in name
+        f"{sha256(bound[name]).hexdigest()}  {name}\n"
+        for name in sorted(bound)
+        if name.startswith("data/") and name not in late and "/proofs/" not in name
     )
     return sha256("".join(lines).encode()).hexdigest()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tests.audit import mutator, test_attacks, test_lies, test_replay, test_replayed_operator
-from tests.audit.test_lies import ARCHIVE, CONTROLS, ERASED, IDENTIFIERS, LIES
+from tests.audit.test_lies import ARCHIVE, CONTROLS, ERASED, IDENTIFIERS, LIES, MIXED
 from tests.documents import REPOSITORY
 
 PAGE: Final = REPOSITORY / "docs" / "attacks.md"
@@ -220,6 +220,8 @@ def page() -> str:
         ("`checkpoint-…`", "a checkpoint with", notes),
         ("`malformed`, `command-…`", "an envelope with", envelopes),
         ("`bag`", "an archive with", (*ARCHIVE, "any other byte in a record of its directory")),
+        ("`custody`", "a mixture of two bundles of one log, with", MIXED),
+        ("`malformed`", "among the signed commands", ("one twice",)),
     ]
     rows += [f"| {code} | {what}: {'; '.join(names)} |" for code, what, names in written]
     events = len(LIES) + len(ERASED) + len(IDENTIFIERS)
@@ -247,7 +249,8 @@ These attacks succeeded before the two tools were written:
 ## What both verifiers refuse
 
 Both verifiers refuse each of these for the same reason. The first {events} are by an operator who
-has the key of the log; the other {forms} are forms that a file must not have. Beside them
+has the key of the log; the other {forms} are forms that a file must not have, and what somebody
+without a key makes of two bundles. Beside them
 `make audit-faults` [draws changes from a seed](faults.md#changed-bundles-and-the-two-verifiers).
 
 | refused as | what was tried |

@@ -16,12 +16,15 @@ from domain.kernel import Event
 from domain.payment import ReceivePayment
 from domain.recorded import EventWithheld
 from domain.times import moment
+from domain.viewing import BundleExported, FullViewTaken
 from infra.bootstrap import Accord
 from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, app
+from infra.evidence import replay
 from infra.evidence.bundle import BundleRequest, export
 from infra.evidence.opening import opened
 from infra.http import create_app
 from infra.settings import NoSuchStore, Settings
+from infra.tlog.notes import Note
 from projections.visibility import OPERATOR, Viewer
 from tests.audit.world import VERIFIERS, rewritten
 from tests.feeds import played
@@ -192,6 +195,35 @@ def test_nothing_is_answered_from_a_bundle_with_a_fault(pair: Pair, tmp_path: Pa
     code, text = run(pair._replace(path=changed), "list")
 
     assert (code, "fault checkpoint-root" in text) == (FAILED, True)
+
+
+def test_what_others_record_before_the_checkpoint_of_an_export_is_not_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bundle ends with the export, and is whole for a verifier, a replay and a reader."""
+    path = tmp_path / "bundle.zip"
+    with played(tmp_path) as store:
+        notary = store.signing()
+        sign = notary.checkpoint
+
+        def late(name: str) -> Note:
+            store.service.record_own(CONSULTING, "sam", FullViewTaken(question="q", reason="r"))
+            return sign(name)
+
+        monkeypatch.setattr(notary, "checkpoint", late)
+        export(store, notary, CONSULTING, BundleRequest("sam", "A dispute."), path)
+        size = store.history.heads([CONSULTING])[CONSULTING].size
+
+    found = replay.replay(path)
+    with opened(Settings(store=f"bundle:{path}")) as bundled:
+        *_, exported, last = bundled.history.of(CONSULTING)
+
+    assert (found.record.verdict, found.size) == ("CONSISTENT, NOT PINNED", size)
+    assert found.withheld["range"] == 1
+    assert not found.differs
+    assert not any("were not asked for" in each for each in found.never_decided)
+    assert isinstance(exported.event, BundleExported)
+    assert isinstance(last.event, EventWithheld)
 
 
 def test_a_bundle_with_a_part_of_the_log_is_not_opened(tmp_path: Path) -> None:

@@ -71,12 +71,14 @@ class Liar:
     number: int = 0
     honest: int = 0
     """The number of events that are no lies."""
-    beside: str = ""
-    """The digest of what is not in the log, before anything of it is changed."""
+    shown: str = ""
+    """The digest of what the honest bundle shows."""
+    other: bytes = b""
+    """The lines of the events in a bundle for the other party, which was made next."""
 
     def __post_init__(self) -> None:
-        self.beside = mutator.digest_beside(self.files)
         self.events = self.rows("events")
+        self.shown = self.events[-1]["data"]["files"]
         self.honest = len(self.events)
         self.names = {each["commitment"]: each["name"] for each in self.rows("people")}
         lines = self.files["data/commands.jsonl"].splitlines()
@@ -86,7 +88,7 @@ class Liar:
         return [orjson.loads(each) for each in self.files[f"data/{name}.jsonl"].splitlines()]
 
     def copy(self) -> "Liar":
-        return Liar(dict(self.files), self.signer)
+        return Liar(dict(self.files), self.signer, other=self.other)
 
     def find(self, wire: str, *, signed: bool = True) -> int:
         """Return the index of the first event of a type that is signed, or not."""
@@ -164,17 +166,43 @@ class Liar:
             if index >= self.honest:
                 self.events[index] = event | {"event_id": codec.event_id(*named, place)}
 
-    def bundle(self, *, identified: bool = True) -> bytes:
-        """Return the bundle, signed by the operator; with other identifiers only if asked for."""
+    def _exported(self) -> list[Row]:
+        """Return the events, of which the last one shown is an export of all before it."""
+        events = [*self.events]
+        last = max(index for index, each in enumerate(events) if "type" in each)
+        old = next(each for each in reversed(events) if each.get("type") == "BundleExported")
+        if events[last] is not old:
+            versions = [e["stream_version"] for e in events if e.get("stream") == old["stream"]]
+            source_id = f"{CONSULTING}/{len(events)}"
+            again = {
+                "event_id": codec.event_id(old["party"], old["source"], source_id, 0),
+                "occurred_at": events[last]["recorded_at"],
+                "recorded_at": events[last]["recorded_at"],
+                "source_id": source_id,
+                "stream_version": max(versions) + 1,
+            }
+            last = len(events)
+            events.append(old | again)
+        if old["data"]["files"] == self.shown:
+            lines = [codec.canonical(each) for each in events[:last]]
+            files = mutator.digest_shown(self.files, lines)
+            events[last] = events[last] | {"data": old["data"] | {"files": files}}
+        return events
+
+    def bundle(self, *, identified: bool = True, more: bytes = b"") -> bytes:
+        """Return the bundle, signed by the operator; with other identifiers only if asked for.
+
+        `more` are lines behind those of the signed commands.
+        """
         if identified:
             self.identify()
-        for each in self.events:
-            if each.get("type") == "BundleExported" and each["data"]["files"] == self.beside:
-                each["data"]["files"] = mutator.digest_beside(self.files)
-        bodies = [codec.canonical(each) for each in self.events]
+        commands = [self.commands[each] + b"\n" for each in sorted(self.commands)]
+        self.files["data/commands.jsonl"] = b"".join([*commands, more])
+        events = self._exported()
+        bodies = [codec.canonical(each) for each in events]
         leaves = [
             bytes.fromhex(each["withheld"]) if "withheld" in each else leaf_hash(body)
-            for each, body in zip(self.events, bodies, strict=True)
+            for each, body in zip(events, bodies, strict=True)
         ]
         about = orjson.loads(self.files["data/bundle.json"]) | {"size": len(leaves)}
         seal, notes = Seal("", self.signer, None), []
@@ -186,14 +214,12 @@ class Liar:
             size = len(leaves) if place == len(rows) - 1 else old.size
             again = seal.sign(Checkpoint(old.origin, size, Tree.over(leaves[:size]).root()), at)
             notes.append({"note": str(again)})
-        commands = [self.commands[each] for each in sorted(self.commands)]
         return made.zipped(
             self.files
             | {
                 "data/bundle.json": codec.canonical(about) + b"\n",
                 "data/events.jsonl": b"".join(each + b"\n" for each in bodies),
                 "data/checkpoints.jsonl": b"".join(codec.canonical(n) + b"\n" for n in notes),
-                "data/commands.jsonl": b"".join(each + b"\n" for each in commands),
             }
         )
 
@@ -228,8 +254,10 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Liar:
     play(world)
     with ZipFile(world.bundle(party=THEIRS)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
+    with ZipFile(world.bundle("other.zip", party=OURS)) as archive:
+        other = archive.read("data/events.jsonl")
     files["policy"] = world.policy(quorum="none").encode()
-    return Liar(files, world.signer)
+    return Liar(files, world.signer, other=other)
 
 
 @pytest.fixture(scope="module")
@@ -577,6 +605,12 @@ def _unsigned_key(liar: Liar) -> Row:
     return _registration(liar, STRANGER)
 
 
+def _not_asked_for(liar: Liar) -> Row:
+    """Withhold an event before the reminder, for a range."""
+    liar.events.append(liar.event("ReminderGiven", {}, "accord"))
+    return {"why": "range", "withheld": "0" * 64}
+
+
 def _foreign_proof(liar: Liar) -> Row:
     return _registration(liar, STRANGER, proof=b64encode(bytes(64)).decode())
 
@@ -609,7 +643,7 @@ LIES: dict[str, tuple[Lie, str]] = {
         "event",
     ),
     "an event withheld for a range that nobody asked for": (
-        lambda _: {"why": "range", "withheld": "0" * 64},
+        _not_asked_for,
         "event",
     ),
     "a key that is delegated by an object": (
@@ -1141,6 +1175,65 @@ def test_an_export_is_recorded_as_it_was_asked_for(liar: Liar, desk: Desk, membe
     exported = liar.events[liar.find("BundleExported", signed=False)]
     exported["data"][member] = {"files": "0" * 64, "party": OURS, "reason": "Another one."}[member]
     assert desk.verdict(liar.bundle()) == made.fault("custody")
+
+
+Lines = list[bytes]
+
+
+def _first_withheld(lines: Lines) -> int:
+    return next(index for index, each in enumerate(lines) if b'"withheld"' in each)
+
+
+def _with(lines: Lines, other: Lines, index: int) -> Lines:
+    return [*lines[:index], other[index], *lines[index + 1 :]]
+
+
+MIXED: dict[str, Callable[[Lines, Lines], Lines]] = {
+    "a private event of the other party, from a bundle for that one": lambda lines, other: _with(
+        lines, other, _first_withheld(lines)
+    ),
+    "an event hidden as private, as in a bundle for the other party": lambda lines, other: _with(
+        lines, other, _first_withheld(other)
+    ),
+}
+"""What somebody without a key makes of two bundles of one log: the root is that of both."""
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_nobody_combines_two_bundles_of_one_log(liar: Liar, desk: Desk, name: str) -> None:
+    lines = liar.files["data/events.jsonl"].splitlines(keepends=True)
+    other = liar.other.splitlines(keepends=True)
+    assert desk.verdict(rezipped(liar, lines)) == CONSISTENT
+    assert desk.verdict(rezipped(liar, MIXED[name](lines, other))) == made.fault("custody")
+
+
+def test_the_last_event_shown_is_the_export(liar: Liar, desk: Desk) -> None:
+    """The next export is one event longer, and was made for the other party."""
+    later = liar.other.splitlines()
+    assert len(later) == len(liar.events) + 1
+    liar.events.append(orjson.loads(later[-1]))
+    assert desk.verdict(liar.bundle()) == made.fault("custody")
+
+
+def rezipped(liar: Liar, lines: Lines) -> bytes:
+    """Return the bundle of somebody without a key who puts other lines for the same events."""
+    events = b"".join(lines)
+    commands = [liar.commands[each] for each in sorted(liar.commands) if each.encode() in events]
+    named = b"".join(each + b"\n" for each in commands)
+    return made.zipped(liar.files | {"data/events.jsonl": events, "data/commands.jsonl": named})
+
+
+def test_what_was_recorded_behind_the_export_was_not_asked_for(liar: Liar, desk: Desk) -> None:
+    """The control: others record events before the checkpoint of an export is signed."""
+    liar.events.append({"why": "range", "withheld": "0" * 64})
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    assert "1 events withheld (range)" in desk.not_checked()
+
+
+def test_a_signed_command_is_there_once(liar: Liar, desk: Desk) -> None:
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    again = liar.files["data/commands.jsonl"].splitlines(keepends=True)[0]
+    assert desk.verdict(liar.bundle(more=again)) == made.fault("malformed")
 
 
 def test_a_command_that_no_event_names_is_refused(liar: Liar, desk: Desk) -> None:

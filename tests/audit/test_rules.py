@@ -20,7 +20,7 @@ from domain.keyring import Facts
 from domain.second_person import SecondPersonAsked
 from domain.signing import FACTS, Effect, effect_of
 from infra.deciding.pseudonyms import naming
-from infra.evidence.bundle import BAGIT, BESIDE, GUIDES, OF_LOG
+from infra.evidence.bundle import BAGIT, GUIDES, NEEDED
 from infra.store.history import partnerships
 from infra.tlog import dsse
 from tests.audit import test_digests
@@ -102,6 +102,8 @@ WEAK = (
 """Keys in hex of order 1, 2, 4 and 8 (RFC 8032), and those whose y is not below the prime."""
 
 PATTERNS = {
+    # What is written after the event of the export is not bound by its digest.
+    "bound": "data/(?!bundle[.]json|checkpoints[.]jsonl|proofs/).+",
     "checkpoint": rf"([^\n]+)\n({NUMBER})\n({HASH})\n",
     "command": "accord[.][A-Za-z]{1,100}",
     "commitment": "person:[0-9a-f]{64}",
@@ -204,10 +206,9 @@ JavaScript has no text of more than 2^29 characters, so nothing unpacked has as 
 
 FILES = {
     "bagit": BAGIT.decode(),
-    "beside": [f"data/{name}" for name in sorted([*BESIDE, *GUIDES])],
-    "log": [f"data/{name}" for name in OF_LOG],
+    "needed": [f"data/{name}" for name in sorted([*GUIDES, *NEEDED])],
 }
-"""The files that every bundle has: those of the log, and those that the log has a digest of."""
+"""The files that every bundle has."""
 
 KEYS = {
     "KeyRecovered": None,

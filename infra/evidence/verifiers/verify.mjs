@@ -22,19 +22,14 @@ const PATTERNS = new Map(Object.entries(RULES.patterns).map(wholeOf));
 const PROPOSALS = new Set(RULES.proposals);
 const OPERATOR = 'accord'; // the party of what the clock, agreed rules and the operator record
 
-/** Why a bundle is refused: a code of section 10, and the index in question. */
-class Fault extends Error {
-  constructor(code, index = null) {
-    super(code);
-    this.reason = [code, index];
-  }
-}
+/** A bundle is refused: its `reason` is a code of section 10, and an index or null. */
+class Fault extends Error {}
 
 /** The verifier was called wrongly, or its user's own files cannot be read: exit code 2. */
 class Misuse extends Error {}
 
 function need(right, code, index = null) {
-  if (!right) throw new Fault(code, index);
+  if (!right) throw Object.assign(new Fault(code), { reason: [code, index] });
 }
 
 /** What was read has another form. */
@@ -297,7 +292,7 @@ function readPins(bytes) {
 }
 
 // --- Section 1: the container ---
-const NEEDED = new Set([...RULES.files.log, ...RULES.files.beside]);
+const NEEDED = new Set(RULES.files.needed);
 
 function littleEndianOf(size, ...numbers) {
   const bytes = Buffer.alloc(size * numbers.length);
@@ -456,6 +451,7 @@ class Verifier {
     const envelopes = lines('commands.jsonl').map((line) => [hex(line), line.latin1Slice()]);
     need(envelopes.every(([, line]) => line.length <= LIMITS.line), 'malformed');
     this.commands = new Map(envelopes.map(([digest, line]) => [digest, matched('envelope', line)]));
+    need(this.commands.size === envelopes.length, 'malformed');
     this.names = new Map(this.people.map(({ commitment, name }) => [commitment, name]));
     need(this.bundle.origin.endsWith(`/${this.bundle.partnership}`), 'malformed');
   }
@@ -508,7 +504,7 @@ class Verifier {
     for (const index of this.notAsked) {
       while (this.indexes[next] < index) next += 1;
       const isEarly = from !== null && !(times[next - 1] >= withoutZone(from));
-      const isLate = to !== null && !(times[next] <= withoutZone(to));
+      const isLate = next === times.length || (to !== null && times[next] > withoutZone(to));
       need(isEarly || isLate, 'event', index);
     }
   }
@@ -869,17 +865,18 @@ class Verifier {
     }
   }
 
-  /** That the log has this export, with the digest of what is beside the log. */
+  /** That the last event shown is this export, with the digest of all that it shows. */
   checkCustody() {
-    const { log } = RULES.files;
-    const isBeside = (name) => /^data\/(?!proofs\/)/.test(name) && !log.includes(name);
-    const digest = hex(manifest(this.files, [...this.files.keys()].filter(isBeside)));
+    const last = this.indexes.at(-1);
+    const { type, party, data } = this.events.get(last);
+    const whole = this.files.get('data/events.jsonl');
+    const before = whole.subarray(0, this.lines[last].byteOffset - whole.byteOffset);
+    const files = new Map(this.files).set('data/events.jsonl', before);
+    const bound = [...files.keys()].filter((name) => matches('bound', name));
     const { reason, for: receiver } = this.request;
-    const isThis = ({ type, party, data }) => {
-      const isAsked = data.reason === reason && (data.party ?? null) === receiver;
-      return type === 'BundleExported' && party === OPERATOR && data.files === digest && isAsked;
-    };
-    need([...this.events.values()].some(isThis), 'custody');
+    const asked = ['BundleExported', OPERATOR, hex(manifest(files, bound)), receiver, reason];
+    const here = [type, party, data.files, data.party ?? null, data.reason];
+    need(here.every((each, at) => each === asked[at]), 'custody');
     this.notChecked.push(...RULES.never);
   }
 }

@@ -382,8 +382,7 @@ def read_pins(raw: bytes) -> tuple[dict[str, str], list[tuple[str, str]]]:
 
 
 # --- Section 1: the container ---
-OF_LOG: Final = frozenset(RULES["files"]["log"])
-NEEDED: Final = OF_LOG | set(RULES["files"]["beside"])
+NEEDED: Final = frozenset(RULES["files"]["needed"])
 
 
 def read_container(raw: bytes) -> dict[str, bytes]:
@@ -549,7 +548,8 @@ class Verifier:
         for name in ("rejected.jsonl", "waiting.jsonl"):
             rows(name, TYPES["object"])
         lines = lines_of(self.files["data/commands.jsonl"])
-        require(all(len(line) <= LIMITS["line"] for line in lines), "malformed")
+        once = len({*lines}) == len(lines)
+        require(once and all(len(line) <= LIMITS["line"] for line in lines), "malformed")
         self.commands = {sha256(each).hex(): matched("envelope", each.decode()) for each in lines}
         self.names = {person["commitment"]: person["name"] for person in self.people}
         self.said = dict(self.names)  # and those that signed commands say
@@ -598,7 +598,7 @@ class Verifier:
             behind = bisect_left(self.indexes, index)
             before, after = self.times[:behind][-1:], self.times[behind:][:1]
             early = start is not None and (not before or before[0] < start[:-1])
-            late = end is not None and (not after or after[0] > end[:-1])
+            late = not after or (end is not None and after[0] > end[:-1])
             require(early or late, "event", index)
 
     def _is_next(self, index: int, event: Row) -> bool:
@@ -915,15 +915,14 @@ class Verifier:
             self.not_checked += [f"{len(lacking)} {what}"] if lacking else []
 
     def check_custody(self) -> None:
-        """Check that the log has this export, with the digest of what is beside the log."""
-        beside = filter(re.compile("data/(?!proofs/)").match, self.files.keys() - OF_LOG)
-        digest = sha256(manifest(self.files, beside)).hex()
+        """Check that the last event shown is this export, with the digest of all that it shows."""
+        last = self.indexes[-1]
+        files = self.files | {"data/events.jsonl": b"\n".join([*self.lines[:last], b""])}
+        digest = sha256(manifest(files, filter(PATTERNS["bound"], files))).hex()
         export = ["BundleExported", OPERATOR, digest, self.request["for"], self.request["reason"]]
-        exports = (
-            [each["type"], each["party"], *map(each["data"].get, ("files", "party", "reason"))]
-            for each in self.events.values()
-        )
-        require(export in exports, "custody")
+        event = self.events[last]
+        members = map(event["data"].get, ("files", "party", "reason"))
+        require([event["type"], event["party"], *members] == export, "custody")
         self.not_checked += RULES["never"]
 
 
