@@ -365,7 +365,7 @@ def _check_same_dispute(state: Dispute, act: Act) -> None:
 
 def _disputable(command: OpenDispute, earned: Mapping[str, Decimal]) -> Money:
     """Return the disputed amount. Raises `Refused` if it exceeds what was earned."""
-    earner = f"{command.line}, {command.subject}," if command.line else command.subject
+    earner = _earner(command)
     amounts = [
         Money(amount=amount, currency=currency)
         for currency, amount in sorted(earned.items())
@@ -402,6 +402,15 @@ def _disputable(command: OpenDispute, earned: Mapping[str, Decimal]) -> Money:
             field="amount",
         )
     return command.amount
+
+
+def _earner(command: OpenDispute) -> str:
+    """Return what is said to have earned money: a line says of what it is, if it is of all."""
+    if command.line is None:
+        return f"{command.subject}"
+    if command.line.fact == command.subject:
+        return f"{command.line}"
+    return f"{command.line}, {command.subject},"
 
 
 def submit(command: SubmitEvidence, state: Dispute, act: Act) -> list[Event]:

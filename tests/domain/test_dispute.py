@@ -274,12 +274,17 @@ def test_evidence_and_mediation_from_before_the_end_can_arrive_after_it() -> Non
         assert isinstance(event, EvidenceSubmitted | MediationStarted)
 
 
-def opens(amount: Money | None = None, subject: str | None = "deal/D-1") -> OpenDispute:
+def opens(
+    amount: Money | None = None,
+    subject: str | None = "deal/D-1",
+    line: DisputedLine | None = None,
+) -> OpenDispute:
     return OpenDispute(
         dispute="Q-9",
         cause=IssueCause.MONEY,
         description="The client was ours.",
         subject=subject,
+        line=line,
         amount=amount,
     )
 
@@ -396,3 +401,26 @@ def test_the_same_dispute_is_opened_once() -> None:
     other = changed(example(OpenDispute), description="Something else.")
     assert story.refuses(OURS, other).rule == "already-recorded"
     assert len(story.facts(DisputeOpened)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fact", "subject", "earner"),
+    [
+        ("entry/E-1", "entry/E-1", "cost-share-1 of entry/E-1 earned"),
+        ("payment/P-1", "deal/D-1", "cost-share-1 of payment/P-1, deal/D-1, earned"),
+    ],
+)
+def test_a_refusal_names_what_earned_once(fact: str, subject: str, earner: str) -> None:
+    line = DisputedLine(fact=fact, item="cost-share-1")
+    context = after(HoldKickoff).partnership.context
+
+    with pytest.raises(Refused, match="cannot exceed") as refused:
+        open_(
+            opens(usd("9000.00"), subject=subject, line=line),
+            Dispute(),
+            context,
+            lambda: Ledger(earnings=lambda *_: {"USD": Decimal("3000.00")}),
+            Act(OURS, OURS, moment("2026-03-01"), moment("2026-03-01")),
+        )
+
+    assert refused.value.detail.endswith(f"9000.00 USD is disputed; {earner} 3000.00 USD.")
