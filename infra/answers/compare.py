@@ -36,7 +36,7 @@ from infra.answers.parameters import When
 from infra.answers.partnership_state import PartnershipState, Task
 from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
 from infra.answers.statement_state import owed
-from infra.answers.text import Block, Line, Remark, Table, amount, late, minute
+from infra.answers.text import Block, Line, Remark, Table, amount, asked_at, late, minute
 from infra.bootstrap import Accord
 from projections import KPIS, figures
 from projections.fold import Dispatch, Folded, Rows, fold_all
@@ -123,7 +123,7 @@ def ask(
     first, last = known.size(earlier), known.size(later)
     if not first:
         raise NotFound(
-            f"Nothing of {id} had been recorded by {minute(earlier)}.",
+            f"Nothing of {id} had been recorded by {asked_at(earlier)}.",
             "Compare with a later moment.",
         )
     return Comparison(

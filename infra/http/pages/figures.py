@@ -261,4 +261,4 @@ def compact(value: Decimal, unit: str) -> str:
 
 
 def _short(value: Decimal) -> str:
-    return number(value.quantize(Decimal("0.1"), ROUND_HALF_EVEN))
+    return f"{Decimal(number(value.quantize(Decimal('0.1'), ROUND_HALF_EVEN))):,f}"

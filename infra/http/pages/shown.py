@@ -20,6 +20,7 @@ from domain.aggregates import command_types
 from domain.calendar import PERIOD_PATTERN, period_in_words
 from domain.charter import ObjectiveStatus
 from domain.dispute import DisputeOutcome
+from domain.kernel import CLOCK_PARTY
 from domain.response import Severity
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
@@ -27,6 +28,7 @@ from domain.standing_alerts import (
     BY_RULE,
     CLAIM_AWAITS,
     CORRECTION_TAKES,
+    CREDITED_TWICE,
     DEPENDENCY_HIGH,
     DISPUTE_OPENED,
     ENTRY_WITHOUT_TERMS,
@@ -37,6 +39,7 @@ from domain.standing_alerts import (
     LEAD_AWAITS,
     LEAD_REJECTED,
     OBJECTIVE_MISSED,
+    OF_ONE_PARTY,
     STATEMENT_OVERDUE,
     AlertKind,
 )
@@ -140,9 +143,13 @@ def period(name: str) -> str:
 
 def money(value: Decimal, currency: str) -> str:
     """Return an amount with at least the digits of its currency: ``12,500.00 USD``."""
+    return f"{_digits(value, currency)}{_NARROW}{currency}"
+
+
+def _digits(value: Decimal, currency: str) -> str:
     whole, _, rest = f"{value.normalize():,f}".partition(".")
     digits = rest.ljust(MINOR_UNITS.get(currency, 0), "0")
-    return f"{_signed(f'{whole}.{digits}' if digits else whole)}{_NARROW}{currency}"
+    return _signed(f"{whole}.{digits}" if digits else whole)
 
 
 def money_change(value: Decimal, currency: str) -> str:
@@ -209,42 +216,76 @@ def unsourced(text: str) -> str:
     return _OF_PROGRAMS.sub("", without_codes(" ".join(text.split())))
 
 
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a text."""
+    return re.split(r"(?<=\.) (?=[A-Z])", text)
+
+
 def clauses(text: str) -> tuple[str, ...]:
     """Return a long sentence as its parts, the first of which says what was done."""
     return tuple(text.split("; "))
 
 
 _WRITTEN: Final = re.compile(
-    r"(?<![\w:./-])(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(T(?P<time>[0-9]{2}:[0-9]{2})[0-9:.]*Z)?(?![\w/-]|:\w)"
+    r"(?<![\w:./@-])(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[T ](?P<time>[0-9]{2}:[0-9]{2})(?::[0-9:.]+)?(?:Z| UTC))?(?![\w/@-]|:\w)"
     r"|(?<![\w:./-])(?P<period>[0-9]{4}-(?:[0-9]{2}|Q[1-4]))(?![\w/-]|:\w)"
     r"|(?<![\w.])(?P<type>(?:[A-Z][a-z]+){2,})(?!\w)"
-    r"|(?<![\w.,/-])(?P<amount>-?[0-9]+(?:\.[0-9]+)?) (?P<currency>[A-Z]{3})(?!\w| is )"
-    r"|(?<![\w.,/-])(?P<number>[0-9]{4,}(?:\.[0-9]+)?)(?= of \d)"
+    r"|(?<![\w.,/-])(?P<amount>-?[0-9]+(?:\.[0-9]+)?) (?P<currency>[A-Z]{3})(?!\w| is \d)"
+    r"|(?:(?<=came to )|(?<=and )|(?<=brings ))(?P<rate>[0-9]+\.[0-9]{2,})(?= % (?:in|of) | %[,.])"
+    r"|(?<![\w.,/-])(?P<part>[0-9]+\.[0-9]{2,})(?= % of the (?:target|time))"
+    r"|(?<![\w.,/-])(?P<number>[0-9]{4,}(?:\.[0-9]+)?)(?= of \d| to \d)"
+    r"|(?:(?<=not below )|(?<=not above ))(?P<limit>[0-9]{4,}(?:\.[0-9]+)?)(?![\w-]|\.\d)"
+    r"|(?:(?<=came to )|(?<=and ))(?P<count>[0-9]{4,}(?:\.[0-9]+)?)"
+    r"(?= in (?:Q[1-4] |[A-Z][a-z]+ )?[0-9])"
+    r"|(?:(?<=was )|(?<=[0-9] to ))(?P<target>[0-9]{4,}(?:\.[0-9]+)?)(?= by )"
     r"|(?<=[0-9%] of )(?P<whole>[0-9]{4,}(?:\.[0-9]+)?)(?![\w,/-]|\.\d)(?= by |, |\.$|\)|;|$)"
 )
-"""A day, a moment, a period, a type of event, an amount or a count in a text of a program."""
+"""A day, a moment, a period, a type, an amount, a rate or a count in a text of a program."""
 
 
 def readable(text: str) -> str:
     """Return a text with days, periods, types of events and amounts as people write them.
 
     ``2026-01-01`` is 1 Jan 2026, ``2026-Q3`` Q3 2026, ``AcceptTerms`` Accept terms,
-    ``12500.00 USD`` 12,500.00 USD and ``1850 of 8000`` 1,850 of 8,000. Identifiers stay as they
-    are.
+    ``12500.00 USD`` 12,500.00 USD and ``1850 of 8000`` 1,850 of 8,000. A rate is rounded to a tenth
+    where it ``came to`` it, as in a table. Identifiers stay as they are.
     """
     return _WRITTEN.sub(_in_words, text)
 
 
 def _in_words(found: re.Match[str]) -> str:
-    if name := found["type"]:
-        return command(name) if name in command_types() else name
-    if name := found["period"]:
-        return period(name)
-    if value := found["amount"]:
-        known = found["currency"] in MINOR_UNITS
-        return money(Decimal(value), found["currency"]) if known else found[0]
-    if count := found["number"] or found["whole"]:
-        return f"{Decimal(count):,f}"
+    match found.lastgroup:
+        case "type":
+            return command(found[0]) if found[0] in command_types() else found[0]
+        case "period":
+            return period(found[0])
+        case "currency":
+            known = found["currency"] in MINOR_UNITS
+            return money(Decimal(found["amount"]), found["currency"]) if known else found[0]
+        case "rate" | "part":
+            return _rate_in_words(found[0], found.string)
+        case "day" | "time":
+            return _day_in_words(found)
+        case _:
+            return _count_in_words(found)
+
+
+def _count_in_words(found: re.Match[str]) -> str:
+    """Return a number; of 267,000.00 of 600,000.00 USD, both are money."""
+    unit = re.match(r" of [0-9.]+ ([A-Z]{3})(?!\w)", found.string[found.end() :])
+    if unit and unit[1] in MINOR_UNITS:
+        return _digits(Decimal(found[0]), unit[1])
+    return f"{Decimal(found[0]):,f}"
+
+
+def _rate_in_words(rate: str, text_of: str) -> str:
+    """Return a rate to a tenth, unless that hides on which side of its limit it is."""
+    short = text.number(Decimal(rate).quantize(_TENTH, ROUND_HALF_EVEN))
+    return rate if re.search(rf"not (?:below|above) {re.escape(short)} %", text_of) else short
+
+
+def _day_in_words(found: re.Match[str]) -> str:
     try:
         day = _day(date.fromisoformat(found["day"]))
     except ValueError:
@@ -276,6 +317,11 @@ def named(text: str, names: Mapping[str, str]) -> str:
 
 _IDENTIFIER: Final = re.compile(r"(?<![\w-])(?=[\w-]{1,24}(?![\w-]))(?=[\w-]*[0-9])\w+(?:-\w+)+")
 """An identifier with a hyphen that fits one line of a phone."""
+
+
+def party(name: str, names: Mapping[str, str]) -> str:
+    """Return a party as people call it; the operator is the party of what it does itself."""
+    return "Operator" if name == CLOCK_PARTY else names.get(name, name)
 
 
 def whole(text: str) -> Markup:
@@ -357,11 +403,11 @@ def alert_state(alert: Alert) -> Shape:
 
 def expected(alert: Alert) -> str:
     """Return what the rule of an alert expects, and what was found."""
-    standing = BY_RULE.get(alert.rule)
+    standing = BY_RULE.get(alert.rule) or OF_ONE_PARTY.get(alert.rule)
     said = full_stop(unsourced(standing.sentence)) if standing else "Both parties agreed this rule."
     match alert.facts:
         case RuleFacts(values=values, threshold=limit):
-            found = ", ".join(_number(each) for each in values)
+            found = ", ".join(_found(each, limit) for each in values)
             return f"{said} Found: {found}. The limit is {_number(limit)}."
         case Shortfall(value=value, threshold=limit, shortfall=missing):
             return (
@@ -370,6 +416,14 @@ def expected(alert: Alert) -> str:
             )
         case None:
             return said
+
+
+def _found(value: Decimal | None, limit: Decimal) -> str:
+    """Return a figure to a tenth, unless that hides on which side of its limit it is."""
+    if value is None:
+        return _number(value)
+    short = observed(value, "count")
+    return _number(value) if value != limit and short == _number(limit) else short
 
 
 def _number(value: Decimal | None) -> str:
@@ -392,6 +446,7 @@ _ENDS: Final[Mapping[str, str]] = {
     AUDIT_FAILED: "It ends when the same party passes a later audit of it.",
     CLAIM_AWAITS: "It ends with an answer to the claim, or when the claim is taken back.",
     CORRECTION_TAKES: "It ends with an answer to the correction.",
+    CREDITED_TWICE: "It ends when one of the partnerships credits it no longer.",
     DEPENDENCY_HIGH: "It ends when the share is smaller, or the party sets another limit.",
     ENTRY_WITHOUT_TERMS: "It ends when terms price the entry, or the entry is reversed.",
     FIGURE_OVERDUE: "It ends when the figure is reported.",
@@ -476,10 +531,12 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "money_change": money_change,
     "named": named,
     "observed": observed,
+    "party": party,
     "period": period,
     "phrase": phrase,
     "readable": readable,
     "sentence": sentence,
+    "sentences": sentences,
     "statement_state": statement_state,
     "status": status,
     "tenth": tenth,

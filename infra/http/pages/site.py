@@ -498,6 +498,7 @@ def _problem_page(request: Request, problem: Problem) -> Response:
         title=_TITLES.get(problem.status, problem.document.title),
         detail=said(problem, _LABELS),
         hint=_for_people(problem),
+        is_of_field=bool(problem.document.errors),
         back=_back(request),
     )
     return HTMLResponse(body, problem.status, headers=dict(problem.headers or {}))
