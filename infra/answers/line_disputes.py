@@ -76,14 +76,13 @@ class MoneyDisputes:
         A line by which a dispute moves money is about that dispute alone. Any other is about those
         that name it or its subject, if its fact was there by the day of the dispute.
         """
-        moved_by = line.get("dispute") or _decided_by(line)
-        if moved_by:
-            return tuple(each.found for name, each in self.about.items() if name == moved_by)
+        if mover := line.get("dispute") or decided_by(line["cause"]):
+            return tuple(each.found for name, each in self.about.items() if name == mover)
         return tuple(each.found for each in self.about.values() if _is_about(each, line))
 
 
-def _decided_by(line: Row) -> str:
-    cause: str = line["cause"]
+def decided_by(cause: str) -> str:
+    """Return the dispute whose decision is a cause; empty if it is something else."""
     return cause.removeprefix(_OF_DISPUTES) if cause.startswith(_OF_DISPUTES) else ""
 
 

@@ -5,7 +5,7 @@ The ledger's rows hold sums and no lines, so the lines are found again by replay
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -451,7 +451,8 @@ class Postings:
         waiting = known.up_to(period)
         if not waiting or len(agreed.parties) != 2:  # noqa: PLR2004 - a partnership is of two
             return
-        for currency in sorted({each.settles_in for each in waiting}):
+        due = [each for each in _without_replaced(self.open) if bounds(each["month"])[1] <= end]
+        for currency in sorted({each["settles_in"] for each in due}):
             balance = settlement.balance(currency, waiting, known, agreed.parties)
             yield Statement(
                 statement=None,
@@ -467,14 +468,27 @@ class Postings:
                 paid=Decimal(0),
                 payouts=(),
                 lines=counting(
-                    (
-                        self.line(line)
-                        for line in self.open
-                        if bounds(line["month"])[1] <= end and line["settles_in"] == currency
-                    ),
-                    balance,
+                    (self.line(each) for each in due if each["settles_in"] == currency), balance
                 ),
             )
+
+
+def _without_replaced(lines: Sequence[Row]) -> list[Row]:
+    """Return lines without those that waited for a rate until it arrived.
+
+    Such a line and the one that takes it back come to nothing, and no statement states them.
+    """
+    left: defaultdict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+    for each in lines:
+        left[_awaits_rate(each)] += Decimal(each["amount"])
+    return [each for each in lines if each["rate"] or left[_awaits_rate(each)]]
+
+
+def _awaits_rate(line: Row) -> tuple[str, ...]:
+    """Return what lines without a rate have in common that take each other back."""
+    what = line.get("dispute") or line["item"]
+    same = ("rate", "about", "fact", "cause", "to", "currency", "day", "settles_in")
+    return (what, *(line[each] or "" for each in same))
 
 
 def counting(lines: Iterable[LedgerLine], balance: Balance) -> tuple[LedgerLine, ...]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from csv import DictReader
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -22,8 +22,12 @@ from domain.dispute import OpenDispute
 from domain.execution import IssueCause
 from domain.payment import IssueRefund
 from domain.payouts import PAYOUT, RecordPayout
+from domain.settlement import PublishRate
+from domain.terms import RateRule
+from domain.values import Money
 from infra.answers import explain, statement, statements
 from infra.answers.explain import EXPLAIN
+from infra.answers.logs import AsOf
 from infra.answers.show import SHOW
 from infra.answers.show_text import text as show_text
 from infra.answers.statement import STATEMENT
@@ -38,7 +42,7 @@ from tests.infra.answers.helpers import printed
 from tests.infra.signing import NAME
 from tests.journeys.pages import text
 from tests.life import OURS, THEIRS, usd
-from tests.projections.money import amend, pay, sell, share, state, under
+from tests.projections.money import amend, money, pay, sell, share, state, under
 from tests.stories import Story
 
 PERIOD = "2026-01"
@@ -57,6 +61,16 @@ def earned() -> Story:
     sell(story, "D-1", usd("1000.00"))
     pay(story, "D-1", "P-2", usd("400.00"))
     return story
+
+
+def disputing(subject: str, amount: Money) -> OpenDispute:
+    return OpenDispute(
+        dispute="Q-1",
+        cause=IssueCause.MONEY,
+        description="The client was ours.",
+        subject=subject,
+        amount=amount,
+    )
 
 
 def stated() -> Story:
@@ -126,14 +140,7 @@ def test_what_the_payee_confirmed_is_paid(tmp_path: Path) -> None:
 
 def test_what_is_earned_so_far_has_its_row_with_what_is_on_hold(tmp_path: Path) -> None:
     story = earned()
-    disputed = OpenDispute(
-        dispute="Q-1",
-        cause=IssueCause.MONEY,
-        description="The client was ours.",
-        subject="deal/D-1",
-        amount=usd("50.00"),
-    )
-    story.when(OURS, disputed)
+    story.when(OURS, disputing("deal/D-1", usd("50.00")))
     with kept(tmp_path, story) as accord:
         found = STATEMENTS.reply(accord, id=NAME)
         text = page(accord, f"/partnerships/{NAME}")
@@ -263,3 +270,36 @@ def test_a_past_sheet_has_the_fingerprint_of_its_own_day(tmp_path: Path) -> None
         text = page(accord, f"{ADDRESS}?known=2025-09-30")
 
     assert "The log had no signed checkpoint then." in text
+
+
+def test_a_draft_leaves_out_what_waited_for_a_rate_that_arrived(tmp_path: Path) -> None:
+    """Its line and the one that takes it back come to nothing, and no statement states them."""
+    story = under(share("15"), settles_in="USD", rates=RateRule(source="Central bank"))
+    sell(story, "D-1", money("1000.00", "EUR"))
+    story.when(OURS, disputing("deal/D-1", money("50.00", "EUR")))
+    story.on("2026-01-08")
+    rate = Decimal("1.0834")
+    story.when(
+        OURS,
+        PublishRate(base="EUR", quote="USD", period=PERIOD, rate=rate, source="Central bank"),
+    )
+    with kept(tmp_path, story) as accord:
+        found = page(accord, ADDRESS)
+        (draft,) = STATEMENT.reply(accord, id=NAME, period=PERIOD).statements
+        before = AsOf(known=datetime(2026, 1, 7, 12, tzinfo=UTC))
+        (then,) = STATEMENT.reply(accord, id=NAME, period=PERIOD, when=before).statements
+
+    assert "no rate yet" not in found
+    assert [each.counts for each in draft.lines] == [Decimal("162.51"), Decimal("-54.17")]
+    assert [each.counts for each in then.lines] == [None, Decimal(0)]
+
+
+def test_a_line_on_hold_names_its_dispute_once(tmp_path: Path) -> None:
+    story = earned()
+    story.when(OURS, disputing("deal/D-1", usd("50.00")))
+    with kept(tmp_path, story) as accord, reading(accord) as browser:
+        found = browser.get(ADDRESS).text
+
+    (row,) = re.findall(r"<tr>(?:(?!</tr>).)*: on hold.*?</tr>", found, re.DOTALL)
+    assert text(row).count("Q-1") == 1
+    assert "In dispute" in text(row)

@@ -16,6 +16,7 @@ from domain.terms_by_day import local_day
 from domain.values import plain
 from infra.access.roles import Need
 from infra.answers import text
+from infra.answers.line_disputes import decided_by
 from infra.answers.logs import moment_of, own_stream, recorded_at_of
 from infra.answers.parameters import Name
 from infra.answers.question import PartnershipId
@@ -90,6 +91,7 @@ def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> R
         keyless=_keyless(visit, id),
         to_dispute=to_dispute,
         what_for=what_for,
+        moved_by=moved_by,
     )
 
 
@@ -153,7 +155,13 @@ def _payment_stated(statement: Statement) -> StatementPayout | None:
 def what_for(line: LedgerLine) -> str:
     """Return what a line is for, without what has a column of its own."""
     own = {line.rule.text if line.rule else "", text.late(line.late_days), exchanged(line)}
-    return "; ".join(each for each in line.text.split("; ") if each not in own)
+    said = line.text.removesuffix(f" by dispute {line.dispute}")
+    return "; ".join(each for each in said.split("; ") if each not in own)
+
+
+def moved_by(line: LedgerLine) -> str:
+    """Return the dispute by which a line moves money: its row names it; empty if none does."""
+    return line.dispute or decided_by(line.cause)
 
 
 def to_dispute(line: LedgerLine) -> dict[str, Any]:
