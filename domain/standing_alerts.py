@@ -275,6 +275,7 @@ FIGURE_OVERDUE: Final = "figure-overdue"
 FIGURES_DIFFER: Final = "figures-differ"
 DISPUTE_OPENED: Final = "dispute-opened"
 BREACH_NOTICE: Final = "breach-notice"
+EXIT_AHEAD: Final = "exit-ahead"
 
 
 def _given_up(kind: str, about: Callable[[str], str] = str) -> On:
@@ -502,7 +503,7 @@ STANDING_ALERTS: Final = (
         ),
     ),
     StandingAlert(
-        "exit-ahead",
+        EXIT_AHEAD,
         AlertKind.REMINDER,
         "both parties are told at once that the partnership ends (C27)",
         Response(Severity.CRITICAL, "The partnership ends.", Office.SPONSOR),
@@ -797,7 +798,7 @@ WHILE_UNPAID: Final = frozenset(
     {
         BREACH_NOTICE,
         "breach-not-cured",
-        "exit-ahead",
+        EXIT_AHEAD,
         "exit-incomplete",
         "renewal-declined",
         "term-ended",

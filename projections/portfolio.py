@@ -173,6 +173,8 @@ class PartnershipLine:
     """The partner's name."""
     stage: Stage | None
     """The stage."""
+    since: date | None
+    """The day on which that stage began."""
     active: bool
     """Whether it needs attention: from execution until it ends or an exit takes effect."""
     joined: date | None
@@ -244,6 +246,7 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
         partner=member.partner,
         name=member.overview.names.get(member.partner or ""),
         stage=stage,
+        since=_since(member),
         active=active,
         joined=joined,
         leads=_counted(member, "leads", joined),
@@ -272,6 +275,15 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
             *((traits.lesson,) if traits.lesson is not None else ()),
         ),
     )
+
+
+def _since(member: Member) -> date | None:
+    """Return the day on which the stage began: as an adoption says, if it began with that."""
+    overview = member.overview
+    last = overview.stages[-1].since if overview.stages else None
+    if last is not None and last == overview.adopted:
+        return overview.ran_since
+    return None if last is None else member.traits.terms.day(last)
 
 
 def _joined(member: Member) -> date | None:

@@ -113,6 +113,11 @@ class Agreed:
     proposed_by: str
     agreed_by: str
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether a party did it alone, as it may with what is its own."""
+        return self.agreed_by == self.proposed_by
+
 
 def _pixels(value: Decimal, most: Decimal) -> int:
     return max(0, round(WIDTH * value / most)) if most > 0 else 0

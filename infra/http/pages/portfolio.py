@@ -14,7 +14,7 @@ from typing import Annotated, Final, TypeVar
 from fastapi import APIRouter, Query, Response
 
 from domain.charter import ObjectiveStatus
-from domain.standing_alerts import DISPUTE_OPENED
+from domain.standing_alerts import DEPENDENCY_HIGH, DISPUTE_OPENED, EXIT_AHEAD
 from domain.values import Slug, name_order
 from infra.access.roles import Need
 from infra.answers.inbox import INBOX, Awaiting, InboxItem
@@ -22,7 +22,7 @@ from infra.answers.logs import moments_of
 from infra.answers.portfolio import PORTFOLIO
 from infra.answers.zones import zones_of
 from infra.http.access import needs
-from infra.http.pages.alerts import OpenAlerts, open_alerts
+from infra.http.pages.alerts import OpenAlerts, open_alerts, program
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.inbox import by_thing
 from infra.http.pages.site import PageRoute, Visit, Visited, names_of_each, page
@@ -60,6 +60,8 @@ class Row:
     """What is due next of either party; without a deadline ahead, what waits longest."""
     overdue: tuple[InboxItem, ...]
     """What was due of either party, the longest first."""
+    leaves: Alert | None
+    """That the partnership ends on a day ahead, as a party gave notice or both agreed."""
 
     @property
     def name(self) -> str:
@@ -84,6 +86,8 @@ class Line:
     partner: str | None
     name: str | None
     stage: str | None
+    since: date | None
+    """The day on which that stage began."""
     active: bool
     joined: date | None
     status: str | None
@@ -116,6 +120,7 @@ class Line:
             line.partner,
             line.name,
             line.stage,
+            line.since,
             line.active,
             line.joined,
             line.status,
@@ -212,6 +217,7 @@ def portfolio_page(
         pairs={name: " × ".join(of.values()) for name, of in names.items()},
         searching=[(each, of.name) for of in answer.portfolios for each in of.searching],
         elsewhere=_elsewhere(opened, rows),
+        programs=_programs(opened, {of.party: of.name for of in answer.portfolios}),
     )
 
 
@@ -246,12 +252,13 @@ def _days(visit: Visit, rows: Iterable[Row]) -> dict[str, datetime]:
 
 def _rows(portfolios: Iterable[Portfolio], opened: OpenAlerts, waiting: Waiting) -> Iterator[Row]:
     to_act_on, reminders = _by_partnership(opened.to_act_on), _by_partnership(opened.reminders)
-    overdue = _by_partnership(waiting.overdue)
+    silenced, overdue = _by_partnership(opened.silenced), _by_partnership(waiting.overdue)
     first: dict[str, InboxItem] = {}
     for item in (*waiting.ahead, *waiting.others):
         first.setdefault(item.partnership, item)
     for of in portfolios:
         for line in of.partners:
+            alerts = [*to_act_on[line.id], *reminders[line.id], *silenced[line.id]]
             yield Row(
                 line,
                 of.name,
@@ -259,6 +266,7 @@ def _rows(portfolios: Iterable[Portfolio], opened: OpenAlerts, waiting: Waiting)
                 tuple(reminders[line.id]),
                 first.get(line.id),
                 tuple(overdue[line.id]),
+                next((each for each in alerts if each.rule == EXIT_AHEAD), None),
             )
 
 
@@ -285,6 +293,14 @@ def _elsewhere(opened: OpenAlerts, rows: Iterable[Row]) -> dict[str, int]:
     listed = {each.line.id for each in rows}
     found = (each.partnership for each in (*opened.to_act_on, *opened.reminders))
     return dict(Counter(each for each in found if each not in listed))
+
+
+def _programs(opened: OpenAlerts, names: Mapping[str, str]) -> dict[str, str]:
+    """Return what each program is called that has an open alert."""
+    alerts = (*opened.to_act_on, *opened.reminders)
+    return {
+        each.partnership: program(each, names) for each in alerts if each.rule == DEPENDENCY_HIGH
+    }
 
 
 def _page(rows: list[Row], after: str | None) -> Shown:
