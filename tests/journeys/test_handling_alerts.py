@@ -143,7 +143,7 @@ def test_a_silenced_alert_is_put_aside_on_the_page_and_comes_back_on_its_day(des
         page = desk.client.get("/alerts", headers=headers).text
         parts = re.split(r'<caption id="(\w+)">', page)[1:]
         return {
-            name: desk.alert.text in body
+            name: f'<tr id="{desk.alert.id}">' in body
             for name, body in zip(parts[::2], parts[1::2], strict=True)
         }
 

@@ -248,10 +248,11 @@ def _page(
     answer, today = _answer(visit, partnership), visit.accord.clock().date()
     latest = sorted(only.kept(answer.items), key=lambda each: each.since, reverse=True)
     opened = only.of(open_alerts(visit, partnership))
-    names = names_of_each(
-        visit, {each.partnership for each in answer.items if each.rule != DEPENDENCY_HIGH}
-    )
+    names = names_of_each(visit, {_about(each) for each in answer.items})
     known = {party: name for of in names.values() for party, name in of.items()}
+    pairs = {name: " × ".join(of.values()) for name, of in names.items()}
+    of_programs = {each.id: each for each in answer.items if each.rule == DEPENDENCY_HIGH}
+    pairs |= {each.partnership: program(each, known) for each in of_programs.values()}
     return page(
         "alerts.html",
         visit,
@@ -270,14 +271,25 @@ def _page(
             key=lambda each: name_order(known.get(each) or each or ""),
         ),
         names=known,
-        pairs={name: " × ".join(of.values()) for name, of in names.items()},
+        pairs=pairs,
         opened=opened,
-        of_programs={each.partnership for each in latest if each.rule == DEPENDENCY_HIGH},
+        of_programs={name: {**known, **pairs} for name in of_programs},
         withdrawn=_in(latest, AlertState.WITHDRAWN),
         resolved=_in(latest, AlertState.RESOLVED),
         can_act=_can_act(visit),
         done=done,
     )
+
+
+def _about(alert: Alert) -> str:
+    """Return the partnership that an alert is about; one of a program is about the largest."""
+    is_of_program = alert.rule == DEPENDENCY_HIGH
+    return alert.window.partition("/")[0] if is_of_program else alert.partnership
+
+
+def program(alert: Alert, names: Mapping[str, str]) -> str:
+    """Return what the program of an alert is called: only its own party has it."""
+    return f"Program of {shown.party(alert.who_acts[0].party, names)}"
 
 
 def _people(visit: Visit, answer: Alerts) -> Iterator[str]:
