@@ -174,15 +174,17 @@ def export(
 def _too_large(packed: int, bag: "_Bag") -> str | None:
     """Return which limit of the format a bundle is above, if it is; a verifier refuses it."""
     sizes = {"packed": packed, "unpacked": bag.size, "entries": bag.entries}
-    limits = orjson.loads(guides()["rules.json"])["limits"]
-    for name, what in (
-        ("unpacked", "bytes unpacked"),
-        ("packed", "bytes"),
-        ("entries", "files"),
-    ):
-        if sizes[name] > limits[name]:
-            return f"It has {sizes[name]:,} {what}, and a verifier reads at most {limits[name]:,}."
+    for name, (most, what) in limits().items():
+        if sizes[name] > most:
+            return f"It has {sizes[name]:,} {what}, and a verifier reads at most {most:,}."
     return None
+
+
+def limits() -> dict[str, tuple[int, str]]:
+    """Return how large a bundle can be for a verifier to read it, each with its unit in words."""
+    most = orjson.loads(guides()["rules.json"])["limits"]
+    words = {"unpacked": "bytes unpacked", "packed": "bytes", "entries": "files"}
+    return {name: (most[name], what) for name, what in words.items()}
 
 
 class _Bag:

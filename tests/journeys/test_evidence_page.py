@@ -136,6 +136,22 @@ def test_a_form_without_its_reason_or_its_token_exports_nothing(
     assert store.history.heads([NAME])[NAME].size == size
 
 
+def test_a_bundle_that_no_verifier_reads_is_not_sent(
+    browser: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "kept"))
+    (tmp_path / "kept").mkdir()
+    assert "A verifier reads at most 500,000,000 bytes unpacked" in text(browser.get(PAGE).text)
+    monkeypatch.setattr("infra.evidence.bundle.limits", lambda: {"entries": (3, "files")})
+
+    answer = Form.of(browser.get(PAGE)).send(browser, reason="An audit.")
+
+    assert answer.status_code == 422
+    assert "files, and a verifier reads at most 3." in text(answer.text)
+    assert "accord audit bundle" in answer.text
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
 def test_a_log_that_is_too_long_for_a_page_names_the_command(
     browser: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from infra.answers.signatures import SIGNATURES, SigningKey
 from infra.answers.verify import Difference, Unfolded
 from infra.audit.notary import Notary
 from infra.deciding.group_commit import Busy
-from infra.evidence.bundle import GUIDES, BundleRequest, export, guides
+from infra.evidence.bundle import GUIDES, BundleRequest, export, guides, limits
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.site import (
@@ -177,6 +177,7 @@ def evidence_page(
         can_act=visit.form_token is not None and not visit.is_past,
         is_long=answer.events > MOST_EVENTS,
         most=MOST_EVENTS,
+        limits=limits(),
         done=just_done(request) == VERIFIED,
     )
 
@@ -220,7 +221,7 @@ def _sent(visit: Visit, id: str, asked: BundleRequest) -> Response:
     file = folder / f"{id}.zip"
     try:
         # It records the export, so it takes its turn among those who write.
-        visit.served.workers.writer.call(
+        made = visit.served.workers.writer.call(
             lambda: export(visit.accord, _notary(visit), id, asked, file)
         ).result()
     except BaseException as error:
@@ -229,6 +230,10 @@ def _sent(visit: Visit, id: str, asked: BundleRequest) -> Response:
             again = "Ask for the bundle again."
             raise Problem(503, str(error), again, headers=AGAIN_SOON) from error
         raise
+    if made.too_large:
+        _remove(file)
+        part = f"Ask the operator for a part of it: accord audit bundle {id} --from DAY --to DAY."
+        raise Problem(422, f"No verifier reads this bundle. {made.too_large}", part)
     return FileResponse(
         file,
         filename=file.name,
