@@ -218,7 +218,7 @@ def _type(command: type[Command]) -> str:
 
 def summary(command: type[Command]) -> str:
     """Return what a command asks for, as a sentence."""
-    return (command.__doc__ or "").partition("\n")[0]
+    return without_codes((command.__doc__ or "").partition("\n")[0])
 
 
 # --- text --------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def text(found: Next) -> Iterator[Block]:
         yield from _waiting(each.waiting)
         yield Table(
             ["TYPE", "WHAT IT ASKS FOR"],
-            [(x.type, without_codes(x.summary)) for x in each.events],
+            [(x.type, x.summary) for x in each.events],
             indent=2,
         )
     for gate in found.gates:

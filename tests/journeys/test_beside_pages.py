@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from infra.http import create_app
+from infra.http.pages import shown
 from tests.feeds import played
 from tests.journeys.pages import ANSWERS, ELSEWHERE, ONE, OTHERS, PAST, paths
 
@@ -90,7 +91,6 @@ def test_a_comparison_is_beside_its_page_too(client: TestClient) -> None:
         ("/alerts", "/v1/alerts?limit=1000"),
         ("/money", "/v1/owed"),
         ("/inbox", "/v1/inbox?limit=1000"),
-        ("/inputs", "/v1/refusals?limit=1000"),
     ],
 )
 def test_the_document_beside_a_page_is_that_of_the_route(
@@ -177,11 +177,20 @@ def test_search_says_who_did_what_both_did(client: TestClient) -> None:
 def test_the_refused_inputs_come_with_the_latest_arrival_first(client: TestClient) -> None:
     page = client.get("/inputs").text
     numbers = [int(each) for each in re.findall(r'aria-label="Retry refusal (\d+)"', page)]
-    answer = client.get("/inputs.json").json()["items"]
+    answer = client.get("/inputs.json").json()["refused"]
     arrived = {each["number"]: each["received_at"] for each in answer}
 
     assert [arrived[each] for each in numbers] == sorted(arrived.values(), reverse=True)
     assert numbers != sorted(numbers, reverse=True)
+
+
+def test_the_document_beside_the_inputs_has_what_waits_and_what_was_refused(
+    client: TestClient,
+) -> None:
+    answer = client.get("/inputs.json").json()
+
+    for part, route in (("waiting", "/v1/waiting"), ("refused", "/v1/refusals")):
+        assert answer[part] == client.get(f"{route}?limit=1000").json()["items"]
 
 
 def test_a_page_calls_its_viewer_by_name_also_where_nothing_is_listed(client: TestClient) -> None:
@@ -215,3 +224,106 @@ def test_a_likely_range_names_what_both_assumed_before(client: TestClient) -> No
     page = " ".join(client.get("/partnerships/growthos-consulting").text.split())
 
     assert "likely 18.4 % to 61.7 %, as both assumed 2 in 10 before<" in page.replace("\xa0", " ")
+
+
+def test_what_a_party_did_alone_is_not_said_to_be_agreed(client: TestClient) -> None:
+    page = client.get(f"/partnerships/spring-france?{PAST}").text
+    agreed, _, alone = page.partition("In force by the word of one party")
+
+    assert "as the owner of subscription conversion" in alone
+    assert "as the owner of subscription conversion" not in agreed
+
+
+# --- the portfolio -----------------------------------------------------------------------------
+
+
+def row_of(page: str, name: str) -> str:
+    (found,) = (each for each in re.findall(r"<tr.*?</tr>", page, re.DOTALL) if name in each)
+    return " ".join(unescape(re.sub("<[^>]+>", " ", found)).split())
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "since"),
+    [
+        (f"?{PAST}", "spring-france", "Exit since 2 Jul 2026"),
+        (f"?{PAST}", "growthos-consulting", "Execution since 7 Jan 2026"),
+        ("", "cobalt-docs", "Ended since"),
+    ],
+)
+def test_a_stage_says_since_when_it_runs(
+    client: TestClient, query: str, name: str, since: str
+) -> None:
+    row = row_of(client.get(f"/portfolio{query}").text, name)
+
+    assert since in row
+    assert "joined" not in row
+
+
+def test_an_exit_that_is_ahead_is_among_what_comes_next(client: TestClient) -> None:
+    row = row_of(client.get(f"/portfolio?{PAST}").text, "spring-france")
+    partnership = client.get(f"/partnerships/spring-france?{PAST}").text
+    coming = client.get(f"/partnerships/spring-france/next?{PAST}").text
+
+    assert "Notice was given to leave on 1 Oct 2026" in row
+    assert "The exit takes effect on <time" in partnership
+    assert "the exit takes effect on 1 Oct 2026" in coming
+
+
+def test_nobody_is_usual_where_nothing_runs(client: TestClient) -> None:
+    page = client.get("/portfolio").text
+
+    assert "Running</dt><dd>0, " in page
+    assert not re.search(r"\b0(\.0+)? to 0(\.0+)? FTE", page)
+    assert "0.1 to 0.2 FTE are usual for so many" in page
+
+
+def test_an_alert_of_a_program_has_names_and_no_event_that_nobody_can_open(
+    client: TestClient,
+) -> None:
+    """The program is of GrowthOS alone, and has no history to link to."""
+    page = client.get(f"/alerts?{PAST}&party=growthos").text
+    portfolio = client.get(f"/portfolio?{PAST}&party=growthos").text
+    rows = [each for each in alert_rows(page) if "more than the 70 %" in each]
+
+    assert rows
+    for row in rows:
+        assert re.search("GrowthOS × (Northbridge Advisory|Harbourlight Services) brings ", row), (
+            row
+        )
+        assert "Program of GrowthOS" in row
+        assert "Both parties agreed this rule" not in row
+        assert "#0" not in row
+        assert "growthos-" not in row
+    assert "Program of GrowthOS</a>" in portfolio
+
+
+# --- what can be done --------------------------------------------------------------------------
+
+
+def test_what_is_awaited_comes_first_then_what_the_stage_is_for(client: TestClient) -> None:
+    page = client.get(f"/partnerships/{ONE}/next?{PAST}&party=growthos").text
+    groups = re.findall(r"<details( open)?><summary>([\w ]+) <small", page)
+
+    assert [name for _, name in groups][:2] == ["Awaited", "Execution"]
+    assert [name for is_open, name in groups if is_open] == ["Awaited", "Execution"]
+    first, _, rest = page.partition("<summary>Execution")
+    assert "Propose resolution" in first
+    assert "Propose resolution</th>" not in rest
+
+
+@pytest.mark.parametrize("name", ["spring-france", ONE])
+def test_an_objection_is_offered_only_to_a_claim(client: TestClient, name: str) -> None:
+    page = client.get(f"/partnerships/{name}/next?{PAST}").text
+
+    assert "Object to claim" not in page
+    assert "Object to claim" in client.get(f"/partnerships/growthos-harbourlight/next?{PAST}").text
+
+
+def test_no_answer_for_people_has_the_codes_of_the_catalogue(client: TestClient) -> None:
+    for path in (f"/partnerships/{ONE}/next.csv", f"/partnerships/{ONE}/next"):
+        assert not re.search(r"\(C[0-9]", client.get(path).text), path
+
+
+def test_a_party_of_an_alert_is_never_the_operators_own_identifier() -> None:
+    assert shown.party("accord", {}) == "Operator"
+    assert shown.party("north", {"north": "North"}) == "North"

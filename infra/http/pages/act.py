@@ -16,7 +16,8 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import RedirectResponse
 
 from domain.aggregates import command_types
-from domain.claims import ConfirmClaim
+from domain.claims import ConfirmClaim, ObjectToClaim
+from domain.deadlines.deadline import DeadlineKind
 from domain.exploration import IdentifyCandidate
 from domain.kernel import Command, Stage
 from domain.merge import AgreeMerge
@@ -31,6 +32,7 @@ from infra.answers.next import NEXT, Next, PartyNext, PossibleEvent, summary
 from infra.answers.parameters import Name, Wrong
 from infra.answers.question import PartnershipId
 from infra.answers.schema import group
+from infra.answers.show_text import deadline_words
 from infra.deciding.batch import Outcome
 from infra.http.access import needs, refused_as_problem
 from infra.http.events import decide
@@ -127,7 +129,7 @@ def next_csv(visit: Visited, id: PartnershipId) -> Response:
     """Return the types of events that each party can send as a table."""
     answer = NEXT.reply(visit.accord, id=id, when=visit.when(id))
     found = [(of.party, event) for of in answer.parties for event in of.events]
-    rows = (Sendable(of, each.type, each.summary) for of, each in found)
+    rows = (Sendable(of, each.type, unsourced(each.summary)) for of, each in found)
     return as_csv(f"{id}-next", Sendable, rows)
 
 
@@ -144,25 +146,51 @@ def next_page(visit: Visited, id: PartnershipId) -> Response:
         section="portfolio",
         answer=answer,
         waiting=asked,
-        groups={each.party: _by_stage(each, asked) for each in answer.parties},
+        groups={each.party: _groups(each, asked, answer.stage) for each in answer.parties},
+        ahead=[each for each in answer.due if each.kind in _ENDS],
+        deadline_words=deadline_words,
         given=partial(_about_candidate, _candidates(visit, answer)),
         names=names_of(visit.accord, id, when),
     )
 
 
-_ANSWERS: Final = frozenset({AgreeAttribution, AgreeMerge, ConfirmClaim})
+_ANSWERS: Final = frozenset({AgreeAttribution, AgreeMerge, ConfirmClaim, ObjectToClaim})
 """The commands on deals and claims that only answer what was asked; the inbox has what was."""
 
 
-def _by_stage(party: PartyNext, asked: Iterable[Asked]) -> Mapping[str, list[PossibleEvent]]:
-    """Return what a party can send, by the stage in which it can first be sent."""
-    due = {event.type for each in asked for event in each.events if event.party == party.party}
-    found: dict[str, list[PossibleEvent]] = {}
+_ENDS: Final = frozenset({DeadlineKind.NOTICE, DeadlineKind.TERM_END, DeadlineKind.EXIT})
+"""The deadlines that nobody has to meet, and that change what can be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Some types of events that a party can send."""
+
+    name: str
+    """`awaited`, or the stage in which they can first be sent."""
+    events: list[PossibleEvent]
+    is_open: bool
+    """Whether the page shows them at once."""
+
+
+AWAITED: Final = "awaited"
+"""The group of what does what awaits a party."""
+
+
+def _groups(party: PartyNext, asked: Iterable[Asked], stage: Stage) -> list[Group]:
+    """Return what a party can send: what awaits it, then what its stage is for, then the rest."""
+    types = (event.type for each in asked for event in each.events if event.party == party.party)
+    places = {name: place for place, name in enumerate(dict.fromkeys(types))}
+    found: dict[str, list[PossibleEvent]] = {AWAITED: [], stage.value: []}
     for each in party.events:
         command = _command(each.type)
-        if command not in _ANSWERS or each.type in due:
+        if each.type in places:
+            found[AWAITED].append(each)
+        elif command not in _ANSWERS:
             found.setdefault(group(command), []).append(each)
-    return found
+    found[AWAITED].sort(key=lambda each: places[each.type])
+    shown = {AWAITED, stage.value}
+    return [Group(name, events, name in shown) for name, events in found.items() if events]
 
 
 def _command(type: str) -> type[Command]:

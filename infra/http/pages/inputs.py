@@ -12,6 +12,7 @@ from infra.access.roles import Need, Scope
 from infra.answers import refusals
 from infra.answers.logs import NotFound
 from infra.answers.parameters import PositiveWhole
+from infra.answers.question import Answer
 from infra.answers.refusals import REFUSALS, Refusals, RefusedInput
 from infra.answers.waiting import WAITING, WaitingInput, WaitingInputs
 from infra.http.access import needs
@@ -82,6 +83,15 @@ def _refused_row(each: RefusedInput) -> Row:
     return Row("refused", each.number, *sent, each.received_at, None, None, *why)
 
 
+class Inputs(Answer):
+    """What waits and what was refused."""
+
+    waiting: tuple[WaitingInput, ...]
+    """The events that wait, in the order in which they came."""
+    refused: tuple[RefusedInput, ...]
+    """The inputs that were refused, in the order in which they came."""
+
+
 Number = Annotated[PositiveWhole, Path(description="The refusal's number.")]
 
 
@@ -95,22 +105,30 @@ def _waiting(visit: Visit) -> WaitingInputs:
     return answer
 
 
+def _inputs(visit: Visit) -> Inputs:
+    refused = _refused(visit)
+    return Inputs(
+        simulated=refused.simulated,
+        as_of=refused.as_of,
+        waiting=_waiting(visit).items,
+        refused=refused.items,
+    )
+
+
 @router.get("/inputs.json")
 @needs(Need.INPUTS)
 def inputs_json(visit: Visited) -> Response:
-    """Return the refused inputs as JSON."""
-    return as_json(_refused(visit))
+    """Return the inputs that wait and those that were refused as JSON."""
+    return as_json(_inputs(visit))
 
 
 @router.get("/inputs.csv")
 @needs(Need.INPUTS)
 def inputs_csv(visit: Visited) -> Response:
     """Return the inputs that wait and those that were refused as a table."""
-    waiting, refused = (
-        map(_waiting_row, _waiting(visit).items),
-        map(_refused_row, _refused(visit).items),
-    )
-    return as_csv("inputs", Row, [*waiting, *refused])
+    found = _inputs(visit)
+    rows = [*map(_waiting_row, found.waiting), *map(_refused_row, found.refused)]
+    return as_csv("inputs", Row, rows)
 
 
 @router.get("/inputs")
