@@ -183,7 +183,7 @@ class Liar:
             }
             last = len(events)
             events.append(old | again)
-        if old["data"]["files"] == self.shown:
+        if old["data"].get("files") == self.shown:
             lines = [codec.canonical(each) for each in events[:last]]
             files = mutator.digest_shown(self.files, lines)
             events[last] = events[last] | {"data": old["data"] | {"files": files}}

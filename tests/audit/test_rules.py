@@ -115,7 +115,7 @@ PATTERNS = {
     "format": "accord-bundle/1",
     "key": rf"({NAME})[+]([0-9a-f]{{8}})[+]({BASE64})",
     "moment": f"({MOMENT})",
-    "money": r'(?:"(?!amount")([a-z_]{1,40})":\{)?"amount":(?!\{)'
+    "money": r'"(?:(?!amount")([a-z_]{1,40})":\{")?amount":(?!\{)'
     r'(?:"(-?)((?:0|[1-9][0-9]{0,30})(?:[.][0-9]{1,30})?)"'
     ',"currency":"([A-Z]{3})")?',
     "nonce": "[!-~]{8,128}",

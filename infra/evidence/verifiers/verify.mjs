@@ -614,9 +614,7 @@ class Verifier {
         if (Object.hasOwn(event, 'signed')) this.answered.add(claim);
         else need(!this.answered.has(claim), 'command-missing', index);
       }
-      if (PROPOSALS.has(event.type)) {
-        this.proposed.set(hex(canonical(event.data)), index);
-      }
+      if (PROPOSALS.has(event.type)) this.proposed.set(hex(canonical(event.data)), index);
       before = event.signed;
     }
     for (const [digest, { command, events }] of this.named) {

@@ -575,7 +575,7 @@ class Verifier:
 
     def read_events(self) -> None:
         """Read the events (section 4) and their leaf hashes."""
-        self.lines = lines_of(self.files["data/events.jsonl"])
+        self.lines = lines_of(self.files["data/events.jsonl"])  # canonical, as is their data
         for index, line in enumerate(self.lines):
             self.phase = "malformed", index
             hidden = _HIDDEN(line)
@@ -696,7 +696,8 @@ class Verifier:
                 require("signed" in event or claim not in self.answered, "command-missing", index)
                 self.answered |= {claim} if "signed" in event else set()
             if event["type"] in PROPOSALS:
-                self.proposed[sha256(canonical(event["data"])).hex()] = index
+                data = self.lines[index].split(b',"data":', 1)[1].rsplit(b',"event_id":', 1)[0]
+                self.proposed[sha256(data).hex()] = index
             before = event.get("signed")
         for digest, (command, events) in self.named.items():
             if not command:
@@ -707,7 +708,7 @@ class Verifier:
         for what, left in sorted(self.open.items(), key=lambda each: each[0][0] != "#"):
             count = "" if what[0] == "#" else f"{len(left)} "
             indexes = "".join(f" #{each}" for each in left) if what[-1] == ":" else ""
-            amounts = total(b"".join(self.lines[each] for each in left).decode())
+            amounts = total(self.lines[each] for each in left)
             self.not_checked.append(f"{count}{what}{indexes}{amounts}")
 
     def _take_key(self, index: int, event: Row) -> None:
@@ -939,8 +940,9 @@ def alike(recorded: object, meant: object, names: dict[str, str] | None) -> bool
     return type(recorded) is type(meant) and recorded == meant
 
 
-def total(text: str) -> str:
-    """The sums of the amounts in the text of events, by member, currency and sign, as text."""
+def total(lines: Iterable[bytes]) -> str:
+    """The sums of the amounts in these lines, by member, currency and sign, as text."""
+    text = b"".join(line for line in lines if b'"amount":' in line).decode()
     sums: dict[tuple[str, str, str], Decimal] = {}
     with localcontext(prec=100):
         for name, sign, amount, currency in re.findall(RULES["patterns"]["money"], text):
