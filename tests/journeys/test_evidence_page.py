@@ -25,14 +25,16 @@ from infra.access.roles import Role
 from infra.bootstrap import Accord
 from infra.http import create_app, verdicts
 from tests.documents import REPOSITORY
+from tests.feeds import played
 from tests.infra.messages import message
 from tests.infra.signing import NAME, signatory
-from tests.journeys.pages import text
+from tests.journeys.pages import ONE, text
 from tests.journeys.test_acting_from_pages import Form, signed_in, terms_proposed
 from tests.life import OURS
 
 PAGE = f"/partnerships/{NAME}/evidence"
 MAYA = Grant(role=Role.PARTY, party=OURS, actor="Maya Ortiz")
+IN_DEMO = Grant(role=Role.PARTY, party="growthos", actor="Maya Ortiz")
 VERIFIERS = REPOSITORY / "infra/evidence/verifiers"
 
 
@@ -231,3 +233,22 @@ def test_a_stranger_sees_no_evidence(store: Accord) -> None:
     with store.workers() as workers, TestClient(create_app(store, workers)) as client:
         answer = client.get(PAGE, headers={"Authorization": f"Bearer {key}"})
     assert answer.status_code == 403
+
+
+def test_a_party_without_a_key_is_named(browser: TestClient) -> None:
+    page = text(browser.get(PAGE).text)
+
+    assert "Brightpathno key registered" in page
+    assert "GrowthOSno key registered" in page
+
+
+def test_a_bundle_proves_the_statement_that_is_chosen(tmp_path: Path) -> None:
+    with played(tmp_path) as accord, signed_in(accord, IN_DEMO) as browser:
+        accord.catch_up()
+        page = browser.get(f"/partnerships/{ONE}/evidence")
+        form = Form.of(page)
+        answer = form.send(browser, reason="The quarter.", statement="2026-Q2:USD")
+
+    assert "Statement Q2 2026" in text(page.text)
+    with ZipFile(BytesIO(answer.content)) as archive:
+        assert any(name.endswith(".tlog-proof") for name in archive.namelist())

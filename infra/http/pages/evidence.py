@@ -19,6 +19,7 @@ from infra.access.roles import Need, Role
 from infra.answers.logs import NOW, size_of, times_at
 from infra.answers.question import Answer, Item, PartnershipId
 from infra.answers.signatures import SIGNATURES, SigningKey
+from infra.answers.statements import STATEMENTS
 from infra.answers.verify import Difference, Unfolded
 from infra.audit.notary import Notary
 from infra.deciding.group_commit import Busy
@@ -178,6 +179,7 @@ def evidence_page(
         is_long=answer.events > MOST_EVENTS,
         most=MOST_EVENTS,
         limits=limits(),
+        statements=STATEMENTS.reply(visit.accord, id=id, when=visit.when(id)).items[::-1],
         done=just_done(request) == VERIFIED,
     )
 
@@ -212,7 +214,7 @@ def bundle_on_page(visit: Visited, id: PartnershipId, form: Posted) -> Response:
     by = form.get("by", "").strip() if visit.identity.role is Role.ANYONE else visit.identity.actor
     if not by or not by.isprintable():
         raise Problem(422, "A bundle names who asks for it.", "Fill in your name.")
-    asked = BundleRequest(by, reason, visit.viewer)
+    asked = BundleRequest(by, reason, visit.viewer, statement=form.get("statement") or None)
     return _sent(visit, id, asked)
 
 
