@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -12,8 +13,8 @@ from starlette.testclient import TestClient
 
 from infra.http import create_app
 from infra.http.pages import shown
-from tests.feeds import played
-from tests.journeys.pages import ANSWERS, ELSEWHERE, ONE, OTHERS, PAST, paths
+from tests.feeds import played, simulated
+from tests.journeys.pages import ANSWERS, ELSEWHERE, ONE, OTHERS, PAST, paths, text
 
 KINDS = ("csv", "json")
 
@@ -327,3 +328,51 @@ def test_no_answer_for_people_has_the_codes_of_the_catalogue(client: TestClient)
 def test_a_party_of_an_alert_is_never_the_operators_own_identifier() -> None:
     assert shown.party("accord", {}) == "Operator"
     assert shown.party("north", {"north": "North"}) == "North"
+
+
+# --- in words ----------------------------------------------------------------------------------
+
+
+def test_of_few_cases_the_count_comes_first(client: TestClient) -> None:
+    page = client.get(f"/partnerships/{ONE}?{PAST}").text
+
+    assert "5 of 8 (62.5\N{NO-BREAK SPACE}%)" in page
+    assert "of 20 (" not in page
+
+
+def test_the_bar_says_that_nothing_later_could_be_known(client: TestClient) -> None:
+    page = client.get("/portfolio?at=2026-09-30&known=2026-07-04").text
+    says = "What happened after 4 Jul 2026, 23:59 could not be known then."
+
+    assert says in text(page).replace("\N{NO-BREAK SPACE}", " ")
+    assert "could not be known" not in client.get(f"/portfolio?{PAST}").text
+
+
+def test_a_page_of_a_time_without_events_leads_to_the_latest(client: TestClient) -> None:
+    page = client.get(f"/partnerships/{ONE}?at=2024-01-01", headers={"Accept": "text/html"}).text
+
+    assert f'<a href="/partnerships/{ONE}">This page as of now</a>' in page
+
+
+def test_the_portfolio_counts_those_that_leave(client: TestClient) -> None:
+    assert "6 running, 1 of them leaving" in client.get(f"/portfolio?{PAST}").text
+
+
+def test_an_empty_portfolio_says_how_to_begin(tmp_path: Path) -> None:
+    with (
+        simulated(tmp_path) as accord,
+        accord.workers() as workers,
+        TestClient(create_app(accord, workers, is_open=True)) as empty,
+    ):
+        page = empty.get("/portfolio").text
+
+    assert "There are no partnerships yet." in page
+    assert "accord.BeginExploration" in page
+    assert "accord demo" in page
+
+
+def test_a_statement_leads_to_its_evidence_and_to_what_awaits_whom(client: TestClient) -> None:
+    found = links(client.get(f"/partnerships/{ONE}/statements/2026-Q3?{PAST}").text)
+
+    for part in ("evidence", "next"):
+        assert f"/partnerships/{ONE}/{part}?{PAST}" in found

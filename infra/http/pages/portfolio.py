@@ -154,6 +154,8 @@ class Summary:
     listed: int
     """How many of them have a partner, and so a row."""
     active: int
+    leaving: int
+    """How many of them end on a day ahead, as a party gave notice or both agreed."""
     on_track: int
     behind: int
     """How many active ones are not on track. One that has only begun is neither."""
@@ -325,6 +327,7 @@ def _summary(
         partnerships=len(rows) + sum(len(each.searching) for each in found),
         listed=len(rows),
         active=sum(each.progress.active for each in found),
+        leaving=sum(each.leaves is not None for each in rows),
         on_track=sum(each.progress.on_track for each in found),
         behind=sum(each.line.active and each.line.status in _BEHIND for each in rows),
         to_act_on=len(opened.to_act_on),

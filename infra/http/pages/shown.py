@@ -54,6 +54,7 @@ from infra.answers.text import without_codes
 from infra.tlog import cloudevents
 from projections.alerts import Alert, AlertState
 from projections.breaches import RuleFacts, Shortfall
+from projections.figures import Figure
 
 _TENTH: Final = Decimal("0.1")
 _MINUS: Final = "\N{MINUS SIGN}"
@@ -175,6 +176,19 @@ def observed(value: Decimal | None, unit: str) -> str:
     if value is None or unit in MINOR_UNITS:
         return figure(value, unit)
     return figure(value.quantize(_TENTH, ROUND_HALF_EVEN), unit)
+
+
+FEW_CASES: Final = 10
+"""Of fewer cases a rate is written after its count, because it says little."""
+
+
+def counted_rate(known: Figure) -> str:
+    """Return a figure; of few cases the count first: ``5 of 8 (62.5 %)``."""
+    value, cases = observed(known.value, known.unit), known.denominator
+    is_rate = known.unit == "percent" and known.value is not None
+    if not is_rate or known.numerator is None or cases is None or cases >= FEW_CASES:
+        return value
+    return f"{figure(known.numerator, 'count')} of {figure(cases, 'count')} ({value})"
 
 
 def tenth(percent: Decimal) -> str:
@@ -516,6 +530,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "awaiting": awaiting,
     "clauses": clauses,
     "command": command,
+    "counted_rate": counted_rate,
     "day": day,
     "day_before": day_before,
     "dispute_state": dispute_state,

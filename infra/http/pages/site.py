@@ -137,6 +137,11 @@ class Visit:
         """Whether the moment that is asked about is still to come."""
         return self.is_to_come(self.at or self.known)
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether what is asked about goes on after the moment by which it is known."""
+        return self.at is not None and self.known is not None and self.known < self.at
+
     def is_to_come(self, moment: datetime | None) -> bool:
         """Return whether a moment is after now; the end of today is not.
 
