@@ -36,6 +36,8 @@ class BundleExported(Event):
     """The party for which it was exported; it does not contain the other's private statements."""
     files: ContentDigest | None = None
     """The digest of all that the bundle shows (bundle format, section 3)."""
+    withheld: Annotated[int, Field(ge=0, le=2**53 - 1)] | None = None
+    """How many events before it the bundle withholds as private."""
 
 
 class CosignatureRefused(Event):

@@ -9,7 +9,7 @@ states for each party, and which proposals lapse elsewhere. `NEVER` names what i
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -68,6 +68,7 @@ from domain.settlement import (
 )
 from domain.signing import FACTS, Effect, effect_of
 from domain.values import instant
+from domain.viewing import BundleExported
 from infra.deciding import intake, pseudonyms
 from infra.deciding.consequences import Consequences
 from infra.deciding.decision import CLOCK_SOURCE, ENROLMENT_SOURCE, OPERATORS, VIEW_SOURCE
@@ -80,6 +81,7 @@ from projections.deadlines import OPEN, OpenDeadlines, of_other_streams
 from projections.fold import Dispatch, Folded, Projection, Rows, fold_all
 from projections.proposals import OpenProposals
 from projections.settlement import ledger, silences
+from projections.visibility import OPERATOR, PERHAPS_HIDDEN, SharedSight, Sight, Viewer
 
 
 class Outcome(StrEnum):
@@ -109,8 +111,8 @@ class Decided:
 NEVER: Final = (
     "acts that nobody signed; facts that nobody signed have their form, place and order checked",
     (
-        "what the operator records of itself: exports, witnesses, keys that it made, and who sent "
-        "a party's first key"
+        "what the operator records of itself: why it exports, witnesses, keys that it made, and "
+        "who sent a party's first key"
     ),
     "deadlines and silence that passed after the last input: no later event shows that they did",
     "alerts: they are no events",
@@ -122,11 +124,20 @@ class UnknownPerson(LookupError):
     """A name in a command that is not told."""
 
 
+class Export(NamedTuple):
+    """The party for which a bundle was made, and how many private events it withholds."""
+
+    party: str | None
+    private: int
+
+
 class Hidden(NamedTuple):
     """The first withheld events of a bundle: of those not asked for, and of private ones."""
 
     not_asked: int | None = None
     private: int | None = None
+    export: Export | None = None
+    """The export that is its last event."""
 
 
 NOTHING_HIDDEN: Final = Hidden()
@@ -166,6 +177,7 @@ def decided_again(
         else None
     )
     clock = _Clock(again, figures=hidden.private is None) if hidden.not_asked is None else None
+    exports = _Exports(hidden, events[-1].index if events else None)
     for digest, group in groupby(events, lambda each: each.signed):
         found = list(group)
         first = found[0].index
@@ -185,7 +197,8 @@ def decided_again(
                 _of_no_party(again.partnership(each.partnership), each),
                 again.wrong_fact(each, private=private) if asked else None,
                 again.wrong_sender(each, commands),
-                again.wrong_own(each, hidden=hidden != NOTHING_HIDDEN),
+                again.wrong_own(each, hidden=hidden[:2] != NOTHING_HIDDEN[:2]),
+                exports.wrong(each),
                 entailed and entailed.wrong(each),
             ):
                 if wrong:
@@ -314,6 +327,48 @@ class _Identity:
         if not 0 < each.version - last <= 1 + self._hidden - hidden:
             return f"The event before it in {each.stream} has the version {last}."
         return None
+
+
+class _Exports:
+    """How many events each export withheld as private, counted again.
+
+    So a party's bundle shows what an operator withheld from the other party, or showed to it.
+    """
+
+    def __init__(self, hidden: Hidden, last: int | None) -> None:
+        self._hidden, self._last = hidden, last
+        self._sight = Sight(OPERATOR)
+        self._perhaps: list[Recorded] = []
+        """The events that a party may keep to itself."""
+
+    def wrong(self, each: Recorded) -> str | None:
+        """Return what is wrong with the number of events that an export withheld."""
+        self._sight = self._sight.after(each)
+        if each.event.wire in PERHAPS_HIDDEN:
+            self._perhaps.append(each)
+        if not isinstance(each.event, BundleExported):
+            return None
+        stated, own = each.event.withheld, self._hidden.export
+        if own and each.index == self._last:
+            found: int | None = own.private
+        else:
+            found = None if stated is None else self._private(each.event.party)
+        if found is None or found == stated:
+            return None
+        return f"It states that {stated or 'no'} events before it are private, and {found} are."
+
+    def _private(self, party: str | None) -> int | None:
+        """Return how many events so far a party does not see; None if that is not known here."""
+        hidden, sight = self._hidden, self._sight
+        viewers = sight.parties if party is None else (party,)
+        of_both = {*viewers} <= {*sight.parties} and len(sight.parties) > 1
+        # What a bundle withholds from one party is the other's, and that one sees it.
+        own = hidden.export.party if hidden.export else None
+        seen = own and party and own != party and not sight.third_party
+        if hidden.not_asked is not None or not of_both or not (hidden.private is None or seen):
+            return None
+        both = SharedSight(tuple(replace(sight, viewer=Viewer(each)) for each in viewers))
+        return sum(not both.shows(of) or both.fewer_than(of) is not None for of in self._perhaps)
 
 
 class _Rules:

@@ -249,6 +249,8 @@ class _Bundle:
     """The number of these events."""
     withheld: int = field(init=False, default=0)
     """How many of them are not shown."""
+    private: int = field(init=False, default=0)
+    """How many of those a party keeps to itself."""
     with_events: dict[str, bytes] = field(init=False, default_factory=dict)
     """The files with the signed commands and the people that these events name."""
     files: dict[str, bytes] = field(init=False)
@@ -285,7 +287,7 @@ class _Bundle:
             nonlocal exported
             sums = self._read(size_of(history, self.partnership), actor, fresh)
             digest = sha256(_manifest({**beside, **sums})).hexdigest()
-            exported = exported.model_copy(update={"files": digest})
+            exported = exported.model_copy(update={"files": digest, "withheld": self.private})
             return exported
 
         try:
@@ -318,7 +320,8 @@ class _Bundle:
 
         `actor` is the commitment of who exports it, and `fresh` are names that are not stored yet.
         """
-        self.events, self.shown, self.read, self.withheld = [], [], size, 0
+        self.events, self.shown, self.read = [], [], size
+        self.withheld = self.private = 0
         self.lines.seek(0)
         self.lines.truncate()
         sight = _sight(self.accord, self.partnership, self.asked.party)
@@ -328,7 +331,9 @@ class _Bundle:
             if why is None:
                 named.update(map(bytes.decode, _NAMED.findall(body)))
             else:
-                self.withheld, line = self.withheld + 1, _withheld(why, leaf)
+                line = _withheld(why, leaf)
+                self.withheld += 1
+                self.private += why == PRIVATE
             # A deleted event leaves a gap, which a verifier reports.
             text = b"{}\n" * (index - written) + line + b"\n"
             self.lines.write(text)

@@ -31,7 +31,7 @@ from infra.answers.question import Item, Result
 from infra.answers.statement_state import owed
 from infra.answers.text import Block, Line, Remark, Styled, Table
 from infra.deciding import again
-from infra.deciding.again import Decided, Hidden, decided_again
+from infra.deciding.again import Decided, Export, Hidden, decided_again
 from infra.evidence import bundle_store
 from infra.evidence.files import named
 from infra.evidence.verifiers import verify
@@ -254,12 +254,17 @@ def decide(
     """
     commands = files["data/commands.jsonl"].splitlines()
     people = map(orjson.loads, files["data/people.jsonl"].splitlines())
+    party = orjson.loads(files["data/request.json"])["for"]
     statements, found = Statements(log), list[Decided]()
     again_ = decided_again(
         log.events,
         {sha256(each).hexdigest(): each for each in commands},
         {each["commitment"]: Person(each["party"], each["name"]) for each in people},
-        Hidden(*(log.first(why) for why in (NOT_ASKED_FOR, PRIVATE))),
+        Hidden(
+            log.first(NOT_ASKED_FOR),
+            log.first(PRIVATE),
+            Export(party, log.reasons().get(PRIVATE, 0)),
+        ),
         statements.compare,
     )
     try:

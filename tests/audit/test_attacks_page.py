@@ -57,6 +57,10 @@ FRAME: Final = (
     test_replayed_operator.test_where_by_whom_when_and_why_the_operator_recorded_is_compared
 )
 
+EXPORTED: Final = (
+    test_replayed_operator.test_a_bundle_withholds_as_many_private_events_as_its_export_states
+)
+
 ONLY_REPLAY: Final[dict[Test, tuple[Test, tuple[str, ...]]]] = {
     test_replay.test_a_ghost_line_is_named: (HONEST, ("a statement with a ghost line",)),
     test_replay.test_another_amount_is_named_and_the_computed_one_is_as_computed: (
@@ -168,6 +172,17 @@ ONLY_REPLAY: Final[dict[Test, tuple[Test, tuple[str, ...]]]] = {
     test_replayed_operator.test_what_no_party_keeps_to_itself_is_not_withheld: (
         test_replayed_operator.test_what_no_party_keeps_to_itself_is_not_withheld,
         ("an event of a deal that is withheld", "an event of a dispute that is withheld"),
+    ),
+    test_replayed_operator.test_an_export_withholds_what_a_party_keeps_to_itself: (
+        test_replayed_operator.test_an_export_withholds_what_a_party_keeps_to_itself,
+        (
+            "an export that withholds more from a party than is private",
+            "an export that withholds less from a party than is private",
+        ),
+    ),
+    EXPORTED: (
+        EXPORTED,
+        ("the last event of a deal withheld as private, and not counted by the export",),
     ),
     test_replayed_operator.test_a_fact_of_a_party_has_no_source_of_the_operator: (
         test_replayed_operator.test_a_fact_of_a_party_has_no_source_of_the_operator,

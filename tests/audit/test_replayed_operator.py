@@ -21,10 +21,14 @@ from domain.kernel import CLOCK_PARTY, Event
 from domain.payment import PaymentReceived
 from domain.recorded import Recorded
 from domain.rules import Action
-from infra.deciding.again import Hidden, decided_again
+from domain.viewing import BundleExported
+from infra.deciding.again import Export, Hidden, decided_again
 from infra.deciding.pseudonyms import COMMAND
 from infra.deciding.recording import RULES_SOURCE
+from infra.evidence.bundle import BundleRequest, export
+from projections.visibility import Sight, Viewer
 from tests.audit.test_replayed_lives import _placed
+from tests.audit.world import CONSULTING
 from tests.feeds import FEEDS, messages, simulated
 
 LAUNCH, RENEWAL, EXIT = (
@@ -215,3 +219,76 @@ def test_a_fact_of_a_party_has_no_source_of_the_operator(
     found = differing(changed(events, paid, replace_in(paid, source=lie or "//billing.example")))
 
     assert any("reserved" in each or "record" in each for each in found) is bool(lie)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Log:
+    """A log in which each party keeps something to itself, exported for each and for both."""
+    folder = tmp_path_factory.mktemp("exported")
+    with simulated(folder) as accord:
+        accord.service.handle(list(messages(FEEDS[0])))
+        for number, party in enumerate((*BOTH, BOTH[0], None)):
+            asked = BundleRequest("sam", "A dispute.", party=party)
+            export(accord, accord.signing(), CONSULTING, asked, folder / f"{number}.zip")
+        return list(accord.history.of(CONSULTING))
+
+
+BOTH = ("growthos", "northbridge")
+
+
+def for_party(log: Log, party: str | None) -> list[Recorded]:
+    """Return the exports for a party."""
+    return [e for e in log if isinstance(e.event, BundleExported) and e.event.party == party]
+
+
+def withholding(log: Log, party: str | None, more: int | None) -> Log:
+    """Return a log in which the first export for a party states another number."""
+    own, *_ = for_party(log, party)
+    assert isinstance(own.event, BundleExported)
+    stated = own.event.withheld
+    assert stated
+    event = own.event.model_copy(update={"withheld": None if more is None else stated + more})
+    return changed(log, own, replace_in(own, event=event))
+
+
+def wrong_exports(log: Log, hidden: Hidden = Hidden()) -> list[str]:  # noqa: B008
+    return [each for each in differing(log, hidden) if "before it are private" in each]
+
+
+@pytest.mark.parametrize("lie", [None, "more", "fewer"])
+def test_an_export_withholds_what_a_party_keeps_to_itself(exported: Log, lie: str | None) -> None:
+    """The live store has all events, and the bundle of one party all that the other one has not."""
+    more = {"more": 1, "fewer": -1}.get(lie or "", 0)
+    for party in (*BOTH, None):
+        assert bool(wrong_exports(withholding(exported, party, more))) is bool(lie)
+    for party, other in (BOTH, BOTH[::-1]):
+        *_, last = for_party(exported, other)
+        log = withholding(exported[: last.index + 1], party, more)
+        sight = Sight.of(Viewer(other), log)
+        hidden = [each.index for each in log if not sight.shows(each)]
+        shown = [each for each in log if sight.shows(each)]
+        assert hidden
+        found = wrong_exports(shown, Hidden(None, hidden[0], Export(other, len(hidden))))
+        assert bool(found) is bool(lie)
+
+
+@pytest.mark.parametrize("lie", [None, 1])
+def test_a_bundle_withholds_as_many_private_events_as_its_export_states(
+    exported: Log, lie: int | None
+) -> None:
+    """Nothing follows the last event of a deal, so nothing else shows that it is withheld."""
+    own, *_ = for_party(exported, BOTH[0])
+    assert isinstance(own.event, BundleExported)
+    log = exported[: own.index + 1]
+    sight = Sight.of(Viewer(BOTH[0]), log)
+    hidden = [each.index for each in log if not sight.shows(each)]
+    deal = max(each.index for each in log if "/deal/" in each.stream)
+    if lie:
+        hidden.append(deal)
+    shown = [each for each in log if each.index not in hidden]
+
+    found = wrong_exports(shown, Hidden(None, min(hidden), Export(BOTH[0], len(hidden))))
+
+    assert bool(found) is bool(lie)
+    nothing_stated = withholding(shown, BOTH[0], None)
+    assert wrong_exports(nothing_stated, Hidden(None, min(hidden), Export(BOTH[0], len(hidden))))
