@@ -35,6 +35,9 @@ NOT_RUN = {
 # What belongs to one checkout and not to a clone of it.
 NOT_CLONED = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", "*.db*")
 
+# A document without a command needs no copy of the repository.
+WITH_COMMANDS = [each for each in DOCUMENTS if any(steps(each))]
+
 # Documents name the port that a reader gets; each test takes a free one in its place.
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 DOCUMENTED_PORT = re.findall(r"(?m)^ACCORD_PORT \?= (\d+)$", MAKEFILE)[0]
@@ -190,11 +193,21 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 @pytest.mark.needs("bash", "curl", "make", "patch")
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", WITH_COMMANDS, ids=lambda path: path.name)
 def test_the_commands_of_a_document_do_what_it_says(document: Path, terminal: Terminal) -> None:
-    assert document.exists(), f"{document.name} is not written"
     for step in steps(document):
         terminal.run(step)
+
+
+def test_every_document_with_a_block_of_commands_is_run() -> None:
+    languages = ("console", "sh", "bash")
+    fenced = [
+        each
+        for each in DOCUMENTS
+        if any(f"```{name}" in each.read_text(encoding="utf-8") for name in languages)
+    ]
+    assert fenced == WITH_COMMANDS
+    assert REPOSITORY / "README.md" in fenced
 
 
 @pytest.mark.parametrize(
