@@ -1,9 +1,6 @@
 """What all tests share: repeatable examples, and the real parts (see `tests/parts.py`)."""
 
-import pytest
 from hypothesis import HealthCheck, settings
-
-from infra.store.postgres_datastore import migrate
 
 pytest_plugins = ["tests.parts"]
 
@@ -17,10 +14,3 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ci")
-
-
-@pytest.fixture
-def migrated(database: str) -> str:
-    """The address of a Postgres database with the tables and no event."""
-    migrate(database)
-    return database

@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, sync_playwright
 from dev.local import Missing, kafka, postgres
 from dev.local.kafka import Broker
 from dev.local.postgres import Postgres
+from infra.store.postgres_datastore import migrate
 
 MISSING = "real part missing: "
 
@@ -85,11 +86,26 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+@pytest.fixture(scope="session")
+def tables(postgres_server: Server) -> Iterator[str]:
+    """The name of a database with the tables and no event, to be copied; nobody connects to it."""
+    with empty_database(postgres_server) as address:
+        migrate(address)
+        yield address.rpartition("/")[2]
+
+
+@pytest.fixture
+def migrated(postgres_server: Server, tables: str) -> Iterator[str]:
+    """The address of a database of this test's own with the tables and no event."""
+    with empty_database(postgres_server, template=tables) as address:
+        yield address
+
+
 @contextmanager
-def empty_database(server: Server) -> Iterator[str]:
-    """Return the address of an empty database, which is removed at the end."""
+def empty_database(server: Server, template: str | None = None) -> Iterator[str]:
+    """Return the address of an empty database or of a copy, which is removed at the end."""
     name = f"accord_test_{uuid.uuid4().hex}"
-    postgres.create(server.admin, name)
+    postgres.create(server.admin, name, template=template)
     yield server.url(name)
     postgres.drop(server.admin, name)
 

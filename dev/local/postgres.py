@@ -162,13 +162,18 @@ class Postgres(Server):
         return programs
 
 
-def create(admin: str, database: str, owner: str | None = None) -> None:
-    """Make an empty database on the server at this address, for this user or another owner."""
-    whose = sql.SQL("DEFAULT") if owner is None else sql.Identifier(owner)
-    _execute(
-        admin,
-        sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), whose),
+def create(
+    admin: str, database: str, owner: str | None = None, *, template: str | None = None
+) -> None:
+    """Make a database on the server at this address, for this user or another owner.
+
+    It is empty, or a copy of another database to which nobody is connected.
+    """
+    whose, of = (
+        sql.SQL("DEFAULT") if name is None else sql.Identifier(name) for name in (owner, template)
     )
+    statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
+    _execute(admin, statement.format(sql.Identifier(database), whose, of))
 
 
 def drop(admin: str, database: str) -> None:
