@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.exploration import BeginExploration, ChoosePartner, CloseExploration
@@ -13,6 +13,7 @@ from projections.overview import OVERVIEW_ROW, Overview, StageEntered
 from tests.life import LIFE, OURS, after, at, before, example, so_far
 from tests.projections.folds import refer
 from tests.stories import Story
+from tests.sweeps import sweep
 
 WHOLE = so_far(len(LIFE))
 
@@ -81,6 +82,7 @@ def test_deals_do_not_move_it() -> None:
     assert overview(story) == row
 
 
+@settings(max_examples=sweep(60, 20))
 @given(st.sets(st.integers(0, len(WHOLE.history) - 1)))
 def test_every_fold_takes_a_history_of_which_a_moment_leaves_out_some(left_out: set[int]) -> None:
     some = [each for each in WHOLE.history if each.index not in left_out]

@@ -4,15 +4,20 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projections.regression import fit, t_quantile
+from tests.sweeps import sweep
 
 WHOLE = st.integers(-10_000, 10_000)
 RATE = st.decimals(-1000, 1000, places=4)
 
+few = settings(max_examples=sweep(60, 20))
+"""Fractions of many digits are slow, and the laws hold for any points."""
 
+
+@few
 @given(RATE.filter(bool), RATE, st.lists(WHOLE, min_size=3, max_size=20, unique=True))
 def test_an_exact_line_is_found_exactly_and_without_error(
     slope: Decimal, intercept: Decimal, xs: list[int]
@@ -31,6 +36,7 @@ def test_an_exact_line_is_found_exactly_and_without_error(
 PAIRS = st.lists(st.tuples(WHOLE.map(Decimal), WHOLE.map(Decimal)), min_size=3, max_size=12)
 
 
+@few
 @given(PAIRS)
 def test_the_share_explained_is_a_share_and_the_interval_holds_the_slope(
     pairs: list[tuple[Decimal, Decimal]],
@@ -44,6 +50,7 @@ def test_the_share_explained_is_a_share_and_the_interval_holds_the_slope(
     assert line.slope <= Fraction(line.interval[1]) + Fraction(1, 10**20)
 
 
+@few
 @given(PAIRS)
 def test_the_order_of_the_pairs_changes_nothing(pairs: list[tuple[Decimal, Decimal]]) -> None:
     assert fit(pairs) == fit(pairs[::-1])

@@ -22,6 +22,7 @@ from projections.results import Money, Result, Span, money, total
 from tests.life import CHARTER, OURS, THEIRS, at, changed, usd
 from tests.projections.folds import count, member, refer_many, report, sell
 from tests.stories import Story, moment
+from tests.sweeps import sweep
 
 
 def brought(story: Story, period: str) -> dict[str, Result]:
@@ -215,7 +216,7 @@ def test_an_objective_on_payments_has_the_figure_that_its_status_judges() -> Non
     assert not result.less_refunds
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=sweep(25, 12), deadline=None)
 @given(
     months=st.dictionaries(st.sampled_from([*months_of("2026")]), st.integers(0, 9000), min_size=1)
 )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.bilateral import DeclineProposal, WithdrawProposal
@@ -50,6 +50,7 @@ from tests.projections.folds import alerts, running
 from tests.projections.money import lines, pay, refer, share, total, under, win
 from tests.projections.test_awaited import both_claim
 from tests.stories import Story, moment
+from tests.sweeps import sweep
 
 
 def who(story: Story, alert: str, on: str | None = None) -> list[tuple[str, str, str | None]]:
@@ -124,6 +125,7 @@ def test_whoever_said_that_an_improvement_plan_or_an_issue_is_done_awaits_the_ot
     assert parties(issue, name) == [OURS]
 
 
+@settings(max_examples=sweep(60, 25))
 @given(st.data())
 def test_whatever_was_said_or_denied_what_both_own_awaits_whoever_has_not_said_it(
     data: st.DataObject,
