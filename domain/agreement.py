@@ -157,6 +157,12 @@ class CommercialTermsAgreed(
             check_frame(_merged(proposed, context), context.parties)
 
     @classmethod
+    def check_new(cls, proposed: Any, context: "PartnershipContext", act: Act) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if an amendment would change days that are over: nobody can accept it."""
+        if context.terms.start is not None:
+            _check_days(proposed, context, act)
+
+    @classmethod
     def complete(
         cls,
         proposed: Any,  # noqa: ANN401 - made
@@ -240,9 +246,8 @@ def _merged(proposed: TermsFor, context: "PartnershipContext") -> Frame:
 
 
 def _check_amendment(proposed: TermsFor, context: "PartnershipContext", act: Act) -> None:
-    """Raise `Refused` if an amendment changes days that are over (see `TermsByDay`)."""
-    terms = context.terms
-    agreed_on, first_agreed_at = terms.day(act.occurred_at), terms.agreed[0].agreed_at
+    """Raise `Refused` if an amendment comes before the first terms, or too late for its days."""
+    first_agreed_at = context.terms.agreed[0].agreed_at
     if act.occurred_at <= first_agreed_at:
         raise Refused(
             "amended-before-agreed",
@@ -250,6 +255,13 @@ def _check_amendment(proposed: TermsFor, context: "PartnershipContext", act: Act
             f"{instant(first_agreed_at)}, this amendment at {instant(act.occurred_at)}.",
             "Accept the amendment with a later time.",
         )
+    _check_days(proposed, context, act)
+
+
+def _check_days(proposed: TermsFor, context: "PartnershipContext", act: Act) -> None:
+    """Raise `Refused` if an amendment changes days that are over (see `TermsByDay`)."""
+    terms = context.terms
+    agreed_on = terms.day(act.occurred_at)
     if proposed.effective_from < agreed_on:
         raise Refused(
             "terms-never-backwards",

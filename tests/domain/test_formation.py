@@ -280,7 +280,16 @@ def test_an_amendment_never_takes_effect_before_it_is_agreed() -> None:
     story = at(Stage.EXECUTION)
     yesterday = story.now.date() - timedelta(days=1)
 
-    story.when(OURS, example(ProposeTerms, proposal="late", effective_from=yesterday))
+    refusal = story.refuses(OURS, example(ProposeTerms, proposal="late", effective_from=yesterday))
+
+    assert refusal.rule == "terms-never-backwards"
+
+
+def test_an_amendment_is_accepted_by_its_first_day_at_the_latest() -> None:
+    story = at(Stage.EXECUTION)
+    today = story.now.date()
+    story.when(OURS, example(ProposeTerms, proposal="late", effective_from=today))
+    story.now += timedelta(days=1)
 
     assert story.refuses(THEIRS, AcceptTerms(proposal="late")).rule == "terms-never-backwards"
 
@@ -404,9 +413,10 @@ def test_an_amendment_can_repeat_fields_and_change_one() -> None:
 def test_the_start_of_a_term_that_has_begun_stays() -> None:
     story = at(Stage.EXECUTION)
     frame = FrameChange(starts_on=date(2026, 3, 1))
-    story.when(OURS, ProposeTerms(proposal="b", frame=frame, effective_from=JULY))
 
-    assert story.refuses(THEIRS, AcceptTerms(proposal="b")).rule == "term-has-begun"
+    refusal = story.refuses(OURS, ProposeTerms(proposal="b", frame=frame, effective_from=JULY))
+
+    assert refusal.rule == "term-has-begun"
 
 
 def test_the_start_of_a_term_can_move_before_it_begins() -> None:
@@ -440,13 +450,15 @@ def test_an_amendment_can_begin_on_the_day_of_agreement_in_the_time_zone_of_the_
     story.when(THEIRS, AcceptTerms(proposal="b"))
     story.on("2026-03-01T16:00")  # 01:00 of 2 March in Tokyo.
 
-    for name, day in (("c", 1), ("d", 2)):
-        items = [referral_share("9")]
-        day_of_march = date(2026, 3, day)
-        story.when(OURS, ProposeTerms(proposal=name, items=items, effective_from=day_of_march))
+    first, second = (
+        ProposeTerms(proposal=f"c{day}", items=[referral_share("9")], effective_from=day)
+        for day in (date(2026, 3, 1), date(2026, 3, 2))
+    )
+    refusal = story.refuses(OURS, first)
+    story.when(OURS, second)
 
-    assert story.refuses(THEIRS, AcceptTerms(proposal="c")).rule == "terms-never-backwards"
-    assert story.when(THEIRS, AcceptTerms(proposal="d"))
+    assert refusal.rule == "terms-never-backwards"
+    assert story.when(THEIRS, AcceptTerms(proposal=second.proposal))
 
 
 def test_items_have_different_names() -> None:
