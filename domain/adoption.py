@@ -158,6 +158,9 @@ class PartnershipAdopted(
     """The contract that both parties signed."""
     charter: Charter | None = None
     """The charter of objectives."""
+    charter_agreed_on: Day | None = None
+    """The day on which both parties agreed the charter. Its objectives run from then on; without
+    the day they run from the adoption on."""
     rules: list[DecisionRule] = []
     """The decision rules. They apply from the adoption on."""
     governance: GovernanceFor | None = None
@@ -433,6 +436,8 @@ def _check_past(command: Any, act: Act) -> None:  # noqa: ANN401 - made
     }
     if command.contract is not None:
         days["contract/signed_on"] = command.contract.signed_on
+    if command.charter_agreed_on is not None:
+        days["charter_agreed_on"] = command.charter_agreed_on
     for name, day in days.items():
         if day > today:
             raise Refused(

@@ -1275,7 +1275,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=86,
+    version=87,
     row_type=_row_type,
     facts_from=FACTS,
 )

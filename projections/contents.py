@@ -105,6 +105,8 @@ def _adoption(proposed: Any) -> Iterator[str]:  # noqa: ANN401 - made
         yield f"contract {contract.reference} of {contract.signed_on}"
         yield from _sections(contract.sections)
     if proposed.charter:
+        if proposed.charter_agreed_on:
+            yield f"charter agreed on {proposed.charter_agreed_on}"
         yield from _charter(proposed.charter)
     yield from (f"decision rule {each.rule}: {rule_in_words(each)}" for each in proposed.rules)
     if agreed := proposed.governance:

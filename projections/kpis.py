@@ -246,7 +246,11 @@ class AgreedRow:
     """The agreed values that figures are compared to."""
 
     since: date | None = None
-    """The day of the charter."""
+    """The day of the charter, from which its objectives run."""
+    charter_known_from: date | None = None
+    """The day on which the charter came on record: by an adoption later than its own day."""
+    adopted_charter: date | None = None
+    """The day of a charter that an adoption states, until the charter itself follows."""
     kickoff: date | None = None
     """The day on which the partnership began to run."""
     settles_from: date | None = None
@@ -516,12 +520,25 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
     match event:
         case CharterAgreed():
             objectives = tuple(event.charter.objectives)
-            return replace(row, objectives=objectives, since=act.occurred_at.date())
+            today = act.occurred_at.date()
+            return replace(
+                row,
+                objectives=objectives,
+                since=row.adopted_charter or today,
+                charter_known_from=today,
+                adopted_charter=None,
+            )
         case KickoffHeld():
             return replace(row, kickoff=act.occurred_at.date())
         case PartnershipAdopted(since=since, books=books):
             streams = adopted_streams(event)
-            return replace(row, kickoff=since, settles_from=books.settles_from, adopted=streams)
+            return replace(
+                row,
+                kickoff=since,
+                settles_from=books.settles_from,
+                adopted=streams,
+                adopted_charter=event.charter_agreed_on if event.charter else None,
+            )
         case DeadlinePassed() if day := exit_of(event):
             return replace(row, ended_on=date.fromisoformat(day))
         case _ if isinstance(event, ENDINGS):
@@ -629,7 +646,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=23,
+    version=24,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -144,7 +144,7 @@ def _progress(  # noqa: PLR0913, PLR0917 - what a status rests on
     known = ObjectiveProgress(
         objective, None, ObjectiveStatus.OPEN, adds=metric.adds, direction=metric.direction
     )
-    if objective.deadline < since:
+    if objective.deadline < (agreed.charter_known_from or since):
         # Of the time before an adoption Accord has only what came in with it, so it judges nothing.
         unit, source = objective.unit, objective.tool
         unknown = Figure(None, unit, source, note="its deadline had passed when it was agreed")

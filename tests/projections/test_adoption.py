@@ -16,6 +16,7 @@ from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, Propos
 from domain.execution import IssueCause
 from domain.health import ProposeTarget
 from domain.payment import IssueRefund
+from domain.referral import SubmitReferral
 from domain.reported_figure import MetricReported, ReportedFigure
 from domain.terms import Item, Retainer, Tier
 from projections.fold import replay
@@ -147,6 +148,28 @@ def test_the_objectives_of_an_adopted_charter_run_and_the_partner_joined_when_it
     assert agreed.kickoff == ADOPTION.since
     assert overview.ran_since == ADOPTION.since
     assert overview.adopted == moment("2025-08-28")
+
+
+def test_an_objective_of_an_adopted_charter_runs_from_the_day_of_the_charter() -> None:
+    wanted = {"metric": "leads", "unit": "count", "baseline": Decimal(0), "target": Decimal(10)}
+    objective = changed(CO_BRANDED_REVENUE, **wanted, deadline=date(2025, 12, 31))
+    charter = changed(CHARTER, objectives=[objective])
+    story = adopt(charter=charter, charter_agreed_on=date(2025, 1, 1))
+    for month in range(1, 8):
+        lead = SubmitReferral(deal=f"D-{month}", lead="A hotel")
+        story.when(THEIRS, lead, happened=f"2025-0{month}-10T09:00")
+
+    found = progress(story)
+
+    assert (found.value, found.status) == (7, ObjectiveStatus.ON_TRACK)
+    assert found.elapsed_percent == Decimal("66.21")
+
+
+def test_an_objective_of_an_adopted_charter_without_a_day_runs_from_the_adoption() -> None:
+    story = adopted_with(date(2025, 12, 31), metric="leads")
+    story.when(THEIRS, SubmitReferral(deal="D-1", lead="A hotel"), happened="2025-01-10T09:00")
+
+    assert progress(story).value == 0
 
 
 # --- what was over by then -----------------------------------------------------------------------
