@@ -474,7 +474,8 @@ def points_of(kind: str, name: str, known: Known, agreed: AgreedRow) -> Iterator
             metric, period = name.split("/")
             return claims.of_figure(metric, period, known)
         case _:
-            return claims.of_entry(name, known, agreed.investments)
+            since = agreed.settles_from
+            return claims.of_entry(name, replace(known, settles_from=since), agreed.investments)
 
 
 # --- what a decision asks ----------------------------------------------------------------------

@@ -291,7 +291,9 @@ def of_entry(name: str, known: Known, investments: Mapping[str, Investment]) -> 
 
 
 def _without_terms(about: str, known: Known, key: str, entry: Fact) -> Iterator[Point]:
-    """Yield that nothing agreed prices an entry, unless all of it is reversed."""
+    """Yield that nothing agreed prices an entry, unless it is reversed or settled elsewhere."""
+    if known.settled_elsewhere(known.day(entry)):
+        return
     at_stake: Worth = ()
     if is_penalty(entry):
         # What a penalty costs is what terms say.

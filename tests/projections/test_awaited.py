@@ -74,7 +74,18 @@ from tests.projections.arrivals import (
     won,
 )
 from tests.projections.folds import alerts, count, states
-from tests.projections.money import amend, attribute, lines, pay, refer, share, total, under, win
+from tests.projections.money import (
+    adopted,
+    amend,
+    attribute,
+    lines,
+    pay,
+    refer,
+    share,
+    total,
+    under,
+    win,
+)
 from tests.stories import Story, moment
 from tests.sweeps import sweep
 
@@ -494,6 +505,17 @@ def test_an_entry_without_terms_that_is_reversed_needs_none(kind: str) -> None:
     story.when(OURS, reversal)
 
     assert open_of(story) == {}
+
+
+def test_an_entry_that_was_settled_before_the_books_begin_needs_no_terms() -> None:
+    story = adopted(share("15"), settles_from=date(2026, 3, 1))
+    joint = RecordJointRevenue(amount=usd("80.00"), entry="E-1")
+
+    arrive(story, [ours("2026-02-10", joint)])
+    assert open_of(story) == {}
+
+    arrive(story, [ours("2026-03-10", changed(joint, entry="E-2"))])
+    assert open_of(story) == {"entry/E-2": ENTRY_WITHOUT_TERMS}
 
 
 def test_an_entry_outside_the_term_is_told_to_both() -> None:
