@@ -470,6 +470,15 @@ def not_the_clock(party: str) -> None:
         )
 
 
+def _not_itself(candidate: str, act: Act) -> None:
+    if candidate == act.party:
+        raise Refused(
+            "two-parties",
+            f"A partnership needs two parties. {act.party} cannot be its own partner.",
+            "Name another organisation.",
+        )
+
+
 def define_profile(command: DefineIdealPartnerProfile, state: Exploration) -> list[Event]:
     """Define the next version of the profile, unless it is the same as the current one (C1)."""
     if command.staff_from > command.staff_to:
@@ -489,6 +498,7 @@ def define_profile(command: DefineIdealPartnerProfile, state: Exploration) -> li
 def identify(command: IdentifyCandidate, state: Exploration, act: Act) -> list[Event]:
     """Put a candidate on the list once, or correct what the list says of it (C1)."""
     not_the_clock(command.candidate)
+    _not_itself(command.candidate, act)
     known = state.candidates.get(command.candidate)
     existing = known.identified if known else None
     event = CandidateIdentified.of(command)
@@ -587,12 +597,7 @@ def choose(
     command: ChoosePartner, state: Exploration, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Choose a candidate that meets the requirements of the gate to formation (C2, C4, C6)."""
-    if command.candidate == act.party:
-        raise Refused(
-            "two-parties",
-            f"A partnership needs two parties. {act.party} cannot be its own partner.",
-            "Choose another candidate.",
-        )
+    _not_itself(command.candidate, act)
     candidate = _known(command.candidate, state)
     waived = passing("formation", requirements(candidate, state), context)
     return [PartnerChosen(candidate=command.candidate, name=candidate.name, waived=waived)]

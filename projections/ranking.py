@@ -15,6 +15,7 @@ from domain.exploration import PASSING_RATING, AudienceOverlapMeasured, Candidat
 from domain.metric_catalogue import CATALOGUE, Direction, metric_words
 from domain.priors import uniform
 from domain.proportions import in_percent
+from domain.sharing import SMALLEST_CELL
 from domain.values import Exact, Number, plain
 from projections import figures
 from projections.beliefs import CREDIBILITY, numerator_fits
@@ -90,7 +91,9 @@ class RankedCandidate:
     current: bool
     """Whether that is the latest version."""
     overlap_percent: Number | None
-    """The share of the initiator's customers that it also serves."""
+    """The share of the initiator's customers that it also serves; null if it is not shown."""
+    overlap_fewer_than: int | None
+    """If too few customers are shared to be shown, the smallest count that is shown; else null."""
     alignment: int | None
     """The sum of the four dimensions of the alignment matrix, from 4 to 20."""
     unbridged: tuple[Dimension, ...]
@@ -183,8 +186,10 @@ def _candidate(
         else CandidateProgress.IDENTIFIED,
         score=score_of(score),
         profile_version=version,
-        current=score is not None and version == latest,
+        # Who is not shown the profiles knows of none that is later than the score.
+        current=version is not None and version >= latest,
         overlap_percent=overlap_percent(known.overlap),
+        overlap_fewer_than=SMALLEST_CELL if recorded.overlap and not known.overlap else None,
         alignment=sum(getattr(alignment, each) for each in Dimension) if alignment else None,
         unbridged=tuple(each for each in low if each not in known.bridged),
         pilots=tuple(_rates(member, name)),
@@ -213,10 +218,16 @@ def overlap_percent(overlap: AudienceOverlapMeasured | None) -> Decimal | None:
 def _measured(row: RankedCandidate) -> list[str]:
     return [
         *map(str, row.pilots),
-        "account overlap not measured"
-        if row.overlap_percent is None
-        else f"{plain(row.overlap_percent)} % account overlap",
+        _overlap(row),
     ]
+
+
+def _overlap(row: RankedCandidate) -> str:
+    if row.overlap_fewer_than is not None:
+        return f"fewer than {row.overlap_fewer_than} shared customers"
+    if row.overlap_percent is None:
+        return "account overlap not measured"
+    return f"{plain(row.overlap_percent)} % account overlap"
 
 
 def _opinions(row: RankedCandidate, latest: int) -> list[str]:

@@ -399,7 +399,9 @@ def test_the_data_must_speak_for_a_partner(missing: type[ScoreCandidate], rule: 
 
 def test_a_party_cannot_be_its_own_partner() -> None:
     story = before(ChoosePartner)
+    itself = example(IdentifyCandidate, candidate=OURS)
 
+    assert story.refuses(OURS, itself).rule == "two-parties"
     assert story.refuses(OURS, ChoosePartner(candidate=OURS)).rule == "two-parties"
 
 

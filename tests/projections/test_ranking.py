@@ -423,7 +423,16 @@ def test_a_small_overlap_is_not_shown_to_the_partner() -> None:
     (theirs,) = candidates(member(story, viewer=Viewer(THEIRS)))
 
     assert ours.overlap_percent == Decimal("0.75")
-    assert theirs.overlap_percent is None
+    assert ours.overlap_fewer_than is None
+    assert (theirs.overlap_percent, theirs.overlap_fewer_than) == (None, 10)
+    assert theirs.measured[-1] == "fewer than 10 shared customers"
+
+
+def test_the_partner_is_told_of_no_later_profile_as_it_sees_none() -> None:
+    (theirs,) = candidates(member(after(ChoosePartner), viewer=Viewer(THEIRS)))
+
+    assert theirs.current
+    assert theirs.opinions[0].endswith("of 15 under profile 1")
 
 
 RATING = st.integers(1, 5)
