@@ -511,7 +511,8 @@ def give_notice(
             "notice-period",
             day <= last_day,
             f"To leave on {command.effective_on}, notice was due by {last_day}. Today is {day}.",
-            f"Choose an effective day at least {in_words(notice)} after the day of notice.",
+            f"Choose an effective day at least {in_words(notice)} after the day of notice, or "
+            "agree an earlier one with the other party (ProposeExit).",
             fitting={"effective_on": _first_after(day, notice)},
         ),
     ]

@@ -112,6 +112,9 @@ class ReportedEvent(Item):
     """The reported figure; null where it is too small to be shown."""
     in_force: bool
     """Whether it is the last one of its source, which the figure is made of."""
+    is_own: bool
+    """Whether its party reported the figure. A correction of the other party's figure counts once
+    that party confirms it."""
 
 
 class ExplainedFigure(Item):
@@ -389,6 +392,11 @@ class _Figures:
     def _reported(self, reports: Container[int]) -> Iterator[ReportedEvent]:
         # A figure's stream has the report and its corrections; the latest counts.
         streams = {each.stream for each in self._reports if each.index in reports}
+        authors = {
+            (each.stream, each.act.party)
+            for each in self._reports
+            if isinstance(each.event, MetricReported)
+        }
         for recorded in self._reports:
             event = recorded.event
             if recorded.stream in streams and isinstance(event, MetricReported | MetricCorrected):
@@ -396,6 +404,7 @@ class _Figures:
                     event=_item(self.sight, recorded),
                     figure=None if self.sight.fewer_than(recorded) else str(event.figure),
                     in_force=recorded.index in reports,
+                    is_own=(recorded.stream, recorded.act.party) in authors,
                 )
 
 
@@ -671,11 +680,15 @@ def _explained_figures(found: Iterable[ExplainedFigure], indent: int) -> Iterato
         for more in filter(None, (kpi_answers.compared(line), kpi_answers.believed(line))):
             yield Line(more, indent=indent)
         rows = [(*_event(one.event), _added(one)) for one in each.counted]
-        rows += [
-            (*_event(one.event), "in force" if one.in_force else "restated since")
-            for one in each.reported
-        ]
+        rows += [(*_event(one.event), standing(one)) for one in each.reported]
         yield Table([">#", "HAPPENED", "WHO", "WHAT", ">COUNTS"], rows, indent=indent)
+
+
+def standing(reported: ReportedEvent) -> str:
+    """Return in words whether a report, or a correction, makes the figure."""
+    if reported.in_force:
+        return "in force"
+    return "restated since" if reported.is_own else "counts once it is confirmed"
 
 
 def _added(counted: CountedEvent) -> str:

@@ -420,6 +420,8 @@ def _deal_text(found: DealExplained) -> Iterator[Block]:
             f"{each.party} is credited with {plain(each.percent)} % ({each.by}{contested})",
             indent=2,
         )
+    if not any(each.percent or each.touches for each in found.credit):
+        yield Line("No touch of the lead is stated (AttributeReferral).", indent=2)
     yield Table(
         ["TOUCH", "OF", "TOUCHED AT", "STATED BY", "COUNTS"],
         [_touch_text(each) for each in zip(*(each.touches for each in found.credit), strict=True)],

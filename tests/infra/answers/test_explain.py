@@ -100,6 +100,24 @@ def test_a_corrected_figure_is_explained_by_both_reports(demo: Accord) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("in_force", "is_own", "words"),
+    [
+        (True, True, "in force"),
+        (False, True, "restated since"),
+        (False, False, "counts once it is confirmed"),
+    ],
+)
+def test_a_correction_of_the_other_partys_figure_is_said_to_await_it(
+    demo: Accord, *, in_force: bool, is_own: bool, words: str
+) -> None:
+    figure = only_figure(demo, f"{AURORA}/lead_to_opportunity/2026-Q1")
+    reported, *_ = figure.reported
+    assert all(each.is_own for each in figure.reported)
+
+    assert explain.standing(changed(reported, in_force=in_force, is_own=is_own)) == words
+
+
 def test_a_figure_is_explained_by_the_report_in_force_then(demo: Accord) -> None:
     then = AsOf(known=day("2026-07-20"))
     figure = only_figure(demo, f"{AURORA}/lead_to_opportunity/2026-Q1", then)

@@ -22,6 +22,7 @@ from infra.answers.explain_money import (
 )
 from infra.answers.logs import NOW, NotFound
 from infra.answers.statement import Postings
+from infra.answers.text import Line
 from infra.bootstrap import Accord
 from projections.ledger.deals import Uncounted
 from projections.ledger.reasons import Nothing
@@ -196,6 +197,20 @@ def test_a_payment_that_earns_nothing_says_why(reason: Nothing) -> None:
 
     assert [(each.amount, each.nothing) for each in found] == [(Decimal(0), reason)]
     assert found[0].because == explain_money.WORDS[reason]
+
+
+def test_a_deal_without_a_touch_says_which_fact_is_missing() -> None:
+    story = under(share())
+    refer(story, DEAL, attributed=False)
+    missing = "No touch of the lead is stated (AttributeReferral)."
+
+    assert missing in lines_of(explain(story))
+    attribute(story, DEAL)
+    assert missing not in lines_of(explain(story))
+
+
+def lines_of(found: DealExplained) -> list[str]:
+    return [each.text for each in explain_money.text(found) if isinstance(each, Line)]
 
 
 def test_a_decision_on_a_dispute_shows_in_what_a_payment_earns() -> None:
