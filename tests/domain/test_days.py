@@ -298,7 +298,7 @@ NOT_DUE: Final = {
         ClaimConfirmed/fact_at ClaimObjected/fact_at
         KeyRecovered/lost_since KeyRevoked/lost_since
         CommercialTermsAgreed/agreed_at ExitAgreed/agreed_at ExitWithdrawn/agreed_at
-        PartnershipAdopted/contract/signed_on
+        PartnershipAdopted/charter_agreed_on PartnershipAdopted/contract/signed_on
         PartnershipAdopted/since PartnershipAdopted/terms/agreed_on PartnershipRenewed/agreed_at
         PaymentCorrected/happened_at ReferralAttributed/touched_at RefundCorrected/fact_at
         RefundCorrected/happened_at VariantObserved/day WinCorrected/fact_at
