@@ -161,7 +161,7 @@ def test_an_objective_of_an_adopted_charter_runs_from_the_day_of_the_charter() -
 
     found = progress(story)
 
-    assert (found.value, found.status) == (7, ObjectiveStatus.ON_TRACK)
+    assert (found.value, found.status) == (Decimal(7), ObjectiveStatus.ON_TRACK)
     assert found.elapsed_percent == Decimal("66.21")
 
 
