@@ -1230,6 +1230,24 @@ def test_what_was_recorded_behind_the_export_was_not_asked_for(liar: Liar, desk:
     assert "1 events withheld (range)" in desk.not_checked()
 
 
+@pytest.mark.parametrize("bound", ["from", "to"])
+def test_a_range_is_named_so_nobody_chooses_what_it_hides(
+    liar: Liar, desk: Desk, bound: str
+) -> None:
+    """Outside of it all may be withheld or shown, and the operator says what was asked for."""
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    assert not any("were asked for" in each for each in desk.not_checked())
+    moment = {"from": "2999-01-01T00:00:00Z", "to": "2020-01-01T00:00:00Z"}[bound]
+    asked = orjson.loads(liar.files["data/request.json"]) | {bound: moment}
+    liar.files["data/request.json"] = codec.canonical(asked) + b"\n"
+    paid = codec.canonical(liar.event("PaymentReceived", {"amount": MILLION}))
+    reminded = _of_operator(liar)
+    liar.events += [{"why": "range", "withheld": leaf_hash(paid).hex()}, reminded]
+
+    assert desk.verdict(liar.bundle()) == CONSISTENT
+    assert f"only events {bound} {moment} were asked for" in desk.not_checked()
+
+
 def test_a_signed_command_is_there_once(liar: Liar, desk: Desk) -> None:
     assert desk.verdict(liar.bundle()) == CONSISTENT
     again = liar.files["data/commands.jsonl"].splitlines(keepends=True)[0]

@@ -462,6 +462,8 @@ class Verifier {
     this.policy = asked ?? new Policy(this.files.get('data/policy.txt'));
     for (const [isLeft, what] of [
       [this.request.simulated, 'whether any of this happened: the log is of a simulation'],
+      [this.request.from, `only events from ${this.request.from} were asked for`],
+      [this.request.to, `only events to ${this.request.to} were asked for`],
       [asked === null, "log and quorum: not pinned, the policy is the operator's own"],
       [this.policy.quorum === 'none', 'whether others are shown another history: no witness'],
     ]) {

@@ -561,6 +561,8 @@ class Verifier:
         self.policy = self.asked or Policy(self.files["data/policy.txt"])
         for left, what in (
             (self.request["simulated"], "whether any of this happened: the log is of a simulation"),
+            (self.request["from"], f"only events from {self.request['from']} were asked for"),
+            (self.request["to"], f"only events to {self.request['to']} were asked for"),
             (not self.asked, "log and quorum: not pinned, the policy is the operator's own"),
             (self.policy.quorum == "none", "whether others are shown another history: no witness"),
         ):
