@@ -387,8 +387,8 @@ def test_a_statement_prints_on_paper_without_what_only_acts(browser: Browser, si
     assert "Statement Q3 2026 GrowthOS × Northbridge Advisory" in first
     assert len(lines) == 18
     assert all(each in first for each in [*lines, *rows])
-    # In the sentence at the top, as what was paid, and as the total below the lines.
-    assert first.count("3,900.00 USD") == 3
+    # In the sentence at the top, as what was paid, as earned before holds, and as the total.
+    assert first.count("3,900.00 USD") == 4
     assert fingerprint in first
     assert len(rest) == 1
     assert "Happened by" not in first + rest[0]

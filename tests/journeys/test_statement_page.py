@@ -303,3 +303,22 @@ def test_a_line_on_hold_names_its_dispute_once(tmp_path: Path) -> None:
     (row,) = re.findall(r"<tr>(?:(?!</tr>).)*: on hold.*?</tr>", found, re.DOTALL)
     assert text(row).count("Q-1") == 1
     assert "In dispute" in text(row)
+
+
+def test_a_draft_says_what_is_earned_before_holds_and_whose_turn_a_dispute_is(
+    tmp_path: Path,
+) -> None:
+    story = earned()
+    story.when(OURS, disputing("deal/D-1", usd("50.00")))
+    with kept(tmp_path, story) as accord:
+        found = page(accord, ADDRESS).replace("\N{NO-BREAK SPACE}", " ")
+    with kept(tmp_path / "without", earned()) as accord:
+        without = page(accord, ADDRESS)
+
+    assert "Earned210.00 USD On hold and released−50.00 USD" in found
+    before, _, after = found.partition("Open disputes")
+    assert "Propose how it ends." in after
+    assert after.count("Propose resolution as ") == 2
+    assert "On hold and released" in before
+    assert "Open disputes" not in without
+    assert "Earned210" not in without

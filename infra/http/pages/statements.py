@@ -16,6 +16,7 @@ from domain.terms_by_day import local_day
 from domain.values import plain
 from infra.access.roles import Need
 from infra.answers import text
+from infra.answers.inbox import INBOX
 from infra.answers.line_disputes import decided_by
 from infra.answers.logs import moment_of, own_stream, recorded_at_of
 from infra.answers.parameters import Name
@@ -33,6 +34,7 @@ from infra.bootstrap import Accord
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.evidence import checkpoint_by
+from infra.http.pages.inbox import Asked, by_thing
 from infra.http.pages.site import PageRoute, Visit, Visited, names_then, page, zone_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -87,12 +89,27 @@ def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> R
             sum((of.amount.amount for of in disputes_of_lines(each)), Decimal(0))
             for each in answer.statements
         ],
+        earned=[_earned(each) for each in answer.statements],
+        waiting=_about_disputes(visit, id, answer),
         sheet=_sheet(visit, id),
         keyless=_keyless(visit, id),
         to_dispute=to_dispute,
         what_for=what_for,
         moved_by=moved_by,
     )
+
+
+def _about_disputes(visit: Visit, id: str, answer: PeriodStatements) -> list[Asked]:
+    """Return what open disputes about lines of the statements ask of the parties."""
+    names = {
+        of.dispute
+        for each in answer.statements
+        for line in each.lines
+        for of in line.disputes
+        if of.outcome is None
+    }
+    asked = by_thing(INBOX.whole(visit.accord, partnership=id, when=visit.when(id)).items)
+    return [each for each in asked if any(x.data.get("dispute") in names for x in each.events)]
 
 
 def _keyless(visit: Visit, id: str) -> frozenset[str]:
@@ -144,6 +161,14 @@ def _by_month(statement: Statement) -> Iterator[Month]:
         lines = tuple(found)
         known = [each.counts for each in lines if each.counts is not None]
         yield Month(month, sum(known, Decimal(0)) if len(known) == len(lines) else None, lines)
+
+
+def _earned(statement: Statement) -> Decimal | None:
+    """Return what the lines add that no dispute moves; None if none does, or without a rate."""
+    moved = [each for each in statement.lines if each.dispute]
+    known = [each.counts for each in statement.lines if not each.dispute]
+    found = [each for each in known if each is not None]
+    return sum(found, Decimal(0)) if moved and len(found) == len(known) else None
 
 
 def _payment_stated(statement: Statement) -> StatementPayout | None:
