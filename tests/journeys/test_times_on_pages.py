@@ -364,3 +364,11 @@ def test_a_history_is_filtered_by_an_amount_as_it_is_shown_or_recorded(client: T
 
 def test_a_rule_is_shown_without_the_names_that_only_its_sender_reads() -> None:
     assert shown.unfilled("<name> is not allowed in <stage>.") == "… is not allowed in …."
+
+
+def test_a_history_marks_what_corrects_an_earlier_event(client: TestClient) -> None:
+    page = text(client.get("/partnerships/growthos-harbourlight/history?words=corrected").text)
+
+    assert "6 correct earlier ones, which stay as they were recorded." in page
+    assert "± correction" in page
+    assert "correct" not in text(client.get("/partnerships/spring-spain/history").text)

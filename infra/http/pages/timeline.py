@@ -232,6 +232,7 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
         words=words,
         evidence=evidence,
         late=late,
+        corrections={each.index for each in items if _corrects(each)},
         is_late=is_late,
         strokes=[*scale.strokes(items, is_late)] if scale else [],
         marks=[*scale.marks()] if scale else [],
@@ -241,6 +242,11 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
         by_section=[*_by_section(compared)] if compared else [],
         earned=_earned(visit, id, [each.index for each in late[-MOST_LISTED:]]),
     )
+
+
+def _corrects(item: HistoryItem) -> bool:
+    """Whether an event corrects an earlier one, which stays as it was recorded."""
+    return item.event is not None and item.event.type.endswith("Corrected")
 
 
 @dataclass(frozen=True, slots=True)
