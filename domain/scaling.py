@@ -120,7 +120,9 @@ def _evidence_first(proposed: Any, context: PartnershipContext) -> Requirement: 
     return Requirement(
         "evidence-first",
         any(each in shows for each in proposed.evidence),
-        f"No experiment and no outcome is among what it names: {', '.join(proposed.evidence)}.",
+        f"No experiment and no outcome is among what it names: {', '.join(proposed.evidence)}."
+        if shows
+        else "No experiment and no outcome is attached.",
         "Attach the experiment or the outcome that shows that it works (AttachEvidence).",
         fitting={"evidence": shows} if shows else {},
     )

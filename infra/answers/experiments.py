@@ -105,7 +105,9 @@ def _experiment(each: ExperimentFigures) -> Iterator[Block]:
     if each.concluded:
         concluded, at = each.concluded.event, minute(each.concluded.at)
         won = concluded.winner or "nothing"
-        yield Line(f"concluded {at} ({name_words(concluded.ending)}), {won} wins", indent=2)
+        undone = concluded.winner is not None and concluded.winner != each.stop.winner
+        ending = f"concluded {at} ({name_words(concluded.ending)}), {won} wins"
+        yield Line(ending + ("; a correction has undone that" if undone else ""), indent=2)
         yield Line(concluded.conclusion, indent=4)
     if each.promoted:
         promoted = each.promoted.event

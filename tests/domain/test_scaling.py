@@ -78,11 +78,20 @@ def test_the_outcome_of_something_tried_comes_before_a_wider_scope(
         assert story.refuses(THEIRS, proposed).rule == "evidence-first"
 
 
+def test_without_an_attached_result_the_gate_names_no_evidence() -> None:
+    story = before(ProposeScope, without=(AttachEvidence,))
+
+    refusal = story.refuses(THEIRS, example(ProposeScope, evidence=["hearsay"]))
+
+    assert "No experiment and no outcome is attached." in refusal.detail
+
+
 def test_a_scope_is_proposed_only_with_evidence_that_is_attached() -> None:
     story = before(ProposeScope)
 
     refusal = story.refuses(THEIRS, example(ProposeScope, evidence=["hearsay"]))
 
+    assert "among what it names: hearsay." in refusal.detail
     assert (refusal.rule, refusal.facts["unmet"]) == ("evidence-first", ["evidence-first"])
     story.when(OURS, example(AttachEvidence, evidence="hearsay", kind=EvidenceKind.OUTCOME))
     assert story.agree(THEIRS, example(ProposeScope, evidence=["hearsay"]))

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.experiment import Ending
+from domain.experiment import ConcludePilot, CorrectObservation, Ending
 from infra.answers import experiments
 from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
@@ -20,7 +20,8 @@ from tests.feeds import simulated
 from tests.infra.answers.demo import EVERYTHING, day, without_moment
 from tests.infra.answers.helpers import printed
 from tests.infra.messages import from_steps
-from tests.life import LIFE, OURS, THEIRS, changed
+from tests.life import LIFE, OURS, THEIRS, after, changed, example
+from tests.stories import Story
 
 NAME = "growthos-brightpath"
 
@@ -70,6 +71,23 @@ def test_the_probability_of_the_best_of_three_variants_is_shown_as_a_lower_bound
 
     assert "≥" not in printed(experiments.text(found))
     assert "≥ 0 %" in printed(experiments.text(three))
+
+
+def test_a_win_that_a_correction_took_away_is_said_to_be_undone() -> None:
+    story = after(ConcludePilot)
+    won = concluded(story)
+    story.when(OURS, example(CorrectObservation, successes=11))
+
+    assert won.endswith("wins")
+    assert concluded(story) == f"{won}; a correction has undone that"
+
+
+def concluded(story: Story) -> str:
+    """Return the line that says how the experiment ended."""
+    found = tuple(report(replay(EXPERIMENTS, story.history).rows))
+    answer = experiments.Experiments(simulated=False, id=NAME, experiments=found)
+    lines = printed(experiments.text(answer)).splitlines()
+    return next(each.strip() for each in lines if "concluded 20" in each)
 
 
 def test_a_count_is_shown_per_unit_of_exposure() -> None:
