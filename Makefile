@@ -35,7 +35,16 @@ down-local: ## stop what `make up-local` started; the data stays
 
 # Many tests start `accord`, which takes half as long again where its bytecode may not be kept.
 test: check programs ## everything that CI runs: check, then all tests
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(IN_MEMORY) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+# A store waits for the disk at each commit, which takes most of the time of a test that writes. So
+# the files of tests are in memory where programs may run from it and six million kilobytes are free.
+define IN_MEMORY
+room=$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1); \
+if test "$${room:-0}" -gt 6000000 && ! grep -q '^[^ ]* /dev/shm .*noexec' /proc/mounts; then \
+  TMPDIR=$$(mktemp -d -p /dev/shm accord-XXXXXX) && chmod a+rx "$$TMPDIR" && export TMPDIR \
+  && trap 'rm -rf "$$TMPDIR"' EXIT && trap 'exit 130' INT TERM || exit 1; fi;
+endef
 
 # Debian starts no server that it installs where RUNLEVEL is 1.
 programs: ## install the browser and the proxy of the tests, where Debian's packages can be installed
@@ -65,7 +74,7 @@ money-laws: $(VENV)/.dev ## compare the ledger with the model over 5,000 random 
 	@$(BIN)/python -m tests.model.laws
 
 sweeps: $(VENV)/.dev ## test all combinations of which `make test` runs a part (an hour or more)
-	@ACCORD_SWEEPS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup \
+	@$(IN_MEMORY) ACCORD_SWEEPS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup \
 	  $$(git grep --files-with-matches 'tests.sweeps import' -- 'tests/*test_*.py')
 
 mutants: $(VENV)/.dev ## change the rules of money at random for an hour; a test must notice
