@@ -301,6 +301,7 @@ WITNESS_REFUSES: Final = "witness-refuses"
 
 ATTRIBUTION_CONTESTED: Final = "attribution-contested"
 LEAD_AWAITS: Final = "lead-awaits-answer"
+LEAD_UNANSWERED: Final = "lead-unanswered"
 LEAD_REJECTED: Final = "lead-rejected"
 CLAIM_AWAITS: Final = "claim-awaits-confirmation"
 CORRECTION_TAKES: Final = "correction-takes-money"
@@ -322,6 +323,7 @@ OBJECTIVE_MISSED: Final = "objective-missed"
 COMPUTED: Final = (
     ATTRIBUTION_CONTESTED,
     LEAD_AWAITS,
+    LEAD_UNANSWERED,
     LEAD_REJECTED,
     CLAIM_AWAITS,
     CORRECTION_TAKES,
@@ -673,6 +675,13 @@ STANDING_ALERTS: Final = (
         AlertKind.REMINDER,
         "a lead is accepted or rejected within the agreed days (C18)",
         Response(Severity.WARNING, "After the agreed days silence accepts it."),
+        about=_OF_LEADS,
+    ),
+    StandingAlert(
+        LEAD_UNANSWERED,
+        AlertKind.REMINDER,
+        "a lead is accepted or rejected, also where no days are agreed for the answer (C18)",
+        Response(Severity.INFO, "Without agreed days, silence accepts nothing."),
         about=_OF_LEADS,
     ),
     StandingAlert(

@@ -82,6 +82,7 @@ from domain.standing_alerts import (
     HEALTH_LOW,
     LEAD_AWAITS,
     LEAD_REJECTED,
+    LEAD_UNANSWERED,
     OBJECTIVE_MISSED,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
@@ -294,6 +295,8 @@ class Finding(NamedTuple):
     """The office that acts; None for that of the rule."""
     answer_by: date | None = None
     """The last day for an answer, where silence decides after it."""
+    since: datetime | None = None
+    """When it became so; None for the time of the event that shows it."""
 
 
 def opened(
@@ -316,7 +319,7 @@ def opened(
         text=found.text,
         who_acts=assigned(found.acting),
         at_stake=found.at_stake,
-        since=act.occurred_at,
+        since=found.since or act.occurred_at,
         recorded_at=act.recorded_at,
         cause=recorded.index,
         evidence=(recorded.index,),
@@ -920,7 +923,14 @@ class _Changes:
             if name in self._open or name not in self._at_end:
                 acting = each.acting or self._after.people.parties
                 at_stake = dict(each.at_stake)
-                found = Finding(each.ref, each.text, acting, at_stake, answer_by=each.answer_by)
+                found = Finding(
+                    each.ref,
+                    each.text,
+                    acting,
+                    at_stake,
+                    answer_by=each.answer_by,
+                    since=each.since,
+                )
                 self.open_standing(BY_RULE[each.rule], found)
 
     def _how(self, alert: Alert) -> str:
@@ -1197,6 +1207,7 @@ _OF_THE_NEWEST: Final = {AUDIT_FAILED, HEALTH_LOW, HEALTH_DIVERGES}
 _ENDED: Final = {
     AUDIT_FAILED: "No audit of it is on record any longer.",
     LEAD_AWAITS: "The terms give no days for the answer any longer.",
+    LEAD_UNANSWERED: "The terms agree days for the answer now.",
     LEAD_REJECTED: "The lead is no longer rejected.",
     HEALTH_LOW: "The newest scorecards no longer show it.",
     HEALTH_DIVERGES: "The newest scorecards no longer show it.",

@@ -100,8 +100,8 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
         _index_lead(subjects, key)
     look += _silent(watched, agreed, recorded)
     months = tuple(_count_leads(subjects, dict.fromkeys(look), agreed, recorded))
-    alone = key is not None and look == [key] and key not in watched
-    if not look or (alone and _is_plain(subjects, look[0], agreed)):
+    alone = key is not None and look == [key]
+    if not look or (alone and _is_plain(subjects, look[0], agreed, watched)):
         return Taken(subjects.changed, change, {}, watched, accepted=months)
     points, still = _look(subjects, look, agreed, recorded, watched)
     return Taken(subjects.changed, change, points, still, tuple(_paid(subjects)), months)
@@ -169,7 +169,7 @@ def _look(
     watched: Mapping[str, str],
 ) -> tuple[Mapping[str, tuple[Point, ...]], Mapping[str, str]]:
     """Return what awaits a party of each subject, and the subjects that are watched now."""
-    found = dict(_looked_at(subjects, dict.fromkeys(look), agreed, recorded))
+    found = dict(_looked_at(subjects, dict.fromkeys(look), agreed, recorded, watched))
     points = {each: of.points if of else () for each, of in found.items() if of or each in watched}
     still = {each: day for each, day in watched.items() if each not in found}
     still |= {each: of.until for each, of in found.items() if of and of.stays}
@@ -229,14 +229,15 @@ def _count_leads(
             yield month
 
 
-def _is_plain(subjects: "_Subjects", key: str, agreed: AgreedRow) -> bool:
+def _is_plain(
+    subjects: "_Subjects", key: str, agreed: AgreedRow, watched: Mapping[str, str]
+) -> bool:
     """Return whether nothing of a subject can await a party: it is a plain deal or figure."""
     kind, _, name = key.removeprefix(FACTS).partition("/")
     match kind:
         case "deal":
             row = subjects.row(key)
-            silence = silence_confirms(agreed.terms)
-            return not (claims.is_watched(row) or claims.has_lead(row, silence=silence))
+            return not (key in watched or claims.is_watched(row) or claims.has_lead(row))
         case "figure":
             metric = name.partition("/")[0]
             # Clicks and posts can be reported before the terms that pay for them arrive.
@@ -296,7 +297,11 @@ class _Subjects(NamedTuple):
 
 
 def _looked_at(
-    subjects: _Subjects, keys: Iterable[str], agreed: AgreedRow, recorded: Recorded
+    subjects: _Subjects,
+    keys: Iterable[str],
+    agreed: AgreedRow,
+    recorded: Recorded,
+    watched: Mapping[str, str],
 ) -> Iterator[tuple[str, _Looked | None]]:
     """Yield each subject with what of it awaits a party; None if nothing ever can."""
     rows_under(subjects.rows, keys)
@@ -307,7 +312,7 @@ def _looked_at(
                 yield from _payout(name, subjects, terms_of(agreed), recorded)
             case "statement":
                 yield key, _of_debt(name, subjects.debt(key))
-            case _ if _is_plain(subjects, key, agreed):
+            case _ if _is_plain(subjects, key, agreed, watched):
                 yield key, None
             case _:
                 yield key, _of_subject(kind, name, subjects.row(key), agreed, recorded)

@@ -77,6 +77,7 @@ from domain.standing_alerts import (
     FIGURES_DIFFER,
     LEAD_AWAITS,
     LEAD_REJECTED,
+    LEAD_UNANSWERED,
     RENEWAL_OPEN,
     STATEMENT_OVERDUE,
 )
@@ -1034,7 +1035,7 @@ def _of_lead(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
 
 
 def _of_claim(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
-    if alert.rule in {LEAD_AWAITS, LEAD_REJECTED}:
+    if alert.rule in {LEAD_AWAITS, LEAD_UNANSWERED, LEAD_REJECTED}:
         yield from _of_lead(rows, alert)
         return
     for party, events in _replies(rows, alert, _subject(alert)):

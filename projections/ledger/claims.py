@@ -22,6 +22,7 @@ from domain.standing_alerts import (
     ENTRY_WITHOUT_TERMS,
     LEAD_AWAITS,
     LEAD_REJECTED,
+    LEAD_UNANSWERED,
     STATEMENT_OVERDUE,
 )
 from domain.terms import Hybrid, Item, Minimum, ReferralFee
@@ -61,6 +62,8 @@ class Point(NamedTuple):
     """Whether it awaits nobody any longer: `text` then says how it ended."""
     answer_by: date | None = None
     """The last day for the answer, where silence decides after it."""
+    since: datetime | None = None
+    """When it became so, where the facts say it; None for the event that shows it."""
 
 
 _OF_MONEY: Final = frozenset({ClaimKind.WIN, ClaimKind.PAYMENT, ClaimKind.REVERSAL, *TAKEN_BACK})
@@ -103,10 +106,15 @@ def is_watched(row: SubjectRow) -> bool:
     )
 
 
-def has_lead(row: SubjectRow, *, silence: bool) -> bool:
-    """Return whether a deal is a lead that was answered, or that `silence` can accept."""
-    return ClaimKind.REFERRAL in row.facts and (
-        silence or any(each.claim == ClaimKind.REFERRAL for each in row.replies.values())
+def has_lead(row: SubjectRow) -> bool:
+    """Return whether a deal has a lead that was answered, or on which the other did not act."""
+    lead = row.facts.get(ClaimKind.REFERRAL)
+    return lead is not None and (
+        any(each.claim == ClaimKind.REFERRAL for each in row.replies.values())
+        or not any(
+            each.kind in {OPPORTUNITY, ClaimKind.WIN} and each.by != lead.by and each.at >= lead.at
+            for each in row.facts.values()
+        )
     )
 
 
@@ -147,7 +155,6 @@ def _awaiting(
 def _of_lead(name: str, lead: Fact, known: Known) -> Iterator[Point]:
     """Yield whether a lead awaits its answer, or was rejected; else what ended that."""
     ref, other = f"deal/{name}/{ClaimKind.REFERRAL}", known.other(lead.by)
-    silence = known.accepted_by_silence_on(lead)
     rejected = known.rejection(lead)
     if losses(known):
         ended = f"Deal {name} was recorded as lost."
@@ -166,21 +173,29 @@ def _of_lead(name: str, lead: Fact, known: Known) -> Iterator[Point]:
             f"{ended} It counts once {other} confirms it (ConfirmClaim) or opens an opportunity "
             f"(CreateOpportunity). Until then {lead.by} can record the deal as lost (LoseDeal)."
         )
-        yield Point(LEAD_REJECTED, ref, text, (lead.by,))
-        yield Point(LEAD_AWAITS, ref, ended, ends=True)
-        return
-    elif silence is not None:
-        last = silence - DAY
-        text = (
-            f"{lead.by} submitted the lead of deal {name}. {other} accepts it (ConfirmClaim) or "
-            f"rejects it (ObjectToClaim) by {last}. After that day it is accepted."
-        )
-        yield Point(LEAD_AWAITS, ref, text, (other,), answer_by=last)
+        yield Point(LEAD_REJECTED, ref, text, (lead.by,), since=rejected.at)
+        for rule in (LEAD_AWAITS, LEAD_UNANSWERED):
+            yield Point(rule, ref, ended, ends=True)
         return
     else:
+        yield _unanswered(ref, name, lead, known)
         return
-    for rule in (LEAD_AWAITS, LEAD_REJECTED):
+    for rule in (LEAD_AWAITS, LEAD_UNANSWERED, LEAD_REJECTED):
         yield Point(rule, ref, ended, ends=True)
+
+
+def _unanswered(ref: str, name: str, lead: Fact, known: Known) -> Point:
+    """Return that a lead awaits its answer, by the last agreed day if there is one."""
+    other, last = known.other(lead.by), _last_day(known.accepted_by_silence_on(lead))
+    asks = (
+        f"{lead.by} submitted the lead of deal {name}. {other} accepts it (ConfirmClaim) or "
+        "rejects it (ObjectToClaim)"
+    )
+    if last is None:
+        text = f"{asks}. No days are agreed for the answer, so silence accepts nothing."
+        return Point(LEAD_UNANSWERED, ref, text, (other,), since=lead.at)
+    text = f"{asks} by {last}. After that day it is accepted."
+    return Point(LEAD_AWAITS, ref, text, (other,), answer_by=last, since=lead.at)
 
 
 def _registered(lead: Fact, known: Known) -> str:

@@ -40,6 +40,8 @@ from domain.standing_alerts import (
     CLAIM_AWAITS,
     CORRECTION_TAKES,
     ENTRY_WITHOUT_TERMS,
+    LEAD_AWAITS,
+    LEAD_UNANSWERED,
 )
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
@@ -235,8 +237,14 @@ OF_RECORDING = {
 """The members of rows that say in which order facts were recorded."""
 
 
-ENDED_BY_A_FACT = (CLAIM_AWAITS, CORRECTION_TAKES, ENTRY_WITHOUT_TERMS)
-"""The alerts that a fact ends, when it arrives: a statement of the other party, a reversal."""
+ENDED_BY_A_FACT = (
+    CLAIM_AWAITS,
+    CORRECTION_TAKES,
+    ENTRY_WITHOUT_TERMS,
+    LEAD_AWAITS,
+    LEAD_UNANSWERED,
+)
+"""The alerts that a fact ends when it arrives: a statement of the other, a reversal, an answer."""
 
 
 def _unordered(value: Any) -> Any:  # noqa: ANN401 - any JSON value

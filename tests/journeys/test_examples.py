@@ -53,8 +53,12 @@ STAGES = {
     "cobalt-docs": "ended",
     "growthos-harbourlight": "ended",
 }
+OPEN_LEADS = {*range(6, 9), *range(14, 17), *range(27, 31)}
+"""The leads that northbridge submitted and growthos has not answered: they have no last day."""
+
 ALERTS = {
     "aurora-series": {
+        "lead-unanswered@1 deal/licence-0001/referral": "resolved",
         "due-soon@1 objective/co-branded-revenue": "resolved",
         "due-soon@1 objective/trial-conversion": "resolved",
         "due-soon@1 objective/watch-time": "resolved",
@@ -68,6 +72,7 @@ ALERTS = {
         "renewal-declined@1 aur-renew-a": "resolved",
     },
     "cobalt-docs": {
+        "lead-unanswered@1 deal/screening-0001/referral": "resolved",
         "due-soon@1 objective/newsletter": "resolved",
         "due-soon@1 objective/trial": "resolved",
         "due-soon@1 objective/viewers": "resolved",
@@ -88,6 +93,12 @@ ALERTS = {
         "exit-ahead@1 exit": "resolved",
     },
     "growthos-consulting": {
+        **{
+            f"lead-unanswered@1 deal/ref-{each:04}/referral": "open"
+            if each in OPEN_LEADS
+            else "resolved"
+            for each in range(1, 31)
+        },
         "risk-open@1 one-source": "resolved",
         "dispute-opened@1 trial": "resolved",
         "due-soon@1 action/mention": "resolved",
@@ -273,9 +284,13 @@ def test_each_alert_was_emitted_as_open_before_it_ended(accord: Accord) -> None:
 
     assert sum(map(len, ALERTS.values())) == len(said)
     # An alert on what both own is emitted again when it is handed to one of them.
-    opened_again = {name for name, states in said.items() if {*states[:-1]} != {"open"}}
+    opened_again = {name for name, states in said.items() if {*states[:-1]} - {"open"}}
     assert opened_again == {"exit-ahead@1/growthos-harbourlight/exit"}
-    assert all(states[0] == "open" and states[-1] != "open" for states in said.values())
+    still = {
+        f"lead-unanswered@1/growthos-consulting/deal/ref-{each:04}/referral" for each in OPEN_LEADS
+    }
+    assert all(states[0] == "open" for states in said.values())
+    assert {name for name, states in said.items() if states[-1] == "open"} == still
 
 
 @pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.stem)

@@ -33,7 +33,7 @@ from tests.stories import Story
 
 ON_21_SEP = "at=2026-09-21&known=2026-09-21"
 TWO, SIX = 2, 6
-ITEMS, THINGS = 35, 21
+ITEMS, THINGS = 45, 31
 """What awaits each party, and what does when that of both parties is counted once."""
 
 

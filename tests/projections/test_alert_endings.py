@@ -478,6 +478,11 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
         "ClaimObjected": by(OURS, ObjectToClaim(deal="D-1", fact="referral", reason="Ours.")),
         "silence": Ending(lambda story, _: story.wait(days=11)),
     },
+    "lead-unanswered": {
+        "OpportunityCreated": by(OURS, CreateOpportunity(deal="D-1")),
+        "ClaimConfirmed": by(OURS, ConfirmClaim(deal="D-1", fact="referral")),
+        "ClaimObjected": by(OURS, ObjectToClaim(deal="D-1", fact="referral", reason="Ours.")),
+    },
     "lead-rejected": {"ClaimConfirmed": by(OURS, ConfirmClaim(deal="D-1", fact="referral"))},
     "claim-awaits-confirmation": {
         "ClaimConfirmed": by(OURS, ConfirmClaim(deal="D-1", fact="payment/P-1")),

@@ -79,9 +79,9 @@ CAMPAIGN_LEADS = DecisionRule(
 def judged(story: Story) -> dict[str, str]:
     """Return the alerts of a story, without those on figures that nobody reported.
 
-    Also without those that only follow from a rule's action.
+    Also without those that only follow from a rule's action, and those on leads.
     """
-    others = ("investment-reduced ", "figure-overdue ", "due-soon figure/")
+    others = ("investment-reduced ", "lead-", "figure-overdue ", "due-soon figure/")
     return {name: state for name, state in states(story).items() if not name.startswith(others)}
 
 

@@ -43,6 +43,8 @@ from domain.standing_alerts import (
     COMPUTED,
     CORRECTION_TAKES,
     ENTRY_WITHOUT_TERMS,
+    LEAD_AWAITS,
+    LEAD_UNANSWERED,
     STATEMENT_OVERDUE,
 )
 from domain.terms import (
@@ -89,13 +91,16 @@ from tests.projections.money import (
 from tests.stories import Story, moment
 from tests.sweeps import sweep
 
+AWAITED = {*COMPUTED} - {LEAD_AWAITS, LEAD_UNANSWERED}
+
 
 def open_of(story: Story) -> dict[str, str]:
-    """The open alerts on what awaits a party: their rules, by what they are about."""
+    """The open alerts on what awaits a party, apart from the lead itself (`test_leads`)."""
     return {
         each.window: each.rule
         for each in alerts(story).values()
-        if each.rule in COMPUTED and each.state is AlertState.OPEN
+        if each.rule in {*COMPUTED} - {LEAD_AWAITS, LEAD_UNANSWERED}
+        and each.state is AlertState.OPEN
     }
 
 

@@ -1,6 +1,7 @@
 """Deal registration: a lead is accepted or rejected within the agreed days (C18)."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -8,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.attribution import AttributionPolicy, PolicyKind
-from domain.claims import ConfirmClaim, ObjectToClaim
+from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
 from domain.referral import CreateOpportunity, HoldDemo, QualifyLead, SubmitReferral
+from domain.response import Severity
 from domain.sale import CorrectWin, LoseDeal, WinDeal
-from domain.standing_alerts import LEAD_AWAITS, LEAD_REJECTED
+from domain.standing_alerts import LEAD_AWAITS, LEAD_REJECTED, LEAD_UNANSWERED
 from domain.terms import ClaimRules, Minimum
 from infra.answers import inbox
 from infra.answers.inbox import Awaiting, InboxItem
@@ -23,7 +25,7 @@ from projections.settlement import SETTLEMENT
 from tests.life import OURS, THEIRS, usd
 from tests.projections.arrivals import Fact, arrive, ours, theirs
 from tests.projections.folds import alerts, figures
-from tests.projections.money import refer, share, under, win
+from tests.projections.money import amend, refer, share, under, win
 from tests.projections.test_merge import merge
 from tests.stories import Story
 from tests.sweeps import sweep
@@ -56,7 +58,7 @@ def on_leads(story: Story) -> dict[str, Alert]:
     return {
         each.rule: each
         for each in alerts(story).values()
-        if each.rule in {LEAD_AWAITS, LEAD_REJECTED}
+        if each.rule in {LEAD_AWAITS, LEAD_UNANSWERED, LEAD_REJECTED}
     }
 
 
@@ -187,13 +189,65 @@ def test_a_lead_that_was_merged_into_another_awaits_nobody() -> None:
     assert found["deal/D-2/referral"] is AlertState.OPEN
 
 
-def test_without_agreed_days_no_answer_is_awaited_and_a_rejection_is_still_told() -> None:
+def unlimited() -> Story:
+    """A lead is submitted under terms that agree no days for its answer."""
     story = under(share())
     story.when(THEIRS, SUBMIT)
-    assert on_leads(story) == {}
+    return story
+
+
+def test_without_agreed_days_a_lead_is_told_to_the_side_that_decides() -> None:
+    story = unlimited()
+
+    assert open_on_leads(story) == [LEAD_UNANSWERED]
+    alert = on_leads(story)[LEAD_UNANSWERED]
+    assert alert.text == (
+        f"{THEIRS} submitted the lead of deal D-1. {OURS} accepts it (ConfirmClaim) or rejects it "
+        "(ObjectToClaim). No days are agreed for the answer, so silence accepts nothing."
+    )
+    assert (alert.severity, alert.answer_by) == (Severity.INFO, None)
+    (item,) = waiting(story)
+    assert (item.party, item.awaiting, item.is_last) == (OURS, Awaiting.CLAIM, False)
+    assert [each.type for each in item.events] == ["accord.ConfirmClaim", "accord.ObjectToClaim"]
+    story.on("2026-12-01")
+    assert open_on_leads(story) == [LEAD_UNANSWERED]
+
+
+@pytest.mark.parametrize("act", [ACCEPT, OPEN, WIN])
+def test_without_agreed_days_an_answer_or_an_act_on_the_lead_ends_its_alert(
+    act: ConfirmClaim | CreateOpportunity | WinDeal,
+) -> None:
+    story = unlimited()
+    story.when(THEIRS, OPEN)
+    assert open_on_leads(story) == [LEAD_UNANSWERED]
+    story.when(OURS, act)
+
+    assert open_on_leads(story) == []
+    assert (ended(story, LEAD_UNANSWERED) or "").startswith(f"{OURS} accepted the lead of deal D-1")
+    assert waiting(story) == []
+
+
+def test_without_agreed_days_a_rejection_is_told_to_the_side_that_submitted() -> None:
+    story = unlimited()
     story.when(OURS, REJECT)
 
     assert open_on_leads(story) == [LEAD_REJECTED]
+    assert (ended(story, LEAD_UNANSWERED) or "").startswith(f"{OURS} rejected the lead")
+
+
+def test_days_that_are_agreed_later_give_a_lead_its_last_day() -> None:
+    story = unlimited()
+    amend(story, since=date(2026, 1, 7), claims=ClaimRules(confirm_within_days=10))
+
+    assert open_on_leads(story) == [LEAD_AWAITS]
+    assert ended(story, LEAD_UNANSWERED) == "The terms agree days for the answer now."
+
+
+def test_a_lead_that_counts_on_the_word_of_its_party_awaits_nobody() -> None:
+    story = under(share(), claims=ClaimRules(on_word=[ClaimKind.REFERRAL]))
+    story.when(THEIRS, SUBMIT)
+
+    assert open_on_leads(story) == []
 
 
 # --- what a rejected lead counts ---------------------------------------------------------------

@@ -131,6 +131,12 @@ def submitted() -> Story:
     return story
 
 
+def unanswered() -> Story:
+    story = under(share())
+    refer(story, "D-1")
+    return story
+
+
 def rejected() -> Story:
     story = submitted()
     rejects = ObjectToClaim(deal="D-1", fact="referral", reason="Already our customer.")
@@ -300,6 +306,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "dispute-opened": lambda: after(OpenDispute),
     "attribution-contested": contested,
     "lead-awaits-answer": submitted,
+    "lead-unanswered": unanswered,
     "lead-rejected": rejected,
     "claim-awaits-confirmation": claimed,
     "correction-takes-money": lowered,
