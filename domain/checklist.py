@@ -16,6 +16,7 @@ from domain.exploration import (
     DecisionChecklistCompleted,
     Dimension,
     Exploration,
+    JointBridgingPlanAgreed,
 )
 from domain.formation import CharterAgreed, Formation
 from domain.gates import Requirement
@@ -24,6 +25,10 @@ from domain.health import RiskIdentified, RiskMitigated
 from domain.values import counted
 
 UNMITIGATED = "Agree of each risk of the register how it was mitigated (ProposeRiskMitigated)."
+BRIDGE = (
+    "Agree a bridging plan (ProposeJointBridgingPlan, AgreeJointBridgingPlan), or assess the "
+    "alignment again (AssessAlignment)."
+)
 UNLISTED = f"Put the risks on the register (IdentifyRisk). {UNMITIGATED}"
 
 
@@ -141,14 +146,20 @@ def _dimensions(exploration: Exploration, context: PartnershipContext) -> Iterat
     partner = partner_of(exploration, context)
     if partner is None:
         return
-    low = partner.unbridged()
+    low = _unbridged(partner, context)
     for dimension in Dimension:
         yield Requirement(
             f"alignment:{dimension}",
             dimension not in low,
             f"The rating of {dimension.words} is below {PASSING_RATING} and has no bridging plan.",
-            "Assess the alignment again (AssessAlignment), or waive the rule (ProposeWaiver).",
+            f"{BRIDGE} Or waive the rule (ProposeWaiver).",
         )
+
+
+def _unbridged(partner: Candidate, context: PartnershipContext) -> list[Dimension]:
+    """Return the dimensions with a low rating and without a plan, by the search or by both."""
+    joint = {each.dimension for each in context.agreements.of(JointBridgingPlanAgreed)}
+    return [each for each in partner.unbridged() if each not in joint]
 
 
 def _answer(question: str, facts: list[str], missing: str, hint: str) -> ChecklistAnswer:
@@ -192,14 +203,13 @@ def _alignment(exploration: Exploration, context: PartnershipContext) -> Checkli
     if partner is None or assessed is None:
         hint = "Assess the alignment (AssessAlignment)."
         return _rests_on("alignment_sufficient", ["it is not assessed"], hint)
-    low = partner.unbridged()
+    low, lacking = assessed.low(), _unbridged(partner, context)
     ratings = tuple(
         f"{each.words} {getattr(assessed, each)}"
-        + (" (bridged)" if each in partner.bridged else "")
+        + (" (no bridging plan)" if each in lacking else " (bridged)" if each in low else "")
         for each in Dimension
     )
-    hint = "Assess the alignment again (AssessAlignment)."
-    return _rests_on("alignment_sufficient", ratings, hint if low else None)
+    return _rests_on("alignment_sufficient", ratings, BRIDGE if lacking else None)
 
 
 def _risks(exploration: Exploration, context: PartnershipContext) -> ChecklistAnswer:

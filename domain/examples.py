@@ -109,6 +109,7 @@ from domain.experiment import (
 )
 from domain.exploration import (
     AgreeBridgingPlan,
+    AgreeJointBridgingPlan,
     ApproachCandidate,
     AssessAlignment,
     BeginExploration,
@@ -121,6 +122,7 @@ from domain.exploration import (
     Dimension,
     IdentifyCandidate,
     MeasureAudienceOverlap,
+    ProposeJointBridgingPlan,
     ScoreCandidate,
 )
 from domain.formation import (
@@ -700,6 +702,16 @@ _FORMATION = [
     Step("2025-11-22", THEIRS, AgreeMetric(proposal="metric-1")),
     Step("2025-11-22", THEIRS, ProposePrior(proposal="prior-1", prior=BENCHMARK)),
     Step("2025-11-23", OURS, AgreePrior(proposal="prior-1")),
+    Step(
+        "2025-11-24",
+        THEIRS,
+        ProposeJointBridgingPlan(
+            proposal="bridge-1",
+            dimension=Dimension.OPERATIONAL_CAPACITY,
+            plan="They train two more consultants.",
+        ),
+    ),
+    Step("2025-11-25", OURS, AgreeJointBridgingPlan(proposal="bridge-1")),
     Step("2025-12-01", OURS, DraftAgreement(sections=SECTIONS)),
     Step("2025-12-10", OURS, SignAgreement(agreement_version=1)),
     Step("2025-12-11", THEIRS, SignAgreement(agreement_version=1)),

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
+from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
 from domain.declarations import Changeable, check_stated_last, nothing_to_change
 from domain.gates import Requirement, passing
@@ -24,7 +25,7 @@ from domain.kernel import (
     Value,
     once,
 )
-from domain.values import Count, Money, Rating, Slug, Text, name_words
+from domain.values import Count, Money, Rating, Ref, Slug, Text, name_words
 
 PASSING_RATING = 3
 """Below 3 on any dimension needs a bridging plan; 3 passes (C4)."""
@@ -248,13 +249,41 @@ class _BridgingPlan(Value):
 
 
 class AgreeBridgingPlan(_BridgingPlan, Command):
-    """Agree how to bridge a dimension with a low rating (C4)."""
+    """Plan how to bridge a low rating of a candidate, before there is a partner (C4).
+
+    Both parties agree a later plan (ProposeJointBridgingPlan).
+    """
 
     stages = EXPLORING
 
 
 class BridgingPlanAgreed(_BridgingPlan, Event):
     """A plan to bridge a dimension with a low rating was agreed (C4)."""
+
+
+class JointBridgingPlanAgreed(
+    BilateralAgreement,
+    name="JointBridgingPlan",
+    subject="a plan to bridge a dimension of the alignment with a low rating (C4)",
+    stages=SIGNED_OR_SIGNING,
+    ends_with_exit=True,
+    identity=("dimension",),
+):
+    """Both parties agreed how to bridge a dimension of the alignment with a low rating (C4)."""
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    dimension: Dimension
+    """The dimension of alignment that the plan improves."""
+    plan: Text
+    """How the gap is closed."""
+    agreed_version: Count
+    """The version of the plan for this dimension: 1, 2, 3 …"""
+
+
+ProposeJointBridgingPlan = JointBridgingPlanAgreed.proposes
+JointBridgingPlanProposed = JointBridgingPlanAgreed.proposed
+AgreeJointBridgingPlan = JointBridgingPlanAgreed.accepts
 
 
 class _Checklist(Value):

@@ -441,6 +441,12 @@ WORDS: dict[type[Event], Words] = {
     exploration.BridgingPlanAgreed: lambda e: (
         f"agreed how to bridge {name_words(e.dimension)} with {e.candidate}: {e.plan}"
     ),
+    exploration.JointBridgingPlanAgreed.proposed: lambda e: (
+        f"proposed how to bridge {name_words(e.dimension)}: {e.plan}"
+    ),
+    exploration.JointBridgingPlanAgreed: lambda e: (
+        f"and its partner agreed how to bridge {name_words(e.dimension)}: {e.plan}"
+    ),
     exploration.DecisionChecklistCompleted: _checklist,
     exploration.PartnerChosen: lambda e: (
         f"chose {e.name} as the partner; formation began" + _waived(e)

@@ -41,6 +41,7 @@ from domain.exploration import (
     BridgingPlanAgreed,
     CandidateIdentified,
     CandidateScored,
+    JointBridgingPlanAgreed,
 )
 from domain.formation import (
     BestAlternativeDeclared,
@@ -515,6 +516,8 @@ class PartnershipState(Answer):
     """The two parties, the initiator first."""
     candidates: tuple[CandidateSummary, ...]
     """The candidates, with the latest fact of each kind."""
+    bridging_plans: tuple[JointBridgingPlanAgreed, ...]
+    """The plans that both agreed to bridge dimensions with a low rating."""
     terms: AgreedTerms
     """The terms in force, and all versions."""
     charter: Charter | None

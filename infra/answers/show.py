@@ -75,6 +75,7 @@ from domain.exploration import (
     DecisionChecklistCompleted,
     IdealPartnerProfileDefined,
     IntegrationSpendCommitted,
+    JointBridgingPlanAgreed,
 )
 from domain.formation import (
     DRAFT,
@@ -235,6 +236,7 @@ def ask(
         last_recorded_at=found.recorded_at,
         parties=tuple(parties_of(state, state.context.terms.day(moment))),
         candidates=tuple(_candidates(folded)),
+        bridging_plans=tuple(agreements.of(JointBridgingPlanAgreed)),
         terms=_terms(folded, moment),
         charter=folded.charter,
         rules=tuple(

@@ -91,6 +91,8 @@ def text(state: PartnershipState) -> Iterator[Block]:
         2,
     )
     yield from _candidate_blocks(state.candidates)
+    plans = [(name_words(each.dimension), each.plan) for each in state.bridging_plans]
+    yield Table(["DIMENSION", "PLAN"], plans, "bridging plans of both parties", 2)
     yield from _terms_blocks(state.terms, ended=state.stage is Stage.ENDED)
     yield from _agreed_blocks(state)
     yield from _sharing_blocks(state.data_sharing)

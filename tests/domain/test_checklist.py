@@ -8,10 +8,13 @@ from domain.checklist import AnswerState, ChecklistAnswer, checklist
 from domain.execution import HoldKickoff
 from domain.exploration import (
     QUESTIONS,
+    AgreeJointBridgingPlan,
     AssessAlignment,
     ChoosePartner,
     CompleteDecisionChecklist,
     Dimension,
+    JointBridgingPlanAgreed,
+    ProposeJointBridgingPlan,
 )
 from domain.formation import AgreeCharter, DraftAgreement, SignAgreement
 from domain.gates import ProposeWaiver
@@ -127,6 +130,67 @@ def test_a_dimension_that_fell_below_three_closes_the_gate_to_execution(
     assert story.when(OURS, example(HoldKickoff))
 
 
+def low(story: Story, dimension: Dimension) -> None:
+    """One of the parties rates a dimension below the passing rating."""
+    story.when(OURS, example(AssessAlignment, **(dict.fromkeys(Dimension, 3) | {dimension: 2})))
+
+
+def plan(dimension: Dimension, name: str = "bridge-9") -> ProposeJointBridgingPlan:
+    how = "The teams train together."
+    return ProposeJointBridgingPlan(proposal=name, dimension=dimension, plan=how)
+
+
+def test_a_bridging_plan_of_both_opens_the_gate_to_execution() -> None:
+    story = before(HoldKickoff)
+    low(story, Dimension.SHARED_VISION)
+
+    refusal = story.refuses(OURS, example(HoldKickoff))
+    assert refusal.rule == "alignment:shared_vision"
+    assert "shared vision is below 3 and has no bridging plan" in refusal.detail
+    assert "ProposeJointBridgingPlan" in (refusal.hint or "")
+    story.when(OURS, plan(Dimension.SHARED_VISION))
+    assert story.refuses(OURS, example(HoldKickoff)).rule == "alignment:shared_vision"
+    story.when(THEIRS, AgreeJointBridgingPlan(proposal="bridge-9"))
+
+    assert "shared vision 2 (bridged)" in answers(story)["alignment_sufficient"].rests_on
+    assert story.when(OURS, example(HoldKickoff))
+
+
+@pytest.mark.parametrize("stage", [Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL, Stage.EXIT])
+def test_in_every_running_stage_the_audit_names_what_lacks_a_plan_until_both_agree_one(
+    stage: Stage,
+) -> None:
+    story = at(stage)
+    low(story, Dimension.STRATEGIC_FIT)
+
+    lacking = answers(story)["alignment_sufficient"]
+    assert not lacking.met
+    assert "strategic fit 2 (no bridging plan)" in lacking.rests_on
+    assert "ProposeJointBridgingPlan" in (lacking.hint or "")
+    story.agree(THEIRS, plan(Dimension.STRATEGIC_FIT))
+
+    bridged = answers(story)["alignment_sufficient"]
+    assert bridged.met
+    assert "strategic fit 2 (bridged)" in bridged.rests_on
+
+
+def test_a_plan_of_both_bridges_its_own_dimension_only() -> None:
+    story = before(HoldKickoff)
+    low(story, Dimension.SHARED_VISION)
+    story.agree(OURS, plan(Dimension.STRATEGIC_FIT))
+
+    assert story.refuses(OURS, example(HoldKickoff)).rule == "alignment:shared_vision"
+
+
+def test_both_can_replace_a_bridging_plan() -> None:
+    story = at(Stage.EXECUTION)
+    story.agree(OURS, plan(Dimension.STRATEGIC_FIT))
+    later = plan(Dimension.STRATEGIC_FIT, "bridge-10")
+    story.agree(THEIRS, later)
+
+    assert [each.agreed_version for each in story.facts(JointBridgingPlanAgreed)][-2:] == [1, 2]
+
+
 def test_the_audit_of_what_runs_changes_with_its_facts() -> None:
     story = at(Stage.SCALING)
     assert answers(story)["alignment_sufficient"].met
@@ -135,7 +199,7 @@ def test_the_audit_of_what_runs_changes_with_its_facts() -> None:
 
     fell = answers(story)["alignment_sufficient"]
     assert not fell.met
-    assert "shared vision 1" in fell.rests_on
+    assert "shared vision 1 (no bridging plan)" in fell.rests_on
     assert story.partnership.stage is Stage.SCALING
 
 
