@@ -2,13 +2,15 @@
 
 An objection keeps silence from confirming a claim (`money.md`, section 6), and figures leave out a
 referral, a touch, a win, a payment, an entry, its reversal or a report while the other party
-objects to it. Of anything else that counts at once it changes nothing, so it is refused.
+objects to it. Of anything else that counts at once it changes nothing, so it is refused. What a
+party takes back or corrects can still be stated by the other party too, from its own records. The
+objection then changes something, so it waits for that statement, in any order of arrival.
 """
 
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from domain.claims import ObjectToClaim, claimed, counts_at_once
+from domain.claims import ObjectToClaim, claimed, counts_at_once, own_statement
 from domain.facts import Facts, Stated, own
 from domain.kernel import Act, Event
 from domain.payment import (
@@ -47,8 +49,23 @@ def check_deal(command: ObjectToClaim, facts: Facts, act: Act, terms: TermsByDay
         return
     items = all_items(terms.agreed)
     gains = {party: any(_pays(each, party) for each in items) for party in (claim.party, act.party)}
-    if not _has_effect(command.fact, claim, facts, act.party, gains):
-        raise counts_at_once(command, claim.party)
+    of = _of(command.fact, claim)
+    if not _has_effect(of, claim, facts, act.party, gains):
+        awaits = own_statement(command, of, act.party) if of else None
+        raise counts_at_once(command, claim.party, awaits)
+
+
+def _of(name: str, claim: Stated) -> str:
+    """Return the name of the fact that a claim takes back or corrects; empty if it does neither."""
+    match claim.event:
+        case DealCancelled():
+            return WIN
+        case RefundIssued(payment=payment):
+            return f"payment/{payment}"
+        case WinCorrected() | PaymentCorrected() | RefundCorrected():
+            return name.removeprefix("correction/")
+        case _:
+            return ""
 
 
 def _pays(item: Item, party: str) -> bool:
@@ -62,20 +79,17 @@ def _pays(item: Item, party: str) -> bool:
             return True
 
 
-def _has_effect(name: str, claim: Stated, facts: Facts, party: str, gains: dict[str, bool]) -> bool:
+def _has_effect(of: str, claim: Stated, facts: Facts, party: str, gains: dict[str, bool]) -> bool:
     """Whether an objection of a party can change what anybody earns, or ends an alert."""
+    if of and not _is_own(of, claim, facts, party):
+        return True
     match claim.event:
-        case DealCancelled():
-            return not _is_own(WIN, claim, facts, party)
-        case RefundIssued(payment=payment):
-            return not _is_own(f"payment/{payment}", claim, facts, party)
+        case DealCancelled() | RefundIssued():
+            return False
         case RefundReversed():
             return gains[claim.party]
         case WinCorrected() | PaymentCorrected() | RefundCorrected():
-            corrected = name.removeprefix("correction/")
-            if not _is_own(corrected, claim, facts, party):
-                return True
-            gives, takes = _change(claim, facts[corrected], facts[name])
+            gives, takes = _change(claim, facts[of], facts[f"correction/{of}"])
             return (gives and gains[claim.party]) or (takes and gains[party])
         case _:
             return True

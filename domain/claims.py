@@ -290,8 +290,19 @@ def claimed(
     return meant(theirs, answer.fact_at, said_at)
 
 
-def counts_at_once(command: ObjectToClaim, by: str) -> Refused:
-    """Return the refusal of an objection that changes nothing; `by` stated the fact."""
+def own_statement(command: ObjectToClaim, name: str, party: str) -> Awaited:
+    """Return what an objection waits for that changes something once its party states a fact."""
+    fact = command.model_copy(update={"fact": name})
+    return Awaited(
+        _AWAITED[name.partition("/")[0]], name, f"{party}'s own statement of {fact.named}"
+    )
+
+
+def counts_at_once(command: ObjectToClaim, by: str, awaits: Awaited | None = None) -> Refused:
+    """Return the refusal of an objection that changes nothing; `by` stated the fact.
+
+    `awaits` is the statement of its own party by which it would change something.
+    """
     return Refused(
         "counts-at-once",
         "An objection keeps silence from confirming a claim. It changes nothing of what a party "
@@ -299,6 +310,7 @@ def counts_at_once(command: ObjectToClaim, by: str) -> Refused:
         "State it as your own records have it, or correct it (CorrectWin, CorrectPayment, "
         "CorrectRefund, CorrectMetric, CorrectPayout). You can object to the fact that it corrects "
         "or takes back, or open a dispute about what that earns (OpenDispute).",
+        awaits=awaits,
     )
 
 

@@ -228,7 +228,8 @@ def _check_has_effect(command: ObjectToClaim, state: Reported, act: Act, terms: 
         return
     pays = [item for item in all_items(terms.agreed) if pays_by(item, claim.event.metric)]
     if not any(_can_lose(item, act.party, claim, state.facts) for item in pays):
-        raise claims.counts_at_once(command, claim.party)
+        awaits = claims.own_statement(command, FIGURE, act.party)
+        raise claims.counts_at_once(command, claim.party, awaits)
 
 
 def _can_lose(item: Item, party: str, claim: Stated, facts: Facts) -> bool:

@@ -92,8 +92,7 @@ class Stream(Generic[S]):
         try:
             events = self._decide(sent.command, self.state, act)
         except Refused as refused:
-            # An objection that changes nothing yet is sent again once its party states the fact.
-            if refused.awaits or refused.rule == "counts-at-once":
+            if refused.awaits:
                 self.waiting.append(sent)
             else:
                 self.refused.append((sent, refused.rule))

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from domain.claims import ClaimObjected, ConfirmClaim, ObjectToClaim
-from domain.kernel import Command
-from domain.payment import CorrectPayment, ReceivePayment
+from domain.entry import ConcedePenalty
+from domain.kernel import Awaited, AwaitedKind, Command
+from domain.payment import CorrectPayment, IssueRefund, ReceivePayment
 from domain.payouts import RecordPayout
 from domain.referral import CreateOpportunity, SubmitReferral
 from domain.sale import WinDeal
 from domain.settlement import IssueStatement, StatementIssued
-from domain.terms import ClaimRules
+from domain.terms import ClaimRules, Penalty
 from tests.life import OURS, THEIRS, usd
 from tests.projections.money import refer, share, under, win
 from tests.stories import Story
@@ -109,6 +110,33 @@ def test_a_correction_that_takes_money_is_answered_on_any_day() -> None:
     story.on("2026-02-01")
 
     assert story.when(THEIRS, object_to("correction/payment/P-1"))
+
+
+@pytest.mark.parametrize("said_first", [True, False])
+def test_an_objection_waits_for_its_partys_own_statement_of_what_is_taken_back(
+    said_first: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """The payment is as they state it, so an objection to its refund changes nothing yet."""
+    story = claimed(None)
+    story.when(THEIRS, IssueRefund(deal="D-1", payment="P-1", refund="R-1", amount=usd("100.00")))
+    ours = ReceivePayment(deal="D-1", payment="P-1", amount=usd("1000.00"))
+    if said_first:
+        story.when(OURS, ours)
+    else:
+        refusal = story.refuses(OURS, object_to("refund/R-1"))
+        assert refusal.rule == "counts-at-once"
+        words = f"{OURS}'s own statement of the payment P-1 of deal D-1"
+        assert refusal.awaits == Awaited(AwaitedKind.PAYMENT, "payment/P-1", words)
+        story.when(OURS, ours)
+
+    assert [type(each) for each in story.when(OURS, object_to("refund/R-1"))] == [ClaimObjected]
+
+
+def test_an_objection_that_no_statement_gives_an_effect_waits_for_nothing() -> None:
+    story = under(Penalty(on=OURS, condition="A report is late.", fee=usd("250.00")))
+    story.when(OURS, ConcedePenalty(entry="E-1", condition="A report is late."))
+
+    assert story.refuses(THEIRS, object_to("entry", entry="E-1")).awaits is None
 
 
 @pytest.mark.parametrize(

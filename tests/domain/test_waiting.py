@@ -41,6 +41,8 @@ WAITS = {
     "no-such-claim": AwaitedKind.CORRECTION,
     # The other party may still state the fact.
     "own-claim": AwaitedKind.WIN,
+    # The party that objects may still state the fact that the other takes back or corrects.
+    "counts-at-once": AwaitedKind.PAYMENT,
     "no-such-rate": AwaitedKind.RATE,
     # A return or a correction that makes room may still arrive.
     "payout-exceeds-balance": AwaitedKind.PAYOUT,
@@ -95,7 +97,7 @@ candidate-not-declined
 candidate-scored cannot-be-waived change-needs-reason charter-agreed checklist claim-confirmed
 command-yields
 commitment-for-name contribution-recorded
-confirmed-before-done content-missing correction-content counts-at-once cure-answered cure-period
+confirmed-before-done content-missing correction-content cure-answered cure-period
 currency-of-a-metric deadline-has-passed deal-exists deal-merged denominator-too-small
 dispute-exceeds-earnings dispute-exists dispute-names-amount dispute-resolved effective-date
 entries-decide-no-fee erases-other-commands exit-exists exit-never-backwards exit-not-sooner

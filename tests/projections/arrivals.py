@@ -92,11 +92,10 @@ def _taken(story: Story, fact: Fact) -> bool:
     try:
         _say(story, fact)
     except Refused as refused:
-        # An objection to what its party confirmed before changes nothing, so it is not recorded.
-        if refused.rule == "claim-confirmed":
+        # An objection that changes nothing, in whatever order, is not recorded.
+        if refused.rule in {"claim-confirmed", "counts-at-once"} and not refused.awaits:
             return True
-        # One that changes nothing yet is sent again once its party states the fact, too.
-        if not (refused.awaits or refused.rule == "counts-at-once"):
+        if not refused.awaits:
             raise
         return False
     return True
