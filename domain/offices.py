@@ -13,7 +13,7 @@ from domain.kernel import Act, Event, Value
 from domain.markets import MetricOwnerAssigned, RoleAssigned
 from domain.partnership import parties_after
 from domain.response import Office
-from domain.values import PersonName
+from domain.values import PersonName, name_words
 
 
 class Assignee(Value):
@@ -25,6 +25,12 @@ class Assignee(Value):
     """The office that acts."""
     person: PersonName | None = None
     """The person who holds the office; null if the party has named nobody."""
+
+    @property
+    def words(self) -> str:
+        """Who acts, in words: `acme (Ada Park, partnership manager)`; the party if it is nobody."""
+        held = f" ({self.person}, {name_words(self.office)})"
+        return f"{self.party}{held}" if self.person else self.party
 
 
 @dataclass(frozen=True, slots=True)

@@ -380,6 +380,36 @@ def answered(rows: Rows, alert: Alert, moment: datetime) -> Alert:
     return in_office(alert, state.people, _day(state, moment), state.offices.get(alert.id))
 
 
+def acts(alert: Alert) -> str:
+    """Return who acts on an alert, as a sentence."""
+    return f"Acts: {', '.join(each.words for each in alert.who_acts)}."
+
+
+def in_short(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return alerts with one in the place of many leads without a last day, in the same order."""
+    found = list(alerts)
+    for state in (AlertState.OPEN, AlertState.RESOLVED):
+        leads = [each for each in found if (each.rule, each.state) == (LEAD_UNANSWERED, state)]
+        if len(leads) > 1:
+            first, others = leads[0], {each.id for each in leads[1:]}
+            found = [
+                replace(first, text=_of_leads(leads)) if each is first else each
+                for each in found
+                if each.id not in others
+            ]
+    return found
+
+
+def _of_leads(leads: list[Alert]) -> str:
+    if leads[0].state is not AlertState.OPEN:
+        return f"{len(leads)} leads were answered."
+    asked = " and ".join(dict.fromkeys(who.party for each in leads for who in each.who_acts))
+    return (
+        f"{len(leads)} leads await the answer of {asked}. No days are agreed for it, so silence "
+        "accepts none."
+    )
+
+
 def for_viewer(alerts: Iterable[Alert], shown: Iterable[Alert]) -> list[Alert]:
     """Return the alerts of a partnership as a viewer has them.
 

@@ -22,7 +22,7 @@ from domain.standing_alerts import FIGURE_OVERDUE, AlertKind
 from domain.terms import ItemKind, Payment, payment
 from domain.values import MINOR_UNITS, Exact, name_order, plain
 from projections import figures
-from projections.alerts import ALERTS, START, STATE, Alert
+from projections.alerts import ALERTS, START, STATE, Alert, AlertsState, acts, answered, in_short
 from projections.contribution import Contribution, Hours, Sourced, contributions, hours, sourced
 from projections.fold import Rows
 from projections.kpis import KPIS, agreed_row
@@ -79,6 +79,8 @@ class Member:
     markets: Mapping[str, MarketTraits]
     kpis: Rows
     alerts: tuple[Alert, ...] = ()
+    raised: AlertsState = START
+    """The state that says who is in office."""
     sight: Sight = SIGHT
     settlement: Rows = field(default_factory=dict)
     """The sums of the ledger, and the statements; other rows of it may be left out."""
@@ -87,7 +89,8 @@ class Member:
     def of(cls, id: str, rows: Mapping[str, Rows], sight: Sight = SIGHT) -> Self:
         """Read a partnership from its rows of each projection in `READ`, by its name."""
         traits, alerts = rows[TRAITS.name], rows[ALERTS.name]
-        opened = alerts.get(STATE, START).open
+        raised: AlertsState = alerts.get(STATE, START)
+        opened = raised.open
         return cls(
             id,
             rows[OVERVIEW.name].get(OVERVIEW_ROW, Overview()),
@@ -96,6 +99,7 @@ class Member:
             _of_kind(traits, MARKET),
             figures.Read(rows[KPIS.name]),
             tuple(opened[name] for name in sorted(opened)),
+            raised,
             sight,
             rows[SETTLEMENT.name],
         )
@@ -109,6 +113,11 @@ class Member:
     def party(self) -> str:
         """The party whose portfolio it belongs to: the viewer's, or else the initiator's."""
         return self.sight.viewer.party or next(iter(self.overview.parties), "")
+
+    def breaches(self, moment: datetime) -> list[Alert]:
+        """Return the open alerts on what was agreed and not done, with who acts at a moment."""
+        rows = {STATE: self.raised}
+        return [answered(rows, each, moment) for each in self.alerts if _is_breach(each)]
 
     @property
     def partner(self) -> str | None:
@@ -227,14 +236,23 @@ class PartnershipLine:
 
 
 @exact
-def line(member: Member, moment: datetime, span: Span | None = None) -> PartnershipLine:
-    """Return a partnership as a line of the sheet, as of a moment, with its results of a span."""
+def line(
+    member: Member,
+    moment: datetime,
+    span: Span | None = None,
+    breaches: Iterable[Alert] | None = None,
+) -> PartnershipLine:
+    """Return a partnership as a line of the sheet, as of a moment, with its results of a span.
+
+    `breaches` are those of the member, with people by name.
+    """
+    breaches = member.breaches(moment) if breaches is None else breaches
     stage = member.overview.stage
     active = stage in IN_FORCE and agreed_row(member.kpis).ended_on is None
     joined = _joined(member)
     today = member.traits.terms.day(moment)
     objectives = tuple(map(member.sight.progress, each_objective(member.kpis, today)))
-    status, reasons = _status(member, objectives) if active else (None, ())
+    status, reasons = _status(objectives, breaches) if active else (None, ())
     traits = member.traits
     profile = _profile(member)
     economics = tuple(sorted({each.kind for each in traits.terms.items(today)}))
@@ -271,7 +289,7 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
         sourced=tuple(sourced(member.kpis, parties, period)),
         open_alerts=tuple(each.id for each in member.alerts),
         notes=(
-            *(each.text for each in member.alerts if not (active and _is_breach(each))),
+            *(each.text for each in in_short(member.alerts) if not (active and _is_breach(each))),
             *((traits.lesson,) if traits.lesson is not None else ()),
         ),
     )
@@ -341,7 +359,7 @@ _CONCERNS: Final = {
 
 
 def _status(
-    member: Member, objectives: Iterable[ObjectiveProgress]
+    objectives: Iterable[ObjectiveProgress], breaches: Iterable[Alert]
 ) -> tuple[ObjectiveStatus, tuple[str, ...]]:
     """Return the status of an active partnership, and the reasons if it is not on track.
 
@@ -350,7 +368,7 @@ def _status(
     The reasons that set the status come first.
     """
     found = [(each.status, f"{each.status.words}, {each.text}") for each in objectives]
-    found += [_said(each) for each in member.alerts if _is_breach(each)]
+    found += [_said(each) for each in breaches]
     found.sort(key=lambda each: _RANK[each[0]])
     worst = found[0][0] if found else ObjectiveStatus.OPEN
     reasons = tuple(text for status, text in found if status in _CONCERNS)
@@ -364,11 +382,12 @@ def _status(
 
 
 def _said(breach: Alert) -> tuple[ObjectiveStatus, str]:
-    """Return the status in which a breach puts a partnership, and the reason."""
+    """Return the status in which a breach puts a partnership, and the reason with who acts."""
+    text = f"{breach.text} {acts(breach)}" if breach.who_acts else breach.text
     if breach.rule == FIGURE_OVERDUE:
         unknown = ObjectiveStatus.INSUFFICIENT_EVIDENCE
-        return unknown, f"{unknown.words}: {breach.text}"
-    return ObjectiveStatus.OFF_TRACK, f"breach: {breach.text}"
+        return unknown, f"{unknown.words}: {text}"
+    return ObjectiveStatus.OFF_TRACK, f"breach: {text}"
 
 
 def _is_breach(alert: Alert) -> bool:

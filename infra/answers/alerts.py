@@ -11,13 +11,12 @@ from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Final
 
-from domain.offices import Assignee
 from domain.standing_alerts import OBJECTIVE_MISSED, AlertKind
 from domain.terms import UTC
-from domain.values import Slug, instant, name_words
+from domain.values import Slug, instant
 from infra.access.roles import Need
 from infra.answers import alert_acts, computed, cursors, dependency_alerts, duplicate_credits
-from infra.answers.escalated import with_people
+from infra.answers.escalated import named
 from infra.answers.logs import (
     NOW,
     AsOf,
@@ -33,13 +32,12 @@ from infra.answers.question import DatedPage, Paging, Parameter, Question
 from infra.answers.text import Block, Hanging, Line, Remark, amount, day
 from infra.answers.zones import zones_of
 from infra.bootstrap import Accord
-from infra.deciding.pseudonyms import Names, renamed
 from infra.projecting.quarantine import alert_of
 from infra.store.views import typed_row
 from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS
 from projections.alert_acts import Handling
-from projections.alerts import Alert, AlertState, answered, day_of, for_viewer
+from projections.alerts import Alert, AlertState, acts, answered, day_of, for_viewer
 from projections.fold import FoldFailed, replay
 from projections.visibility import OPERATOR, Viewer
 
@@ -198,18 +196,8 @@ def _on(accord: Accord, name: str, raised: _Raised, moment: datetime) -> tuple[A
     if day not in raised.by_day:
         rows = raised.rows
         found = [answered(rows, row, moment) for row in rows.values() if isinstance(row, Alert)]
-        raised.by_day[day] = tuple(named(accord, name, found))
+        raised.by_day[day] = tuple(named(accord.history, name, found))
     return raised.by_day[day]
-
-
-def named(accord: Accord, partnership: str, alerts: Iterable[Alert]) -> Iterator[Alert]:
-    """Yield alerts of a partnership with people by name."""
-    found = list(alerts)
-    people = {who.person for each in found for who in each.who_acts if who.person is not None}
-    names = Names(accord.history, partnership, people) if people else None
-    for each in found:
-        who_acts = [renamed(who, names) if names and who.person else who for who in each.who_acts]
-        yield with_people(accord.history, replace(each, who_acts=tuple(who_acts)))
 
 
 def _order(alert: Alert) -> tuple[str, str]:
@@ -276,15 +264,11 @@ def response(alert: Alert) -> str:
     """Return how severe an open alert is, who acts, and what money hangs on it."""
     parts = [f"{alert.severity.capitalize()}."]
     if alert.who_acts:
-        parts.append(f"Acts: {', '.join(map(_named, alert.who_acts))}.")
+        parts.append(acts(alert))
     if alert.at_stake:
         money = [amount(each, unit) for unit, each in sorted(alert.at_stake.items())]
         parts.append(f"At stake: {', '.join(money)}.")
     return " ".join(parts)
-
-
-def _named(who: Assignee) -> str:
-    return f"{who.party} ({who.person}, {name_words(who.office)})" if who.person else who.party
 
 
 def outcome(alert: Alert, zone: str) -> str:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from domain.standing_alerts import OBJECTIVE_MISSED
 from infra.answers import alerts, cursors
+from infra.answers.escalated import named
 from infra.answers.logs import AsOf, NotFound, sight_of
 from infra.answers.members import seen_among
 from infra.answers.parameters import LONGEST_PAGE
@@ -207,7 +208,7 @@ def _seen_by(accord: Accord, body: dict[str, Any], viewer: Viewer) -> dict[str, 
 def _named(accord: Accord, body: dict[str, Any]) -> dict[str, Any]:
     """Return an alert as it is stored, with its people by name."""
     stored: Alert = ALERTS.load(body["id"], body)
-    (alert,) = alerts.named(accord, stored.partnership, [stored])
+    (alert,) = named(accord.history, stored.partnership, [stored])
     return ALERTS.dump(alert.id, alert)
 
 

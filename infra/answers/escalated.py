@@ -1,6 +1,6 @@
-"""To whom an open issue was escalated: the people of both parties in the office (C24)."""
+"""Who acts on alerts, by name; an issue that was escalated names those in the office (C24)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from domain.deadlines.tasks import ISSUE_ESCALATED
@@ -10,6 +10,16 @@ from infra.answers.logs import own_stream
 from infra.deciding.pseudonyms import Names, renamed
 from infra.store.history import History
 from projections.alerts import Alert
+
+
+def named(history: History, partnership: str, alerts: Iterable[Alert]) -> Iterator[Alert]:
+    """Yield alerts of a partnership with people by name."""
+    found = list(alerts)
+    people = {who.person for each in found for who in each.who_acts if who.person is not None}
+    names = Names(history, partnership, people) if people else None
+    for each in found:
+        who_acts = [renamed(who, names) if names and who.person else who for who in each.who_acts]
+        yield with_people(history, replace(each, who_acts=tuple(who_acts)))
 
 
 def with_people(history: History, alert: Alert) -> Alert:

@@ -10,11 +10,13 @@ from domain.metric_catalogue import metric_words
 from domain.terms import Payment, item_words
 from domain.terms_by_day import TermsByDay
 from domain.values import name_order, plain
+from infra.answers.escalated import named
 from infra.answers.logs import NOW, AsOf, moment_of, seen_until
 from infra.answers.members import names_seen, of_members
 from infra.answers.question import Answer, Panel, PeriodName, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, asked_at, number
 from infra.bootstrap import Accord
+from projections.alerts import Alert
 from projections.contribution import Hours, Sourced
 from projections.matching import Match
 from projections.portfolio import (
@@ -77,13 +79,20 @@ class Part(NamedTuple):
         return self.day in {None, self.terms.day(moment)}
 
 
-def part(member: Member, moment: datetime, span: Span | None = None) -> Part:
+def part(
+    member: Member,
+    moment: datetime,
+    span: Span | None = None,
+    breaches: Iterable[Alert] | None = None,
+) -> Part:
     """Return what a partnership or a program adds, as of a moment."""
     if own := member.traits.limits:
         return Part(own.party, own.party, limits=own)
     name = member.overview.names.get(member.party, member.party)
     terms = member.traits.terms
-    return Part(member.party, name, line(member, moment, span), terms=terms, day=terms.day(moment))
+    return Part(
+        member.party, name, line(member, moment, span, breaches), terms=terms, day=terms.day(moment)
+    )
 
 
 def _parts(accord: Accord, when: AsOf, moment: datetime, span: Span | None) -> Iterator[Part]:
@@ -91,7 +100,9 @@ def _parts(accord: Accord, when: AsOf, moment: datetime, span: Span | None) -> I
 
     def found(member: Member) -> Part:
         # Who does not see all sees each as of its own latest record, as in every other answer.
-        return part(member, moment_of(accord, member.id, when) if of_own else moment, span)
+        asked = moment_of(accord, member.id, when) if of_own else moment
+        breaches = named(accord.history, member.id, member.breaches(asked))
+        return part(member, asked, span, breaches)
 
     def still(kept: Part) -> bool:
         return of_own or kept.is_of(moment)

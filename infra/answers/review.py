@@ -65,7 +65,7 @@ from infra.answers.text import Block, Line, Remark, Table, amount, day, figure, 
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
-from projections.alerts import Alert, AlertState, answered, for_viewer
+from projections.alerts import Alert, AlertState, answered, for_viewer, in_short
 from projections.contribution import Contribution, Sourced, contributions, sourced
 from projections.fold import Dispatch, Folded, Rows, fold_all
 from projections.objectives import ObjectiveProgress, objectives
@@ -544,7 +544,10 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
     yield "objectives", [_objective(each) for each in page.objectives]
     yield (
         "alerts",
-        [f"{each.state:9}  {day(each.since, page.zone)}  {each.text}" for each in page.alerts],
+        [
+            f"{each.state:9}  {day(each.since, page.zone)}  {each.text}"
+            for each in in_short(page.alerts)
+        ],
     )
     yield "actions agreed", [_action(each) for each in page.actions]
     yield "open milestones", [_milestone(each) for each in page.milestones]

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from infra.answers import changes
-from infra.answers.alerts import named, response
+from infra.answers.alerts import response
 from infra.answers.changes import Since
+from infra.answers.escalated import named
 from infra.answers.logs import size_of
 from infra.answers.question import Panel
 from infra.answers.text import Hanging, minute
@@ -59,7 +60,7 @@ def follow(
                     mark = {"simulated": True} if accord.simulated else {}
                     printing.document(ALERTS.dump(each.id, each) | mark)
                 else:
-                    _print(*named(accord, each.partnership, [each]))
+                    _print(*named(accord.history, each.partnership, [each]))
         except KeyboardInterrupt:
             return
 

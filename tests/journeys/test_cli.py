@@ -788,8 +788,8 @@ def test_alerts_are_filtered_by_state(accord: Accord, demo: str) -> None:
     }
 
     assert {state: len(rows) for state, rows in found.items()} == {
-        "open": 0,
-        "resolved": 118,
+        "open": 10,
+        "resolved": 140,
         "withdrawn": 5,
     }
     assert (

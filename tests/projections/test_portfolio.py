@@ -14,8 +14,10 @@ from domain.charter import ObjectiveStatus
 from domain.execution import HoldKickoff, ProposeAction, ProposeReview
 from domain.exit import ProposeExit
 from domain.exploration import BeginExploration
+from domain.health import RotateManager
 from domain.kernel import Stage
 from domain.payment import IssueRefund, ReceivePayment
+from domain.referral import SubmitReferral
 from domain.reported_figure import ReportedFigure
 from domain.scaling import AgreeJointInvestment
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
@@ -126,7 +128,7 @@ def test_a_figure_that_is_overdue_leaves_too_little_evidence_and_puts_nothing_of
 
     assert row.status is ObjectiveStatus.INSUFFICIENT_EVIDENCE
     late = "The figure for new users in 2026-01 was not reported in time."
-    assert f"insufficient evidence: {late}" in row.reasons
+    assert any(each.startswith(f"insufficient evidence: {late} Acts: ") for each in row.reasons)
 
 
 def test_a_partnership_that_is_off_track_says_why() -> None:
@@ -137,9 +139,9 @@ def test_a_partnership_that_is_off_track_says_why() -> None:
     story.on("2026-04-01")
     report(story, "new_users", "2026-03", count(100))
     row = line_of(story)
-    late = {each for each in row.reasons if each.endswith("was not reported in time.")}
+    late = {each for each in row.reasons if "was not reported in time." in each}
 
-    assert late == {
+    assert {each.partition(" Acts: ")[0] for each in late} == {
         f"insufficient evidence: The figure for {metric} in {month} was not reported in time."
         for metric in ("co-branded revenue", "new subscribers", "new users")
         for month in ("2026-01", "2026-02")
@@ -152,7 +154,10 @@ def test_a_partnership_that_is_off_track_says_why() -> None:
             "off track, new users: 200 of 10000 by 2026-12-31, 2.00 % of the target in 23.89 % "
             "of the time."
         ),
-        f"breach: {THEIRS} brought 8 of 10 referrals in 2026-Q1.",
+        (
+            f"breach: {THEIRS} brought 8 of 10 referrals in 2026-Q1. Acts: {THEIRS} (Boris, "
+            "partnership manager)."
+        ),
         (
             "insufficient evidence, co-branded revenue: no figure; the target is 120000 USD by "
             "2026-12-31."
@@ -203,8 +208,32 @@ def test_a_breach_is_a_reason_and_is_not_noted_again() -> None:
     story.on("2026-02-09")
     row = line_of(story)
 
-    assert row.reasons == ("breach: Action page was not done by its day.",)
+    assert row.reasons == (
+        f"breach: Action page was not done by its day. Acts: {OURS} (Ada, partnership manager).",
+    )
     assert row.notes == ()
+
+
+def test_a_breach_names_who_is_in_office_on_the_day_that_is_asked_about() -> None:
+    story = measured("2026-02-01")
+    action = example(ProposeAction, action="page", owner=OURS, due=date(2026, 2, 5))
+    story.when(OURS, action)
+    story.when(OURS, RotateManager(effective_on=date(2026, 2, 20), former="Ada", successor="Cleo"))
+    story.on("2026-02-09")
+    (reason,) = line_of(story, on=moment("2026-02-21")).reasons
+
+    assert reason.endswith(f"Acts: {OURS} (Cleo, partnership manager).")
+
+
+def test_leads_that_wait_without_a_last_day_are_counted_in_one_note() -> None:
+    story = measured("2026-02-01")
+    for deal in ("D-7", "D-8", "D-9"):
+        story.when(THEIRS, example(SubmitReferral, deal=deal))
+    row = line_of(story)
+
+    assert row.notes == (
+        f"3 leads await the answer of {OURS}. No days are agreed for it, so silence accepts none.",
+    )
 
 
 def test_an_ended_partnership_has_no_status_and_its_objectives_are_given_up() -> None:

@@ -4,7 +4,7 @@ Given a store that many people look at, when something is recorded, then each of
 a process that has just started would answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from infra.answers.portfolio import PORTFOLIO
 from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from infra.running.cache import Stamped
+from projections.alerts import Alert
 from projections.portfolio import Member, PartnershipLine, line
 from projections.results import Span
 from projections.visibility import OPERATOR, Viewer
@@ -107,9 +108,11 @@ def test_a_line_of_the_portfolio_is_computed_once_a_day_of_its_agreement(
     with fed(tmp_path) as accord:
         lines: list[str] = []
 
-        def counted(member: Member, moment: datetime, span: Span | None) -> PartnershipLine:
+        def counted(
+            member: Member, moment: datetime, span: Span | None, breaches: Iterable[Alert] | None
+        ) -> PartnershipLine:
             lines.append(member.id)
-            return line(member, moment, span)
+            return line(member, moment, span, breaches)
 
         def at(moment: datetime) -> int:
             lines.clear()
