@@ -278,6 +278,11 @@ BREACH_NOTICE: Final = "breach-notice"
 EXIT_AHEAD: Final = "exit-ahead"
 
 
+def campaign_closed(event: CampaignClosed) -> str:
+    """Return the sentence that a campaign was closed, with what it brought."""
+    return f"Campaign {event.campaign} was closed: {full_stop(event.outcome)}"
+
+
 def _given_up(kind: str, about: Callable[[str], str] = str) -> On:
     """Return the closing of an alert by the end of what it is about."""
     return On(
@@ -296,6 +301,7 @@ _AGREED_ON: Final = "Both agreed that on {day}."
 REFERRAL_MINIMUM: Final = "referral-minimum"
 """Judged from figures when a quarter closes, so its row names no events (`projections.alerts`)."""
 
+INVESTMENT_REDUCED: Final = "investment-reduced"
 RENEWAL_OPEN: Final = "renewal-open"
 WITNESS_REFUSES: Final = "witness-refuses"
 
@@ -613,7 +619,7 @@ STANDING_ALERTS: Final = (
         ),
     ),
     StandingAlert(
-        "investment-reduced",
+        INVESTMENT_REDUCED,
         AlertKind.REMINDER,
         "a party that reduces its investment in a campaign says so until that ends (C20)",
         Response(Severity.INFO, "Less is spent than was planned.", Office.MARKETING),
@@ -634,7 +640,7 @@ STANDING_ALERTS: Final = (
             On(
                 CampaignClosed,
                 lambda e: f"{e.campaign}/{ALL}",
-                lambda e: f"Campaign {e.campaign} was closed: {full_stop(e.outcome)}",
+                campaign_closed,
             ),
             _AT_THE_EXIT,
         ),

@@ -47,6 +47,7 @@ from domain.deadlines.table import RULES
 from domain.declarations import Changeable
 from domain.described import described
 from domain.dispute import DisputeResolved
+from domain.execution import CampaignAgreed, CampaignClosed, InvestmentReduced
 from domain.exit import ENDINGS
 from domain.figures_due import FiguresDue
 from domain.formation import CharterAgreed, DecisionRuleAgreed
@@ -80,6 +81,7 @@ from domain.standing_alerts import (
     FIGURES_DIFFER,
     HEALTH_DIVERGES,
     HEALTH_LOW,
+    INVESTMENT_REDUCED,
     LEAD_AWAITS,
     LEAD_REJECTED,
     LEAD_UNANSWERED,
@@ -91,6 +93,7 @@ from domain.standing_alerts import (
     AlertKind,
     On,
     StandingAlert,
+    campaign_closed,
     ends_if_agreed,
     kind_of,
     office_of,
@@ -272,6 +275,8 @@ class AlertsState:
     """The statements on which something is open: its currency and its amount."""
     terms: Mapping[str, int] = field(default_factory=dict)
     """The versions of the terms, each with the index of its event."""
+    closed_campaigns: Mapping[str, str] = field(default_factory=dict)
+    """The campaigns that were closed, each with the sentence that says so."""
 
 
 START: Final = AlertsState()
@@ -504,6 +509,11 @@ def _apply(
             changes.open_standing(turn.standing, changes.finding(turn.on, ref))
         elif not turn.opens:
             changes.close_standing(turn.standing, ref, turn.on.text(event))
+    if isinstance(event, InvestmentReduced) and event.campaign in after.closed_campaigns:
+        # It arrived after its campaign was closed, which ends what it says.
+        about = f"{event.campaign}/{event.reduction}"
+        closed = after.closed_campaigns[event.campaign]
+        changes.close_standing(BY_RULE[INVESTMENT_REDUCED], about, closed)
     if known.points:
         changes.end_reminders_of_silence()
     if handed:
@@ -547,6 +557,15 @@ def _taken(state: AlertsState, judged: Judged, recorded: Recorded, known: Taken)
         after = replace(after, terms={**state.terms, f"{event.terms_version}": recorded.index})
     if type(event) in figures_due.CONCERNED:
         after = replace(after, figures=figures_due.evolve(state.figures, event, recorded.act))
+    match event:
+        case CampaignClosed():
+            closed = {**after.closed_campaigns, event.campaign: campaign_closed(event)}
+            after = replace(after, closed_campaigns=closed)
+        case CampaignAgreed() if event.campaign in after.closed_campaigns:
+            left = {k: v for k, v in after.closed_campaigns.items() if k != event.campaign}
+            after = replace(after, closed_campaigns=left)
+        case _:
+            pass
     over, asked = _over_after(state.over, event), _asked_after(after, recorded)
     unpaid = _unpaid_after(state.unpaid, known.rows or {})
     if (over, asked, unpaid) != (state.over, state.asked, state.unpaid):
@@ -1316,7 +1335,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=87,
+    version=88,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -17,8 +17,9 @@ from domain.execution import (
 from domain.exit import ProposeExit
 from domain.kernel import Stage
 from domain.scaling import AgreeJointInvestment, ExpandScope, JointInvestmentAgreed, ScopeExpanded
+from projections.alerts import AlertState
 from tests.life import OURS, THEIRS, after, at, example
-from tests.projections.folds import states
+from tests.projections.folds import alerts, states
 from tests.stories import Story
 
 
@@ -31,6 +32,25 @@ def agreed(**fields: object) -> Story:
 
 def campaigns(story: Story) -> list[CampaignAgreed]:
     return story.partnership.context.agreements.of(CampaignAgreed)
+
+
+@pytest.mark.parametrize("closed_first", [True, False])
+def test_a_reduction_ends_with_its_campaign_also_if_it_arrives_after_the_closing(
+    closed_first: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    story = after(AgreeCampaign)
+    acts = [example(CloseCampaign), example(ProposeReduction, reduction="cut-9")]
+    for each in acts if closed_first else reversed(acts):
+        story.when(THEIRS, each)
+
+    alert = alerts(story)["investment-reduced launch/cut-9"]
+    assert (alert.state, alert.ended) == (
+        AlertState.RESOLVED,
+        f"Campaign launch was closed: {example(CloseCampaign).outcome}",
+    )
+    story.agree(OURS, example(ProposeCampaign, proposal="again", reason="One more week."))
+    story.when(OURS, example(ProposeReduction, proposal="cut-10", reduction="cut-10"))
+    assert states(story)["investment-reduced launch/cut-10"] == "open"
 
 
 def test_a_campaign_is_agreed_by_both() -> None:
