@@ -8,7 +8,7 @@ alerts that need no agreed rule: `domain.standing_alerts`.
 """
 
 from collections import ChainMap
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -928,11 +928,14 @@ class _Changes:
 
     def settle_points(self, subject: str, points: tuple[Point, ...]) -> None:
         """Open the alerts on what of a subject awaits a party, and close those on what does not."""
-        self._match(points, lambda alert: _concerns(alert, subject))
+        # Many leads can be open, and an identifier that lacks the name is not of the subject.
+        name = subject.partition("/")[2]
+        near = [each for key, each in self._open.items() if name in key]
+        self._match(points, [each for each in near if _concerns(each, subject)])
 
     def settle(self, points: Iterable[Point], rules: Collection[str]) -> None:
         """Open the alerts of these rules on what is so now, and close those on what is not."""
-        self._match(tuple(points), lambda alert: alert.rule in rules)
+        self._match(tuple(points), [each for each in self._open.values() if each.rule in rules])
 
     def settle_disputes(self, periods: Collection[str]) -> None:
         """Open the alerts on the figures of these periods that the parties dispute.
@@ -954,16 +957,23 @@ class _Changes:
         ]
         self._match(
             tuple(points),
-            lambda alert: alert.rule == FIGURES_DIFFER and alert.window.split("/")[2] in periods,
+            [
+                each
+                for each in self._open.values()
+                if each.rule == FIGURES_DIFFER and each.window.split("/")[2] in periods
+            ],
         )
 
-    def _match(self, points: tuple[Point, ...], concerns: Callable[[Alert], bool]) -> None:
-        """Open an alert for each point, and close those that a point ends or that have none."""
+    def _match(self, points: tuple[Point, ...], concerned: Iterable[Alert]) -> None:
+        """Open an alert for each point, and close those that a point ends or that have none.
+
+        `concerned` are the open alerts that can be about one of them.
+        """
         wanted = {(each.rule, each.ref) for each in points if not each.ends}
         ended = {(each.rule, each.ref): each.text for each in points if each.ends}
-        for alert in list(self._open.values()):
+        for alert in concerned:
             about = (alert.rule, alert.window)
-            if concerns(alert) and about not in wanted:
+            if about not in wanted:
                 self._end(alert, ended.get(about) or self._how(alert))
         for each in points:
             if each.ends:
@@ -1335,7 +1345,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=88,
+    version=89,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -15,10 +15,13 @@ from domain.calendar import month_of
 from domain.claims import ClaimKind
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.kernel import Event
+from domain.merge import DealsMerged
 from domain.payouts import Payout, payout_of
 from domain.recorded import Recorded
-from domain.referral import AttributionSettled
+from domain.referral import AttributionSettled, OpportunityCreated
+from domain.sale import DealWon
 from domain.settlement import FinalSettlementIssued, StatementIssued, stated_by
+from domain.standing_alerts import LEAD_UNANSWERED
 from domain.terms_by_day import TermsByDay
 from projections.counted import FACTS, DealChange
 from projections.fold import Rows, rows_under
@@ -53,6 +56,9 @@ CONCERNED: Final[frozenset[type[Event]]] = (
     ON_SUBJECTS | AGREEMENTS | {StatementIssued, FinalSettlementIssued, DeadlinePassed}
 )
 """The events that change what awaits a party."""
+
+_ON_LEADS: Final = (OpportunityCreated, DealWon, DealsMerged)
+"""The events that end what is asked of a lead, and leave its deal plain."""
 
 _NOTHING: Final = SubjectRow()
 _NO_CHANGE: Final = DealChange(_NOTHING, _NOTHING)
@@ -101,7 +107,7 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
     look += _silent(watched, agreed, recorded)
     months = tuple(_count_leads(subjects, dict.fromkeys(look), agreed, recorded))
     alone = key is not None and look == [key]
-    if not look or (alone and _is_plain(subjects, look[0], agreed, watched)):
+    if not look or (alone and _is_plain(subjects, look[0], agreed, recorded.event)):
         return Taken(subjects.changed, change, {}, watched, accepted=months)
     points, still = _look(subjects, look, agreed, recorded, watched)
     return Taken(subjects.changed, change, points, still, tuple(_paid(subjects)), months)
@@ -169,7 +175,7 @@ def _look(
     watched: Mapping[str, str],
 ) -> tuple[Mapping[str, tuple[Point, ...]], Mapping[str, str]]:
     """Return what awaits a party of each subject, and the subjects that are watched now."""
-    found = dict(_looked_at(subjects, dict.fromkeys(look), agreed, recorded, watched))
+    found = dict(_looked_at(subjects, dict.fromkeys(look), agreed, recorded))
     points = {each: of.points if of else () for each, of in found.items() if of or each in watched}
     still = {each: day for each, day in watched.items() if each not in found}
     still |= {each: of.until for each, of in found.items() if of and of.stays}
@@ -229,15 +235,14 @@ def _count_leads(
             yield month
 
 
-def _is_plain(
-    subjects: "_Subjects", key: str, agreed: AgreedRow, watched: Mapping[str, str]
-) -> bool:
-    """Return whether nothing of a subject can await a party: it is a plain deal or figure."""
+def _is_plain(subjects: "_Subjects", key: str, agreed: AgreedRow, event: Event) -> bool:
+    """Return whether nothing of a subject can await a party, and the event answers no lead."""
     kind, _, name = key.removeprefix(FACTS).partition("/")
     match kind:
         case "deal":
             row = subjects.row(key)
-            return not (key in watched or claims.is_watched(row) or claims.has_lead(row))
+            acts = isinstance(event, _ON_LEADS)
+            return not (acts or claims.is_watched(row) or claims.has_lead(row))
         case "figure":
             metric = name.partition("/")[0]
             # Clicks and posts can be reported before the terms that pay for them arrive.
@@ -301,7 +306,6 @@ def _looked_at(
     keys: Iterable[str],
     agreed: AgreedRow,
     recorded: Recorded,
-    watched: Mapping[str, str],
 ) -> Iterator[tuple[str, _Looked | None]]:
     """Yield each subject with what of it awaits a party; None if nothing ever can."""
     rows_under(subjects.rows, keys)
@@ -312,7 +316,7 @@ def _looked_at(
                 yield from _payout(name, subjects, terms_of(agreed), recorded)
             case "statement":
                 yield key, _of_debt(name, subjects.debt(key))
-            case _ if _is_plain(subjects, key, agreed, watched):
+            case _ if _is_plain(subjects, key, agreed, recorded.event):
                 yield key, None
             case _:
                 yield key, _of_subject(kind, name, subjects.row(key), agreed, recorded)
@@ -330,8 +334,9 @@ def _of_subject(
     silences = known.silences(gaining(agreed)) if silence_confirms(agreed.terms) else ()
     until = min((each.day for each in silences), default=None)
     points = tuple(points_of(kind, name, known, agreed))
-    # A lead that was answered awaits nobody, until another fact of its deal arrives.
-    stays = kind != "deal" or claims.is_watched(row) or any(not each.ends for each in points)
+    # Of a lead that was answered, or that has no last day, only another fact changes something.
+    waits = any(not each.ends and each.rule != LEAD_UNANSWERED for each in points)
+    stays = kind != "deal" or claims.is_watched(row) or waits
     return _Looked(points, f"{until}" if until else "", stays)
 
 
