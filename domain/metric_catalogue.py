@@ -264,6 +264,7 @@ METRIC_GROUPS: Mapping[str, tuple[Metric, ...]] = {
         _mean("cost_per_acquisition", _MONEY, "spend", "acquisitions", _DOWN),
         _mean("average_order_value", _MONEY, "order value", "orders"),
         _gain("profit_margin", "profit", "revenue"),
+        _sum("cost_savings", _MONEY, signed=True),
         _share("adoption_rate", "active users", "users"),
         _mean("delivery_time", Unit.HOURS, "hours to deliver", "deliveries", _DOWN),
         _share("order_accuracy", "right orders", "orders"),

@@ -280,6 +280,13 @@ def test_costs_losses_and_delays_are_better_when_fewer() -> None:
     assert {"leads", "retention_rate", "co_branded_revenue"}.isdisjoint(down)
 
 
+def test_cost_savings_are_money_that_adds_up_and_can_be_below_zero() -> None:
+    savings = CATALOGUE["cost_savings"]
+
+    assert (savings.unit, savings.adds, savings.direction) == (Unit.MONEY, Adds.SUM, Direction.UP)
+    assert savings.signed
+
+
 def test_every_correction_is_recorded_in_whatever_order_they_arrive() -> None:
     made = [("12", "2026-06-02"), ("10", "2026-06-03"), ("12", "2026-06-04")]
     found = set()
