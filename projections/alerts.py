@@ -1345,7 +1345,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=89,
+    version=90,
     row_type=_row_type,
     facts_from=FACTS,
 )

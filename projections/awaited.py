@@ -1,4 +1,4 @@
-"""What the alerts keep of deals, entries, clicks, payouts and agreements: what awaits a party.
+"""What the alerts keep of deals, entries, figures, payouts and agreements: what awaits a party.
 
 Most deals are plain, and nothing of them can await anybody. The others are watched: they are looked
 at again when something is agreed, and on the day on which silence confirms something. Other terms
@@ -245,6 +245,8 @@ def _is_plain(subjects: "_Subjects", key: str, agreed: AgreedRow, event: Event) 
             return not (acts or claims.is_watched(row) or claims.has_lead(row))
         case "figure":
             metric = name.partition("/")[0]
+            if claims.has_proposal(subjects.row(key)):
+                return False
             # Clicks and posts can be reported before the terms that pay for them arrive.
             return metric not in CLICKS.values() and metric not in moving(agreed.terms)
         case _:
@@ -326,8 +328,9 @@ def _of_subject(
     kind: str, name: str, row: SubjectRow, agreed: AgreedRow, recorded: Recorded
 ) -> _Looked:
     terms = terms_of(agreed)
-    # An answer as of a moment may lack what was agreed.
-    if not terms.is_agreed or len(agreed.parties) != 2:  # noqa: PLR2004 - of two parties
+    # An answer as of a moment may lack what was agreed; a figure can come before any terms.
+    has_terms = terms.is_agreed or kind == "figure"
+    if not has_terms or len(agreed.parties) != 2:  # noqa: PLR2004 - of two parties
         return _Looked((), "")
     today = terms.day(recorded.act.now)
     known = Known(row, terms, (agreed.parties[0], agreed.parties[1]), today)

@@ -384,22 +384,43 @@ def _earned(view: DealView) -> Mapping[str, Fraction]:
 
 
 def of_figure(metric: str, period: str, known: Known) -> Iterator[Point]:
-    """Yield what of a reported figure awaits a party: reports and corrections that move money.
+    """Yield what of a reported figure awaits a party: its reports and corrections.
 
     No text has an amount: a party may not see every figure of the other (C14).
     """
     about = f"figure/{metric}/{period}"
     points: dict[Point, None] = {}
-    for gain, tool in _gains(metric, period, known):
-        for key, _ in known.of(ClaimKind.FIGURE):
-            if tool not in {None, key.partition("/")[0]}:
-                continue
+    paid = [*_gains(metric, period, known)]
+    for key, _ in known.of(ClaimKind.FIGURE):
+        gains = [gain for gain, tool in paid if tool in {None, key.partition("/")[0]}]
+        for gain in gains:
             mine = known.statement(key, gain.party)
             if mine and known.awaits_reply(key, mine):
                 points[_awaits(about, key, mine, known, ())] = None
-            for each in _corrections(about, known, gain, key):
-                points[each] = None
+            points |= dict.fromkeys(_corrections(about, known, gain, key))
+        if not gains:
+            points |= dict.fromkeys(_proposed(about, known, key))
     yield from points
+
+
+def has_proposal(row: SubjectRow) -> bool:
+    """Return whether a party corrected a figure that the other reported and it did not."""
+    return any(
+        each.by not in {of[each.of].by for of in (row.facts, row.others) if each.of in of}
+        for each in row.corrections.values()
+    )
+
+
+def _proposed(about: str, known: Known, key: str) -> Iterator[Point]:
+    """Yield the corrections of the other party's figure, which no money depends on.
+
+    Each counts once it is confirmed; silence confirms only what moves money.
+    """
+    for each in known.corrections(key):
+        if not known.statement(key, each.by) and not any(known.replies_to(each)):
+            author = known.row.facts[key].by
+            text = f"{each.by} corrects {_of(key, about)}. {_answer(author, None)}"
+            yield Point(CLAIM_AWAITS, _ref(about, known, each), text, (author,))
 
 
 def _gains(metric: str, period: str, known: Known) -> Iterator[tuple[_Gain, str | None]]:

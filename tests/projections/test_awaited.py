@@ -19,6 +19,7 @@ from domain.entry import (
     ReverseEntry,
 )
 from domain.exit import GiveExitNotice, ProposeCompletion, ProposeDisposition
+from domain.kernel import Stage
 from domain.payment import (
     CorrectPayment,
     CorrectRefund,
@@ -61,7 +62,7 @@ from domain.terms import (
 from domain.values import instant
 from projections.alerts import ALERTS, STATE, Alert, AlertState
 from projections.fold import replay
-from tests.life import OURS, THEIRS, changed, example, usd
+from tests.life import OURS, THEIRS, at, changed, example, usd
 from tests.projections.arrivals import (
     Fact,
     agreed,
@@ -586,6 +587,57 @@ def put_right(story: Story, by: str, report: ReportMetric, number: int) -> None:
     story.when(by, CorrectMetric(**named, figure=count(number), reason="Robots."))
 
 
+SHARED = ReportMetric(metric="leads", period="2026-02", tool="ads", figure=count(1_000))
+
+
+def test_a_correction_of_the_others_figure_awaits_it_also_where_no_money_depends_on_it() -> None:
+    story = under(share())
+    story.on("2026-03-02")
+    story.when(OURS, SHARED)
+    put_right(story, THEIRS, SHARED, 900)
+
+    (window,) = open_of(story)
+    assert open_of(story) == {window: CLAIM_AWAITS}
+    assert alert_on(story, window).text == (
+        f"{THEIRS} corrects the figure for leads in 2026-02 by ads. It counts once {OURS} "
+        f"confirms it (ConfirmClaim). {OURS} can object (ObjectToClaim)."
+    )
+    for answer in (ConfirmClaim, lambda **of: ObjectToClaim(**of, reason="It was 1,000.")):
+        answered = story.copy()
+        answered.when(OURS, answer(figure=AD_LEADS, fact="correction/figure"))
+        assert open_of(answered) == {}
+
+
+def test_silence_does_not_answer_a_correction_of_a_figure_that_no_money_depends_on() -> None:
+    story = under(share(), claims=ClaimRules(confirm_within_days=5))
+    story.on("2026-03-02")
+    story.when(OURS, SHARED)
+    put_right(story, THEIRS, SHARED, 900)
+    story.wait(days=9)
+
+    (window,) = open_of(story)
+    assert alert_on(story, window).answer_by is None
+
+
+def test_a_correction_of_ones_own_figure_awaits_nobody() -> None:
+    story = under(share())
+    story.on("2026-03-02")
+    story.when(OURS, SHARED)
+    story.when(THEIRS, SHARED)
+    put_right(story, THEIRS, SHARED, 900)
+
+    assert open_of(story) == {}
+
+
+def test_a_correction_of_the_others_figure_awaits_it_before_terms_are_agreed() -> None:
+    story = at(Stage.FORMATION)
+    story.on("2026-03-02")
+    story.when(OURS, SHARED)
+    put_right(story, THEIRS, SHARED, 900)
+
+    assert [*open_of(story).values()] == [CLAIM_AWAITS]
+
+
 def test_clicks_that_the_party_that_pays_for_them_lowers_are_told_to_the_payee() -> None:
     story = clicks(OURS)
     report = ReportMetric(metric="clicks", period="2026-02", tool="ads", figure=count(1_000))
@@ -1099,6 +1151,7 @@ OWN_CONFIRMED = ConfirmClaim(deal="D-1", fact=f"touch/{OURS}")
 SALE: Sequence[Fact] = (*referred("2026-01-12"), won("2026-01-20", usd("1200.00")))
 CLAIM = theirs("2026-01-22", ReceivePayment(deal="D-1", payment="P-2", amount=usd("50.00")))
 AD_CLICKS = FigureRef(metric="clicks", period="2026-02", tool="ads")
+AD_LEADS = FigureRef(metric="leads", period="2026-02", tool="ads")
 CLICKS = theirs(
     "2026-03-02",
     ReportMetric(metric="clicks", period="2026-02", tool="ads", figure=count(1_000)),

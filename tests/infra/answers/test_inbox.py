@@ -44,7 +44,7 @@ from domain.payment import CorrectPayment
 from domain.payouts import ReturnPayout
 from domain.referral import AttributionProposed, CreateOpportunity, ProposeAttribution
 from domain.renewal import HoldRenewalReview, ProposeRenewal
-from domain.reported_figure import CorrectMetric
+from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.sale import WinDeal
 from domain.settlement import IssueFinalSettlement, IssueStatement
 from domain.standing_alerts import DUE_SOON, STATEMENT_OVERDUE
@@ -386,6 +386,16 @@ def corrected() -> Story:
     return story
 
 
+def figure_corrected() -> Story:
+    """Return a sale beside which the partner corrects a figure that no money depends on."""
+    story = sold()
+    figure = {"metric": "leads", "period": "2025-12", "tool": "ads"}
+    story.when(OURS, ReportMetric(**figure, figure=count(40)))
+    story.wait(hours=1)
+    story.when(THEIRS, CorrectMetric(**figure, figure=count(30), reason="Ten came twice."))
+    return story
+
+
 def claimed() -> Story:
     story = sold()
     theirs_paid(story)
@@ -577,10 +587,15 @@ def test_a_claim_awaits_its_answer_by_the_last_day_before_silence_confirms_it() 
 
 @pytest.mark.parametrize(
     ("told", "party"),
-    [(claimed, OURS), (lambda: clicks(THEIRS), OURS), (corrected, THEIRS)],
-    ids=["a payment", "clicks", "a correction"],
+    [
+        (claimed, OURS),
+        (lambda: clicks(THEIRS), OURS),
+        (corrected, THEIRS),
+        (figure_corrected, OURS),
+    ],
+    ids=["a payment", "clicks", "a correction", "a correction of a figure"],
 )
-def test_a_claim_of_money_awaits_the_other_party_with_its_confirmation(
+def test_a_claim_awaits_the_other_party_with_its_confirmation(
     told: Callable[[], Story], party: str
 ) -> None:
     story = told()
@@ -611,8 +626,8 @@ def paid_out() -> Story:
 
 @pytest.mark.parametrize(
     "told",
-    [claimed, won_by_the_other, lambda: clicks(THEIRS), corrected, paid_out],
-    ids=["a payment", "a win", "clicks", "a correction", "a payout"],
+    [claimed, won_by_the_other, lambda: clicks(THEIRS), corrected, figure_corrected, paid_out],
+    ids=["a payment", "a win", "clicks", "a correction", "a correction of a figure", "a payout"],
 )
 def test_an_answer_to_a_claim_names_the_content_and_the_time_of_the_fact(
     tmp_path: Path, told: Callable[[], Story]
