@@ -134,6 +134,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED | figures_due.CONCERNED | _PARTIES,
-    version=30,
+    version=31,
     row_type=lambda key: _ROWS[key],
 )

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from domain.aggregates import command_types
+from domain.agreement import CommercialTermsAgreed
 from domain.bilateral import (
     BilateralAgreement,
     BilateralCountered,
@@ -64,6 +65,8 @@ class OpenProposal:
     """What its author did, as a sentence without its subject."""
     content: str = ""
     """The digest of what is proposed."""
+    first_day: date | None = None
+    """The first day of proposed terms. An amendment can be accepted until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +175,16 @@ def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
             _closes(event),
             _text(event),
             digest(event),
+            _first_day(event),
         ),
     )
+
+
+def _first_day(event: Any) -> date | None:  # noqa: ANN401 - any event
+    """Return the first day of proposed terms; None for another proposal."""
+    is_of_terms = isinstance(event, BilateralProposed) and event.agreement is CommercialTermsAgreed
+    day: date | None = event.effective_from if is_of_terms else None
+    return day
 
 
 UNNAMED: Final = "a person"
@@ -372,5 +383,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=18, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=19, row_type=lambda _: OpenProposals
 )

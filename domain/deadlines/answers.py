@@ -16,6 +16,7 @@ from domain import (  # noqa: F401 - agreements
     settlement,
     sharing,
 )
+from domain.agreement import CommercialTermsAgreed
 from domain.bilateral import (
     BilateralAgreement,
     ProposalDeclined,
@@ -117,12 +118,22 @@ def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN40
     Nobody can answer it before it is recorded.
     """
     kind = event.agreement
-    until = kind.acceptable_until(event, terms.exit)
+    until = kind.acceptable_until(event, terms.exit) or _amended_on(event, terms)
     last = terms.answer_until(terms.day(act.recorded_at))
     last = min(last, until) if until else last
     ends = _ends_with_exit(kind, event)
     deadline = _until(DeadlineKind.ANSWER, proposal_of(event), last, act, terms, ends=ends)
     return deadline._replace(since=act.recorded_at, asked_by=act.party)
+
+
+def _amended_on(event: Any, terms: TermsByDay) -> date | None:  # noqa: ANN401 - made
+    """Return the first day of an amendment of the terms, which is agreed by then; None for others.
+
+    It does not lapse: word of a timely acceptance can come late (docs/decisions/0034).
+    """
+    is_amendment = event.agreement is CommercialTermsAgreed and terms.is_agreed
+    day: date | None = event.effective_from if is_amendment else None
+    return day
 
 
 def _ends_with_exit(kind: type[BilateralAgreement], proposed: Any) -> bool:  # noqa: ANN401 - made

@@ -14,13 +14,13 @@ from operator import itemgetter
 from typing import Annotated, Any, Final, NamedTuple
 
 from domain.aggregates import command_types
-from domain.agreement import CommercialTermsAgreed, ProposeTerms
+from domain.agreement import AcceptTerms, CommercialTermsAgreed, ProposeTerms
 from domain.bilateral import DeclineProposal, WithdrawProposal, kind_named
 from domain.charter import Objective
 from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
 from domain.content import digest
 from domain.deadlines.answers import act_words, answer_ref
-from domain.deadlines.deadline import Deadline, DeadlineKind, of_party, other_of
+from domain.deadlines.deadline import DAY, Deadline, DeadlineKind, of_party, other_of
 from domain.deadlines.figures import figure_words
 from domain.deadlines.fold import expected
 from domain.deadlines.reviews import cadence_words
@@ -178,10 +178,19 @@ class EventToSend(Item):
     """The fields of the data that the sender adds."""
 
 
-class _LaterEvent(EventToSend):
-    """An event that is offered from a moment on, because it is refused before."""
+class _TimedEvent(EventToSend):
+    """An event that is offered while it is accepted."""
 
-    opens: datetime
+    opens: datetime | None = None
+    """The moment before which it is refused."""
+    closes: datetime | None = None
+    """The moment from which on it is refused."""
+
+    def is_accepted(self, now: datetime) -> bool:
+        """Return whether it is accepted at a moment."""
+        return (self.opens is None or self.opens <= now) and (
+            self.closes is None or now < self.closes
+        )
 
 
 class InboxItem(Item):
@@ -291,7 +300,7 @@ def _times(accord: Accord, names: Iterable[str], when: AsOf) -> dict[str, dateti
 
 def offered(item: InboxItem, now: datetime) -> InboxItem:
     """Return an item with the events alone that are accepted by now."""
-    events = (x for x in item.events if not (isinstance(x, _LaterEvent) and x.opens > now))
+    events = (x for x in item.events if not isinstance(x, _TimedEvent) or x.is_accepted(now))
     return item.model_copy(update={"events": tuple(events)})
 
 
@@ -671,7 +680,11 @@ def _answers(rows: Rows, party: str, proposal: OpenProposal) -> Iterator[EventTo
             data, needed = {"counters": proposal.proposal}, _TERMS
         else:
             data = {**where, agreement.called: proposal.proposal, "content": proposal.content}
-        yield _event(rows, party, command, data, needed)
+        event = _event(rows, party, command, data, needed)
+        if command is AcceptTerms and proposal.first_day and rows.terms.is_agreed:
+            closes = rows.terms.midnight(proposal.first_day + DAY)
+            event = _TimedEvent(**dict(event), closes=closes)
+        yield event
 
 
 _TERMS: Final = ("frame", "items")
@@ -935,7 +948,7 @@ def _does(
         event = _event(rows, party, command, data)
         if deadline.on_its_day:
             opens = rows.terms.midnight(rows.terms.day(deadline.since))
-            event = _LaterEvent(**dict(event), opens=opens)
+            event = _TimedEvent(**dict(event), opens=opens)
         yield event
     if deadline.kind is DeadlineKind.CADENCE and command is ProposeReview:
         yield _event(rows, party, ProposeReviewHeld, data)

@@ -574,6 +574,26 @@ def test_each_reminder_of_the_demo_has_its_day_in_the_inbox_of_who_acts(demo: Ac
     assert late == set()
 
 
+def test_an_amendment_awaits_its_answer_by_its_first_day_and_is_not_accepted_after_it() -> None:
+    story = at(Stage.EXECUTION)
+    first = story.now.date() + timedelta(days=5)
+    story.when(OURS, example(ProposeTerms, proposal="late", effective_from=first))
+
+    def row() -> InboxItem:
+        (found,) = (each for each in inbox(story, THEIRS) if each.ref == "late")
+        return found
+
+    assert (row().day, row().is_last) == (first, True)
+    assert types(row()) == ["AcceptTerms", "CounterTerms", "DeclineProposal"]
+    story.on(f"{first}T12:00")
+    assert types(row())[0] == "AcceptTerms"
+    story.on(f"{first + timedelta(days=1)}T12:00")
+
+    assert row().day == first
+    assert row().text.endswith(f"The answer was due by {first}.")
+    assert types(row()) == ["CounterTerms", "DeclineProposal"]
+
+
 def test_a_claim_awaits_its_answer_by_the_last_day_before_silence_confirms_it() -> None:
     story = sold(silence=10)
     theirs_paid(story)
