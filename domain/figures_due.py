@@ -56,6 +56,12 @@ class Figure(NamedTuple):
         by = [self.party] if self.party else []
         return "/".join([self.metric, self.segment or "-", self.period, *by])
 
+    @classmethod
+    def of(cls, ref: str) -> "Figure":
+        """Return the figure of an identifier (`ref`)."""
+        metric, segment, period, *by = ref.split("/")
+        return cls(metric, "" if segment == "-" else segment, period, *by)
+
     def is_given(self, reported: "Figure") -> bool:
         """Whether a report is this figure, or one of another period of it."""
         of = (reported.metric, reported.segment) == (self.metric, self.segment)

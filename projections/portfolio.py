@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Final, Self
+from typing import Any, Final, Self, assert_never
 
 from domain.arithmetic import exact
 from domain.charter import ObjectiveStatus
@@ -22,6 +22,7 @@ from domain.standing_alerts import FIGURE_OVERDUE, AlertKind
 from domain.terms import ItemKind, Payment, payment
 from domain.values import MINOR_UNITS, Exact, name_order, plain
 from projections import figures
+from projections.alert_subjects import Subject, subject
 from projections.alerts import ALERTS, START, STATE, Alert, AlertsState, acts, answered, in_short
 from projections.contribution import Contribution, Hours, Sourced, contributions, hours, sourced
 from projections.fold import Rows
@@ -169,6 +170,107 @@ class Revenue:
     """The currency, as a code of ISO 4217."""
 
 
+class ReasonCode(StrEnum):
+    """Why an active partnership is not on track."""
+
+    OBJECTIVE_MISSED = "objective-missed"
+    """The deadline of an objective has passed, and its target was not reached."""
+    OBJECTIVE_OFF_TRACK = "objective-off-track"
+    """The figure of an objective is far from where it should be by now."""
+    BREACH = "breach"
+    """An alert is open on what was agreed and not done."""
+    OBJECTIVE_WITHOUT_EVIDENCE = "objective-insufficient-evidence"
+    """The figure of an objective is missing, late or disputed."""
+    FIGURE_OVERDUE = "figure-overdue"
+    """An alert is open on a figure that was not reported in time."""
+    OBJECTIVE_AT_RISK = "objective-at-risk"
+    """The figure of an objective is a little short of where it should be by now."""
+
+    @property
+    def status(self) -> ObjectiveStatus:
+        """The status in which it puts a partnership; `missed` counts as off track."""
+        match self:
+            case ReasonCode.OBJECTIVE_MISSED:
+                return ObjectiveStatus.MISSED
+            case ReasonCode.OBJECTIVE_OFF_TRACK | ReasonCode.BREACH:
+                return ObjectiveStatus.OFF_TRACK
+            case ReasonCode.OBJECTIVE_WITHOUT_EVIDENCE | ReasonCode.FIGURE_OVERDUE:
+                return ObjectiveStatus.INSUFFICIENT_EVIDENCE
+            case ReasonCode.OBJECTIVE_AT_RISK:
+                return ObjectiveStatus.AT_RISK
+            case _:
+                assert_never(self)
+
+    @property
+    def words(self) -> str:
+        """What stands before the text of the objective or of the alert."""
+        match self:
+            case ReasonCode.BREACH:
+                return "breach: "
+            case ReasonCode.FIGURE_OVERDUE:
+                return f"{self.status.words}: "
+            case (
+                ReasonCode.OBJECTIVE_MISSED
+                | ReasonCode.OBJECTIVE_OFF_TRACK
+                | ReasonCode.OBJECTIVE_WITHOUT_EVIDENCE
+                | ReasonCode.OBJECTIVE_AT_RISK
+            ):
+                return f"{self.status.words}, "
+            case _:
+                assert_never(self)
+
+
+_OF_OBJECTIVE: Final = {
+    each.status: each
+    for each in (
+        ReasonCode.OBJECTIVE_MISSED,
+        ReasonCode.OBJECTIVE_OFF_TRACK,
+        ReasonCode.OBJECTIVE_WITHOUT_EVIDENCE,
+        ReasonCode.OBJECTIVE_AT_RISK,
+    )
+}
+"""The statuses of objectives that people have to look at."""
+
+
+@described
+@dataclass(frozen=True, slots=True)
+class StatusReason:
+    """Why an active partnership is not on track: an objective, or an open alert."""
+
+    code: ReasonCode
+    """The kind of the reason, for programs."""
+    text: str
+    """The reason in words, for people."""
+    objective: str | None = None
+    """The identifier of the objective; null for an alert about none."""
+    metric: str | None = None
+    """The metric of the objective, or of the figure that the alert is about; null without one."""
+    segment: str | None = None
+    """The part of the whole, such as a market; null for the whole, or without a metric."""
+    alert: str | None = None
+    """The identifier of the alert; null for an objective."""
+    rule: str | None = None
+    """The name of the alert's rule; null for an objective."""
+
+    @classmethod
+    def of_objective(cls, progress: ObjectiveProgress) -> "StatusReason | None":
+        """Return the reason that an objective is; None if its status worries nobody."""
+        code = _OF_OBJECTIVE.get(progress.status)
+        if code is None:
+            return None
+        of = progress.objective
+        return cls(code, code.words + progress.text, of.objective, of.metric, of.segment)
+
+    @classmethod
+    def of_breach(cls, alert: Alert, about: Subject) -> "StatusReason":
+        """Return the reason that an open breach is, with who acts."""
+        is_overdue = alert.rule == FIGURE_OVERDUE
+        code = ReasonCode.FIGURE_OVERDUE if is_overdue else ReasonCode.BREACH
+        text = f"{alert.text} {acts(alert)}" if alert.who_acts else alert.text
+        of = (about.objective, about.metric, about.segment)
+        return cls(code, code.words + text, *of, alert.id, alert.rule)
+
+
 @described
 @dataclass(frozen=True, slots=True)
 class PartnershipLine:
@@ -202,7 +304,7 @@ class PartnershipLine:
     """The objectives, each with its figure so far and its status."""
     status: ObjectiveStatus | None
     """The worst status of its objectives, its breaches and its figures; null unless active."""
-    reasons: tuple[str, ...]
+    reasons: tuple[StatusReason, ...]
     """Why an active partnership is not on track."""
     attention: Exact | None
     """The percent of a person's time that the party of the portfolio committed."""
@@ -252,7 +354,8 @@ def line(
     joined = _joined(member)
     today = member.traits.terms.day(moment)
     objectives = tuple(map(member.sight.progress, each_objective(member.kpis, today)))
-    status, reasons = _status(objectives, breaches) if active else (None, ())
+    broken = [StatusReason.of_breach(each, subject(member.raised, each)) for each in breaches]
+    status, reasons = _status(objectives, broken) if active else (None, ())
     traits = member.traits
     profile = _profile(member)
     economics = tuple(sorted({each.kind for each in traits.terms.items(today)}))
@@ -349,45 +452,27 @@ def _rounded(value: Decimal) -> Decimal:
     return value.quantize(_CENT, ROUND_HALF_EVEN)
 
 
-_CONCERNS: Final = {
-    ObjectiveStatus.MISSED,
-    ObjectiveStatus.OFF_TRACK,
-    ObjectiveStatus.INSUFFICIENT_EVIDENCE,
-    ObjectiveStatus.AT_RISK,
-}
-"""The statuses of objectives that people have to look at."""
-
-
 def _status(
-    objectives: Iterable[ObjectiveProgress], breaches: Iterable[Alert]
-) -> tuple[ObjectiveStatus, tuple[str, ...]]:
+    objectives: Iterable[ObjectiveProgress], breaches: Iterable[StatusReason]
+) -> tuple[ObjectiveStatus, tuple[StatusReason, ...]]:
     """Return the status of an active partnership, and the reasons if it is not on track.
 
     The status is the worst one of its objectives. A missed objective and a breach put it off track.
     A figure that is overdue leaves too little evidence: nobody knows whether it is on or off track.
     The reasons that set the status come first.
     """
-    found = [(each.status, f"{each.status.words}, {each.text}") for each in objectives]
-    found += [_said(each) for each in breaches]
-    found.sort(key=lambda each: _RANK[each[0]])
-    worst = found[0][0] if found else ObjectiveStatus.OPEN
-    reasons = tuple(text for status, text in found if status in _CONCERNS)
+    found = list(objectives)
+    concerns = [*filter(None, map(StatusReason.of_objective, found)), *breaches]
+    reasons = sorted(concerns, key=lambda each: _RANK[each.code.status])
+    every = [*(each.status for each in found), *(each.code.status for each in reasons)]
+    worst = min(every, key=_RANK.__getitem__, default=ObjectiveStatus.OPEN)
     match worst:
         case ObjectiveStatus.MISSED:
-            return ObjectiveStatus.OFF_TRACK, reasons
+            return ObjectiveStatus.OFF_TRACK, tuple(reasons)
         case ObjectiveStatus.MET:
-            return ObjectiveStatus.ON_TRACK, reasons
+            return ObjectiveStatus.ON_TRACK, tuple(reasons)
         case _:
-            return worst, reasons
-
-
-def _said(breach: Alert) -> tuple[ObjectiveStatus, str]:
-    """Return the status in which a breach puts a partnership, and the reason with who acts."""
-    text = f"{breach.text} {acts(breach)}" if breach.who_acts else breach.text
-    if breach.rule == FIGURE_OVERDUE:
-        unknown = ObjectiveStatus.INSUFFICIENT_EVIDENCE
-        return unknown, f"{unknown.words}: {text}"
-    return ObjectiveStatus.OFF_TRACK, f"breach: {text}"
+            return worst, tuple(reasons)
 
 
 def _is_breach(alert: Alert) -> bool:
@@ -417,8 +502,8 @@ class NotOnTrack:
     """The partnership."""
     status: ObjectiveStatus
     """Its status."""
-    reasons: tuple[str, ...]
-    """The reasons, in words."""
+    reasons: tuple[StatusReason, ...]
+    """The reasons, those that set the status first."""
 
 
 @described

@@ -46,6 +46,7 @@ from domain.exit import (
     ProposeDisposition,
 )
 from domain.experiment import HYPOTHESIS, StartPilot
+from domain.figures_due import Figure
 from domain.formation import DRAFT, SignAgreement
 from domain.health import RecordAudit, RecordContribution, RecordHealthCheck
 from domain.kernel import Command, Stage
@@ -917,8 +918,8 @@ def _unit(unit: str) -> str:
 
 def _of_figure(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     """Yield that a figure is to be reported, by its party or by either."""
-    metric, segment, period, *_ = deadline.ref.split("/")
-    part = None if segment == "-" else segment
+    metric, segment, period, *_ = Figure.of(deadline.ref)
+    part = segment or None
     measured = [each for each in rows.objectives if (each.metric, each.segment) == (metric, part)]
     data = {"metric": metric, "period": period, "segment": part}
     data |= {"tool": measured[0].tool} if measured else {}

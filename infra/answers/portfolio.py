@@ -220,14 +220,14 @@ def _progress(whole: Portfolio) -> Iterator[Block]:
     for each in progress.others:
         yield Line(f"{each.id}: {each.status.words} ({_objectives(lines[each.id])})", indent=4)
         for reason in each.reasons:
-            yield Line(reason, indent=6)
+            yield Line(reason.text, indent=6)
 
 
 def _results(lines: Iterable[SheetLine], span: Span) -> Iterator[Table]:
     """Yield what was brought in the month, then in the longer period."""
     results = [of for each in lines for of in each.results]
     yield _brought(
-        span.month,
+        span.month if span.month_is_over else f"{span.month} to date",
         span.month,
         span.month_before,
         [

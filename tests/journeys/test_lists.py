@@ -74,6 +74,21 @@ def test_a_cell_of_a_table_is_a_value_and_no_json(demo: TestClient, address: str
     assert [each for each in cells if re.match(r'[\[{]("|\d|\]|\})', each)] == []
 
 
+def test_the_table_of_the_portfolio_has_a_code_for_each_reason(demo: TestClient) -> None:
+    rows = {each["id"]: each for each in table(demo, f"/portfolio.csv?{ON_21_SEP}")}
+    answer = demo.get(f"/portfolio.json?{ON_21_SEP}").json()
+    found = {
+        line["id"]: "; ".join(
+            f"{each['code']} {each['objective'] or each['alert']}" for each in line["reasons"]
+        )
+        for of in answer["portfolios"]
+        for line in of["partners"]
+    }
+
+    assert any(found.values())
+    assert {name: each["reason_codes"] for name, each in rows.items()} == found
+
+
 def test_the_table_of_the_history_has_a_column_for_each_thing_that_is_asked_of_it(
     demo: TestClient,
 ) -> None:

@@ -203,7 +203,7 @@ def test_an_objective_that_was_over_when_it_was_adopted_is_neither_met_nor_misse
     assert "its deadline had passed when it was agreed; the target is " in found.text
     row = line(member(story), story.now)
     assert row.status is ObjectiveStatus.INSUFFICIENT_EVIDENCE
-    assert row.reasons == (f"insufficient evidence, {found.text}",)
+    assert [each.text for each in row.reasons] == [f"insufficient evidence, {found.text}"]
     story.on("2025-11-20")
     assert states(story) == {}
 

@@ -27,7 +27,9 @@ from projections.portfolio import (
     Level,
     PartnershipLine,
     PortfolioProgress,
+    ReasonCode,
     Revenue,
+    StatusReason,
     dependency,
     herfindahl,
     line,
@@ -128,7 +130,15 @@ def test_a_figure_that_is_overdue_leaves_too_little_evidence_and_puts_nothing_of
 
     assert row.status is ObjectiveStatus.INSUFFICIENT_EVIDENCE
     late = "The figure for new users in 2026-01 was not reported in time."
-    assert any(each.startswith(f"insufficient evidence: {late} Acts: ") for each in row.reasons)
+    (reason,) = (each for each in row.reasons if late in each.text)
+    assert reason.text.startswith(f"insufficient evidence: {late} Acts: ")
+    assert reason == StatusReason(
+        ReasonCode.FIGURE_OVERDUE,
+        reason.text,
+        metric="new_users",
+        alert="figure-overdue@1/growthos-brightpath/new_users/-/2026-01",
+        rule="figure-overdue",
+    )
 
 
 def test_a_partnership_that_is_off_track_says_why() -> None:
@@ -139,7 +149,8 @@ def test_a_partnership_that_is_off_track_says_why() -> None:
     story.on("2026-04-01")
     report(story, "new_users", "2026-03", count(100))
     row = line_of(story)
-    late = {each for each in row.reasons if "was not reported in time." in each}
+    said = [each.text for each in row.reasons]
+    late = {each for each in said if "was not reported in time." in each}
 
     assert {each.partition(" Acts: ")[0] for each in late} == {
         f"insufficient evidence: The figure for {metric} in {month} was not reported in time."
@@ -149,7 +160,7 @@ def test_a_partnership_that_is_off_track_says_why() -> None:
     }
     assert (begun.status, begun.reasons) == (ObjectiveStatus.OPEN, ())
     assert row.status is ObjectiveStatus.OFF_TRACK
-    assert tuple(each for each in row.reasons if each not in late) == (
+    assert tuple(each for each in said if each not in late) == (
         (
             "off track, new users: 200 of 10000 by 2026-12-31, 2.00 % of the target in 23.89 % "
             "of the time."
@@ -164,6 +175,39 @@ def test_a_partnership_that_is_off_track_says_why() -> None:
         ),
         "insufficient evidence, new subscribers: no figure; the target is 10000 by 2026-12-31.",
     )
+
+
+def test_a_reason_has_a_code_beside_its_words_and_names_its_subject() -> None:
+    story = at(Stage.EXECUTION)
+    refer_many(story, range(8))
+    report(story, "new_users", "2026-01", count(100))
+    story.on("2026-04-01")
+    report(story, "new_users", "2026-03", count(100))
+
+    found = [
+        (each.code, each.objective, each.metric, each.rule)
+        for each in line_of(story).reasons
+        if each.code is not ReasonCode.FIGURE_OVERDUE
+    ]
+
+    unknown = ReasonCode.OBJECTIVE_WITHOUT_EVIDENCE
+    assert found == [
+        (ReasonCode.OBJECTIVE_OFF_TRACK, "new-users", "new_users", None),
+        (ReasonCode.BREACH, None, "leads", "referral-minimum"),
+        (unknown, "co-branded-revenue", "co_branded_revenue", None),
+        (unknown, "subscribers", "new_subscribers", None),
+    ]
+
+
+@pytest.mark.parametrize("status", ObjectiveStatus)
+def test_each_status_of_an_objective_that_worries_people_has_a_code(
+    status: ObjectiveStatus,
+) -> None:
+    (progress, *_) = line_of(at(Stage.EXECUTION)).objectives
+    reason = StatusReason.of_objective(replace(progress, status=status))
+    codes = [each for each in ReasonCode if each.value == f"objective-{status}"]
+
+    assert ([reason.code] if reason else []) == codes
 
 
 def measured(on: str = "2026-02-01") -> Story:
@@ -208,8 +252,12 @@ def test_a_breach_is_a_reason_and_is_not_noted_again() -> None:
     story.on("2026-02-09")
     row = line_of(story)
 
-    assert row.reasons == (
+    (reason,) = row.reasons
+    assert reason == StatusReason(
+        ReasonCode.BREACH,
         f"breach: Action page was not done by its day. Acts: {OURS} (Ada, partnership manager).",
+        alert="action-overdue@1/growthos-brightpath/page",
+        rule="action-overdue",
     )
     assert row.notes == ()
 
@@ -222,7 +270,7 @@ def test_a_breach_names_who_is_in_office_on_the_day_that_is_asked_about() -> Non
     story.on("2026-02-09")
     (reason,) = line_of(story, on=moment("2026-02-21")).reasons
 
-    assert reason.endswith(f"Acts: {OURS} (Cleo, partnership manager).")
+    assert reason.text.endswith(f"Acts: {OURS} (Cleo, partnership manager).")
 
 
 def test_leads_that_wait_without_a_last_day_are_counted_in_one_note() -> None:

@@ -92,6 +92,8 @@ class Line:
     joined: date | None
     status: str | None
     reasons: tuple[str, ...]
+    reason_codes: tuple[str, ...]
+    """The code of each reason with its subject: an objective, or an alert."""
     open_alerts: int
     leads: Decimal | None
     conversions: Decimal | None
@@ -124,7 +126,8 @@ class Line:
             line.active,
             line.joined,
             line.status,
-            line.reasons,
+            tuple(each.text for each in line.reasons),
+            tuple(f"{each.code} {each.objective or each.alert}" for each in line.reasons),
             len(line.open_alerts),
             line.leads,
             line.conversions,

@@ -571,5 +571,5 @@ def test_a_breach_counts_against_a_partnership_and_a_reminder_does_not(
 
     # What was not measured is not off track.
     word = "insufficient evidence" if rule == "figure-overdue" else "breach"
-    said = any(each.startswith(f"{word}: {alert.text}") for each in reasons)
+    said = any(each.text.startswith(f"{word}: {alert.text}") for each in reasons)
     assert said is (alert.kind is AlertKind.BREACH)

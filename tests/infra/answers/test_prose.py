@@ -39,7 +39,7 @@ PHRASES: Final = {
     "history": {"text"},
     "show": {"text", "contents"},
     "review": {"text", "ended"},
-    "portfolio": {"reasons"},
+    "portfolio": {"text"},
     "rules": {"text"},
     "checklist": {"rests_on"},
     "candidates": {"opinions", "measured"},
