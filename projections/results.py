@@ -53,6 +53,8 @@ class Span:
     """The month before `month`."""
     is_over: bool
     """Whether the period is over; if not, its figures are those to date."""
+    month_is_over: bool
+    """Whether the month is over."""
     has_begun: bool = True
     """Whether the period has begun."""
 
@@ -67,9 +69,17 @@ class Span:
         period = quarter_of(asked) if "-" in asked else asked
         begun = [each for each in months_of(asked) if bounds(each)[0] <= moment]
         month = begun[-1] if begun else months_of(asked)[0]
-        is_over, has_begun = bounds(period)[1] <= moment, bounds(period)[0] <= moment
-        before = preceding(period)
-        return cls(asked, month, period, before, preceding(month), is_over, has_begun)
+        is_over, month_is_over = (bounds(each)[1] <= moment for each in (period, month))
+        return cls(
+            asked,
+            month,
+            period,
+            before=preceding(period),
+            month_before=preceding(month),
+            is_over=is_over,
+            month_is_over=month_is_over,
+            has_begun=bounds(period)[0] <= moment,
+        )
 
 
 @described

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from datetime import date
 from decimal import Decimal
 from itertools import groupby
 
 import projections
-from domain.calendar import months_of, preceding
+from domain.calendar import last_day_of, months_of, preceding
 from domain.charter import ObjectiveStatus
 from domain.described import described
 from domain.metric_catalogue import Unit, in_unit, metric_words
@@ -72,6 +73,9 @@ class FigureLimit:
 class LimitedFigure(FigureLine):
     """A figure with the limits of the agreed rules on it."""
 
+    is_over: bool
+    """Whether its period is over; if not, it is the figure to date. Months are counted in the time
+    zone that was agreed first."""
     limits: tuple[FigureLimit, ...]
     """The limits of the rules that bind in the period; empty for a neutral third party."""
 
@@ -93,6 +97,7 @@ def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf
     A share has a credible interval (C21). Raises `NotFound`.
     """
     rows = rows_of(projections.KPIS, accord, id, when, third_party=True)
+    today = local_day(moment_of(accord, id, when), agreed_row(rows).zone)
     sight = sight_of(accord.history, id, when, third_party=True)
     withheld = [each.period for each in sight.withheld.values()]
     asked = [period] if period else figures.periods(rows, closed=withheld)
@@ -102,8 +107,10 @@ def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
-        figures=tuple(_limited(each, agreed) for each in figures.with_posteriors(rows, lines)),
-        objectives=tuple(map(sight.progress, progress(accord, id, when, rows))),
+        figures=tuple(
+            _limited(each, agreed, today) for each in figures.with_posteriors(rows, lines)
+        ),
+        objectives=tuple(map(sight.progress, objectives(rows, today))),
     )
 
 
@@ -112,9 +119,10 @@ def progress(accord: Accord, id: str, when: AsOf, rows: Rows) -> list[ObjectiveP
     return objectives(rows, local_day(moment_of(accord, id, when), agreed_row(rows).zone))
 
 
-def _limited(line: FigureLine, agreed: list[BindingRule]) -> LimitedFigure:
+def _limited(line: FigureLine, agreed: list[BindingRule], today: date) -> LimitedFigure:
     known = {each.name: getattr(line, each.name) for each in fields(line)}
-    return LimitedFigure(**known, limits=tuple(_limits(line, agreed)))
+    is_over = last_day_of(line.period) < today
+    return LimitedFigure(**known, is_over=is_over, limits=tuple(_limits(line, agreed)))
 
 
 def _limits(line: FigureLine, agreed: list[BindingRule]) -> Iterator[FigureLimit]:
@@ -164,7 +172,7 @@ def text(found: Kpis) -> Iterator[Block]:
         yield Remark("There are no figures.")
     for period, lines in groupby(found.figures, key=lambda line: line.period):
         within = list(lines)
-        yield _figures_table(period, within)
+        yield _figures_table(period if within[0].is_over else f"{period} to date", within)
         yield _limits_table(within)
         yield Line()
     yield objectives_table(found.objectives)

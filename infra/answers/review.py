@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple, TypeVar
 from domain import aggregates
 from domain.adoption import PartnershipAdopted
 from domain.budgets import Budget, budgets
-from domain.calendar import month_of, preceding, quarter_of
+from domain.calendar import last_day_of, month_of, preceding, quarter_of
 from domain.charter import ObjectiveStatus
 from domain.deadlines.deadline import DeadlineKind
 from domain.dispute import DisputeOpened, DisputeResolved
@@ -43,6 +43,7 @@ from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import Balance
 from domain.terms import item_words
+from domain.terms_by_day import local_day
 from domain.values import Exact, plain
 from infra.answers import duplicate_credits, kpis
 from infra.answers.escalated import with_people
@@ -68,6 +69,7 @@ from projections import ALERTS, KPIS, SETTLEMENT, figures
 from projections.alerts import Alert, AlertState, answered, for_viewer, in_short
 from projections.contribution import Contribution, Sourced, contributions, sourced
 from projections.fold import Dispatch, Folded, Rows, fold_all
+from projections.kpis import agreed_row
 from projections.objectives import ObjectiveProgress, objectives
 from projections.settlement import ledger
 from projections.visibility import Sight
@@ -183,6 +185,9 @@ class Review(Answer):
     period: str
     """The period of the figures. Unless it is asked for, it is the last one that was over: a
     quarter for a strategic review, else a month."""
+    is_over: bool
+    """Whether that period is over; if not, its figures are to date. Months are counted in the time
+    zone that was agreed first."""
     figures: tuple[figures.FigureLine, ...]
     """The metrics of objectives, rules and the minimum, for the whole or the segment agreed."""
     objectives: tuple[ObjectiveProgress, ...]
@@ -267,6 +272,7 @@ def ask(
         parties=state.parties,
         people=tuple(parties_of(state, today)),
         period=shown_period,
+        is_over=last_day_of(shown_period) < local_day(now, agreed_row(rows.rows).zone),
         figures=tuple(
             line
             for line in sight.lines(lines, shown_period)
@@ -513,7 +519,7 @@ def text(page: Review) -> Iterator[Block]:
     if page.reason:
         yield Line(page.reason)
     yield Table(
-        [page.period, ">FIGURE", "COMPARED"],
+        [page.period if page.is_over else f"{page.period} to date", ">FIGURE", "COMPARED"],
         [
             (
                 metric_words(line.metric, line.segment),

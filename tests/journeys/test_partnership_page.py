@@ -173,6 +173,10 @@ def test_what_the_page_shows_is_beside_it_as_json_and_as_a_table(demo: TestClien
         "campaign-leads",
         "conversion-floor",
     }
+    assert {each["period"]: each["is_over"] for each in figures}.items() >= {
+        "2026-Q2": True,
+        "2026-Q3": False,
+    }.items()
     assert funnel["worst"] == "won"
     assert "conversion-floor" in demo.get(f"{at}/figures.csv?{PAST}").text
     assert demo.get(f"{at}/funnel.csv?{PAST}").text.startswith("step,count,goes_on")

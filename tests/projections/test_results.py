@@ -62,12 +62,28 @@ def owed(story: Story, us: str = OURS) -> Money:
         (
             "2026-Q3",
             "2026-08-15",
-            Span("2026-Q3", "2026-08", "2026-Q3", "2026-Q2", "2026-07", is_over=False),
+            Span(
+                "2026-Q3",
+                "2026-08",
+                "2026-Q3",
+                "2026-Q2",
+                "2026-07",
+                is_over=False,
+                month_is_over=False,
+            ),
         ),
         (
             "2026-Q3",
             "2026-10-01",
-            Span("2026-Q3", "2026-09", "2026-Q3", "2026-Q2", "2026-08", is_over=True),
+            Span(
+                "2026-Q3",
+                "2026-09",
+                "2026-Q3",
+                "2026-Q2",
+                "2026-08",
+                is_over=True,
+                month_is_over=True,
+            ),
         ),
         (
             "2026-Q3",
@@ -79,15 +95,28 @@ def owed(story: Story, us: str = OURS) -> Money:
                 "2026-Q2",
                 "2026-06",
                 is_over=False,
+                month_is_over=False,
                 has_begun=False,
             ),
         ),
         (
             "2026-07",
             "2026-08-15",
-            Span("2026-07", "2026-07", "2026-Q3", "2026-Q2", "2026-06", is_over=False),
+            Span(
+                "2026-07",
+                "2026-07",
+                "2026-Q3",
+                "2026-Q2",
+                "2026-06",
+                is_over=False,
+                month_is_over=True,
+            ),
         ),
-        ("2026", "2026-08-15", Span("2026", "2026-08", "2026", "2025", "2026-07", is_over=False)),
+        (
+            "2026",
+            "2026-08-15",
+            Span("2026", "2026-08", "2026", "2025", "2026-07", is_over=False, month_is_over=False),
+        ),
     ],
 )
 def test_a_period_is_shown_with_its_last_month_that_has_begun(

@@ -72,8 +72,6 @@ class Figures:
     """The figures of the last periods."""
 
     periods: tuple[str, ...]
-    running: frozenset[str]
-    """The periods that are not over."""
     groups: tuple[Group, ...]
 
     @property
@@ -82,13 +80,19 @@ class Figures:
         return sum(len(each.rows) for each in self.groups)
 
     @property
+    def running(self) -> frozenset[str]:
+        """The periods that are not over."""
+        found = (each for group in self.groups for row in group.rows for each in row.figures)
+        return frozenset(each.period for each in found if each and not each.is_over)
+
+    @property
     def charts(self) -> list["Chart"]:
         """The charts of what has a limit, a target or something to be compared with."""
         rows = [row for group in self.groups for row in group.rows if _is_charted(row)]
-        return [Chart.of(row, self.periods, self.running) for row in rows]
+        return [Chart.of(row, self.periods) for row in rows]
 
 
-def figures_of(kpis: Kpis, periods: Sequence[str], running: frozenset[str]) -> Figures:
+def figures_of(kpis: Kpis, periods: Sequence[str]) -> Figures:
     """Return the figures of these periods, by what they are about."""
     found = {(each.metric, each.segment, each.unit, each.period): each for each in kpis.figures}
     groups: dict[str, list[Row]] = {}
@@ -98,7 +102,7 @@ def figures_of(kpis: Kpis, periods: Sequence[str], running: frozenset[str]) -> F
         row = Row(name, segment, unit, figures, agreed)
         groups.setdefault(_GROUPS.get(name, OWN), []).append(row)
     order = [each for each in (*METRIC_GROUPS, OWN) if each in groups]
-    return Figures(tuple(periods), running, tuple(Group(of, tuple(groups[of])) for of in order))
+    return Figures(tuple(periods), tuple(Group(of, tuple(groups[of])) for of in order))
 
 
 def _agreed(
@@ -123,9 +127,9 @@ def _agreed(
             yield Agreed(f"target {progress.limit}{target} by {of.deadline.isoformat()}", None)
 
 
-def is_beyond(figure: LimitedFigure, running: frozenset[str]) -> bool:
+def is_beyond(figure: LimitedFigure) -> bool:
     """Return whether a figure of a period that is over is beyond a limit or short of a minimum."""
-    if figure.period in running:
+    if not figure.is_over:
         return False
     is_short = figure.target is not None and figure.target.shortfall > 0
     return is_short or any(each.passed for each in figure.limits)
@@ -173,7 +177,7 @@ class Chart:
         return any(each.likely for each in self.bars)
 
     @classmethod
-    def of(cls, row: Row, periods: Sequence[str], running: frozenset[str]) -> "Chart":
+    def of(cls, row: Row, periods: Sequence[str]) -> "Chart":
         """Return the chart of a row."""
         levels = dict(_levels(row))
         highest = [each.posterior.high for each in row.known if each.posterior]
@@ -196,8 +200,8 @@ class Chart:
                     _middle(place, len(periods)),
                     top,
                     _FLOOR - top,
-                    each.period in running,
-                    is_beyond(each, running),
+                    not each.is_over,
+                    is_beyond(each),
                     (y(known.high), y(known.mean), y(known.low)) if known else None,
                 )
             )

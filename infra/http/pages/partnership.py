@@ -8,7 +8,6 @@ from typing import Final
 
 from fastapi import APIRouter, Response
 
-from domain.calendar import bounds
 from domain.kernel import Stage
 from domain.metric_catalogue import Adds
 from domain.standing_alerts import BY_RULE, OBJECTIVE_MISSED
@@ -179,14 +178,12 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
     waiting = by_thing(INBOX.whole(accord, partnership=id, when=when).items)
     overview = rows_of(OVERVIEW, accord, id, when).get(OVERVIEW_ROW, Overview())
     periods = sorted({each.period for each in kpis.figures})[-4:]
-    moment = moment_of(accord, id, when)
-    running = frozenset(each for each in periods if bounds(each)[1] > moment)
     return page(
         "partnership.html",
         visit,
         section="portfolio",
         answer=state,
-        shown_day=moment,
+        shown_day=moment_of(accord, id, when),
         names={each.party: each.name for each in state.parties},
         zone=zone_of(accord, id, when),
         steps=[*_steps(overview)],
@@ -196,7 +193,7 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         statements=STATEMENTS.reply(accord, id=id, when=when),
         bullets=[Bullet.of(each) for each in kpis.objectives],
         width=WIDTH,
-        figures=figures_of(kpis, periods, running),
+        figures=figures_of(kpis, periods),
         chart=(WIDTH_OF_CHART, HEIGHT, BAR),
         is_beyond=is_beyond,
         funnel=FUNNEL.reply(accord, id=id, when=when).funnel,

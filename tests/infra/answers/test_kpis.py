@@ -1,5 +1,6 @@
 """KPIs: the figures of the demo's store as of any time, and what each party sees of them."""
 
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -57,6 +58,19 @@ def test_a_period_is_a_month_a_quarter_or_a_year(demo: Accord) -> None:
     assert leads("2026") == sum(leads(f"2026-Q{each}") or 0 for each in range(1, 5))
 
 
+@pytest.mark.parametrize(
+    ("moment", "over"),
+    [("2026-06-30T23:59:59Z", False), ("2026-07-01T00:00:00Z", True)],
+)
+def test_a_figure_says_whether_its_period_is_over(demo: Accord, moment: str, *, over: bool) -> None:
+    found = kpis.ask(demo, CONSULTING, "2026-Q2", AsOf(at=datetime.fromisoformat(moment)))
+
+    assert {each.is_over for each in found.figures} == {over}
+    title = "2026-Q2" if over else "2026-Q2 to date"
+    tables = [each for each in kpis.text(found) if isinstance(each, Table)]
+    assert tables[0].title == title
+
+
 def test_an_unknown_partnership_brings_those_with_a_similar_name(demo: Accord) -> None:
     with pytest.raises(NotFound, match=f"Perhaps {CONSULTING}?"):
         kpis.ask(demo, "growth-consulting")
@@ -75,7 +89,11 @@ def test_the_text_has_a_table_for_each_period_and_one_of_objectives(demo: Accord
 
     tables = [each for each in kpis.text(answer) if isinstance(each, Table)]
 
-    periods = list(dict.fromkeys(line.period for line in answer.figures))
+    periods = list(
+        dict.fromkeys(
+            line.period if line.is_over else f"{line.period} to date" for line in answer.figures
+        )
+    )
     limits = "limits of the agreed rules"
     assert [each.title for each in tables if each.title != limits] == [*periods, "objectives"]
     lines = [row for each in tables[:-1] if each.title != limits for row in each.rows]

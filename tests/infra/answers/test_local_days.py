@@ -6,7 +6,7 @@ which is 11 May in Tokyo. So 10 May is nowhere a day; it is only the day of a mo
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 import pytest
@@ -18,7 +18,7 @@ from domain.kernel import Command, Refused
 from domain.referral import CreateOpportunity
 from domain.sale import LoseDeal, WinDeal
 from domain.settlement import IssueStatement
-from infra.answers import explain
+from infra.answers import explain, kpis, review
 from infra.answers.logs import AsOf
 from infra.answers.table import QUESTIONS
 from infra.answers.text import Block
@@ -135,3 +135,16 @@ def test_a_refusal_names_the_day_of_the_agreement(party: str, command: Command) 
 
     assert f"{HERE}" in refused.value.detail
     assert not AS_A_DAY.search(refused.value.detail)
+
+
+@pytest.mark.parametrize(
+    ("moment", "over"), [("2026-05-31T23:59Z", False), ("2026-06-01T00:00Z", True)]
+)
+def test_a_month_is_over_in_the_zone_that_was_agreed_first_in_which_it_is_counted(
+    accord: Accord, moment: str, *, over: bool
+) -> None:
+    """The first terms of the story count in UTC; a later zone changes no month."""
+    when = AsOf(at=datetime.fromisoformat(moment))
+
+    assert {each.is_over for each in kpis.ask(accord, NAME, "2026-05", when).figures} == {over}
+    assert review.ask(accord, NAME, period="2026-05", when=when).is_over is over

@@ -1,7 +1,7 @@
 """The page for a review: the same whenever it is asked for."""
 
 from dataclasses import fields, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import permutations
 from pathlib import Path
@@ -271,6 +271,14 @@ def test_a_page_without_a_review_is_as_of_the_moment_that_is_asked_about(demo: A
     }
     named = {"review", "kind", "reason", "alerts", "as_of", "deadlines"}
     assert page.model_dump(exclude=named) == held.model_dump(exclude=named)
+
+
+def test_a_page_says_whether_its_period_is_over(demo: Accord) -> None:
+    def is_over(day: str) -> bool:
+        when = AsOf(datetime.fromisoformat(f"{day}T12:00:00Z"))
+        return review.ask(demo, CONSULTING, period="2026-Q2", when=when).is_over
+
+    assert (is_over("2026-06-30"), is_over("2026-07-01")) == (False, True)
 
 
 def test_a_page_without_a_review_is_as_of_the_latest_record(demo: Accord) -> None:
