@@ -79,7 +79,7 @@ DeclareBestAlternative = BestAlternativeDeclared.asks
 
 
 class EvidenceKind(StrEnum):
-    """The kinds of evidence for a proposal (C7, C26)."""
+    """The kinds of evidence for a proposal, and of documents that both work by (C7, C16, C26)."""
 
     PROJECTION = "projection"
     STUDY = "study"
@@ -87,6 +87,13 @@ class EvidenceKind(StrEnum):
     BENCHMARK = "benchmark"
     EXPERIMENT = "experiment"
     OUTCOME = "outcome"
+    SOP = "sop"
+    """A standard operating procedure."""
+    BRAND_GUIDELINES = "brand-guidelines"
+    SPECIFICATION = "specification"
+    """A technical specification."""
+    SCRIPT = "script"
+    """What people say in calls and on stage."""
 
 
 class EvidenceAttached(
@@ -96,7 +103,7 @@ class EvidenceAttached(
     stages=SIGNED_OR_SIGNING,
     identity=("evidence",),
 ):
-    """Evidence was put on record (C7)."""
+    """Evidence, or a document that both work by, was put on record (C7, C16)."""
 
     evidence: Ref
     """The identifier of the evidence."""

@@ -2,14 +2,18 @@
 
 from datetime import date
 
+import pytest
+
 from domain.execution import (
     AgreeOnboardingStep,
     CompleteOnboardingStep,
     ProposeCancellation,
     ProposeOnboardingStep,
 )
+from domain.formation import AttachEvidence, EvidenceAttached
 from domain.kernel import Stage
 from infra.answers import inbox
+from projections.timeline import words
 from tests.life import OURS, THEIRS, at
 from tests.projections.folds import alerts, states
 from tests.stories import Story
@@ -127,3 +131,13 @@ def test_a_step_that_its_owner_completed_is_not_planned_after_that() -> None:
     )
     mine = TRAIN.model_copy(update={"owner": OURS})
     assert story.when(OURS, mine)  # What the other party completed is not done by this one.
+
+
+@pytest.mark.parametrize("kind", ["sop", "brand-guidelines", "specification", "script"])
+def test_a_document_that_both_work_by_is_on_the_register_with_its_kind(kind: str) -> None:
+    story = at(Stage.EXECUTION)
+    document = AttachEvidence(evidence="D-9", kind=kind, title="How we demo", reference="doc-9")
+    story.when(THEIRS, document)
+
+    (attached,) = (each for each in story.facts(EvidenceAttached) if each.evidence == "D-9")
+    assert words(attached) == f"attached evidence D-9 ({kind}): How we demo (doc-9)"

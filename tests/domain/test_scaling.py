@@ -61,6 +61,10 @@ def test_a_party_cannot_expand_the_scope_alone() -> None:
         (EvidenceKind.OUTCOME, True),
         (EvidenceKind.STUDY, False),
         (EvidenceKind.PROJECTION, False),
+        (EvidenceKind.SOP, False),
+        (EvidenceKind.BRAND_GUIDELINES, False),
+        (EvidenceKind.SPECIFICATION, False),
+        (EvidenceKind.SCRIPT, False),
     ],
 )
 def test_the_outcome_of_something_tried_comes_before_a_wider_scope(
