@@ -957,13 +957,16 @@ def test_a_limit_and_a_fee_are_not_added_to_a_debt(liar: Liar, desk: Desk) -> No
         "penalty": {"fee": money("500.00")},
         "second_person_above": money("50000.00"),
         "x;\u001b": {"y": money("1.00")},
+        "_": money("2.00"),
+        "__z": money("3.00"),
     }
     index = liar.before_keys("TermsProposed", data)
     assert desk.verdict(liar.bundle()) == CONSISTENT
     line = f"#{index} TermsProposed by {OURS}: not signed"
     (found,) = (each for each in desk.not_checked() if each.startswith(f"#{index} "))
     owed, fee, limit = "840.00 USD", "fee 500.00 USD", "second person above 50000.00 USD"
-    assert found == f"{line}, {owed}, {fee}, {limit}, y 1.00 USD"
+    under = "  2.00 USD,   z 3.00 USD"
+    assert found == f"{line}, {owed}, {under}, {fee}, {limit}, y 1.00 USD"
 
 
 def test_an_amount_is_found_at_any_depth(liar: Liar, desk: Desk) -> None:

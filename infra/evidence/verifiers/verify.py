@@ -949,7 +949,7 @@ def total(lines: Iterable[bytes]) -> str:
     with localcontext(prec=100):
         for name, sign, amount, currency in re.findall(RULES["patterns"]["money"], text):
             # One sum of both signs would hide what cancels out; one of limits, what is owed.
-            of = (f"{name} ".replace("_", " ").lstrip() if currency else "", currency, sign)
+            of = (f"{name} ".replace("_", " ") if name and currency else "", currency, sign)
             sums[of] = sums.get(of, Decimal()) + Decimal(amount or 1)
     odd = sums.pop(("", "", ""), 0)
     found = "".join(f", {name}{sign}{n:f} {unit}" for (name, unit, sign), n in sorted(sums.items()))
