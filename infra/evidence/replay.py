@@ -335,8 +335,9 @@ def _decided(found: Replay) -> Iterator[Block]:
     for what in found.never_decided:
         yield Line(f"not decided again: {what}", indent=2)
     for line in found.record.not_checked:
-        # What is listed one by one: acts that nobody signed, keys that are not pinned.
-        if line.startswith("#"):
+        # What is listed one by one: acts that nobody signed, keys that are not pinned; the
+        # range that was asked for.
+        if line.startswith(("#", "only events ")):
             yield Line(f"not checked: {line}", "yellow", 2)
 
 

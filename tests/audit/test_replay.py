@@ -868,6 +868,12 @@ def test_a_statement_after_withheld_events_is_not_computed(world: World) -> None
     assert all("not asked for" in (each.why or "") for each in found.values())
 
 
+def test_a_replay_says_which_range_was_asked_for(world: World) -> None:
+    _, text = run(world.bundle(start=made.moment("2026-02-01T00:00:00Z")))
+    said = " ".join(text.split())  # A terminal may be narrow.
+    assert "not checked: only events from 2026-02-01T00:00:00Z were asked for" in said
+
+
 def test_a_final_settlement_that_states_a_balance_twice_is_named(world: World) -> None:
     found = final(world, nothing(), nothing())
     assert found.outcome is Outcome.DIFFERS
