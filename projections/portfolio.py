@@ -603,6 +603,8 @@ class Portfolio:
     """The partners, each with its figures."""
     searching: tuple[str, ...]
     """Partnerships that have no partner yet."""
+    ended_searches: tuple[str, ...]
+    """Partnerships whose search for a partner ended without one."""
     progress: PortfolioProgress
     """How many partnerships are on track, and which are not."""
     load: Load
@@ -625,6 +627,7 @@ def portfolio(
     """
     every = sorted(lines, key=lambda each: (name_order(each.name or each.partner or ""), each.id))
     joined = [each for each in every if each.partner is not None]
+    alone = [each for each in every if each.partner is None]
     active = [each for each in joined if each.active]
     others = tuple(
         NotOnTrack(each.id, each.status, each.reasons)
@@ -636,7 +639,8 @@ def portfolio(
         name=name,
         limits=limits,
         partners=tuple(joined),
-        searching=tuple(each.id for each in every if each.partner is None),
+        searching=tuple(each.id for each in alone if each.stage is not Stage.ENDED),
+        ended_searches=tuple(each.id for each in alone if each.stage is Stage.ENDED),
         progress=PortfolioProgress(len(active), len(active) - len(others), others),
         load=load([each.attention for each in active], limits),
         money=tuple(total(of for each in joined for of in each.money)),

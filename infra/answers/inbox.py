@@ -364,19 +364,43 @@ def _items(
 ) -> Iterator[tuple[_Place, InboxItem]]:
     """Yield what awaits each party of one partnership, or of all that the viewer sees."""
     names = names_seen(accord, when.viewer) if partnership is None else [partnership]
+    for _, each in _found(accord, names, when):
+        yield from each.items
+
+
+class _Found(NamedTuple):
+    """What the inbox has of one partnership."""
+
+    items: tuple[tuple[_Place, InboxItem], ...]
+    ahead: tuple[Deadline, ...]
+    """The deadlines of both parties about which nobody has to do anything yet."""
+
+
+def days_ahead(accord: Accord, names: Iterable[str], when: AsOf) -> dict[str, tuple[Deadline, ...]]:
+    """Return the days ahead of these partnerships on which nobody has to act yet, by partnership.
+
+    They are the last day for notice, the end of the term, an exit, and what comes round by itself.
+    The viewer must see the partnerships.
+    """
+    return {name: each.ahead for name, each in _found(accord, names, when)}
+
+
+_AHEAD: Final = frozenset({DeadlineKind.NOTICE, DeadlineKind.EXIT})
+"""The kinds that ask nobody for anything."""
+
+
+def _found(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[tuple[str, _Found]]:
     asked = ("inbox", replace(when, viewer=OPERATOR))
-    for _, each in computed.of_each(accord, names, asked, partial(_of_each, accord, when)):
-        yield from each
+    return computed.of_each(accord, names, asked, partial(_of_each, accord, when))
 
 
-def _of_each(
-    accord: Accord, when: AsOf, names: list[str]
-) -> Iterator[tuple[str, tuple[tuple[_Place, InboxItem], ...]]]:
+def _of_each(accord: Accord, when: AsOf, names: list[str]) -> Iterator[tuple[str, _Found]]:
     while page := names[:PAGE]:
         del names[:PAGE]
         for found in _live(accord, page) if when.is_now else _replayed(accord, page, when):
             rows = _with_people(accord, when, _with_disputes(accord, when, found))
-            yield rows.id, tuple((_place(each), each) for each in items(rows))
+            asked = tuple((_place(each), each) for each in items(rows))
+            yield rows.id, _Found(asked, tuple(filter(_asks_nobody, rows.due)))
 
 
 def _with_disputes(accord: Accord, when: AsOf, rows: Rows) -> Rows:
@@ -798,6 +822,15 @@ def _is_far(deadline: Deadline) -> bool:
     if deadline.kind in _ONCE_REMINDED:
         return deadline.remind_at is not None
     return deadline.kind is DeadlineKind.NOTICE_WARNING
+
+
+def _asks_nobody(deadline: Deadline) -> bool:
+    """Whether a deadline is a day ahead on which nobody has to act, or not yet.
+
+    The reminder of a notice is before its last day, which is such a day by itself.
+    """
+    is_reminder = deadline.kind is DeadlineKind.NOTICE_WARNING
+    return deadline.kind in _AHEAD or (_is_far(deadline) and not is_reminder)
 
 
 def _of_deadline(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:

@@ -166,6 +166,9 @@ def text(answer: Portfolios) -> Iterator[Block]:
         yield _matches(each.matches)
         if each.searching:
             yield Line(f"without a partner: {', '.join(each.searching)}", indent=2)
+        if each.ended_searches:
+            ended = ", ".join(each.ended_searches)
+            yield Line(f"search ended without a partner: {ended}", indent=2)
         yield Line()
 
 

@@ -357,6 +357,69 @@ def test_the_portfolio_counts_those_that_leave(client: TestClient) -> None:
     assert "6 running, 1 of them leaving" in client.get(f"/portfolio?{PAST}").text
 
 
+def names_in(page: str) -> list[str]:
+    return re.findall(r'scope="row"><a[^>]*>[^<]+ × ([^<]+)<', page)
+
+
+def test_the_last_day_for_notice_is_next_where_nobody_has_to_act(client: TestClient) -> None:
+    row = row_of(client.get(f"/portfolio?{PAST}").text, "aurora-series")
+    partnership = text(client.get(f"/partnerships/aurora-series?{PAST}").text)
+
+    assert "Last day for notice by 2 Nov 2026" in row
+    assert "The last day for notice is 2 Nov 2026." in partnership
+
+
+def test_an_ended_partnership_has_no_day_ahead(client: TestClient) -> None:
+    assert "nothing" in row_of(client.get("/portfolio").text, "cobalt-docs")
+
+
+def test_the_portfolio_is_limited_to_a_company_and_links_keep_it(client: TestClient) -> None:
+    page = client.get(f"/portfolio?{PAST}&company=GrowthOS&order=name").text
+
+    assert names_in(page) == ["Harbourlight Services", "Northbridge Advisory"]
+    assert "by name; those of GrowthOS" in text(page)
+    assert "/portfolio?company=GrowthOS&order=name" in links(page)
+    assert '<input type="hidden" name="company" value="GrowthOS">' in page
+    assert f"/portfolio?{PAST}&order=name" in links(page)
+    assert "No partnership is of Nobody." in client.get("/portfolio?company=Nobody").text
+
+
+def test_the_portfolio_is_in_the_order_that_is_asked_for(client: TestClient) -> None:
+    def asked(order: str) -> list[str]:
+        return names_in(client.get(f"/portfolio?{PAST}&order={order}").text)
+
+    assert asked("need") == names_in(client.get(f"/portfolio?{PAST}").text)
+    assert asked("name")[0] == "Meridian TV"
+    assert sorted(asked("name")) == sorted(asked("need")) == sorted(asked("deadline"))
+    # One has been overdue since March, one since September; the reviews are ahead.
+    assert asked("deadline")[:4] == [
+        "Podium Direct",
+        "Harbourlight Services",
+        "Meridian TV",
+        "Northbridge Advisory",
+    ]
+    assert client.get("/portfolio?order=size").status_code == 422
+
+
+def test_a_search_that_ended_is_said_to_be_ended(client: TestClient) -> None:
+    now, before = text(client.get("/portfolio").text), client.get("/portfolio?at=2025-11-01").text
+
+    assert "Search ended without a partner spring-germany" in now
+    assert "Without a partner yet" not in now
+    assert "Search ended" not in before
+    assert re.search(r"<h2>Without a partner yet</h2>\n<ul[^\n]*spring-germany", before)
+
+
+def test_an_alert_of_a_partner_that_leaves_says_so(client: TestClient) -> None:
+    rows = alert_rows(client.get(f"/alerts?{PAST}").text)
+    leaving = [each for each in rows if "leaves on 1 Oct 2026" in each]
+
+    assert leaving
+    assert all("Lumastream × Podium Direct" in each for each in leaving)
+    assert not [each for each in leaving if "Resolved" in each or "Withdrawn" in each]
+    assert "leaves on" not in client.get("/alerts").text
+
+
 def test_an_empty_portfolio_says_how_to_begin(tmp_path: Path) -> None:
     with (
         simulated(tmp_path) as accord,

@@ -238,6 +238,45 @@ def test_a_history_has_pages_of_100_events_and_an_event_leads_to_its_own(
     assert 3 in listed(client.get(f"{path}?event=3").text)
 
 
+def test_a_history_is_filtered_by_party_lateness_and_corrections(client: TestClient) -> None:
+    path = f"/partnerships/{ONE}/history"
+
+    def listed(query: str) -> list[str]:
+        page = client.get(f"{path}?{query}").text
+        return re.findall(r'<tr id="event-.*?</tr>', page, re.DOTALL)
+
+    late, corrections = listed("which=late"), listed("which=corrections")
+    assert late
+    assert all("late</span>" in each for each in late)
+    assert corrections
+    assert all("±</span> correction" in each for each in corrections)
+    by = listed("by=northbridge")
+    assert by
+    assert all("<td>Northbridge Advisory" in each for each in by)
+    assert listed("by=northbridge&which=late") == [each for each in late if each in by]
+    assert all("Automatic" in each or "Operator" in each for each in listed("by=accord"))
+    assert "No event passes the filter." in client.get(f"{path}?by=nobody").text
+    assert client.get(f"{path}?which=early").status_code == 422
+
+
+def test_the_filter_of_a_history_is_kept_by_its_links(client: TestClient) -> None:
+    page = client.get(f"/partnerships/{ONE}/history?by=growthos&words=e").text
+
+    assert re.search(r"history\?event=\d+&amp;words=e&amp;by=growthos#events", page)
+    assert "; of GrowthOS; with the words e" in text(page)
+    assert '<input type="hidden" name="by" value="growthos">' in page
+
+
+def test_late_strokes_say_by_how_many_days_and_corrections_have_their_mark(
+    client: TestClient,
+) -> None:
+    page = client.get(f"/partnerships/{ONE}/history?which=corrections").text
+    (rails,) = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+
+    assert re.search(r'<text class="lag"[^>]*>\d+ days? late</text>', rails)
+    assert rails.count('class="mends"') == page.count("±</span> correction")
+
+
 def test_a_history_is_filtered_by_words(client: TestClient) -> None:
     path = f"/partnerships/{ONE}/history"
 

@@ -13,13 +13,15 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
 
+from domain.deadlines.deadline import DeadlineKind
 from domain.kernel import Refused
-from domain.standing_alerts import DEPENDENCY_HIGH
+from domain.standing_alerts import DEPENDENCY_HIGH, EXIT_AHEAD
 from domain.values import Slug, name_order
 from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.alert_acts import LONGEST_SILENCE
 from infra.answers.alerts import ALERTS_QUESTION, Alerts
+from infra.answers.inbox import days_ahead
 from infra.answers.parameters import Name, error_of
 from infra.http.access import needs
 from infra.http.handle_alerts import Acknowledgement, Assignment, Silencing, handle
@@ -272,6 +274,7 @@ def _page(
         ),
         names=known,
         pairs=pairs,
+        leaves=_leaves(visit, answer),
         opened=opened,
         of_programs={name: {**known, **pairs} for name in of_programs},
         withdrawn=_in(latest, AlertState.WITHDRAWN),
@@ -279,6 +282,17 @@ def _page(
         can_act=_can_act(visit),
         done=done,
     )
+
+
+def _leaves(visit: Visit, answer: Alerts) -> dict[str, date]:
+    """Return the day on which each partnership ends that has an exit ahead."""
+    ending = sorted({each.partnership for each in answer.items if each.rule == EXIT_AHEAD})
+    return {
+        name: each.day
+        for name, of in days_ahead(visit.accord, ending, visit.when()).items()
+        for each in of
+        if each.kind is DeadlineKind.EXIT and each.day
+    }
 
 
 def _about(alert: Alert) -> str:
@@ -378,7 +392,7 @@ def _wrong(visit: Visit, filled: Mapping[str, str], problem: Problem) -> Respons
     """Return the page again, with what is wrong beside the alert."""
     text = f"{said(problem, _FIELDS)} {problem.document.hint}"
     partnership = filled.get("partnership")
-    here = replace(visit, path="/alerts", partnership=partnership)
+    here = replace(visit, path="/alerts", filters={"partnership": partnership or ""})
     wrong = WrongAct(filled.get("alert", ""), text, filled)
     return _page(here, partnership, Filter(None, None), wrong=wrong)
 

@@ -9,23 +9,35 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Query, Response
+from pydantic import BeforeValidator
 
 from domain.charter import ObjectiveStatus
+from domain.deadlines.deadline import Deadline, DeadlineKind
+from domain.deadlines.reviews import cadence_words
 from domain.standing_alerts import DEPENDENCY_HIGH, DISPUTE_OPENED, EXIT_AHEAD
 from domain.values import Slug, name_order
 from infra.access.roles import Need
-from infra.answers.inbox import INBOX, Awaiting, InboxItem
+from infra.answers.inbox import INBOX, Awaiting, InboxItem, days_ahead
 from infra.answers.logs import moments_of
+from infra.answers.parameters import Name
 from infra.answers.portfolio import PORTFOLIO
 from infra.answers.zones import zones_of
 from infra.http.access import needs
 from infra.http.pages.alerts import OpenAlerts, open_alerts, program
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.inbox import by_thing
-from infra.http.pages.site import PageRoute, Visit, Visited, names_of_each, page
+from infra.http.pages.site import (
+    PageRoute,
+    Visit,
+    Visited,
+    blank_as_none,
+    names_of_each,
+    page,
+)
 from projections.alerts import Alert
 from projections.portfolio import PartnershipLine, Portfolio
 
@@ -70,8 +82,19 @@ class Row:
         return f"{self.initiator} × {partner}" if partner else self.initiator
 
     @property
+    def parties(self) -> tuple[str, ...]:
+        """The names of its parties."""
+        return (self.initiator, self.line.name or self.line.partner or "")
+
+    @property
+    def soonest(self) -> tuple[date, tuple[str, str]]:
+        """Where it comes by the day on which somebody acts next, or should have acted."""
+        days = [each.day for each in (*self.overdue[:1], self.next) if each and each.is_last]
+        return (min(days, default=date.max), name_order(self.name))
+
+    @property
     def rank(self) -> tuple[int, int, tuple[str, str]]:
-        """Where it comes in the table: overdue and broken first, ended last."""
+        """Where it comes by need: overdue and broken first, ended last."""
         status = _RANKS[self.line.status] if self.line.status else len(_RANKS)
         return (status, -len(self.to_act_on), name_order(self.name))
 
@@ -154,8 +177,6 @@ class Summary:
     """The figures above the table."""
 
     partnerships: int
-    listed: int
-    """How many of them have a partner, and so a row."""
     active: int
     leaving: int
     """How many of them end on a day ahead, as a party gave notice or both agreed."""
@@ -190,20 +211,76 @@ def portfolio_csv(visit: Visited) -> Response:
     return as_csv("portfolio", Line, rows)
 
 
+class Order(StrEnum):
+    """How the partnerships are ordered."""
+
+    NEED = "need"
+    NAME = "name"
+    DEADLINE = "deadline"
+
+
+_ORDERS: Final = {
+    Order.NEED: ("most in need of attention first", lambda each: each.rank),
+    Order.NAME: ("by name", lambda each: name_order(each.name)),
+    Order.DEADLINE: ("the soonest deadline first", lambda each: each.soonest),
+}
+"""Each order in words, and what a row is ordered by."""
+
+Company = Annotated[
+    Name | None, BeforeValidator(blank_as_none), Query(description="Only those of this company.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A day ahead on which nobody has to act yet."""
+
+    text: str
+    day: date
+    is_last: bool
+    """Whether the day is the last one in time."""
+
+    @classmethod
+    def of(cls, deadline: Deadline) -> "Ahead":
+        """Return a deadline in words."""
+        match deadline.kind:
+            case DeadlineKind.NOTICE:
+                return cls("Last day for notice", deadline.last_day, is_last=True)
+            case DeadlineKind.CADENCE:
+                text = f"The next {cadence_words(deadline.ref.partition('/')[0])}"
+                return cls(text, deadline.last_day, is_last=True)
+            case kind:
+                text = "The exit takes effect" if kind is DeadlineKind.EXIT else "The term is over"
+                return cls(text, deadline.day or deadline.last_day, is_last=False)
+
+
+def _ahead(visit: Visit, rows: Iterable[Row], moment: datetime | None) -> dict[str, Ahead]:
+    """Return the next day ahead of each row on which nobody has to act yet."""
+    asked = [each.line.id for each in rows if each.next is None and each.leaves is None]
+    if moment is None or not asked:
+        return {}
+    found = days_ahead(visit.accord, asked, visit.when()).items()
+    days = {name: [each for each in of if each.due > moment] for name, of in found}
+    return {name: Ahead.of(min(of)) for name, of in days.items() if of}
+
+
 @router.get("/portfolio")
 @needs(Need.FACTS)
 def portfolio_page(
     visit: Visited,
     after: Annotated[Slug | None, Query(description="The last one of the page before.")] = None,
+    company: Company = None,
+    order: Annotated[Order, Query(description="Which partnership comes first.")] = Order.NEED,
 ) -> Response:
-    """Show the partnerships that the viewer sees, the one in most need first."""
+    """Show the partnerships that the viewer sees, the one in most need first unless asked."""
     when = visit.when()
     answer = PORTFOLIO.reply(visit.accord, when=when)
     opened = open_alerts(visit)
     asked = by_thing(INBOX.whole(visit.accord, when=when).items)
     waiting = Waiting.of((each.item for each in asked), answer.moment)
-    rows = sorted(_rows(answer.portfolios, opened, waiting), key=lambda each: each.rank)
-    listed = _page(rows, after)
+    rows = [*_rows(answer.portfolios, opened, waiting)]
+    of_company = [each for each in rows if company is None or company in each.parties]
+    listed = _page(sorted(of_company, key=_ORDERS[order][1]), after)
     days = _days(visit, listed.rows)
     summary = _summary(answer.portfolios, rows, opened, waiting)
     due = [summary.next.partnership] if summary.next else []
@@ -218,9 +295,16 @@ def portfolio_page(
         days=days,
         zones=zones_of(visit.accord, days),
         summary=summary,
+        listed=len(of_company),
+        company=company,
+        companies=sorted({name for each in rows for name in each.parties if name}, key=name_order),
+        order=order,
+        orders={each: words for each, (words, _) in _ORDERS.items()},
+        ahead=_ahead(visit, listed.rows, answer.moment),
         names=names,
         pairs={name: " × ".join(of.values()) for name, of in names.items()},
         searching=[(each, of.name) for of in answer.portfolios for each in of.searching],
+        ended_searches=[(each, of.name) for of in answer.portfolios for each in of.ended_searches],
         elsewhere=_elsewhere(opened, rows),
         programs=_programs(opened, {of.party: of.name for of in answer.portfolios}),
     )
@@ -327,8 +411,8 @@ def _summary(
         each for each in (*opened.to_act_on, *opened.silenced) if each.rule == DISPUTE_OPENED
     ]
     return Summary(
-        partnerships=len(rows) + sum(len(each.searching) for each in found),
-        listed=len(rows),
+        partnerships=len(rows)
+        + sum(len(each.searching) + len(each.ended_searches) for each in found),
         active=sum(each.progress.active for each in found),
         leaving=sum(each.leaves is not None for each in rows),
         on_track=sum(each.progress.on_track for each in found),

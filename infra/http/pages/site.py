@@ -107,6 +107,10 @@ Chosen = Annotated[
 """One of the two moments."""
 
 
+FILTERS: Final = ("partnership", "company", "order", "rule", "acts", "words", "by", "which")
+"""The parameters that say which rows of a list are shown, and in which order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """A request of a page: the store, who asks, and the moment that is asked about."""
@@ -117,8 +121,8 @@ class Visit:
     at: datetime | None
     known: datetime | None
     party: str | None
-    partnership: str | None
-    """The partnership to which a list is limited."""
+    filters: Mapping[str, str]
+    """What a list is limited to and its order, as each form of this page keeps them."""
     form_token: str | None
     """What each form sends back; None for who asks without a browser, and gets no forms."""
 
@@ -126,6 +130,11 @@ class Visit:
     def accord(self) -> Accord:
         """The store."""
         return self.served.accord
+
+    @property
+    def partnership(self) -> str | None:
+        """The partnership to which a list is limited."""
+        return self.filters.get("partnership")
 
     @property
     def is_past(self) -> bool:
@@ -216,7 +225,7 @@ class Visit:
     @property
     def latest(self) -> str:
         """A link to this page as of now."""
-        return self.link(self.path, at=None, known=None, partnership=self.partnership)
+        return self.link(self.path, at=None, known=None, **self.filters)
 
     def beside(self, kind: str, words: str = "") -> str:
         """Return a link to the same answer in another form (`json`, `csv`), to the same search."""
@@ -291,11 +300,12 @@ def _visited(
     known: datetime | None = None,
     party: str | None = None,
 ) -> Visit:
-    here, limited = served(request), request.query_params.get("partnership")
+    here, asked = served(request), request.query_params
+    filters = {name: asked[name] for name in FILTERS if asked.get(name)}
     # Nobody acts on a bundle, or from a page that was asked for with a key.
     acts = "authorization" not in request.headers and not here.accord.is_bundle
     token = cookies.form_token(request) if acts else None
-    return Visit(here, who, request.url.path, at, known, party, limited, token)
+    return Visit(here, who, request.url.path, at, known, party, filters, token)
 
 
 Visited = Annotated[Visit, Depends(_visit)]

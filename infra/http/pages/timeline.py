@@ -5,13 +5,15 @@ was reported late is a slanted line, so that lateness is seen before anything is
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BeforeValidator
 
+from domain.values import Slug
 from infra.access.roles import Need
 from infra.answers import alerts
 from infra.answers.compare import COMPARE, Comparison, Difference, Section
@@ -53,8 +55,12 @@ class Stroke:
 
     happened: int
     recorded: int
-    is_late: bool
-    """Whether a party stated it a day or more after it happened."""
+    late_days: int
+    """By how many days a party stated it late; 0 if it did so within a day."""
+    corrects: bool
+    """Whether it corrects an earlier event."""
+    has_label: bool = False
+    """Whether there is room for its days on the rails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +196,58 @@ AlertId = Annotated[
 ]
 
 
+class Which(StrEnum):
+    """Kinds of events of which the list can have those alone."""
+
+    LATE = "late"
+    CORRECTIONS = "corrections"
+
+
+By = Annotated[
+    Slug | None,
+    BeforeValidator(blank_as_none),
+    Query(description="Only the events of this party; `accord` for what no party did."),
+]
+Kind = Annotated[
+    Which | None,
+    BeforeValidator(blank_as_none),
+    Query(description="Only what was recorded late, or only corrections."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events are listed; each field that is None lets all pass."""
+
+    words: str | None
+    by: str | None
+    which: Which | None
+    alert: str | None
+
+    @property
+    def query(self) -> dict[str, str | None]:
+        """The parameters of a link that keeps it."""
+        return {"words": self.words, "by": self.by, "which": self.which, "alert": self.alert}
+
+    def passing(
+        self,
+        items: Iterable[HistoryItem],
+        of_kind: Mapping[Which, set[int]],
+        names: Mapping[str, str],
+        evidence: Container[int] | None,
+    ) -> list[HistoryItem]:
+        """Return the events that pass, in their order."""
+        wanted = (self.words or "").lower().split()
+        return [
+            each
+            for each in items
+            if (evidence is None or each.index in evidence)
+            and (self.which is None or each.index in of_kind[self.which])
+            and (self.by is None or (each.event is not None and each.event.party == self.by))
+            and (not wanted or _says(each, names, wanted))
+        ]
+
+
 @router.get("/partnerships/{id}/history")
 @needs(Need.FACTS)
 def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
@@ -198,6 +256,8 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
     against: Against = None,
     event: At = None,
     words: Words = None,
+    by: By = None,
+    which: Kind = None,
     alert: AlertId = None,
 ) -> Response:
     """Show the events of a partnership, the latest first, and which were reported late.
@@ -213,9 +273,13 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
     if not names and visit.is_past:
         raise not_begun(visit.accord.history, id, when)
     scale, late = _Scale.of(items), late_facts(items)
-    is_late = {each.index for each in late}
-    latest = [each for each in items[::-1] if not evidence or each.index in evidence.evidence]
-    found = _listed(latest, names, event, words)
+    of_kind = {
+        Which.LATE: {each.index for each in late},
+        Which.CORRECTIONS: {each.index for each in items if _corrects(each)},
+    }
+    only = Filter(words, by, which, alert)
+    passing = only.passing(items[::-1], of_kind, names, evidence.evidence if evidence else None)
+    found = _listed(passing, event)
     compared = _compared(visit, id, against) if against else None
     return page(
         "timeline.html",
@@ -229,12 +293,15 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
         items=found.items,
         later=found.is_later,
         earlier=found.earlier,
-        words=words,
+        only=only,
+        passing=len(passing),
+        actors={each.event.party for each in items if each.event},
+        kinds={kind: words for kind, words in _KINDS.items() if of_kind[kind]},
         evidence=evidence,
         late=late,
-        corrections={each.index for each in items if _corrects(each)},
-        is_late=is_late,
-        strokes=[*scale.strokes(items, is_late)] if scale else [],
+        corrections=of_kind[Which.CORRECTIONS],
+        is_late=of_kind[Which.LATE],
+        strokes=_labelled(scale.strokes(items, of_kind)) if scale else [],
         marks=[*scale.marks()] if scale else [],
         width=WIDTH,
         against=against,
@@ -242,6 +309,10 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
         by_section=[*_by_section(compared)] if compared else [],
         earned=_earned(visit, id, [each.index for each in late[-MOST_LISTED:]]),
     )
+
+
+_KINDS: Final = {Which.LATE: "recorded late", Which.CORRECTIONS: "corrections"}
+"""The kinds of events, in words."""
 
 
 def _corrects(item: HistoryItem) -> bool:
@@ -260,12 +331,8 @@ class Listed:
     """The event with which the next page begins."""
 
 
-def _listed(
-    latest: list[HistoryItem], names: Mapping[str, str], event: int | None, words: str | None
-) -> Listed:
-    """Return the events of a page: the latest, or those around an event, of those with words."""
-    wanted = (words or "").lower().split()
-    found = [each for each in latest if _says(each, names, wanted)] if wanted else latest
+def _listed(found: list[HistoryItem], event: int | None) -> Listed:
+    """Return the events of a page: the first of these, or those around an event."""
     start = 0
     if event is not None:
         place = next((at for at, each in enumerate(found) if each.index <= event), len(found))
@@ -280,6 +347,21 @@ def _says(item: HistoryItem, names: Mapping[str, str], words: list[str]) -> bool
     said = (item.text, named(item.text, names), names.get(party, party), *item.people.values())
     text = " ".join(said)
     return all(each in text.lower() for each in words)
+
+
+ROOM: Final = 90
+"""The width of a label on the rails, in pixels."""
+
+
+def _labelled(strokes: Iterable[Stroke]) -> list[Stroke]:
+    """Return strokes in order, with a label at each late one that has room; the latest have it."""
+    found = sorted(strokes, key=lambda each: -each.happened)
+    free = float("inf")
+    for place, each in enumerate(found):
+        if each.late_days and each.happened <= free:
+            found[place] = replace(each, has_label=True)
+            free = each.happened - ROOM
+    return found[::-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,16 +382,20 @@ class _Scale:
         whole = (self.last - self.first).total_seconds() or 1
         return round(WIDTH * (moment - self.first).total_seconds() / whole)
 
-    def strokes(self, items: Iterable[HistoryItem], late: Container[int]) -> Iterator[Stroke]:
-        """Yield the events that the viewer sees; of those on time, one for each pixel."""
+    def strokes(
+        self, items: Iterable[HistoryItem], of_kind: Mapping[Which, set[int]]
+    ) -> Iterator[Stroke]:
+        """Yield the events that the viewer sees; of those without a mark, one for each pixel."""
         taken: set[int] = set()
         for item in items:
             if item.event is None:
                 continue
             happened = self.place(item.event.occurred_at)
-            if item.index in late or happened not in taken:
+            late = item.late_days if item.index in of_kind[Which.LATE] else 0
+            corrects = item.index in of_kind[Which.CORRECTIONS]
+            if late or corrects or happened not in taken:
                 taken.add(happened)
-                yield Stroke(happened, self.place(item.event.recorded_at), item.index in late)
+                yield Stroke(happened, self.place(item.event.recorded_at), late, corrects)
 
     def marks(self) -> Iterator[Mark]:
         """Yield the months that have room for their names."""

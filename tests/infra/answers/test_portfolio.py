@@ -43,7 +43,7 @@ def test_each_initiator_has_a_portfolio_of_its_own(demo: Accord) -> None:
         "lumastream": 2,
     }
     lumastream = of(answer, "lumastream")
-    assert lumastream.searching == ("spring-germany",)
+    assert (lumastream.searching, lumastream.ended_searches) == ((), ("spring-germany",))
     assert lumastream.load.active == 1
 
 
