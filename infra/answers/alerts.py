@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Final
 
-from domain.standing_alerts import OBJECTIVE_MISSED, AlertKind
+from domain.standing_alerts import OBJECTIVE_MISSED, OF_ONE_PARTY, AlertKind
 from domain.terms import UTC
 from domain.values import Slug, instant
 from infra.access.roles import Need
@@ -37,7 +37,8 @@ from infra.store.views import typed_row
 from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS
 from projections.alert_acts import Handling
-from projections.alerts import Alert, AlertState, acts, answered, day_of, for_viewer
+from projections.alert_subjects import NOTHING, Subject, subject
+from projections.alerts import START, STATE, Alert, AlertState, acts, answered, day_of, for_viewer
 from projections.fold import FoldFailed, replay
 from projections.visibility import OPERATOR, Viewer
 
@@ -59,6 +60,9 @@ class Alerts(DatedPage[Alert]):
 
     handling: Mapping[str, Handling] = {}
     """What the viewer's side has done about open alerts of this page, by the id of the alert."""
+    about: Mapping[str, Subject] = {}
+    """The metric, the unit and the agreement that alerts of this page are about, by the id of the
+    alert; none of one that is about no figure."""
 
 
 def ask(
@@ -104,8 +108,31 @@ def ask(
         next=following,
         items=items,
         handling=alert_acts.handled(accord, items, when),
+        about=dict(_subjects(accord, items, when)),
         zones=zones_of(accord, (each.partnership for each in items)),
     )
+
+
+def _subjects(accord: Accord, items: Iterable[Alert], when: AsOf) -> Iterator[tuple[str, Subject]]:
+    """Yield what each alert of a partnership is about, if it is about a figure."""
+    shared = [each for each in items if each.rule not in OF_ONE_PARTY]
+    of_all = [each for each in shared if each.kind is not AlertKind.OPERATOR]
+    names = list(dict.fromkeys(each.partnership for each in of_all))
+    raised = dict(_all_raised(accord, names, when, is_list=True))
+    for each in of_all:
+        rows = raised[each.partnership].rows if each.partnership in raised else {}
+        found = subject(rows.get(STATE, START), each)
+        if found != NOTHING:
+            yield each.id, found
+
+
+def _all_raised(
+    accord: Accord, names: list[str], when: AsOf, *, is_list: bool
+) -> Iterable[tuple[str, "_Raised"]]:
+    # Both parties see the alerts of a rule that both agreed, even if its figures are withheld.
+    asked = ("alerts", replace(when, viewer=OPERATOR))
+    compute = partial(_raised, accord, when, is_list=is_list)
+    return computed.of_each(accord, names, asked, compute)
 
 
 def one(accord: Accord, id: str, when: AsOf = NOW) -> Alert:
@@ -145,11 +172,8 @@ def _alerts(
     latest = when.at or when.known
     if latest is None and when.viewer.party is None:
         latest = accord.history.last_recorded_at()
-    # Both parties see the alerts of a rule that both agreed, even if its figures are withheld.
-    asked = ("alerts", replace(when, viewer=OPERATOR))
     while page := list(islice(names, PAGE)):
-        compute = partial(_raised, accord, when, is_list=is_list)
-        raised = dict(computed.of_each(accord, page, asked, compute))
+        raised = dict(_all_raised(accord, page, when, is_list=is_list))
         heads = {} if latest else accord.history.heads(raised)
         for name in page:
             found = raised.get(name)

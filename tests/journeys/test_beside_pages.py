@@ -121,6 +121,15 @@ def test_an_alert_has_names_the_figure_against_its_limit_and_what_ends_it(
     assert [each for each in rows if "It ends with one of these events:" in each]
 
 
+def test_an_alert_of_an_agreed_rule_leads_to_the_event_that_agreed_it(client: TestClient) -> None:
+    found = client.get("/alerts.json?partnership=aurora-series").json()
+    (index, *_) = {each["agreed_by"] for each in found["about"].values() if each["agreed_by"]}
+    page = client.get("/alerts?partnership=aurora-series").text
+
+    assert re.search(rf", agreed by #{index} ?\.", " ".join(alert_rows(page)))
+    assert f"/partnerships/aurora-series/history?event={index}#event-{index}" in page
+
+
 def test_each_open_alert_says_what_ends_it_in_a_sentence_of_its_own(client: TestClient) -> None:
     rows = alert_rows(client.get(f"/alerts?{PAST}").text)
     opened = [each for each in rows if "● Open" in each or "○ Reminder" in each]

@@ -42,6 +42,7 @@ from infra.http.pages.site import (
 )
 from infra.http.problems import ParameterError, Problem, wrong_parameters
 from projections.alert_acts import NOTHING_DONE, AlertActKind, Handling
+from projections.alert_subjects import NOTHING, Subject
 from projections.alerts import Alert, AlertState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -140,7 +141,14 @@ def alerts_json(visit: Visited, partnership: Chosen = None) -> Response:
 def alerts_csv(visit: Visited, partnership: Chosen = None) -> Response:
     """Return the alerts as a table."""
     answer = _answer(visit, partnership)
-    rows = (Row.of(each, answer.handling.get(each.id, NOTHING_DONE)) for each in answer.items)
+    rows = (
+        Row.of(
+            each,
+            answer.handling.get(each.id, NOTHING_DONE),
+            answer.about.get(each.id, NOTHING),
+        )
+        for each in answer.items
+    )
     return as_csv("alerts", Row, rows)
 
 
@@ -164,11 +172,12 @@ class Row:
     who_acts: tuple[str, ...]
     evidence: tuple[int, ...]
     handling: Handling
+    about: Subject
     at_stake: Mapping[str, Decimal]
     """What money hangs on it, by currency."""
 
     @classmethod
-    def of(cls, alert: Alert, done: Handling) -> "Row":
+    def of(cls, alert: Alert, done: Handling, about: Subject) -> "Row":
         """Return the row of an alert."""
         return cls(
             alert.id,
@@ -190,6 +199,7 @@ class Row:
             ),
             alert.evidence,
             done,
+            about,
             alert.at_stake,
         )
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from infra.answers import alerts
+from infra.answers import alerts, rules
 from infra.answers.alerts import Alerts
 from infra.answers.changes import Since, feed
 from infra.answers.logs import AsOf, NotFound
@@ -13,6 +13,7 @@ from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from projections import ALERTS
+from projections.alert_subjects import Subject
 from projections.alerts import Alert, AlertState
 from projections.visibility import Viewer
 from tests.feeds import played
@@ -114,6 +115,33 @@ def test_pages_hold_every_alert_once_in_the_same_order(accord: Accord) -> None:
         page = Paging(found.next, 3 if found.next else 0)
 
     assert items == list(alerts.ask(accord, page=ALL).items)
+
+
+def test_an_alert_on_a_figure_has_its_metric_and_unit_and_the_event_that_agreed_its_rule(
+    accord: Accord,
+) -> None:
+    found = alerts.ask(accord, "aurora-series", page=Paging(limit=LONGEST_PAGE))
+    agreed = {
+        (each.rule.rule, each.version): each.agreed.index
+        for each in rules.ask(accord, "aurora-series").rules
+    }
+
+    of_rules = [each for each in found.items if (each.rule, each.version) in agreed]
+    assert of_rules
+    for each in of_rules:
+        about = found.about[each.id]
+        assert about.agreed_by == agreed[each.rule, each.version]
+        assert about.metric is not None
+    floors = [found.about[each.id] for each in of_rules if each.rule == "conversion-floor"]
+    assert {(each.metric, each.unit) for each in floors} == {("lead_to_opportunity", "percent")}
+
+
+def test_an_alert_on_no_figure_is_about_none(accord: Accord) -> None:
+    found = alerts.ask(accord, page=Paging(limit=LONGEST_PAGE))
+    about = {each.rule: found.about.get(each.id) for each in found.items}
+
+    assert about["dispute-opened"] is None
+    assert about["referral-minimum"] == Subject("leads", unit="count")
 
 
 def test_a_stranger_is_refused_the_alerts_of_a_partnership(demo: Accord) -> None:
