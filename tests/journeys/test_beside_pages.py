@@ -442,6 +442,15 @@ def test_an_empty_portfolio_says_how_to_begin(tmp_path: Path) -> None:
     assert "accord demo" in page
 
 
+def test_what_is_not_issued_says_from_when_it_can_be(client: TestClient) -> None:
+    says = "Q3 2026 ends on 30 Sep 2026; its statement can be issued from 1 Oct 2026."
+    draft = f"/partnerships/{ONE}/statements/2026-Q3"
+
+    assert says in text(client.get(f"{draft}?{PAST}").text)
+    assert says in text(client.get(f"/partnerships/{ONE}?{PAST}").text)
+    assert "can be issued from" not in client.get(draft).text
+
+
 def test_a_statement_leads_to_its_evidence_and_to_what_awaits_whom(client: TestClient) -> None:
     found = links(client.get(f"/partnerships/{ONE}/statements/2026-Q3?{PAST}").text)
 

@@ -130,7 +130,7 @@ def test_a_step_that_was_left_out_is_not_still_to_come(demo: TestClient) -> None
 def test_a_rate_has_its_likely_range(page: str) -> None:
     row = cells(page[page.index(">Lead to demo<") + 1 :])
 
-    assert row.startswith("Lead to demo – 62.5 % likely 29.9 % to 86.3 %")
+    assert row.startswith("Lead to demo – 5 of 8 (62.5 %) likely 29.9 % to 86.3 %")
 
 
 def test_the_figures_are_grouped_by_what_they_are_about(page: str) -> None:

@@ -183,6 +183,7 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         visit,
         section="portfolio",
         answer=state,
+        today=state.terms.day,
         shown_day=moment_of(accord, id, when),
         names={each.party: each.name for each in state.parties},
         zone=zone_of(accord, id, when),

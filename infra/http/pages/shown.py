@@ -17,7 +17,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from domain.aggregates import command_types
-from domain.calendar import PERIOD_PATTERN, period_in_words
+from domain.calendar import PERIOD_PATTERN, last_day_of, period_in_words
 from domain.charter import ObjectiveStatus
 from domain.dispute import DisputeOutcome
 from domain.kernel import CLOCK_PARTY
@@ -75,6 +75,11 @@ def day(context: Context, value: date | datetime, zone: str = "") -> Markup:
     here, utc = value.astimezone(zoned).date(), value.astimezone(UTC).date()
     beside = "" if here == utc else f" ({_day(utc)} UTC)"
     return _time(instant(value.astimezone(UTC)), f"{_day(here)}{beside}")
+
+
+def day_after(period: str) -> date:
+    """Return the day after a period."""
+    return last_day_of(period) + timedelta(days=1)
 
 
 def day_before(value: date) -> date:
@@ -534,7 +539,9 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "command": command,
     "counted_rate": counted_rate,
     "day": day,
+    "day_after": day_after,
     "day_before": day_before,
+    "last_day": last_day_of,
     "dispute_state": dispute_state,
     "ends_by": ends_by,
     "by_both": by_both,

@@ -89,6 +89,7 @@ def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> R
             sum((of.amount.amount for of in disputes_of_lines(each)), Decimal(0))
             for each in answer.statements
         ],
+        today=local_day(moment_of(visit.accord, id, visit.when(id)), zone.key),
         earned=[_earned(each) for each in answer.statements],
         waiting=_about_disputes(visit, id, answer),
         sheet=_sheet(visit, id),
