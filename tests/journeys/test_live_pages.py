@@ -58,6 +58,26 @@ def accept(site: str) -> None:
     assert answer.status_code < 300, answer.text
 
 
+def test_an_open_page_says_when_it_can_not_ask_the_server(browser: Browser, site: str) -> None:
+    page = browser.new_page()
+    page.clock.install()
+    with page.expect_response(lambda each: each.url.endswith("/inbox.json")):
+        page.goto(f"{site}/inbox")
+    said = page.get_by_text("This page can no longer ask")
+
+    page.route("**/inbox.json", lambda each: each.abort())
+    with page.expect_event("requestfailed"):
+        page.clock.run_for(EVERY)
+    said.wait_for()
+
+    page.unroute("**/inbox.json")
+    with page.expect_response(lambda each: each.url.endswith("/inbox.json")):
+        page.clock.run_for(EVERY)
+    said.wait_for(state="hidden")
+    assert not page.get_by_text("There are new facts.").is_visible()
+    page.close()
+
+
 @pytest.mark.parametrize("path", ["/inbox", "/portfolio"])
 def test_an_open_page_says_that_there_are_new_facts(browser: Browser, site: str, path: str) -> None:
     page = browser.new_page()

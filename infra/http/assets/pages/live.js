@@ -1,9 +1,11 @@
-// Says that the answer of this page has changed. The page itself never moves: its reader reloads it.
+// Says that the answer of this page has changed, or that this can no longer be known. The page itself
+// never moves: its reader reloads it.
 "use strict";
 
 const EVERY = 30_000; // milliseconds
 
 const line = document.querySelector("[data-answer]");
+const lost = document.querySelector("[data-lost]");
 
 async function answer() {
   const found = await fetch(line.dataset.answer, { headers: { Accept: "application/json" } });
@@ -11,14 +13,17 @@ async function answer() {
 }
 
 async function watch() {
-  const shown = await answer();
+  let shown = await answer().catch(() => null);
   const timer = setInterval(async () => {
     if (document.hidden) return;
     const now = await answer().catch(() => null);
-    if (now === null || now === shown) return;
+    lost.hidden = now !== null;
+    if (now === null) return;
+    shown ??= now;
+    if (now === shown) return;
     line.hidden = false;
     clearInterval(timer);
   }, EVERY);
 }
 
-if (line) watch().catch(() => {});
+if (line) watch();
