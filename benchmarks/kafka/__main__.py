@@ -46,7 +46,7 @@ FULL = Scale(
     3,
     tuple(Flow(rate, seconds=60, bare_seconds=20, partnerships=500) for rate in (500, 1000)),
 )
-QUICK = Scale(600, 6, 1, (Flow(rate=200, seconds=2, bare_seconds=1, partnerships=10),))
+QUICK = Scale(3000, 30, 1, (Flow(rate=200, seconds=2, bare_seconds=1, partnerships=10),))
 
 
 def measure(scale: Scale) -> dict[str, Any]:

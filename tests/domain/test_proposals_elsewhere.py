@@ -12,6 +12,7 @@ from domain.experiment import RegisterHypothesis, StartPilot
 from domain.kernel import Command, Stage
 from domain.merge import AgreeMerge, ProposeMerge
 from domain.referral import AgreeAttribution, ProposeAttribution, SubmitReferral
+from domain.standing_alerts import LEAD_AWAITS, LEAD_UNANSWERED
 from projections import PROPOSALS
 from projections.fold import replay
 from projections.proposals import OPEN, OpenProposals
@@ -35,8 +36,10 @@ def proposed(kind: type[Command]) -> tuple[Story, str, str]:
 
 
 def of_answers(story: Story) -> dict[str, str]:
-    """Return the state of each alert about an answer."""
-    return {name: each for name, each in states(story).items() if "answer" in name}
+    """Return the state of each alert about an answer to a proposal."""
+    leads = (LEAD_AWAITS, LEAD_UNANSWERED)
+    found = states(story).items()
+    return {k: each for k, each in found if "answer" in k and not k.startswith(leads)}
 
 
 def reference(kind: type[Command], agreement: str, where: str) -> str:

@@ -164,7 +164,7 @@ def test_everything_else_answers_and_names_it(settings: Settings) -> None:
             assert "injected fault" in named["error"]
         assert ID in [each["id"] for each in client.get("/v1/partnerships").json()["items"]]
         asked = client.get(f"/v1/partnerships/{ID}/alerts?state=open").json()["items"]
-        assert asked[-1]["rule"] == "partnership-quarantined"
+        assert "partnership-quarantined" in [each["rule"] for each in asked]
 
 
 def test_a_party_learns_that_its_own_partnership_is_stale_and_nothing_of_others(
