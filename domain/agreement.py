@@ -160,7 +160,7 @@ class CommercialTermsAgreed(
     def check_new(cls, proposed: Any, context: "PartnershipContext", act: Act) -> None:  # noqa: ANN401 - made
         """Raise `Refused` if an amendment would change days that are over: nobody can accept it."""
         if context.terms.start is not None:
-            _check_days(proposed, context, act)
+            _check_days(proposed, context, act, is_new=True)
 
     @classmethod
     def complete(
@@ -255,11 +255,16 @@ def _check_amendment(proposed: TermsFor, context: "PartnershipContext", act: Act
             f"{instant(first_agreed_at)}, this amendment at {instant(act.occurred_at)}.",
             "Accept the amendment with a later time.",
         )
-    _check_days(proposed, context, act)
+    _check_days(proposed, context, act, is_new=False)
 
 
-def _check_days(proposed: TermsFor, context: "PartnershipContext", act: Act) -> None:
-    """Raise `Refused` if an amendment changes days that are over (see `TermsByDay`)."""
+def _check_days(
+    proposed: TermsFor, context: "PartnershipContext", act: Act, *, is_new: bool
+) -> None:
+    """Raise `Refused` if an amendment changes days that are over (see `TermsByDay`).
+
+    Only a new proposal has the fields that are wrong; an acceptance names the proposal.
+    """
     terms = context.terms
     agreed_on = terms.day(act.occurred_at)
     if proposed.effective_from < agreed_on:
@@ -268,6 +273,7 @@ def _check_days(proposed: TermsFor, context: "PartnershipContext", act: Act) -> 
             "An amendment cannot begin before the day on which it is agreed. This one begins on "
             f"{proposed.effective_from} and would be agreed on {agreed_on}.",
             "Propose an amendment that begins on the day of agreement or later.",
+            field="effective_from" if is_new else None,
         )
     start = terms.frame(agreed_on).starts_on
     change = proposed.frame.given().get("starts_on", start) if proposed.frame is not None else start
@@ -277,4 +283,5 @@ def _check_days(proposed: TermsFor, context: "PartnershipContext", act: Act) -> 
             "The start of a term cannot move over days that are over. The term begins on "
             f"{start}; the amendment moves it to {change} and would be agreed on {agreed_on}.",
             "Leave the start as it is, and change the duration if the end must move.",
+            field="frame" if is_new else None,
         )
