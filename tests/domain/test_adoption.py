@@ -75,7 +75,7 @@ def test_an_adopted_partner_can_be_rated_on_the_alignment_matrix_and_the_checkli
     (alignment,) = (each for each in answers if each.question == "alignment_sufficient")
     assert isinstance(event, AlignmentAssessed)
     assert not alignment.met
-    assert "shared vision 2" in alignment.rests_on
+    assert "shared vision 2 (no bridging plan)" in alignment.rests_on
     assert story.when(OURS, rated) == []
     story.when(OURS, changed(rated, shared_vision=3))
     assert story.partnership.exploration.candidates[THEIRS].unbridged() == []

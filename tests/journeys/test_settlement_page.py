@@ -71,7 +71,16 @@ def posted(accord: Accord) -> list[dict[str, Any]]:
     for name in names:
         statements += accord("statement", NAME, "--period", name, "--json").json["statements"]
     lines = [line for each in statements for line in each["lines"]]
-    return sorted(lines, key=lambda each: int(each["index"]))
+    # No statement has a line that waited for its rate, once the rate arrived.
+    for deal in {each["about"] for each in lines if each["about"].startswith("deal/")}:
+        lines += accord("explain", f"{NAME}/{deal}", "--json").json["explained"]["lines"]
+    found = {(int(each["index"]), place_of(each)): each for each in lines}
+    return [found[each] for each in sorted(found)]
+
+
+def place_of(line: dict[str, Any]) -> int:
+    """Return the place of a line among those of its event."""
+    return int(line["line"].partition(".")[2])
 
 
 def shown(line: dict[str, Any]) -> tuple[str, ...]:
