@@ -1345,7 +1345,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=90,
+    version=91,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -106,7 +106,8 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
         _index_lead(subjects, key)
     look += _silent(watched, agreed, recorded)
     months = tuple(_count_leads(subjects, dict.fromkeys(look), agreed, recorded))
-    alone = key is not None and look == [key]
+    # A figure is plain again once its corrector reports it, too: what awaited a party ends.
+    alone = key is not None and look == [key] and key not in watched
     if not look or (alone and _is_plain(subjects, look[0], agreed, recorded.event)):
         return Taken(subjects.changed, change, {}, watched, accepted=months)
     points, still = _look(subjects, look, agreed, recorded, watched)

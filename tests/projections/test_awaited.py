@@ -629,6 +629,16 @@ def test_a_correction_of_ones_own_figure_awaits_nobody() -> None:
     assert open_of(story) == {}
 
 
+def test_a_correction_before_ones_own_figure_awaits_nobody_once_it_arrives() -> None:
+    story = under(share())
+    story.on("2026-03-02")
+    story.when(OURS, SHARED)
+    put_right(story, THEIRS, SHARED, 900)
+    story.when(THEIRS, SHARED)
+
+    assert open_of(story) == {}
+
+
 def test_a_correction_of_the_others_figure_awaits_it_before_terms_are_agreed() -> None:
     story = at(Stage.FORMATION)
     story.on("2026-03-02")
