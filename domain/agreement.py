@@ -158,7 +158,7 @@ class CommercialTermsAgreed(
 
     @classmethod
     def check_new(cls, proposed: Any, context: "PartnershipContext", act: Act) -> None:  # noqa: ANN401 - made
-        """Raise `Refused` if an amendment would change days that are over: nobody can accept it."""
+        """Raise `Refused` if an amendment changes days that are over: nobody could accept it."""
         if context.terms.start is not None:
             _check_days(proposed, context, act, is_new=True)
 

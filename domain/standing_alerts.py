@@ -279,7 +279,7 @@ EXIT_AHEAD: Final = "exit-ahead"
 
 
 def campaign_closed(event: CampaignClosed) -> str:
-    """Return the sentence that a campaign was closed, with what it brought."""
+    """Return a sentence that says that a campaign was closed, and with what outcome."""
     return f"Campaign {event.campaign} was closed: {full_stop(event.outcome)}"
 
 

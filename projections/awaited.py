@@ -305,10 +305,7 @@ class _Subjects(NamedTuple):
 
 
 def _looked_at(
-    subjects: _Subjects,
-    keys: Iterable[str],
-    agreed: AgreedRow,
-    recorded: Recorded,
+    subjects: _Subjects, keys: Iterable[str], agreed: AgreedRow, recorded: Recorded
 ) -> Iterator[tuple[str, _Looked | None]]:
     """Yield each subject with what of it awaits a party; None if nothing ever can."""
     rows_under(subjects.rows, keys)

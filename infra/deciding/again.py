@@ -137,7 +137,7 @@ class Hidden(NamedTuple):
     not_asked: int | None = None
     private: int | None = None
     export: Export | None = None
-    """The export that is its last event."""
+    """The export of the bundle, which is the last event that it shows."""
 
 
 NOTHING_HIDDEN: Final = Hidden()

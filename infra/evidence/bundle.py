@@ -248,9 +248,9 @@ class _Bundle:
     read: int = field(init=False, default=0)
     """The number of these events."""
     withheld: int = field(init=False, default=0)
-    """How many of them are not shown."""
+    """How many of the events read are withheld."""
     private: int = field(init=False, default=0)
-    """How many of those a party keeps to itself."""
+    """How many of the withheld events are private."""
     with_events: dict[str, bytes] = field(init=False, default_factory=dict)
     """The files with the signed commands and the people that these events name."""
     files: dict[str, bytes] = field(init=False)

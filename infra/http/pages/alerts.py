@@ -312,7 +312,7 @@ def _about(alert: Alert) -> str:
 
 
 def program(alert: Alert, names: Mapping[str, str]) -> str:
-    """Return what the program of an alert is called: only its own party has it."""
+    """Return the name of the program of an alert: that of the party whose program it is."""
     return f"Program of {shown.party(alert.who_acts[0].party, names)}"
 
 

@@ -73,7 +73,7 @@ class Row:
     overdue: tuple[InboxItem, ...]
     """What was due of either party, the longest first."""
     leaves: Alert | None
-    """That the partnership ends on a day ahead, as a party gave notice or both agreed."""
+    """The alert that the partnership will end: a party gave notice, or both agreed an exit."""
 
     @property
     def name(self) -> str:
@@ -179,7 +179,7 @@ class Summary:
     partnerships: int
     active: int
     leaving: int
-    """How many of them end on a day ahead, as a party gave notice or both agreed."""
+    """How many of them will end: a party gave notice, or both agreed an exit."""
     on_track: int
     behind: int
     """How many active ones are not on track. One that has only begun is neither."""

@@ -185,7 +185,7 @@ def observed(value: Decimal | None, unit: str) -> str:
 
 
 FEW_CASES: Final = 10
-"""Of fewer cases a rate is written after its count, because it says little."""
+"""With fewer cases the count is written before the rate, because the rate says little."""
 
 
 def counted_rate(known: Figure) -> str:

@@ -34,7 +34,7 @@ FIRST = {
     "AgreeContribution",
     "IntroduceIncentive",
 }
-"""What is another fact once others are known. A step is planned before it is completed, a
+"""Commands whose fact depends on what is known before. A step is planned before it is completed, a
 contribution is promised before it is given, and an incentive begins on the day of its recording."""
 
 _OF_RECORDING = {
