@@ -1,5 +1,7 @@
 """What went wrong, as problem details for HTTP (RFC 9457)."""
 
+import logging
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
@@ -14,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from domain.described import Described
+from domain.wording import shown
 from infra.access.roles import Identity
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import MemberResult
@@ -26,13 +29,15 @@ from infra.store.views import OtherFold, UnreadableRow
 from infra.tlog.codec import UnreadableEvent
 from projections.fold import FoldFailed
 
+log = logging.getLogger(__name__)
+
 MEDIA_TYPE: Final = "application/problem+json"
 
 REFUSED: Final = "/problems/"
 """The beginning of the ``type`` of a refusal; the name of the rule follows. It is a page."""
 
 NoPage = Callable[[Request, "Problem"], Response | None]
-"""Makes the page of an address without a page, for a person; None for a program."""
+"""Makes the page of a problem for a person, where no page answers; None for a program."""
 
 AGAIN_SOON: Final = {"Retry-After": "1"}
 """The same request may succeed in a second."""
@@ -74,7 +79,6 @@ _HINTS = {
     404: "The routes are listed at /docs.",
     405: "Use one of the methods in the header Allow.",
     422: "The parameters of each route are listed at /docs.",
-    500: "The server's log has the details; report the fault with them.",
 }
 _ANY_HINT = "The document of the API is at /docs."
 
@@ -121,6 +125,8 @@ class ProblemDetails(Described):
     """The index of the event at which the log differs from what was recorded."""
     results: tuple[MemberResult, ...] | None = None
     """The result of each event of a batch of which none was recorded."""
+    reference: str | None = None
+    """What to search the server's log for, after an unexpected failure."""
     simulated: bool | None = None
     """True on a simulated store, whose feeds say when things were recorded."""
 
@@ -189,13 +195,8 @@ def handle_problems(app: FastAPI, no_page: NoPage) -> None:
     app.exception_handler(Problem)(_answer)
     app.exception_handler(HTTPException)(partial(_of_http, no_page))
     app.exception_handler(RequestValidationError)(_of_parameters)
-    app.exception_handler(UnreadableEvent)(_of_damage)
-    app.exception_handler(UnreadableRow)(_of_damaged_row)
-    app.exception_handler(FoldFailed)(_of_damage)
-    app.exception_handler(OtherFold)(_of_other_fold)
-    app.exception_handler(ClockInDoubt)(_of_clock)
-    app.exception_handler(StoreFull)(_of_full_store)
-    app.exception_handler(Exception)(_of_fault)
+    for kind, problem_of in _FAILURES.items():
+        app.exception_handler(kind)(partial(_of_failure, no_page, problem_of))
 
 
 def _answer(request: Request, problem: Problem) -> Response:
@@ -285,41 +286,68 @@ def wrong_parameters(wrong: Sequence[ParameterError]) -> Problem:
     return Problem(422, f"{detail}.", " ".join(hints), errors=tuple(wrong))
 
 
-def _of_other_fold(request: Request, error: OtherFold) -> Response:
-    return _answer(request, Problem(503, error.detail, hint=error.hint))
+def _of_failure(
+    no_page: NoPage,
+    problem_of: Callable[[Request, Exception], Problem],
+    request: Request,
+    error: Exception,
+) -> Response:
+    problem = problem_of(request, error)
+    return no_page(request, problem) or _answer(request, problem)
 
 
-def _of_clock(request: Request, error: ClockInDoubt) -> Response:
-    problem = Problem(503, error.detail, hint=error.hint, headers=AGAIN_LATER)
-    return _answer(request, problem)
+def _other_fold(_: Request, error: OtherFold) -> Problem:
+    return Problem(503, error.detail, hint=error.hint)
 
 
-def _of_full_store(request: Request, error: StoreFull) -> Response:
-    return _answer(request, Problem(503, error.detail, hint=error.hint, headers=AGAIN_LATER))
+def _later(_: Request, error: ClockInDoubt | StoreFull) -> Problem:
+    return Problem(503, error.detail, hint=error.hint, headers=AGAIN_LATER)
 
 
-def _of_damaged_row(request: Request, error: UnreadableRow) -> Response:
-    return _of_store(request, error, AGAIN_SOON)
+def _damaged_row(request: Request, error: UnreadableRow) -> Problem:
+    return _damaged(request, error, AGAIN_SOON)
 
 
-def _of_damage(request: Request, error: FoldFailed | UnreadableEvent) -> Response:
-    return _of_store(request, error, AGAIN_LATER)
-
-
-def _of_store(
+def _damaged(
     request: Request,
     error: FoldFailed | UnreadableEvent | UnreadableRow,
-    again: Mapping[str, str],
-) -> Response:
-    """Answer that something in the store cannot be read; only the operator reads what it is."""
+    again: Mapping[str, str] = AGAIN_LATER,
+) -> Problem:
+    """Say that something in the store cannot be read; only the operator reads what it is."""
     who: Identity = request.state.identity
     if who.party is None:
-        return _answer(request, Problem(503, error.detail, hint=error.hint, headers=again))
+        return Problem(503, error.detail, hint=error.hint, headers=again)
     detail = "The answer needs what cannot be read of the partnership."
     hint = "Ask again when the operator has upgraded or restored Accord."
-    return _answer(request, Problem(503, detail, hint, headers=again))
+    return Problem(503, detail, hint, headers=again)
 
 
-def _of_fault(request: Request, _: Exception) -> Response:
-    # The details are only in the server's log, because a client may not be allowed to see them.
-    return _answer(request, Problem(500, "The request failed because of a bug in Accord."))
+def _fault(request: Request, error: Exception) -> Problem:
+    """Log an unexpected failure by a reference, and return the problem with the same.
+
+    The details are only in the server's log, because a client may not be allowed to see them.
+    """
+    reference = f"{secrets.token_hex(2)}-{secrets.token_hex(2)}"
+    # The server logs the traceback, with its notes.
+    error.add_note(f"Reference {reference}")
+    what = f"{request.method} {shown(request.url.path)}"
+    log.error("reference %s: %s failed with %s", reference, what, type(error).__name__)
+    return Problem(
+        500,
+        "The request failed because of a bug in Accord.",
+        f"Search the server's log for {reference}, or give this reference to the operator: the log "
+        "says by it what failed.",
+        reference=reference,
+    )
+
+
+_FAILURES: Final[Mapping[type[Exception], Callable[[Request, Any], Problem]]] = {
+    ClockInDoubt: _later,
+    FoldFailed: _damaged,
+    OtherFold: _other_fold,
+    StoreFull: _later,
+    UnreadableEvent: _damaged,
+    UnreadableRow: _damaged_row,
+    Exception: _fault,
+}
+"""What each kind of failure is for who asked."""

@@ -4,6 +4,7 @@ A page shows the answers that the command line and the API give. Each page works
 and keeps the moment that is asked about (`at`, `known`) and the viewer in every link.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -45,6 +46,8 @@ from projections import DEADLINES, OVERVIEW
 from projections.deadlines import TERMS
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.visibility import Viewer
+
+log = logging.getLogger(__name__)
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -507,12 +510,17 @@ Posted = Annotated[Form, Depends(_form)]
 
 
 def _problem_page(request: Request, problem: Problem) -> Response:
+    return _told(request, problem, _visit_of(request))
+
+
+def _told(request: Request, problem: Problem, visit: Visit | None) -> Response:
     body = _ENVIRONMENT.get_template("problem.html").render(
-        visit=_visit_of(request),
+        visit=visit,
         section="",
         title=_TITLES.get(problem.status, problem.document.title),
         detail=said(problem, _LABELS),
         hint=_for_people(problem),
+        reference=problem.document.reference,
         is_of_field=bool(problem.document.errors),
         back=_back(request),
     )
@@ -557,6 +565,8 @@ _TITLES: Final[Mapping[int, str]] = {
     HTTPStatus.NOT_FOUND: "There is nothing here",
     HTTPStatus.METHOD_NOT_ALLOWED: "There is no page here",
     HTTPStatus.UNPROCESSABLE_ENTITY: "This cannot be read",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something failed",
+    HTTPStatus.SERVICE_UNAVAILABLE: "This cannot be done now",
 }
 
 _HINTS: Final[Mapping[int, str]] = {
@@ -607,11 +617,16 @@ def signed_in(request: Request, here: Served) -> Identity | None:
 
 
 def no_page(request: Request, problem: Problem) -> Response | None:
-    """Return the page for a person at an address without a page; None for a program."""
+    """Return the page of a problem for a person where no page answers; None for a program."""
     path = request.url.path
     if not is_browser(request) or path.startswith(("/v1/", "/assets/")):
         return None
-    return _problem_page(request, problem)
+    try:
+        return _problem_page(request, problem)
+    except Exception:
+        # The navigation and the viewer are read from the store, which may be what failed.
+        log.exception("the page of a problem could not be made")
+        return _told(request, problem, None)
 
 
 def names_of(accord: Accord, id: str, when: AsOf) -> Mapping[str, str]:
