@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import unescape
 from io import StringIO
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
@@ -98,6 +99,68 @@ def test_the_document_beside_a_page_is_that_of_the_route(
     client: TestClient, page: str, route: str
 ) -> None:
     assert client.get(f"{page}.json").json() == client.get(route).json()
+
+
+def beside(client: TestClient, page: str, kind: str) -> str:
+    """Return the link of a page to the same answer in another form."""
+    name = page.partition("?")[0]
+    (found,) = {each for each in links(client.get(page).text) if each.startswith(f"{name}.{kind}")}
+    return found
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        f"/partnerships/{ONE}/history?words=REF-0011",
+        f"/partnerships/{ONE}/history?by=growthos&which=late",
+        f"/partnerships/{ONE}/history?which=corrections",
+        f"/alerts?{PAST}&rule=referral-minimum",
+        f"/alerts?{PAST}&acts=northbridge",
+    ],
+)
+def test_what_is_beside_a_page_obeys_its_filter(client: TestClient, page: str) -> None:
+    found = client.get(beside(client, page, "json")).json()["items"]
+    rows = [*csv.DictReader(StringIO(client.get(beside(client, page, "csv")).text))]
+    shown = client.get(page).text
+
+    assert found
+    assert len(rows) == len(found)
+    if "/history" in page:
+        listed = re.findall(r'<tr id="event-(\d+)"', shown)
+        assert listed == [f"{each['index']}" for each in found[::-1]]
+    if "/alerts" in page:
+        ids = {*re.findall(r'<tr id="([^"]+)"', shown)}
+        assert {each["id"] for each in found} == ids
+        whole = client.get(f"/alerts.json?{PAST}").json()["items"]
+        assert len(found) < len(whole)
+
+
+def test_the_evidence_of_an_alert_is_beside_its_page_alone(client: TestClient) -> None:
+    (alert,) = (
+        each
+        for each in client.get(f"/alerts.json?partnership={ONE}").json()["items"]
+        if each["evidence"] and each["rule"] == "referral-minimum" and each["window"] == "2026-Q2"
+    )
+    page = f"/partnerships/{ONE}/history?alert={quote(alert['id'])}"
+
+    found = client.get(beside(client, page, "json")).json()["items"]
+    assert [each["index"] for each in found] == sorted(alert["evidence"])
+
+
+def test_the_portfolio_beside_its_page_is_of_the_same_company_in_the_same_order(
+    client: TestClient,
+) -> None:
+    for query in ("company=GrowthOS&order=name", "order=deadline", "order=need"):
+        page = f"/portfolio?{PAST}&{query}"
+        rows = [*csv.DictReader(StringIO(client.get(beside(client, page, "csv")).text))]
+        portfolios = client.get(beside(client, page, "json")).json()["portfolios"]
+        listed = [each["id"] for of in portfolios for each in of["partners"]]
+
+        assert [each["name"] for each in rows] == names_in(client.get(page).text)
+        assert sorted(listed) == sorted(each["id"] for each in rows)
+        of_one = [each["id"] for each in rows if each["party"] == "growthos"]
+        (own,) = (of for of in portfolios if of["party"] == "growthos")
+        assert [each["id"] for each in own["partners"]] == of_one
 
 
 # --- alerts ------------------------------------------------------------------------------------

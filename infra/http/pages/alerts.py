@@ -111,6 +111,9 @@ class OpenAlerts:
     """The time zone of the days of each partnership that has agreed terms."""
 
 
+NONE_OPEN: Final = OpenAlerts((), (), (), {}, {})
+
+
 def open_alerts(visit: Visit, partnership: str | None = None) -> OpenAlerts:
     """Return the open alerts of one partnership or of all, the latest first."""
     about = () if partnership is None else (partnership,)
@@ -129,18 +132,66 @@ def open_alerts(visit: Visit, partnership: str | None = None) -> OpenAlerts:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which alerts are shown: those of a rule, those on which a party acts."""
+
+    rule: str | None
+    acts: str | None
+
+    def kept(self, alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+        """Return the alerts that pass."""
+        return tuple(each for each in alerts if self._passes(each))
+
+    def _passes(self, alert: Alert) -> bool:
+        parties = {each.party for each in alert.who_acts}
+        return self.rule in {None, alert.rule} and (self.acts is None or self.acts in parties)
+
+    def of_answer(self, answer: Alerts) -> Alerts:
+        """Return the answer with the alerts that pass alone."""
+        items = self.kept(answer.items)
+        ids = {each.id for each in items}
+        return answer.model_copy(
+            update={
+                "items": items,
+                "handling": {name: of for name, of in answer.handling.items() if name in ids},
+                "about": {name: of for name, of in answer.about.items() if name in ids},
+            }
+        )
+
+    def of(self, opened: OpenAlerts) -> OpenAlerts:
+        """Return the open alerts that pass."""
+        return OpenAlerts(
+            self.kept(opened.to_act_on),
+            self.kept(opened.reminders),
+            self.kept(opened.silenced),
+            opened.handling,
+            opened.zones,
+        )
+
+
+Rule = Annotated[Name | None, BeforeValidator(blank_as_none), Query(description="One rule.")]
+Acts = Annotated[
+    Slug | None, BeforeValidator(blank_as_none), Query(description="The party that acts.")
+]
+
+
 @router.get("/alerts.json")
 @needs(Need.FIGURES)
-def alerts_json(visit: Visited, partnership: Chosen = None) -> Response:
-    """Return the alerts as JSON."""
-    return as_json(_answer(visit, partnership))
+def alerts_json(
+    visit: Visited, partnership: Chosen = None, rule: Rule = None, acts: Acts = None
+) -> Response:
+    """Return the alerts that pass the filter of the page as JSON."""
+    return as_json(Filter(rule, acts).of_answer(_answer(visit, partnership)))
 
 
 @router.get("/alerts.csv")
 @needs(Need.FIGURES)
-def alerts_csv(visit: Visited, partnership: Chosen = None) -> Response:
-    """Return the alerts as a table."""
-    answer = _answer(visit, partnership)
+def alerts_csv(
+    visit: Visited, partnership: Chosen = None, rule: Rule = None, acts: Acts = None
+) -> Response:
+    """Return the alerts that pass the filter of the page as a table."""
+    answer = Filter(rule, acts).of_answer(_answer(visit, partnership))
     rows = (
         Row.of(
             each,
@@ -202,38 +253,6 @@ class Row:
             about,
             alert.at_stake,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which alerts are shown: those of a rule, those on which a party acts."""
-
-    rule: str | None
-    acts: str | None
-
-    def kept(self, alerts: Iterable[Alert]) -> tuple[Alert, ...]:
-        """Return the alerts that pass."""
-        return tuple(each for each in alerts if self._passes(each))
-
-    def _passes(self, alert: Alert) -> bool:
-        parties = {each.party for each in alert.who_acts}
-        return self.rule in {None, alert.rule} and (self.acts is None or self.acts in parties)
-
-    def of(self, opened: OpenAlerts) -> OpenAlerts:
-        """Return the open alerts that pass."""
-        return OpenAlerts(
-            self.kept(opened.to_act_on),
-            self.kept(opened.reminders),
-            self.kept(opened.silenced),
-            opened.handling,
-            opened.zones,
-        )
-
-
-Rule = Annotated[Name | None, BeforeValidator(blank_as_none), Query(description="One rule.")]
-Acts = Annotated[
-    Slug | None, BeforeValidator(blank_as_none), Query(description="The party that acts.")
-]
 
 
 @router.get("/alerts")

@@ -6,7 +6,7 @@ A long one is shown a page at a time; the figures above it are those of all part
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -24,10 +24,10 @@ from infra.access.roles import Need
 from infra.answers.inbox import INBOX, Awaiting, InboxItem, days_ahead
 from infra.answers.logs import moments_of
 from infra.answers.parameters import Name
-from infra.answers.portfolio import PORTFOLIO
+from infra.answers.portfolio import PORTFOLIO, Portfolios
 from infra.answers.zones import zones_of
 from infra.http.access import needs
-from infra.http.pages.alerts import OpenAlerts, open_alerts, program
+from infra.http.pages.alerts import NONE_OPEN, OpenAlerts, open_alerts, program
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.inbox import by_thing
 from infra.http.pages.site import (
@@ -64,8 +64,10 @@ class Row:
     """A partnership in the table."""
 
     line: PartnershipLine
+    party: str
+    """The party whose portfolio it is in."""
     initiator: str
-    """The name of the party whose portfolio it is in."""
+    """The name of that party."""
     to_act_on: tuple[Alert, ...]
     reminders: tuple[Alert, ...]
     next: InboxItem | None
@@ -195,22 +197,6 @@ class Summary:
     """How many things were due."""
 
 
-@router.get("/portfolio.json")
-@needs(Need.FACTS)
-def portfolio_json(visit: Visited) -> Response:
-    """Return the portfolio as JSON."""
-    return as_json(PORTFOLIO.reply(visit.accord, when=visit.when()))
-
-
-@router.get("/portfolio.csv")
-@needs(Need.FACTS)
-def portfolio_csv(visit: Visited) -> Response:
-    """Return the partnerships as a table."""
-    answer = PORTFOLIO.reply(visit.accord, when=visit.when())
-    rows = (Line.of(of.party, each) for of in answer.portfolios for each in of.partners)
-    return as_csv("portfolio", Line, rows)
-
-
 class Order(StrEnum):
     """How the partnerships are ordered."""
 
@@ -229,6 +215,53 @@ _ORDERS: Final = {
 Company = Annotated[
     Name | None, BeforeValidator(blank_as_none), Query(description="Only those of this company.")
 ]
+
+
+Chosen = Annotated[Order | None, Query(description="Which partnership comes first.")]
+
+
+@router.get("/portfolio.json")
+@needs(Need.FACTS)
+def portfolio_json(visit: Visited, company: Company = None, order: Chosen = None) -> Response:
+    """Return the portfolio as JSON, each party's in the order of the page if it is asked for."""
+    answer, rows = _limited(visit, company, order)
+    places = {each.line.id: place for place, each in enumerate(rows)}
+
+    def of(portfolio: Portfolio) -> Portfolio:
+        partners = (each for each in portfolio.partners if each.id in places)
+        return replace(
+            portfolio, partners=tuple(sorted(partners, key=lambda each: places[each.id]))
+        )
+
+    return as_json(answer.model_copy(update={"portfolios": tuple(map(of, answer.portfolios))}))
+
+
+@router.get("/portfolio.csv")
+@needs(Need.FACTS)
+def portfolio_csv(visit: Visited, company: Company = None, order: Chosen = None) -> Response:
+    """Return the partnerships as a table, in the order of the page if it is asked for."""
+    _, rows = _limited(visit, company, order)
+    return as_csv("portfolio", Line, (Line.of(each.party, each.line) for each in rows))
+
+
+def _limited(
+    visit: Visit, company: str | None, order: Order | None
+) -> tuple[Portfolios, list[Row]]:
+    """Return the answer, and the rows of a company; in no order, nothing else is asked for."""
+    answer = PORTFOLIO.reply(visit.accord, when=visit.when())
+    found = (NONE_OPEN, Waiting((), (), ())) if order is None else _asked(visit, answer.moment)
+    return answer, _in_order(_rows(answer.portfolios, *found), company, order)
+
+
+def _asked(visit: Visit, moment: datetime | None) -> tuple[OpenAlerts, "Waiting"]:
+    """Return the open alerts and what awaits the parties."""
+    items = by_thing(INBOX.whole(visit.accord, when=visit.when()).items)
+    return open_alerts(visit), Waiting.of((each.item for each in items), moment)
+
+
+def _in_order(rows: Iterable[Row], company: str | None, order: Order | None) -> list[Row]:
+    of_company = [each for each in rows if company is None or company in each.parties]
+    return of_company if order is None else sorted(of_company, key=_ORDERS[order][1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,14 +306,11 @@ def portfolio_page(
     order: Annotated[Order, Query(description="Which partnership comes first.")] = Order.NEED,
 ) -> Response:
     """Show the partnerships that the viewer sees, the one in most need first unless asked."""
-    when = visit.when()
-    answer = PORTFOLIO.reply(visit.accord, when=when)
-    opened = open_alerts(visit)
-    asked = by_thing(INBOX.whole(visit.accord, when=when).items)
-    waiting = Waiting.of((each.item for each in asked), answer.moment)
+    answer = PORTFOLIO.reply(visit.accord, when=visit.when())
+    opened, waiting = _asked(visit, answer.moment)
     rows = [*_rows(answer.portfolios, opened, waiting)]
-    of_company = [each for each in rows if company is None or company in each.parties]
-    listed = _page(sorted(of_company, key=_ORDERS[order][1]), after)
+    of_company = _in_order(rows, company, order)
+    listed = _page(of_company, after)
     days = _days(visit, listed.rows)
     summary = _summary(answer.portfolios, rows, opened, waiting)
     due = [summary.next.partnership] if summary.next else []
@@ -350,6 +380,7 @@ def _rows(portfolios: Iterable[Portfolio], opened: OpenAlerts, waiting: Waiting)
             alerts = [*to_act_on[line.id], *reminders[line.id], *silenced[line.id]]
             yield Row(
                 line,
+                of.party,
                 of.name,
                 tuple(to_act_on[line.id]),
                 tuple(reminders[line.id]),

@@ -230,9 +230,9 @@ class Visit:
         """A link to this page as of now."""
         return self.link(self.path, at=None, known=None, **self.filters)
 
-    def beside(self, kind: str, words: str = "") -> str:
-        """Return a link to the same answer in another form (`json`, `csv`), to the same search."""
-        return self.link(f"{self.path}.{kind}", partnership=self.partnership, words=words)
+    def beside(self, kind: str, **query: str | None) -> str:
+        """Return a link to the same answer in another form (`json`, `csv`), limited as here."""
+        return self.link(f"{self.path}.{kind}", **{**self.filters, **query})
 
     def to_event(self, partnership: str, index: int) -> str:
         """Return a link to an event in the history, on the page of it that has the event."""

@@ -4,13 +4,13 @@ Two rails show every event twice: above when it happened, below when it was reco
 was reported late is a slanted line, so that lateness is seen before anything is read.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BeforeValidator
 
 from domain.values import Slug
@@ -36,6 +36,7 @@ from infra.http.pages.site import (
     zone_of,
 )
 from infra.http.problems import Problem
+from projections.alerts import Alert
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -164,21 +165,6 @@ def _earned(visit: Visit, id: str, events: list[int]) -> Mapping[int, tuple[Ledg
         return {}
 
 
-@router.get("/partnerships/{id}/history.json")
-@needs(Need.FACTS)
-def timeline_json(visit: Visited, id: PartnershipId) -> Response:
-    """Return all events of a partnership as JSON."""
-    return as_json(HISTORY.whole(visit.accord, id=id, when=visit.when(id)))
-
-
-@router.get("/partnerships/{id}/history.csv")
-@needs(Need.FACTS)
-def timeline_csv(visit: Visited, id: PartnershipId) -> Response:
-    """Return the events of a partnership as a table."""
-    items = HISTORY.whole(visit.accord, id=id, when=visit.when(id)).items
-    return as_csv(f"{id}-history", HistoryRow, map(HistoryRow.of, items))
-
-
 At = Annotated[
     Whole | None, Query(description="An event: the page begins with it, or a little later.")
 ]
@@ -229,63 +215,99 @@ class Filter:
         """The parameters of a link that keeps it."""
         return {"words": self.words, "by": self.by, "which": self.which, "alert": self.alert}
 
-    def passing(
-        self,
-        items: Iterable[HistoryItem],
-        of_kind: Mapping[Which, set[int]],
-        names: Mapping[str, str],
-        evidence: Container[int] | None,
-    ) -> list[HistoryItem]:
-        """Return the events that pass, in their order."""
-        wanted = (self.words or "").lower().split()
-        return [
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """The history of a partnership, and the events of it that pass a filter."""
+
+    answer: PartnershipHistory
+    only: Filter
+    names: Mapping[str, str]
+    """The names of the parties."""
+    late: list[HistoryItem]
+    of_kind: Mapping[Which, set[int]]
+    """The indexes of the events of each kind."""
+    evidence: Alert | None
+    """The alert to whose evidence it is limited."""
+
+    @classmethod
+    def of(cls, visit: Visit, id: str, only: Filter) -> "Filtered":
+        """Ask for a history as a viewer sees it."""
+        when = visit.when(id)
+        evidence = None if only.alert is None else alerts.one(visit.accord, only.alert, when)
+        answer: PartnershipHistory = HISTORY.whole(visit.accord, id=id, when=when)
+        late = late_facts(answer.items)
+        of_kind = {
+            Which.LATE: {each.index for each in late},
+            Which.CORRECTIONS: {each.index for each in answer.items if _corrects(each)},
+        }
+        names = names_of(visit.accord, id, when)
+        return cls(answer, only, names, late, of_kind, evidence)
+
+    @property
+    def passing(self) -> tuple[HistoryItem, ...]:
+        """The events that pass, in their order."""
+        wanted, evidence = (self.only.words or "").lower().split(), self.evidence
+        return tuple(
             each
-            for each in items
-            if (evidence is None or each.index in evidence)
-            and (self.which is None or each.index in of_kind[self.which])
-            and (self.by is None or (each.event is not None and each.event.party == self.by))
-            and (not wanted or _says(each, names, wanted))
-        ]
+            for each in self.answer.items
+            if (evidence is None or each.index in evidence.evidence)
+            and (self.only.which is None or each.index in self.of_kind[self.only.which])
+            and (self.only.by is None or (each.event and each.event.party == self.only.by))
+            and (not wanted or _says(each, self.names, wanted))
+        )
+
+
+def _only(words: Words = None, by: By = None, which: Kind = None, alert: AlertId = None) -> Filter:
+    return Filter(words, by, which, alert)
+
+
+Only = Annotated[Filter, Depends(_only)]
+"""A page's parameter for the events that it lists."""
+
+
+@router.get("/partnerships/{id}/history.json")
+@needs(Need.FACTS)
+def timeline_json(visit: Visited, id: PartnershipId, only: Only) -> Response:
+    """Return the events of a partnership that pass the filter of the page as JSON."""
+    found = Filtered.of(visit, id, only)
+    return as_json(found.answer.model_copy(update={"items": found.passing}))
+
+
+@router.get("/partnerships/{id}/history.csv")
+@needs(Need.FACTS)
+def timeline_csv(visit: Visited, id: PartnershipId, only: Only) -> Response:
+    """Return the events of a partnership that pass the filter of the page as a table."""
+    found = Filtered.of(visit, id, only)
+    return as_csv(f"{id}-history", HistoryRow, map(HistoryRow.of, found.passing))
 
 
 @router.get("/partnerships/{id}/history")
 @needs(Need.FACTS)
-def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
+def timeline_page(
     visit: Visited,
     id: PartnershipId,
+    only: Only,
     against: Against = None,
     event: At = None,
-    words: Words = None,
-    by: By = None,
-    which: Kind = None,
-    alert: AlertId = None,
 ) -> Response:
     """Show the events of a partnership, the latest first, and which were reported late.
 
     With `against`, show also what differs from what was known by that day. With `alert`, list only
     the events that are its evidence.
     """
-    when = visit.when(id)
-    evidence = None if alert is None else alerts.one(visit.accord, alert, when)
-    answer: PartnershipHistory = HISTORY.whole(visit.accord, id=id, when=when)
-    items = answer.items
-    names = names_of(visit.accord, id, when)
+    when, filtered = visit.when(id), Filtered.of(visit, id, only)
+    items, names, late = filtered.answer.items, filtered.names, filtered.late
     if not names and visit.is_past:
         raise not_begun(visit.accord.history, id, when)
-    scale, late = _Scale.of(items), late_facts(items)
-    of_kind = {
-        Which.LATE: {each.index for each in late},
-        Which.CORRECTIONS: {each.index for each in items if _corrects(each)},
-    }
-    only = Filter(words, by, which, alert)
-    passing = only.passing(items[::-1], of_kind, names, evidence.evidence if evidence else None)
-    found = _listed(passing, event)
+    scale, of_kind, passing = _Scale.of(items), filtered.of_kind, filtered.passing
+    found = _listed(passing[::-1], event)
     compared = _compared(visit, id, against) if against else None
     return page(
         "timeline.html",
         visit,
         section="portfolio",
-        answer=answer,
+        answer=filtered.answer,
         names=names,
         zone=zone_of(visit.accord, id, when),
         count=len(items),
@@ -297,7 +319,7 @@ def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
         passing=len(passing),
         actors={each.event.party for each in items if each.event},
         kinds={kind: words for kind, words in _KINDS.items() if of_kind[kind]},
-        evidence=evidence,
+        evidence=filtered.evidence,
         late=late,
         corrections=of_kind[Which.CORRECTIONS],
         is_late=of_kind[Which.LATE],
@@ -331,7 +353,7 @@ class Listed:
     """The event with which the next page begins."""
 
 
-def _listed(found: list[HistoryItem], event: int | None) -> Listed:
+def _listed(found: Sequence[HistoryItem], event: int | None) -> Listed:
     """Return the events of a page: the first of these, or those around an event."""
     start = 0
     if event is not None:
@@ -339,7 +361,7 @@ def _listed(found: list[HistoryItem], event: int | None) -> Listed:
         # A page begins at the same events however it is reached, so that links of a page agree.
         start = place // MOST_LISTED * MOST_LISTED
     rest = found[start + MOST_LISTED :]
-    return Listed(found[start : start + MOST_LISTED], start > 0, rest[0].index if rest else None)
+    return Listed([*found[start : start + MOST_LISTED]], start > 0, rest[0].index if rest else None)
 
 
 def _says(item: HistoryItem, names: Mapping[str, str], words: list[str]) -> bool:
