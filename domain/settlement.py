@@ -15,7 +15,14 @@ from typing import Any, NamedTuple, Protocol
 from domain import payouts
 from domain.arithmetic import exact
 from domain.bilateral import BilateralAgreement
-from domain.calendar import PERIOD_PATTERN, Period, RatePeriod, bounds
+from domain.calendar import (
+    PERIOD_PATTERN,
+    Period,
+    RatePeriod,
+    bounds,
+    following,
+    quarter_of,
+)
 from domain.content import ContentDigest, digest
 from domain.context import PartnershipContext
 from domain.declarations import Declaration, Declarations
@@ -629,13 +636,51 @@ def _part(accrued: Accrued) -> Part:
     return part.model_copy(update={"rate": accrued.rate, "converted": dict(accrued.converted)})
 
 
-def issuers(ledger: Ledger, parties: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the parties that can issue the final settlement: those that pay, or both if none does.
+def issuers(balances: Sequence[Balance], parties: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the parties that can issue what has these balances: those that pay, or both.
 
     The operator can issue it, too.
     """
-    balances = final_balances(ledger, parties)
     return tuple(each for each in parties if _issues(each, balances))
+
+
+class Unstated(NamedTuple):
+    """The next statement of a currency, as it would be issued now."""
+
+    period: str
+    balance: Balance
+
+
+def next_statements(
+    ledger: Ledger, stated: Mapping[str, str], parties: tuple[str, ...]
+) -> Iterator[Unstated]:
+    """Yield the next statement of each currency in which there is something to state.
+
+    It is of the first period that has some of it, also if that is not over yet. `stated` is the
+    last period that was stated, by currency: the next one is after it and as long. Before the first
+    statement it is a month.
+    """
+    for currency in sorted({each.settles_in for each in ledger.accrued}):
+        last = stated.get(currency)
+        for period in dict.fromkeys(_next_period(each, last) for each in _months(ledger, currency)):
+            found = balance(currency, ledger.up_to(period), ledger, parties)
+            if _states_something(found):
+                yield Unstated(period, found)
+                break
+
+
+def _months(ledger: Ledger, currency: str) -> list[str]:
+    """Return the months in which something accrued that can be stated in a currency."""
+    mine = (each for each in ledger.accrued if each.settles_in == currency and each.rate)
+    return sorted({each.month for each in mine if any(each.earned.values())})
+
+
+def _next_period(month: str, last: str | None) -> str:
+    """Return the period with which a month can be stated after the last one: it is as long."""
+    if last is None:
+        return month
+    of_length = quarter_of(month) if "Q" in last else month if "-" in last else month[:4]
+    return max(of_length, following(last), key=bounds)
 
 
 def final_balances(ledger: Ledger, parties: tuple[str, ...]) -> list[Balance]:

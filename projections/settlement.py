@@ -492,6 +492,13 @@ def ledger(rows: Rows) -> Ledger:
     )
 
 
+def stated_periods(rows: Rows) -> dict[str, str]:
+    """Return the last period that was stated, by currency, from the same rows."""
+    totals: TotalsRow = rows.get(TOTALS, TotalsRow())
+    periodic = (each for each in totals.statements if each.until != date.max)
+    return {each.currency: each.name.removesuffix(f":{each.currency}") for each in periodic}
+
+
 def silences(rows: Rows) -> Deadlines:
     """Return when silence confirms the claims that await an answer, from the same rows.
 

@@ -6,7 +6,7 @@ and disputes await a proposal how they end. All of it is read from rows that are
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from domain.aggregates import command_types
 from domain.agreement import AcceptTerms, CommercialTermsAgreed, ProposeTerms
 from domain.bilateral import DeclineProposal, WithdrawProposal, kind_named
+from domain.calendar import bounds
 from domain.charter import Objective
 from domain.claims import ClaimKind, ConfirmClaim, ObjectToClaim
 from domain.content import digest
@@ -65,9 +66,12 @@ from domain.second_person import ConfirmAct, WithdrawAct
 from domain.settlement import (
     Balance,
     IssueFinalSettlement,
+    IssueStatement,
+    Ledger,
     contents_of,
     final_balances,
     issuers,
+    next_statements,
 )
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
@@ -134,7 +138,7 @@ from projections.proposals import (
     names_people,
     with_names,
 )
-from projections.settlement import ledger
+from projections.settlement import ledger, stated_periods
 from projections.visibility import OPERATOR
 
 STATED: Final = "statement/"
@@ -238,10 +242,10 @@ class Rows:
     unpaid: tuple[StatementRow, ...]
     """The statements on which something is due."""
     terms: TermsByDay
-    issuers: tuple[str, ...]
-    """The parties that can issue the final settlement."""
-    balances: tuple[Balance, ...]
-    """Those of a final settlement that is issued now."""
+    ledger: Ledger
+    """What has accrued and is not stated yet."""
+    stated: Mapping[str, str]
+    """The last period that was stated, by currency."""
     objectives: tuple[Objective, ...]
     """The objectives in force, which say where their figures come from."""
     disputed: tuple[DisputedFigure, ...]
@@ -276,7 +280,7 @@ def ask(
         for place, each in _items(accord, partnership, when)
         if when.viewer.party in {None, each.party}
     ]
-    awaited = _judged(accord, awaited, when)
+    awaited = _judged(accord, _opened(accord, awaited, when), when)
     later = ((place, each) for place, each in awaited if [*place] > after)
     found = sorted(later, key=itemgetter(0))
     shown = found[: page.limit]
@@ -339,18 +343,38 @@ def _place(item: InboxItem) -> _Place:
     return item.day.isoformat(), item.partnership, about
 
 
+def is_open(item: InboxItem, now: datetime) -> bool:
+    """Whether some of the events of an item are accepted by now, or none is offered."""
+    opening = [each.opens for each in item.events if isinstance(each, _TimedEvent) and each.opens]
+    return len(opening) < len(item.events) or not opening or min(opening) <= now
+
+
+def _opened(
+    accord: Accord, awaited: list[tuple[_Place, InboxItem]], when: AsOf
+) -> list[tuple[_Place, InboxItem]]:
+    """Return items without those that can be done only later."""
+    ahead = (each for _, each in awaited if not is_open(each, datetime.min.replace(tzinfo=UTC)))
+    times = _times(accord, {each.partnership for each in ahead}, when)
+    return [
+        (place, each)
+        for place, each in awaited
+        if each.partnership not in times or is_open(each, times[each.partnership])
+    ]
+
+
 def _judged(
     accord: Accord, awaited: list[tuple[_Place, InboxItem]], when: AsOf
 ) -> list[tuple[_Place, InboxItem]]:
     """Return items with those as overdue whose day is over, also before the clock records it."""
-    due = [each for _, each in awaited if each.awaiting is Awaiting.DUE]
+    due = [each for _, each in awaited if each.awaiting is Awaiting.DUE and each.is_last]
     moments = moments_of(accord, {each.partnership for each in due}, when)
     over = {each.partnership for each in due if each.day <= moments[each.partnership].date()}
     zones = zones_of(accord, over)
     today = {name: local_day(moments[name], zones.get(name, "UTC")) for name in over}
 
     def judged(each: InboxItem) -> InboxItem:
-        is_over = each.awaiting is Awaiting.DUE and each.day < today.get(each.partnership, each.day)
+        is_due = each.awaiting is Awaiting.DUE and each.is_last
+        is_over = is_due and each.day < today.get(each.partnership, each.day)
         return each.model_copy(update={"awaiting": Awaiting.OVERDUE}) if is_over else each
 
     return [(place, judged(each)) for place, each in awaited]
@@ -430,6 +454,7 @@ def _live(accord: Accord, names: list[str]) -> Iterator[Rows]:
             (DEADLINES, OVERDUE),
             (ALERTS, STATE),
             (SETTLEMENT, AGREED),
+            (SETTLEMENT, TOTALS),
         )
     }
     for name in names:
@@ -437,9 +462,6 @@ def _live(accord: Accord, names: list[str]) -> Iterator[Rows]:
         alerts = _asking(kept[ALERTS.name, STATE] or START)
         subjects = _facts(accord, name, {_subject(each) for each in alerts})
         late = [each.window for each in alerts if each.rule == STATEMENT_OVERDUE]
-        overdue: OverdueDeadlines | None = kept[DEADLINES.name, OVERDUE]
-        if overdue and any(map(_is_exit, overdue.passed)):
-            kept[SETTLEMENT.name, TOTALS] = _saved(accord, SETTLEMENT, name, [TOTALS]).get(TOTALS)
         agreed: AgreedRow | None = kept[SETTLEMENT.name, AGREED]
         due = [*agreed.due] if agreed else []
         stated = _saved(accord, SETTLEMENT, name, {f"{STATED}{each}" for each in (*due, *late)})
@@ -509,7 +531,7 @@ def _read(
     agreed: AgreedRow | None = kept.get((SETTLEMENT.name, AGREED))
     if overview is not None and overview.stages:
         totals: TotalsRow | None = kept.get((SETTLEMENT.name, TOTALS))
-        known = ledger({TOTALS: totals} if totals else {})
+        known = {TOTALS: totals} if totals else {}
         yield Rows(
             name,
             overview,
@@ -520,8 +542,8 @@ def _read(
             subjects,
             tuple(each for each in stated if each.left > 0),
             terms_of(agreed) if agreed else TermsByDay(),
-            issuers(known, overview.parties),
-            tuple(final_balances(known, overview.parties)),
+            ledger(known),
+            stated_periods(known),
             state.figures.objectives,
             tuple(_disputed(state)),
             state.asked,
@@ -574,6 +596,7 @@ def _asked(rows: Rows) -> Iterator[InboxItem]:
     for awaiting, deadlines in ((Awaiting.DUE, due), (Awaiting.OVERDUE, rows.overdue)):
         for deadline in deadlines:
             yield from _of_deadline(rows, deadline, awaiting)
+    yield from _of_unstated(rows)
     for row in rows.unpaid:
         yield _of_statement(rows, row)
     for alert in rows.alerts:
@@ -909,8 +932,10 @@ def _of_exit(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[Inb
         commands.append(ProposeDisposition)
     if rows.overview.settled and rows.overview.assets_settled:
         commands.append(ProposeCompletion)
+    balances = final_balances(rows.ledger, rows.overview.parties)
+    paying = issuers(balances, rows.overview.parties)
     for party in rows.overview.parties:
-        mine = [x for x in commands if x is not IssueFinalSettlement or party in rows.issuers]
+        mine = [x for x in commands if x is not IssueFinalSettlement or party in paying]
         if not mine:
             continue
         yield InboxItem(
@@ -920,13 +945,15 @@ def _of_exit(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[Inb
             party=party,
             ref=deadline.ref,
             text=f"Complete the exit, which took effect on {deadline.ref}.",
-            events=tuple(_completes(rows, party, each) for each in mine),
+            events=tuple(_completes(rows, party, each, balances) for each in mine),
         )
 
 
-def _completes(rows: Rows, party: str, command: type[Command]) -> EventToSend:
+def _completes(
+    rows: Rows, party: str, command: type[Command], balances: Iterable[Balance]
+) -> EventToSend:
     issues = command is IssueFinalSettlement
-    return _event(rows, party, command, {"contents": contents_of(rows.balances)} if issues else {})
+    return _event(rows, party, command, {"contents": contents_of(balances)} if issues else {})
 
 
 def _of_lapsed_act(rows: Rows, deadline: Deadline) -> InboxItem:
@@ -997,6 +1024,34 @@ def _is_proposed(rows: Rows, deadline: Deadline) -> bool:
     if deadline.kind is DeadlineKind.EXIT:
         return any(each.agreement == PartnershipExited.name for each in rows.proposals.open)
     return any(each.closes == deadline.id for each in rows.proposals.open)
+
+
+def _of_unstated(rows: Rows) -> Iterator[InboxItem]:
+    """Yield the next statement of each currency, to a side that issues it once its period is over.
+
+    What is open when an exit has taken effect is for the final settlement.
+    """
+    is_final = any(map(_is_exit, rows.overdue)) and not rows.overview.settled
+    if is_final or rows.overview.stage not in IssueStatement.stages:
+        return
+    for period, balance in next_statements(rows.ledger, rows.stated, rows.overview.parties):
+        first, name = bounds(period)[1].date(), f"{period}:{balance.currency}"
+        amount = f"{Money(amount=balance.amount, currency=balance.currency)}"
+        pays = f"{balance.payer} pays {balance.payee} {amount}" if balance.payer else "nobody pays"
+        contents = contents_of([balance])
+        data = {"period": period, "currency": balance.currency, "contents": contents}
+        for party in issuers([balance], rows.overview.parties):
+            event = _event(rows, party, IssueStatement, data)
+            yield InboxItem(
+                day=first,
+                is_last=False,
+                awaiting=Awaiting.DUE,
+                partnership=rows.id,
+                party=party,
+                ref=name,
+                text=f"Issue statement {name}, possible since {first}: {pays}.",
+                events=(_TimedEvent(**dict(event), opens=rows.terms.midnight(first)),),
+            )
 
 
 def _of_statement(rows: Rows, row: StatementRow) -> InboxItem:

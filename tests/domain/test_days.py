@@ -528,6 +528,12 @@ OF_BOTH: Final = (
 )
 """The rule of what both own, with the agreement of each."""
 
+TO_ISSUE: Final = (
+    "No terms set a last day for the issue of a statement, so none is overdue. From the first day "
+    "after its period on, the inbox asks the side that issues it (`IssueStatement`)."
+)
+"""What has a first day and no last one."""
+
 
 def page() -> str:
     """Return the page."""
@@ -545,6 +551,8 @@ def page() -> str:
         *map(row, RULES),
         "",
         OF_BOTH,
+        "",
+        TO_ISSUE,
         "",
         "## Every alert",
         "",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from domain.calendar import add
+from domain.calendar import add, bounds, following, quarter_of
 
 DAY: Final = timedelta(days=1)
 REMIND: Final = timedelta(hours=48)
@@ -201,7 +201,11 @@ class Model:
     over: bool = False
     """Whether an exit took effect."""
     debtor: str = ""
-    """The party that owes what no statement has yet, and so issues the final settlement."""
+    """The party that owes whatever is earned, and so issues its statements."""
+    unstated: set[str] = field(default_factory=set)
+    """The months of what no statement has yet."""
+    last_stated: str = ""
+    """The last period that was stated; empty before the first statement."""
     settled: bool = False
     disposed: bool = False
     ended: bool = False
@@ -236,7 +240,7 @@ class Model:
         for claims in (self.leads, self.claims):
             for name, claim in [*claims.items()] if self.silence else []:
                 if midnight(claim.made + timedelta(days=self.silence)) <= now:
-                    del claims[name]
+                    self.confirm(name, claims)
         if self.ended:
             return
         for name, each in [*self.asked.items()]:
@@ -248,6 +252,12 @@ class Model:
         self._miss_scorecards(now)
         if not self.exits and midnight(self.ends_on) <= now:
             self.term_ended = True
+
+    def confirm(self, name: str, claims: dict[str, Claim]) -> None:
+        """Let a claim count; a payment that counts earns something."""
+        claim = claims.pop(name)
+        if "/payment/" in name and (self.leaves_on is None or claim.made < self.leaves_on):
+            self.unstated.add(f"{claim.made:%Y-%m}")
 
     def _close_months(self, now: datetime) -> None:
         """Let the figures of a month fall due once it is over: they are in time for one more."""
@@ -379,9 +389,23 @@ class Model:
     def settle(self, name: str, now: datetime) -> None:
         """Let the final settlement be issued: what is owed is paid within 30 days."""
         self.settled = True
-        if self.debtor:
+        if self.unstated:
+            self.unstated.clear()
             due = now.date() + timedelta(days=30)
             self.statements[f"{name}:USD"] = Statement(self.debtor, due)
+
+    def state(self, period: str, now: datetime) -> None:
+        """Let the statement of a period be issued: it takes all that was earned until its end."""
+        self.unstated = {each for each in self.unstated if self._next_period(each) > period}
+        self.last_stated = period
+        due = now.date() + timedelta(days=30)
+        self.statements[f"{period}:USD"] = Statement(self.debtor, due)
+
+    def _next_period(self, month: str) -> str:
+        """Return the period that is stated next for what was earned in a month."""
+        if "Q" not in self.last_stated:
+            return max(month, following(self.last_stated)) if self.last_stated else month
+        return max(quarter_of(month), following(self.last_stated))
 
     # --- what awaits a party ---
 
@@ -407,6 +431,9 @@ class Model:
         found |= {f"deal/{each}/referral" for each, by in self.rejected.items() if by == party}
         found |= {each for each, of in self.claims.items() if of.by != party}
         found |= {x for x, of in self.statements.items() if of.payer == party and not of.payout}
+        if party == self.debtor and self.unstated and (self.settled or not self.over):
+            period = self._next_period(min(self.unstated))
+            found |= {f"{period}:USD"} if bounds(period)[1] <= now else set()
         return found | self._of_the_end(party, now)
 
     def _of_the_end(self, party: str, now: datetime) -> set[str]:
@@ -416,7 +443,7 @@ class Model:
         if self.over:
             agreements = {each.agreement for each in self.asked.values()}
             waits = "Completion" in agreements
-            settles = not self.settled and self.debtor in {"", party}
+            settles = not self.settled and (not self.unstated or party == self.debtor)
             disposes = not self.disposed and "Disposition" not in agreements
             asks = settles or disposes or (self.settled and self.disposed)
             return {f"{self.leaves_on}"} if asks and not waits else set()

@@ -25,7 +25,8 @@ def inbox(story: Story, party: str | None = None) -> list[InboxItem]:
 
 
 def of_rows(story: Story, rows: Iterable[answer.Rows]) -> list[InboxItem]:
-    return [answer.offered(item, story.now) for each in rows for item in answer.items(each)]
+    found = (item for each in rows for item in answer.items(each))
+    return [answer.offered(item, story.now) for item in found if answer.is_open(item, story.now)]
 
 
 def other_days(alerts: Iterable[Alert], items: list[InboxItem]) -> list[str]:

@@ -182,10 +182,11 @@ def begin(name: str) -> tuple[Story, Model]:
     """Return the story and the model of a beginning."""
     story, parties = _begun(name).copy(), (OURS, THEIRS)
     match name:
-        case "adopted":
-            return story, Model(parties, date(2026, 10, 1), date(2025, 8, 1), METRICS, debtor=OURS)
-        case "deciding" | "ending":
-            return story, Model(parties, date(2026, 10, 1), date(2025, 8, 1), debtor=OURS)
+        case "adopted" | "deciding" | "ending":
+            metrics = METRICS if name == "adopted" else ()
+            model = Model(parties, date(2026, 10, 1), date(2025, 8, 1), metrics, debtor=OURS)
+            model.unstated = {"2025-08"}
+            return story, model
         case _:
             model = Model(parties, date(2029, 1, 1), date(2026, 1, 1), METRICS, minimum=True)
     if name != "formed":
@@ -195,6 +196,7 @@ def begin(name: str) -> tuple[Story, Model]:
     if name == "owing":
         (issued,) = story.facts(StatementIssued)
         model.statements[issued.statement] = Statement(OURS, date(2026, 5, 27))
+        model.debtor, model.last_stated = OURS, issued.period
     return story, model
 
 
@@ -626,7 +628,9 @@ class Life:
             case "ConfirmClaim" if deal in model.leads:
                 del model.leads[deal]
             case "ConfirmClaim":
-                del model.claims[ref]
+                model.confirm(ref, model.claims)
+            case "IssueStatement":
+                model.state(ref.partition(":")[0], self.story.now)
             case "LoseDeal":
                 del model.rejected[deal]
             case "SignAgreement":
