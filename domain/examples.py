@@ -964,7 +964,11 @@ _EXECUTION = [
         "2026-02-02",
         OURS,
         ProposePause(
-            proposal="pause-1", pause="Z-1", activity="The newsletter", reason="Nobody reads it."
+            proposal="pause-1",
+            pause="Z-1",
+            activity="The newsletter",
+            last_day=date(2026, 4, 30),
+            reason="Nobody reads it.",
         ),
     ),
     Step("2026-02-02", THEIRS, AgreePause(proposal="pause-1")),

@@ -1097,8 +1097,46 @@ class ActivityPaused(
     """The identifier of the pause."""
     activity: Text
     """The activity that is paused."""
+    last_day: Day | None = None
+    """The last day of the pause. Each pause has one; only those agreed before days were recorded
+    have none."""
     reason: Text
     """The reason, in words."""
+
+    @classmethod
+    def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` unless the pause has a last day that is still to come (C23)."""
+        _check_ends(proposed, context.terms.day(act.occurred_at))
+
+    @classmethod
+    def acceptable_until(cls, proposed: Any, exit_on: date | None) -> date | None:  # noqa: ANN401, ARG003 - made
+        """Return the last day of the pause."""
+        day: date | None = proposed.last_day
+        return day
+
+    @classmethod
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
+        """Raise `Refused` if the last day has passed by the acceptance, or if there is none."""
+        _check_ends(proposed, context.terms.day(act.occurred_at))
+        return {}
+
+
+def _check_ends(pause: Any, today: date) -> None:  # noqa: ANN401 - made
+    if pause.last_day is None:
+        raise Refused(
+            "pause-without-end",
+            f"A pause needs a last day; without one it is a silent exit. {pause.pause} has none.",
+            "Propose it with its last day (ProposePause). Both can agree another day later.",
+            field="last_day",
+        )
+    if pause.last_day < today:
+        raise Refused(
+            "pause-is-over",
+            "A pause must have a last day of today or later. The last day of "
+            f"{pause.pause} is {pause.last_day}; today is {today}.",
+            "Propose it with a last day that is still to come (ProposePause).",
+            field="last_day",
+        )
 
 
 ProposePause = ActivityPaused.proposes

@@ -102,7 +102,7 @@ def ends_with_exit(kind: type[BilateralAgreement], proposed: Any) -> bool:  # no
     return ends
 
 
-_ENDED_BY_AN_EXIT: Final = {"campaign", "contribution", "milestone", "step"}
+_ENDED_BY_AN_EXIT: Final = {"campaign", "contribution", "milestone", "pause", "step"}
 """What an exit gives up when it takes effect, by the word for it in a cancellation."""
 
 

@@ -156,6 +156,7 @@ _LAST_DAY: Final = {
     DeadlineKind.CONTRIBUTION: "of contribution",
     DeadlineKind.CAMPAIGN: "of campaign",
     DeadlineKind.IMPROVEMENT: "of improvement plan",
+    DeadlineKind.PAUSE: "of pause",
     DeadlineKind.OBJECTIVE: "of objective",
     DeadlineKind.CURE: "to cure breach",
     DeadlineKind.NOTICE: "for notice,",
@@ -243,6 +244,10 @@ def _shared(event: Any) -> str:  # noqa: ANN401 - a protocol, or a proposal of o
     return "; ".join(lines) + (
         f"; {third.name} ({third.party}) is the third party" if third else ""
     )
+
+
+def _to_last_day(event: Any) -> str:  # noqa: ANN401 - a pause, or its proposal
+    return f" until {event.last_day}" if event.last_day else ""
 
 
 def _until(event: Any) -> str:  # noqa: ANN401 - anything that applies until a day, or for good
@@ -600,8 +605,12 @@ WORDS: dict[type[Event], Words] = {
     execution.ReviewScheduled: lambda e: (
         f"scheduled {cadence_words(e.kind)} {e.review} for {moment_words(e.at)}"
     ),
-    execution.ActivityPaused.proposed: lambda e: f"proposed to pause {e.activity}: {e.reason}",
-    execution.ActivityPaused: lambda e: f"and its partner paused {e.activity}: {e.reason}",
+    execution.ActivityPaused.proposed: lambda e: (
+        f"proposed to pause {e.activity}{_to_last_day(e)}: {e.reason}"
+    ),
+    execution.ActivityPaused: lambda e: (
+        f"and its partner paused {e.activity}{_to_last_day(e)}: {e.reason}"
+    ),
     execution.ReviewHeld.proposed: lambda e: (
         f"proposed that review {e.review} was held: {e.minutes}{sponsors_words(e)}"
     ),

@@ -34,6 +34,7 @@ class DeadlineKind(StrEnum):
     EXIT = "exit"
     CURE = "cure"
     IMPROVEMENT = "improvement"
+    PAUSE = "pause"
     REMINDER = "reminder"
     CADENCE = "cadence"
     ACTION = "action"

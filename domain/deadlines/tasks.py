@@ -26,6 +26,7 @@ from domain.deadlines.rule import (
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
+    ActivityPaused,
     CampaignAgreed,
     CampaignClosed,
     ImprovementPlanAgreed,
@@ -99,6 +100,12 @@ def _campaign_start(
     first = end_of_day(DeadlineKind.CAMPAIGN_START, event.campaign, event.first_day, terms)
     if first.since > act.occurred_at:
         yield first._replace(party=event.owner)
+
+
+def _pause_over(event: ActivityPaused, _: Act, terms: TermsByDay, __: Around) -> Iterator[Deadline]:
+    """Yield the last day of a pause (C23). Older records have pauses without one."""
+    if event.last_day is not None:
+        yield end_of_day(DeadlineKind.PAUSE, event.pause, event.last_day, terms)
 
 
 _Task = MilestonePlanned | ActionAgreed | OnboardingStepAgreed | ContributionPromised
@@ -314,6 +321,29 @@ RULES = (
         ),
         reminds_of="The last day of improvement plan {ref} is {day}.",
         both=ImprovementPlanCompleted,
+    ),
+    DeadlineRule(
+        DeadlineKind.PAUSE,
+        opened_by=(opens_several(ActivityPaused, _pause_over),),
+        passing=passes(DeadlineKind.PAUSE),
+        closed_by=(
+            closes(
+                ActivityPaused,
+                lambda e: e.pause,
+                lambda e: f"The last day of pause {e.pause} was moved to {e.last_day}.",
+            ),
+            cancels("pause"),
+            EXIT_TAKES_EFFECT,
+        ),
+        alert=DeadlineAlert(
+            "pause-over",
+            "an activity is resumed, or paused for longer, once its pause is over (C23)",
+            Response(Severity.WARNING, "A pause that nobody ends is a silent exit."),
+            lambda e: f"Pause {e.ref} is over, and the activity was not resumed.",
+            about="pause",
+            reminder=True,
+        ),
+        reminds_of="The last day of pause {ref} is {day}.",
     ),
     # Whether an objective is missed, its figures say (`projections.alerts`).
     DeadlineRule(

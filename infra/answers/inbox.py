@@ -31,9 +31,11 @@ from domain.execution import (
     CloseCampaign,
     CompleteAction,
     CompleteOnboardingStep,
+    ProposeCancellation,
     ProposeImprovementPlanOutcome,
     ProposeIssueResolution,
     ProposeMilestoneReached,
+    ProposePause,
     ProposeReview,
     ProposeReviewHeld,
     ReachMilestone,
@@ -811,6 +813,11 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
         ProposeImprovementPlanOutcome,
         "plan",
     ),
+    DeadlineKind.PAUSE: (
+        "Resume what pause {} stopped and end the pause, or agree a later last day.",
+        ProposeCancellation,
+        "ref",
+    ),
     DeadlineKind.CURE: ("Cure breach {}, and say how.", ProposeCure, "breach"),
     DeadlineKind.CADENCE: ("Hold the next {}.", ProposeReview, "kind"),
     DeadlineKind.NOTICE_WARNING: (
@@ -1001,10 +1008,13 @@ def _does(
 ) -> Iterator[EventToSend]:
     """Yield the events that do what is due.
 
-    A meeting is scheduled, or was held without that; at the end of a term one renews, or leaves.
-    Until the day of a review both can move it, and from then on it can be held.
+    A pause ends, or goes on for longer. A meeting is scheduled, or was held without that; at the
+    end of a term one renews, or leaves. Until the day of a review both can move it, and from then
+    on it can be held.
     """
     data = {name: each for name, each in data.items() if name}
+    if deadline.kind is DeadlineKind.PAUSE:
+        data["kind"] = "pause"
     if rows.overview.stage in command.stages:
         event = _event(rows, party, command, data)
         if deadline.on_its_day:
@@ -1017,6 +1027,8 @@ def _does(
         yield _event(rows, party, ProposeReview, data, ("reason",))
     if deadline.kind in _OF_THE_TERM:
         yield _event(rows, party, GiveExitNotice, {})
+    if deadline.kind is DeadlineKind.PAUSE:
+        yield _event(rows, party, ProposePause, {"pause": deadline.ref}, ("last_day",))
 
 
 def _is_proposed(rows: Rows, deadline: Deadline) -> bool:

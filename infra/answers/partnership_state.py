@@ -272,7 +272,7 @@ PromisedContribution = TaskSummary[ContributionPromised, ContributionRecorded]
 Campaign = TaskSummary[CampaignAgreed, CampaignClosed]
 Improvement = TaskSummary[ImprovementPlanAgreed, ImprovementPlanCompleted]
 Pause = TaskSummary[ActivityPaused, CommitmentCancelled]
-"""A pause that both agreed. It runs until both give it up."""
+"""A pause that both agreed. Both end it; after its last day it is overdue."""
 Issue = TaskSummary[IssueRaised, IssueResolved]
 Task = (
     Milestone

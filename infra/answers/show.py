@@ -181,7 +181,7 @@ D = TypeVar("D", bound=Event)
 A = TypeVar("A", bound=BilateralAgreement)
 
 _NEVER: Final[tuple[CommitmentCancelled, ...]] = ()
-"""A pause is never done. It ends when both give it up."""
+"""A pause is never done: both end it, and it is then no longer among the plans."""
 
 Version = Annotated[PositiveWhole | None, Parameter("The first N events of its log.", "N")]
 
@@ -351,6 +351,7 @@ _PASSED: Final[Mapping[DeadlineKind, _Step]] = {
     DeadlineKind.CONTRIBUTION: _Step(ContributionPromised, "ref", "overdue_at"),
     DeadlineKind.CAMPAIGN: _Step(CampaignAgreed, "ref", "overdue_at"),
     DeadlineKind.IMPROVEMENT: _Step(ImprovementPlanAgreed, "ref", "overdue_at"),
+    DeadlineKind.PAUSE: _Step(ActivityPaused, "ref", "overdue_at"),
 }
 
 _STEPS: Final[Mapping[type[Event], _Step]] = {
@@ -493,6 +494,7 @@ _WITHIN_A_DAY: Final = frozenset(
         DeadlineKind.CAMPAIGN_START,
         DeadlineKind.CAMPAIGN,
         DeadlineKind.IMPROVEMENT,
+        DeadlineKind.PAUSE,
         DeadlineKind.CURE,
         DeadlineKind.ANSWER,
         DeadlineKind.LAPSE,

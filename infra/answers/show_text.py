@@ -601,7 +601,7 @@ def _task_words(  # noqa: C901, PLR0911, PLR0912 - one for each kind
             return "improvement plan", planned.plan, what, planned.deadline, state
         case ActivityPaused():
             what = f"{planned.activity}: {planned.reason}"
-            return "pause", planned.pause, what, None, _state(task, "", "")
+            return "pause", planned.pause, what, planned.last_day, _state(task, "over", "ended")
         case _:
             assert_never(planned)
 
@@ -803,6 +803,7 @@ DEADLINES = {
     DeadlineKind.EXIT: "the exit takes effect on {}",
     DeadlineKind.CURE: "the cure period of breach {} ends",
     DeadlineKind.IMPROVEMENT: "improvement plan {} is due",
+    DeadlineKind.PAUSE: "pause {} is over",
     DeadlineKind.FIGURE: "figure {} is due",
     DeadlineKind.OBJECTIVE: "objective {} is to be reached",
     DeadlineKind.ANSWER: "the answer to {} is due",

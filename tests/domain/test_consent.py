@@ -46,7 +46,13 @@ from domain.execution import (
     RaiseIssue,
     ReviewMissed,
 )
-from domain.exit import AgreeExit, AgreeExitWithdrawal, ProposeExit, ProposeExitWithdrawal
+from domain.exit import (
+    AgreeExit,
+    AgreeExitWithdrawal,
+    GiveExitNotice,
+    ProposeExit,
+    ProposeExitWithdrawal,
+)
 from domain.formation import AgreeCharter, ProposeCharter, ProposeDecisionRule
 from domain.governance import AgreeGovernance, GovernanceEstablished, ProposeGovernance
 from domain.health import AgreeRiskMitigated, IdentifyRisk, ProposeRiskMitigated
@@ -301,6 +307,48 @@ def test_a_pause_begins_and_ends_by_both() -> None:
 
     assert [each.pause for each in story.facts(ActivityPaused)] == ["Z-1"]
     assert story.facts(CommitmentCancelled)[-1].ref == "Z-1"
+
+
+def test_a_pause_needs_a_last_day_that_is_still_to_come() -> None:
+    story = before(ProposePause)
+
+    endless = story.refuses(OURS, example(ProposePause, last_day=None))
+    over = story.refuses(OURS, example(ProposePause, last_day=date(2026, 2, 1)))
+
+    assert (endless.rule, over.rule) == ("pause-without-end", "pause-is-over")
+
+
+def test_a_pause_that_nobody_ends_is_alerted_after_its_last_day() -> None:
+    story = after(AgreePause)
+    story.on("2026-04-29T01:00")
+    assert about(story, "Z-1") == {"due-soon": "open"}
+    story.on("2026-05-01T01:00")
+    assert about(story, "Z-1")["pause-over"] == "open"
+
+    story.agree(THEIRS, example(ProposeCancellation, proposal="resume", kind="pause", ref="Z-1"))
+
+    assert about(story, "Z-1")["pause-over"] == "resolved"
+
+
+def test_a_pause_that_both_moved_is_over_on_its_new_day() -> None:
+    story = after(AgreePause)
+    story.agree(OURS, example(ProposePause, proposal="longer", last_day=date(2026, 5, 31)))
+
+    story.on("2026-05-31T23:00")
+    assert "pause-over" not in about(story, "Z-1")
+    story.on("2026-06-01T01:00")
+
+    assert about(story, "Z-1")["pause-over"] == "open"
+
+
+def test_a_pause_ends_with_the_exit() -> None:
+    story = after(AgreePause)
+    story.agree(OURS, example(ProposePause, proposal="longer", last_day=date(2027, 5, 31)))
+    story.when(OURS, example(GiveExitNotice))
+
+    story.on("2027-12-31")
+
+    assert "pause-over" not in about(story, "Z-1")
 
 
 def test_an_issue_goes_to_the_sponsors_until_both_say_that_it_is_resolved() -> None:

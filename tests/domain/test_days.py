@@ -97,8 +97,8 @@ WORDS: Final = {
     DeadlineKind.LAPSE: Words(
         "the last day on which a proposal can be accepted",
         "at the end of that day; the proposal then lapses",
-        "the proposal: of an exit, its withdrawal, an improvement plan, a charter, a target or an "
-        "adoption",
+        "the proposal: of an exit, its withdrawal, an improvement plan, a pause, a charter, a "
+        "target or an adoption",
         ("ProposalLapsed/last_day",),
     ),
     DeadlineKind.SIGNATURE: Words(
@@ -154,6 +154,9 @@ WORDS: Final = {
         "at the end of its last day",
         "the plan",
         ("ImprovementPlanAgreed/deadline",),
+    ),
+    DeadlineKind.PAUSE: Words(
+        "a pause", "at the end of its last day", "the pause", ("ActivityPaused/last_day",)
     ),
     DeadlineKind.NOTICE_WARNING: Words(
         "the reminder of the notice",
@@ -218,8 +221,8 @@ SET_BY: Final = {
         "`ProposeCharter`, `ProposeDataSharing`, for each period of their frequency"
     ),
     DeadlineKind.LAPSE: (
-        "`ProposeExit`, `ProposeExitWithdrawal`, `ProposeImprovementPlan`, `ProposeCharter`, "
-        "`ProposeTarget`, `ProposeAdoption`"
+        "`ProposeExit`, `ProposeExitWithdrawal`, `ProposeImprovementPlan`, `ProposePause`, "
+        "`ProposeCharter`, `ProposeTarget`, `ProposeAdoption`"
     ),
     DeadlineKind.SIGNATURE: "`AgreementDrafted`",
     DeadlineKind.CONFIRMATION: "an act above the agreed amount",
@@ -241,6 +244,8 @@ SAID_SHORTER: Final = {
             "takes effect before its period is over"
         ),
     },
+    # Who ends a pause resumes what it stopped.
+    DeadlineKind.PAUSE: {DONE: "`ProposeCancellation`", GIVEN_UP: ""},
     DeadlineKind.LAPSE: {MOVED: BY_AN_EXIT, GIVEN_UP: ENDED},
     DeadlineKind.SIGNATURE: {
         DONE: "`AgreementSigned`, another draft, `DeclineProposal`",

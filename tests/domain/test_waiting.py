@@ -120,6 +120,7 @@ objection-too-late
 one-segment-or-each other-content other-keys overlap-exceeds-list overlap-known own-proposal
 partnership-exists period-before-agreement period-not-begun period-not-over
 person-of-another-party pilot-concluded
+pause-is-over pause-without-end
 proposal-answered proposal-countered proposal-declined proposal-exists proposal-lapsed
 proposal-replaced proposal-withdrawn reason-names-person recovery-by-operator recovery-not-signed
 regional-needs-market

@@ -34,6 +34,7 @@ from domain.execution import (
     ProposeIssueResolution,
     ProposeMilestone,
     ProposeOnboardingStep,
+    ProposePause,
     ProposeReduction,
     ProposeReview,
     ProposeReviewHeld,
@@ -307,6 +308,13 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
     "improvement-due": {
         "ImprovementPlanCompleted": both(lambda _: example(ProposeImprovementPlanOutcome)),
         "ImprovementPlanAgreed": again(ProposeImprovementPlan),
+        "DeadlinePassed": EXIT,
+    },
+    "pause-over": {
+        "ActivityPaused": both(
+            lambda _: example(ProposePause, proposal="again", last_day=date(2028, 1, 1))
+        ),
+        "CommitmentCancelled": given_up("pause", "Z-1"),
         "DeadlinePassed": EXIT,
     },
     "review-missed": {

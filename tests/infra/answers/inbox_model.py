@@ -135,7 +135,14 @@ UNTIL_EXIT: Final = {
 }
 """What both can agree until an exit takes effect."""
 
-GIVEN_UP_BY_EXIT: Final = {"Breach", "Campaign", "Milestone", "OnboardingStep", "ImprovementPlan"}
+GIVEN_UP_BY_EXIT: Final = {
+    "Breach",
+    "Campaign",
+    "Milestone",
+    "OnboardingStep",
+    "ImprovementPlan",
+    "Pause",
+}
 """The tasks that an exit gives up when it takes effect."""
 
 KEEP_THE_OLDER: Final = {"Waiver", "JointInvestment", "Hypothesis"}
@@ -149,6 +156,7 @@ OVERDUE: Final = {
     "Review": "review-missed",
     "Breach": "breach-not-cured",
     "ImprovementPlan": "improvement-due",
+    "Pause": "pause-over",
 }
 """The alert that opens once the day of a task has passed."""
 
@@ -482,7 +490,8 @@ class Model:
         found |= {f"audit-failed ethics/{by}" for by, passed in self.audits.items() if not passed}
         found |= {f"cadence-missed health_check/{party}" for party in self.unrated}
         found |= {f"due-soon cadence/health_check/{party}" for party in self._scorecards(now)}
-        found |= {f"lead-awaits-answer deal/{each}/referral" for each in self.leads}
+        asks = "lead-awaits-answer" if self.silence else "lead-unanswered"
+        found |= {f"{asks} deal/{each}/referral" for each in self.leads}
         found |= {f"lead-rejected deal/{each}/referral" for each in self.rejected}
         found |= {f"claim-awaits-confirmation {each}" for each in self.claims}
         found |= {f"referral-minimum {each}" for each in self.short}

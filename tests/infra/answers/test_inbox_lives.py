@@ -96,6 +96,7 @@ PLANNED: Final[dict[str, type[Command]]] = {
     "ImprovementPlan": ProposeImprovementPlan,
     "Milestone": ProposeMilestone,
     "OnboardingStep": ProposeOnboardingStep,
+    "Pause": ProposePause,
     "Review": ProposeReview,
 }
 NAMED_BY: Final = {"ImprovementPlan": "plan", "OnboardingStep": "step"}
@@ -117,7 +118,7 @@ ALONE: Final = (
 )
 """What one party begins: it raises, opens, drafts, registers, names or records it."""
 
-OTHERS: Final = ("Exit", "Pause", "Renewal", "Waiver")
+OTHERS: Final = ("Exit", "Renewal", "Waiver")
 """What both agree besides: each is proposed, and is then more than one agreement of its kind."""
 
 WAYS: Final = ["propose", "move", "cancel", "accept", "decline", "withdraw", "do", "wait"]
@@ -308,10 +309,6 @@ class Life:
                 self.give_notice(party, name, place)
             case "Renewal":
                 self.renew(party, name)
-            case "Pause":
-                self.story.when(party, example(ProposePause, proposal=name, pause=name))
-                task = Task(kind, "nobody", date.max, self.story.now)
-                self.asks(name, party, kind, name, task=task)
             case "Waiver":
                 waived = example(ProposeWaiver, proposal=name, rule="assets-dispositioned")
                 self.story.when(party, waived)
@@ -397,10 +394,9 @@ class Life:
         self.model.draft = Draft(version, party, self.story.now.date())
 
     def submit(self, party: str, name: str) -> None:
-        """Let a party submit a lead; it awaits an answer where silence would accept it."""
+        """Let a party submit a lead; it awaits an answer, also where silence accepts nothing."""
         self.story.when(party, SubmitReferral(deal=name, lead=f"lead {name}"))
-        if self.model.silence:
-            self.model.leads[name] = Claim(party, self.story.now.date())
+        self.model.leads[name] = Claim(party, self.story.now.date())
 
     def claim(self, name: str) -> None:
         """Let the party that gains by a payment of the client say that it came."""
@@ -498,10 +494,12 @@ class Life:
             fields = {"owner": owner, "first_day": self.story.now.date(), "last_day": due}
         elif kind == "ImprovementPlan":
             owner, fields = "", {"deadline": due}
+        elif kind == "Pause":
+            owner, fields = "", {"last_day": due}
         fields |= {NAMED_BY.get(kind, kind.lower()): name, "proposal": proposal}
         self.story.when(party, example(PLANNED[kind], **fields, reason="The days are too short."))
         task = Task(kind, owner, due, self.story.now)
-        until = due if kind == "ImprovementPlan" else None
+        until = due if kind in {"ImprovementPlan", "Pause"} else None
         self.asks(proposal, party, kind, name, task=task, until=until)
         if kind == "Action" and owner == party and name == proposal:
             # Who lays something new on itself asks nobody.
@@ -509,7 +507,7 @@ class Life:
 
     def change(self, way: str, party: str, owner: str, place: int) -> None:
         """Let a party propose to move a task, to give it to another, or to give it up."""
-        kinds = {*PLANNED} if way == "move" else {*PLANNED, "Pause"} - {"ImprovementPlan"}
+        kinds = {*PLANNED} if way == "move" else {*PLANNED} - {"ImprovementPlan"}
         names = [name for name, each in self.model.tasks.items() if each.kind in kinds]
         if not names:
             return
@@ -620,6 +618,8 @@ class Life:
                 model.settle(name, self.story.now)
             case "ProposeDisposition" | "ProposeCompletion":
                 self.asks(name, item.party, command.removeprefix("Propose"))
+            case "ProposeCancellation":
+                self.asks(name, item.party, "Cancellation", ref)
             case "ReportMetric":
                 del model.figures[ref]
             case "RecordPayout":

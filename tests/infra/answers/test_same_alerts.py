@@ -94,7 +94,7 @@ def plan(story: Story, random: Random) -> None:
                 example(ProposeMilestone, milestone=name, due=due, **again),
                 example(ProposeOnboardingStep, step=name, due=due, **again),
                 example(ProposeImprovementPlan, plan=name, deadline=due, **again),
-                example(ProposePause, pause=name, **again),
+                example(ProposePause, pause=name, last_day=due, **again),
             )
         ),
     )

@@ -257,8 +257,8 @@ def test_a_running_pause_stands_among_the_plans_until_both_give_it_up(tmp_path: 
 
     (pause,) = state.pauses
     assert pause.state is TaskState.OPEN
-    shown = row(printed(text(state)), f"pause {pause.planned.pause}")
-    assert shown.endswith(f"{LIFE[until].at} open")
+    shown = row(printed(text(state)), f"pause {pause.planned.pause} Th")
+    assert shown.endswith(f"{LIFE[until].at} 2026-04-30 open")
 
 
 def test_a_proposed_rule_is_a_sentence_with_its_limit_and_its_action(demo: Accord) -> None:
