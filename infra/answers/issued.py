@@ -69,6 +69,8 @@ class VisibleLog:
     events: list[Recorded] = field(default_factory=list)
     withheld: dict[int, str] = field(default_factory=dict)
     """The reason why an event is withheld, by its index."""
+    last: int = -1
+    """The index of the last event shown, even if it cannot be read; in a bundle, of its export."""
 
     def reasons(self, before: int | None = None) -> dict[str, int]:
         """Return how many events are withheld, by reason: of all, or of those before an index."""
@@ -81,9 +83,8 @@ class VisibleLog:
 
         Behind the last event shown, which is the export, nothing is shown for any reason.
         """
-        last = self.events[-1].index if self.events else 0
-        found = (index for index, each in self.withheld.items() if each == why and index < last)
-        return min(found, default=None)
+        found = (each for each, reason in self.withheld.items() if reason == why)
+        return min((each for each in found if each < self.last), default=None)
 
 
 # --- the statements ----------------------------------------------------------------------------

@@ -125,10 +125,14 @@ class UnknownPerson(LookupError):
 
 
 class Export(NamedTuple):
-    """The party for which a bundle was made, and how many private events it withholds."""
+    """The export of a bundle, which is the last event that the bundle shows."""
 
     party: str | None
+    """The party for which the bundle was made."""
+    at: int
+    """The index of the export, which is known even if the export cannot be read."""
     private: int
+    """How many events before the export the bundle withholds as private."""
 
 
 class Hidden(NamedTuple):
@@ -137,7 +141,7 @@ class Hidden(NamedTuple):
     not_asked: int | None = None
     private: int | None = None
     export: Export | None = None
-    """The export of the bundle, which is the last event that it shows."""
+    """The export of the bundle, if the events are of one."""
 
 
 NOTHING_HIDDEN: Final = Hidden()
@@ -177,7 +181,7 @@ def decided_again(
         else None
     )
     clock = _Clock(again, figures=hidden.private is None) if hidden.not_asked is None else None
-    exports = _Exports(hidden, events[-1].index if events else None)
+    exports = _Exports(hidden)
     for digest, group in groupby(events, lambda each: each.signed):
         found = list(group)
         first = found[0].index
@@ -335,8 +339,8 @@ class _Exports:
     So a party's bundle shows what an operator withheld from the other party, or showed to it.
     """
 
-    def __init__(self, hidden: Hidden, last: int | None) -> None:
-        self._hidden, self._last = hidden, last
+    def __init__(self, hidden: Hidden) -> None:
+        self._hidden = hidden
         self._sight = Sight(OPERATOR)
         self._perhaps: list[Recorded] = []
         """The events that a party may keep to itself."""
@@ -349,7 +353,7 @@ class _Exports:
         if not isinstance(each.event, BundleExported):
             return None
         stated, own = each.event.withheld, self._hidden.export
-        if own and each.index == self._last:
+        if own and each.index == own.at:
             found: int | None = own.private
         else:
             found = None if stated is None else self._private(each.event.party)

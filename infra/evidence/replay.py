@@ -14,6 +14,7 @@ from typing import Final
 import orjson
 
 from domain.people import Person
+from domain.recorded import Recorded
 from domain.settlement import Balance
 from domain.values import counted
 from infra.answers import explain_money
@@ -231,17 +232,32 @@ def _never(log: VisibleLog, decided: Sequence[Decided]) -> tuple[str, ...]:
 
 
 def read(lines: bytes) -> tuple[VisibleLog, Unread | None]:
-    """Return the events of a verified bundle, up to the first that cannot be read, and that one."""
-    log = VisibleLog()
+    """Return the events of a verified bundle, up to the first that cannot be read, and that one.
+
+    An event must also be written as Accord writes it: a number is no text.
+    """
+    events, withheld, last = list[Recorded](), dict[int, str](), -1
+    unread: Unread | None = None
     for index, line in enumerate(lines.split(b"\n")[:-1]):
         if line.startswith(b'{"why":'):
-            log.withheld[index] = orjson.loads(line)["why"]
+            withheld[index] = orjson.loads(line)["why"]
             continue
-        try:
-            log.events.append(codec.decode(line, index=index))
-        except codec.UnreadableEvent as error:
-            return log, Unread(index=index, type=orjson.loads(line)["type"], why=error.detail)
-    return log, None
+        last = index
+        if unread is None:
+            try:
+                events.append(_read(line, index))
+            except codec.UnreadableEvent as error:
+                unread = Unread(index=index, type=orjson.loads(line)["type"], why=error.detail)
+    return VisibleLog(events, withheld, last), unread
+
+
+def _read(line: bytes, index: int) -> Recorded:
+    """Return the event of a line. Raises `UnreadableEvent`."""
+    found = codec.decode(line, index=index)
+    if codec.encode(found) == line or orjson.loads(line)["schema_version"] != found.event.version:
+        return found
+    detail = "is malformed: Accord writes one of its values otherwise."
+    raise codec.UnreadableEvent(f"{found.partnership}#{index}", detail)
 
 
 def decide(
@@ -263,7 +279,7 @@ def decide(
         Hidden(
             log.first(NOT_ASKED_FOR),
             log.first(PRIVATE),
-            Export(party, log.reasons().get(PRIVATE, 0)),
+            Export(party, log.last, log.reasons(log.last).get(PRIVATE, 0)),
         ),
         statements.compare,
     )

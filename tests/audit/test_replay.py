@@ -625,8 +625,7 @@ def test_an_event_that_cannot_be_read_ends_no_report_of_what_differs_before_it(
 ) -> None:
     """One worthless event would hide a forged statement."""
     bundle = issue(world, owed_to_northbridge("77777.00", [ghost_part()]))
-    with ZipFile(bundle) as archive:
-        liar = Liar({name: archive.read(name) for name in archive.namelist()}, world.signer)
+    liar = liar_of(bundle, world)
     index = len(liar.events)
     liar.events.append(liar.event("RuleBreached", {"rule": "none"}, "accord"))
     bundle.write_bytes(liar.bundle())
@@ -640,6 +639,70 @@ def test_an_event_that_cannot_be_read_ends_no_report_of_what_differs_before_it(
     code, printed = run(bundle)
     assert (code, GHOST in printed) == (FAULT, True)
     assert f"#{index} RuleBreached cannot be read or folded" in printed
+
+
+def liar_of(bundle: Path, world: World) -> Liar:
+    with ZipFile(bundle) as archive:
+        return Liar({name: archive.read(name) for name in archive.namelist()}, world.signer)
+
+
+@pytest.mark.parametrize("value", ["{}", None, -1])
+def test_an_export_that_cannot_be_read_is_not_mixed_up_with_the_one_before_it(
+    world: World, value: str | int | None
+) -> None:
+    """Given the exports of both parties, when the second cannot be read, the first is honest."""
+    earlier, later = made.PARTIES
+    world.bundle("earlier.zip", party=earlier)
+    bundle = world.bundle(party=later)
+    honest = replay.replay(bundle)
+    liar = liar_of(bundle, world)
+    index, stated = len(liar.events) - 1, liar.events[-1]["data"]["withheld"]
+    assert stated != liar.events[-2]["data"]["withheld"]
+    liar.events[-1]["data"]["withheld"] = value.format(stated) if isinstance(value, str) else value
+    bundle.write_bytes(liar.bundle())
+    assert verdict(bundle, alone(world)) == CONSISTENT
+
+    found = replay.replay(bundle)
+
+    assert found.unread
+    assert (found.unread.type, found.unread.index) == ("BundleExported", index)
+    assert found.decided == honest.decided == ()
+    assert found.withheld == honest.withheld
+    assert run(bundle)[0] == FAULT
+
+
+def test_a_number_written_as_text_is_malformed_in_any_event(world: World) -> None:
+    bundle = world.bundle()
+    liar = liar_of(bundle, world)
+    index = liar.find("StatementIssued")
+    for part in liar.events[index]["data"]["balance"]["parts"]:
+        part["lines"] = str(part["lines"])
+    bundle.write_bytes(liar.bundle())
+    assert verdict(bundle, alone(world)) == CONSISTENT
+
+    found = replay.replay(bundle).unread
+
+    assert found
+    assert (found.type, found.index) == ("StatementIssued", index)
+    assert "is malformed" in found.why
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_private_event_behind_the_export_is_none_that_the_export_counts(
+    world: World, more: int
+) -> None:
+    """The control: an export that states one too many is wrong all the same."""
+    bundle = world.bundle(party=made.PARTIES[0])
+    liar = liar_of(bundle, world)
+    liar.events[-1]["data"]["withheld"] += more
+    liar.events.append({"why": "private", "withheld": "0" * 64})
+    bundle.write_bytes(liar.bundle())
+    assert verdict(bundle, alone(world)) == CONSISTENT
+
+    found = replay.replay(bundle)
+
+    assert [each.index for each in found.decided] == [len(liar.events) - 2] * more
+    assert bool(found.withheld["private"])
 
 
 def told(world: World) -> tuple[list[Recorded], dict[str, bytes], dict[str, Person]]:
