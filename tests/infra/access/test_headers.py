@@ -1,7 +1,6 @@
 """Every answer has the headers that keep browsers and caches safe, whatever went wrong."""
 
 from collections.abc import Iterator
-from threading import Timer
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from infra.http.app import IS_OPEN, IS_SIMULATED
 from infra.http.safety import SAFETY
 from infra.settings import HttpLimits
 from tests.feeds import simulated
+from tests.infra.access.worlds import streamed
 from tests.infra.messages import beginning
 
 BODY = 10_000
@@ -129,9 +129,8 @@ def test_so_has_a_body_that_is_too_large(client: TestClient) -> None:
 
 def test_so_has_the_stream(accord: Accord) -> None:
     app = application(accord, is_open=True)
-    Timer(0.5, app.state.served.closing.begin).start()
-    with app.state.served.workers, TestClient(app) as client:
-        found = client.get(STREAM)
-        assert found.status_code == 200
-        assert found.headers["content-type"].startswith("text/event-stream")
-        assert not lacking(found, client)
+    with app.state.served.workers:
+        found = streamed(app)
+    assert found.status_code == 200
+    assert found.headers["content-type"].startswith("text/event-stream")
+    assert not lacking(found, TestClient(app))

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
 from random import Random
-from threading import Timer
 from typing import Any, Final
 
 import orjson
@@ -39,7 +38,7 @@ from infra.http.access import GuardedRoute, guarded_routes
 from infra.http.alerts import STREAM
 from tests import planted
 from tests.feeds import simulated
-from tests.infra.access.worlds import Served
+from tests.infra.access.worlds import Served, streamed
 from tests.infra.messages import message
 from tests.life import OURS, THEIRS, example
 from tests.planted import PARTIES, PARTNERSHIP, POSITIONS, WORDS
@@ -251,10 +250,7 @@ def test_a_party_finds_its_own_private_facts(world: World, party: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, grant in KEYS.items() if grant])
 def test_the_stream_of_alerts_gives_a_key_nothing_of_another_party(world: World, name: str) -> None:
-    app = create_app(world.accord, world.workers)
-    Timer(0.5, app.state.served.closing.begin).start()
-    with TestClient(app) as client:
-        found = client.get(STREAM, params={"since": "begin"}, headers=world.headers(name))
+    found = streamed(create_app(world.accord, world.workers), world.headers(name))
     assert found.status_code == 200
     assert not leaks(name, found.content)
 
@@ -372,10 +368,7 @@ def test_no_route_of_an_open_server_shows_a_small_count_unless_its_party_asks(
 
 
 def test_no_alert_of_an_open_server_has_a_small_count(unlocked: World) -> None:
-    app = create_app(unlocked.accord, unlocked.workers, is_open=True)
-    Timer(0.5, app.state.served.closing.begin).start()
-    with TestClient(app) as client:
-        found = client.get(STREAM, params={"since": "begin"})
+    found = streamed(create_app(unlocked.accord, unlocked.workers, is_open=True))
     assert found.status_code == 200
     assert planted.FLOOR.proposal.encode() in found.content
     assert not seen_as(None, found.content)

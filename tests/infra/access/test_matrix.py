@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Timer
 from typing import Any, Final
 
 import orjson
@@ -48,6 +47,7 @@ from tests.infra.access.worlds import (
     ROLES,
     World,
     sent,
+    streamed,
     world,
 )
 from tests.life import LIFE, OFFER_TRIAL, OURS, THEIRS, example
@@ -107,7 +107,8 @@ def answer(
 ) -> Response:
     """Return a route's answer, by its own method unless given."""
     if route.path == STREAM and method_of(route) == "GET":
-        return streamed(world, role)
+        app = create_app(world.accord, world.workers, tokens=world.tokens)
+        return streamed(app, world.headers(role))
     names = IN_PATH | {"id": partnership, "partnership": partnership}
     path = route.path.format(**names)
     query = {key: each.format(**names) for key, each in GIVEN.get(route.name, {}).items()}
@@ -134,14 +135,6 @@ def answer(
         headers=headers,
         follow_redirects=False,
     )
-
-
-def streamed(world: World, role: str) -> Response:
-    """What the stream of alerts sends at its start, from an application that then closes."""
-    app = create_app(world.accord, world.workers, tokens=world.tokens)
-    Timer(1.5, app.state.served.closing.begin).start()
-    with TestClient(app) as client:
-        return client.get(STREAM, params={"since": "begin"}, headers=world.headers(role))
 
 
 def is_refused(route: GuardedRoute, status: int, body: bytes) -> bool:

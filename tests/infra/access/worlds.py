@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Final
 
 import orjson
+from fastapi import FastAPI
+from httpx2 import Response
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 from domain.payment import ReceivePayment
 from infra.access import credentials
@@ -19,6 +22,7 @@ from infra.access.tokens import Tokens
 from infra.answers.example_events import example
 from infra.bootstrap import Accord
 from infra.http import create_app
+from infra.http.alerts import STREAM
 from infra.workers import Workers
 from tests.documents import REPOSITORY
 from tests.feeds import messages, simulated
@@ -104,3 +108,21 @@ def inputs(partnership: str) -> list[bytes]:
 def sent(partnership: str) -> bytes:
     """An event that the partnership's first party sent before, so that it changes nothing."""
     return messages(REPOSITORY / "examples" / FEEDS[partnership])[0]
+
+
+def streamed(app: FastAPI, headers: dict[str, str] | None = None) -> Response:
+    """Return what the stream of alerts sends from the first change until it is ready.
+
+    The application then closes, so the stream ends.
+    """
+
+    async def until_ready(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            await send(message)
+            if b"event: ready" in message.get("body", b""):
+                app.state.served.closing.begin()
+
+        await app(scope, receive, sent)
+
+    with TestClient(until_ready) as client:
+        return client.get(STREAM, params={"since": "begin"}, headers=headers)
