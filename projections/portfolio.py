@@ -557,10 +557,13 @@ class Load:
 @described
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The revenue of one partnership, and its share of the total."""
+    """The revenue from one partner, and its share of the total."""
 
-    id: str
-    """The partnership."""
+    partner: str
+    """The partner."""
+    partnerships: tuple[str, ...]
+    """The partnerships with it that bring some of the revenue, or take some back; the one that
+    brings most comes first."""
     amount: Exact
     """The amount, as a decimal string."""
     percent: Exact
@@ -570,7 +573,7 @@ class Share:
 @described
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """How far the revenue of a metric in a currency depends on single partnerships."""
+    """How far the revenue of a metric in a currency depends on single partners."""
 
     metric: str
     """The name of a metric of the catalogue, or `fees_earned`: what the terms earned the party."""
@@ -581,9 +584,9 @@ class Dependency:
     shares: tuple[Share, ...]
     """The largest first. They add up to exactly 100 %."""
     herfindahl: Exact
-    """The Herfindahl index: 1/n for n equal shares, 1 if one partnership has all."""
+    """The Herfindahl index: 1/n for n equal shares, 1 if one partner has all."""
     equal_partners: Exact
-    """How many partnerships of equal size would give this index."""
+    """How many partners of equal size would give this index."""
     summary: str
     """The finding, in words."""
 
@@ -612,7 +615,7 @@ class Portfolio:
     money: tuple[Money, ...]
     """What the party owes, is owed and disputes over all partners, by currency."""
     dependency: tuple[Dependency, ...]
-    """How the party's revenue depends on single partnerships."""
+    """How the party's revenue depends on single partners."""
     matches: tuple[Match, ...]
     """The pairs of partners that could work together."""
 
@@ -708,20 +711,29 @@ def herfindahl(amounts: Iterable[Decimal]) -> Fraction:
 def dependency(
     lines: Iterable[PartnershipLine], limits: Limits | None = None
 ) -> Iterator[Dependency]:
-    """Yield each partnership's share of the revenue, for each metric of revenue and currency."""
-    by_kind: dict[tuple[str, str], dict[str, Decimal]] = {}
+    """Yield each partner's share of the revenue, for each metric of revenue and currency.
+
+    All partnerships with one partner count together (C28).
+    """
+    by_kind: dict[tuple[str, str], dict[str, dict[str, Decimal]]] = {}
     for each in lines:
         for of in each.revenue:
-            # A partnership with more refunds than payments has no revenue to depend on.
-            if of.amount > 0:
-                by_kind.setdefault((of.metric, of.currency), {})[each.id] = of.amount
-    for (metric, currency), amounts in sorted(by_kind.items()):
-        yield _dependency(metric, currency, amounts, limits)
+            by_partner = by_kind.setdefault((of.metric, of.currency), {})
+            by_partner.setdefault(each.partner or "", {})[each.id] = of.amount
+    for (metric, currency), by_partner in sorted(by_kind.items()):
+        # A partner with more refunds than payments brings no revenue to depend on.
+        brought = {name: of for name, of in by_partner.items() if sum(of.values()) > 0}
+        if brought:
+            yield _dependency(metric, currency, brought, limits)
 
 
 def _dependency(
-    metric: str, currency: str, amounts: Mapping[str, Decimal], limits: Limits | None
+    metric: str,
+    currency: str,
+    by_partner: Mapping[str, Mapping[str, Decimal]],
+    limits: Limits | None,
 ) -> Dependency:
+    amounts = {name: sum(of.values(), Decimal(0)) for name, of in by_partner.items()}
     parts = shares(amounts)
     ranked = sorted(parts, key=lambda name: (-amounts[name], name))
     index = herfindahl(amounts.values())
@@ -730,11 +742,18 @@ def _dependency(
         metric=metric,
         currency=currency,
         total=sum(amounts.values(), Decimal(0)).quantize(digits),
-        shares=tuple(Share(name, amounts[name], parts[name]) for name in ranked),
+        shares=tuple(
+            Share(name, _largest_first(by_partner[name]), amounts[name], parts[name])
+            for name in ranked
+        ),
         herfindahl=_decimal(index, "0.0001"),
         equal_partners=_decimal(1 / index, "0.1"),
         summary=_summary(ranked[0], parts[ranked[0]], len(parts), 1 / index, limits),
     )
+
+
+def _largest_first(amounts: Mapping[str, Decimal]) -> tuple[str, ...]:
+    return tuple(sorted(amounts, key=lambda name: (-amounts[name], name)))
 
 
 def _decimal(value: Fraction, digits: str) -> Decimal:
@@ -746,8 +765,8 @@ def _summary(
     largest: str, share: Decimal, count: int, equal: Fraction, limits: Limits | None
 ) -> str:
     if count == 1:
-        return f"All of it comes from one partnership, {largest}."
-    spread = f"It is as concentrated as {plain(_decimal(equal, '0.1'))} partnerships of equal size"
+        return f"All of it comes from one partner, {largest}."
+    spread = f"It is as concentrated as {plain(_decimal(equal, '0.1'))} partners of equal size"
     if limits and share > limits.largest_share:
         too_much = f", more than the {plain(limits.largest_share)} % that the program allows"
     else:

@@ -33,7 +33,8 @@ from projections.visibility import Viewer
 def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
     """Return the open alerts of the viewer's party, by its program, at the moment asked about.
 
-    A party with a single partnership that runs has no other to depend on less, so it gets none.
+    A party that has partnerships with a single partner has no other to depend on less, so it gets
+    none.
     Empty for a key of single partnerships, which does not show the whole.
     """
     viewer = when.viewer
@@ -46,7 +47,7 @@ def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
     moment = answer.moment or defined.act.recorded_at
     limit = _limit(defined)
     alerts = [
-        _alert(defined, each, _acting(accord, each.shares[0].id, moment, when))
+        _alert(defined, each, _acting(accord, each.shares[0].partnerships[0], moment, when))
         for own in answer.portfolios
         for each in own.dependency
         if _is_one_of_several(each, own) and each.shares[0].percent > limit
@@ -60,8 +61,8 @@ def is_own_program(accord: Accord, name: str, viewer: Viewer) -> bool:
 
 
 def _is_one_of_several(found: Dependency, own: Portfolio) -> bool:
-    """Whether a party has other partnerships than the one that it depends on."""
-    return len(found.shares) > 1 or sum(each.active for each in own.partners) > 1
+    """Whether a party has other partners than the one that it depends on."""
+    return len(found.shares) > 1 or len({x.partner for x in own.partners if x.active}) > 1
 
 
 def _defined(accord: Accord, party: str, when: AsOf) -> Recorded | None:
@@ -101,11 +102,11 @@ def _limits(accord: Accord, names: list[str]) -> Iterator[tuple[str, tuple[Limit
 def _alert(defined: Recorded, found: Dependency, acting: Assignee) -> Alert:
     largest, party = found.shares[0], defined.act.party
     text = (
-        f"{largest.id} brings {plain(largest.percent)} % of {metric_words(found.metric)} in "
+        f"{largest.partner} brings {plain(largest.percent)} % of {metric_words(found.metric)} in "
         f"{found.currency}, more than the {plain(_limit(defined))} % that {party} allows. Win "
         "revenue with other partners, or set another limit (DefinePortfolio)."
     )
-    about = f"{largest.id}/{found.metric}/{found.currency}"
+    about = f"{largest.partner}/{found.metric}/{found.currency}"
     says = Finding(about, text, (party,), {found.currency: largest.amount})
     severity = response_of(DEPENDENCY_HIGH).severity
     alert = opened(DEPENDENCY_HIGH, AlertKind.REMINDER, severity, defined, says)
@@ -113,7 +114,7 @@ def _alert(defined: Recorded, found: Dependency, acting: Assignee) -> Alert:
 
 
 def _acting(accord: Accord, partnership: str, moment: datetime, when: AsOf) -> Assignee:
-    """Return the sponsor of the party in the partnership that it depends on."""
+    """Return the sponsor of the party in the partnership that brings most of the revenue."""
     assert when.viewer.party is not None  # noqa: S101 - only a party has a program
     if when.is_now:
         rows = {STATE: row_of_each(accord, ALERTS, STATE, [partnership]).get(partnership, START)}

@@ -438,8 +438,11 @@ def _load(load: Load, limits: Limits | None) -> Iterator[Block]:
 def _dependency(kinds: Iterable[Dependency]) -> Iterator[Block]:
     for each in kinds:
         yield Table(
-            ["ID", f">{each.currency}", ">SHARE"],
-            [(part.id, part.amount, f"{part.percent} %") for part in each.shares],
+            ["PARTNER", f">{each.currency}", ">SHARE", "PARTNERSHIPS"],
+            [
+                (part.partner, part.amount, f"{part.percent} %", ", ".join(part.partnerships))
+                for part in each.shares
+            ],
             title=f"revenue concentration: {_revenue(each.metric)} in {each.currency}",
             indent=2,
         )

@@ -423,12 +423,32 @@ def test_dependency_on_one_partner_is_summarised() -> None:
     (row,) = dependency([brings("600.00", "a"), brings("300.00", "b"), brings("100.00", "c")])
 
     assert row.herfindahl == Decimal("0.4600")
-    assert {each.id: each.percent for each in row.shares} == {"a": 60, "b": 30, "c": 10}
-    assert [each.id for each in row.shares] == ["a", "b", "c"]
+    assert {each.partner: each.percent for each in row.shares} == {"a": 60, "b": 30, "c": 10}
+    assert [each.partner for each in row.shares] == ["a", "b", "c"]
     assert row.summary == (
-        "It is as concentrated as 2.2 partnerships of equal size; the largest, a, brings 60.00 %, "
+        "It is as concentrated as 2.2 partners of equal size; the largest, a, brings 60.00 %, "
         "more than all others together."
     )
+
+
+def test_partnerships_with_one_partner_have_one_share() -> None:
+    """In one of them it may be the initiator, in the other the partner."""
+    lines = [
+        brings("300.00", "a"),
+        replace(brings("400.00", "more-of-a"), partner="a"),
+        brings("350.00", "b"),
+        replace(brings("-50.00", "less-of-b"), partner="b"),
+    ]
+
+    (row,) = dependency(lines)
+
+    assert [(each.partner, each.amount, each.partnerships) for each in row.shares] == [
+        ("a", Decimal("700.00"), ("more-of-a", "a")),
+        ("b", Decimal("300.00"), ("b", "less-of-b")),
+    ]
+    assert [each.percent for each in row.shares] == [70, 30]
+    (alone,) = dependency(lines[:2])
+    assert alone.summary == "All of it comes from one partner, a."
 
 
 def test_a_programs_limit_is_named_where_one_partner_passes_it() -> None:
@@ -444,7 +464,7 @@ def test_currencies_are_not_added_and_a_partnership_without_revenue_has_no_share
 
     kinds = list(dependency(lines))
 
-    assert [(each.currency, [part.id for part in each.shares]) for each in kinds] == [
+    assert [(each.currency, [part.partner for part in each.shares]) for each in kinds] == [
         ("EUR", ["c"]),
         ("USD", ["a"]),
     ]

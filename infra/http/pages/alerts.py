@@ -22,6 +22,7 @@ from infra.access.roles import Need
 from infra.answers.alert_acts import LONGEST_SILENCE
 from infra.answers.alerts import ALERTS_QUESTION, Alerts
 from infra.answers.inbox import days_ahead
+from infra.answers.members import names_seen
 from infra.answers.parameters import Name, error_of
 from infra.http.access import needs
 from infra.http.handle_alerts import Acknowledgement, Assignment, Silencing, handle
@@ -279,10 +280,12 @@ def _page(
     answer, today = _answer(visit, partnership), visit.accord.clock().date()
     latest = sorted(only.kept(answer.items), key=lambda each: each.since, reverse=True)
     opened = only.of(open_alerts(visit, partnership))
-    names = names_of_each(visit, {_about(each) for each in answer.items})
+    of_programs = {each.id: each for each in answer.items if each.rule == DEPENDENCY_HIGH}
+    # An alert of a program names a partner, of whichever partnerships.
+    every = names_seen(visit.accord, visit.when().viewer) if of_programs else ()
+    names = names_of_each(visit, {*every, *(each.partnership for each in answer.items)})
     known = {party: name for of in names.values() for party, name in of.items()}
     pairs = {name: " × ".join(of.values()) for name, of in names.items()}
-    of_programs = {each.id: each for each in answer.items if each.rule == DEPENDENCY_HIGH}
     pairs |= {each.partnership: program(each, known) for each in of_programs.values()}
     return page(
         "alerts.html",
@@ -305,7 +308,7 @@ def _page(
         pairs=pairs,
         leaves=_leaves(visit, answer),
         opened=opened,
-        of_programs={name: {**known, **pairs} for name in of_programs},
+        of_programs=dict.fromkeys(of_programs, known),
         withdrawn=_in(latest, AlertState.WITHDRAWN),
         resolved=_in(latest, AlertState.RESOLVED),
         can_act=_can_act(visit),
@@ -322,12 +325,6 @@ def _leaves(visit: Visit, answer: Alerts) -> dict[str, date]:
         for each in of
         if each.kind is DeadlineKind.EXIT and each.day
     }
-
-
-def _about(alert: Alert) -> str:
-    """Return the partnership that an alert is about; one of a program is about the largest."""
-    is_of_program = alert.rule == DEPENDENCY_HIGH
-    return alert.window.partition("/")[0] if is_of_program else alert.partnership
 
 
 def program(alert: Alert, names: Mapping[str, str]) -> str:

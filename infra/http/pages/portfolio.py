@@ -333,6 +333,7 @@ def portfolio_page(
         ahead=_ahead(visit, listed.rows, answer.moment),
         names=names,
         pairs={name: " × ".join(of.values()) for name, of in names.items()},
+        partners={x.line.partner: x.line.name for x in rows if x.line.partner and x.line.name},
         searching=[(each, of.name) for of in answer.portfolios for each in of.searching],
         ended_searches=[(each, of.name) for of in answer.portfolios for each in of.ended_searches],
         elsewhere=_elsewhere(opened, rows),

@@ -23,7 +23,7 @@ from tests.infra.messages import message
 CONSULTING = "growthos-consulting"
 PROGRAM = "growthos-program"
 OWN = AsOf(viewer=Viewer("growthos"))
-ABOUT = f"{DEPENDENCY_HIGH}@1/{PROGRAM}/{CONSULTING}/co_branded_revenue/USD"
+ABOUT = f"{DEPENDENCY_HIGH}@1/{PROGRAM}/northbridge/co_branded_revenue/USD"
 
 _numbers = count()
 
@@ -139,7 +139,7 @@ def test_the_alert_is_explained_to_its_party_and_to_nobody_else(accord: Accord) 
     with pytest.raises(NotFound):
         explain.ask(accord, ABOUT, when=AsOf())
     with pytest.raises(NotFound):
-        explain.ask(accord, ABOUT.replace(CONSULTING, "another"), when=OWN)
+        explain.ask(accord, ABOUT.replace("northbridge", "another"), when=OWN)
 
 
 def test_all_revenue_from_one_of_several_partnerships_depends_on_one(tmp_path: Path) -> None:

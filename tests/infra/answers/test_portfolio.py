@@ -71,9 +71,9 @@ def test_joint_revenue_is_revenue_on_which_a_party_depends(demo: Accord) -> None
     assert booked["spring-spain"] == (Revenue("joint_revenue", Decimal("219745.76"), "EUR"),)
     (found,) = lumastream.dependency
     assert (found.metric, found.currency) == ("joint_revenue", "EUR")
-    assert [(each.id, each.percent) for each in found.shares] == [
-        ("spring-spain", Decimal("92.48")),
-        ("spring-france", Decimal("7.52")),
+    assert [(each.partnerships, each.percent) for each in found.shares] == [
+        (("spring-spain",), Decimal("92.48")),
+        (("spring-france",), Decimal("7.52")),
     ]
 
 
