@@ -320,6 +320,26 @@ def rates_of(rows: Rows, segment: str = "") -> list[tuple[Metric, Figure]]:
     return [(metric, rate) for metric, rate in rates if rate and rate.denominator]
 
 
+def bare_rates_of(rows: Rows, segment: str) -> list[tuple[Metric, str, Figure]]:
+    """Return each rate of a segment that was reported without a denominator, with its period.
+
+    Of each metric it is the one of the latest period, in the order of the catalogue.
+    """
+    found: dict[str, tuple[Metric, str, Figure]] = {}
+    for period in sorted(filter(is_period, rows), key=bounds):
+        reported = {name for name, of in period_row(rows, period).reports if of == segment}
+        for name in reported & CATALOGUE.keys():
+            rate = over(rows, name, months_of(period), segment, measured="report")
+            if (
+                CATALOGUE[name].of_trials
+                and rate
+                and rate.value is not None
+                and rate.denominator is None
+            ):
+                found[name] = (CATALOGUE[name], period, rate)
+    return [found[name] for name in CATALOGUE if name in found]
+
+
 def sums_of(rows: Rows, segment: str) -> list[tuple[Metric, Figure]]:
     """Return the sum of each reported count or amount of a segment, over all years with figures."""
     years = _years(rows)

@@ -1,11 +1,12 @@
 """What awaits consent in each partnership: open proposals, and an agreement that is not signed."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
+from domain.adoption import AdoptionPart, AdoptionPartAgreed, AdoptionProposed, parts_of
 from domain.aggregates import command_types
 from domain.agreement import CommercialTermsAgreed
 from domain.bilateral import (
@@ -67,6 +68,8 @@ class OpenProposal:
     """The digest of what is proposed."""
     first_day: date | None = None
     """The first day of proposed terms. An amendment can be accepted until then."""
+    parts: tuple[AdoptionPart, ...] = ()
+    """The parts of an adoption that are not accepted yet; empty for another proposal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     made = _made(recorded)
     after = replace(
         row,
-        open=tuple(each for each in row.open if not _ends(recorded, each)) + made,
+        open=tuple(_left(row.open, recorded)) + made,
         unsigned=_unsigned(row.unsigned, recorded),
         substreams=_with_substreams(row.substreams, made),
         keys=_keys(row.keys, recorded),
@@ -142,6 +145,18 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     if after == row:
         return NOTHING
     return Change({OPEN: after if after != OpenProposals() else None}, [])
+
+
+def _left(existing: Iterable[OpenProposal], recorded: Recorded) -> Iterator[OpenProposal]:
+    """Yield what an event leaves open. Of an adoption, that can be some of its parts."""
+    event = recorded.event
+    for each in existing:
+        if isinstance(event, AdoptionPartAgreed) and each.parts and each.proposal == event.proposal:
+            left = tuple(part for part in each.parts if part != event.part)
+            text = f"proposed to adopt the partnership; still to accept: its {', '.join(left)}"
+            yield replace(each, parts=left, text=text)
+        elif not _ends(recorded, each):
+            yield each
 
 
 def _with_substreams(known: tuple[str, ...], made: tuple[OpenProposal, ...]) -> tuple[str, ...]:
@@ -176,6 +191,7 @@ def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
             _text(event),
             digest(event),
             _first_day(event),
+            parts_of(event) if isinstance(event, AdoptionProposed) else (),
         ),
     )
 
@@ -361,6 +377,7 @@ def _without(acts: tuple[OpenAct, ...], name: str) -> tuple[OpenAct, ...]:
 
 def _concerned() -> frozenset[type[Event]]:
     found: set[type[Event]] = {
+        AdoptionPartAgreed,
         HypothesisRegistered,
         PilotStarted,
         DisputeResolved,
@@ -383,5 +400,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=19, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=20, row_type=lambda _: OpenProposals
 )

@@ -56,6 +56,24 @@ class Rate:
         return f"{metric_words(self.metric)} {self.successes}/{self.trials} ({percent} %)"
 
 
+@described
+@dataclass(frozen=True, slots=True)
+class BareRate:
+    """A rate that was reported without its denominator: nobody can say how much it weighs (C5)."""
+
+    metric: str
+    """The name of a metric of the catalogue."""
+    period: str
+    """The latest period for which it was reported so."""
+    percent: Number
+    """The rate, in percent."""
+
+    def __str__(self) -> str:
+        """Write the rate: ``demo request rate 11 % in 2025-09 (no denominator)``."""
+        rate = f"{self.percent.normalize():f} % in {self.period}"
+        return f"{metric_words(self.metric)} {rate} (no denominator)"
+
+
 # --- candidates --------------------------------------------------------------------------------
 
 SCORED = ("market_reach", "brand_alignment", "technical_compatibility")
@@ -100,6 +118,8 @@ class RankedCandidate:
     """Dimensions below the passing rating for which no bridging plan was agreed."""
     pilots: tuple[Rate, ...]
     """The rates of its pilots: those reported for the segment with its identifier (C5)."""
+    bare: tuple[BareRate, ...]
+    """The rates of its pilots without a denominator: they are shown, and not compared."""
     expected_percent: Number | None
     """The expected rate of its pilot in the metric by which candidates are compared."""
     declined: str | None
@@ -166,6 +186,13 @@ def _rates(member: Member, segment: str) -> Iterator[Rate]:
         )
 
 
+def _bare_rates(member: Member, segment: str) -> Iterator[BareRate]:
+    """Yield the rates that were reported for a segment without a denominator."""
+    for metric, period, known in figures.bare_rates_of(member.kpis, segment):
+        if known.value is not None:
+            yield BareRate(metric.name, period, known.value)
+
+
 def _candidate(
     name: str, recorded: CandidateTraits, latest: int, member: Member
 ) -> RankedCandidate:
@@ -193,6 +220,7 @@ def _candidate(
         alignment=sum(getattr(alignment, each) for each in Dimension) if alignment else None,
         unbridged=tuple(each for each in low if each not in known.bridged),
         pilots=tuple(_rates(member, name)),
+        bare=tuple(_bare_rates(member, name)),
         expected_percent=None,
         declined=known.declined,
     )
@@ -218,6 +246,7 @@ def overlap_percent(overlap: AudienceOverlapMeasured | None) -> Decimal | None:
 def _measured(row: RankedCandidate) -> list[str]:
     return [
         *map(str, row.pilots),
+        *map(str, row.bare),
         _overlap(row),
     ]
 

@@ -28,7 +28,7 @@ from domain.standing_alerts import (
     response_of,
 )
 from domain.terms import Minimum, describe
-from domain.values import MINOR_UNITS, Exact
+from domain.values import MINOR_UNITS, Exact, name_words
 from infra.answers import dependency_alerts, duplicate_credits, explain_money, metrics
 from infra.answers import kpis as kpi_answers
 from infra.answers.alerts import response
@@ -60,8 +60,9 @@ from projections.timeline import TimelineItem
 from projections.visibility import Sight
 
 HOW_TO_ASK = (
-    "Write an alert's id (the answer of alerts has them), or a figure as "
-    "PARTNERSHIP/METRIC/PERIOD, such as growthos-consulting/leads/2026-Q1; a segment may follow."
+    "Write an alert's id (the answer of alerts has them), a figure as PARTNERSHIP/METRIC/PERIOD, "
+    "such as growthos-consulting/leads/2026-Q1 (a segment may follow), or money as "
+    "PARTNERSHIP/deal/DEAL, PARTNERSHIP/line/LINE or PARTNERSHIP/statement/STATEMENT."
 )
 
 
@@ -287,11 +288,14 @@ def _parts(accord: Accord, reference: str, when: AsOf) -> tuple[str, Metric, str
     name, _, rest = rest.partition("/")
     period, _, segment = rest.partition("/")
     if not period:
-        raise NotFound(f"{reference} names neither an alert nor a figure.", HOW_TO_ASK)
+        raise NotFound(f"{reference} names no alert, no figure and no money.", HOW_TO_ASK)
     size_of(accord.history, partnership)
     known = CATALOGUE | own_metrics_in(
         each.event for each in own_stream(accord.history, partnership, when)
     )
+    if name not in known and not re.fullmatch(PERIOD_PATTERN, period):
+        what = name_words(name)
+        raise NotFound(f"Nothing of the kind {what} can be explained by itself.", HOW_TO_ASK)
     if name not in known:
         otherwise = "See the metrics: the answer metrics lists them."
         raise NotFound(f"There is no metric {name}.", perhaps(name, known, otherwise))
@@ -573,7 +577,7 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplai
     name, partnership, window = (*reference.split("/", 2), "", "")[:3]
     rule, _, version = name.partition("@")
     if not window or not version.isdecimal():
-        raise NotFound(f"{reference} names neither an alert nor a figure.", HOW_TO_ASK)
+        raise NotFound(f"{reference} names no alert, no figure and no money.", HOW_TO_ASK)
     if rule in OF_ONE_PARTY:
         return partnership, _of_one_party(accord, reference, partnership, when)
     sight = sight_of(accord.history, partnership, when)

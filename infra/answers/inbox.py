@@ -13,6 +13,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Annotated, Any, Final, NamedTuple
 
+from domain.adoption import AgreeAdoptionPart
 from domain.aggregates import command_types
 from domain.agreement import AcceptTerms, CommercialTermsAgreed, ProposeTerms
 from domain.bilateral import DeclineProposal, WithdrawProposal, kind_named
@@ -70,6 +71,7 @@ from domain.settlement import (
     IssueFinalSettlement,
     IssueStatement,
     Ledger,
+    ProposeAdjustment,
     contents_of,
     final_balances,
     issuers,
@@ -730,6 +732,8 @@ def _answers(rows: Rows, party: str, proposal: OpenProposal) -> Iterator[EventTo
             data, needed = {"counters": proposal.proposal}, _TERMS
         else:
             data = {**where, agreement.called: proposal.proposal, "content": proposal.content}
+            if command is AgreeAdoptionPart and len(proposal.parts) == 1:
+                data["part"] = proposal.parts[0].value
         event = _event(rows, party, command, data, needed)
         if command is AcceptTerms and proposal.first_day and rows.terms.is_agreed:
             closes = rows.terms.midnight(proposal.first_day + DAY)
@@ -1105,22 +1109,37 @@ def _of_renewal(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
 
 
 def _of_unpriced(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
-    """Yield that no terms price an entry: both agree such terms, or its author reverses it."""
+    """Yield that no terms price an entry: both agree such terms on its day.
+
+    Terms never begin on a day that is over. From then on its author reverses it, and both agree an
+    amount in its place.
+    """
     row, name = rows.subjects.get(_subject(alert)), alert.window.split("/")[1]
     if not isinstance(row, SubjectRow):
         return
     stated = [each[ENTRY] for each in (row.facts, row.others) if ENTRY in each]
     authors = {each.by for each in stated}
-    terms = {"effective_from": rows.terms.day(stated[0].at).isoformat()}
+    day = rows.terms.day(stated[0].at)
+    closes, terms = rows.terms.midnight(day + DAY), {"effective_from": day.isoformat()}
     is_proposed = any(each.agreement == CommercialTermsAgreed.name for each in rows.proposals.open)
     for party in rows.overview.parties:
-        events = []
+        events: list[EventToSend] = []
         if not is_proposed and rows.overview.stage in ProposeTerms.stages:
-            events.append(_event(rows, party, ProposeTerms, terms, _TERMS))
+            proposes = _event(rows, party, ProposeTerms, terms, _TERMS)
+            events.append(_TimedEvent(**dict(proposes), closes=closes))
         if party in authors:
             events.append(_event(rows, party, ReverseEntry, {"entry": name}))
+        if rows.overview.stage in ProposeAdjustment.stages:
+            events.append(_event(rows, party, ProposeAdjustment, {}))
         if events:
-            yield _asked_by(rows, alert, party, Awaiting.DUE, events)
+            found = _asked_by(rows, alert, party, Awaiting.DUE, events)
+            yield found.model_copy(update={"text": f"{found.text} {_AFTER_ITS_DAY}"})
+
+
+_AFTER_ITS_DAY: Final = (
+    "Terms that begin on that day can be agreed until it is over. After it, its author reverses "
+    "it, and both agree what is owed for it as an adjustment."
+)
 
 
 # --- claims ------------------------------------------------------------------------------------

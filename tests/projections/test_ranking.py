@@ -33,6 +33,7 @@ from domain.markets import (
     Role,
     TargetMarket,
 )
+from domain.reported_figure import ReportedFigure
 from projections.fold import replay
 from projections.overview import Overview
 from projections.portfolio import Member
@@ -284,6 +285,18 @@ def test_a_candidate_without_a_pilot_comes_after_those_with_one() -> None:
     scored(story, "untried", 5)
 
     assert names(candidates(member(story)))[-1] == "untried"
+
+
+def test_a_pilot_without_a_denominator_is_shown_and_not_compared() -> None:
+    story = webinars()
+    scored(story, "bare", 5)
+    figure = ReportedFigure(unit="percent", value=Decimal(11))
+    report(story, "demo_request_rate", "2025-09", figure, segment="bare")
+
+    row = candidates(member(story))[-1]
+
+    assert (row.candidate, row.pilots, row.expected_percent) == ("bare", (), None)
+    assert row.measured[0] == "demo request rate 11 % in 2025-09 (no denominator)"
 
 
 def test_pilots_are_compared_by_the_metric_that_most_candidates_were_tried_by() -> None:

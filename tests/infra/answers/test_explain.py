@@ -258,6 +258,8 @@ def test_a_party_is_not_shown_a_small_figure_by_the_events_behind_it(demo: Accor
         (f"referral-minimum@one/{CONSULTING}/2026-Q1", "Write an alert's id"),
         (f"{CONSULTING}/leeds/2026-Q1", "Perhaps leads"),
         (f"{CONSULTING}/leads/soon", "Write 2026-03, 2026-Q1 or 2026"),
+        (f"{CONSULTING}/entry/E-1", "PARTNERSHIP/deal/DEAL"),
+        (f"{CONSULTING}/milestone/M-1", "PARTNERSHIP/METRIC/PERIOD"),
         ("growthos/leads/2026-Q1", CONSULTING),
         (f"referral-minimum@1/{CONSULTING}/2026-Q9", f"Perhaps referral-minimum@1/{CONSULTING}/"),
         ("referral-minimum@1/spring-germany/2026-Q1", "the alerts of spring-germany"),

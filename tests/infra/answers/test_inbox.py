@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from domain.adoption import AgreeAdoptionPart, PartnershipAdopted, parts_of
 from domain.aggregates import command_types
 from domain.agreement import ProposeTerms
 from domain.bilateral import DeclineProposal, ProposalLapsed, WithdrawProposal
@@ -897,7 +898,10 @@ def test_an_entry_that_no_terms_price_asks_for_terms_or_its_author_reverses_it()
     story = unpriced()
     items = [each for each in inbox(story) if each.ref == "entry/E-1"]
     offered = {each.party: types(each) for each in items}
-    assert offered == {OURS: ["ProposeTerms", "ReverseEntry"], THEIRS: ["ProposeTerms"]}
+    assert offered == {
+        OURS: ["ProposeTerms", "ReverseEntry", "ProposeAdjustment"],
+        THEIRS: ["ProposeTerms", "ProposeAdjustment"],
+    }
     (reverse,) = (x for each in items for x in each.events if x.type == "accord.ReverseEntry")
     assert reverse.missing == ("reversal", "amount", "reason")
 
@@ -910,14 +914,29 @@ def test_an_entry_that_no_terms_price_asks_for_terms_or_its_author_reverses_it()
 def test_an_entry_that_no_terms_price_asks_for_no_second_proposal_of_terms() -> None:
     story = unpriced()
     (theirs,) = (each for each in inbox(story, THEIRS) if each.ref == "entry/E-1")
-    (event,) = theirs.events
+    event, _ = theirs.events
     assert event.missing == ("frame", "items", "proposal")
     split = JOINT.model_dump(mode="json")
 
     story.when(THEIRS, ProposeTerms(**event.data, proposal="split", items=[split]))
 
     left = {each.party: types(each) for each in inbox(story) if each.ref == "entry/E-1"}
-    assert left == {OURS: ["ReverseEntry"]}
+    assert left == {OURS: ["ReverseEntry", "ProposeAdjustment"], THEIRS: ["ProposeAdjustment"]}
+
+
+def test_terms_are_not_offered_for_an_entry_of_a_day_that_is_over() -> None:
+    story = unpriced()
+    (before,) = (each for each in inbox(story, THEIRS) if each.ref == "entry/E-1")
+    story.wait(days=2)
+
+    (item,) = (each for each in inbox(story, THEIRS) if each.ref == "entry/E-1")
+
+    assert types(before) == ["ProposeTerms", "ProposeAdjustment"]
+    assert types(item) == ["ProposeAdjustment"]
+    assert "its author reverses it" in item.text
+    split = [JOINT.model_dump(mode="json")]
+    late = ProposeTerms(**before.events[0].data, proposal="split", items=split)
+    assert story.refuses(THEIRS, late).rule == "terms-never-backwards"
 
 
 # --- words -------------------------------------------------------------------------------------
@@ -949,6 +968,25 @@ def test_an_adoption_that_waits_is_said_in_full_and_without_commitments_to_names
     whole, part, _ = found.events
     assert (whole.type, part.type) == ("accord.AgreeAdoption", "accord.AgreeAdoptionPart")
     assert part.missing == ("part",)
+
+
+def test_an_adoption_that_is_half_accepted_names_only_the_parts_that_are_missing() -> None:
+    story = Story(now=datetime(2025, 8, 28, 9, tzinfo=UTC))
+    story.when(OURS, ADOPTION)
+    first, *others, last = parts_of(ADOPTION)
+    for part in (first, *others):
+        story.when(THEIRS, AgreeAdoptionPart(proposal=ADOPTION.proposal, part=part))
+    (rows,) = answer.of_events(story.id, story.history)
+
+    (item,) = answer.items(rows)
+
+    assert item.text == (
+        f"{OURS} proposed to adopt the partnership; still to accept: its {last} "
+        f"(proposal {ADOPTION.proposal})."
+    )
+    assert item.events[1].data["part"] == last
+    story.when(item.party, AgreeAdoptionPart(**item.events[1].data))
+    assert story.facts(PartnershipAdopted)
 
 
 def test_a_party_whose_months_differ_from_the_others_quarter_corrects_one_of_its_months() -> None:
