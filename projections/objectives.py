@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from domain.arithmetic import exact
-from domain.calendar import bounds, following, month_of, preceding, quarter_of
+from domain.calendar import bounds, following, month_of, months_of, preceding, quarter_of
 from domain.charter import Objective, ObjectiveStatus
 from domain.described import described
 from domain.metric_catalogue import Adds, Direction, Metric, Unit, in_unit
@@ -22,7 +22,7 @@ from domain.values import MINOR_UNITS, Exact, plain
 from projections import figures
 from projections.figures import COUNTED, Figure
 from projections.fold import Rows
-from projections.kpis import AgreedRow, agreed_row
+from projections.kpis import AgreedRow, agreed_row, is_period
 from projections.standing import periods_within
 
 AT_RISK_FROM: Final = Decimal("0.8")
@@ -99,7 +99,8 @@ class ObjectiveProgress:
             else f"{name}: {in_unit(self.value, agreed.unit)}, target {target}"
         )
         if self.reached_percent is None or self.elapsed_percent is None:
-            return f"{text}."
+            is_over = self.actual is not None and self.actual.note == _OVER
+            return f"{text}; {_OVER}." if is_over else f"{text}."
         way = "target" if self.adds is Adds.SUM else "way from the baseline"
         reached, elapsed = plain(self.reached_percent), plain(self.elapsed_percent)
         return f"{text}, {reached} % of the {way} in {elapsed} % of the time."
@@ -146,9 +147,12 @@ def _progress(  # noqa: PLR0913, PLR0917 - what a status rests on
     )
     if objective.deadline < (agreed.charter_known_from or since):
         # Of the time before an adoption Accord has only what came in with it, so it judges nothing.
-        unit, source = objective.unit, objective.tool
-        unknown = Figure(None, unit, source, note="its deadline had passed when it was agreed")
-        return replace(known, actual=unknown, status=ObjectiveStatus.INSUFFICIENT_EVIDENCE)
+        first = month_of(since) if since <= objective.deadline else _first_month(rows)
+        came = tuple(_months(first, month_of(objective.deadline)))
+        figure = _actual(rows, objective, metric, came, by, has_begun=False) if came else None
+        figure = figure or Figure(None, objective.unit, objective.tool)
+        actual = replace(figure, note=figure.note or _OVER)
+        return replace(known, actual=actual, status=ObjectiveStatus.INSUFFICIENT_EVIDENCE)
     months = tuple(_months(month_of(since), month_of(objective.deadline)))
     ended_on = agreed.ended_on
     evidence = _Evidence(
@@ -171,6 +175,15 @@ def _progress(  # noqa: PLR0913, PLR0917 - what a status rests on
         reached_percent=None if reached is None else _percent(reached),
         elapsed_percent=None if elapsed is None else _percent(elapsed),
     )
+
+
+_OVER: Final = "its deadline had passed when it was agreed"
+"""Why an objective is not judged, whatever its figure."""
+
+
+def _first_month(rows: Rows) -> str:
+    """Return the first month with a figure of anything; a late one if there is none."""
+    return min((months_of(each)[0] for each in rows if is_period(each)), default="9999-12")
 
 
 _PACED: Final = {ObjectiveStatus.ON_TRACK, ObjectiveStatus.AT_RISK, ObjectiveStatus.OFF_TRACK}

@@ -208,6 +208,24 @@ def test_an_objective_that_was_over_when_it_was_adopted_is_neither_met_nor_misse
     assert states(story) == {}
 
 
+@pytest.mark.parametrize("agreed_on", [date(2025, 1, 1), None])
+def test_an_objective_that_was_over_when_it_was_adopted_shows_the_figures_that_came_in(
+    agreed_on: date | None,
+) -> None:
+    wanted = {"metric": "leads", "unit": "count", "baseline": Decimal(0), "target": Decimal(10)}
+    objective = changed(CO_BRANDED_REVENUE, **wanted, deadline=date(2025, 6, 30))
+    charter = changed(CHARTER, objectives=[objective])
+    story = adopt(charter=charter, charter_agreed_on=agreed_on)
+    for month in range(2, 8):
+        lead = SubmitReferral(deal=f"D-{month}", lead="A hotel")
+        story.when(THEIRS, lead, happened=f"2025-0{month}-10T09:00")
+
+    found = progress(story)
+
+    assert (found.value, found.status) == (Decimal(5), ObjectiveStatus.INSUFFICIENT_EVIDENCE)
+    assert found.text.endswith("5 of 10 by 2025-06-30; its deadline had passed when it was agreed.")
+
+
 def test_an_objective_that_was_adopted_on_its_last_day_is_still_to_be_judged() -> None:
     story = adopted_with(date(2025, 8, 30), metric="leads")
     story.on("2025-08-31")
