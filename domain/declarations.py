@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import create_model
 
@@ -27,6 +27,10 @@ class DeclarationCommand(Command):
     """A command that records a declaration."""
 
     declaration: ClassVar[type["Declaration"]]
+
+
+CHANGE_REASON: Final = "change_reason"
+"""The field that only a change of what is on record has."""
 
 
 class Changeable(Value):
@@ -212,7 +216,9 @@ class Declarations:
         if fact == known.model_copy(update={name: getattr(fact, name) for name in filled}):
             fact.check_again(self, agreements, act)
             return []
-        raise already_recorded(known, key, fact.corrected_by)
+        is_changeable = CHANGE_REASON in type(fact).model_fields
+        missing = {"field": CHANGE_REASON} if is_changeable else {}
+        raise already_recorded(known, key, fact.corrected_by, **missing)
 
     def _change(
         self, fact: Declaration, known: Declaration | None, key: str, act: Act, today: date
@@ -305,7 +311,7 @@ def nothing_to_change(what: str) -> NotNow:
         "nothing-to-change",
         f"Only what is on record can be changed. There is no {what}.",
         "Record it first, without a reason for a change.",
-        field="change_reason",
+        field=CHANGE_REASON,
     )
 
 

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
-from domain.declarations import Changeable, check_stated_last, nothing_to_change
+from domain.declarations import CHANGE_REASON, Changeable, check_stated_last, nothing_to_change
 from domain.gates import Requirement, passing
 from domain.kernel import (
     BEFORE_BEGINNING,
@@ -542,6 +542,7 @@ def identify(command: IdentifyCandidate, state: Exploration, act: Act) -> list[E
         "A candidate is put on the list once. "
         f"{command.candidate} is already on it with other content.",
         "Give the reason for the change (change_reason), or use another identifier.",
+        field=CHANGE_REASON,
     )
 
 

@@ -12,7 +12,7 @@ what it builds on (the win of a payment) may be stated by either party (docs/dec
 from bisect import insort
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from domain.calendar import bounds, last_day_of
 from domain.kernel import Act, AlreadyRecorded, Event, Refused
@@ -148,11 +148,17 @@ def check_not_before(began: date | None, period: str, day: date, field: str) -> 
         )
 
 
-def already_recorded(existing: Event, what: str, correct: str) -> AlreadyRecorded:
+def already_recorded(
+    existing: Event,
+    what: str,
+    correct: str,
+    **facts: Any,  # noqa: ANN401 - as `Refused`
+) -> AlreadyRecorded:
     """Return the refusal of a fact that is recorded with other content."""
     return AlreadyRecorded(
         "already-recorded",
         f"What is recorded cannot be changed. {what} is already recorded with other content.",
         correct,
         existing=existing.model_dump(mode="json"),
+        **facts,
     )

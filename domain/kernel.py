@@ -232,7 +232,14 @@ class Event(Value):
         return cls(**command.__dict__, **more)
 
 
-def once(event: Event, existing: Event | None, rule: str, detail: str, hint: str) -> list[Event]:
+def once(
+    event: Event,
+    existing: Event | None,
+    rule: str,
+    detail: str,
+    hint: str,
+    **facts: Any,  # noqa: ANN401 - as `Refused`
+) -> list[Event]:
     """Decide an event that is recorded once: nothing if it is recorded already.
 
     Raises `Refused` under `rule` if it is recorded with other content: history is not edited.
@@ -241,7 +248,7 @@ def once(event: Event, existing: Event | None, rule: str, detail: str, hint: str
         return [event]
     if existing == event:
         return []
-    raise AlreadyRecorded(rule, detail, hint, existing=existing.model_dump(mode="json"))
+    raise AlreadyRecorded(rule, detail, hint, existing=existing.model_dump(mode="json"), **facts)
 
 
 def recorded_once(event: Event, existing: Event | None, what: str) -> list[Event]:

@@ -21,6 +21,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from domain.agreement import ProposeTerms
+from domain.declarations import CHANGE_REASON
 from domain.execution import RaiseIssue
 from domain.exploration import IdentifyCandidate
 from domain.values import instant
@@ -32,7 +33,6 @@ from infra.answers.show import SHOW
 from infra.bootstrap import Accord
 from infra.http import create_app
 from infra.http.pages import act
-from infra.http.pages.forms import CHANGE_REASON
 from infra.http.pages.shown import readable
 from infra.tlog.keys import Signer
 from tests.feeds import simulated
@@ -240,6 +240,27 @@ def test_a_form_has_a_field_for_each_that_its_command_needs(browser: TestClient)
     assert form.needed - {"time"} == {
         f"data.{name}" for name, each in RaiseIssue.model_fields.items() if each.is_required()
     }
+
+
+def test_what_is_on_record_is_corrected_with_the_reason_that_its_refusal_asks_for(
+    browser: TestClient, store: Accord
+) -> None:
+    address = f"/partnerships/{NAME}/send/IdentifyRisk"
+    first = Form.of(browser.get(address))
+    rated = {"data.likelihood": "3", "data.impact": "4"}
+    said = {"data.risk": "risk-1", "data.description": "One cleint alone."} | rated
+    first.send(browser, **said)
+
+    mended = said | {"data.description": "One client alone."}
+    refused = Form.of(browser.get(address)).send(browser, **mended)
+    again = Form.of(refused)
+    answer = again.send(browser, **{f"data.{CHANGE_REASON}": "It was mistyped."})
+
+    assert f"data.{CHANGE_REASON}" not in first.fields
+    assert f"data.{CHANGE_REASON}" in again.fields
+    assert CHANGE_REASON not in shown_text(refused.text)
+    assert "Recorded." in shown_text(answer.text)
+    assert "It was mistyped." in f"{events(store)[-1]['data']}"
 
 
 def test_what_a_field_cannot_have_is_said_beside_it_and_is_no_refused_input(

@@ -18,6 +18,7 @@ from fastapi.responses import RedirectResponse
 from domain.aggregates import command_types
 from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.deadlines.deadline import DeadlineKind
+from domain.declarations import CHANGE_REASON
 from domain.exploration import IdentifyCandidate
 from domain.kernel import Command, Stage
 from domain.merge import AgreeMerge
@@ -320,7 +321,9 @@ def _beside(
     path = forms.path_of(steps, known)
     if root != "data" or path not in {each.path for each in known}:
         return {}
-    return {path: Wrong(problem.document.detail, problem.document.hint)}
+    # Beside the field, a person needs no name for programs.
+    hint = problem.document.hint.replace(f" ({CHANGE_REASON})", "")
+    return {path: Wrong(problem.document.detail, hint)}
 
 
 # --- when it happened --------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from domain.calendar import DURATION_PATTERN, PERIOD_PATTERN, RatePeriod
+from domain.declarations import CHANGE_REASON
 from domain.kernel import Command
 from domain.values import Number, Percent, PositiveNumber, Quantity, Sureness, instant
 from domain.wording import shown
@@ -154,9 +155,6 @@ def label_of(path: str) -> str:
 
 PREFIX: Final = "data."
 """The beginning of the name of each field of the data."""
-
-CHANGE_REASON: Final = "change_reason"
-"""The field that only a change of what is on record has."""
 
 
 class Unfinished(ValueError):
