@@ -38,6 +38,7 @@ from infra.http import access, cookies
 from infra.http.access import Caller, GuardedRoute
 from infra.http.dependencies import Served, served
 from infra.http.pages import forms, shown
+from infra.http.pages.any_script import with_any_script
 from infra.http.problems import Problem, invalid, not_found
 from infra.http.questions import Party
 from infra.templates import environment
@@ -514,7 +515,8 @@ def _problem_page(request: Request, problem: Problem) -> Response:
 
 
 def _told(request: Request, problem: Problem, visit: Visit | None) -> Response:
-    body = _ENVIRONMENT.get_template("problem.html").render(
+    body = _rendered(
+        "problem.html",
         visit=visit,
         section="",
         title=_TITLES.get(problem.status, problem.document.title),
@@ -661,14 +663,17 @@ def zone_of(accord: Accord, id: str, when: AsOf) -> ZoneInfo:
 
 def page(template: str, visit: Visit, status: int = HTTPStatus.OK, /, **shown: object) -> Response:
     """Return the page that a template makes of answers."""
-    body = _ENVIRONMENT.get_template(template).render(visit=visit, **shown)
-    return HTMLResponse(body, status)
+    return HTMLResponse(_rendered(template, visit=visit, **shown), status)
 
 
 def plain_page(template: str, status: int, **shown: object) -> Response:
     """Return a page that shows no answer, so that it has no moment and no viewer."""
-    body = _ENVIRONMENT.get_template(template).render(**shown)
-    return HTMLResponse(body, status, headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store"}
+    return HTMLResponse(_rendered(template, **shown), status, headers=headers)
+
+
+def _rendered(template: str, **shown: object) -> str:
+    return with_any_script(_ENVIRONMENT.get_template(template).render(**shown))
 
 
 def showing(answer: Response, refused: Problem | None) -> Response:
