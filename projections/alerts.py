@@ -151,6 +151,36 @@ class AlertState(StrEnum):
     """A late fact or a correction showed that it should not have opened."""
 
 
+class AlertEnd(StrEnum):
+    """What ended an alert, as a code beside its words."""
+
+    DONE = "done"
+    """What it asked for was done, or is asked for no longer."""
+    LATER_PERIOD = "later-period"
+    """A later period is no longer in breach."""
+    AGREED_ANEW = "agreed-anew"
+    """Both parties agreed something else."""
+    PARTNERSHIP_ENDED = "partnership-ended"
+    """The partnership ended."""
+    FIGURES_CHANGED = "figures-changed"
+    """A late or corrected figure showed that there was no breach."""
+    DONE_IN_TIME = "done-in-time"
+    """What it asked for was done in time, and reported late."""
+    RECORD_CORRECTED = "record-corrected"
+    """The record that it rested on was corrected."""
+    OTHER_TERMS = "other-terms"
+    """The terms that it rested on do not apply to its period."""
+
+
+_WITHDRAWS: Final = {
+    AlertEnd.FIGURES_CHANGED,
+    AlertEnd.DONE_IN_TIME,
+    AlertEnd.RECORD_CORRECTED,
+    AlertEnd.OTHER_TERMS,
+}
+"""What shows that an alert should not have opened."""
+
+
 @described
 @dataclass(frozen=True, slots=True)
 class Occurrence:
@@ -165,6 +195,8 @@ class Occurrence:
     """When it was resolved."""
     ended: str
     """What resolved it, in words."""
+    ended_code: AlertEnd
+    """What resolved it, as a code."""
 
 
 @described
@@ -206,9 +238,13 @@ class Alert:
     evidence: tuple[int, ...]
     """The indexes of the events that show it."""
     facts: Annotated[RuleFacts | Shortfall | None, Field(union_mode="left_to_right")] = None
-    """The figures that it is about, if any."""
+    """The figures that it is about, if any; as they are after what withdrew it."""
+    facts_before: Annotated[RuleFacts | Shortfall | None, Field(union_mode="left_to_right")] = None
+    """The figures before a late fact or a correction withdrew it; null otherwise."""
     ended: str | None = None
     """What resolved or withdrew it, in words."""
+    ended_code: AlertEnd | None = None
+    """What resolved or withdrew it, as a code."""
     until: datetime | None = None
     """When it was resolved, or when what withdrew it was recorded; never before `since`. The second
     can be later than the moment that an answer is about."""
@@ -769,7 +805,7 @@ class _Changes:
                 continue
             if found is None or alert.version != found.version:
                 text = f"Its terms do not apply to {quarter}."
-                self._close(alert, AlertState.WITHDRAWN, text)
+                self._close(alert, AlertEnd.OTHER_TERMS, text)
         if found is not None:
             self._settle(found, {currency: fee for currency, fee in fees.items() if fee})
 
@@ -829,9 +865,12 @@ class _Changes:
                 self._judge_anew(replace(known, at_stake=at_stake), verdict)
         elif known is not None:
             known = replace(
-                known, facts=verdict.facts, evidence=_with(known.evidence, verdict.evidence)
+                known,
+                facts=verdict.facts,
+                facts_before=known.facts,
+                evidence=_with(known.evidence, verdict.evidence),
             )
-            self._close(known, AlertState.WITHDRAWN, breaches.withdrawn(verdict))
+            self._close(known, AlertEnd.FIGURES_CHANGED, breaches.withdrawn(verdict))
         # An unknown figure does not show that things got better.
         if verdict.sound:
             self._resolve_earlier(verdict)
@@ -859,7 +898,7 @@ class _Changes:
             began, _, part = alert.window.partition("/")
             if part == segment and bounds(began) < bounds(period):
                 better = replace(alert, better_in=period)
-                self._close(better, AlertState.RESOLVED, f"{period} is no longer in breach.")
+                self._close(better, AlertEnd.LATER_PERIOD, f"{period} is no longer in breach.")
 
     def _open_again(self, verdict: Verdict) -> None:
         """Open the alerts that this window had resolved by a figure that was wrong.
@@ -876,6 +915,7 @@ class _Changes:
                         alert,
                         state=AlertState.OPEN,
                         ended=None,
+                        ended_code=None,
                         until=None,
                         better_in=None,
                         recorded_at=act.recorded_at,
@@ -901,10 +941,10 @@ class _Changes:
             if found is not None:
                 if found.is_disputed or found.status is not ObjectiveStatus.INSUFFICIENT_EVIDENCE:
                     text = "The figures on record show that it is not missed."
-                    self._close(alert, AlertState.WITHDRAWN, text)
+                    self._close(alert, AlertEnd.FIGURES_CHANGED, text)
             else:
                 text = "Both parties agreed its target anew."
-                self._close(alert, AlertState.RESOLVED, text)
+                self._close(alert, AlertEnd.AGREED_ANEW, text)
         if self._ended:
             return
         parties = self._after.people.parties
@@ -1169,9 +1209,9 @@ class _Changes:
 
     def _end(self, alert: Alert, text: str) -> None:
         if self._corrects and alert.rule in _OF_THE_NEWEST:
-            self._close(alert, AlertState.WITHDRAWN, f"{text} The record was corrected.")
+            self._close(alert, AlertEnd.RECORD_CORRECTED, f"{text} The record was corrected.")
         elif not self._withdraw_late(alert, text):
-            self._close(alert, AlertState.RESOLVED, text)
+            self._close(alert, AlertEnd.DONE, text)
 
     def _withdraw_late(self, alert: Alert, text: str) -> bool:
         """Withdraw an alert on what was done before it opened. Return whether it was.
@@ -1185,7 +1225,7 @@ class _Changes:
             self._take_back(alert, earlier)
         else:
             late = f"{text} It was in time and was reported late."
-            self._close(replace(alert, earlier=None), AlertState.WITHDRAWN, late)
+            self._close(replace(alert, earlier=None), AlertEnd.DONE_IN_TIME, late)
         return True
 
     def _take_back(self, alert: Alert, earlier: Occurrence) -> None:
@@ -1198,6 +1238,7 @@ class _Changes:
                 since=earlier.since,
                 until=earlier.until,
                 ended=earlier.ended,
+                ended_code=earlier.ended_code,
                 earlier=None,
                 recorded_at=self._recorded.act.recorded_at,
                 cause=self._recorded.index,
@@ -1222,12 +1263,13 @@ class _Changes:
         for alert in list(self._open.values()):
             lasts = alert.rule in _AFTER_THE_END
             if not (lasts or outlives(_deadline_of(alert.rule, alert.window))):
-                self._close(alert, AlertState.RESOLVED, text)
+                self._close(alert, AlertEnd.PARTNERSHIP_ENDED, text)
 
     # --- both ---
 
-    def _close(self, alert: Alert, state: AlertState, text: str) -> None:
+    def _close(self, alert: Alert, by: AlertEnd, text: str) -> None:
         act = self._recorded.act
+        state = AlertState.WITHDRAWN if by in _WITHDRAWS else AlertState.RESOLVED
         # Resolved at the time of the improvement; withdrawn at the recording of the correction.
         moment = self._done_at if state is AlertState.RESOLVED else act.recorded_at
         self._put(
@@ -1235,6 +1277,7 @@ class _Changes:
                 alert,
                 state=state,
                 ended=text,
+                ended_code=by,
                 until=max(moment, alert.since),
                 recorded_at=act.recorded_at,
                 cause=self._recorded.index,
@@ -1281,9 +1324,9 @@ def _tools(disputed: DisputedFigure) -> str:
 
 def _occurrence(alert: Alert) -> Occurrence | None:
     """Return the time at which an alert was open that was resolved; None for another alert."""
-    if alert.state is not AlertState.RESOLVED or alert.until is None:
+    if alert.state is not AlertState.RESOLVED or not (alert.until and alert.ended_code):
         return None
-    return Occurrence(alert.text, alert.since, alert.until, alert.ended or "")
+    return Occurrence(alert.text, alert.since, alert.until, alert.ended or "", alert.ended_code)
 
 
 def _says(alert: Alert) -> tuple[str, date | None, list[str], Mapping[str, Decimal]]:
@@ -1345,7 +1388,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=91,
+    version=92,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -16,6 +16,7 @@ from domain.terms import UTC
 from domain.values import Slug, instant
 from infra.access.roles import Need
 from infra.answers import alert_acts, computed, cursors, dependency_alerts, duplicate_credits
+from infra.answers.alert_endings import Ending, ending
 from infra.answers.escalated import named
 from infra.answers.logs import (
     NOW,
@@ -63,6 +64,8 @@ class Alerts(DatedPage[Alert]):
     about: Mapping[str, Subject] = {}
     """The metric, the unit and the agreement that alerts of this page are about, by the id of the
     alert; none of one that is about no figure."""
+    ends: Mapping[str, Ending] = {}
+    """What ends each open alert of this page, by the id of the alert."""
 
 
 def ask(
@@ -109,6 +112,7 @@ def ask(
         items=items,
         handling=alert_acts.handled(accord, items, when),
         about=dict(_subjects(accord, items, when)),
+        ends={each.id: ending(each) for each in items if each.state is AlertState.OPEN},
         zones=zones_of(accord, (each.partnership for each in items)),
     )
 
@@ -270,6 +274,7 @@ def blocks(
         yield Hanging(" " * (indent + 11), outcome(each, zone))
         if each.state is AlertState.OPEN:
             yield Hanging(" " * (indent + 11), response(each))
+            yield Hanging(" " * (indent + 11), ending(each).text)
         if (done := handling.get(each.id)) is not None:
             yield Hanging(" " * (indent + 11), alert_acts.words(done, zone))
         if (earlier := each.earlier) is not None:

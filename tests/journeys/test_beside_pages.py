@@ -171,6 +171,24 @@ def alert_rows(page: str) -> list[str]:
     return [" ".join(unescape(re.sub("<[^>]+>", " ", each)).split()) for each in found]
 
 
+def test_a_withdrawn_alert_has_the_figures_before_and_after(client: TestClient) -> None:
+    withdrawn = [
+        each
+        for each in client.get("/alerts.json").json()["items"]
+        if each["state"] == "withdrawn" and each["facts_before"]
+    ]
+    page = client.get("/alerts").text
+    rows = {each["id"]: each for each in csv.DictReader(StringIO(client.get("/alerts.csv").text))}
+
+    assert withdrawn
+    for each in withdrawn:
+        (row,) = re.findall(rf'<tr id="{re.escape(each["id"])}">.*?</table>', page, re.DOTALL)
+        assert "Before" in row
+        assert "After" in row
+        assert rows[each["id"]]["found_before"] != rows[each["id"]]["found"]
+        assert rows[each["id"]]["ended_code"] == "figures-changed"
+
+
 def test_an_alert_has_names_the_figure_against_its_limit_and_what_ends_it(
     client: TestClient,
 ) -> None:

@@ -39,7 +39,7 @@ from domain.settlement import IssueFinalSettlement
 from domain.sharing import ProposeDataSharing, SharingLine
 from domain.standing_alerts import AlertKind
 from projections import ALERTS
-from projections.alerts import Alert
+from projections.alerts import Alert, AlertEnd
 from projections.breaches import RuleFacts, Shortfall
 from projections.fold import fold, replay
 from tests.life import CONVERSION_FLOOR, OURS, THEIRS, at, changed, example
@@ -168,6 +168,10 @@ def test_late_referrals_of_the_quarter_withdraw_it_with_the_one_that_reached_the
     alert = alerts(story)["referral-minimum 2026-Q1"]
     assert alert.state == "withdrawn"
     assert alert.ended == f"No breach after all: {THEIRS} brought 10 of 10 referrals in 2026-Q1."
+    assert alert.ended_code is AlertEnd.FIGURES_CHANGED
+    assert isinstance(alert.facts_before, Shortfall)
+    assert isinstance(alert.facts, Shortfall)
+    assert (alert.facts_before.value, alert.facts.value) == (Decimal(9), Decimal(10))
     assert story.history[-1].index in alert.evidence
 
 
@@ -260,6 +264,8 @@ def test_a_late_correction_to_the_floor_withdraws_the_breach_and_both_facts_stan
     assert conversion_states(story) == {"2026-Q2": "withdrawn"}
     alert = alerts(story)["conversion-floor 2026-Q2"]
     assert rule_facts(alert).values == (Decimal(5), Decimal("4.9"))
+    assert isinstance(alert.facts_before, RuleFacts)
+    assert alert.facts_before.values == (Decimal("4.9"), Decimal("4.9"))
     correction = max(
         each.index for each in story.history if isinstance(each.event, MetricCorrected)
     )

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
 
+from domain.calendar import preceding
 from domain.deadlines.deadline import DeadlineKind
 from domain.kernel import Refused
 from domain.standing_alerts import DEPENDENCY_HIGH, EXIT_AHEAD
@@ -20,6 +21,7 @@ from domain.values import Slug, name_order
 from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.alert_acts import LONGEST_SILENCE
+from infra.answers.alert_endings import Ending
 from infra.answers.alerts import ALERTS_QUESTION, Alerts
 from infra.answers.inbox import days_ahead
 from infra.answers.members import names_seen
@@ -44,7 +46,8 @@ from infra.http.pages.site import (
 from infra.http.problems import ParameterError, Problem, wrong_parameters
 from projections.alert_acts import NOTHING_DONE, AlertActKind, Handling
 from projections.alert_subjects import NOTHING, Subject
-from projections.alerts import Alert, AlertState
+from projections.alerts import Alert, AlertEnd, AlertState
+from projections.breaches import RuleFacts, Shortfall
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -157,6 +160,7 @@ class Filter:
                 "items": items,
                 "handling": {name: of for name, of in answer.handling.items() if name in ids},
                 "about": {name: of for name, of in answer.about.items() if name in ids},
+                "ends": {name: of for name, of in answer.ends.items() if name in ids},
             }
         )
 
@@ -198,10 +202,40 @@ def alerts_csv(
             each,
             answer.handling.get(each.id, NOTHING_DONE),
             answer.about.get(each.id, NOTHING),
+            answer.ends.get(each.id),
         )
         for each in answer.items
     )
     return as_csv("alerts", Row, rows)
+
+
+def values_of(facts: RuleFacts | Shortfall | None) -> tuple[Decimal | None, ...]:
+    """Return the figures that an alert is about, one of each period that its rule looks at."""
+    match facts:
+        case RuleFacts(values=values):
+            return values
+        case Shortfall(value=value):
+            return (value,)
+        case None:
+            return ()
+
+
+class Corrected(NamedTuple):
+    """A figure of a withdrawn alert, before and after what withdrew it."""
+
+    period: str
+    before: Decimal | None
+    after: Decimal | None
+
+
+def corrected(alert: Alert) -> list[Corrected]:
+    """Return the figures whose correction withdrew an alert, by period; none for any other."""
+    before, after = values_of(alert.facts_before), values_of(alert.facts)
+    period, found = alert.window.partition("/")[0], list[Corrected]()
+    for old, new in zip(reversed(before), reversed(after), strict=False):
+        found.insert(0, Corrected(period, old, new))
+        period = preceding(period)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +254,15 @@ class Row:
     recorded_at: datetime
     until: datetime | None
     ended: str | None
+    ended_code: AlertEnd | None
+    ends: Ending | None
+    """What ends it, while it is open."""
+    found_before: tuple[Decimal | None, ...]
+    """The figures before what withdrew it, if figures did."""
+    found: tuple[Decimal | None, ...]
+    """The figures that it is about."""
+    limit: Decimal | None
+    """What they are compared with."""
     answer_by: date | None
     who_acts: tuple[str, ...]
     evidence: tuple[int, ...]
@@ -229,7 +272,7 @@ class Row:
     """What money hangs on it, by currency."""
 
     @classmethod
-    def of(cls, alert: Alert, done: Handling, about: Subject) -> "Row":
+    def of(cls, alert: Alert, done: Handling, about: Subject, ends: Ending | None) -> "Row":
         """Return the row of an alert."""
         return cls(
             alert.id,
@@ -244,6 +287,11 @@ class Row:
             alert.recorded_at,
             alert.until,
             alert.ended,
+            alert.ended_code,
+            ends,
+            values_of(alert.facts_before),
+            values_of(alert.facts),
+            alert.facts.threshold if alert.facts else None,
             alert.answer_by,
             tuple(
                 f"{each.party} ({each.person})" if each.person else each.party
@@ -310,6 +358,7 @@ def _page(
         opened=opened,
         of_programs=dict.fromkeys(of_programs, known),
         withdrawn=_in(latest, AlertState.WITHDRAWN),
+        corrected={each.id: rows for each in latest if (rows := corrected(each))},
         resolved=_in(latest, AlertState.RESOLVED),
         can_act=_can_act(visit),
         done=done,

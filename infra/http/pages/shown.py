@@ -22,28 +22,7 @@ from domain.charter import ObjectiveStatus
 from domain.dispute import DisputeOutcome
 from domain.kernel import CLOCK_PARTY
 from domain.response import Severity
-from domain.standing_alerts import (
-    ATTRIBUTION_CONTESTED,
-    AUDIT_FAILED,
-    BY_RULE,
-    CLAIM_AWAITS,
-    CORRECTION_TAKES,
-    CREDITED_TWICE,
-    DEPENDENCY_HIGH,
-    DISPUTE_OPENED,
-    ENTRY_WITHOUT_TERMS,
-    FIGURE_OVERDUE,
-    FIGURES_DIFFER,
-    HEALTH_DIVERGES,
-    HEALTH_LOW,
-    LEAD_AWAITS,
-    LEAD_REJECTED,
-    LEAD_UNANSWERED,
-    OBJECTIVE_MISSED,
-    OF_ONE_PARTY,
-    STATEMENT_OVERDUE,
-    AlertKind,
-)
+from domain.standing_alerts import BY_RULE, DISPUTE_OPENED, OF_ONE_PARTY, AlertKind
 from domain.values import MINOR_UNITS, counted, full_stop, instant
 from infra.answers import text
 from infra.answers.history import StoredEvent
@@ -450,38 +429,6 @@ def _number(value: Decimal | None) -> str:
     return "no figure" if value is None else figure(value, "count")
 
 
-def ends_by(alert: Alert) -> str:
-    """Return what ends an open alert, in words."""
-    if said := _ENDS.get(alert.rule):
-        return said
-    standing = BY_RULE.get(alert.rule)
-    if standing is None or alert.facts is not None:
-        return "It ends when a later figure keeps to the rule, or a correction shows that it did."
-    found = dict.fromkeys(_event_words(each.event.__name__) for each in standing.closed_by)
-    return f"It ends with one of these events: {', '.join(found)}." if found else ""
-
-
-_ENDS: Final[Mapping[str, str]] = {
-    ATTRIBUTION_CONTESTED: "It ends when both agree who is credited.",
-    AUDIT_FAILED: "It ends when the same party passes a later audit of it.",
-    CLAIM_AWAITS: "It ends with an answer to the claim, or when the claim is taken back.",
-    CORRECTION_TAKES: "It ends with an answer to the correction.",
-    CREDITED_TWICE: "It ends when one of the partnerships credits it no longer.",
-    DEPENDENCY_HIGH: "It ends when the share is smaller, or the party sets another limit.",
-    ENTRY_WITHOUT_TERMS: "It ends when terms price the entry, or the entry is reversed.",
-    FIGURE_OVERDUE: "It ends when the figure is reported.",
-    FIGURES_DIFFER: "It ends when both state the same figure.",
-    HEALTH_DIVERGES: "It ends when later ratings are closer.",
-    HEALTH_LOW: "It ends when the party rates it higher.",
-    LEAD_AWAITS: "It ends when the lead is accepted or rejected, or counts as accepted.",
-    LEAD_UNANSWERED: "It ends when the lead is accepted or rejected.",
-    LEAD_REJECTED: "It ends when the objection to the lead is taken back.",
-    OBJECTIVE_MISSED: "It ends when a late figure or another target shows that it is reached.",
-    STATEMENT_OVERDUE: "It ends when the statement is paid.",
-}
-"""What ends an alert that no single kind of event ends."""
-
-
 def _event_words(type: str) -> str:
     return sub(r"(?<!^)([A-Z])", r" \1", type).lower()
 
@@ -543,7 +490,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "day_before": day_before,
     "last_day": last_day_of,
     "dispute_state": dispute_state,
-    "ends_by": ends_by,
     "by_both": by_both,
     "expected": expected,
     "figure": figure,

@@ -14,9 +14,10 @@ from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from projections import ALERTS
 from projections.alert_subjects import Subject
-from projections.alerts import Alert, AlertState
+from projections.alerts import Alert, AlertEnd, AlertState
 from projections.visibility import Viewer
 from tests.feeds import played
+from tests.infra.answers.helpers import printed
 
 AURORA, CONSULTING = "aurora-series", "growthos-consulting"
 
@@ -142,6 +143,33 @@ def test_an_alert_on_no_figure_is_about_none(accord: Accord) -> None:
 
     assert about["dispute-opened"] is None
     assert about["referral-minimum"] == Subject("leads", unit="count")
+
+
+def test_what_ends_each_open_alert_has_a_code_and_is_printed(accord: Accord) -> None:
+    found = alerts.ask(accord, when=known("2026-09-21"), page=ALL)
+    open_ones = {each.id: each for each in found.items if each.state is AlertState.OPEN}
+
+    assert {*found.ends} == {*open_ones}
+    assert all(each.code and each.text.startswith("It ends ") for each in found.ends.values())
+    short = {open_ones[name].rule: each for name, each in found.ends.items()}
+    assert short["referral-minimum"].code == "rule-kept"
+    assert short["dispute-opened"].code == "event"
+    assert short["dispute-opened"].events == ("DisputeResolved",)
+    assert "ReviewHeld" in short["due-soon"].events
+    assert all(len(each.events) < 10 for each in found.ends.values())
+    lines = printed(alerts.text(found))
+    assert all(each.text.split(",")[0] in lines for each in found.ends.values())
+
+
+def test_what_ended_an_alert_has_a_code_that_agrees_with_its_state(accord: Accord) -> None:
+    found = alerts.ask(accord, page=ALL).items
+
+    assert all((each.ended is None) == (each.ended_code is None) for each in found)
+    codes = {
+        state: {each.ended_code for each in found if each.state is state} for state in AlertState
+    }
+    assert AlertEnd.DONE in codes[AlertState.RESOLVED]
+    assert not codes[AlertState.RESOLVED] & codes[AlertState.WITHDRAWN]
 
 
 def test_a_stranger_is_refused_the_alerts_of_a_partnership(demo: Accord) -> None:
