@@ -32,7 +32,7 @@ from infra.answers.logs import (
     sight_of,
     whole_log,
 )
-from infra.answers.parameters import When
+from infra.answers.parameters import Flag, When
 from infra.answers.partnership_state import PartnershipState, Task
 from infra.answers.question import Answer, Item, Panel, Parameter, PartnershipId, Question
 from infra.answers.statement_state import owed
@@ -68,6 +68,17 @@ class Difference(Item):
     """The index of the event that set it to what it is."""
 
 
+class Unchanged(Item):
+    """A field that is the same by both moments."""
+
+    section: Section
+    """The answer that has it: of `show`, `kpis` or `statements`."""
+    field: str
+    """What it is about, in words."""
+    value: JsonValue
+    """Its value by both moments; null if it has none."""
+
+
 class LateFact(Item):
     """A fact that happened before the earlier moment and was recorded after it."""
 
@@ -100,6 +111,8 @@ class Comparison(Answer):
     """The facts that had happened by the earlier moment and were recorded later."""
     differences: tuple[Difference, ...]
     """The fields that differ, in the order of the answers."""
+    unchanged: tuple[Unchanged, ...] = ()
+    """The other fields, in the same order; empty unless they are asked for."""
 
 
 def ask(
@@ -110,12 +123,14 @@ def ask(
         Parameter("The other moment: what had been recorded by then.", "WHEN", positional=False),
     ],
     when: AsOf = NOW,
+    *,
+    all: Annotated[Flag, Parameter("Also the fields that are the same.")] = False,
 ) -> Comparison:
     """Return what differs between two moments of recording, `against` and `known`.
 
     The earlier one is first, in whichever order they are given. For each field it names the event
     with which the field became what it is. If it became that more than once in between, it is one
-    of those events. Raises `NotFound`.
+    of those events. With `all`, it also gives the fields that are the same. Raises `NotFound`.
     """
     known = _Known(accord, id, when)
     asked = when.known or moment_of(accord, id, replace(when, at=None))
@@ -135,6 +150,7 @@ def ask(
         events=last - first,
         late=tuple(_late(accord, id, replace(when, known=None, version=last), first, earlier)),
         differences=tuple(known.differences(first, last)) if last > first else (),
+        unchanged=tuple(known.unchanged(first, last)) if all else (),
     )
 
 
@@ -209,6 +225,14 @@ class _Known:
                         after=after.get(place),
                         event=self._set_by(section, place, first, last),
                     )
+
+    def unchanged(self, first: int, last: int) -> Iterator[Unchanged]:
+        """Yield the fields that are the same at two sizes of the log."""
+        for section in Section:
+            before, after = self.fields(section, first), self.fields(section, last)
+            for place, value in before.items():
+                if place in after and after[place] == value:
+                    yield Unchanged(section=section, field=place.name, value=value)
 
     def _set_by(self, section: Section, place: Place, first: int, last: int) -> int:
         """Return the index of the event between two sizes with which a field became what it is."""
@@ -378,6 +402,13 @@ def text(found: Comparison) -> Iterator[Block]:
             yield Table(["FIELD", "BEFORE", "AFTER", "SET BY"], rows, title=section.value)
     if not found.differences:
         yield Remark("Nothing else differs.")
+    for section in Section:
+        same = [
+            (each.field, _word(each.value)) for each in found.unchanged if each.section is section
+        ]
+        if same:
+            yield Line()
+            yield Table(["FIELD", "BY BOTH"], same, title=f"{section.value}, the same")
 
 
 def _word(value: JsonValue) -> str:

@@ -238,6 +238,22 @@ def test_a_history_has_pages_of_100_events_and_an_event_leads_to_its_own(
     assert 3 in listed(client.get(f"{path}?event=3").text)
 
 
+def test_everything_is_shown_of_two_moments_and_kept_by_its_links(client: TestClient) -> None:
+    path = f"/partnerships/{ONE}/history?against=2026-07-01&known=2026-07-06"
+    page = client.get(path).text
+    (more,) = re.findall(r'href="([^"]+)">Show everything<', page)
+
+    whole = client.get(unescape(more)).text
+
+    assert "the same</span>" not in page
+    assert whole.count("the same</span>") > 20
+    beside = {unescape(each) for each in re.findall(r'href="([^"]*/compare[.]json[^"]*)"', whole)}
+    (link,) = beside
+    assert len(client.get(link).json()["unchanged"]) == whole.count("the same</span>")
+    assert client.get(link.replace(".json", ".csv")).text.count("\n") > 20
+    assert "Show only what differs" in whole
+
+
 def test_a_history_is_filtered_by_party_lateness_and_corrections(client: TestClient) -> None:
     path = f"/partnerships/{ONE}/history"
 

@@ -11,15 +11,15 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, JsonValue
 
 from domain.values import Slug
 from infra.access.roles import Need
 from infra.answers import alerts
-from infra.answers.compare import COMPARE, Comparison, Difference, Section
+from infra.answers.compare import COMPARE, Comparison, Section
 from infra.answers.history import HISTORY, HistoryItem, PartnershipHistory, late_facts
 from infra.answers.logs import NotFound, not_begun
-from infra.answers.parameters import Name, When, Whole
+from infra.answers.parameters import Flag, Name, When, Whole
 from infra.answers.question import PartnershipId
 from infra.answers.statement import LedgerLine, lines_by
 from infra.http.access import needs
@@ -119,25 +119,66 @@ Against = Annotated[
 ]
 
 
+Everything = Annotated[Flag, Query(description="Also the fields that are the same.")]
+
+
 @router.get("/partnerships/{id}/compare.json")
 @needs(Need.FACTS)
-def compare_json(visit: Visited, id: PartnershipId, against: Against = None) -> Response:
+def compare_json(
+    visit: Visited,
+    id: PartnershipId,
+    against: Against = None,
+    all: Everything = False,  # noqa: FBT002 - passed by name
+) -> Response:
     """Return what differs from what was known by a day as JSON."""
-    return as_json(_compared(visit, id, against))
+    return as_json(_compared(visit, id, against, all=all))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field by two moments; one that is the same has no event."""
+
+    section: Section
+    field: str
+    before: JsonValue
+    after: JsonValue
+    event: int | None
+
+
+def _of_section(compared: Comparison, section: Section) -> list[Field]:
+    """Return the fields of an answer: those that differ, then the others."""
+    differ = (
+        Field(section, each.field, each.before, each.after, each.event)
+        for each in compared.differences
+        if each.section is section
+    )
+    same = (
+        Field(section, each.field, each.value, each.value, None)
+        for each in compared.unchanged
+        if each.section is section
+    )
+    return [*differ, *same]
 
 
 @router.get("/partnerships/{id}/compare.csv")
 @needs(Need.FACTS)
-def compare_csv(visit: Visited, id: PartnershipId, against: Against = None) -> Response:
+def compare_csv(
+    visit: Visited,
+    id: PartnershipId,
+    against: Against = None,
+    all: Everything = False,  # noqa: FBT002 - passed by name
+) -> Response:
     """Return what differs from what was known by a day as a table."""
-    return as_csv(f"{id}-compared", Difference, _compared(visit, id, against).differences)
+    compared = _compared(visit, id, against, all=all)
+    rows = (each for section in Section for each in _of_section(compared, section))
+    return as_csv(f"{id}-compared", Field, rows)
 
 
-def _compared(visit: Visit, id: str, against: datetime | None) -> Comparison:
+def _compared(visit: Visit, id: str, against: datetime | None, *, all: bool) -> Comparison:
     when = visit.when(id)
     if against is None:
         raise Problem(422, "A comparison needs a day to compare with.", "Give it as against=DAY.")
-    answer: Comparison = COMPARE.reply(visit.accord, id=id, against=against, when=when)
+    answer: Comparison = COMPARE.reply(visit.accord, id=id, against=against, all=all, when=when)
     return answer
 
 
@@ -149,9 +190,9 @@ _SECTIONS: Final = {
 """The groups of a comparison, in the order of the page."""
 
 
-def _by_section(compared: Comparison) -> Iterator[tuple[str, list[Difference]]]:
+def _by_section(compared: Comparison) -> Iterator[tuple[str, list[Field]]]:
     for section, name in _SECTIONS.items():
-        if found := [each for each in compared.differences if each.section is section]:
+        if found := _of_section(compared, section):
             yield name, found
 
 
@@ -284,17 +325,18 @@ def timeline_csv(visit: Visited, id: PartnershipId, only: Only) -> Response:
 
 @router.get("/partnerships/{id}/history")
 @needs(Need.FACTS)
-def timeline_page(
+def timeline_page(  # noqa: PLR0913, PLR0917 - each is a parameter of the page
     visit: Visited,
     id: PartnershipId,
     only: Only,
     against: Against = None,
     event: At = None,
+    all: Everything = False,  # noqa: FBT002 - passed by name
 ) -> Response:
     """Show the events of a partnership, the latest first, and which were reported late.
 
-    With `against`, show also what differs from what was known by that day. With `alert`, list only
-    the events that are its evidence.
+    With `against`, show also what differs from what was known by that day, and with `all` what is
+    the same. With `alert`, list only the events that are its evidence.
     """
     when, filtered = visit.when(id), Filtered.of(visit, id, only)
     items, names, late = filtered.answer.items, filtered.names, filtered.late
@@ -302,7 +344,7 @@ def timeline_page(
         raise not_begun(visit.accord.history, id, when)
     scale, of_kind, passing = _Scale.of(items), filtered.of_kind, filtered.passing
     found = _listed(passing[::-1], event)
-    compared = _compared(visit, id, against) if against else None
+    compared = _compared(visit, id, against, all=all) if against else None
     return page(
         "timeline.html",
         visit,
@@ -328,6 +370,7 @@ def timeline_page(
         width=WIDTH,
         against=against,
         compared=compared,
+        shows_all=all,
         by_section=[*_by_section(compared)] if compared else [],
         earned=_earned(visit, id, [each.index for each in late[-MOST_LISTED:]]),
     )

@@ -107,3 +107,27 @@ def test_what_differs_until_now_ends_with_the_latest_record(demo: Accord) -> Non
 
     assert now.later == ahead.earlier == demo.history.last_recorded_at()
     assert (ahead.later, ahead.events) == (day("2030-01-01"), 0)
+
+
+def test_with_all_the_fields_that_are_the_same_are_given_too(
+    demo: Accord, found: Comparison
+) -> None:
+    whole = compare.ask(demo, CONSULTING, BEFORE, AFTER, all=True)
+
+    assert found.unchanged == ()
+    assert whole.differences == found.differences
+    differ = {(each.section, each.field) for each in whole.differences}
+    same = {(each.section, each.field): each.value for each in whole.unchanged}
+    assert not differ & {*same}
+    assert same[compare.Section.STATE, "stage"] == "execution"
+    assert {section for section, _ in same} == {*compare.Section}
+    lines = printed(compare.text(whole))
+    assert "the same" in lines
+    assert "the same" not in printed(compare.text(found))
+
+
+def test_with_all_the_same_moment_has_every_field(demo: Accord) -> None:
+    found = compare.ask(demo, CONSULTING, BEFORE, AsOf(known=BEFORE), all=True)
+
+    assert not found.differences
+    assert found.unchanged
