@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import groupby
 from typing import Annotated, Any
 
 from domain import settlement
@@ -132,6 +133,18 @@ class LedgerLine(Item):
     """What the line is for, in words."""
 
 
+class MonthTotal(Item):
+    """What the lines of a month add to a statement, or those by which disputes move money."""
+
+    month: str | None
+    """The month; null for the lines that disputes put on hold or release."""
+    total: Exact | None
+    """What they add to the total of the statement, in its currency; null while a rate is
+    missing."""
+    lines: tuple[str, ...]
+    """The lines, by their names."""
+
+
 class Statement(Item):
     """A statement that was issued, or a draft of the next one."""
 
@@ -161,6 +174,8 @@ class Statement(Item):
     """The payouts on it, in the order of their identifiers."""
     lines: tuple[LedgerLine, ...]
     """The lines, one for each amount."""
+    months: tuple[MonthTotal, ...]
+    """The subtotals of the lines, by month; those that disputes move come last."""
 
 
 class StatementDispute(Item):
@@ -407,6 +422,7 @@ class Postings:
     def statement(self, issued: Issued) -> Statement:
         """Return an issued statement with what was paid on it since."""
         row: StatementRow = self.rows[f"statement/{issued.statement}"]
+        lines = counting(map(self.line, issued.lines), issued.balance)
         return Statement(
             statement=issued.statement,
             period=issued.period,
@@ -420,7 +436,8 @@ class Postings:
             content=digest(issued.balance),
             paid=row.paid,
             payouts=payouts_of(row, self.rows),
-            lines=counting(map(self.line, issued.lines), issued.balance),
+            lines=lines,
+            months=tuple(_by_month(lines)),
         )
 
     def disputes_of_issued(self) -> dict[str, tuple[StatementDispute, ...]]:
@@ -454,6 +471,8 @@ class Postings:
         due = [each for each in _without_replaced(self.open) if bounds(each["month"])[1] <= end]
         for currency in sorted({each["settles_in"] for each in due}):
             balance = settlement.balance(currency, waiting, known, agreed.parties)
+            of_currency = (self.line(each) for each in due if each["settles_in"] == currency)
+            lines = counting(of_currency, balance)
             yield Statement(
                 statement=None,
                 period=period,
@@ -467,10 +486,22 @@ class Postings:
                 content=digest(balance),
                 paid=Decimal(0),
                 payouts=(),
-                lines=counting(
-                    (self.line(each) for each in due if each["settles_in"] == currency), balance
-                ),
+                lines=lines,
+                months=tuple(_by_month(lines)),
             )
+
+
+def _by_month(lines: Iterable[LedgerLine]) -> Iterator[MonthTotal]:
+    def month_of(line: LedgerLine) -> str:
+        return "" if line.dispute else line.month
+
+    for month, found in groupby(sorted(lines, key=lambda each: month_of(each) or "~"), month_of):
+        of_month = tuple(found)
+        known = [each.counts for each in of_month if each.counts is not None]
+        total = sum(known, Decimal(0)) if len(known) == len(of_month) else None
+        yield MonthTotal(
+            month=month or None, total=total, lines=tuple(each.line for each in of_month)
+        )
 
 
 def _without_replaced(lines: Sequence[Row]) -> list[Row]:

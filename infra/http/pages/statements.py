@@ -80,7 +80,7 @@ def statement_page(visit: Visited, id: PartnershipId, period: PeriodOrName) -> R
         names=names,
         zone=zone,
         known=[[*_known_by(visit.accord, id, each, zone)] for each in answer.statements],
-        months=[[*_by_month(each)] for each in answer.statements],
+        lines=[{of.line: of for of in each.lines} for each in answer.statements],
         stated=[_payment_stated(each) for each in answer.statements],
         confirmed=[
             sum((one.confirmed for one in each.payouts), Decimal(0)) for each in answer.statements
@@ -140,28 +140,6 @@ def _sheet(visit: Visit, id: str) -> Sheet:
         signed.root if signed else None,
         signed.size if signed else None,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """The lines of a month, or those by which disputes move money."""
-
-    name: str
-    """The month; empty for what disputes move."""
-    total: Decimal | None
-    """What they add to the total of the statement, in its currency; null without a rate."""
-    lines: tuple[LedgerLine, ...]
-
-
-def _by_month(statement: Statement) -> Iterator[Month]:
-    def name(line: LedgerLine) -> str:
-        return "" if line.dispute else line.month
-
-    named = sorted(statement.lines, key=lambda each: name(each) or "~")
-    for month, found in groupby(named, key=name):
-        lines = tuple(found)
-        known = [each.counts for each in lines if each.counts is not None]
-        yield Month(month, sum(known, Decimal(0)) if len(known) == len(lines) else None, lines)
 
 
 def _earned(statement: Statement) -> Decimal | None:

@@ -77,6 +77,24 @@ def test_the_lines_of_each_statement_add_up_to_its_balance(accord: Accord) -> No
             assert sum(part.lines for part in issued.balance.parts) == len(found.lines)
 
 
+def test_the_subtotals_of_the_months_add_up_to_the_balance_with_every_line(
+    accord: Accord,
+) -> None:
+    several = 0
+    for name in partnerships(accord.history):
+        for issued in statements.ask(accord, name).items:
+            found = only(statement.ask(accord, name, issued.statement))
+            counts = {each.line: each.counts or Decimal(0) for each in found.lines}
+            months = [each.month or "~" for each in found.months]
+            assert months == sorted({*months})
+            assert sorted(line for each in found.months for line in each.lines) == sorted(counts)
+            for each in found.months:
+                assert each.total == sum((counts[line] for line in each.lines), Decimal(0))
+            assert sum(each.total or Decimal(0) for each in found.months) == amount(found)
+            several += len(months) > 1
+    assert several
+
+
 def test_each_line_says_which_share_of_what_under_which_terms(accord: Accord) -> None:
     answer = statement.ask(accord, CONSULTING, "2026-Q2")
 
