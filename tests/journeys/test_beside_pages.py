@@ -537,3 +537,17 @@ def test_a_statement_leads_to_its_evidence_and_to_what_awaits_whom(client: TestC
 
     for part in ("evidence", "next"):
         assert f"/partnerships/{ONE}/{part}?{PAST}" in found
+
+
+def test_the_table_of_money_says_whose_each_sum_is(client: TestClient) -> None:
+    table = list(csv.DictReader(StringIO(client.get(f"/money.csv?{PAST}").text)))
+    document = client.get(f"/money.json?{PAST}").json()
+    wanted = [
+        (of["party"], each["id"], each["owe"])
+        for of in document["parties"]
+        for each in of["partners"]
+    ]
+
+    assert next(iter(table[0])) == "party"
+    assert [(each["party"], each["id"], each["owe"]) for each in table] == wanted
+    assert ("growthos", "growthos-harbourlight", "1794.83") in wanted

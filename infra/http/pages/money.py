@@ -1,5 +1,7 @@
 """Money: what do we owe, what are we owed, and what is overdue, over all partnerships?"""
 
+from dataclasses import dataclass, fields
+
 from fastapi import APIRouter, Response
 
 from infra.access.roles import Need
@@ -10,6 +12,22 @@ from infra.http.pages.site import PageRoute, Visited, names_of_each, page
 from projections.results import Money
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class _Whose:
+    party: str
+    """The party that owes, and that is owed."""
+
+
+@dataclass(frozen=True)
+class Row(Money, _Whose):
+    """What a party owes and is owed in one partnership and currency, as a row of a table."""
+
+    @classmethod
+    def of(cls, party: str, owing: Money) -> "Row":
+        """Return the row of a party."""
+        return cls(party, *(getattr(owing, each.name) for each in fields(owing)))
 
 
 @router.get("/money.json")
@@ -24,7 +42,8 @@ def money_json(visit: Visited) -> Response:
 def money_csv(visit: Visited) -> Response:
     """Return the sums of each partnership and currency as a table."""
     answer = OWED.reply(visit.accord, when=visit.when())
-    return as_csv("money", Money, (each for of in answer.parties for each in of.partners))
+    rows = (Row.of(of.party, each) for of in answer.parties for each in of.partners)
+    return as_csv("money", Row, rows)
 
 
 @router.get("/money")
