@@ -267,6 +267,12 @@ def test_axe_finds_nothing_on_the_sign_in_page(
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+def test_the_figures_of_four_quarters_fit_a_wide_screen(browser: Browser, site: str) -> None:
+    with opened(browser, site, f"/partnerships/{ONE}?{PAST}") as page:
+        table = page.get_by_role("region", name="All 45 figures")
+        assert table.evaluate("of => of.scrollWidth - of.clientWidth") <= 0
+
+
 # --- as of a moment ----------------------------------------------------------------------------
 
 

@@ -194,3 +194,10 @@ def test_a_statement_is_named_by_its_period_the_latest_first(page: str) -> None:
 
     second = shown.index("Q2 2026 ✓ Paid 2,175.00 USD issued 6 Jul 2026 #")
     assert second < shown.index("Q1 2026 ✓ Paid 1,500.00 USD issued 6 Apr 2026 #")
+
+
+def test_what_somebody_must_act_on_is_above_the_reminders(page: str) -> None:
+    kinds = re.findall("● Open|○ Reminder", cells(page).partition("Targets")[0])
+
+    assert {*kinds} == {"● Open", "○ Reminder"}
+    assert kinds == sorted(kinds, key="● Open ○ Reminder".index)

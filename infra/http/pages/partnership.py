@@ -35,6 +35,7 @@ from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.figures import BAR, HEIGHT, figures_of, is_beyond
 from infra.http.pages.figures import WIDTH as WIDTH_OF_CHART
 from infra.http.pages.inbox import Asked, by_thing
+from infra.http.pages.shown import is_reminder
 from infra.http.pages.site import PageRoute, Visited, page, zone_of
 from projections import OVERVIEW
 from projections.alerts import Alert, AlertState
@@ -188,7 +189,8 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         names={each.party: each.name for each in state.parties},
         zone=zone_of(accord, id, when),
         steps=[*_steps(overview)],
-        alerts=[(each, _last_day(each, waiting)) for each in opened.items],
+        # What somebody must act on stands above the reminders.
+        alerts=[(each, _last_day(each, waiting)) for each in sorted(opened.items, key=is_reminder)],
         # What an alert says is among the alerts, with who acts.
         waiting=[each for each in waiting if not any(_says(x, each) for x in opened.items)],
         statements=STATEMENTS.reply(accord, id=id, when=when),
