@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from domain.adoption import AdoptionProposed
 from domain.agreement import CommercialTermsAgreed
@@ -47,7 +47,7 @@ from domain.markets import (
 from domain.metric_catalogue import Direction, metric_words
 from domain.settlement import Balance
 from domain.sharing import DataSharingAgreed, Form
-from domain.terms import EACH, UTC, DayRules, Frame, describe, frame_words
+from domain.terms import EACH, UTC, Assets, DayRules, Frame, describe, frame_words
 from domain.terms_by_day import local_day
 from domain.values import counted, in_a_row, name_words
 from infra.answers.partnership_state import (
@@ -267,13 +267,16 @@ def _items_of(version: CommercialTermsAgreed) -> list[str]:
     return ["items"] if version.items else []
 
 
+_ASSETS: Final = {Assets.RETAIN: "retained", Assets.TRANSFER: "transferred"}
+
+
 def frame_lines(frame: Frame) -> Iterator[str]:
     """Yield the frame of an agreement in words; what is as by default is left out."""
     for party, least in frame.minimum_referrals_per_quarter.items():
         yield f"{party} brings at least {counted(least, 'referral')} every quarter"
     yield (
         f"from {frame.starts_on} for {in_words(frame.duration)}; notice {in_words(frame.notice)}; "
-        f"assets at exit: {frame.assets_at_exit}"
+        f"shared assets are {_ASSETS[frame.assets_at_exit]} at exit"
     )
     calendar = [f"days of {frame.time_zone}"] if frame.time_zone != UTC else []
     statements = [f"statements in {frame.settles_in}"] if frame.settles_in != EACH else []

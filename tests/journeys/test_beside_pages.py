@@ -551,3 +551,15 @@ def test_the_table_of_money_says_whose_each_sum_is(client: TestClient) -> None:
     assert next(iter(table[0])) == "party"
     assert [(each["party"], each["id"], each["owe"]) for each in table] == wanted
     assert ("growthos", "growthos-harbourlight", "1794.83") in wanted
+
+
+def test_the_verdict_counts_each_running_partnership(client: TestClient) -> None:
+    page = text(client.get(f"/portfolio?{PAST}").text)
+
+    assert "5 of 6 running partnerships are not on track, 1 has nothing to measure yet." in page
+
+
+def test_a_filter_that_no_alert_passes_is_shown_as_it_was_asked(client: TestClient) -> None:
+    page = client.get("/alerts?rule=nothing").text
+
+    assert '<option value="nothing" selected>' in page

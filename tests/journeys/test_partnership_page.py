@@ -201,3 +201,7 @@ def test_what_somebody_must_act_on_is_above_the_reminders(page: str) -> None:
 
     assert {*kinds} == {"● Open", "○ Reminder"}
     assert kinds == sorted(kinds, key="● Open ○ Reminder".index)
+
+
+def test_what_happens_to_the_assets_is_said_in_words(page: str) -> None:
+    assert "notice 60 days; shared assets are retained at exit" in cells(page)

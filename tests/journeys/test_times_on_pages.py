@@ -401,8 +401,11 @@ def test_what_is_wrong_with_a_field_says_how_the_field_is_written(client: TestCl
 
 def test_an_identifier_is_kept_on_one_line_and_what_is_written_stays_escaped() -> None:
     said = shown.whole("<b> deal hl-0004, pay-off")
+    line = shown.whole("Dispute line-266.1 about ref-0011.")
 
     assert said == '&lt;b&gt; deal <span class="nowrap">hl-0004</span>, pay-off'
+    assert '<span class="nowrap">line-266.1</span>' in line
+    assert line.endswith('<span class="nowrap">ref-0011</span>.')
 
 
 def test_a_history_is_filtered_by_an_amount_as_it_is_shown_or_recorded(client: TestClient) -> None:

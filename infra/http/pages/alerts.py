@@ -347,7 +347,7 @@ def _page(
         answer=answer,
         partnership=partnership,
         only=only,
-        rules=sorted({each.rule for each in answer.items}),
+        rules=sorted({each.rule for each in answer.items} | {only.rule or ""} - {""}),
         parties=sorted(
             {who.party for each in answer.items for who in each.who_acts},
             key=lambda each: name_order(known.get(each) or each or ""),

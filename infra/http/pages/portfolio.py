@@ -196,6 +196,11 @@ class Summary:
     overdue: int
     """How many things were due."""
 
+    @property
+    def unmeasured(self) -> int:
+        """How many active ones have only begun: they are neither on track nor behind."""
+        return self.active - self.on_track - self.behind
+
 
 class Order(StrEnum):
     """How the partnerships are ordered."""

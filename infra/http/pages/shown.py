@@ -314,8 +314,10 @@ def named(text: str, names: Mapping[str, str]) -> str:
     return _WORD.sub(lambda found: names.get(found[0], found[0]), readable(text))
 
 
-_IDENTIFIER: Final = re.compile(r"(?<![\w-])(?=[\w-]{1,24}(?![\w-]))(?=[\w-]*[0-9])\w+(?:-\w+)+")
-"""An identifier with a hyphen that fits one line of a phone."""
+_IDENTIFIER: Final = re.compile(
+    r"(?<![\w-])(?=[\w-]{1,24}(?![\w-]))(?=[\w-]*[0-9])\w+(?:-\w+)+(?:\.[0-9]+(?!\w))?"
+)
+"""An identifier with a hyphen that fits one line of a phone, such as ``line-266.1``."""
 
 
 def party(name: str, names: Mapping[str, str]) -> str:
