@@ -301,6 +301,9 @@ _AGREED_ON: Final = "Both agreed that on {day}."
 REFERRAL_MINIMUM: Final = "referral-minimum"
 """Judged from figures when a quarter closes, so its row names no events (`projections.alerts`)."""
 
+RISK_OPEN: Final = "risk-open"
+"""Of the same risk as `risk-highest`, and open as long as that."""
+
 INVESTMENT_REDUCED: Final = "investment-reduced"
 RENEWAL_OPEN: Final = "renewal-open"
 WITNESS_REFUSES: Final = "witness-refuses"
@@ -593,7 +596,7 @@ STANDING_ALERTS: Final = (
         ),
     ),
     StandingAlert(
-        "risk-open",
+        RISK_OPEN,
         AlertKind.REMINDER,
         "a risk of the joint register is watched until it is mitigated or given up (C25)",
         Response(Severity.INFO, "Nothing has happened yet."),
@@ -845,6 +848,18 @@ OF_ONE_PARTY: Final = {
     ),
 }
 """The alerts that one party alone gets."""
+
+ASKS_NOBODY: Final = {
+    REFERRAL_MINIMUM: "the quarter is over; a better one ends it, and its fee is on the statement",
+    OBJECTIVE_MISSED: "its outcome is judged; both can agree another target (`ProposeTarget`)",
+    **dict.fromkeys(
+        (HEALTH_LOW, HEALTH_DIVERGES), "the next scorecards end it, which their cadence asks for"
+    ),
+    EXIT_AHEAD: "the exit takes effect on its day by itself",
+    INVESTMENT_REDUCED: "its author said so itself; the end of the campaign ends it",
+    WITNESS_REFUSES: "no party can end it; the operator looks into it",
+}
+"""The alerts for which nobody has anything to do in the inbox, with the reason."""
 
 RESERVED: Final = frozenset({*BY_RULE, *OF_ONE_PARTY})
 """The names that no agreed rule can have."""

@@ -1388,7 +1388,7 @@ ALERTS = Projection(
     | figures_due.CONCERNED
     | CAN_END_ALERTS
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=92,
+    version=93,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -65,4 +65,4 @@ def findings(audits: Audits) -> Iterator[Point]:
         else:
             found = f": {'; '.join(last.findings)}" if last.findings else "."
             text = f"Audit {last.audit} of {subject} by {party} was failed{found}"
-            yield Point(AUDIT_FAILED, ref, text)
+            yield Point(AUDIT_FAILED, ref, text, (party,))

@@ -58,6 +58,8 @@ class Credited:
     """The credit of each party that has any, in percent."""
     earned: tuple[Earned, ...]
     """What it has earned so far, by party and currency."""
+    is_won: bool
+    """Whether the deal is won."""
 
     def is_paid_by(self, party: str) -> bool:
         """Whether the other party is credited or has earned, so that `party` pays."""
@@ -130,7 +132,8 @@ class Deal:
         }
         if not percent:
             return None
-        return Credited(*self.place, percent, tuple(self._earned(name)))
+        is_won = any(view.sales for view in self._views)
+        return Credited(*self.place, percent, tuple(self._earned(name)), is_won)
 
     def _is_sold(self, view: DealView, _: str) -> bool:
         """Whether the deal is open or won: one that was lost or cancelled pays nobody."""

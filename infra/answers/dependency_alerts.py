@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from typing import NamedTuple
 
 from domain.metric_catalogue import metric_words
 from domain.offices import Assignee
@@ -30,19 +31,31 @@ from projections.traits import TRAITS_ROW, Limits
 from projections.visibility import Viewer
 
 
+class Beyond(NamedTuple):
+    """The open alerts of a program, and the event that set its limits."""
+
+    defined: Recorded
+    alerts: list[Alert]
+
+
 def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
-    """Return the open alerts of the viewer's party, by its program, at the moment asked about.
+    """Return the open alerts of the viewer's party, by its program, at the moment asked about."""
+    found = beyond(accord, when)
+    return {found.defined.partnership: found.alerts} if found else {}
+
+
+def beyond(accord: Accord, when: AsOf) -> Beyond | None:
+    """Return these alerts with the limits; None if there are none.
 
     A party that has partnerships with a single partner has no other to depend on less, so it gets
-    none.
-    Empty for a key of single partnerships, which does not show the whole.
+    none. None for a key of single partnerships, which does not show the whole.
     """
     viewer = when.viewer
     if viewer.party is None or viewer.partnerships is not None:
-        return {}
+        return None
     defined = _defined(accord, viewer.party, when)
     if defined is None:
-        return {}
+        return None
     answer = portfolio.ask(accord, when=when)
     moment = answer.moment or defined.act.recorded_at
     limit = _limit(defined)
@@ -52,7 +65,7 @@ def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
         for each in own.dependency
         if _is_one_of_several(each, own) and each.shares[0].percent > limit
     ]
-    return {defined.partnership: alerts} if alerts else {}
+    return Beyond(defined, alerts) if alerts else None
 
 
 def is_own_program(accord: Accord, name: str, viewer: Viewer) -> bool:

@@ -57,23 +57,39 @@ def ask(accord: Accord, when: AsOf = NOW) -> DuplicateCredits:
 # --- alerts ------------------------------------------------------------------------------------
 
 
+class Twice(NamedTuple):
+    """An open alert on what is credited in several partnerships, and the credit in its own."""
+
+    alert: Alert
+    credit: Credited
+
+
 def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
     """Return the open alerts on what is credited in several partnerships of the viewer's party.
 
-    They are by partnership, one in each. Only that party gets them: its partners must not learn of
-    each other. No fold can open them, because each sees one partnership.
+    They are by partnership, one in each.
     """
     found: dict[str, list[Alert]] = {}
-    if when.viewer.party is not None:
-        for duplicate in ask(accord, when).duplicates:
-            # A partnership can count one payment in two deals; it gets one alert.
-            credits_ = {each.partnership: each for each in duplicate.credits}
-            stated = [_stated(accord, duplicate.subject, each, when) for each in credits_.values()]
-            since = max(each.act.occurred_at for each in stated)
-            for event in stated:
-                alert = _alert(duplicate, [*credits_], event, since)
-                found.setdefault(event.partnership, []).append(alert)
+    for each in credited_twice(accord, when):
+        found.setdefault(each.alert.partnership, []).append(each.alert)
     return found
+
+
+def credited_twice(accord: Accord, when: AsOf) -> Iterator[Twice]:
+    """Yield these alerts, each with the credit in its partnership.
+
+    Only that party gets them: its partners must not learn of each other. No fold can open them,
+    because each sees one partnership.
+    """
+    if when.viewer.party is None:
+        return
+    for duplicate in ask(accord, when).duplicates:
+        # A partnership can count one payment in two deals; it gets one alert.
+        credits_ = {each.partnership: each for each in duplicate.credits}
+        stated = [_stated(accord, duplicate.subject, each, when) for each in credits_.values()]
+        since = max(each.act.occurred_at for each in stated)
+        for event, credit in zip(stated, credits_.values(), strict=True):
+            yield Twice(_alert(duplicate, [*credits_], event, since), credit)
 
 
 def _stated(accord: Accord, subject: str, credit: Credited, when: AsOf) -> Recorded:

@@ -52,10 +52,17 @@ from domain.exit import (
 from domain.experiment import HYPOTHESIS, StartPilot
 from domain.figures_due import Figure
 from domain.formation import DRAFT, SignAgreement
-from domain.health import RecordAudit, RecordContribution, RecordHealthCheck
+from domain.health import (
+    ProposeRiskMitigated,
+    RecordAudit,
+    RecordContribution,
+    RecordHealthCheck,
+)
 from domain.kernel import Command, Stage
 from domain.metric_catalogue import Unit
+from domain.payment import CorrectPayment
 from domain.payouts import RETURN, Payout, RecordPayout
+from domain.program import DefinePortfolio
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution
 from domain.renewal import (
@@ -64,7 +71,7 @@ from domain.renewal import (
     ProposeRenewal,
 )
 from domain.reported_figure import FIGURE, CorrectMetric, ReportMetric
-from domain.sale import LoseDeal
+from domain.sale import CancelDeal, LoseDeal
 from domain.second_person import ConfirmAct, WithdrawAct
 from domain.settlement import (
     Balance,
@@ -79,6 +86,7 @@ from domain.settlement import (
 )
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
+    AUDIT_FAILED,
     COMPUTED,
     DISPUTE_OPENED,
     DUE_SOON,
@@ -88,11 +96,19 @@ from domain.standing_alerts import (
     LEAD_REJECTED,
     LEAD_UNANSWERED,
     RENEWAL_OPEN,
+    RISK_OPEN,
     STATEMENT_OVERDUE,
 )
 from domain.terms_by_day import TermsByDay, local_day
 from domain.values import Money, Slug, instant
-from infra.answers import claimed, computed, cursors
+from infra.answers import (
+    alert_acts,
+    claimed,
+    computed,
+    cursors,
+    dependency_alerts,
+    duplicate_credits,
+)
 from infra.answers.logs import (
     NOW,
     AsOf,
@@ -120,6 +136,7 @@ from projections.breaches import DisputedFigure, StatedBy, disputed_figures
 from projections.counted import FACTS
 from projections.deadlines import OPEN as OPEN_DEADLINES
 from projections.deadlines import OVERDUE, OpenDeadlines, OverdueDeadlines
+from projections.duplicate_credit import Credited
 from projections.fold import Folded, Projection
 from projections.ledger.book import terms_of
 from projections.ledger.rows import (
@@ -278,13 +295,19 @@ def ask(
         after = cursors.read(question, page.after, str, str, str)
     if partnership is not None:
         size_of(accord.history, partnership)
-        sight_of(accord.history, partnership, when, figures=False)
+        if not dependency_alerts.is_own_program(accord, partnership, when.viewer):
+            sight_of(accord.history, partnership, when, figures=False)
     awaited = [
         (place, each)
         for place, each in _items(accord, partnership, when)
         if when.viewer.party in {None, each.party}
     ]
     awaited = _judged(accord, _opened(accord, awaited, when), when)
+    awaited += (
+        (_place(each), each)
+        for each in _of_one_party(accord, when)
+        if partnership in {None, each.partnership}
+    )
     later = ((place, each) for place, each in awaited if [*place] > after)
     found = sorted(later, key=itemgetter(0))
     shown = found[: page.limit]
@@ -498,7 +521,7 @@ def of_folded(name: str, folded: Iterable[tuple[Projection, Folded]]) -> Iterato
 
 
 def _asking(state: AlertsState) -> tuple[Alert, ...]:
-    """Return the open alerts that ask for something: of claims, disputes, and of a renewal."""
+    """Return the open alerts that ask for something by themselves, and not by a deadline."""
     return tuple(
         each for each in state.open.values() if each.rule in COMPUTED or each.rule in _OF_ALERT
     )
@@ -649,9 +672,19 @@ def _event(
     needed: tuple[str, ...] = (),
 ) -> EventToSend:
     """Return an event; `needed` are the fields that it needs here, though not always."""
+    return _event_of(rows.id, party, command, data, needed)
+
+
+def _event_of(
+    subject: str,
+    party: str,
+    command: type[Command],
+    data: Mapping[str, Any],
+    needed: tuple[str, ...] = (),
+) -> EventToSend:
     return EventToSend(
         type=cloudevents.PREFIX + command.__name__,
-        subject=rows.id,
+        subject=subject,
         party=party,
         data={key: each for key, each in data.items() if each is not None},
         missing=tuple(
@@ -1142,6 +1175,83 @@ _AFTER_ITS_DAY: Final = (
 )
 
 
+def _of_risk(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
+    """Yield that a risk is open, unless a proposal that would end it awaits an answer."""
+    if any(each.concerns(alert.rule, alert.window) for each in rows.asked.values()):
+        return
+    given_up = {"kind": "risk", "ref": alert.window}
+    ways = ((ProposeRiskMitigated, {"risk": alert.window}), (ProposeCancellation, given_up))
+    yield from _of_who_acts(rows, alert, ways, "Mitigate it, and say how. ")
+
+
+def _of_audit(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
+    """Yield that a party that failed an audit does it again."""
+    again = {"subject": alert.window.partition("/")[0]}
+    yield from _of_who_acts(rows, alert, [(RecordAudit, again)], "Audit it again. ")
+
+
+def _of_who_acts(
+    rows: Rows,
+    alert: Alert,
+    ways: Iterable[tuple[type[Command], Mapping[str, str]]],
+    asks: str,
+) -> Iterator[InboxItem]:
+    ways = [(command, data) for command, data in ways if rows.overview.stage in command.stages]
+    for each in alert.who_acts if ways else ():
+        events = [_event(rows, each.party, command, data) for command, data in ways]
+        yield _asked_by(rows, alert, each.party, Awaiting.DUE, events, asks)
+
+
+# --- alerts of one party -----------------------------------------------------------------------
+
+
+def _of_one_party(accord: Accord, when: AsOf) -> Iterator[InboxItem]:
+    """Yield what the alerts ask that the viewer's party alone gets, unless it silenced them."""
+    ways = dict(_ways_of_one_party(accord, when))
+    done = alert_acts.handled(accord, (each for each, _ in ways.values()), when)
+    zones = zones_of(accord, {each.partnership for each, _ in ways.values()})
+    for name, (alert, commands) in ways.items():
+        if name in done and done[name].silenced_until is not None:
+            continue
+        of, party = alert.partnership, alert.who_acts[0].party
+        yield InboxItem(
+            day=local_day(alert.since, zones.get(of, "UTC")),
+            is_last=False,
+            awaiting=Awaiting.DUE,
+            partnership=of,
+            party=party,
+            ref=alert.window,
+            text=alert.text,
+            events=tuple(_event_of(of, party, command, data) for command, data in commands),
+        )
+
+
+_Ways = tuple[tuple[type[Command], Mapping[str, Any]], ...]
+"""Commands, each with the data that is known."""
+
+
+def _ways_of_one_party(accord: Accord, when: AsOf) -> Iterator[tuple[str, tuple[Alert, _Ways]]]:
+    """Yield these alerts by id, each with the commands that end it."""
+    for alert, credit in duplicate_credits.credited_twice(accord, when):
+        yield alert.id, (alert, _of_twice(alert, credit))
+    found = dependency_alerts.beyond(accord, when)
+    if found:
+        # The share is what is set anew.
+        limits = found.defined.event.model_dump(mode="json", exclude={"largest_share"})
+        for alert in found.alerts:
+            yield alert.id, (alert, ((DefinePortfolio, limits),))
+
+
+def _of_twice(alert: Alert, credit: Credited) -> _Ways:
+    """Return the ways in which a deal or payment is credited in one partnership less."""
+    kind, _, name = alert.window.partition("/")
+    deal = {"deal": credit.deal}
+    shared = (ProposeAttribution, deal)
+    if kind == ClaimKind.PAYMENT:
+        return (CorrectPayment, {**deal, "payment": name}), shared
+    return (CancelDeal if credit.is_won else LoseDeal, deal), shared
+
+
 # --- claims ------------------------------------------------------------------------------------
 
 
@@ -1260,6 +1370,8 @@ _OF_ALERT: Final = {
     ENTRY_WITHOUT_TERMS: _of_unpriced,
     FIGURES_DIFFER: _of_dispute,
     DISPUTE_OPENED: _of_opened,
+    RISK_OPEN: _of_risk,
+    AUDIT_FAILED: _of_audit,
 }
 """What asks for something because of an alert; all others are claims."""
 

@@ -30,6 +30,7 @@ from domain.health import ProposeTarget
 from domain.kernel import Event, Stage
 from domain.lapsing import ends_with_exit
 from domain.standing_alerts import (
+    ASKS_NOBODY,
     ATTRIBUTION_CONTESTED,
     AUDIT_FAILED,
     BY_RULE,
@@ -483,7 +484,7 @@ WHO_OF_FACTS: Final = {
     CORRECTION_TAKES: "the party that it takes money from",
     ENTRY_WITHOUT_TERMS: "both parties",
     STATEMENT_OVERDUE: "the payer",
-    AUDIT_FAILED: "both parties",
+    AUDIT_FAILED: "the party that audited",
     HEALTH_LOW: "both parties",
     HEALTH_DIVERGES: "both parties",
 }
@@ -575,6 +576,11 @@ def page() -> str:
         "| alert | kind | what is expected | severity | because | who acts |",
         "|---|---|---|---|---|---|",
         *every_alert(),
+        "",
+        "The inbox asks whoever acts on an alert for what ends it. Some alerts ask nobody:",
+        "",
+        *(f"- `{rule}`: {reason}." for rule, reason in ASKS_NOBODY.items()),
+        "- the breach of an agreed rule: what the rule does about it is recorded by itself.",
         "",
         "Two alerts are of one party alone, and its partners do not get them:",
         f"`{CREDITED_TWICE}`, on what it may pay for twice, and `{DEPENDENCY_HIGH}`, on revenue",

@@ -327,6 +327,8 @@ class Model:
         match asked.agreement:
             case "Resolution":
                 self.end_dispute(asked.name)
+            case "RiskMitigated":
+                self.end_risk(asked.name)
             case "Exit":
                 self._lapse({"Exit", "ExitWithdrawal"})
                 self.leave(proposal, asked.on)
@@ -373,6 +375,11 @@ class Model:
     def end(self, name: str) -> None:
         """Let a task be done or given up; all that was proposed of it lapses."""
         self.tasks.pop(name, None)
+        self._forget(name)
+
+    def end_risk(self, name: str) -> None:
+        """Let a risk be mitigated or given up."""
+        self.risks.remove(name)
         self._forget(name)
 
     def end_dispute(self, name: str) -> None:
@@ -428,8 +435,9 @@ class Model:
             for name, task in self.tasks.items()
             if task.owner in {"", party} and name not in closing | waits
         }
-        proposed = {each.name for each in self.asked.values() if each.agreement == "Resolution"}
-        found |= self.disputes.keys() - proposed
+        found |= self.disputes.keys() - self._proposed("Resolution")
+        found |= self.risks - self._proposed("RiskMitigated")
+        found |= {f"ethics/{party}"} if self.audits.get(party) is False else set()
         if party in self.unrated | self._scorecards(now):
             found.add(f"health_check/{party}")
         if self.draft and party not in self.draft.signed:
@@ -443,6 +451,10 @@ class Model:
             period = self._next_period(min(self.unstated))
             found |= {f"{period}:USD"} if bounds(period)[1] <= now else set()
         return found | self._of_the_end(party, now)
+
+    def _proposed(self, agreement: str) -> set[str]:
+        """Return what proposals of an agreement are about."""
+        return {each.name for each in self.asked.values() if each.agreement == agreement}
 
     def _of_the_end(self, party: str, now: datetime) -> set[str]:
         """Return what awaits a party about a renewal, the term or an exit."""

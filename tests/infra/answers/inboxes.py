@@ -76,6 +76,7 @@ FILLED: dict[str, Any] = {
     "outcome": "rejected",
     "plan_day": 30,
     "met": True,
+    "passed": True,
     "duration": "P1Y",
     "recommendation": "renew",
     "disposition": "retain",

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from domain.program import DefinePortfolio
 from domain.standing_alerts import DEPENDENCY_HIGH
-from infra.answers import alerts, explain, portfolio
+from infra.answers import alerts, explain, inbox, portfolio
 from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
 from infra.http import create_app
@@ -76,6 +76,29 @@ def test_the_alert_names_the_partner_the_share_the_limit_the_money_and_who_acts(
     assert alert.at_stake == {about.partition("/")[2]: brought[about]}
     assert alert.partnership == PROGRAM
     assert [(each.party, each.person) for each in alert.who_acts] == [("growthos", "Ines Halloran")]
+
+
+def test_the_inbox_of_the_party_asks_for_another_limit_until_it_allows_the_share(
+    accord: Accord,
+) -> None:
+    limit(accord, "10")
+    asked = {each.ref: each for each in inbox.ask(accord, when=OWN).items}
+
+    item = asked[ABOUT.removeprefix(f"{DEPENDENCY_HIGH}@1/{PROGRAM}/")]
+
+    assert (item.partnership, item.party) == (PROGRAM, "growthos")
+    (event,) = item.events
+    assert (event.type, event.subject) == ("accord.DefinePortfolio", PROGRAM)
+    assert event.data == {"fewest_active": 1, "most_active": 3, "capacity": "1"}
+    assert event.missing == ("largest_share",)
+    assert [*inbox.ask(accord, PROGRAM, when=OWN).items] == [
+        each for each in asked.values() if each.partnership == PROGRAM
+    ]
+    for viewer in (Viewer("northbridge"), OPERATOR):
+        others = inbox.ask(accord, when=AsOf(viewer=viewer)).items
+        assert PROGRAM not in {each.partnership for each in others}
+    limit(accord, "100")
+    assert PROGRAM not in {each.partnership for each in inbox.ask(accord, when=OWN).items}
 
 
 @pytest.mark.parametrize("viewer", [Viewer("northbridge"), Viewer("harbourlight"), OPERATOR])
@@ -163,6 +186,21 @@ def check_all_of_one(accord: Accord) -> None:
     alone = {f"{each.metric}/{each.currency}" for each in of_one}
     assert {"/".join(each.rsplit("/", 2)[1:]) for each in found} == alone
     assert [each.text for each in found.values() if "brings 100.00 %" not in each.text] == []
+
+
+def test_the_page_of_the_inbox_names_the_program_and_links_to_no_partnership(
+    accord: Accord,
+) -> None:
+    limit(accord, "10")
+    with accord.workers() as workers:
+        client = TestClient(create_app(accord, workers, is_open=True))
+
+        page = client.get("/inbox", params={"party": "growthos"})
+
+    assert page.status_code == 200
+    assert PROGRAM in page.text
+    assert f"/partnerships/{PROGRAM}" not in page.text
+    limit(accord, "100")
 
 
 def test_a_party_acts_on_the_alert_of_its_program_and_nobody_else_does(accord: Accord) -> None:

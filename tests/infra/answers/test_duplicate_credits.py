@@ -2,23 +2,26 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from domain.standing_alerts import CREDITED_TWICE
-from infra.answers import alerts, explain, review
+from infra.answers import alert_acts, alerts, explain, inbox, review
 from infra.answers.duplicate_credits import DUPLICATE_CREDITS, DuplicateCredits, ask
 from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
+from projections.alert_acts import AlertActKind
 from projections.alerts import Alert
-from projections.visibility import Viewer
+from projections.visibility import OPERATOR, Viewer
 from tests.feeds import simulated
 from tests.infra.answers.demo import EVERYTHING, day, without_moment
 from tests.infra.answers.helpers import printed
 from tests.infra.messages import from_steps
 from tests.life import LIFE, OURS, THEIRS
 
+OWN = AsOf(viewer=Viewer(OURS))
 FIRST, SECOND, RIVAL = "growthos-brightpath", "growthos-second", "northwind"
 SOLD = LIFE.index(next(each for each in LIFE if each.at > "2026-01-28"))
 """The steps of the life up to the payment of its first deal."""
@@ -78,6 +81,37 @@ def test_the_party_that_pays_twice_is_alerted_in_both_partnerships(store: Accord
         assert event.stream == f"{each.partnership}/deal/D-1"
     one = alerts.ask(store, SECOND, when=AsOf(viewer=Viewer(OURS))).items
     assert [each for each in one if each.rule == CREDITED_TWICE] == twice[1:]
+
+
+def test_the_inbox_of_the_party_that_pays_twice_asks_it_in_both_partnerships(
+    store: Accord,
+) -> None:
+    own = [x for x in inbox.ask(store, when=OWN).items if x.ref == "deal/D-1"]
+
+    assert [(each.partnership, each.party) for each in own] == [(FIRST, OURS), (SECOND, OURS)]
+    for each in own:
+        assert [(of.type, of.subject) for of in each.events] == [
+            ("accord.CancelDeal", each.partnership),
+            ("accord.ProposeAttribution", each.partnership),
+        ]
+        assert each.events[0].data == {"deal": "D-1"}
+    of_one = inbox.ask(store, SECOND, when=OWN).items
+    assert [each for each in of_one if each.ref == "deal/D-1"] == own[1:]
+    for viewer in (OPERATOR, Viewer(THEIRS), Viewer(RIVAL)):
+        found = inbox.ask(store, when=AsOf(viewer=viewer)).items
+        assert not [each for each in found if each.ref == "deal/D-1"]
+
+
+def test_an_alert_that_the_party_silenced_asks_nothing(store: Accord) -> None:
+    """Two sales can have one identifier by chance, and nothing else says so."""
+    first, _ = (x for x in alerts.ask(store, when=OWN).items if x.rule == CREDITED_TWICE)
+    soon = store.clock() + timedelta(days=30)
+
+    alert_acts.act(store, first, OURS, AlertActKind.SILENCE, "Maya", until=soon)
+
+    own = [x.partnership for x in inbox.ask(store, when=OWN).items if x.ref == "deal/D-1"]
+    alert_acts.act(store, first, OURS, AlertActKind.SILENCE, "Maya")
+    assert own == [SECOND]
 
 
 def test_the_review_of_the_party_that_pays_twice_says_so_and_that_of_its_partner_does_not(

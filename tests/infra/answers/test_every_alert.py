@@ -59,6 +59,7 @@ from domain.response import Office
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, IssueStatement
 from domain.standing_alerts import (
+    ASKS_NOBODY,
     BY_RULE,
     COMPUTED,
     STATEMENT_OVERDUE,
@@ -72,13 +73,15 @@ from infra.answers import alerts, explain, partnerships
 from infra.answers.alerts import Alerts
 from infra.answers.changes import Since, feed
 from infra.answers.explain import AlertExplained, Explanation
+from infra.answers.inbox import InboxItem
 from infra.bootstrap import Accord
 from infra.http import create_app
 from projections import portfolio
-from projections.alerts import ALERTS, STATE, AlertState, answered
+from projections.alerts import ALERTS, STATE, Alert, AlertState, answered
 from projections.fold import replay
 from tests.feeds import simulated
 from tests.infra.answers.helpers import printed
+from tests.infra.answers.inboxes import inbox
 from tests.life import HELD, OURS, SECTIONS, THEIRS, after, at, before, changed, example, usd
 from tests.projections.folds import agree, count, member, percent, report, running
 from tests.projections.folds import alerts as open_alerts
@@ -526,6 +529,30 @@ def test_an_alert_says_how_severe_it_is_who_is_in_office_and_what_money_hangs_on
     for each in acting:
         named = "Olga" if office is Office.METRIC_OWNER else holders[each.party, office]
         assert (each.office, each.person) == (office, named)
+
+
+COVERED: Final = {"renewal-declined": "renewal"}
+"""What the inbox calls the thing that an alert is about, where another alert asks for the same."""
+
+
+def is_asked(alert: Alert, party: str, items: list[InboxItem]) -> bool:
+    """Whether the inbox of a party has what an alert is about, with an event that does it."""
+    about = COVERED.get(alert.rule, alert.window)
+    names = {about, *about.split("/"), f"agreement {about.partition('/')[0]}"}
+    return any(each.party == party and each.ref in names and each.events for each in items)
+
+
+@pytest.mark.parametrize("rule", BY_RULE)
+def test_each_party_that_acts_on_an_alert_is_asked_in_its_inbox_or_the_rule_says_why_not(
+    rule: str,
+) -> None:
+    story = STANDING[rule]()
+    (alert,) = (each for each in open_alerts(story).values() if each.rule == rule)
+    items = inbox(story)
+
+    asked = {each.party for each in alert.who_acts if is_asked(alert, each.party, items)}
+
+    assert asked == ({*()} if rule in ASKS_NOBODY else {each.party for each in alert.who_acts})
 
 
 def test_an_overdue_balance_of_the_final_settlement_is_explained_by_it(tmp_path: Path) -> None:

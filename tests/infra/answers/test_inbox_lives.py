@@ -480,7 +480,7 @@ class Life:
             else:
                 up = example(ProposeCancellation, proposal=self.named(), kind="risk", ref=name)
                 self.story.agree(party, up)
-            self.model.risks.remove(name)
+            self.model.end_risk(name)
 
     def plan(self, kind: str, proposal: str, name: str, party: str, owner: str, place: int) -> None:
         """Let a party propose a task, or another day or another owner for it."""
@@ -614,6 +614,10 @@ class Life:
                 self.asks(name, item.party, "Renewal")
             case "ProposeResolution":
                 self.asks(name, item.party, "Resolution", ref, within=f"dispute/{ref}")
+            case "ProposeRiskMitigated":
+                self.asks(name, item.party, "RiskMitigated", ref)
+            case "RecordAudit":
+                model.audits[item.party] = True
             case "IssueFinalSettlement":
                 model.settle(name, self.story.now)
             case "ProposeDisposition" | "ProposeCompletion":
