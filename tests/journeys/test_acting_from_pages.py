@@ -664,6 +664,20 @@ def test_the_operator_dismisses_a_refusal_and_the_record_names_the_person(
     assert (found.state, found.dismissed_by) == ("dismissed", "Olu Ade")
 
 
+def test_a_dismissal_that_is_sent_twice_says_twice_that_it_is_done(
+    store: Accord, refused: int
+) -> None:
+    with signed_in(store, Grant(role=Role.OPERATOR, actor="Olu Ade")) as browser:
+        form = Form.of(browser.get("/inputs"))
+        answers = [form.send(browser), form.send(browser)]
+        form.action = f"/inputs/{refused}/retry"
+        answers.append(form.send(browser))
+
+    for answer in answers:
+        assert answer.status_code == 200
+        assert f"Refusal {refused} is dismissed." in answer.text
+
+
 def test_the_operator_decides_a_refusal_again(store: Accord, refused: int) -> None:
     with signed_in(store, Grant(role=Role.OPERATOR, actor="Olu Ade")) as browser:
         form = Form.of(browser.get("/inputs"))

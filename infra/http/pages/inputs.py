@@ -171,9 +171,11 @@ def _is_seen(visit: Visit, partnership: str) -> bool:
 @needs(Need.OPERATE)
 def retry_input(visit: Visited, request: Request, number: Number, form: Posted) -> Response:  # noqa: ARG001 - read for its token
     """Decide a refused event again, as it was sent."""
+    if closed := _closed(visit, request, number):
+        return closed
     report = retry(visit.served, refusals.chosen(visit.accord, number))
     done = Done.REFUSED if report.refused else Done.RETRIED
-    return to_page(request, visit.link("/inputs"), f"{done}.{number}")
+    return _to_inputs(visit, request, done, number)
 
 
 @router.post("/inputs/{number}/dismiss")
@@ -183,5 +185,25 @@ def dismiss_input(visit: Visited, request: Request, number: Number, form: Posted
     by = form.get("by", "").strip()
     if visit.is_open and not (by and by.isprintable()):
         raise Problem(422, "A dismissal names its person.", "Fill in who dismisses it.")
+    if closed := _closed(visit, request, number):
+        return closed
     dismiss(visit.served, visit.identity, refusals.chosen(visit.accord, number), by)
-    return to_page(request, visit.link("/inputs"), f"{Done.DISMISSED}.{number}")
+    return _to_inputs(visit, request, Done.DISMISSED, number)
+
+
+def _closed(visit: Visit, request: Request, number: int) -> Response | None:
+    """Lead to the inputs, and say what was done before, as by the first of two clicks.
+
+    Returns None for a refusal that is open.
+    """
+    found = visit.accord.history.refusal(number)
+    done = _CLOSED.get(found.state) if found else None
+    return _to_inputs(visit, request, done, number) if done else None
+
+
+_CLOSED: Final[Mapping[str, Done]] = {"resolved": Done.RETRIED, "dismissed": Done.DISMISSED}
+"""What was done about a refusal that is not open any more, by its state."""
+
+
+def _to_inputs(visit: Visit, request: Request, done: Done, number: int) -> Response:
+    return to_page(request, visit.link("/inputs"), f"{done}.{number}")
