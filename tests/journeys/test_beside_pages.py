@@ -559,7 +559,26 @@ def test_the_verdict_counts_each_running_partnership(client: TestClient) -> None
     assert "5 of 6 running partnerships are not on track, 1 has nothing to measure yet." in page
 
 
-def test_a_filter_that_no_alert_passes_is_shown_as_it_was_asked(client: TestClient) -> None:
-    page = client.get("/alerts?rule=nothing").text
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/alerts?rule=nothing",
+        "/alerts?acts=nothing",
+        "/portfolio?company=nothing",
+        f"/partnerships/{ONE}/history?by=nothing",
+    ],
+)
+def test_a_filter_that_lets_nothing_pass_is_shown_as_it_was_asked(
+    client: TestClient, path: str
+) -> None:
+    page = client.get(path).text
 
-    assert '<option value="nothing" selected>' in page
+    assert re.search(r"<option( value=.nothing.)? selected>nothing</option>", page, re.IGNORECASE)
+
+
+def test_the_alerts_of_a_partnership_without_any_are_named_as_the_others(
+    client: TestClient,
+) -> None:
+    page = text(client.get("/alerts?partnership=spring-germany").text)
+
+    assert "Alerts of Lumastream" in page

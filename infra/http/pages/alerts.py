@@ -331,7 +331,8 @@ def _page(
     of_programs = {each.id: each for each in answer.items if each.rule == DEPENDENCY_HIGH}
     # An alert of a program names a partner, of whichever partnerships.
     every = names_seen(visit.accord, visit.when().viewer) if of_programs else ()
-    names = names_of_each(visit, {*every, *(each.partnership for each in answer.items)})
+    about = {*filter(None, [partnership]), *(each.partnership for each in answer.items)}
+    names = names_of_each(visit, {*every, *about})
     known = {party: name for of in names.values() for party, name in of.items()}
     pairs = {name: " × ".join(of.values()) for name, of in names.items()}
     pairs |= {each.partnership: program(each, known) for each in of_programs.values()}
@@ -347,9 +348,12 @@ def _page(
         answer=answer,
         partnership=partnership,
         only=only,
-        rules=sorted({each.rule for each in answer.items} | {only.rule or ""} - {""}),
+        rules=sorted({*filter(None, [only.rule]), *(each.rule for each in answer.items)}),
         parties=sorted(
-            {who.party for each in answer.items for who in each.who_acts},
+            {
+                *filter(None, [only.acts]),
+                *(who.party for each in answer.items for who in each.who_acts),
+            },
             key=lambda each: name_order(known.get(each) or each or ""),
         ),
         names=known,

@@ -332,7 +332,10 @@ def portfolio_page(
         summary=summary,
         listed=len(of_company),
         company=company,
-        companies=sorted({name for each in rows for name in each.parties if name}, key=name_order),
+        companies=sorted(
+            {name for name in (company, *(one for each in rows for one in each.parties)) if name},
+            key=name_order,
+        ),
         order=order,
         orders={each: words for each, (words, _) in _ORDERS.items()},
         ahead=_ahead(visit, listed.rows, answer.moment),
