@@ -40,6 +40,7 @@ from domain.exit import (
     PartnershipExited,
 )
 from domain.formation import CharterAgreed
+from domain.governance import ResourcesCommitted
 from domain.health import (
     ComplianceAudited,
     HealthCheckRecorded,
@@ -305,6 +306,8 @@ RISK_OPEN: Final = "risk-open"
 """Of the same risk as `risk-highest`, and open as long as that."""
 
 INVESTMENT_REDUCED: Final = "investment-reduced"
+COMMITMENT_LOWERED: Final = "commitment-lowered"
+"""Computed from what each party commits (`projections.commitments`)."""
 RENEWAL_OPEN: Final = "renewal-open"
 WITNESS_REFUSES: Final = "witness-refuses"
 
@@ -647,6 +650,13 @@ STANDING_ALERTS: Final = (
             ),
             _AT_THE_EXIT,
         ),
+    ),
+    StandingAlert(
+        COMMITMENT_LOWERED,
+        AlertKind.REMINDER,
+        "the other party is told at once that a party lowers what it commits alone (C12)",
+        Response(Severity.INFO, "Less time or money is put in than was said."),
+        about=(On(ResourcesCommitted, lambda _: ALL),),
     ),
     StandingAlert(
         RENEWAL_OPEN,

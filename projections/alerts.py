@@ -14,6 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 from typing import Annotated, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -74,6 +75,7 @@ from domain.standing_alerts import (
     BY_RULE,
     CADENCE_MISSED,
     CAN_END_ALERTS,
+    COMMITMENT_LOWERED,
     COMPUTED,
     DISPUTE_OPENED,
     DUE_SOON,
@@ -100,7 +102,7 @@ from domain.standing_alerts import (
     response_of,
 )
 from domain.values import Exact, full_stop
-from projections import audits, awaited, breaches, scorecards
+from projections import audits, awaited, breaches, commitments, scorecards
 from projections.audits import Audits, with_audit
 from projections.awaited import NOTHING_AGREED, Taken
 from projections.breaches import (
@@ -112,6 +114,7 @@ from projections.breaches import (
     Shortfall,
     Verdict,
 )
+from projections.commitments import Commitments
 from projections.counted import FACTS
 from projections.figures import LEADS
 from projections.fold import NOTHING, STRICT, Change, Output, Projection, Rows
@@ -284,6 +287,8 @@ class AlertsState:
     """The parties and their people."""
     scorecards: Scorecards = field(default_factory=dict)
     """The newest scorecard of each party."""
+    committed: Commitments = field(default_factory=dict)
+    """What each party commits alone."""
     audits: Audits = field(default_factory=dict)
     """The newest audits of each subject."""
     figures: FiguresDue = field(default_factory=FiguresDue)
@@ -527,8 +532,9 @@ def _apply(
     cadences = [*_changed_cadences(rows, known, event)]
     reported = _reported_periods(after, event) if judged is not state.judged else ()
     quiet = not (given or known.paid or windows or turns or ends or known.points or cadences)
+    lowered = after.committed != state.committed
     quiet = quiet and not (
-        quarters or rated or audited or measured or reported or handed or settled
+        quarters or lowered or rated or audited or measured or reported or handed or settled
     )
     if quiet:
         return NOTHING if after is state else Change({STATE: after}, [])
@@ -565,10 +571,7 @@ def _apply(
     for name in known.paid:
         about = f"{DeadlineKind.STATEMENT}/{name}"
         changes.close_standing(BY_RULE[DUE_SOON], about, "It was paid.")
-    if rated:
-        changes.settle(scorecards.findings(after.scorecards), {HEALTH_LOW, HEALTH_DIVERGES})
-    if audited:
-        changes.settle(audits.findings(after.audits), {AUDIT_FAILED})
+    changes.settle_stated(rated=rated, audited=audited, lowered=lowered)
     if measured:
         changes.judge_objectives()
     changes.settle_disputes(reported)
@@ -589,6 +592,9 @@ def _taken(state: AlertsState, judged: Judged, recorded: Recorded, known: Taken)
         after = replace(after, scorecards=cards)
     if isinstance(event, ComplianceAudited):
         after = replace(after, audits=with_audit(state.audits, recorded, event))
+    if type(event) in commitments.CONCERNED:
+        zone = partial(_day, after)
+        after = replace(after, committed=commitments.with_event(state.committed, recorded, zone))
     if isinstance(event, CommercialTermsAgreed):
         after = replace(after, terms={**state.terms, f"{event.terms_version}": recorded.index})
     if type(event) in figures_due.CONCERNED:
@@ -976,6 +982,17 @@ class _Changes:
     def settle(self, points: Iterable[Point], rules: Collection[str]) -> None:
         """Open the alerts of these rules on what is so now, and close those on what is not."""
         self._match(tuple(points), [each for each in self._open.values() if each.rule in rules])
+
+    def settle_stated(self, *, rated: bool, audited: bool, lowered: bool) -> None:
+        """Settle the alerts on what the parties stated last: ratings, audits and commitments."""
+        after = self._after
+        if rated:
+            self.settle(scorecards.findings(after.scorecards), {HEALTH_LOW, HEALTH_DIVERGES})
+        if audited:
+            self.settle(audits.findings(after.audits), {AUDIT_FAILED})
+        if lowered:
+            found = commitments.findings(after.committed, after.people.parties)
+            self.settle(found, {COMMITMENT_LOWERED})
 
     def settle_disputes(self, periods: Collection[str]) -> None:
         """Open the alerts on the figures of these periods that the parties dispute.
@@ -1387,8 +1404,9 @@ ALERTS = Projection(
     | NAMING
     | figures_due.CONCERNED
     | CAN_END_ALERTS
+    | commitments.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=93,
+    version=94,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -13,6 +13,7 @@ from domain.standing_alerts import (
     AUDIT_FAILED,
     BY_RULE,
     CLAIM_AWAITS,
+    COMMITMENT_LOWERED,
     CORRECTION_TAKES,
     CREDITED_TWICE,
     DEPENDENCY_HIGH,
@@ -90,6 +91,11 @@ _ENDS: Final[Mapping[str, Ending]] = {
     AUDIT_FAILED: Ending("audit-passed", "It ends when the same party passes a later audit of it."),
     CLAIM_AWAITS: Ending(
         "claim-answered", "It ends with an answer to the claim, or when the claim is taken back."
+    ),
+    COMMITMENT_LOWERED: Ending(
+        "committed-again",
+        "It ends when the party commits as much again, with the next review, or at the end of the "
+        "next month.",
     ),
     CORRECTION_TAKES: Ending("correction-answered", "It ends with an answer to the correction."),
     CREDITED_TWICE: Ending(

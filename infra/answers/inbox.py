@@ -87,6 +87,7 @@ from domain.settlement import (
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     AUDIT_FAILED,
+    COMMITMENT_LOWERED,
     COMPUTED,
     DISPUTE_OPENED,
     DUE_SOON,
@@ -1190,6 +1191,11 @@ def _of_audit(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     yield from _of_who_acts(rows, alert, [(RecordAudit, again)], "Audit it again. ")
 
 
+def _of_lowered(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
+    """Yield that the other party lowered what it commits, which both can talk about in a review."""
+    yield from _of_who_acts(rows, alert, [(ProposeReview, {})], "Propose a review of it. ")
+
+
 def _of_who_acts(
     rows: Rows,
     alert: Alert,
@@ -1372,6 +1378,7 @@ _OF_ALERT: Final = {
     DISPUTE_OPENED: _of_opened,
     RISK_OPEN: _of_risk,
     AUDIT_FAILED: _of_audit,
+    COMMITMENT_LOWERED: _of_lowered,
 }
 """What asks for something because of an alert; all others are claims."""
 

@@ -50,6 +50,7 @@ from domain.exit import (
 )
 from domain.experiment import RegisterHypothesis, StartPilot
 from domain.formation import DRAFT, DraftAgreement, SignAgreement
+from domain.governance import CommitResources
 from domain.health import (
     IdentifyRisk,
     ProposeContribution,
@@ -448,6 +449,11 @@ ENDINGS: Final[dict[str, dict[str, Ending]]] = {
         "its campaign": given_up("campaign", "launch"),
         "CampaignClosed": by(THEIRS, example(CloseCampaign)),
         "DeadlinePassed": EXIT,
+    },
+    "commitment-lowered": {
+        "ResourcesCommitted": by(OURS, example(CommitResources)),
+        "ReviewHeld": both(lambda _: example(ProposeReviewHeld, review="r", kind="operational")),
+        "the next month": Ending(lambda story, _: story.wait(days=62)),
     },
     "referral-minimum": {"a better quarter": Ending(ten_leads), "leads": leads_in_time(12)},
     "figure-overdue": {"MetricReported": Ending(reported)},

@@ -39,7 +39,7 @@ from domain.execution import (
 )
 from domain.exit import ExitReason, GiveBreachNotice, GiveExitNotice
 from domain.formation import DraftAgreement, ProposeCharter, SignAgreement
-from domain.governance import AssignContact, AssignSponsor, Function
+from domain.governance import AssignContact, AssignSponsor, CommitResources, Function
 from domain.health import (
     IdentifyRisk,
     ProposeContribution,
@@ -193,6 +193,11 @@ def risk_highest(story: Story) -> Story:
     return story
 
 
+def commitment_lowered(story: Story) -> Story:
+    story.when(OURS, example(CommitResources, attention=Decimal(5)))
+    return story
+
+
 def witness_refuses(story: Story) -> Story:
     story.recorded(CosignatureRefused(witness="w", size=9, reason="This log was forked."))
     return story
@@ -289,6 +294,7 @@ ON_RUNNING: Final[dict[str, Callable[[Story], Story]]] = {
     "campaign-over": lambda story: agreed(story, ProposeCampaign, "2026-02-28"),
     "issue-escalated": issue_escalated,
     "risk-open": lambda story: begun(story, OURS, IdentifyRisk),
+    "commitment-lowered": commitment_lowered,
     "investment-reduced": lambda story: begun(story, OURS, ProposeReduction),
     "improvement-due": improvement_due,
     "pause-over": lambda story: agreed(story, ProposePause, "2026-05-01"),
