@@ -5,7 +5,7 @@ module and both verifiers against that page.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -101,6 +101,9 @@ _NAMED = re.compile(rb'"(person:[0-9a-f]{64})"')
 _IN_MEMORY = 64 << 20
 """The most bytes of lines that are not written to a temporary file."""
 
+_LAST = ("manifest-sha256.txt", "bagit.txt")
+"""The files that are written last."""
+
 TIMESTAMP = "timestamp"
 """The kind of an authority's answer; the key is the size of the checkpoint."""
 
@@ -122,6 +125,12 @@ class BundleRequest:
     end: datetime | None = None
     files: Path | None = None
     """A folder with files that events name by their SHA-256: those that are named are included."""
+    readable: bool = False
+    """Whether a bundle is refused, and not recorded, that is larger than a verifier reads."""
+
+
+class TooLarge(Exception):
+    """Raised before the export is recorded of a bundle that no verifier reads."""
 
 
 @dataclass(slots=True)
@@ -144,7 +153,7 @@ def export(
 
     The export itself is recorded first. If the store was altered after it was signed, the altered
     events are exported with the last checkpoints, a warning says what is wrong, and a verifier will
-    find it. Raises `NotFound`, `FileExistsError`.
+    find it. Raises `NotFound`, `FileExistsError`, `TooLarge`.
     """
     # Check that everything exists before recording or writing anything.
     size_of(accord.history, partnership)
@@ -167,15 +176,15 @@ def export(
             # A partial bundle would look like a tampered one.
             path.unlink()
             raise
-    bundle.exported.too_large = _too_large(path.stat().st_size, bag)
+    packed = path.stat().st_size
+    bundle.exported.too_large = _too_large(packed=packed, unpacked=bag.size, entries=bag.entries)
     return bundle.exported
 
 
-def _too_large(packed: int, bag: "_Bag") -> str | None:
+def _too_large(**sizes: int) -> str | None:
     """Return which limit of the format a bundle is above, if it is; a verifier refuses it."""
-    sizes = {"packed": packed, "unpacked": bag.size, "entries": bag.entries}
     for name, (most, what) in limits().items():
-        if sizes[name] > most:
+        if sizes.get(name, 0) > most:
             return f"It has {sizes[name]:,} {what}, and a verifier reads at most {most:,}."
     return None
 
@@ -263,22 +272,23 @@ class _Bundle:
         """Write all of it."""
         self._write_beside(bag)
         with SpooledTemporaryFile(_IN_MEMORY) as self.lines:
-            notes = self._sealed(bag.sums)
+            notes = self._sealed(bag)
             self._write_events(bag)
         for name, data in self.with_events.items():
             bag.put(name, data)
         self._write_log(bag, notes)
         if self.custody:
             self._write_proofs(bag, notes[-1])
-        bag.put("manifest-sha256.txt", _manifest(bag.sums))
-        bag.put("bagit.txt", BAGIT)
+        manifest, bagit = _LAST
+        bag.put(manifest, _manifest(bag.sums))
+        bag.put(bagit, BAGIT)
 
     # --- the request and the events ---
 
-    def _sealed(self, beside: Mapping[str, str]) -> list[Note]:
+    def _sealed(self, bag: _Bag) -> list[Note]:
         """Record the export and all that it shows; return the checkpoints up to then.
 
-        `beside` are the checksums of what was written. What the log shows is added.
+        The checksums of what was written are recorded, and what the log shows is added.
         """
         history, asked = self.accord.history, self.asked
         exported = BundleExported(reason=asked.reason, party=asked.party)
@@ -286,7 +296,9 @@ class _Bundle:
         def event(actor: str, fresh: Mapping[str, bytes]) -> BundleExported:
             nonlocal exported
             sums = self._read(size_of(history, self.partnership), actor, fresh)
-            digest = sha256(_manifest({**beside, **sums})).hexdigest()
+            if self.asked.readable and (why := self._too_large(bag, [*sums, *_LAST])):
+                raise TooLarge(why)
+            digest = sha256(_manifest({**bag.sums, **sums})).hexdigest()
             exported = exported.model_copy(update={"files": digest, "withheld": self.private})
             return exported
 
@@ -307,6 +319,12 @@ class _Bundle:
         self.exported.withheld = self.withheld
         self.exported.files = len(self.files)
         return [Note.read(each) for each in self.accord.trees.checkpoints(self.partnership)]
+
+    def _too_large(self, bag: _Bag, names: Collection[str]) -> str | None:
+        """Return which limit the bundle will be above, as far as it is known before the export."""
+        beside = sum(map(len, self.with_events.values()))
+        size = bag.size + self.lines.tell() + beside
+        return _too_large(unpacked=size, entries=bag.entries + len(names))
 
     def _intact(self) -> int:
         """Return the size of the last checkpoint, against which the events can be checked."""

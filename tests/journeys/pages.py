@@ -38,8 +38,12 @@ OTHERS: Final = {
 }
 """An address of each page that shows none."""
 
-ELSEWHERE: Final = {"/sign-in/with/{number}", "/sign-in/callback"}
-"""What only leads to another page."""
+ELSEWHERE: Final = {
+    "/sign-in/with/{number}",
+    "/sign-in/callback",
+    "/partnerships/{id}/evidence/checkpoint",
+}
+"""What only leads to another page, or is a file."""
 
 VARIANTS: Final = (
     *(f"{path}?{PAST}" for path in ("/portfolio", f"/partnerships/{ONE}", "/alerts", "/inbox")),

@@ -24,6 +24,7 @@ from infra.access.credentials import Grant
 from infra.access.roles import Role
 from infra.bootstrap import Accord
 from infra.http import create_app, verdicts
+from infra.tlog.notes import Checkpoint, Note
 from tests.documents import REPOSITORY
 from tests.feeds import played
 from tests.infra.messages import message
@@ -146,12 +147,26 @@ def test_a_bundle_that_no_verifier_reads_is_not_sent(
     assert "A verifier reads at most 500,000,000 bytes unpacked" in text(browser.get(PAGE).text)
     monkeypatch.setattr("infra.evidence.bundle.limits", lambda: {"entries": (3, "files")})
 
-    answer = Form.of(browser.get(PAGE)).send(browser, reason="An audit.")
+    form, before = Form.of(browser.get(PAGE)), browser.get(f"{PAGE}.json").json()["events"]
+    answer = form.send(browser, reason="An audit.")
 
     assert answer.status_code == 422
+    # It is refused before the export would be recorded.
+    assert browser.get(f"{PAGE}.json").json()["events"] == before
     assert "files, and a verifier reads at most 3." in text(answer.text)
     assert "accord audit bundle" in answer.text
     assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_the_last_checkpoint_is_a_file_to_keep(browser: TestClient, store: Accord) -> None:
+    (link,) = re.findall(r'href="([^"]+)" download', browser.get(PAGE).text)
+
+    answer = browser.get(link)
+
+    note = Note.read(answer.text)
+    assert Checkpoint.read(note.text).size == browser.get(f"{PAGE}.json").json()["events"]
+    assert answer.text == store.trees.checkpoints(NAME)[-1]
+    assert answer.headers["content-disposition"].startswith("attachment")
 
 
 def test_a_log_that_is_too_long_for_a_page_names_the_command(

@@ -12,7 +12,7 @@ from tempfile import mkdtemp
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, PlainTextResponse
 from starlette.background import BackgroundTask
 
 from infra.access.roles import Need, Role
@@ -23,7 +23,7 @@ from infra.answers.statements import STATEMENTS
 from infra.answers.verify import Difference, Unfolded
 from infra.audit.notary import Notary
 from infra.deciding.group_commit import Busy
-from infra.evidence.bundle import GUIDES, BundleRequest, export, guides, limits
+from infra.evidence.bundle import GUIDES, BundleRequest, TooLarge, export, guides, limits
 from infra.http.access import needs
 from infra.http.pages.downloads import as_csv, as_json
 from infra.http.pages.site import (
@@ -159,6 +159,18 @@ def evidence_csv(visit: Visited, id: PartnershipId) -> Response:
     return as_csv(f"{id}-checkpoints", SignedCheckpoint, _answer(visit, id).checkpoints)
 
 
+@router.get("/partnerships/{id}/evidence/checkpoint")
+@needs(Need.FACTS)
+def evidence_checkpoint(visit: Visited, id: PartnershipId) -> Response:
+    """Send the last checkpoint that is signed, as a note (C2SP signed note)."""
+    visit.when(id)
+    found = visit.accord.trees.checkpoints(id)
+    if not found:
+        raise Problem(404, "No checkpoint is signed yet.", "The log is signed within minutes.")
+    name = {"Content-Disposition": f'attachment; filename="{id}-checkpoint.txt"'}
+    return PlainTextResponse(found[-1], headers=name)
+
+
 @router.get("/partnerships/{id}/evidence")
 @needs(Need.FACTS)
 def evidence_page(
@@ -214,7 +226,9 @@ def bundle_on_page(visit: Visited, id: PartnershipId, form: Posted) -> Response:
     by = form.get("by", "").strip() if visit.identity.role is Role.ANYONE else visit.identity.actor
     if not by or not by.isprintable():
         raise Problem(422, "A bundle names who asks for it.", "Fill in your name.")
-    asked = BundleRequest(by, reason, visit.viewer, statement=form.get("statement") or None)
+    asked = BundleRequest(
+        by, reason, visit.viewer, statement=form.get("statement") or None, readable=True
+    )
     return _sent(visit, id, asked)
 
 
@@ -231,17 +245,23 @@ def _sent(visit: Visit, id: str, asked: BundleRequest) -> Response:
         if isinstance(error, Busy):
             again = "Ask for the bundle again."
             raise Problem(503, str(error), again, headers=AGAIN_SOON) from error
+        if isinstance(error, TooLarge):
+            raise _unreadable(id, str(error)) from error
         raise
     if made.too_large:
         _remove(file)
-        part = f"Ask the operator for a part of it: accord audit bundle {id} --from DAY --to DAY."
-        raise Problem(422, f"No verifier reads this bundle. {made.too_large}", part)
+        raise _unreadable(id, made.too_large)
     return FileResponse(
         file,
         filename=file.name,
         media_type="application/zip",
         background=BackgroundTask(_remove, file),
     )
+
+
+def _unreadable(id: str, why: str) -> Problem:
+    part = f"Ask the operator for a part of it: accord audit bundle {id} --from DAY --to DAY."
+    return Problem(422, f"No verifier reads this bundle. {why}", part)
 
 
 def _remove(file: Path) -> None:
