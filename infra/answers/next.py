@@ -1,14 +1,18 @@
 """What each party of a partnership can do now, and what keeps gates closed."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from domain import aggregates
 from domain.aggregates import State
+from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.gates import ProposeWaiver, Requirement, WaiverGranted
 from domain.kernel import Command, Stage
+from domain.merge import AgreeMerge
+from domain.referral import AgreeAttribution
+from infra.answers import inbox
 from infra.answers.logs import NOW, AsOf, not_begun, own_stream, sight_of, size_of
 from infra.answers.partnership_state import OpenDeadline
 from infra.answers.question import Answer, Item, PartnershipId, Question
@@ -117,8 +121,9 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Next:
     """Return what each party can do now, found by deciding an example of each command.
 
     An event is listed unless the stage, the turn, a gate or a missing thing that it names refuses
-    it whatever else it says. For events on deals, entries and figures only the stage is checked.
-    Raises `NotFound`.
+    it whatever else it says. For events on deals, entries and figures only the stage is checked;
+    one that only answers what the other party stated is listed while it is awaited. Raises
+    `NotFound`.
     """
     # Other commands do not wait for the examples to be made.
     from domain import possible  # noqa: PLC0415
@@ -139,12 +144,13 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Next:
     found = {party: possible.possible(party, situation) for party in asking}
     waived = [each.rule for each in state.context.agreements.of(WaiverGranted)]
     closed = [gate for each in found.values() for gate in each.closed]
+    awaited = _awaited(accord, id, when)
     return Next(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
         stage=state.stage,
-        parties=tuple(_party(party, each) for party, each in found.items()),
+        parties=tuple(_party(party, each, awaited) for party, each in found.items()),
         gates=tuple(_gates(closed, waived)),
         due=tuple(open_deadlines(state)),
     )
@@ -161,7 +167,17 @@ def _streams(
     return states
 
 
-def _party(party: str, found: "Possible") -> PartyNext:
+_ANSWERS: Final = frozenset({AgreeAttribution, AgreeMerge, ConfirmClaim, ObjectToClaim})
+"""The commands on deals and claims that only answer what was asked; the inbox has what was."""
+
+
+def _awaited(accord: Accord, id: str, when: AsOf) -> set[tuple[str, str]]:
+    """Return the types of events that are awaited, each with its party."""
+    items = inbox.INBOX.whole(accord, partnership=id, when=when).items
+    return {(event.party, event.type) for each in items for event in each.events}
+
+
+def _party(party: str, found: "Possible", awaited: Container[tuple[str, str]]) -> PartyNext:
     return PartyNext(
         party=party,
         waiting=tuple(
@@ -175,7 +191,9 @@ def _party(party: str, found: "Possible") -> PartyNext:
             for each in found.answers
         ),
         events=tuple(
-            PossibleEvent(type=_type(each), summary=summary(each)) for each in found.commands
+            PossibleEvent(type=_type(each), summary=summary(each))
+            for each in found.commands
+            if each not in _ANSWERS or (party, _type(each)) in awaited
         ),
     )
 

@@ -16,13 +16,10 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import RedirectResponse
 
 from domain.aggregates import command_types
-from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.deadlines.deadline import DeadlineKind
 from domain.declarations import CHANGE_REASON
 from domain.exploration import IdentifyCandidate
 from domain.kernel import Command, Stage
-from domain.merge import AgreeMerge
-from domain.referral import AgreeAttribution
 from domain.values import instant
 from infra.access import roles
 from infra.access.roles import Need
@@ -155,10 +152,6 @@ def next_page(visit: Visited, id: PartnershipId) -> Response:
     )
 
 
-_ANSWERS: Final = frozenset({AgreeAttribution, AgreeMerge, ConfirmClaim, ObjectToClaim})
-"""The commands on deals and claims that only answer what was asked; the inbox has what was."""
-
-
 _ENDS: Final = frozenset({DeadlineKind.NOTICE, DeadlineKind.TERM_END, DeadlineKind.EXIT})
 """The deadlines that nobody has to meet, and that change what can be done."""
 
@@ -187,7 +180,7 @@ def _groups(party: PartyNext, asked: Iterable[Asked], stage: Stage) -> list[Grou
         command = _command(each.type)
         if each.type in places:
             found[AWAITED].append(each)
-        elif command not in _ANSWERS:
+        else:
             found.setdefault(group(command), []).append(each)
     found[AWAITED].sort(key=lambda each: places[each.type])
     shown = {AWAITED, stage.value}

@@ -12,13 +12,15 @@ from domain.exploration import ChoosePartner
 from domain.formation import DraftAgreement, SignAgreement
 from domain.gates import ProposeWaiver
 from infra.answers import next as answer
+from infra.answers.inbox import INBOX
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.next import Met, Next, PartyNext
 from infra.bootstrap import Accord
 from infra.deciding import intake
 from infra.deciding.intake import Input
+from infra.store.history import partnerships
 from projections.visibility import Viewer
-from tests.feeds import FEEDS, messages, simulated
+from tests.feeds import FEEDS, messages, played, simulated
 from tests.infra.answers.helpers import printed
 from tests.infra.messages import from_steps, message
 from tests.life import example
@@ -63,6 +65,8 @@ def test_each_event_of_an_example_feed_that_is_accepted_was_listed_before_it(
         own = isinstance(read, Input) and read.stream == read.subject
         kind = (read.type, read.envelope.party) if isinstance(read, Input) else ("", "")
         is_asked = known and own and (EVERYTHING or kind not in asked)
+        if is_asked:
+            store.catch_up()
         before = answer.ask(store, read.subject) if is_asked else None
         (outcome,) = store.service.handle([raw])
         if before and isinstance(read, Input) and outcome.status == "accepted" and outcome.count:
@@ -163,3 +167,26 @@ def test_the_next_deadlines_are_in_order(store: Accord) -> None:
 
     assert len(found.due) > 1
     assert [each.due for each in found.due] == sorted(each.due for each in found.due)
+
+
+ANSWERS = {
+    f"accord.{each}" for each in ("AgreeAttribution", "AgreeMerge", "ConfirmClaim", "ObjectToClaim")
+}
+
+
+def test_an_answer_on_a_deal_is_listed_while_it_is_awaited(tmp_path: Path) -> None:
+    listed_at_all = False
+    with played(tmp_path) as accord:
+        accord.catch_up()
+        for name in partnerships(accord.history):
+            items = INBOX.whole(accord, partnership=name).items
+            awaited = {(of.party, of.type) for each in items for of in each.events}
+            try:
+                found = answer.ask(accord, name)
+            except NotFound:  # The limits of a portfolio are no partnership.
+                continue
+            listed = {(each.party, of.type) for each in found.parties for of in each.events}
+            answers = {each for each in listed if each[1] in ANSWERS}
+            assert answers <= awaited
+            listed_at_all |= bool(answers)
+    assert listed_at_all
