@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from infra.bootstrap import bootstrap, init
+from infra.http import connections as http_connections
 from infra.http import create_app
 from infra.http.openapi import EXAMPLE
 from infra.http.problems import MEDIA_TYPE
@@ -17,6 +18,12 @@ from infra.settings import Settings
 from tests.journeys.test_limits import Served, answer, serving
 
 EVENT = orjson.dumps(EXAMPLE)
+
+
+@pytest.fixture(autouse=True)
+def lingers_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that these clients send has arrived when they are answered, so nothing is waited for."""
+    monkeypatch.setattr(http_connections, "LINGER", 0.2)
 
 
 def head(*more: str) -> bytes:
