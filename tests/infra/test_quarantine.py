@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from time import sleep
 
 import psycopg
@@ -47,38 +48,57 @@ from infra.tlog.codec import canonical
 from projections import ALERTS, KPIS, PROJECTIONS
 from projections.fold import FoldFailed
 from projections.visibility import Viewer
-from tests.feeds import FEEDS, PROGRAM, play
+from tests.feeds import FEEDS, PROGRAM, play, played
 from tests.infra.answers.helpers import printed
 from tests.infra.messages import from_steps, message
 from tests.infra.poison import poisoned, release
 from tests.infra.told import Told
 from tests.life import LIFE, usd
+from tests.parts import Server, empty_database
 
 ID = "growthos-consulting"
 EVENT = 130
 """A lead that is qualified, which every kind of view that a test makes fail is folded from."""
 
 
+@pytest.fixture(scope="module")
+def filled(postgres_server: Server, tables: str) -> Iterator[str]:
+    """The name of a database into which all feeds were played, to be copied."""
+    with empty_database(postgres_server, template=tables) as address:
+        settings = Settings(store=address)
+        init(settings, simulated=True)
+        with opened(settings) as accord:
+            for feed in FEEDS:
+                play(accord, feed)
+        yield address.rpartition("/")[2]
+
+
 @pytest.fixture
-def settings(address: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def in_postgres(postgres_server: Server, filled: str) -> Iterator[Settings]:
+    with empty_database(postgres_server, template=filled) as address:
+        yield Settings(store=address)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """A store of each kind into which all feeds were played, with nothing folded yet."""
     # Many batches, though the feeds are short.
     monkeypatch.setattr(running, "BATCH", 40)
     monkeypatch.setattr(replay, "PAGE", 40)
     monkeypatch.setattr(rebuilding, "BATCH", 40)
-    settings = Settings(store=address)
-    init(settings, simulated=True)
-    return settings
+    if request.param == "sqlite":
+        with played(tmp_path):
+            return Settings(store=f"sqlite:///{tmp_path}/accord.db")
+    found: Settings = request.getfixturevalue("in_postgres")
+    return found
 
 
 @contextmanager
 def opened(settings: Settings, clock: Told | None = None) -> Iterator[Accord]:
     with bootstrap(settings, clock or Told()) as accord:
         yield accord
-
-
-def play_all(accord: Accord) -> None:
-    for feed in FEEDS:
-        play(accord, feed)
 
 
 def record(accord: Accord) -> Quarantined:
@@ -121,7 +141,6 @@ def changes(accord: Accord) -> list[str]:
 
 def test_a_fold_that_fails_puts_only_its_partnership_aside(settings: Settings) -> None:
     with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
 
         found = record(accord)
@@ -139,7 +158,6 @@ def test_everything_else_answers_and_names_it(settings: Settings) -> None:
         accord.workers() as workers,
         TestClient(create_app(accord, workers, ["testserver"], is_open=True)) as client,
     ):
-        play_all(accord)
         while workers.lag():
             sleep(0.01)
 
@@ -171,7 +189,6 @@ def test_a_party_learns_that_its_own_partnership_is_stale_and_nothing_of_others(
     settings: Settings,
 ) -> None:
     with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
 
         for party, expected in (("growthos", [ID]), ("aurora", [])):
@@ -185,7 +202,6 @@ def test_a_party_learns_that_its_own_partnership_is_stale_and_nothing_of_others(
 
 def test_its_answers_say_since_which_event_they_are_stale(settings: Settings) -> None:
     with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
 
         answer = KPIS_QUESTION.reply(accord, id=ID)
@@ -202,7 +218,6 @@ def test_its_answers_say_since_which_event_they_are_stale(settings: Settings) ->
 
 def test_lists_of_a_moment_leave_it_out_and_name_it(settings: Settings) -> None:
     with poisoned(ALERTS, ID, EVENT), opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
 
         when = AsOf(known=accord.history.last_recorded_at())
@@ -214,8 +229,6 @@ def test_lists_of_a_moment_leave_it_out_and_name_it(settings: Settings) -> None:
 
 def test_verify_checks_the_others_and_the_rest_of_its_log(settings: Settings) -> None:
     with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
-        play_all(accord)
-
         checked = list(check(accord))
         assert [each.unfolded.event for each in checked if each.unfolded] == [EVENT]
         assert not any(each.difference for each in checked)
@@ -225,10 +238,10 @@ def test_verify_checks_the_others_and_the_rest_of_its_log(settings: Settings) ->
 def test_the_operator_is_alerted_once(settings: Settings) -> None:
     clock = Told()
     with poisoned(KPIS, ID, EVENT), opened(settings, clock) as accord:
-        for feed in FEEDS:
-            play(accord, feed)
+        for number in range(5):
             accord.catch_up()
             clock.now += FIRST_PAUSE
+            assert accord.service.handle([lesson(number)])[0].status == "accepted"
         assert changes(accord) == ["open"]
 
 
@@ -237,7 +250,6 @@ def test_the_operator_is_alerted_once(settings: Settings) -> None:
 
 def test_a_corrected_release_folds_it_by_itself(settings: Settings) -> None:
     with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
 
     with release("corrected"), opened(settings) as accord:
@@ -254,7 +266,6 @@ def test_a_corrected_release_folds_it_by_itself(settings: Settings) -> None:
 def test_the_same_release_tries_after_a_pause_and_not_at_every_event(settings: Settings) -> None:
     clock = Told()
     with poisoned(KPIS, ID, EVENT) as poison, opened(settings, clock) as accord:
-        play_all(accord)
         accord.catch_up()
         tried = poison.tried
         for number in range(5):
@@ -290,7 +301,6 @@ def lesson(number: int = 0, subject: str = ID) -> bytes:
 
 def test_a_rebuild_leaves_it_aside_and_then_tries_it_again(settings: Settings) -> None:
     with opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
     with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
         assert accord.views.quarantined() == {}
@@ -331,7 +341,6 @@ JUNK = "'\\x7b7d'"
 @pytest.mark.parametrize("index", [-7, 3, 1_000_000])
 def test_a_damaged_position_has_its_partnership_folded_anew(settings: Settings, index: int) -> None:
     with opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
     tamper(settings, f"UPDATE views.positions SET idx = {index} WHERE partnership = '{ID}'")
     with opened(settings) as accord:
@@ -351,7 +360,6 @@ def test_a_damaged_position_has_its_partnership_folded_anew(settings: Settings, 
 def test_an_event_that_cannot_be_read_puts_its_partnership_aside(settings: Settings) -> None:
     where = f"partnership = '{ID}' AND idx = {EVENT}"
     with opened(settings) as accord:
-        play_all(accord)
         body = next(accord.history.bodies(ID, EVENT, EVENT + 1))
         tamper(settings, f"UPDATE history.events SET body = {JUNK} WHERE {where}")
         accord.catch_up()
@@ -374,7 +382,6 @@ def test_an_event_that_cannot_be_read_puts_its_partnership_aside(settings: Setti
 
 def test_an_event_that_is_missing_puts_its_partnership_aside(settings: Settings) -> None:
     with opened(settings) as accord:
-        play_all(accord)
         where = f"partnership = '{ID}' AND idx = {EVENT}"
         tamper(settings, f"DELETE FROM history.events WHERE {where}")
         accord.catch_up()
@@ -390,7 +397,6 @@ def test_damaged_rows_are_folded_anew_when_an_answer_needs_them(
     settings: Settings, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
         sound = stored(accord, ID)
         tamper(settings, f"UPDATE views.rows SET body = {body} WHERE partnership = '{ID}'")
@@ -407,7 +413,6 @@ def test_damaged_rows_are_folded_anew_when_an_event_touches_them(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     with opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
     tamper(settings, f"UPDATE views.rows SET body = '\\xff00' WHERE partnership = '{ID}'")
     with opened(settings) as accord:
@@ -421,12 +426,10 @@ def test_damaged_rows_are_folded_anew_when_an_event_touches_them(
 
 
 def test_a_process_that_folds_no_views_leaves_out_a_damaged_partnership_and_reports_it(
-    migrated: str,
+    in_postgres: Settings,
 ) -> None:
-    settings = Settings(store=migrated)
-    init(settings, simulated=True)
+    settings = in_postgres
     with opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
         tamper(settings, f"UPDATE views.rows SET body = '\\xff00' WHERE partnership = '{ID}'")
         beside = Settings(store=settings.store, kafka="127.0.0.1:1")
@@ -457,7 +460,6 @@ def test_a_command_that_needs_the_failed_event_is_refused_until_that_is_folded(
     settings: Settings,
 ) -> None:
     with poisoned(ALERTS, ID, EVENT), opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
     with poisoned(ALERTS, ID, EVENT), opened(settings) as accord:
         size = accord.history.size()
@@ -482,7 +484,6 @@ def test_a_fault_of_the_rules_leaves_no_half_of_an_input(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(settings) as accord:
-        play_all(accord)
         size = accord.history.size()
         with monkeypatch.context() as patch:
             patch.setattr(recording, "judge", lambda *_: 1 / 0)
@@ -501,7 +502,6 @@ def test_an_event_that_cannot_be_read_stops_only_the_commands_that_need_it(
     settings: Settings,
 ) -> None:
     with opened(settings) as accord:
-        play_all(accord)
         own = f"partnership = '{ID}' AND stream = '{ID}' AND version = 9"
         tamper(settings, f"UPDATE history.events SET body = {JUNK} WHERE {own}")
     with opened(settings) as accord:
@@ -521,7 +521,6 @@ def test_an_event_that_cannot_be_read_stops_only_the_commands_that_need_it(
 def damaged(settings: Settings) -> Iterator[Accord]:
     """A store in which an event of a partnership's own stream cannot be read any more."""
     with opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
         own = f"partnership = '{ID}' AND stream = '{ID}' AND version = 9"
         tamper(settings, f"UPDATE history.events SET body = {JUNK} WHERE {own}")
@@ -576,7 +575,6 @@ def test_the_deadlines_of_the_others_pass(settings: Settings) -> None:
     clock = Told()
     clock.now = datetime(2027, 4, 1, tzinfo=UTC)
     with opened(settings, clock) as accord:
-        play_all(accord)
         accord.catch_up()
         due = accord.views.due("deadlines", instant(clock.now))
         assert due.index(ID) < len(due) - 1
@@ -597,7 +595,6 @@ def test_the_deadlines_of_the_others_pass(settings: Settings) -> None:
 
 def test_damaged_rows_are_no_reason_to_refuse(settings: Settings) -> None:
     with opened(settings) as accord:
-        play_all(accord)
         accord.catch_up()
         tamper(settings, f"UPDATE views.rows SET body = '\\xff00' WHERE partnership = '{ID}'")
     with opened(settings) as accord:
@@ -646,7 +643,6 @@ def test_an_extreme_figure_under_a_bonus_on_a_ratio_stops_nobody(
         if ruled or "Rule" not in type(step.command).__name__
     ]
     with opened(settings) as accord:
-        play_all(accord)
         assert {each.status for each in accord.service.handle(from_steps(lived))} == {"accepted"}
         accord.service.handle([message("extreme", EXTREME, at="2026-09-20")])
         accord.service.handle([message("later", PassTime(), at="2026-12-20")])
@@ -671,7 +667,6 @@ def test_an_extreme_figure_under_a_bonus_on_a_ratio_stops_nobody(
 
 def test_a_projector_puts_it_aside_and_a_corrected_one_folds_it(settings: Settings) -> None:
     with opened(settings) as accord:
-        play_all(accord)
         names = list(partnerships(accord.history))
         broken = next(name for name in names if name != ID)
         tamper(
