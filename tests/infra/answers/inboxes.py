@@ -14,7 +14,9 @@ from domain.recorded import Recorded
 from domain.standing_alerts import DUE_SOON
 from infra.answers import inbox as answer
 from infra.answers.inbox import InboxItem
+from projections import ALERTS
 from projections.alerts import Alert, AlertState
+from projections.fold import Folded, fold
 from tests.stories import Story
 
 
@@ -22,6 +24,35 @@ def inbox(story: Story, party: str | None = None) -> list[InboxItem]:
     """Return what awaits a party, or either."""
     found = of_rows(story, answer.of_events(story.id, story.history))
     return [each for each in found if party in {None, each.party}]
+
+
+class LiveInbox:
+    """The inboxes and the alerts of a story, from rows that are kept live."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.folded = {each: Folded() for each in answer.FOLDS}
+        self._folded_to = 0
+
+    def inbox(self, party: str | None = None) -> list[InboxItem]:
+        """Return what awaits a party, or either."""
+        self.fold()
+        found = of_rows(self.story, answer.of_folded(self.story.id, self.folded.items()))
+        return [each for each in found if party in {None, each.party}]
+
+    def open_alerts(self) -> list[Alert]:
+        """Return the open alerts."""
+        self.fold()
+        rows = self.folded[ALERTS].rows.values()
+        found = (each for each in rows if isinstance(each, Alert))
+        return [each for each in found if each.state is AlertState.OPEN]
+
+    def fold(self) -> None:
+        """Fold what was recorded since."""
+        rest = self.story.history[self._folded_to :]
+        for each, of in self.folded.items():
+            fold(each, of, rest)
+        self._folded_to += len(rest)
 
 
 def of_rows(story: Story, rows: Iterable[answer.Rows]) -> list[InboxItem]:

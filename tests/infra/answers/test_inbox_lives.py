@@ -61,10 +61,9 @@ from domain.renewal import HoldRenewalReview, ProposeRenewal
 from domain.scaling import ProposeJointInvestment
 from domain.settlement import IssueStatement, StatementIssued
 from domain.terms import Cadence, ClaimRules
-from infra.answers.inbox import FOLDS, Awaiting, EventToSend, InboxItem, of_folded
+from infra.answers.inbox import Awaiting, EventToSend, InboxItem
 from projections import ALERTS
-from projections.alerts import Alert, AlertState
-from projections.fold import Folded, fold
+from projections.alerts import Alert
 from tests.infra.answers.inbox_model import (
     CLOSES,
     UNTIL_EXIT,
@@ -76,7 +75,7 @@ from tests.infra.answers.inbox_model import (
     Statement,
     Task,
 )
-from tests.infra.answers.inboxes import do, of_rows, other_days
+from tests.infra.answers.inboxes import LiveInbox, do, other_days
 from tests.life import OURS, SECTIONS, THEIRS, adopted, at, changed, example, usd
 from tests.projections.money import amend, sell, share, under
 from tests.stories import Story
@@ -236,29 +235,13 @@ def other(party: str) -> str:
     return THEIRS if party == OURS else OURS
 
 
-class Life:
+class Life(LiveInbox):
     """A story, and the model of what is open in it."""
 
     def __init__(self, story: Story, model: Model) -> None:
-        self.story, self.model = story, model
+        super().__init__(story)
+        self.model = model
         self.count = 0
-        self.folded = {each: Folded() for each in FOLDS}
-        self.folded_to = 0
-
-    def inbox(self, party: str | None = None) -> list[InboxItem]:
-        """Return what awaits a party, or either, from rows that are kept live."""
-        rest = self.story.history[self.folded_to :]
-        for each, of in self.folded.items():
-            fold(each, of, rest)
-        self.folded_to += len(rest)
-        found = of_rows(self.story, of_folded(self.story.id, self.folded.items()))
-        return [each for each in found if party in {None, each.party}]
-
-    def open_alerts(self) -> set[str]:
-        """Return the open alerts, once the rows are those of the whole story."""
-        rows = self.folded[ALERTS].rows.values()
-        found = (each for each in rows if isinstance(each, Alert))
-        return {f"{each.rule} {each.window}" for each in found if each.state is AlertState.OPEN}
 
     def move(self, way: str, kind: str, party: str, owner: str, place: int) -> None:
         match way:
@@ -694,7 +677,8 @@ class Life:
         for each in asked:
             if each.awaiting is Awaiting.CONSENT and each.ref in self.model.asked:
                 assert each.day <= self.model.last_day(self.model.asked[each.ref])
-        assert self.open_alerts() == self.model.alerts(self.story.now)
+        opened = {f"{each.rule} {each.window}" for each in self.open_alerts()}
+        assert opened == self.model.alerts(self.story.now)
         rows = self.folded[ALERTS].rows.values()
         assert other_days((each for each in rows if isinstance(each, Alert)), asked) == []
 
