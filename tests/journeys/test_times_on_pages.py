@@ -359,6 +359,12 @@ def test_an_amount_in_a_text_is_written_as_in_a_table() -> None:
             "Leads came to 8000 in Q1 2026. Both agreed: not below 12000.",
             "Leads came to 8,000 in Q1 2026. Both agreed: not below 12,000.",
         ),
+        ("a month with at least 3000 new users", "a month with at least 3,000 new users"),
+        (
+            "10 % of it, 20 % above 10000.50, at most 25000 a year",
+            "10 % of it, 20 % above 10,000.50, at most 25,000 a year",
+        ),
+        ("at least 3000.00 EUR from 2026-09-01", "at least 3,000.00 EUR from 1 Sep 2026"),
         ("The target was 8000 by 2026-06-30.", "The target was 8,000 by 30 Jun 2026."),
         ("from 180000 to 234000 by 2026-07-31", "from 180,000 to 234,000 by 31 Jul 2026"),
         (
