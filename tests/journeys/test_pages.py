@@ -273,6 +273,17 @@ def test_the_figures_of_four_quarters_fit_a_wide_screen(browser: Browser, site: 
         assert table.evaluate("of => of.scrollWidth - of.clientWidth") <= 0
 
 
+@pytest.mark.parametrize("path", [f"/alerts?{PAST}", f"/portfolio?{PAST}"])
+def test_the_reason_in_a_row_is_read_on_a_phone_without_scrolling(
+    browser: Browser, site: str, path: str
+) -> None:
+    with opened(browser, site, path, NARROW) as page:
+        for cell in page.locator("table.wide").first.locator("tbody tr > :nth-child(2)").all():
+            box = cell.bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= NARROW[0]
+
+
 # --- as of a moment ----------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from infra.bootstrap import Accord
 from tests.feeds import played
 from tests.infra.signing import NAME
 from tests.journeys.test_acting_from_pages import BORIS, terms_proposed
-from tests.journeys.test_pages import opened, plain, sign_in
+from tests.journeys.test_pages import NARROW, opened, plain, sign_in
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
@@ -124,3 +124,15 @@ def test_a_partner_sees_nothing_of_other_partnerships_or_of_the_other_side(
         assert answer is not None
         assert answer.status in {403, 404}
         assert "GrowthOS × Northbridge" not in page.content()
+
+
+def test_the_search_has_room_beside_the_viewers_name_on_a_phone(
+    browser: Browser, of_ana: Door
+) -> None:
+    with opened(browser, of_ana.site, "/", NARROW) as page:
+        sign_in(page, of_ana.key)
+
+        box = page.get_by_role("searchbox", name="Search").bounding_box()
+
+        assert box is not None
+        assert box["width"] >= 150
