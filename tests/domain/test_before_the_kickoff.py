@@ -6,7 +6,7 @@ import pytest
 
 from domain.bilateral import BilateralAgreement
 from domain.deadlines import tasks
-from domain.deadlines.rule import DeadlineRule
+from domain.deadlines.rule import EXIT_TAKES_EFFECT, DeadlineRule
 from domain.declarations import Declaration
 from domain.execution import (
     AgreeMilestoneReached,
@@ -86,12 +86,9 @@ def test_what_falls_due_can_be_done_in_every_stage_in_which_it_is_agreed(
 ) -> None:
     agreed = {stage for each in rule.opened_by for stage in _stages(each.event)}
     otherwise = {CommitmentCancelled, *(each.event for each in rule.opened_by)}
-    done = {
-        stage
-        for each in rule.closed_by
-        if each.event not in otherwise
-        for stage in _stages(each.event)
-    }
+    ends = {each.event for each in rule.closed_by} - {EXIT_TAKES_EFFECT.event}
+    # A pause is never done: it is made longer, or both cancel it.
+    done = {stage for each in ends - otherwise or ends for stage in _stages(each)}
 
     assert rule.alert is None or agreed <= done
 
