@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Thread
-from time import sleep
+from http.client import HTTPResponse
+from threading import Event, Thread
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -40,15 +40,20 @@ class Server:
 
     def ask(self, key: str, path: str, method: str = "GET") -> tuple[int, str]:
         """Return the status and the body; the body of a stream when it ends."""
-        asked = Request(  # noqa: S310 - the loopback
-            self.address + path, method=method, headers={"Authorization": f"Bearer {key}"}
-        )
         try:
-            with urlopen(asked, timeout=STARTS) as found:  # noqa: S310 - as above
+            with self.open(key, path, method) as found:
                 return found.status, found.read().decode()
         except HTTPError as error:
             with error:
                 return error.code, error.read().decode()
+
+    def open(self, key: str, path: str, method: str = "GET") -> HTTPResponse:
+        """Return the answer once it begins. Raises `HTTPError` for a refusal."""
+        asked = Request(  # noqa: S310 - the loopback
+            self.address + path, method=method, headers={"Authorization": f"Bearer {key}"}
+        )
+        found: HTTPResponse = urlopen(asked, timeout=STARTS)  # noqa: S310 - as above
+        return found
 
 
 @contextmanager
@@ -90,12 +95,18 @@ def test_a_revoked_key_is_refused_at_its_next_request_by_another_process_and_its
         one, other = (running.enter_context(serving(address)) for _ in range(2))
         assert one.ask(stolen.key, "/v1/partnerships")[0] == 200
 
+        begun = Event()
+
         def follow() -> None:
-            assert one.ask(stolen.key, STREAM)[0] == 200
+            with one.open(stolen.key, STREAM) as stream:
+                while stream.readline() != b"event: ready\n":
+                    pass
+                begun.set()
+                stream.read()
 
         reader = Thread(target=follow, daemon=True)
         reader.start()
-        sleep(2)
+        assert begun.wait(STARTS)
         assert reader.is_alive()
 
         status, body = other.ask(operator, f"/v1/keys/{stolen.credential.id}", "DELETE")
