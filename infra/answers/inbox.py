@@ -74,11 +74,15 @@ from domain.reported_figure import FIGURE, CorrectMetric, ReportMetric
 from domain.sale import CancelDeal, LoseDeal
 from domain.second_person import ConfirmAct, WithdrawAct
 from domain.settlement import (
+    Accrued,
     Balance,
     IssueFinalSettlement,
     IssueStatement,
     Ledger,
     ProposeAdjustment,
+    ProposeRate,
+    PublishRate,
+    RateAgreed,
     contents_of,
     final_balances,
     issuers,
@@ -268,6 +272,8 @@ class Rows:
     """What has accrued and is not stated yet."""
     stated: Mapping[str, str]
     """The last period that was stated, by currency."""
+    objected: tuple[str, ...]
+    """The published rates that a party objected to, with their source."""
     objectives: tuple[Objective, ...]
     """The objectives in force, which say where their figures come from."""
     disputed: tuple[DisputedFigure, ...]
@@ -572,6 +578,7 @@ def _read(
             terms_of(agreed) if agreed else TermsByDay(),
             ledger(known),
             stated_periods(known),
+            agreed.objected if agreed else (),
             state.figures.objectives,
             tuple(_disputed(state)),
             state.asked,
@@ -625,6 +632,7 @@ def _asked(rows: Rows) -> Iterator[InboxItem]:
         for deadline in deadlines:
             yield from _of_deadline(rows, deadline, awaiting)
     yield from _of_unstated(rows)
+    yield from _without_rate(rows)
     for row in rows.unpaid:
         yield _of_statement(rows, row)
     for alert in rows.alerts:
@@ -1104,6 +1112,39 @@ def _of_unstated(rows: Rows) -> Iterator[InboxItem]:
             )
 
 
+def _without_rate(rows: Rows) -> Iterator[InboxItem]:
+    """Yield the rates for which amounts of months that are over wait, until one is proposed."""
+    if any(each.agreement == RateAgreed.name for each in rows.proposals.open):
+        return
+    for each in rows.ledger.accrued:
+        if each.rate is None and any(each.earned.values()):
+            yield from _of_rate(rows, each)
+
+
+def _of_rate(rows: Rows, waiting: Accrued) -> Iterator[InboxItem]:
+    month, base, quote = waiting.month, waiting.currency, waiting.settles_in
+    first = bounds(month)[1].date()
+    rules = rows.terms.frame(first - DAY).rates
+    data = {"base": base, "quote": quote} | ({} if rules.by == "day" else {"period": month})
+    ways: list[tuple[type[Command], dict[str, str]]] = [(ProposeRate, data)]
+    if rules.source and f"{base}|{quote}|{month}|{rules.source}" not in rows.objected:
+        ways.append((PublishRate, {**data, "source": rules.source}))
+    amounts = (f"{Money(amount=x, currency=base)}" for x in waiting.earned.values() if x)
+    for party in rows.overview.parties if rows.overview.stage in ProposeRate.stages else ():
+        events = (_event(rows, party, *way) for way in ways)
+        yield InboxItem(
+            day=first,
+            is_last=False,
+            awaiting=Awaiting.DUE,
+            partnership=rows.id,
+            party=party,
+            ref=f"{base}/{quote}/{month}",
+            text=f"Agree the rate from {base} to {quote} for {month}: "
+            f"{' and '.join(amounts)} cannot be stated without it.",
+            events=tuple(_TimedEvent(**dict(x), opens=rows.terms.midnight(first)) for x in events),
+        )
+
+
 def _of_statement(rows: Rows, row: StatementRow) -> InboxItem:
     balance = Balance.model_validate(row.balance)
     left = Money(amount=row.left, currency=balance.currency)
@@ -1214,6 +1255,8 @@ def _of_who_acts(
 def _of_one_party(accord: Accord, when: AsOf) -> Iterator[InboxItem]:
     """Yield what the alerts ask that the viewer's party alone gets, unless it silenced them."""
     ways = dict(_ways_of_one_party(accord, when))
+    if not ways:
+        return
     done = alert_acts.handled(accord, (each for each, _ in ways.values()), when)
     zones = zones_of(accord, {each.partnership for each, _ in ways.values()})
     for name, (alert, commands) in ways.items():

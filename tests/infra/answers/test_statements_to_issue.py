@@ -1,9 +1,17 @@
 """Whoever may issue the statement of a period that is over is asked for it (money.md 7)."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 from domain.exit import GiveExitNotice
-from domain.settlement import IssueStatement, StatementIssued, contents_of
+from domain.settlement import (
+    IssueStatement,
+    ObjectToRate,
+    ProposeRate,
+    PublishRate,
+    StatementIssued,
+    contents_of,
+)
 from domain.terms import Retainer
 from infra.answers.inbox import Awaiting, InboxItem
 from tests.infra.answers.inboxes import do, inbox, types
@@ -130,3 +138,48 @@ def test_what_is_open_at_an_exit_is_for_the_final_settlement() -> None:
     (final,) = (each for each in inbox(story, OURS) if "IssueFinalSettlement" in types(each))
     do(story, final, types(final).index("IssueFinalSettlement"))
     assert to_issue(story) == []
+
+
+IN_EUROS = {"settles_in": "EUR", "rates": {"source": "ECB", "by": "month"}}
+
+
+def for_a_rate(story: Story, party: str | None = None) -> list[InboxItem]:
+    return [each for each in inbox(story, party) if types(each)[:1] == ["ProposeRate"]]
+
+
+def test_both_parties_are_asked_for_the_rate_for_which_money_waits() -> None:
+    story = under(RETAINER, **IN_EUROS)
+    story.on("2026-02-28")
+    assert for_a_rate(story) == []
+
+    story.on("2026-03-01")
+
+    ours, theirs = for_a_rate(story)
+    assert (ours.party, theirs.party) == (OURS, THEIRS)
+    assert ours.text == (
+        "Agree the rate from USD to EUR for 2026-02: 500.00 USD cannot be stated without it."
+    )
+    assert types(ours) == ["ProposeRate", "PublishRate"]
+    assert ours.events[1].data == {
+        "base": "USD", "quote": "EUR", "period": "2026-02", "source": "ECB",
+    }  # fmt: skip
+    assert to_issue(story) == []
+    story.when(OURS, PublishRate(**ours.events[1].data, rate=Decimal("0.9")))
+    assert for_a_rate(story) == []
+    assert [each.ref for each in to_issue(story)] == ["2026-02:EUR"]
+
+
+def test_a_rate_that_a_party_objected_to_is_agreed_by_both() -> None:
+    story = under(RETAINER, **IN_EUROS)
+    story.on("2026-03-01")
+    rate = for_a_rate(story)[0].events[1].data
+    story.when(OURS, PublishRate(**rate, rate=Decimal("0.1")))
+    story.when(THEIRS, ObjectToRate(**rate, reason="It is far too low."))
+
+    assert [types(each) for each in for_a_rate(story)] == [["ProposeRate"], ["ProposeRate"]]
+    (event,) = for_a_rate(story, THEIRS)[0].events
+    story.when(THEIRS, ProposeRate(**event.data, proposal="rate-1", rate=Decimal("0.9")))
+    assert for_a_rate(story) == []
+    (asked,) = (each for each in inbox(story, OURS) if each.ref == "rate-1")
+    do(story, asked)
+    assert [each.ref for each in to_issue(story)] == ["2026-02:EUR"]
