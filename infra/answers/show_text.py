@@ -267,7 +267,10 @@ def _items_of(version: CommercialTermsAgreed) -> list[str]:
     return ["items"] if version.items else []
 
 
-_ASSETS: Final = {Assets.RETAIN: "retained", Assets.TRANSFER: "transferred"}
+_ASSETS: Final = {
+    Assets.RETAIN: "each side keeps its assets at exit",
+    Assets.TRANSFER: "shared assets are transferred at exit",
+}
 
 
 def frame_lines(frame: Frame) -> Iterator[str]:
@@ -276,7 +279,7 @@ def frame_lines(frame: Frame) -> Iterator[str]:
         yield f"{party} brings at least {counted(least, 'referral')} every quarter"
     yield (
         f"from {frame.starts_on} for {in_words(frame.duration)}; notice {in_words(frame.notice)}; "
-        f"shared assets are {_ASSETS[frame.assets_at_exit]} at exit"
+        f"{_ASSETS[frame.assets_at_exit]}"
     )
     calendar = [f"days of {frame.time_zone}"] if frame.time_zone != UTC else []
     statements = [f"statements in {frame.settles_in}"] if frame.settles_in != EACH else []

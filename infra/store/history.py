@@ -62,10 +62,11 @@ over. Only an open one has the input."""
 
 
 class OpenRefusal(NamedTuple):
-    """The rule of a refusal that is open, and the bytes of its input."""
+    """The rule of a refusal that is open, the bytes of its input, and its number."""
 
     rule: str
     size: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

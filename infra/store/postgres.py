@@ -213,7 +213,7 @@ class PostgresStore(EventLog):
 
     def refused(self, inputs: Iterable[InputId]) -> dict[InputId, OpenRefusal]:
         found = self.datastore.all(
-            f"""SELECT party, source, source_id, rule, octet_length(raw)
+            f"""SELECT party, source, source_id, rule, octet_length(raw), number
             FROM {_WANTED} JOIN history.refusals USING (party, source, source_id)
             WHERE state = 'open'""",  # noqa: S608 - written above
             *columns(set(inputs), 3),

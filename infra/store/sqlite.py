@@ -248,7 +248,7 @@ class SqliteStore(EventLog):
         with self.datastore.reading() as c:
             for table, values in wanted(inputs, _INPUT):
                 found = c.execute(
-                    f"""{table} SELECT party, source, source_id, rule, length(raw)
+                    f"""{table} SELECT party, source, source_id, rule, length(raw), number
                     FROM wanted CROSS JOIN refusals
                     ON party = of_party AND source = of_source AND source_id = id
                     WHERE state = 'open'""",  # noqa: S608 - only marks

@@ -226,6 +226,8 @@ def test_a_refusal_is_shown_in_place_with_its_rule_and_keeps_what_was_filled_in(
     assert answer.status_code == 422
     assert "Not recorded." in answer.text
     assert 'href="/problems/' in answer.text
+    (refused,) = store.history.refusals("open")
+    assert f"It is refused input No. {refused.number}" in shown_text(answer.text)
     assert again.fields["data.reason"] == "Too little."
     assert "ProposalDeclined" not in {each["type"] for each in events(store)}
     assert "Recorded" in again.send(browser, **{"data.proposal": form.fields["data.proposal"]}).text

@@ -3,6 +3,9 @@
 import csv
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
 from html import unescape
 from io import StringIO
 from pathlib import Path
@@ -12,8 +15,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from domain.metric_catalogue import Direction
 from infra.http import create_app
-from infra.http.pages import shown
+from infra.http.pages import figures, shown
+from projections.figures import FigureLine
 from tests.feeds import played, simulated
 from tests.journeys.pages import ANSWERS, ELSEWHERE, ONE, OTHERS, PAST, paths, text
 
@@ -582,3 +587,35 @@ def test_the_alerts_of_a_partnership_without_any_are_named_as_the_others(
     page = text(client.get("/alerts?partnership=spring-germany").text)
 
     assert "Alerts of Lumastream" in page
+
+
+def test_a_deadline_says_how_far_ahead_it_is_where_the_page_is_live(client: TestClient) -> None:
+    assert re.search(r", in \d+ days", text(client.get("/portfolio").text))
+    assert not re.search(r", (in \d+ days|tomorrow|today)", text(client.get(f"/inbox?{PAST}").text))
+    assert not re.search(r", in \d+ days", text(client.get(f"/portfolio?{PAST}").text))
+
+
+def test_days_ahead_are_in_words() -> None:
+    today = date(2026, 9, 21)
+    ahead = [shown.in_days(today + timedelta(days=each), today) for each in (-1, 0, 1, 10)]
+
+    assert ahead == ["", "today", "tomorrow", "in 10 days"]
+    assert shown.in_days(today, None) == ""
+
+
+def test_a_bar_and_a_bullet_of_few_cases_have_the_count_first() -> None:
+    few = FigureLine(
+        Decimal("62.5"),
+        "percent",
+        "counted",
+        Decimal(5),
+        Decimal(8),
+        metric="lead_to_opportunity",
+        period="2026-Q3",
+        direction=Direction.UP,
+    )
+
+    assert shown.counted_rate(few).startswith("5 of 8 (62.5")
+    assert figures.label(few, few.value or Decimal(0)) == "5 of 8"
+    many = replace(few, numerator=Decimal(50), denominator=Decimal(80))
+    assert "of" not in figures.label(many, many.value or Decimal(0))

@@ -204,7 +204,7 @@ def test_what_somebody_must_act_on_is_above_the_reminders(page: str) -> None:
 
 
 def test_what_happens_to_the_assets_is_said_in_words(page: str) -> None:
-    assert "notice 60 days; shared assets are retained at exit" in cells(page)
+    assert "notice 60 days; each side keeps its assets at exit" in cells(page)
 
 
 def test_two_targets_of_one_metric_are_told_apart(demo: TestClient) -> None:

@@ -258,7 +258,10 @@ async def send(
     (outcome,) = await decide(visit.served, visit.identity, [raw])
     if outcome.status == "refused":
         problem = refusal(outcome)
-        return _form(visit, draft, form, problem, _beside(draft.command, form, problem))
+        kept = await asyncio.to_thread(visit.accord.history.refused, [outcome.input])
+        number = kept[outcome.input].number if outcome.input in kept else None
+        beside = _beside(draft.command, form, problem)
+        return _form(visit, draft, form, problem, beside, number=number)
     return _sent(visit, draft, outcome)
 
 
@@ -380,10 +383,12 @@ def _form(  # noqa: PLR0913 - what a form is shown with
     wrong: Mapping[str, Wrong] | None = None,
     *,
     changed: str | None = None,
+    number: int | None = None,
 ) -> Response:
     """Return the form: filled in with what is known, or as somebody filled it in.
 
-    `changed` are the rows of which one was added or removed.
+    `changed` are the rows of which one was added or removed, and `number` is that of the refused
+    input.
     """
     problem = refused.document if refused else None
     actor, when = visit.identity.actor, visit.when(draft.partnership)
@@ -429,6 +434,7 @@ def _form(  # noqa: PLR0913 - what a form is shown with
         in_zone=forms.in_zone,
         zone=zone,
         refused=problem,
+        number=number,
         would_wait=isinstance(refused, _WouldWait),
         to_sign=draft.to_sign(actor) if problem and problem.rule == MUST_BE_SIGNED else None,
         signed=typed.get("signed", ""),

@@ -13,6 +13,7 @@ from domain.metric_catalogue import METRIC_GROUPS, Unit, metric_words
 from infra.answers.kpis import Kpis, LimitedFigure, limit_in_words
 from infra.answers.text import number, tenth
 from infra.http.pages import shown
+from projections.figures import FigureLine
 from projections.objectives import ObjectiveProgress
 
 WIDTH: Final = 400
@@ -196,7 +197,7 @@ class Chart:
             bars.append(
                 Bar(
                     each.period,
-                    compact(each.value, row.unit),
+                    label(each, each.value),
                     _middle(place, len(periods)),
                     top,
                     _FLOOR - top,
@@ -215,6 +216,13 @@ class Chart:
         return [
             (each.period, _middle(place, len(found))) for place, each in enumerate(found) if each
         ]
+
+
+def label(line: FigureLine, value: Decimal) -> str:
+    """Return what is written on a bar: of few cases the count, because the rate says little."""
+    if (cases := shown.few(line)) is not None:
+        return f"{shown.figure(line.numerator, 'count')} of {shown.figure(cases, 'count')}"
+    return compact(value, line.unit)
 
 
 def _middle(place: int, count: int) -> int:

@@ -80,6 +80,14 @@ def moment(context: Context, value: datetime) -> Markup:
     return _time(instant(utc), people)
 
 
+def in_days(value: date, today: date | None) -> str:
+    """Return how far ahead a day is: ``tomorrow``, ``in 10 days``; empty for one that is over."""
+    ahead = -1 if today is None else (value - today).days
+    if ahead < 0:
+        return ""
+    return {0: "today", 1: "tomorrow"}.get(ahead, f"in {ahead} days")
+
+
 def later(event: StoredEvent) -> str:
     """Return how much later than it happened an event was recorded: ``4 days 17 hours``."""
     late = event.recorded_at - event.occurred_at
@@ -167,11 +175,17 @@ FEW_CASES: Final = 10
 """With fewer cases the count is written before the rate, because the rate says little."""
 
 
+def few(known: Figure) -> Decimal | None:
+    """Return how few cases a rate is of; None for one of many, and for what is no rate."""
+    is_rate = known.unit == "percent" and known.value is not None and known.numerator is not None
+    cases = known.denominator if is_rate else None
+    return None if cases is None or cases >= FEW_CASES else cases
+
+
 def counted_rate(known: Figure) -> str:
     """Return a figure; of few cases the count first: ``5 of 8 (62.5 %)``."""
-    value, cases = observed(known.value, known.unit), known.denominator
-    is_rate = known.unit == "percent" and known.value is not None
-    if not is_rate or known.numerator is None or cases is None or cases >= FEW_CASES:
+    value, cases = observed(known.value, known.unit), few(known)
+    if cases is None:
         return value
     return f"{figure(known.numerator, 'count')} of {figure(cases, 'count')} ({value})"
 
@@ -496,6 +510,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "by_both": by_both,
     "expected": expected,
     "figure": figure,
+    "in_days": in_days,
     "is_end_of_day": is_end_of_day,
     "later": later,
     "met": met,

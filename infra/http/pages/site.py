@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
@@ -160,10 +160,18 @@ class Visit:
 
         In a simulated store and in a bundle, now is when the last event was recorded.
         """
+        now = self._now
+        return moment is not None and moment > datetime.combine(now.date(), time.max, now.tzinfo)
+
+    @property
+    def _now(self) -> datetime:
         accord = self.accord
         stops = accord.simulated or accord.is_bundle
-        now = (accord.history.last_recorded_at() if stops else None) or accord.clock()
-        return moment is not None and moment > datetime.combine(now.date(), time.max, now.tzinfo)
+        return (accord.history.last_recorded_at() if stops else None) or accord.clock()
+
+    def today(self, zone: tzinfo = UTC) -> date | None:
+        """Return the day of the page in a time zone; None where a moment is asked about."""
+        return None if self.is_past else self._now.astimezone(zone).date()
 
     def when(self, *partnerships: str) -> AsOf:
         """Return the moment and the viewer for answers about these partnerships.
