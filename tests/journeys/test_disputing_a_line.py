@@ -164,6 +164,16 @@ def test_both_sides_have_the_dispute_in_their_inbox(store: Accord, browser: Test
     assert resolution.fields["data.dispute"] == event.dispute
 
 
+def test_a_resolution_offers_each_outcome_but_the_withdrawal_that_is_no_resolution(
+    browser: TestClient,
+) -> None:
+    page = browser.get(f"/partnerships/{NAME}/send/ProposeResolution").text
+
+    offered = re.findall(r'<option value="(\w+)"', page)
+    assert {"upheld", "rejected", "settled"} <= {*offered}
+    assert "withdrawn" not in offered
+
+
 def test_the_list_of_statements_names_the_dispute_and_so_does_the_payment_that_is_due(
     store: Accord, browser: TestClient
 ) -> None:

@@ -14,7 +14,7 @@ import orjson
 from domain.agreement import TermsFor
 from domain.bilateral import BilateralAgreement, ProposalEnded, kind_named
 from domain.claims import ClaimCommand
-from domain.dispute import OpenDispute
+from domain.dispute import DisputeOutcome, OpenDispute, ProposeResolution
 from domain.experiment import HYPOTHESIS
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned, SignAgreement
 from domain.kernel import Command
@@ -27,7 +27,7 @@ from infra.answers.logs import log
 from infra.answers.partnership_state import PartnershipState, ProposalState, ProposalSummary
 from infra.answers.show import SHOW
 from infra.answers.statement import Statement, replay
-from infra.http.pages.forms import Entry
+from infra.http.pages.forms import Entry, Field
 from infra.http.pages.shown import clauses
 from infra.http.pages.site import Visit
 from infra.http.pages.statements import to_dispute
@@ -248,6 +248,7 @@ def fields_of(
 
     What is in force and seldom changes comes last.
     """
+    fields = [_offered(command, each) for each in fields]
     if subject is None:
         more = tuple(each for each in fields if is_prefilled and _is_frame(each))
         return Fields((), tuple(each for each in fields if each not in more), more)
@@ -264,6 +265,21 @@ def fields_of(
         rest = [each for each in rest if each.path.partition(".")[0] not in _NAMED_BY_A_CLAIM]
     asked = [each for each in rest if each.is_required or _is_known(each, known)]
     return Fields(tuple(settled), tuple(asked), tuple(each for each in rest if each not in asked))
+
+
+_REFUSED_CHOICES: Final[Mapping[type[Command], tuple[str, str]]] = {
+    # A dispute is withdrawn by the party that opened it (WithdrawDispute).
+    ProposeResolution: ("outcome", DisputeOutcome.WITHDRAWN),
+}
+"""A choice that is refused whatever else is filled in, with its field, by command."""
+
+
+def _offered(command: type[Command], entry: Entry) -> Entry:
+    """Return a field without the choice that is always refused."""
+    path, refused = _REFUSED_CHOICES.get(command, ("", ""))
+    if not isinstance(entry, Field) or entry.path != path:
+        return entry
+    return replace(entry, choices=tuple(each for each in entry.choices if each != refused))
 
 
 def _is_frame(entry: Entry) -> bool:
