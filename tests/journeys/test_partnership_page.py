@@ -203,6 +203,12 @@ def test_what_somebody_must_act_on_is_above_the_reminders(page: str) -> None:
     assert kinds == sorted(kinds, key="● Open ○ Reminder".index)
 
 
+def test_what_awaits_an_answer_is_above_the_reminders(demo: TestClient) -> None:
+    shown = cells(demo.get(f"/partnerships/growthos-harbourlight?{PAST}").text)
+
+    assert shown.index("● Open") < shown.index("● Consent") < shown.index("○ Reminder")
+
+
 def test_what_happens_to_the_assets_is_said_in_words(page: str) -> None:
     assert "notice 60 days; each side keeps its assets at exit" in cells(page)
 

@@ -179,6 +179,7 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
     waiting = by_thing(INBOX.whole(accord, partnership=id, when=when).items)
     overview = rows_of(OVERVIEW, accord, id, when).get(OVERVIEW_ROW, Overview())
     periods = sorted({each.period for each in kpis.figures})[-4:]
+    alerts = [(each, _last_day(each, waiting)) for each in opened.items]
     return page(
         "partnership.html",
         visit,
@@ -190,7 +191,8 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         zone=zone_of(accord, id, when),
         steps=[*_steps(overview)],
         # What somebody must act on stands above the reminders.
-        alerts=[(each, _last_day(each, waiting)) for each in sorted(opened.items, key=is_reminder)],
+        to_act_on=[each for each in alerts if not is_reminder(each[0])],
+        reminders=[each for each in alerts if is_reminder(each[0])],
         # What an alert says is among the alerts, with who acts.
         waiting=[each for each in waiting if not any(_says(x, each) for x in opened.items)],
         statements=STATEMENTS.reply(accord, id=id, when=when),
