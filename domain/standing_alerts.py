@@ -699,9 +699,8 @@ STANDING_ALERTS: Final = (
     StandingAlert(
         LEAD_UNANSWERED,
         AlertKind.REMINDER,
-        "a lead is accepted or rejected, also where no days are agreed for the answer (C18)",
+        "the leads of a month are accepted or rejected, also where no days are agreed for it (C18)",
         Response(Severity.INFO, "Without agreed days, silence accepts nothing."),
-        about=_OF_LEADS,
     ),
     StandingAlert(
         LEAD_REJECTED,

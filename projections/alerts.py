@@ -431,31 +431,6 @@ def acts(alert: Alert) -> str:
     return f"Acts: {', '.join(each.words for each in alert.who_acts)}."
 
 
-def in_short(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return alerts with one in the place of many leads without a last day, in the same order."""
-    found = list(alerts)
-    for state in (AlertState.OPEN, AlertState.RESOLVED):
-        leads = [each for each in found if (each.rule, each.state) == (LEAD_UNANSWERED, state)]
-        if len(leads) > 1:
-            first, others = leads[0], {each.id for each in leads[1:]}
-            found = [
-                replace(first, text=_of_leads(leads)) if each is first else each
-                for each in found
-                if each.id not in others
-            ]
-    return found
-
-
-def _of_leads(leads: list[Alert]) -> str:
-    if leads[0].state is not AlertState.OPEN:
-        return f"{len(leads)} leads were answered."
-    asked = " and ".join(dict.fromkeys(who.party for each in leads for who in each.who_acts))
-    return (
-        f"{len(leads)} leads await the answer of {asked}. No days are agreed for it, so silence "
-        "accepts none."
-    )
-
-
 def for_viewer(alerts: Iterable[Alert], shown: Iterable[Alert]) -> list[Alert]:
     """Return the alerts of a partnership as a viewer has them.
 
@@ -541,7 +516,9 @@ def _apply(
     now = ChainMap({**(known.rows or {})}, rows)  # type: ignore[arg-type] # read only
     changes = _Changes(now, state, after, recorded, _agreed(rows, known))
     for subject, points in known.points.items():
-        changes.settle_points(subject.removeprefix(FACTS), points)
+        alone = tuple(each for each in points if each.rule != LEAD_UNANSWERED)
+        changes.settle_points(subject.removeprefix(FACTS), alone)
+    changes.settle_leads(known.leads)
     for quarter in quarters:
         changes.judge_minimum(quarter)
     for window in windows:
@@ -979,6 +956,12 @@ class _Changes:
         near = [each for key, each in self._open.items() if name in key]
         self._match(points, [each for each in near if _concerns(each, subject)])
 
+    def settle_leads(self, points: tuple[Point, ...]) -> None:
+        """Settle the alerts on the leads of some months that await an answer."""
+        refs = {each.ref for each in points}
+        about = [each for each in self._open.values() if each.rule == LEAD_UNANSWERED]
+        self._match(points, [each for each in about if each.window in refs])
+
     def settle(self, points: Iterable[Point], rules: Collection[str]) -> None:
         """Open the alerts of these rules on what is so now, and close those on what is not."""
         self._match(tuple(points), [each for each in self._open.values() if each.rule in rules])
@@ -1069,6 +1052,10 @@ class _Changes:
 
     def _say(self, alert: Alert, found: Alert) -> None:
         """Let an open alert say what has become of its facts."""
+        evidence = _with(alert.evidence, (self._recorded.index,))
+        if alert.rule == LEAD_UNANSWERED:
+            alert = replace(alert, since=found.since)
+            evidence = evidence[-_NEWEST:]
         self._put(
             replace(
                 alert,
@@ -1078,7 +1065,7 @@ class _Changes:
                 answer_by=found.answer_by,
                 recorded_at=self._recorded.act.recorded_at,
                 cause=self._recorded.index,
-                evidence=_with(alert.evidence, (self._recorded.index,)),
+                evidence=evidence,
             )
         )
 
@@ -1317,6 +1304,9 @@ class _Changes:
         self._outputs.append(Output(name, "alert", alert))
 
 
+_NEWEST: Final = 5
+"""How many of the newest events are the evidence of leads that wait: any number can."""
+
 _AFTER_THE_END: Final = {STATEMENT_OVERDUE, DISPUTE_OPENED}
 """The rules of the alerts that the end of the partnership leaves open."""
 
@@ -1406,7 +1396,7 @@ ALERTS = Projection(
     | CAN_END_ALERTS
     | commitments.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=94,
+    version=95,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -35,12 +35,14 @@ from projections.ledger.rows import (
     CountsRow,
     Debt,
     SubjectRow,
+    WaitsRow,
     in_months,
     months_since,
     parts_of,
     replace,
 )
 from projections.settlement import AGREEMENTS, agreed_with, points_of
+from projections.waits import Waits
 
 AGREED: Final = f"{FACTS}agreed"
 """The key of the row of what was agreed."""
@@ -80,6 +82,8 @@ class Taken(NamedTuple):
     """The statements on which nothing is due any more."""
     accepted: tuple[str, ...] = ()
     """The months of which more or fewer leads are accepted."""
+    leads: tuple[Point, ...] = ()
+    """What the alerts say of the months of which more or fewer leads await an answer."""
 
 
 def key_of(event: Event) -> str | None:
@@ -111,7 +115,10 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
     if not look or (alone and _is_plain(subjects, look[0], agreed, recorded.event)):
         return Taken(subjects.changed, change, {}, watched, accepted=months)
     points, still = _look(subjects, look, agreed, recorded, watched)
-    return Taken(subjects.changed, change, points, still, tuple(_paid(subjects)), months)
+    waits = Waits(lambda each: subjects.get(each, WaitsRow))
+    leads = waits.settled(rows_under(rows, points), points)
+    changed = {**subjects.changed, **waits.changed}
+    return Taken(changed, change, points, still, tuple(_paid(subjects)), months, tuple(leads))
 
 
 def _paid(subjects: "_Subjects") -> Iterator[str]:

@@ -23,7 +23,7 @@ from domain.terms import ItemKind, Payment, payment
 from domain.values import MINOR_UNITS, Exact, name_order, plain
 from projections import figures
 from projections.alert_subjects import Subject, subject
-from projections.alerts import ALERTS, START, STATE, Alert, AlertsState, acts, answered, in_short
+from projections.alerts import ALERTS, START, STATE, Alert, AlertsState, acts, answered
 from projections.contribution import Contribution, Hours, Sourced, contributions, hours, sourced
 from projections.fold import Rows
 from projections.kpis import KPIS, agreed_row
@@ -392,7 +392,7 @@ def line(
         sourced=tuple(sourced(member.kpis, parties, period)),
         open_alerts=tuple(each.id for each in member.alerts),
         notes=(
-            *(each.text for each in in_short(member.alerts) if not (active and _is_breach(each))),
+            *(each.text for each in member.alerts if not (active and _is_breach(each))),
             *((traits.lesson,) if traits.lesson is not None else ()),
         ),
     )

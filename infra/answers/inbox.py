@@ -144,6 +144,7 @@ from projections.deadlines import OVERDUE, OpenDeadlines, OverdueDeadlines
 from projections.duplicate_credit import Credited
 from projections.fold import Folded, Projection
 from projections.ledger.book import terms_of
+from projections.ledger.claims import NO_DAYS, asks_of_lead
 from projections.ledger.rows import (
     AGREED,
     TOTALS,
@@ -153,6 +154,7 @@ from projections.ledger.rows import (
     StatementRow,
     SubjectRow,
     TotalsRow,
+    WaitsRow,
 )
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.proposals import OPEN as OPEN_PROPOSALS
@@ -166,6 +168,7 @@ from projections.proposals import (
 )
 from projections.settlement import ledger, stated_periods
 from projections.visibility import OPERATOR
+from projections.waits import Get, leads_of
 
 STATED: Final = "statement/"
 """The beginning of the keys of statements among the rows of the settlement."""
@@ -493,7 +496,8 @@ def _live(accord: Accord, names: list[str]) -> Iterator[Rows]:
     }
     for name in names:
         kept = {place: found.get(name) for place, found in rows.items()}
-        alerts = _asking(kept[ALERTS.name, STATE] or START)
+        asking = _asking(kept[ALERTS.name, STATE] or START)
+        alerts = tuple(_each_lead(asking, partial(_waits, accord, name)))
         subjects = _facts(accord, name, {_subject(each) for each in alerts})
         late = [each.window for each in alerts if each.rule == STATEMENT_OVERDUE]
         agreed: AgreedRow | None = kept[SETTLEMENT.name, AGREED]
@@ -517,7 +521,8 @@ def of_events(name: str, events: Iterable[Recorded]) -> Iterator[Rows]:
 def of_folded(name: str, folded: Iterable[tuple[Projection, Folded]]) -> Iterator[Rows]:
     """Yield the rows of a partnership that its `FOLDS` come to, if it had begun."""
     kept = {(each.name, key): row for each, of in folded for key, row in of.rows.items()}
-    alerts = _asking(kept.get((ALERTS.name, STATE)) or START)
+    asking = _asking(kept.get((ALERTS.name, STATE)) or START)
+    alerts = tuple(_each_lead(asking, lambda key: kept.get((ALERTS.name, key)) or WaitsRow()))
     subjects = {each: kept.get((ALERTS.name, FACTS + each)) for each in map(_subject, alerts)}
     stated = [
         row
@@ -532,6 +537,23 @@ def _asking(state: AlertsState) -> tuple[Alert, ...]:
     return tuple(
         each for each in state.open.values() if each.rule in COMPUTED or each.rule in _OF_ALERT
     )
+
+
+def _each_lead(alerts: Iterable[Alert], get: Get) -> Iterator[Alert]:
+    """Yield the alerts, with one for each lead in the place of that of a month of them."""
+    for alert in alerts:
+        if alert.rule != LEAD_UNANSWERED:
+            yield alert
+            continue
+        month, party = alert.window.split("/")
+        for each in leads_of(get, month, party):
+            about = f"deal/{each.deal}/{ClaimKind.REFERRAL}"
+            yield replace(alert, window=about, since=each.since)
+
+
+def _waits(accord: Accord, name: str, key: str) -> WaitsRow:
+    found: WaitsRow = _saved(accord, ALERTS, name, [key]).get(key) or WaitsRow()
+    return found
 
 
 def _facts(accord: Accord, name: str, subjects: Iterable[str]) -> dict[str, SubjectRow | Payout]:
@@ -1319,6 +1341,9 @@ def _of_lead(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
         return
     lead = row.facts[ClaimKind.REFERRAL]
     named = {"deal": deal, "fact": ClaimKind.REFERRAL.value, "fact_at": instant(lead.at)}
+    if alert.rule == LEAD_UNANSWERED:
+        asks = asks_of_lead(deal, lead.by, other_of(rows.overview.parties, lead.by))
+        alert = replace(alert, text=f"{asks}. {NO_DAYS}")
     answers = _confirms(rows, lead.by, named)
     if alert.rule == LEAD_REJECTED:
         answers = iter([(lead.by, (_event(rows, lead.by, LoseDeal, {"deal": deal}),))])

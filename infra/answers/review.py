@@ -66,7 +66,7 @@ from infra.answers.text import Block, Line, Remark, Table, amount, day, figure, 
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
-from projections.alerts import Alert, AlertState, answered, for_viewer, in_short
+from projections.alerts import Alert, AlertState, answered, for_viewer
 from projections.contribution import Contribution, Sourced, contributions, sourced
 from projections.fold import Dispatch, Folded, Rows, fold_all
 from projections.kpis import agreed_row
@@ -550,10 +550,7 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
     yield "objectives", [_objective(each) for each in page.objectives]
     yield (
         "alerts",
-        [
-            f"{each.state:9}  {day(each.since, page.zone)}  {each.text}"
-            for each in in_short(page.alerts)
-        ],
+        [f"{each.state:9}  {day(each.since, page.zone)}  {each.text}" for each in page.alerts],
     )
     yield "actions agreed", [_action(each) for each in page.actions]
     yield "open milestones", [_milestone(each) for each in page.milestones]

@@ -184,16 +184,23 @@ def _of_lead(name: str, lead: Fact, known: Known) -> Iterator[Point]:
         yield Point(rule, ref, ended, ends=True)
 
 
+NO_DAYS: Final = "No days are agreed for the answer, so silence accepts nothing."
+
+
+def asks_of_lead(deal: str, by: str, other: str) -> str:
+    """Return what is asked of a lead that `by` submitted, as a sentence without its end."""
+    return (
+        f"{by} submitted the lead of deal {deal}. {other} accepts it (ConfirmClaim) or rejects it "
+        "(ObjectToClaim)"
+    )
+
+
 def _unanswered(ref: str, name: str, lead: Fact, known: Known) -> Point:
     """Return that a lead awaits its answer, by the last agreed day if there is one."""
     other, last = known.other(lead.by), _last_day(known.accepted_by_silence_on(lead))
-    asks = (
-        f"{lead.by} submitted the lead of deal {name}. {other} accepts it (ConfirmClaim) or "
-        "rejects it (ObjectToClaim)"
-    )
+    asks = asks_of_lead(name, lead.by, other)
     if last is None:
-        text = f"{asks}. No days are agreed for the answer, so silence accepts nothing."
-        return Point(LEAD_UNANSWERED, ref, text, (other,), since=lead.at)
+        return Point(LEAD_UNANSWERED, ref, asks, (other,), since=lead.at)
     text = f"{asks} by {last}. After that day it is accepted."
     return Point(LEAD_AWAITS, ref, text, (other,), answer_by=last, since=lead.at)
 

@@ -373,6 +373,15 @@ class CountsRow:
 
 
 @dataclass(frozen=True)
+class WaitsRow:
+    """The leads of a day that await an answer, or how many of each day of a month do."""
+
+    waits: Mapping[str, str] = field(default_factory=dict)
+    """Of a day: by deal, who answers, who submitted it and when. Of a month: by who answers and
+    by day, how many."""
+
+
+@dataclass(frozen=True)
 class WindowRow:
     """How far a window of tiers or a cap is counted. What it counts is in the subjects' rows."""
 
@@ -506,6 +515,7 @@ _TYPES = {
     MONTHS: MonthsRow,
     "month": MonthRow,
     "counts": CountsRow,
+    "waits": WaitsRow,
     "earned": EarnedRow,
     "share": WindowRow,
     "statement": StatementRow,

@@ -379,5 +379,4 @@ def test_no_row_grows_with_the_length_of_the_history(accord: Accord) -> None:
             for _, row in views.select(projection.name, name)
         ]
 
-    # The longest row has the open alerts of a partnership, one for each lead without an answer.
-    assert max(len(canonical(row)) for row in rows) < 20_000
+    assert max(len(canonical(row)) for row in rows) < 15_000

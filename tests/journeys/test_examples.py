@@ -53,12 +53,15 @@ STAGES = {
     "cobalt-docs": "ended",
     "growthos-harbourlight": "ended",
 }
-OPEN_LEADS = {*range(6, 9), *range(14, 17), *range(27, 31)}
-"""The leads that northbridge submitted and growthos has not answered: they have no last day."""
+OPEN_MONTHS = {2, 3, 5, 6, 9}
+"""The months with leads of northbridge that growthos has not answered: they have no last day."""
+
+ANSWERED_ONCE = {1, 2, 4, 5, 7, 8}
+"""The months in which growthos had answered every lead, and northbridge submitted another."""
 
 ALERTS = {
     "aurora-series": {
-        "lead-unanswered@1 deal/licence-0001/referral": "resolved",
+        "lead-unanswered@1 2026-10/helio-plus": "resolved",
         "due-soon@1 objective/co-branded-revenue": "resolved",
         "due-soon@1 objective/trial-conversion": "resolved",
         "due-soon@1 objective/watch-time": "resolved",
@@ -72,7 +75,7 @@ ALERTS = {
         "renewal-declined@1 aur-renew-a": "resolved",
     },
     "cobalt-docs": {
-        "lead-unanswered@1 deal/screening-0001/referral": "resolved",
+        "lead-unanswered@1 2026-09/meridian-tv": "resolved",
         "due-soon@1 objective/newsletter": "resolved",
         "due-soon@1 objective/trial": "resolved",
         "due-soon@1 objective/viewers": "resolved",
@@ -94,10 +97,10 @@ ALERTS = {
     },
     "growthos-consulting": {
         **{
-            f"lead-unanswered@1 deal/ref-{each:04}/referral": "open"
-            if each in OPEN_LEADS
+            f"lead-unanswered@1 2026-{each:02}/growthos": "open"
+            if each in OPEN_MONTHS
             else "resolved"
-            for each in range(1, 31)
+            for each in range(1, 10)
         },
         "risk-open@1 one-source": "resolved",
         "dispute-opened@1 trial": "resolved",
@@ -285,10 +288,15 @@ def test_each_alert_was_emitted_as_open_before_it_ended(accord: Accord) -> None:
     assert sum(map(len, ALERTS.values())) == len(said)
     # An alert on what both own is emitted again when it is handed to one of them.
     opened_again = {name for name, states in said.items() if {*states[:-1]} - {"open"}}
-    assert opened_again == {"exit-ahead@1/growthos-harbourlight/exit"}
-    still = {
-        f"lead-unanswered@1/growthos-consulting/deal/ref-{each:04}/referral" for each in OPEN_LEADS
+    leads = {
+        each: f"lead-unanswered@1/growthos-consulting/2026-{each:02}/growthos"
+        for each in range(1, 10)
     }
+    assert opened_again == {
+        "exit-ahead@1/growthos-harbourlight/exit",
+        *(leads[each] for each in ANSWERED_ONCE),
+    }
+    still = {leads[each] for each in OPEN_MONTHS}
     assert all(states[0] == "open" for states in said.values())
     assert {name for name, states in said.items() if states[-1] == "open"} == still
 

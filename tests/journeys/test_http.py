@@ -603,7 +603,7 @@ def test_the_first_alert_of_a_feed_is_streamed_within_a_second(served: Served) -
         first = next(told)
         assert time.monotonic() - began < 1
     assert first.state == "open"
-    assert first.alert["id"] == f"lead-unanswered@1/{CONSULTING}/deal/ref-0001/referral"
+    assert first.alert["id"] == f"lead-unanswered@1/{CONSULTING}/2026-01/growthos"
     assert first.alert["simulated"] is True
 
 

@@ -22,7 +22,7 @@ from projections.alerts import Alert, AlertState
 from projections.fold import Rows, replay
 from projections.ledger.rows import CountsRow
 from projections.settlement import SETTLEMENT
-from tests.life import OURS, THEIRS, usd
+from tests.life import OURS, THEIRS, changed, usd
 from tests.projections.arrivals import Fact, arrive, ours, theirs
 from tests.projections.folds import alerts, figures
 from tests.projections.money import amend, refer, share, under, win
@@ -201,13 +201,19 @@ def test_without_agreed_days_a_lead_is_told_to_the_side_that_decides() -> None:
 
     assert open_on_leads(story) == [LEAD_UNANSWERED]
     alert = on_leads(story)[LEAD_UNANSWERED]
+    assert alert.window == f"2026-01/{OURS}"
     assert alert.text == (
-        f"{THEIRS} submitted the lead of deal D-1. {OURS} accepts it (ConfirmClaim) or rejects it "
-        "(ObjectToClaim). No days are agreed for the answer, so silence accepts nothing."
+        f"1 lead of 2026-01 awaits the answer of {OURS}, the oldest of deal D-1. It accepts a lead "
+        "(ConfirmClaim) or rejects it (ObjectToClaim). No days are agreed for the answer, so "
+        "silence accepts nothing."
     )
     assert (alert.severity, alert.answer_by) == (Severity.INFO, None)
     (item,) = waiting(story)
     assert (item.party, item.awaiting, item.is_last) == (OURS, Awaiting.CLAIM, False)
+    assert item.text == (
+        f"{THEIRS} submitted the lead of deal D-1. {OURS} accepts it (ConfirmClaim) or rejects it "
+        "(ObjectToClaim). No days are agreed for the answer, so silence accepts nothing."
+    )
     assert [each.type for each in item.events] == ["accord.ConfirmClaim", "accord.ObjectToClaim"]
     story.on("2026-12-01")
     assert open_on_leads(story) == [LEAD_UNANSWERED]
@@ -233,6 +239,28 @@ def test_without_agreed_days_a_rejection_is_told_to_the_side_that_submitted() ->
 
     assert open_on_leads(story) == [LEAD_REJECTED]
     assert (ended(story, LEAD_UNANSWERED) or "").startswith(f"{OURS} rejected the lead")
+
+
+def test_many_leads_of_a_month_are_one_alert_and_each_is_in_the_inbox() -> None:
+    story = unlimited()
+    for number in range(2, 41):
+        lead = changed(SUBMIT, deal=f"D-{number}")
+        story.when(THEIRS, lead, happened=f"2026-01-06T{number % 9 + 10}:00")
+    (alert,) = (each for each in alerts(story).values() if each.rule == LEAD_UNANSWERED)
+    assert alert.text.startswith(f"40 leads of 2026-01 await the answer of {OURS}, the oldest of ")
+    assert len(alert.evidence) == 5
+    (rows,) = inbox.of_events(story.id, story.history)
+    items = [each for each in inbox.items(rows) if each.awaiting is Awaiting.CLAIM]
+    assert len(items) == 40
+
+    for item in items[:39]:
+        story.when(OURS, ConfirmClaim(deal=item.ref.split("/")[1], fact="referral"))
+
+    (rows,) = inbox.of_events(story.id, story.history)
+    (item,) = (each for each in inbox.items(rows) if each.awaiting is Awaiting.CLAIM)
+    (alert,) = (each for each in alerts(story).values() if each.rule == LEAD_UNANSWERED)
+    assert alert.text.startswith("1 lead of 2026-01 awaits")
+    assert item.ref.split("/")[1] in alert.text
 
 
 def test_days_that_are_agreed_later_give_a_lead_its_last_day() -> None:

@@ -273,14 +273,18 @@ def test_a_breach_names_who_is_in_office_on_the_day_that_is_asked_about() -> Non
     assert reason.text.endswith(f"Acts: {OURS} (Cleo, partnership manager).")
 
 
-def test_leads_that_wait_without_a_last_day_are_counted_in_one_note() -> None:
+def test_leads_of_a_month_that_wait_without_a_last_day_are_counted_in_one_note() -> None:
     story = measured("2026-02-01")
     for deal in ("D-7", "D-8", "D-9"):
         story.when(THEIRS, example(SubmitReferral, deal=deal))
     row = line_of(story)
 
     assert row.notes == (
-        f"3 leads await the answer of {OURS}. No days are agreed for it, so silence accepts none.",
+        (
+            f"3 leads of 2026-02 await the answer of {OURS}, the oldest of deal D-7, D-8, D-9. It "
+            "accepts a lead (ConfirmClaim) or rejects it (ObjectToClaim). No days are agreed for "
+            "the answer, so silence accepts nothing."
+        ),
     )
 
 

@@ -502,8 +502,14 @@ class Model:
         found |= {f"audit-failed ethics/{by}" for by, passed in self.audits.items() if not passed}
         found |= {f"cadence-missed health_check/{party}" for party in self.unrated}
         found |= {f"due-soon cadence/health_check/{party}" for party in self._scorecards(now)}
-        asks = "lead-awaits-answer" if self.silence else "lead-unanswered"
-        found |= {f"{asks} deal/{each}/referral" for each in self.leads}
+        if self.silence:
+            found |= {f"lead-awaits-answer deal/{each}/referral" for each in self.leads}
+        else:
+            ours, theirs = self.parties
+            answers = {ours: theirs, theirs: ours}
+            found |= {
+                f"lead-unanswered {x.made:%Y-%m}/{answers[x.by]}" for x in self.leads.values()
+            }
         found |= {f"lead-rejected deal/{each}/referral" for each in self.rejected}
         found |= {f"claim-awaits-confirmation {each}" for each in self.claims}
         found |= {f"referral-minimum {each}" for each in self.short}

@@ -62,6 +62,7 @@ from domain.standing_alerts import (
     ASKS_NOBODY,
     BY_RULE,
     COMPUTED,
+    LEAD_UNANSWERED,
     STATEMENT_OVERDUE,
     WHILE_UNPAID,
     AlertKind,
@@ -428,7 +429,9 @@ def test_an_open_alert_is_printed_explained_counted_and_served(
         assert [each.index for each in explanation.explained.evidence] == list(alert.evidence)
         assert explanation.explained.rule.rule == rule
         assert bool(explanation.explained.inputs) is (alert.facts is not None)
-        assert bool(explanation.explained.about) is (rule in STANDING and alert.facts is None)
+        # Of the leads of a month, the newest are its evidence; any number can be in it.
+        alone = rule in STANDING and rule != LEAD_UNANSWERED
+        assert bool(explanation.explained.about) is (alone and alert.facts is None)
         assert explanation.explained.rule.text in printed(explain.text(explanation))
 
         (listed,) = partnerships.ask(accord).items
@@ -544,6 +547,8 @@ COVERED: Final = {"renewal-declined": "renewal"}
 def is_asked(alert: Alert, party: str, items: list[InboxItem]) -> bool:
     """Whether the inbox of a party has what an alert is about, with an event that does it."""
     about = COVERED.get(alert.rule, alert.window)
+    if alert.rule == LEAD_UNANSWERED:
+        return any(each.party == party and each.ref.endswith("/referral") for each in items)
     names = {about, *about.split("/"), f"agreement {about.partition('/')[0]}"}
     return any(each.party == party and each.ref in names and each.events for each in items)
 
