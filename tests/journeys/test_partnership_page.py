@@ -219,3 +219,7 @@ def test_two_targets_of_one_metric_are_told_apart(demo: TestClient) -> None:
     assert "New subscribers (newsletter) 1,200 by" in shown
     assert "New subscribers (trial) 900 by" in shown
     assert "Unique viewers 40,000 by" in shown
+
+
+def test_a_review_that_awaits_has_its_hour(page: str) -> None:
+    assert re.search(r"by\s23\sSep\s2026\s*, held\s23\sSep\s2026,\s14:00", cells(page))

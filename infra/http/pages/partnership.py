@@ -8,6 +8,7 @@ from typing import Final
 
 from fastapi import APIRouter, Response
 
+from domain.execution import ReviewScheduled
 from domain.kernel import Stage
 from domain.metric_catalogue import Adds
 from domain.standing_alerts import BY_RULE, OBJECTIVE_MISSED
@@ -18,7 +19,7 @@ from infra.answers.funnel import FUNNEL
 from infra.answers.inbox import INBOX
 from infra.answers.kpis import KPIS, LimitedFigure
 from infra.answers.logs import moment_of, rows_of
-from infra.answers.partnership_state import PartnershipState, ProposalSummary
+from infra.answers.partnership_state import PartnershipState, ProposalSummary, TaskState
 from infra.answers.question import PartnershipId
 from infra.answers.show import SHOW
 from infra.answers.show_text import (
@@ -119,6 +120,12 @@ class Agreed:
         return self.agreed_by == self.proposed_by
 
 
+def _hours(state: PartnershipState) -> dict[str, datetime]:
+    """Return the hour of each review that is scheduled and open; its deadline is a day."""
+    planned = (each.planned for each in state.reviews if each.state is TaskState.OPEN)
+    return {each.review: each.at for each in planned if isinstance(each, ReviewScheduled)}
+
+
 def _pixels(value: Decimal, most: Decimal) -> int:
     return max(0, round(WIDTH * value / most)) if most > 0 else 0
 
@@ -190,6 +197,7 @@ def partnership_page(visit: Visited, id: PartnershipId) -> Response:
         names={each.party: each.name for each in state.parties},
         zone=zone_of(accord, id, when),
         steps=[*_steps(overview)],
+        hours=_hours(state),
         # What somebody must act on stands above the reminders.
         to_act_on=[each for each in alerts if not is_reminder(each[0])],
         reminders=[each for each in alerts if is_reminder(each[0])],
