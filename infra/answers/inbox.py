@@ -679,7 +679,7 @@ def _of_opened(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
         return
     for party in rows.overview.parties:
         ends = _event(rows, party, ProposeResolution, {"dispute": alert.window})
-        yield _asked_by(rows, alert, party, Awaiting.DISPUTE, [ends], "Propose how it ends. ")
+        yield _asked_by(rows, alert, party, Awaiting.DISPUTE, [ends], "Propose how it ends.")
 
 
 def _settles(rows: Rows, stated: StatedBy, disputed: DisputedFigure) -> EventToSend:
@@ -1202,7 +1202,7 @@ def _of_renewal(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     waiting = _waiting(rows, RENEWAL_OPEN, alert.window)
     for party in (each for each in rows.overview.parties if each not in waiting):
         ways = [_event(rows, party, each, {}) for each in (ProposeRenewal, GiveExitNotice)]
-        yield _asked_by(rows, alert, party, Awaiting.DUE, ways, "Renew or leave. ")
+        yield _asked_by(rows, alert, party, Awaiting.DUE, ways, "Renew or leave.")
 
 
 def _of_unpriced(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
@@ -1245,18 +1245,18 @@ def _of_risk(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
         return
     given_up = {"kind": "risk", "ref": alert.window}
     ways = ((ProposeRiskMitigated, {"risk": alert.window}), (ProposeCancellation, given_up))
-    yield from _of_who_acts(rows, alert, ways, "Mitigate it, and say how. ")
+    yield from _of_who_acts(rows, alert, ways, "Mitigate it, and say how.")
 
 
 def _of_audit(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     """Yield that a party that failed an audit does it again."""
     again = {"subject": alert.window.partition("/")[0]}
-    yield from _of_who_acts(rows, alert, [(RecordAudit, again)], "Audit it again. ")
+    yield from _of_who_acts(rows, alert, [(RecordAudit, again)], "Audit it again.")
 
 
 def _of_lowered(rows: Rows, alert: Alert) -> Iterator[InboxItem]:
     """Yield that the other party lowered what it commits, which both can talk about in a review."""
-    yield from _of_who_acts(rows, alert, [(ProposeReview, {})], "Propose a review of it. ")
+    yield from _of_who_acts(rows, alert, [(ProposeReview, {})], "Propose a review of it.")
 
 
 def _of_who_acts(
@@ -1375,7 +1375,7 @@ def _asked_by(  # noqa: PLR0913, PLR0917 - what an item is made of
         partnership=rows.id,
         party=party,
         ref=alert.window,
-        text=f"{asks}{alert.text}",
+        text=f"{alert.text} {asks}".rstrip(),
         events=tuple(events),
     )
 

@@ -33,7 +33,7 @@ from tests.stories import Story
 
 ON_21_SEP = "at=2026-09-21&known=2026-09-21"
 TWO, SIX = 2, 6
-ITEMS, THINGS = 45, 31
+ITEMS, THINGS = 49, 33
 """What awaits each party, and what does when that of both parties is counted once."""
 
 
@@ -155,7 +155,8 @@ def test_open_now_says_a_thing_once_with_its_last_day(demo: TestClient) -> None:
 
     (review,) = (each for each in rows if "review-2026-q3" in each)
     assert review.startswith("○ Reminder")
-    assert review.replace("\N{NO-BREAK SPACE}", " ").endswith("since 21 Sep 2026, by 23 Sep 2026")
+    days = "since 21 Sep 2026, by 23 Sep 2026, begins 23 Sep 2026, 14:00"
+    assert review.replace("\N{NO-BREAK SPACE}", " ").endswith(days)
 
 
 # --- the portfolio -----------------------------------------------------------------------------

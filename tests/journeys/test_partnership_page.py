@@ -222,4 +222,4 @@ def test_two_targets_of_one_metric_are_told_apart(demo: TestClient) -> None:
 
 
 def test_a_review_that_awaits_has_its_hour(page: str) -> None:
-    assert re.search(r"by\s23\sSep\s2026\s*, held\s23\sSep\s2026,\s14:00", cells(page))
+    assert re.search(r"by\s23\sSep\s2026\s*, begins\s23\sSep\s2026,\s14:00", cells(page))

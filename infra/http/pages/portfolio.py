@@ -197,7 +197,7 @@ class Summary:
     """How many things were due."""
 
     @property
-    def unmeasured(self) -> int:
+    def only_begun(self) -> int:
         """How many active ones have only begun: they are neither on track nor behind."""
         return self.active - self.on_track - self.behind
 

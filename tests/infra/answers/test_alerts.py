@@ -55,7 +55,7 @@ def test_the_alerts_of_a_replay_of_everything_are_those_of_the_views(accord: Acc
     replayed = alerts.ask(accord, when=known("2100-01-01"), page=ALL)
 
     assert replayed.items == alerts.ask(accord, page=ALL).items
-    assert len(replayed.items) == 155
+    assert len(replayed.items) == 134
 
 
 def test_alerts_come_by_partnership_and_those_that_opened_first_before_the_others(
@@ -94,7 +94,7 @@ def test_an_alert_says_when_what_withdrew_it_was_recorded_also_as_of_a_day_befor
 def test_no_alert_ends_before_it_opened(accord: Accord) -> None:
     ended = [each for each in alerts.ask(accord, page=ALL).items if each.until is not None]
 
-    assert len(ended) == 145
+    assert len(ended) == 129
     assert [each.id for each in ended if each.until and each.until < each.since] == []
 
 
