@@ -1,14 +1,19 @@
 """What ends an open alert: a code, the words of it, the events that do it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from domain.bilateral import BilateralAgreement
+from domain.deadlines.deadline import DeadlineKind
+from domain.deadlines.reviews import cadence_words
 from domain.deadlines.table import RULES
 from domain.described import described
+from domain.exit import PartnershipExited
 from domain.kernel import Event
 from domain.standing_alerts import (
+    ANSWER_OVERDUE,
     ATTRIBUTION_CONTESTED,
     AUDIT_FAILED,
     BY_RULE,
@@ -58,15 +63,34 @@ def ending(alert: Alert) -> Ending:
         return _RULE_KEPT
     events = tuple(dict.fromkeys(each.__name__ for each in _closed_by(alert, standing)))
     words = ", ".join(map(_words, events))
-    return Ending("event", f"It ends with one of these events: {words}.", events)
+    text = _WORDS.get(alert.rule, f"It ends with one of these events: {words}.")
+    return Ending("event", text.format(cadence_words(alert.window.partition("/")[0])), events)
 
 
 def _closed_by(alert: Alert, standing: StandingAlert) -> Iterator[type[Event]]:
-    """Yield the events that end an alert; the row of reminders has those of every kind of day."""
-    if alert.rule != DUE_SOON:
+    """Yield the events that end an alert.
+
+    The row of reminders has those of every kind of day, that of answers those of every proposal.
+    """
+    kind, _, ref = alert.window.partition("/")
+    if alert.rule == ANSWER_OVERDUE:
+        yield from _answers(alert.window, (each.event for each in standing.closed_by))
+    elif alert.rule == DUE_SOON:
+        of_kind = _of_days(kind)
+        yield from _answers(ref, of_kind) if kind == DeadlineKind.ANSWER else of_kind
+    else:
         yield from (each.event for each in standing.closed_by)
-        return
-    kind = alert.window.partition("/")[0]
+
+
+def _answers(proposal: str, events: Iterable[type[Event]]) -> Iterator[type[Event]]:
+    """Yield those of the events that can answer a proposal: of the agreements, that of its kind."""
+    kind = proposal.partition("/")[0]
+    for each in events:
+        if not issubclass(each, BilateralAgreement) or each.name == kind:
+            yield each
+
+
+def _of_days(kind: str) -> Iterator[type[Event]]:
     for rule in RULES:
         if rule.kind == kind:
             yield from (each.event for each in rule.closed_by)
@@ -76,6 +100,44 @@ def _closed_by(alert: Alert, standing: StandingAlert) -> Iterator[type[Event]]:
 def _words(type: str) -> str:
     return re.sub(r"(?<!^)([A-Z])", r" \1", type).lower()
 
+
+_RENEWED_OR_LEFT: Final = (
+    "It ends when both renew, or when notice of an exit is given or an exit is agreed."
+)
+
+_WORDS: Final[Mapping[str, str]] = {
+    "milestone-missed": "It ends when the milestone is reached, moved or given up.",
+    "action-overdue": "It ends when the action is done, moved or given up.",
+    "onboarding-overdue": "It ends when the step is completed, moved or given up.",
+    "contribution-overdue": "It ends when the contribution is given, promised anew or given up.",
+    "campaign-over": "It ends when the campaign is closed, planned for longer or given up.",
+    "issue-escalated": "It ends when both agree how the issue is resolved.",
+    "improvement-due": "It ends when both agree the outcome of the plan, or another deadline.",
+    "pause-over": "It ends when both end the pause, or agree a later last day.",
+    "review-missed": "It ends when both agree that the review was held, move it or give it up.",
+    "cadence-missed": "It ends when the next {} is recorded, or another cadence is agreed.",
+    "notice-due": "It ends when both renew, when both agree other terms or an exit, when one gives "
+    "notice, or when the last day for notice has passed.",
+    "term-ended": "It ends when both renew or agree a longer term, or when they leave.",
+    "breach-not-cured": "It ends when both agree that the breach is cured, or an exit takes "
+    "effect.",
+    ANSWER_OVERDUE: "It ends when the proposal is answered, withdrawn or lapses.",
+    "signature-overdue": "It ends when each party has signed, or when the draft is replaced, "
+    "declined, withdrawn or lapses.",
+    "confirmation-missed": "It ends when the act is confirmed, done again or taken back.",
+    DUE_SOON: "It ends when this is done, moved or given up, or when its day has passed.",
+    "dispute-opened": "It ends when the dispute is resolved or withdrawn.",
+    "risk-highest": "It ends when the risk is rated lower, mitigated or given up.",
+    "exit-ahead": "It ends when the exit takes effect, or both withdraw it.",
+    "renewal-declined": _RENEWED_OR_LEFT,
+    "breach-notice": "It ends when both agree that the breach is cured, or when the last day of "
+    "the cure period has passed.",
+    "risk-open": "It ends when the risk is mitigated or given up.",
+    "investment-reduced": "It ends when the reduction is given up, the campaign is closed, or an "
+    "exit takes effect.",
+    "renewal-open": _RENEWED_OR_LEFT,
+}
+"""What ends the alerts that events end, by rule, in words; `{}` is the kind of review."""
 
 _RULE_KEPT: Final = Ending(
     "rule-kept",
@@ -107,6 +169,11 @@ _ENDS: Final[Mapping[str, Ending]] = {
     ENTRY_WITHOUT_TERMS: Ending(
         "entry-priced", "It ends when terms price the entry, or the entry is reversed."
     ),
+    "exit-incomplete": Ending(
+        "exit-completed",
+        "It ends when both agree that the exit is complete.",
+        (PartnershipExited.__name__,),
+    ),
     FIGURE_OVERDUE: Ending("figure-reported", "It ends when the figure is reported."),
     FIGURES_DIFFER: Ending("figures-agree", "It ends when both state the same figure."),
     HEALTH_DIVERGES: Ending("ratings-closer", "It ends when later ratings are closer."),
@@ -116,7 +183,8 @@ _ENDS: Final[Mapping[str, Ending]] = {
     ),
     LEAD_UNANSWERED: Ending(_LEAD_ANSWERED, "It ends when the lead is accepted or rejected."),
     LEAD_REJECTED: Ending(
-        "objection-withdrawn", "It ends when the objection to the lead is taken back."
+        "lead-accepted-after-all",
+        "It ends when the lead is accepted after all, or its deal is lost or merged.",
     ),
     OBJECTIVE_MISSED: Ending(
         "objective-reached",

@@ -204,7 +204,7 @@ def test_an_alert_has_names_the_figure_against_its_limit_and_what_ends_it(
     assert "Found: 8. The minimum is 10, so 2 are missing." in row
     assert "It ends when a later figure keeps to the rule" in row
     assert not [each for each in rows if re.search(r"\(C[0-9]|`", each)]
-    assert [each for each in rows if "It ends with one of these events:" in each]
+    assert [each for each in rows if "It ends when this is done, moved or given up" in each]
 
 
 def test_an_alert_of_an_agreed_rule_leads_to_the_event_that_agreed_it(client: TestClient) -> None:
