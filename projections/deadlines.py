@@ -1,5 +1,6 @@
 """Open deadlines of each partnership, so that a scheduler finds what is due after a stop."""
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -8,18 +9,21 @@ from domain import figures_due
 from domain.adoption import AdoptionProposed, PartnershipAdopted
 from domain.deadlines import fold as time
 from domain.deadlines.deadline import Deadline, DeadlineKind, Deadlines
+from domain.execution import ActivityPaused, ReviewScheduled
 from domain.exit import terms_after
 from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.figures_due import FiguresDue
-from domain.kernel import Act
+from domain.health import ContributionPromised
+from domain.kernel import Act, Event
 from domain.partnership import parties_after
 from domain.recorded import Recorded
 from domain.terms_by_day import TermsByDay
 from projections.fold import NOTHING, Change, Projection, Rows
 
 OPEN, OVERDUE, TERMS, FIGURES, PARTIES = "open", "overdue", "terms", "figures", "parties"
+PLANNED = "planned"
 """The keys of the rows: what is open, what passed and is still to be done, the terms that deadlines
-follow, the figures that are due, and the parties."""
+follow, the figures that are due, the parties, and what both planned for these days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,32 @@ class Parties:
     names: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What both agreed of each day that is open or overdue, beside the day.
+
+    There is no row without any.
+    """
+
+    of: Mapping[str, Mapping[str, str]]
+    """By the identifier of the deadline: the fields of `PLANS`."""
+
+
+PLANS: Final[Mapping[type[Event], tuple[DeadlineKind, str, tuple[str, ...]]]] = {
+    ActivityPaused: (DeadlineKind.PAUSE, "pause", ("activity",)),
+    ContributionPromised: (DeadlineKind.CONTRIBUTION, "contribution", ("period", "kind", "what")),
+    ReviewScheduled: (DeadlineKind.REVIEW, "review", ("kind",)),
+}
+"""Of each plan: the kind of its day, the field that names it, and the fields that doing it or
+moving it states again."""
+
 _PARTIES: Final = frozenset({ExplorationBegun, PartnerChosen, AdoptionProposed, PartnershipAdopted})
 """The events that say who the parties are."""
 
 
 def keys(_: Recorded) -> tuple[str, ...]:
     """Return all rows."""
-    return (OPEN, OVERDUE, TERMS, FIGURES, PARTIES)
+    return (OPEN, OVERDUE, TERMS, FIGURES, PARTIES, PLANNED)
 
 
 def of_other_streams(rows: Rows) -> Deadlines:
@@ -86,7 +109,12 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     if due_after.missing != due.missing:
         after = with_figures(after, due, due_after, recorded.act, terms)
         late_after = _still_missing(late_after, due_after)
+    planned: Planned | None = rows.get(PLANNED)
+    plans_before = planned.of if planned else {}
+    plans_after = _plans(plans_before, recorded.event, {*after, *late_after})
     changed: dict[str, Any] = {}
+    if plans_after != plans_before:
+        changed[PLANNED] = Planned(plans_after) if plans_after else None
     if parties != known:
         changed[PARTIES] = parties
     if terms is not agreed:
@@ -100,6 +128,18 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
         passed = tuple(sorted(late_after.values()))
         changed[OVERDUE] = OverdueDeadlines(passed) if passed else None
     return Change(changed, []) if changed else NOTHING
+
+
+def _plans(
+    before: Mapping[str, Mapping[str, str]], event: Event, days: Container[str]
+) -> Mapping[str, Mapping[str, str]]:
+    """Return what both planned after an event, of the days that are still open or overdue."""
+    kept = {key: each for key, each in before.items() if key in days}
+    if plan := PLANS.get(type(event)):
+        kind, name, fields = plan
+        key = f"{kind.value}/{getattr(event, name)}"
+        return {**kept, key: {each: str(getattr(event, each)) for each in fields}}
+    return kept
 
 
 def with_figures(
@@ -127,6 +167,7 @@ _ROWS = {
     TERMS: TermsByDay,
     FIGURES: FiguresDue,
     PARTIES: Parties,
+    PLANNED: Planned,
 }
 
 DEADLINES = Projection(
@@ -134,6 +175,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED | figures_due.CONCERNED | _PARTIES,
-    version=31,
+    version=32,
     row_type=lambda key: _ROWS[key],
 )

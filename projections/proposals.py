@@ -19,7 +19,9 @@ from domain.bilateral import (
 from domain.content import digest
 from domain.deadlines.deadline import DeadlineKind, DeadlinePassed
 from domain.deadlines.fold import done_by_both
+from domain.deadlines.reviews import cadence_of, cadence_of_kind
 from domain.dispute import DisputeResolved
+from domain.execution import ReviewHeld, ReviewScheduled
 from domain.exit import ENDINGS
 from domain.experiment import HYPOTHESIS, HypothesisRegistered, PilotStarted
 from domain.exploration import PartnerChosen
@@ -35,6 +37,7 @@ from domain.keyring import (
 )
 from domain.merge import DealsMerged, MergeProposed
 from domain.recorded import Recorded
+from domain.renewal import AnnualReviewHeld
 from domain.second_person import OF_ACTS, ActConfirmed, ActWithdrawn, SecondPersonAsked
 from domain.values import in_a_row, personal
 from projections.contents import contents
@@ -70,6 +73,9 @@ class OpenProposal:
     """The first day of proposed terms. An amendment can be accepted until then."""
     parts: tuple[AdoptionPart, ...] = ()
     """The parts of an adoption that are not accepted yet; empty for another proposal."""
+    counts_for: str = ""
+    """The agreed cadence for which a proposed review counts; empty if its kind is not given, and
+    for another proposal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,7 @@ def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
             digest(event),
             _first_day(event),
             parts_of(event) if isinstance(event, AdoptionProposed) else (),
+            _cadence(event),
         ),
     )
 
@@ -246,6 +253,15 @@ _COMMITMENT: Final = re.compile("person:[0-9a-f]{64}")
 def _closes(event: Any) -> str:  # noqa: ANN401 - events that are made
     """Return the deadline that the acceptance of a proposal closes; empty if there is none."""
     return done_by_both(event) if isinstance(event, BilateralProposed) else ""
+
+
+def _cadence(event: Any) -> str:  # noqa: ANN401 - events that are made
+    """Return the cadence for which a proposed review counts; empty for another proposal."""
+    kind = event.agreement if isinstance(event, BilateralProposed) else None
+    if kind is ReviewScheduled:
+        return cadence_of_kind(event.kind)
+    is_held = kind in {ReviewHeld, AnnualReviewHeld}
+    return cadence_of(kind.model_construct(**dict(event))) if kind and is_held else ""
 
 
 def _ends(recorded: Recorded, existing: OpenProposal) -> bool:
@@ -400,5 +416,5 @@ def _concerned() -> frozenset[type[Event]]:
 
 
 PROPOSALS = Projection(
-    "proposals", keys, apply, _concerned(), version=20, row_type=lambda _: OpenProposals
+    "proposals", keys, apply, _concerned(), version=21, row_type=lambda _: OpenProposals
 )

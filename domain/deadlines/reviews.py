@@ -46,13 +46,19 @@ _HEALTH_CHECK: Final = "health_check"
 """The cadence that each party keeps by itself: both fill in a scorecard (C25)."""
 
 
+def cadence_of_kind(kind: str | None) -> str:
+    """Return the cadence for which reviews of a kind count; empty for a kind that nobody gave."""
+    return "strategic" if kind == "quarterly-business-review" else kind or ""
+
+
 def cadence_of(event: Event) -> str:
-    """Return the agreed cadence that a review, a health check or an audit counts for (C13)."""
+    """Return the agreed cadence that a review, a health check or an audit counts for (C13).
+
+    It is empty for a review that is said to have been held without its kind.
+    """
     match event:
-        case ReviewHeld(kind="quarterly-business-review"):
-            return "strategic"
-        case ReviewHeld(kind=str(kind)):
-            return kind
+        case ReviewHeld(kind=kind):
+            return cadence_of_kind(kind)
         case AnnualReviewHeld():
             return "annual_review"
         case HealthCheckRecorded():
@@ -178,7 +184,7 @@ def _counted(event: Event) -> str | None:
             is_correction = event.is_correction
         case _:
             is_correction = isinstance(event, Changeable) and event.change_reason is not None
-    return None if is_correction else cadence_of(event)
+    return None if is_correction else cadence_of(event) or None
 
 
 def _held(event: Any) -> str:  # noqa: ANN401 - one of `_HELD`

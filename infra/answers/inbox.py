@@ -25,7 +25,7 @@ from domain.deadlines.answers import act_words, answer_ref
 from domain.deadlines.deadline import DAY, Deadline, DeadlineKind, of_party, other_of
 from domain.deadlines.figures import figure_words
 from domain.deadlines.fold import expected
-from domain.deadlines.reviews import cadence_words
+from domain.deadlines.reviews import cadence_of_kind, cadence_words
 from domain.dispute import ProposeResolution
 from domain.entry import ENTRY, ReverseEntry
 from domain.execution import (
@@ -40,6 +40,7 @@ from domain.execution import (
     ProposeReview,
     ProposeReviewHeld,
     ReachMilestone,
+    ReviewHeld,
 )
 from domain.exit import (
     AssetsDispositioned,
@@ -140,7 +141,7 @@ from projections.alerts import START, STATE, Alert, AlertsState, Asked
 from projections.breaches import DisputedFigure, StatedBy, disputed_figures
 from projections.counted import FACTS
 from projections.deadlines import OPEN as OPEN_DEADLINES
-from projections.deadlines import OVERDUE, OpenDeadlines, OverdueDeadlines
+from projections.deadlines import OVERDUE, PLANNED, OpenDeadlines, OverdueDeadlines, Planned
 from projections.duplicate_credit import Credited
 from projections.fold import Folded, Projection
 from projections.ledger.book import terms_of
@@ -283,6 +284,8 @@ class Rows:
     """The figures that the parties dispute."""
     asked: Mapping[str, Asked]
     """The open proposals whose acceptance ends an alert."""
+    planned: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What both agreed of the days beside the day, by deadline."""
     disputed_lines: Mapping[str, tuple[StatementDispute, ...]] = field(default_factory=dict)
     """The open disputes about lines of statements on which something is due, by statement."""
 
@@ -489,6 +492,7 @@ def _live(accord: Accord, names: list[str]) -> Iterator[Rows]:
             (PROPOSALS, OPEN_PROPOSALS),
             (DEADLINES, OPEN_DEADLINES),
             (DEADLINES, OVERDUE),
+            (DEADLINES, PLANNED),
             (ALERTS, STATE),
             (SETTLEMENT, AGREED),
             (SETTLEMENT, TOTALS),
@@ -584,6 +588,7 @@ def _read(
     state: AlertsState = kept.get((ALERTS.name, STATE)) or START
     due: OpenDeadlines | None = kept.get((DEADLINES.name, OPEN_DEADLINES))
     overdue: OverdueDeadlines | None = kept.get((DEADLINES.name, OVERDUE))
+    planned: Planned | None = kept.get((DEADLINES.name, PLANNED))
     agreed: AgreedRow | None = kept.get((SETTLEMENT.name, AGREED))
     if overview is not None and overview.stages:
         totals: TotalsRow | None = kept.get((SETTLEMENT.name, TOTALS))
@@ -604,6 +609,7 @@ def _read(
             state.figures.objectives,
             tuple(_disputed(state)),
             state.asked,
+            planned.of if planned else {},
         )
 
 
@@ -961,6 +967,8 @@ def _of_task(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[Inb
         command = HoldRenewalReview
     words = f"{deadline.ref}, on {day}" if deadline.on_its_day else deadline.ref
     if deadline.kind is DeadlineKind.CADENCE:
+        if _is_scheduled(rows, deadline):
+            return
         kind = words.partition("/")[0]
         words = cadence_words(kind)
         command, field = _HELD_BY.get(kind, (command, field))
@@ -974,6 +982,30 @@ def _of_task(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[Inb
             text=text.format(words),
             events=tuple(_does(rows, party, deadline, command, {field: deadline.ref})),
         )
+
+
+def _is_scheduled(rows: Rows, deadline: Deadline) -> bool:
+    """Whether the review that a cadence asks for is scheduled in time, or proposed.
+
+    The next one of a cadence that was missed is in time until the next day of that cadence.
+    """
+    if any(_cadence_of(rows, each) == deadline.ref for each in rows.proposals.open):
+        return True
+    last = max(each.last_day for each in (deadline, *rows.due) if each.id == deadline.id)
+    return any(
+        cadence_of_kind(rows.planned.get(each.id, {}).get("kind")) == deadline.ref
+        and each.last_day <= last
+        for each in rows.due
+        if each.kind is DeadlineKind.REVIEW
+    )
+
+
+def _cadence_of(rows: Rows, proposal: OpenProposal) -> str:
+    """Return the cadence for which a proposed review counts; empty for another proposal."""
+    scheduled = rows.planned.get(proposal.closes, {}).get("kind")
+    return proposal.counts_for or (
+        cadence_of_kind(scheduled) if proposal.agreement == ReviewHeld.name else ""
+    )
 
 
 def _acting(rows: Rows, deadline: Deadline) -> Iterator[str]:
@@ -1081,8 +1113,11 @@ def _does(
     on it can be held.
     """
     data = {name: each for name, each in data.items() if name}
+    planned = rows.planned.get(deadline.id, {})
     if deadline.kind is DeadlineKind.PAUSE:
         data["kind"] = "pause"
+    if deadline.kind is DeadlineKind.CONTRIBUTION:
+        data = {**data, **planned}
     if rows.overview.stage in command.stages:
         event = _event(rows, party, command, data)
         if deadline.on_its_day:
@@ -1092,11 +1127,12 @@ def _does(
     if deadline.kind is DeadlineKind.CADENCE and command is ProposeReview:
         yield _event(rows, party, ProposeReviewHeld, data)
     if deadline.on_its_day:
-        yield _event(rows, party, ProposeReview, data, ("reason",))
+        yield _event(rows, party, ProposeReview, {**data, **planned}, ("reason",))
     if deadline.kind in _OF_THE_TERM:
         yield _event(rows, party, GiveExitNotice, {})
     if deadline.kind is DeadlineKind.PAUSE:
-        yield _event(rows, party, ProposePause, {"pause": deadline.ref}, ("last_day",))
+        again = {"pause": deadline.ref, **planned}
+        yield _event(rows, party, ProposePause, again, ("last_day",))
 
 
 def _is_proposed(rows: Rows, deadline: Deadline) -> bool:

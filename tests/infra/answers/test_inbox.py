@@ -24,6 +24,7 @@ from domain.execution import (
     ProposeCancellation,
     ProposeMilestone,
     ProposeMilestoneReached,
+    ProposePause,
     ProposeReview,
     ProposeReviewHeld,
 )
@@ -37,9 +38,7 @@ from domain.exit import (
 )
 from domain.formation import DraftAgreement, SignAgreement
 from domain.governance import ProposeGovernance
-from domain.health import (
-    RecordHealthCheck,
-)
+from domain.health import ProposeContribution, RecordHealthCheck
 from domain.kernel import Command, Stage
 from domain.payment import CorrectPayment
 from domain.payouts import ReturnPayout
@@ -320,6 +319,100 @@ def test_a_review_that_is_overdue_is_not_asked_for_twice() -> None:
     asked = [each for each in inbox(story, OURS) if each.ref == "operational"]
 
     assert [(each.awaiting, each.day) for each in asked] == [(Awaiting.OVERDUE, date(2026, 2, 6))]
+
+
+def monthly() -> Story:
+    story = at(Stage.EXECUTION)
+    amend(story, share(), since=date(2026, 1, 6), cadence=Cadence(operational="monthly"))
+    story.on("2026-02-05T00:00")
+    return story
+
+
+def refs(story: Story) -> set[tuple[str, str]]:
+    """Return what awaits each party, but for the figures of the charter."""
+    return {(each.party, each.ref) for each in inbox(story) if "/-/" not in each.ref}
+
+
+def test_a_review_that_is_proposed_or_scheduled_in_time_is_not_asked_for_again() -> None:
+    story = monthly()
+    assert refs(story) == {(OURS, "operational"), (THEIRS, "operational")}
+
+    noon = datetime(2026, 2, 6, 12, tzinfo=UTC)
+    plan = example(ProposeReview, proposal="plan", review="r-1", kind="operational", at=noon)
+    story.when(OURS, plan)
+    assert refs(story) == {(THEIRS, "plan")}
+
+    (item,) = (each for each in inbox(story, THEIRS) if each.ref == "plan")
+    do(story, item)
+    assert refs(story) == {(OURS, "r-1"), (THEIRS, "r-1")}
+
+    story.on("2026-02-06T12:00")
+    (item,) = (each for each in inbox(story, OURS) if each.ref == "r-1")
+    name = do(story, item)
+    assert refs(story) == {(THEIRS, name)}
+
+
+def test_a_declined_review_is_asked_for_again_and_one_after_the_last_day_does_not_replace_it() -> (
+    None
+):
+    story = monthly()
+    late = datetime(2026, 2, 9, 12, tzinfo=UTC)
+    plan = example(ProposeReview, proposal="plan", review="r-1", kind="operational", at=late)
+    story.when(OURS, plan)
+    story.when(THEIRS, DeclineProposal(proposal="plan", reason="It is too late."))
+    assert refs(story) == {(OURS, "operational"), (THEIRS, "operational")}
+
+    story.agree(OURS, plan.model_copy(update={"proposal": "plan-2"}))
+    assert (OURS, "operational") in refs(story)
+
+    story.on("2026-02-07T00:00")
+    assert refs(story) == {(OURS, "r-1"), (THEIRS, "r-1")}
+
+
+def test_minutes_without_a_kind_leave_the_audit_with_both() -> None:
+    story = at(Stage.EXECUTION)
+    cadence = Cadence(operational="monthly", audit="quarterly")
+    amend(story, share(), since=date(2026, 1, 6), cadence=cadence)
+    noon = datetime(2026, 4, 5, 12, tzinfo=UTC)
+    story.agree(OURS, example(ProposeReview, review="r-1", kind="operational", at=noon))
+    story.on("2026-04-05T12:00")
+    asked = {each for each in refs(story) if each[1] == "audit"}
+    assert asked == {(OURS, "audit"), (THEIRS, "audit")}
+
+    story.when(OURS, example(ProposeReviewHeld, review="r-1", kind=None))
+
+    assert {each for each in refs(story) if each[1] == "audit"} == asked
+
+
+def test_a_day_offers_what_both_planned_for_it() -> None:
+    story = at(Stage.EXECUTION)
+    given = example(
+        ProposeContribution,
+        contribution="c-1",
+        owner=THEIRS,
+        period="2026-02",
+        kind="time",
+        what="Two days of a designer.",
+    )
+    story.agree(OURS, given)
+    story.agree(OURS, example(ProposePause, pause="p-1", activity="Mailings."))
+    noon = datetime(2026, 3, 30, 12, tzinfo=UTC)
+    story.agree(OURS, example(ProposeReview, review="r-1", kind="strategic", at=noon))
+
+    known = {
+        event.type.removeprefix("accord."): event.data
+        for each in inbox(story, THEIRS)
+        for event in each.events
+    }
+
+    assert known["RecordContribution"] == {
+        "contribution": "c-1",
+        "period": "2026-02",
+        "kind": "time",
+        "what": "Two days of a designer.",
+    }
+    assert known["ProposePause"] == {"pause": "p-1", "activity": "Mailings."}
+    assert known["ProposeReview"] == {"review": "r-1", "kind": "strategic"}
 
 
 def test_the_decision_on_a_renewal_is_due_by_the_last_day_for_notice_and_never_overdue() -> None:
