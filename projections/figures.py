@@ -30,6 +30,7 @@ from domain.proportions import Beta, rounded
 from domain.reported_figure import OTHER_CHANNELS, Respondents
 from domain.values import MINOR_UNITS, RECORDED, Exact, plain
 from projections.beliefs import Belief, Posterior, ScoreBounds, belief, posterior, score_bounds
+from projections.caveats import Caveat, CaveatCode
 from projections.counted import FACTS
 from projections.fold import Row, Rows
 from projections.kpis import (
@@ -59,14 +60,22 @@ _ZERO = Decimal(0)
 _DIGITS = Decimal("0.0001")
 _CENT = Decimal("0.01")
 
-_UNCLEAR = "insufficient evidence: promoters may be as many as detractors"
-"""The note of a net promoter score whose bounds include 0."""
+_NO_RATIO = Caveat(CaveatCode.NOTHING_TO_DIVIDE_BY, "nothing to divide by")
 
-_EXCEEDS = "successes exceed trials: insufficient evidence"
-"""The note where a month has more deals than leads, because leads came in earlier months."""
+_UNCLEAR = Caveat(
+    CaveatCode.SCORE_UNCLEAR, "insufficient evidence: promoters may be as many as detractors"
+)
 
-_NOT_WHOLE = "trials are whole numbers: insufficient evidence"
-"""The note of a share that was reported with a fraction of a success or of a trial."""
+_EXCEEDS = Caveat(CaveatCode.TRIALS_EXCEEDED, "successes exceed trials: insufficient evidence")
+
+_NOT_WHOLE = Caveat(CaveatCode.TRIALS_NOT_WHOLE, "trials are whole numbers: insufficient evidence")
+
+_NO_PARTS = Caveat(CaveatCode.NO_DENOMINATOR, "no denominator: insufficient evidence")
+
+_CANNOT_BE_ADDED = Caveat(
+    CaveatCode.NO_DENOMINATOR,
+    "rates without denominators cannot be added: insufficient evidence",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +102,10 @@ class Figure:
         Exact | None,
         Field(description="The denominator, where the figure is a ratio."),
     ] = None
-    note: Annotated[
-        str | None,
-        Field(description="Why there is no value, or why it is no evidence."),
-    ] = None
+    caveats: Annotated[
+        tuple[Caveat, ...],
+        Field(description="Why there is no value, or why it is no evidence; empty if it is."),
+    ] = ()
     reports: Annotated[
         tuple[int, ...],
         Field(description="The indexes of the events that reported it; empty if it was counted."),
@@ -113,6 +122,11 @@ class Figure:
         tuple[str, ...] | None,
         Field(description="The parties that report it differently, so that none counts; or null."),
     ] = None
+
+    @property
+    def note(self) -> str | None:
+        """The caveats in words, or None."""
+        return "; ".join(each.text for each in self.caveats) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +240,7 @@ def ratio(
     Money has the digits of its currency, all else four.
     """
     if denominator == 0:
-        return Figure(None, unit, source, numerator, denominator, "nothing to divide by")
+        return Figure(None, unit, source, numerator, denominator, (_NO_RATIO,))
     digits = Decimal(1).scaleb(-MINOR_UNITS[unit]) if unit in MINOR_UNITS else _DIGITS
     value = (numerator * metric.scale / denominator).quantize(digits, ROUND_HALF_EVEN)
     return Figure(value, unit, source, numerator, denominator)
@@ -433,6 +447,11 @@ def _dispute(found: list[_Told]) -> Figure | None:
     return _disputed(by_party, "both agree whose tool counts")
 
 
+def _until(said: str, until: str) -> tuple[Caveat]:
+    text = f"{said}: insufficient evidence until {until}"
+    return (Caveat(CaveatCode.DISPUTED, text),)
+
+
 def _disputed(by_party: Mapping[str, Figure], until: str) -> Figure:
     """Return a figure without a value, because each party reports another one."""
     told_by = sorted(by_party.items())
@@ -442,7 +461,7 @@ def _disputed(by_party: Mapping[str, Figure], until: str) -> Figure:
         None,
         first.unit,
         first.source,
-        note=f"{both}: insufficient evidence until {until}",
+        caveats=_until(both, until),
         reports=tuple(sorted({index for each in by_party.values() for index in each.reports})),
         disputed=tuple(sorted(by_party)),
     )
@@ -573,7 +592,7 @@ def _contested(report: ToolReport, tool: str, unit: str) -> Figure:
         None,
         unit,
         tool,
-        note=f"{' and '.join(words)}: insufficient evidence until {until}",
+        caveats=_until(" and ".join(words), until),
         reports=tuple(each.index for each in said),
         disputed=tuple(sorted({*(each.by for each in said), *objectors})),
     )
@@ -586,8 +605,8 @@ def _as_figure(
     if reported.ratio is not None:
         made = ratio(metric, *reported.ratio, unit, tool)
         return replace(made, reports=reports, respondents=reported.respondents)
-    note = "no denominator: insufficient evidence" if metric.adds is Adds.RATIO else None
-    return Figure(reported.value, unit, tool, note=note, reports=reports)
+    caveats = (_NO_PARTS,) if metric.adds is Adds.RATIO else ()
+    return Figure(reported.value, unit, tool, caveats=caveats, reports=reports)
 
 
 @exact
@@ -609,8 +628,7 @@ def _combined(metric: Metric, parts: list[Figure], unit: str) -> Figure:
         total = sum((part.value or _ZERO for part in parts), _ZERO)
         return Figure(total, unit, source, reports=reports)
     if any(part.denominator is None for part in parts):
-        note = "rates without denominators cannot be added: insufficient evidence"
-        return Figure(None, unit, source, note=note, reports=reports)
+        return Figure(None, unit, source, caveats=(_CANNOT_BE_ADDED,), reports=reports)
     numerator = sum((part.numerator or _ZERO for part in parts), _ZERO)
     denominator = sum((part.denominator or _ZERO for part in parts), _ZERO)
     together = ratio(metric, numerator, denominator, unit, source)
@@ -733,7 +751,7 @@ def _line(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> F
         known.source,
         known.numerator,
         known.denominator,
-        known.note,
+        known.caveats,
         known.reports,
         known.respondents,
         known.adopted,
@@ -752,7 +770,7 @@ def _of_the_whole_and_its_parts(
 ) -> Iterator[Figure]:
     """Yield what a tool reported of a quarter or year, or of its months, and does not count.
 
-    The note says which it is.
+    A caveat says which it is.
     """
     within = [each for each in periods_within(months_of(period)) if each in rows]
     if period not in within or within == [period]:
@@ -764,11 +782,13 @@ def _of_the_whole_and_its_parts(
             continue
         shorter = standing(parts)
         if period not in standing([*parts, period]):
-            yield replace(told.figure, note=f"for {period} as a whole")
+            whole = Caveat(CaveatCode.WHOLE_PERIOD, f"for {period} as a whole")
+            yield replace(told.figure, caveats=(whole,))
         elif metric.adds is not Adds.LAST:
             figures = [by_period[each][tool].figure for each in shorter]
             together = _together(metric, figures, unit)
-            yield replace(together, note=f"the sum of {' and '.join(shorter)}")
+            parts_of = Caveat(CaveatCode.SUM_OF_PARTS, f"the sum of {' and '.join(shorter)}")
+            yield replace(together, caveats=(parts_of,))
 
 
 def _a_year(period: str) -> range:
@@ -860,7 +880,7 @@ def _believed(
         if line.respondents is not None and line.respondents.total:
             return _scored(line, score_bounds(line.respondents))
         if metric.of_trials and line.value is not None:
-            return replace(line, note=line.note or _no_trials(line))
+            return replace(line, caveats=line.caveats or (_no_trials(line),))
         return line
     above = None
     if other and line.segment is None:
@@ -868,14 +888,14 @@ def _believed(
     return replace(line, posterior=posterior(known), above_other_channels=above)
 
 
-def _no_trials(line: FigureLine) -> str:
+def _no_trials(line: FigureLine) -> Caveat:
     parts = filter(None, (line.numerator, line.denominator))
     return _NOT_WHOLE if any(each % 1 for each in parts) else _EXCEEDS
 
 
 def _scored(line: FigureLine, score: ScoreBounds) -> FigureLine:
     unclear = score.low <= 0 <= score.high
-    return replace(line, score=score, note=line.note or (_UNCLEAR if unclear else None))
+    return replace(line, score=score, caveats=line.caveats or ((_UNCLEAR,) if unclear else ()))
 
 
 # --- periods -----------------------------------------------------------------------------------

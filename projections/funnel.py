@@ -18,12 +18,16 @@ from domain.reported_figure import OTHER_CHANNELS
 from domain.values import Exact
 from projections import figures
 from projections.beliefs import CREDIBILITY, belief, numerator_fits
+from projections.caveats import Caveat, CaveatCode
 from projections.figures import Figure
 from projections.fold import Rows
 from projections.kpis import agreed_row
 
 _ALL: Final = Decimal(100)
 """The share, in percent, of a step at which nobody drops off."""
+
+
+_NOT_RECORDED: Final = Caveat(CaveatCode.NOT_RECORDED, "not recorded")
 
 
 class FunnelStep(StrEnum):
@@ -65,8 +69,8 @@ class Passed:
     """The upper bound of the same interval."""
     drop_off: Exact | None = None
     """The share that did not, in percent."""
-    note: str | None = None
-    """A remark about the data."""
+    caveat: Caveat | None = None
+    """Why there is no count, or no share; null if there are both."""
 
 
 @described
@@ -114,8 +118,8 @@ class Funnel:
     """The cohorts that are compared."""
 
 
-Hidden = Callable[[str, Figure | None], str | None]
-"""Returns the note that replaces a metric's figure that the viewer may not see; else None."""
+Hidden = Callable[[str, Figure | None], Caveat | None]
+"""Returns the caveat that replaces a metric's figure that the viewer may not see; else None."""
 
 
 def _nothing_hidden(_: str, __: Figure | None) -> None:
@@ -152,21 +156,22 @@ class _Funnel:
         counts = {step: self._count(metric) for step, metric in STEPS.items()}
         last = max((at for at, (count, _) in enumerate(counts.values()) if count), default=0)
         before: Decimal | None = None
-        for at, (step, (count, note)) in enumerate(counts.items()):
-            if note is None and not count and 0 < at < last:
+        for at, (step, (count, caveat)) in enumerate(counts.items()):
+            if caveat is None and not count and 0 < at < last:
                 # Deals took later steps, so this step was not recorded; they did not stop here.
-                yield Passed(step, count, note="not recorded")
+                yield Passed(step, count, caveat=_NOT_RECORDED)
                 continue
-            yield _share(step, count, before) if note is None else Passed(step, None, note=note)
+            shown = _share(step, count, before)
+            yield shown if caveat is None else Passed(step, None, caveat=caveat)
             before = count
 
-    def _count(self, metric: str) -> tuple[Decimal | None, str | None]:
-        """Return a count, or the note that replaces it."""
+    def _count(self, metric: str) -> tuple[Decimal | None, Caveat | None]:
+        """Return a count, or the caveat that replaces it."""
         total = Decimal(0)
         for each in self.periods:
             found = figures.shown(self.rows, metric, each)
-            if note := self.hidden(metric, found):
-                return None, note
+            if caveat := self.hidden(metric, found):
+                return None, caveat
             total += (found.value if found else None) or Decimal(0)
         return total, None
 

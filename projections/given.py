@@ -12,17 +12,18 @@ from domain.calendar import bounds, months_of
 from domain.metric_catalogue import CATALOGUE, Metric
 from domain.sharing import Form, SharingLine
 from domain.values import MINOR_UNITS
+from projections.caveats import fewer_than
 from projections.figures import COUNTED, FigureLine, report
 from projections.fold import Rows
 from projections.kpis import PeriodRow, catalogue, is_period, period_row
 from projections.standing import periods_within
-from projections.visibility import Sight, fewer_than
+from projections.visibility import Sight
 
 
 def given(
     rows: Rows, sight: Sight, period: str, metrics: Container[str] | None = None
 ) -> list[FigureLine]:
-    """Return the figures of a period that the viewer sees, with a note for each withheld one.
+    """Return the figures of a period that the viewer sees, with a caveat for each withheld one.
 
     `rows` are those of the events that answers for the viewer are made from (`Sight.reads`).
     `metrics` names those that are computed; all, unless it is given.
@@ -62,9 +63,14 @@ def _counted(rows: Rows, found: FigureLine, line: SharingLine) -> FigureLine:
         return shown
     metric, smallest = CATALOGUE[found.metric], line.smallest_cell
     if _has_fewer(rows, metric, found.period, smallest):
-        note = fewer_than(smallest)
         return replace(
-            shown, value=None, numerator=None, denominator=None, change=None, note=note, reported=()
+            shown,
+            value=None,
+            numerator=None,
+            denominator=None,
+            change=None,
+            caveats=(fewer_than(smallest),),
+            reported=(),
         )
     if shown.change and _has_fewer(rows, metric, shown.change.since, smallest):
         return replace(shown, change=None)

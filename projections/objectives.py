@@ -20,6 +20,7 @@ from domain.described import described
 from domain.metric_catalogue import Adds, Direction, Metric, Unit, in_unit
 from domain.values import MINOR_UNITS, Exact, plain
 from projections import figures
+from projections.caveats import Caveat, CaveatCode
 from projections.figures import COUNTED, Figure
 from projections.fold import Rows
 from projections.kpis import AgreedRow, agreed_row, is_period
@@ -99,8 +100,8 @@ class ObjectiveProgress:
             else f"{name}: {in_unit(self.value, agreed.unit)}, target {target}"
         )
         if self.reached_percent is None or self.elapsed_percent is None:
-            is_over = self.actual is not None and self.actual.note == _OVER
-            return f"{text}; {_OVER}." if is_over else f"{text}."
+            is_over = self.actual is not None and self.actual.caveats == (_OVER,)
+            return f"{text}; {_OVER.text}." if is_over else f"{text}."
         way = "target" if self.adds is Adds.SUM else "way from the baseline"
         reached, elapsed = plain(self.reached_percent), plain(self.elapsed_percent)
         return f"{text}, {reached} % of the {way} in {elapsed} % of the time."
@@ -151,7 +152,7 @@ def _progress(  # noqa: PLR0913, PLR0917 - what a status rests on
         came = tuple(_months(first, month_of(objective.deadline)))
         figure = _actual(rows, objective, metric, came, by, has_begun=False) if came else None
         figure = figure or Figure(None, objective.unit, objective.tool)
-        actual = replace(figure, note=figure.note or _OVER)
+        actual = replace(figure, caveats=figure.caveats or (_OVER,))
         return replace(known, actual=actual, status=ObjectiveStatus.INSUFFICIENT_EVIDENCE)
     months = tuple(_months(month_of(since), month_of(objective.deadline)))
     ended_on = agreed.ended_on
@@ -177,7 +178,7 @@ def _progress(  # noqa: PLR0913, PLR0917 - what a status rests on
     )
 
 
-_OVER: Final = "its deadline had passed when it was agreed"
+_OVER: Final = Caveat(CaveatCode.OVER_WHEN_AGREED, "its deadline had passed when it was agreed")
 """Why an objective is not judged, whatever its figure."""
 
 

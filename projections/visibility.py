@@ -50,6 +50,7 @@ from domain.partnership import parties_after
 from domain.recorded import EventWithheld, Recorded
 from domain.reported_figure import MetricCorrected, MetricReported
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form, SharingLine
+from projections.caveats import Caveat, CaveatCode, fewer_than
 from projections.figures import COUNTED, Figure, FigureLine
 from projections.kpis import measures, reported_in
 from projections.objectives import ObjectiveProgress
@@ -133,11 +134,6 @@ FOR_THE_THIRD_PARTY = (DataSharingAgreed.proposed, DataSharingAgreed)
 """Events that a neutral third party sees besides the figures that it is given: its mandate."""
 
 
-def fewer_than(smallest: int) -> str:
-    """Return the note that stands for a count below the smallest one that is shown."""
-    return f"fewer than {smallest}: not shown"
-
-
 class Withheld(NamedTuple):
     """A figure with a count that is too small to be shown to the viewer (C14)."""
 
@@ -152,8 +148,8 @@ class Withheld(NamedTuple):
     """Whether more is better, or less."""
 
     @property
-    def note(self) -> str:
-        """The note that stands for the figure."""
+    def caveat(self) -> Caveat:
+        """The caveat that stands for the figure."""
         return fewer_than(self.smallest)
 
 
@@ -360,7 +356,7 @@ class Sight:
     # --- what stands for a withheld figure -----------------------------------------------------
 
     def lines(self, lines: Iterable[FigureLine], period: str) -> list[FigureLine]:
-        """Return the lines of a period's report, with a note for each withheld figure (C14)."""
+        """Return the lines of a period's report, with a caveat for each withheld figure (C14)."""
         found = list(lines)
         within = periods_within(months_of(period))
         for each in self.withheld.values():
@@ -370,13 +366,13 @@ class Sight:
                     found.append(_instead(each, period))
         return found
 
-    def hidden(self, metric: str, figure: Figure | None) -> str | None:
-        """Return the note that replaces a figure from which one is withheld; None if none is.
+    def hidden(self, metric: str, figure: Figure | None) -> Caveat | None:
+        """Return the caveat that replaces a figure from which one is withheld; None if none is.
 
         What deals show is counted from events that both see.
         """
         found = self._withheld_of(metric, None, figure)
-        return found.note if found else None
+        return found.caveat if found else None
 
     def _withheld_of(
         self, metric: str, segment: str | None, figure: Figure | None
@@ -397,7 +393,7 @@ class Sight:
             return progress
         return replace(
             progress,
-            actual=Figure(None, each.unit, each.tool, note=each.note),
+            actual=Figure(None, each.unit, each.tool, caveats=(each.caveat,)),
             status=ObjectiveStatus.INSUFFICIENT_EVIDENCE,
             reached_percent=None,
             elapsed_percent=None,
@@ -441,15 +437,12 @@ def _is_of(line: FigureLine, withheld: Withheld) -> bool:
 
 
 def _noted(line: FigureLine, withheld: Withheld) -> FigureLine:
-    """Return a line, with a note if a withheld figure is missing in its sum."""
+    """Return a line, with a caveat if a withheld figure is missing in its sum."""
     if line.metric != withheld.metric or line.segment not in {None, withheld.segment}:
         return line
-    note = f"without counts below {withheld.smallest}"
-    return line if note in (line.note or "") else replace(line, note=_joined(line.note, note))
-
-
-def _joined(*notes: str | None) -> str:
-    return "; ".join(filter(None, notes))
+    text = f"without counts below {withheld.smallest}"
+    missing = Caveat(CaveatCode.WITHOUT_SMALL_COUNTS, text)
+    return replace(line, caveats=tuple(dict.fromkeys((*line.caveats, missing))))
 
 
 def _instead(withheld: Withheld, period: str) -> FigureLine:
@@ -457,7 +450,7 @@ def _instead(withheld: Withheld, period: str) -> FigureLine:
         None,
         withheld.unit,
         withheld.tool,
-        note=withheld.note,
+        caveats=(withheld.caveat,),
         metric=withheld.metric,
         period=period,
         segment=withheld.segment,

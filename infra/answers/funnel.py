@@ -61,7 +61,11 @@ def text(found: DealFunnel) -> Iterator[Block]:
                 each.step,
                 number(each.count, "hidden"),
                 *_share(each),
-                "the worst step" if each.step == shown.worst else each.note or "",
+                "the worst step"
+                if each.step == shown.worst
+                else each.caveat.text
+                if each.caveat
+                else "",
             )
             for each in shown.steps
         ],

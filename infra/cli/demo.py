@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -26,6 +26,7 @@ from infra.cli.options import Json, Store, app, opened, settings
 from infra.settings import DEFAULT_STORE
 from projections import OVERVIEW, figures
 from projections.alerts import Alert
+from projections.caveats import CaveatCode
 from projections.objectives import ObjectiveProgress
 from projections.overview import OVERVIEW_ROW, StageEntered
 
@@ -244,10 +245,13 @@ def _label(metric: str, segment: str) -> str:
     return f"  in {segment}" if segment else metric
 
 
+_NO_EVIDENCE: Final = {CaveatCode.DISPUTED, CaveatCode.NO_DENOMINATOR}
+
+
 def _cell(line: figures.FigureLine, months: tuple[figures.FigureLine, ...]) -> str:
     if months:
         return "; ".join(map(_of_month, months))
-    if line.value is None and "insufficient" in (line.note or ""):
+    if line.value is None and any(each.code in _NO_EVIDENCE for each in line.caveats):
         return "insufficient evidence"
     return f"{figure(line)} of {number(line.target.minimum)}" if line.target else figure(line)
 

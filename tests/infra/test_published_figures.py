@@ -179,7 +179,10 @@ def test_a_count_is_taken_from_the_topic_once_both_agree_a_smallest_cell(
 
     assert orjson.loads(before[key])["numerator"] == "3"
     shown = orjson.loads(after[key])
-    assert (shown["value"], shown["note"]) == (None, "fewer than 10: not shown")
+    assert (shown["value"], shown["caveats"]) == (
+        None,
+        [{"code": "too-few-to-show", "text": "fewer than 10: not shown"}],
+    )
     assert "numerator" not in shown
 
 

@@ -23,6 +23,7 @@ from projections import ALERTS, KPIS
 from projections import figures as reading
 from projections.alerts import Alert
 from projections.breaches import RuleFacts
+from projections.caveats import CaveatCode
 from projections.figures import FigureLine
 from projections.fold import Output, Rows, replay
 from projections.portfolio import READ, Member
@@ -160,6 +161,11 @@ def line(story: Story, metric: str, period: str, segment: str = "") -> FigureLin
     """Return a metric's only line of a period and segment."""
     (found,) = [each for (part, _), each in lines(story, metric, period).items() if part == segment]
     return found
+
+
+def codes(known: reading.Figure) -> list[CaveatCode]:
+    """Return the codes of the caveats of a figure."""
+    return [each.code for each in known.caveats]
 
 
 def parts(known: reading.Figure) -> tuple[Decimal | int | None, ...]:

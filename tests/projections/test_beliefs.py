@@ -16,6 +16,7 @@ from domain.reported_figure import OTHER_CHANNELS, ReportedFigure, Respondents
 from domain.rules import DecisionRule
 from projections.alerts import Alert
 from projections.beliefs import Posterior, score_bounds
+from projections.caveats import CaveatCode
 from projections.figures import FigureLine, with_posteriors
 from projections.figures import report as report_of
 from tests.life import BENCHMARK, CONVERSION_FLOOR, OURS, THEIRS, at, changed
@@ -23,6 +24,7 @@ from tests.projections.folds import (
     agree,
     alerts,
     bare_percent,
+    codes,
     correct,
     emitted,
     figures,
@@ -130,6 +132,7 @@ def test_a_figure_that_is_not_a_proportion_gives_no_posterior(metric: str) -> No
     assert line.posterior is None
     if metric == "click_rate":
         assert line.note == "no denominator: insufficient evidence"
+        assert codes(line) == [CaveatCode.NO_DENOMINATOR]
 
 
 # --- a net promoter score ----------------------------------------------------------------------
@@ -164,6 +167,7 @@ def test_a_few_respondents_leave_the_score_open() -> None:
 
     assert few.value == many.value == 40
     assert few.note == "insufficient evidence: promoters may be as many as detractors"
+    assert codes(few) == [CaveatCode.SCORE_UNCLEAR]
     assert many.note is None
     assert few.score is not None
     assert many.score is not None
@@ -222,6 +226,7 @@ def test_a_month_with_more_wins_than_demos_gives_no_belief() -> None:
     assert line.value == 200
     assert line.posterior is None
     assert line.note == "successes exceed trials: insufficient evidence"
+    assert codes(line) == [CaveatCode.TRIALS_EXCEEDED]
 
 
 def test_a_share_of_a_fraction_of_a_success_says_that_it_is_not_whole() -> None:
@@ -233,6 +238,7 @@ def test_a_share_of_a_fraction_of_a_success_says_that_it_is_not_whole() -> None:
 
     assert line.posterior is None
     assert line.note == "trials are whole numbers: insufficient evidence"
+    assert codes(line) == [CaveatCode.TRIALS_NOT_WHOLE]
 
 
 def test_the_partners_rate_is_compared_to_that_of_other_channels() -> None:

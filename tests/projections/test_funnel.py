@@ -8,6 +8,7 @@ from domain.kernel import Stage
 from domain.payment import ReceivePayment
 from domain.referral import QualifyLead
 from domain.reported_figure import OTHER_CHANNELS
+from projections.caveats import Caveat, CaveatCode, fewer_than
 from projections.figures import Figure
 from projections.funnel import Cohort, Cohorts, FunnelStep, Passed
 from projections.funnel import report as funnel_of
@@ -84,7 +85,8 @@ def test_a_step_that_nobody_records_is_no_sign_that_deals_stop_there() -> None:
 
     found = steps(story)
 
-    assert found["qualified"] == Passed(FunnelStep.QUALIFIED, Decimal(0), note="not recorded")
+    nobody = Caveat(CaveatCode.NOT_RECORDED, "not recorded")
+    assert found["qualified"] == Passed(FunnelStep.QUALIFIED, Decimal(0), caveat=nobody)
     assert found["opportunity"].goes_on == 25  # of the four leads
 
 
@@ -136,15 +138,15 @@ def test_without_denominators_on_both_sides_there_is_no_comparison(segment: str 
     assert funnel_of(figures(story)).cohorts == ()
 
 
-def test_a_step_that_is_hidden_has_a_note_and_no_share_rests_on_it() -> None:
-    def hidden(metric: str, _: Figure | None) -> str | None:
-        return "fewer than 5: not shown" if metric == "opportunities" else None
+def test_a_step_that_is_hidden_has_a_caveat_and_no_share_rests_on_it() -> None:
+    def hidden(metric: str, _: Figure | None) -> Caveat | None:
+        return fewer_than(5) if metric == "opportunities" else None
 
     found = funnel_of(figures(sold()), hidden=hidden)
     by_step = {each.step: each for each in found.steps}
 
-    note = "fewer than 5: not shown"
-    assert by_step[FunnelStep.OPPORTUNITY] == Passed(FunnelStep.OPPORTUNITY, None, note=note)
+    hidden_step = Passed(FunnelStep.OPPORTUNITY, None, caveat=fewer_than(5))
+    assert by_step[FunnelStep.OPPORTUNITY] == hidden_step
     assert by_step[FunnelStep.DEMO] == Passed(FunnelStep.DEMO, Decimal(3))
     assert by_step[FunnelStep.WON].goes_on is not None
 
@@ -154,8 +156,8 @@ def test_cohorts_of_which_one_is_hidden_are_not_compared() -> None:
     report(story, "demo_to_paid", "2026-Q3", percent(20, 100))
     report(story, "demo_to_paid", "2026-Q3", percent(2, 100), OTHER_CHANNELS)
 
-    def hidden(_: str, figure: Figure | None) -> str | None:
-        return "hidden" if figure and figure.numerator == 2 else None
+    def hidden(_: str, figure: Figure | None) -> Caveat | None:
+        return fewer_than(5) if figure and figure.numerator == 2 else None
 
     assert funnel_of(figures(story)).cohorts
     assert funnel_of(figures(story), hidden=hidden).cohorts == ()

@@ -18,6 +18,7 @@ from domain.referral import QualifyLead, SubmitReferral
 from domain.reported_figure import OTHER_CHANNELS, ReportedFigure
 from domain.sale import LoseDeal
 from projections import figures as reading
+from projections.caveats import CaveatCode
 from projections.figures import Against, FigureChange, Target
 from projections.objectives import objectives
 from tests.life import (
@@ -34,6 +35,7 @@ from tests.projections.folds import (
     agree_minimum,
     attribute,
     bare_percent,
+    codes,
     correct,
     count,
     figures,
@@ -153,6 +155,7 @@ def test_a_rate_over_nothing_has_no_value_and_says_why() -> None:
     february = line(story, "lead_to_qualified", "2026-02")
     assert parts(february) == (None, 1, 0)
     assert february.note == "nothing to divide by"
+    assert codes(february) == [CaveatCode.NOTHING_TO_DIVIDE_BY]
     assert line(story, "lead_to_qualified", "2026-Q1").value == 100
 
 

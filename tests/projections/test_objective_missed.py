@@ -10,9 +10,11 @@ from domain.formation import ProposeCharter, ProposeDecisionRule
 from domain.health import ContributionKind, ProposeTarget, RecordContribution
 from domain.kernel import Stage
 from domain.reported_figure import ReportMetric
+from projections.caveats import CaveatCode
 from tests.life import OURS, THEIRS, at, changed
 from tests.projections.folds import (
     alerts,
+    codes,
     correct,
     count,
     lines,
@@ -100,6 +102,7 @@ def test_one_party_takes_back_no_missed_objective_with_an_earlier_figure_of_the_
     (line,) = lines(story, "new_subscribers", "2026-03").values()
     assert line.value is None
     assert line.note is not None
+    assert codes(line) == [CaveatCode.DISPUTED]
     assert f"{OURS} reported 30" in line.note
     assert f"{THEIRS} reported 500" in line.note
     correct(story, "new_subscribers", "2026-03", count(500))

@@ -17,12 +17,13 @@ from domain.referral import CreateOpportunity, HoldDemo, SubmitReferral
 from domain.reported_figure import CorrectMetric, MetricReported, ReportedFigure, ReportMetric
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing, SharingLine, ThirdParty
 from projections import KPIS
+from projections.caveats import CaveatCode
 from projections.figures import FigureLine
 from projections.fold import replay
 from projections.given import given as given_to
 from projections.visibility import OPERATOR, Sight, Viewer
 from tests.life import LIFE, OURS, STRANGER, THEIRS, after, at, changed, example, so_far
-from tests.projections.folds import count
+from tests.projections.folds import codes, count
 from tests.stories import Story
 
 TRUSTEE = "trustee"
@@ -134,6 +135,7 @@ def test_a_count_below_the_smallest_cell_is_shown_as_fewer() -> None:
 
     assert theirs["new_users"].value is None
     assert theirs["new_users"].note == "fewer than 10: not shown"
+    assert codes(theirs["new_users"]) == [CaveatCode.TOO_FEW_TO_SHOW]
     assert theirs["web_visits"].value == 4000
     assert theirs["followers"].value == 8
     assert lines(story, OURS)["new_users"].value == 7
@@ -151,6 +153,7 @@ def test_no_sum_and_no_change_reveals_a_count_that_is_too_small() -> None:
 
     assert quarter.value == 7000
     assert quarter.note == "without counts below 10"
+    assert codes(quarter) == [CaveatCode.WITHOUT_SMALL_COUNTS]
     assert ours.value == 7007
     story.on("2026-02-01")
     story.when(

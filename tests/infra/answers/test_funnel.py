@@ -10,6 +10,7 @@ from infra.answers import funnel
 from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
 from infra.store.history import partnerships
+from projections.caveats import fewer_than
 from projections.funnel import FunnelStep, Passed
 from projections.visibility import Viewer
 from tests.feeds import played
@@ -48,4 +49,4 @@ def test_a_small_count_that_a_party_reported_is_hidden_from_the_other(tmp_path: 
         ours, theirs = leads(AsOf(viewer=Viewer(OURS))), leads(BY_PARTNER)
 
     assert ours.count == 3
-    assert theirs == Passed(FunnelStep.LEADS, None, note="fewer than 5: not shown")
+    assert theirs == Passed(FunnelStep.LEADS, None, caveat=fewer_than(5))

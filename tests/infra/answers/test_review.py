@@ -80,7 +80,7 @@ def test_its_figures_are_those_that_the_parties_agreed_to_look_at(demo: Accord) 
     assert {each.metric for each in page.figures} == agreed & by_metric.keys()
     for line in page.figures:
         found = replace(
-            by_metric[line.metric], posterior=None, above_other_channels=None, note=line.note
+            by_metric[line.metric], posterior=None, above_other_channels=None, caveats=line.caveats
         )
         assert all(getattr(line, each.name) == getattr(found, each.name) for each in fields(line))
 
