@@ -532,7 +532,7 @@ STANDING_ALERTS: Final = (
             On(
                 ExitAgreed,
                 lambda _: "exit",
-                lambda e: f"Both parties agreed to end the partnership on {e.effective_on}.",
+                lambda e: f"The partnership ends on {e.effective_on}.",
                 when=_AGREED_ON,
             ),
             On(

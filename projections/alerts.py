@@ -1396,7 +1396,7 @@ ALERTS = Projection(
     | CAN_END_ALERTS
     | commitments.CONCERNED
     | {ComplianceAudited, HealthCheckRecorded, *ENDINGS},
-    version=96,
+    version=97,
     row_type=_row_type,
     facts_from=FACTS,
 )

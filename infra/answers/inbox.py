@@ -909,12 +909,12 @@ _ASKS_BOTH: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
 """What a deadline asks for instead, where both own what is due."""
 
 
-_HELD_BY: Final[Mapping[str, tuple[type[Command], str]]] = {
-    "annual_review": (ProposeAnnualReview, ""),
-    "audit": (RecordAudit, ""),
-    "health_check": (RecordHealthCheck, ""),
+_HELD_BY: Final[Mapping[str, tuple[str, type[Command], str]]] = {
+    "annual_review": ("Hold the next {}.", ProposeAnnualReview, ""),
+    "audit": ("Do the next {}.", RecordAudit, ""),
+    "health_check": ("Fill in the next {}.", RecordHealthCheck, ""),
 }
-"""The command of a cadence that is not one of reviews; it names no kind."""
+"""What a cadence asks for that is not one of reviews; it names no kind."""
 
 
 _OF_THE_TERM: Final = frozenset({DeadlineKind.NOTICE_WARNING, DeadlineKind.TERM_END})
@@ -971,7 +971,7 @@ def _of_task(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[Inb
             return
         kind = words.partition("/")[0]
         words = cadence_words(kind)
-        command, field = _HELD_BY.get(kind, (command, field))
+        text, command, field = _HELD_BY.get(kind, asked)
     for party in _acting(rows, deadline):
         yield InboxItem(
             day=day,

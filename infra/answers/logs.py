@@ -376,6 +376,8 @@ def sight_of(
                 "that it is given, and no other answer.",
                 "Ask for the figures or for the history.",
             )
+        if not sight.parties and _is_program_of(viewer.party, stored_log(history, partnership)):
+            raise not_begun(history, partnership, when)
         latest = replace(when, at=None, known=None)
         if latest != when:
             # Raises for who is no party of it today either.
@@ -387,6 +389,10 @@ def sight_of(
         hint = f"Ask as {' or '.join(sight.parties)}." if sight.parties else "Ask without a party."
         raise NotFound(f"{viewer.party} is not a party of {partnership}.", hint)
     return sight
+
+
+def _is_program_of(party: str, recorded: Iterable[Recorded]) -> bool:
+    return any(isinstance(x.event, PortfolioDefined) and x.act.party == party for x in recorded)
 
 
 def sight_among(recorded: Iterable[Recorded], when: AsOf) -> Sight:

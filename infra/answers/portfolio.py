@@ -423,7 +423,7 @@ def _load(load: Load, limits: Limits | None) -> Iterator[Block]:
     )
     if not load.active:
         return
-    lacking = f" ({load.without_commitment} without)" if load.without_commitment else ""
+    lacking = f" (none in {load.without_commitment} of them)" if load.without_commitment else ""
     yield Line(
         f"{number(load.people_committed)} FTE committed{lacking}; "
         f"{number(load.people_usual_from)} to {number(load.people_usual_to)} FTE are usual for so "

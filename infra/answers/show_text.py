@@ -775,7 +775,9 @@ def _renewal_lines(renewed: RenewalSummary, has_ended: bool) -> Iterator[str]:  
         owed = ", ".join(filter(None, map(_owed, settlement.balances))) or "nothing is owed"
         yield f"final settlement {settlement.settlement}: {owed}"
     for asset in renewed.assets:
-        yield f"{asset.asset}: {asset.disposition} ({asset.to})"
+        is_handed_over = asset.disposition == Assets.TRANSFER
+        goes = f"goes to {asset.to}" if is_handed_over else f"stays with {asset.to}"
+        yield f"{asset.asset} {goes}"
 
 
 def _owed(balance: Balance) -> str:

@@ -1055,6 +1055,16 @@ def test_a_sooner_notice_is_what_the_alert_on_the_exit_says_until_it_is_withdraw
     assert exit_ahead(story) == ("resolved", "Both parties withdrew it.")
 
 
+def test_an_agreed_exit_says_once_that_both_agreed_it() -> None:
+    story = at(Stage.EXECUTION)
+    story.agree(OURS, example(ProposeExit, effective_on=date(2026, 6, 1)))
+
+    assert exit_ahead(story) == (
+        "open",
+        f"The partnership ends on 2026-06-01. Both agreed that on {story.now:%Y-%m-%d}.",
+    )
+
+
 def test_an_exit_is_ahead_until_it_takes_effect() -> None:
     story = at(Stage.EXECUTION)
     story.when(OURS, leave("exit-1", "2026-12-01"))

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from domain.program import DefinePortfolio
 from domain.standing_alerts import DEPENDENCY_HIGH
-from infra.answers import alerts, explain, inbox, portfolio
+from infra.answers import alerts, explain, inbox, portfolio, show
 from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
 from infra.http import create_app
@@ -201,6 +201,20 @@ def test_the_page_of_the_inbox_names_the_program_and_links_to_no_partnership(
     assert PROGRAM in page.text
     assert f"/partnerships/{PROGRAM}" not in page.text
     limit(accord, "100")
+
+
+def test_a_party_that_asks_for_its_program_as_a_partnership_is_told_what_it_is(
+    accord: Accord,
+) -> None:
+    limit(accord, "60")
+
+    with pytest.raises(NotFound) as own:
+        show.ask(accord, PROGRAM, when=OWN)
+    with pytest.raises(NotFound) as other:
+        show.ask(accord, PROGRAM, when=AsOf(viewer=Viewer("northbridge")))
+
+    assert str(own.value).startswith(f"{PROGRAM} is no partnership. It has the limits of")
+    assert str(other.value).startswith(f"northbridge is not a party of {PROGRAM}.")
 
 
 def test_a_party_acts_on_the_alert_of_its_program_and_nobody_else_does(accord: Accord) -> None:

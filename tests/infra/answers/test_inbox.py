@@ -384,6 +384,17 @@ def test_minutes_without_a_kind_leave_the_audit_with_both() -> None:
     assert {each for each in refs(story) if each[1] == "audit"} == asked
 
 
+def test_a_scorecard_is_filled_in_and_an_audit_is_done() -> None:
+    story = at(Stage.EXECUTION)
+    cadence = Cadence(health_check="quarterly", audit="quarterly")
+    amend(story, share(), since=date(2026, 1, 6), cadence=cadence)
+    story.on("2026-04-05T12:00")
+
+    texts = {each.text for each in inbox(story, OURS)}
+
+    assert {"Fill in the next health check.", "Do the next audit."} <= texts
+
+
 def test_a_day_offers_what_both_planned_for_it() -> None:
     story = at(Stage.EXECUTION)
     given = example(

@@ -235,6 +235,13 @@ def test_what_is_done_is_not_shown_between_what_is_in_force(demo: Accord) -> Non
     assert "milestone  launch" in in_force.partition("issues and disputes that are over\n")[2]
 
 
+def test_the_shared_assets_of_an_exit_are_told_in_words(demo: Accord) -> None:
+    shown = printed(text(ask(demo, "cobalt-docs")))
+
+    assert "    film-masters goes to cobalt-films\n" in shown
+    assert "    campaign-pages stays with meridian-tv\n" in shown
+
+
 def test_a_running_improvement_plan_stands_among_the_plans_with_its_days(demo: Accord) -> None:
     name = "growthos-harbourlight"
     open_plans = printed(text(ask(demo, name, when=AsOf(at=day("2026-09-21")))))
