@@ -165,7 +165,8 @@ class AlertExplained(Item):
     inputs: tuple[RuleInput, ...]
     """The figures that the rule looked at, as they are known at the moment asked about."""
     about: tuple[TimelineItem, ...]
-    """The events about the thing that the alert is about; empty for a rule on figures."""
+    """The events about the thing that the alert is about; empty for a rule on figures and for the
+    leads of a month, of which the evidence has the latest."""
     evidence: tuple[TimelineItem, ...]
     """The events on which the alert rests, as far as the viewer sees them."""
 

@@ -10,7 +10,7 @@ import pytest
 from domain.deadlines.deadline import ReminderGiven
 from domain.execution import ProposeReview
 from domain.metric_catalogue import CATALOGUE, Adds
-from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM
+from domain.standing_alerts import BY_RULE, LEAD_UNANSWERED, REFERRAL_MINIMUM
 from infra.answers import alerts, explain, kpis
 from infra.answers.explain import AlertExplained, ExplainedFigure, Explanation, FigureExplained
 from infra.answers.logs import NOW, AsOf, NotFound
@@ -162,7 +162,7 @@ def test_every_alert_is_explained_as_the_view_has_it(demo: Accord) -> None:
         assert causes[-1].index == alert.cause
         assert [each.index for each in found.evidence] == list(alert.evidence)
         if alert.rule in BY_RULE and alert.rule != REFERRAL_MINIMUM:
-            assert found.about
+            assert bool(found.about) == (alert.rule != LEAD_UNANSWERED)
             assert found.rule.text == BY_RULE[alert.rule].sentence
         else:
             assert found.rule.agreed
