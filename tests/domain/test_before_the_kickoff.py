@@ -85,10 +85,10 @@ def test_what_falls_due_can_be_done_in_every_stage_in_which_it_is_agreed(
     rule: DeadlineRule,
 ) -> None:
     agreed = {stage for each in rule.opened_by for stage in _stages(each.event)}
-    otherwise = {CommitmentCancelled, *(each.event for each in rule.opened_by)}
-    ends = {each.event for each in rule.closed_by} - {EXIT_TAKES_EFFECT.event}
-    # A pause is never done: it is made longer, or both cancel it.
-    done = {stage for each in ends - otherwise or ends for stage in _stages(each)}
+    opens = {each.event for each in rule.opened_by}
+    ends = {each.event for each in rule.closed_by} - opens - {EXIT_TAKES_EFFECT.event}
+    # A pause is never done: it is over for good once both give it up.
+    done = {stage for each in ends - {CommitmentCancelled} or ends for stage in _stages(each)}
 
     assert rule.alert is None or agreed <= done
 
