@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from domain.metric_catalogue import metric_words
 from domain.offices import Assignee
@@ -29,6 +29,9 @@ from projections.fold import replay
 from projections.portfolio import Dependency, Portfolio
 from projections.traits import TRAITS_ROW, Limits
 from projections.visibility import Viewer
+
+WAYS: Final = "Win revenue with other partners, or set another limit (DefinePortfolio)."
+"""What the party can do, as the last sentence of each of these alerts."""
 
 
 class Beyond(NamedTuple):
@@ -116,8 +119,7 @@ def _alert(defined: Recorded, found: Dependency, acting: Assignee) -> Alert:
     largest, party = found.shares[0], defined.act.party
     text = (
         f"{largest.partner} brings {plain(largest.percent)} % of {metric_words(found.metric)} in "
-        f"{found.currency}, more than the {plain(_limit(defined))} % that {party} allows. Win "
-        "revenue with other partners, or set another limit (DefinePortfolio)."
+        f"{found.currency}, more than the {plain(_limit(defined))} % that {party} allows. {WAYS}"
     )
     about = f"{largest.partner}/{found.metric}/{found.currency}"
     says = Finding(about, text, (party,), {found.currency: largest.amount})

@@ -94,6 +94,7 @@ from domain.standing_alerts import (
     AUDIT_FAILED,
     COMMITMENT_LOWERED,
     COMPUTED,
+    DEPENDENCY_HIGH,
     DISPUTE_OPENED,
     DUE_SOON,
     ENTRY_WITHOUT_TERMS,
@@ -300,6 +301,8 @@ def ask(
 ) -> Inbox:
     """Return what awaits the party that asks. For the operator, return what awaits each party.
 
+    For a neutral third party it is the figures that it is to report, and nothing else.
+
     Raises `NotFound` for an unknown partnership or a cursor of another question.
     """
     question = cursors.asked("inbox", partnership, when=when)
@@ -309,7 +312,7 @@ def ask(
     if partnership is not None:
         size_of(accord.history, partnership)
         if not dependency_alerts.is_own_program(accord, partnership, when.viewer):
-            sight_of(accord.history, partnership, when, figures=False)
+            sight_of(accord.history, partnership, when, figures=False, third_party=True)
     awaited = [
         (place, each)
         for place, each in _items(accord, partnership, when)
@@ -427,7 +430,8 @@ def _items(
     accord: Accord, partnership: str | None, when: AsOf
 ) -> Iterator[tuple[_Place, InboxItem]]:
     """Yield what awaits each party of one partnership, or of all that the viewer sees."""
-    names = names_seen(accord, when.viewer) if partnership is None else [partnership]
+    seen = partial(names_seen, accord, when.viewer, third_party=True)
+    names = seen() if partnership is None else [partnership]
     for _, each in _found(accord, names, when):
         yield from each.items
 
@@ -1087,7 +1091,9 @@ def _of_figure(rows: Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[I
     """Yield that a figure is to be reported, by its party or by either."""
     metric, segment, period, *_ = Figure.of(deadline.ref)
     part = segment or None
-    measured = [each for each in rows.objectives if (each.metric, each.segment) == (metric, part)]
+    # A neutral third party is not shown the charter.
+    shown = rows.objectives if deadline.party in {"", *rows.overview.parties} else ()
+    measured = [each for each in shown if (each.metric, each.segment) == (metric, part)]
     data = {"metric": metric, "period": period, "segment": part}
     data |= {"tool": measured[0].tool} if measured else {}
     source = f" from {measured[0].tool}{_unit(measured[0].unit)}" if measured else ""
@@ -1317,18 +1323,25 @@ def _of_one_party(accord: Accord, when: AsOf) -> Iterator[InboxItem]:
         return
     done = alert_acts.handled(accord, (each for each, _ in ways.values()), when)
     zones = zones_of(accord, {each.partnership for each, _ in ways.values()})
+    asked: dict[tuple[str, str], list[tuple[Alert, _Ways]]] = {}
     for name, (alert, commands) in ways.items():
-        if name in done and done[name].silenced_until is not None:
-            continue
-        of, party = alert.partnership, alert.who_acts[0].party
+        if name not in done or done[name].silenced_until is None:
+            # A limit is set for all metrics and currencies of a partner at once.
+            partner = alert.rule == DEPENDENCY_HIGH
+            about = alert.window.partition("/")[0] if partner else alert.window
+            asked.setdefault((alert.partnership, about), []).append((alert, commands))
+    for (of, about), found in asked.items():
+        alert, commands = found[0]
+        party = alert.who_acts[0].party
+        others = "".join(each.text.removesuffix(dependency_alerts.WAYS) for each, _ in found[:-1])
         yield InboxItem(
-            day=local_day(alert.since, zones.get(of, "UTC")),
+            day=local_day(min(each.since for each, _ in found), zones.get(of, "UTC")),
             is_last=False,
             awaiting=Awaiting.DUE,
             partnership=of,
             party=party,
-            ref=alert.window,
-            text=alert.text,
+            ref=about,
+            text=others + found[-1][0].text,
             events=tuple(_event_of(of, party, command, data) for command, data in commands),
         )
 

@@ -373,8 +373,8 @@ def sight_of(
         if sight.is_third_party:
             raise NotFound(
                 f"{viewer.party} is the neutral third party of {partnership}. It sees the figures "
-                "that it is given, and no other answer.",
-                "Ask for the figures or for the history.",
+                "that it is given and those that it owes, and no other answer.",
+                "Ask for the figures, the history or the inbox.",
             )
         if not sight.parties and _is_program_of(viewer.party, stored_log(history, partnership)):
             raise not_begun(history, partnership, when)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from domain.kernel import Refused
 from infra.answers import computed
@@ -27,8 +27,9 @@ from infra.projecting.replay import replay_all
 from infra.store.history import partnerships
 from infra.store.views import typed_row
 from infra.tlog.codec import UnreadableEvent
-from projections import ALERTS, KPIS, OVERVIEW, SETTLEMENT, TRAITS
+from projections import ALERTS, DEADLINES, KPIS, OVERVIEW, SETTLEMENT, TRAITS
 from projections.alerts import START, STATE, AlertsState, for_viewer
+from projections.deadlines import FIGURES
 from projections.fold import replay
 from projections.kpis import agreed_row
 from projections.ledger.rows import AGREED, EARNED, TOTALS
@@ -84,21 +85,29 @@ def chosen(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[Member]
         yield from _members(accord, page, when)
 
 
-def names_seen(accord: Accord, viewer: Viewer, after: str = "") -> Iterator[str]:
-    """Yield the partnerships and the programs that a viewer sees, by identifier, after a name."""
+def names_seen(
+    accord: Accord, viewer: Viewer, after: str = "", *, third_party: bool = False
+) -> Iterator[str]:
+    """Yield the partnerships and the programs that a viewer sees, by identifier, after a name.
+
+    `third_party` is for `seen_among`.
+    """
     names = partnerships(accord.history, after)
     while page := list(islice(names, PAGE)):
-        yield from seen_among(accord, page, viewer)
+        yield from seen_among(accord, page, viewer, third_party=third_party)
 
 
-def seen_among(accord: Accord, names: Iterable[str], viewer: Viewer) -> list[str]:
+def seen_among(
+    accord: Accord, names: Iterable[str], viewer: Viewer, *, third_party: bool = False
+) -> list[str]:
     """Return those partnerships and programs that a viewer sees.
 
-    A party never leaves, so the views of now answer for any time.
+    A party never leaves, so the views of now answer for any time. With `third_party` they include
+    those to which the viewer owes figures as the neutral third party.
     """
     limits, party = viewer.partnerships, viewer.party
     found = [each for each in names if limits is None or each in limits]
-    return found if party is None else _names_of(accord, found, party)
+    return found if party is None else _names_of(accord, found, party, third_party=third_party)
 
 
 def check_seen(accord: Accord, viewer: Viewer, partnership: str) -> None:
@@ -133,20 +142,36 @@ def _sees(accord: Accord, viewer: Viewer, partnership: str) -> bool:
     return party in sight.parties or sight.is_third_party or of_program
 
 
-def _names_of(accord: Accord, names: list[str], party: str) -> list[str]:
-    found = computed.of_each(accord, names, "parties", partial(_parties, accord))
-    return [name for name, parties in found if party in parties]
+class _Involved(NamedTuple):
+    """Who is in a partnership or a program."""
+
+    parties: tuple[str, ...]
+    """The parties of a partnership, or the one that keeps a program."""
+    givers: frozenset[str] = frozenset()
+    """Who gives figures by the lines of the data-sharing protocol, such as the third party."""
 
 
-def _parties(accord: Accord, names: list[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the parties of each partnership, and the one that keeps each program."""
+def _names_of(
+    accord: Accord, names: list[str], party: str, *, third_party: bool = False
+) -> list[str]:
+    found = computed.of_each(accord, names, "involved", partial(_involved, accord))
+    return [
+        name
+        for name, each in found
+        if party in each.parties or (third_party and party in each.givers)
+    ]
+
+
+def _involved(accord: Accord, names: list[str]) -> Iterator[tuple[str, _Involved]]:
     overviews = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, names)
+    figures = row_of_each(accord, DEADLINES, FIGURES, names)
     others = [each for each in names if each not in overviews]
     traits = row_of_each(accord, TRAITS, TRAITS_ROW, others)
     for name, each in overviews.items():
-        yield name, each.parties
+        lines = figures[name].lines if name in figures else ()
+        yield name, _Involved(each.parties, frozenset(line.by for line in lines))
     for name, each in traits.items():
-        yield name, (each.limits.party,) if each.limits else ()
+        yield name, _Involved((each.limits.party,) if each.limits else ())
 
 
 def _members(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:

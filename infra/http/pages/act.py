@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,12 +20,13 @@ from domain.deadlines.deadline import DeadlineKind
 from domain.declarations import CHANGE_REASON
 from domain.exploration import IdentifyCandidate
 from domain.kernel import Command, Stage
+from domain.recorded import Recorded
 from domain.values import instant
 from infra.access import roles
 from infra.access.roles import Need
 from infra.answers.candidates import CANDIDATES
 from infra.answers.inbox import INBOX, SIGNED
-from infra.answers.logs import NotFound, log, moment_of
+from infra.answers.logs import NotFound, log, moment_of, whole_log
 from infra.answers.next import NEXT, Next, PartyNext, PossibleEvent, summary
 from infra.answers.parameters import Name, Wrong
 from infra.answers.question import PartnershipId
@@ -238,7 +239,7 @@ async def send(
         return changed
     form = _with_identifiers(visit, draft, forms.without_blank_rows(form))
     try:
-        zone = zone_of(visit.accord, id, visit.when(id))
+        zone = _zone(visit, id)
         time = _time(form, draft.time, zone)
         read = forms.data(draft.command, form, zone, _before(visit, draft))
         data = changed_only(visit, id, draft.command, read)
@@ -265,6 +266,21 @@ async def send(
     return _sent(visit, draft, outcome)
 
 
+def _names(visit: Visit, id: str) -> Mapping[str, str]:
+    """Return the names of the parties of a partnership that the viewer sees (`names_of`).
+
+    A program has none, and a neutral third party is shown none.
+    """
+    with suppress(NotFound):
+        return names_of(visit.accord, id, visit.when(id))
+    return {}
+
+
+def _zone(visit: Visit, id: str) -> ZoneInfo:
+    """Return the time zone of a form: UTC for one whose agreement the viewer does not see."""
+    return zone_of(visit.accord, id, visit.when(id)) if _names(visit, id) else ZoneInfo("UTC")
+
+
 def _with_rows(visit: Visit, draft: Draft, form: Mapping[str, str]) -> Response | None:
     """Return the form with a row added or removed; None if that was not asked for."""
     if path := form.get("add"):
@@ -278,7 +294,7 @@ def _with_rows(visit: Visit, draft: Draft, form: Mapping[str, str]) -> Response 
 
 def _with_identifiers(visit: Visit, draft: Draft, form: Mapping[str, str]) -> dict[str, str]:
     """Return a form with the identifiers of the parties that it calls by their names."""
-    names = names_of(visit.accord, draft.partnership, visit.when(draft.partnership))
+    names = _names(visit, draft.partnership)
     identifiers = {name: party for party, name in names.items()}
     named = {
         each.name: identifiers.get(each.value.strip())
@@ -391,10 +407,10 @@ def _form(  # noqa: PLR0913 - what a form is shown with
     input.
     """
     problem = refused.document if refused else None
-    actor, when = visit.identity.actor, visit.when(draft.partnership)
+    actor, names = visit.identity.actor, _names(visit, draft.partnership)
     answer = (visit, draft.partnership, draft.party, draft.command, draft.known)
     subject = subject_of(*answer)
-    zone = zone_of(visit.accord, draft.partnership, when)
+    zone = _zone(visit, draft.partnership)
     suggestions = suggested(visit, draft.partnership, draft.command, draft.known)
     as_known = forms.fields(draft.command, {**suggestions, **draft.known})
     found = as_known if typed is None else forms.filled(draft.command, typed)
@@ -416,11 +432,11 @@ def _form(  # noqa: PLR0913 - what a form is shown with
         refused.status if refused else HTTPStatus.OK,
         section="portfolio",
         draft=draft,
-        names=names_of(visit.accord, draft.partnership, when),
+        names=names,
         type=draft.command.__name__,
         summary=unsourced(summary(draft.command)),
         subject=subject,
-        answered=None if subject or not draft.known else answered(*answer),
+        answered=answered(*answer) if names and draft.known and not subject else None,
         fields=fields,
         is_prefilled="frame" in suggestions,
         changed=changed,
@@ -464,8 +480,10 @@ def sent_page(
     source: Source = SOURCE,
 ) -> Response:
     """Show what was decided of an event that its party sent from a page: what it recorded."""
-    when, history = visit.when(id), visit.accord.history
-    sent = InputId(visit.identity.party or visit.party or "", source, event)
+    history, names = visit.accord.history, _names(visit, id)
+    party = visit.identity.party or visit.party or ""
+    visit.when(id)
+    sent = InputId(party, source, event)
     found = history.results([sent]).get(sent)
     waits = next((each for each in history.waiting([id]) if each.input == sent), None)
     if waits is None and (found is None or found.partnership != id):
@@ -481,10 +499,18 @@ def sent_page(
         visit,
         section="portfolio",
         id=id,
-        names=names_of(visit.accord, id, when),
+        names=names,
         waits=waits,
-        events=[on_record(each) for each in log(history, id, when, recorded)],
+        events=[on_record(each) for each in _recorded(visit, id, party, recorded)],
     )
+
+
+def _recorded(visit: Visit, id: str, party: str, within: range) -> Iterator[Recorded]:
+    """Return the events of a range that the viewer sees: its own, if it sees no parties."""
+    history, when = visit.accord.history, visit.when(id)
+    if _names(visit, id):
+        return log(history, id, when, within)
+    return (each for each in whole_log(history, id, when, within) if each.act.party == party)
 
 
 MOST_LISTED: Final = 50

@@ -31,7 +31,7 @@ from infra.access.roles import Identity, Need, Role
 from infra.access.sessions import OF_KEY
 from infra.access.tokens import Issuer
 from infra.answers.logs import AsOf, NotFound, moment_of, not_begun, row_of_each, rows_of
-from infra.answers.members import names_seen
+from infra.answers.members import names_seen, seen_among
 from infra.answers.parameters import When
 from infra.bootstrap import Accord
 from infra.http import access, cookies
@@ -655,8 +655,12 @@ def names_then(visit: Visit, id: str) -> Mapping[str, str]:
 
 
 def names_of_each(visit: Visit, ids: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
-    """Return the names of the parties of partnerships, the initiator first, by partnership."""
-    rows = row_of_each(visit.accord, OVERVIEW, OVERVIEW_ROW, sorted({*ids}))
+    """Return the names of the parties of partnerships, the initiator first, by partnership.
+
+    A neutral third party is not shown them.
+    """
+    seen = seen_among(visit.accord, sorted({*ids}), visit.sees)
+    rows = row_of_each(visit.accord, OVERVIEW, OVERVIEW_ROW, seen)
     return {
         name: {each: row.names.get(each, each) for each in row.parties}
         for name, row in rows.items()

@@ -1,8 +1,10 @@
 """A party is told of revenue that depends on one partner beyond its own limit, and nobody else."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from html import unescape
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from starlette.testclient import TestClient
 from domain.program import DefinePortfolio
 from domain.standing_alerts import DEPENDENCY_HIGH
 from infra.answers import alerts, explain, inbox, portfolio, show
+from infra.answers.dependency_alerts import WAYS
 from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
 from infra.http import create_app
@@ -84,7 +87,7 @@ def test_the_inbox_of_the_party_asks_for_another_limit_until_it_allows_the_share
     limit(accord, "10")
     asked = {each.ref: each for each in inbox.ask(accord, when=OWN).items}
 
-    item = asked[ABOUT.removeprefix(f"{DEPENDENCY_HIGH}@1/{PROGRAM}/")]
+    item = asked["northbridge"]
 
     assert (item.partnership, item.party) == (PROGRAM, "growthos")
     (event,) = item.events
@@ -188,19 +191,53 @@ def check_all_of_one(accord: Accord) -> None:
     assert [each.text for each in found.values() if "brings 100.00 %" not in each.text] == []
 
 
-def test_the_page_of_the_inbox_names_the_program_and_links_to_no_partnership(
+def test_the_inbox_asks_once_for_all_that_one_partner_brings(accord: Accord) -> None:
+    limit(accord, "10")
+    of_each: dict[str, list[str]] = {}
+    for alert in dependencies(accord).values():
+        assert alert.text.endswith(WAYS)
+        says = alert.text.removesuffix(WAYS)
+        of_each.setdefault(alert.window.partition("/")[0], []).append(says)
+    assert max(map(len, of_each.values())) > 1
+
+    asked = inbox.ask(accord, PROGRAM, when=OWN).items
+
+    assert {each.ref: each.text for each in asked} == {
+        partner: "".join(says) + WAYS for partner, says in of_each.items()
+    }
+    assert len(asked) == len(of_each)
+    limit(accord, "100")
+
+
+def test_the_page_of_the_inbox_leads_to_the_form_of_the_limit_and_to_no_partnership(
     accord: Accord,
 ) -> None:
     limit(accord, "10")
     with accord.workers() as workers:
         client = TestClient(create_app(accord, workers, is_open=True))
-
         page = client.get("/inbox", params={"party": "growthos"})
+        links = [unescape(each) for each in re.findall(r'href="([^"]*)"', page.text)]
+        (to_form,) = {each for each in links if each.startswith(f"/partnerships/{PROGRAM}")}
+        form = client.get(to_form)
+        names = ("form_token", "owner", "id", "known", "moment")
+        sent = {name: unescape(_value(form.text, name)) for name in names}
+        limits = {"fewest_active": "1", "most_active": "3", "capacity": "1", "largest_share": "100"}
+        fields = {f"data.{name}": each for name, each in limits.items()}
 
-    assert page.status_code == 200
-    assert PROGRAM in page.text
-    assert f"/partnerships/{PROGRAM}" not in page.text
-    limit(accord, "100")
+        (to,) = re.findall(r'method="post" action="(/partnerships[^"]*)"', form.text)
+        done = client.post(unescape(to), data={**sent, **fields})
+
+    assert (page.status_code, form.status_code, done.status_code) == (200, 200, 200)
+    assert "Recorded." in done.text
+    accord.runner.catch_up()
+    assert dependencies(accord) == {}
+    others = re.findall(r'href="([^"]*)"', form.text + done.text)
+    assert [each for each in others if PROGRAM in each] == []
+
+
+def _value(page: str, name: str) -> str:
+    (found,) = re.findall(rf'name="{name}" value="([^"]*)"', page)
+    return str(found)
 
 
 def test_a_party_that_asks_for_its_program_as_a_partnership_is_told_what_it_is(
