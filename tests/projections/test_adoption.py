@@ -14,7 +14,9 @@ from domain.adoption import AgreeAdoption, OpeningBalance
 from domain.charter import ObjectiveStatus
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import IssueCause
+from domain.exit import ExitNoticeGiven, GiveExitNotice
 from domain.health import ProposeTarget
+from domain.kernel import Stage
 from domain.payment import IssueRefund
 from domain.referral import SubmitReferral
 from domain.reported_figure import MetricReported, ReportedFigure
@@ -24,7 +26,17 @@ from projections.kpis import KPIS, agreed_row
 from projections.objectives import ObjectiveProgress, objectives
 from projections.overview import OVERVIEW
 from projections.portfolio import line
-from tests.life import ADOPTION, CHARTER, CO_BRANDED_REVENUE, OURS, THEIRS, changed, usd
+from tests.life import (
+    ADOPTION,
+    CHARTER,
+    CO_BRANDED_REVENUE,
+    OURS,
+    THEIRS,
+    at,
+    changed,
+    example,
+    usd,
+)
 from tests.life import adopted as adopt
 from tests.projections.arrivals import (
     Fact,
@@ -52,6 +64,37 @@ def test_a_past_fact_is_stated_later_and_earns_from_the_day_on_which_the_books_b
     )
 
     assert owed(story) == {("2026-03-10", THEIRS, "USD"): "15.00"}
+
+
+@pytest.mark.parametrize("ordinary", [True, False])
+def test_a_fact_from_before_the_partnership_earns_nothing_and_decides_what_later_ones_earn(
+    ordinary: bool,  # noqa: FBT001 - whether it began here
+) -> None:
+    story = under(share("15")) if ordinary else adopted(share("15"), settles_from=date(2025, 1, 1))
+    story.on("2026-04-01")
+    early = [*referred("2025-06-01"), won("2025-06-10", usd("1000.00"))]
+    payments_ = [(day, f"P-{day}") for day in ("2025-07-10", "2026-02-10")]
+
+    arrive(story, [*early, *(paid(day, name, usd("100.00")) for day, name in payments_)])
+
+    assert owed(story) == {("2026-02-10", THEIRS, "USD"): "15.00"}
+
+
+@pytest.mark.parametrize("ordinary", [True, False])
+def test_a_notice_that_is_dated_before_the_partnership_counts_from_its_recording(
+    ordinary: bool,  # noqa: FBT001 - whether it began here
+) -> None:
+    story = at(Stage.EXECUTION) if ordinary else adopt()
+    early, today = "2023-01-25", story.now.date()
+    notice = example(GiveExitNotice, exit="early", effective_on=today + timedelta(days=1))
+
+    assert story.refuses(THEIRS, notice, happened=early).rule == "notice-period"
+    later = changed(notice, effective_on=today + timedelta(days=200))
+    story.when(THEIRS, later, happened=early)
+
+    assert story.partnership.context.terms.exit == later.effective_on
+    (given_,) = (each for each in story.history if isinstance(each.event, ExitNoticeGiven))
+    assert given_.late_days > 900  # The history shows it.
 
 
 def test_a_refund_of_a_payment_that_was_settled_elsewhere_takes_back_its_share() -> None:
