@@ -29,6 +29,7 @@ from domain.consent import (
     withdraw,
 )
 from domain.content import Consent
+from domain.facts import check_agreed_last
 from domain.kernel import (
     ALWAYS,
     NOT_ENDED,
@@ -341,6 +342,8 @@ class BilateralAgreements:
     """The proposals of each kind of agreement, by the kind's wire name."""
     agreed: Mapping[str, tuple[BilateralAgreement, ...]] = field(default_factory=dict)
     """The agreements of each kind in every version, in order, by the kind's wire name."""
+    times: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    """When each of these agreements was made, by the kind's wire name."""
     over: tuple[BilateralAgreement, ...] = ()
     """The agreements that ended: what was given up, and a cancellation of what was agreed again."""
 
@@ -373,10 +376,10 @@ class BilateralAgreements:
 
     def without_kind(self, kind: type[BilateralAgreement]) -> "BilateralAgreements":
         """Return these agreements as if none of one kind had been proposed."""
-        proposals, agreed = {**self.proposals}, {**self.agreed}
-        proposals.pop(kind.wire, None)
-        agreed.pop(kind.wire, None)
-        return replace(self, proposals=proposals, agreed=agreed)
+        proposals, agreed, times = {**self.proposals}, {**self.agreed}, {**self.times}
+        for each in (proposals, agreed, times):
+            each.pop(kind.wire, None)
+        return replace(self, proposals=proposals, agreed=agreed, times=times)
 
     def latest(self, kind: type[A]) -> A | None:
         """Return the last agreement of one kind, None if there is none."""
@@ -453,10 +456,27 @@ class BilateralAgreements:
             **kind.complete(proposed, context, act),
         }
         if kind.counted is None:
-            return kind(**fields).recorded()
+            agreed = kind(**fields)
+            self._check_agreed_last(agreed, act)
+            return agreed.recorded()
         agreed = kind(**fields, **{kind.counted: 1})
+        self._check_agreed_last(agreed, act)
         version = 1 + sum(agreed.same_as(each) for each in self.versions(kind))
         return agreed.model_copy(update={kind.counted: version}).recorded()
+
+    def _check_agreed_last(self, agreed: BilateralAgreement, act: Act) -> None:
+        """Raise `Refused` if an agreement would replace one that was made after it.
+
+        What was agreed last counts, in whatever order it arrives.
+        """
+        kind = type(agreed)
+        since = self.made_at(kind, agreed.same_as) if kind.replaces else None
+        check_agreed_last("What is in force", since, act)
+
+    def made_at(self, kind: type[A], which: Callable[[A], bool]) -> datetime | None:
+        """Return when the last of some agreements of one kind was made; None if there is none."""
+        made = zip(self.versions(kind), self.times.get(kind.wire, ()), strict=True)
+        return max((at for each, at in made if which(each)), default=None)
 
     def answer(self, command: ProposalAnswer, act: Act, waits_in: str | None = None) -> list[Event]:
         """Decide that a proposal is declined or withdrawn. Raises `Refused`.
@@ -535,11 +555,15 @@ class BilateralAgreements:
         if isinstance(event, BilateralAgreement):
             of = type(event)
             agreed = {**self.agreed, of.wire: (*self.versions(of), event)}
+            times = {
+                **self.times,
+                of.wire: (*self.times.get(of.wire, ()), act.occurred_at),
+            }
             name = event.proposal_ref
             if name is None:
-                return replace(self, agreed=agreed)
+                return replace(self, agreed=agreed, times=times)
             proposals = with_acceptance(name, self.proposals_of(of))
-            return replace(self._with(of, proposals), agreed=agreed)
+            return replace(self._with(of, proposals), agreed=agreed, times=times)
         return self
 
     def _with(self, kind: type[BilateralAgreement], proposals: Proposals) -> "BilateralAgreements":

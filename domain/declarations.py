@@ -16,9 +16,9 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar
 from pydantic import create_model
 
 from domain.bilateral import BilateralAgreements
-from domain.facts import already_recorded
-from domain.kernel import NOT_ENDED, Act, Command, Event, NotNow, Refused, Stage, Value
-from domain.values import Text, instant
+from domain.facts import already_recorded, check_stated_last
+from domain.kernel import NOT_ENDED, Act, Command, Event, NotNow, Stage, Value
+from domain.values import Text
 
 F = TypeVar("F", bound="Declaration")
 
@@ -288,21 +288,6 @@ class Declarations:
         )
         times = {key: each for key, each in self.times.items() if key in left}
         return Declarations(left, authors, first, times)
-
-
-def check_stated_last(what: str, since: datetime | None, act: Act) -> None:
-    """Raise `Refused` if what an act replaces was stated after the act; `since` is when.
-
-    What was stated last counts, in whatever order it arrives.
-    """
-    if since is not None and since > act.occurred_at:
-        raise Refused(
-            "stated-since",
-            "Nothing replaces what was stated after it. "
-            f"{what} was stated at {instant(since)}, and this at {instant(act.occurred_at)}.",
-            "What was stated last counts. If this is newer, send it with the time at which it "
-            "was stated.",
-        )
 
 
 def nothing_to_change(what: str) -> NotNow:

@@ -1,10 +1,10 @@
 """Execution: kickoff, onboarding, milestones, reviews, issues, improvement plans (C16 to C24)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Literal, assert_never
 
 from pydantic import Field
@@ -23,6 +23,7 @@ from domain.declarations import (
     nothing_to_change,
 )
 from domain.escalation import Escalated, office_words
+from domain.facts import check_agreed_last
 from domain.gates import Requirement, passing
 from domain.governance import Function
 from domain.health import ContributionPromised, RiskIdentified
@@ -1202,6 +1203,25 @@ class CommitmentCancelled(
             each.reduction == proposed.ref and each.is_of(party, context.agreements)
             for each in reductions(context.agreements)
         )
+
+
+def check_given_up_last(events: Iterable[Event], context: PartnershipContext, act: Act) -> None:
+    """Raise `Refused` if what was given up later is agreed, or what was agreed later given up."""
+    for event in events:
+        if isinstance(event, CommitmentCancelled):
+            kind = given_up()[event.kind]
+            if issubclass(kind, BilateralAgreement):
+                since = context.agreements.made_at(kind, partial(_is_called, event.ref))
+                what = f"The {given_up_words(event.kind)} {event.ref}"
+                check_agreed_last(what, since, act)
+        for name, kind in given_up().items():
+            if isinstance(event, kind):
+                ref = f"{name}/{getattr(event, *kind.identity)}"
+                check_agreed_last("That it is given up", context.given_up.get(ref), act)
+
+
+def _is_called(ref: str, agreed: BilateralAgreement) -> bool:
+    return agreed.about(agreed)[-1] == ref
 
 
 @cache

@@ -28,7 +28,7 @@ from domain.comparison import Comparison, Counts, FixedSample, Shares, StopRule,
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.content import Consent
 from domain.context import PartnershipContext
-from domain.declarations import check_stated_last
+from domain.facts import check_stated_last
 from domain.formation import EvidenceAttached
 from domain.kernel import (
     SIGNED_OR_SIGNING,

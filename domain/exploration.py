@@ -8,7 +8,8 @@ from typing import assert_never
 
 from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
-from domain.declarations import CHANGE_REASON, Changeable, check_stated_last, nothing_to_change
+from domain.declarations import CHANGE_REASON, Changeable, nothing_to_change
+from domain.facts import check_stated_last
 from domain.gates import Requirement, passing
 from domain.kernel import (
     BEFORE_BEGINNING,

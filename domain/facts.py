@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from domain.calendar import bounds, last_day_of
 from domain.kernel import Act, AlreadyRecorded, Event, Refused
+from domain.values import instant
 
 
 class Stated(NamedTuple):
@@ -145,6 +146,36 @@ def check_not_before(began: date | None, period: str, day: date, field: str) -> 
             f"ended on {last}; the agreement began on {began}.",
             f"Name the period of {began}, or a later one.",
             field=field,
+        )
+
+
+def check_stated_last(what: str, since: datetime | None, act: Act) -> None:
+    """Raise `Refused` if what an act replaces was stated after the act; `since` is when.
+
+    What was stated last counts, in whatever order it arrives.
+    """
+    if since is not None and since > act.occurred_at:
+        raise Refused(
+            "stated-since",
+            "Nothing replaces what was stated after it. "
+            f"{what} was stated at {instant(since)}, and this at {instant(act.occurred_at)}.",
+            "What was stated last counts. If this is newer, send it with the time at which it "
+            "was stated.",
+        )
+
+
+def check_agreed_last(what: str, since: datetime | None, act: Act) -> None:
+    """Raise `Refused` if what an act replaces was agreed after the act; `since` is when.
+
+    What was agreed last counts, in whatever order it arrives.
+    """
+    if since is not None and since > act.occurred_at:
+        raise Refused(
+            "agreed-since",
+            "Nothing replaces what was agreed after it. "
+            f"{what} was agreed at {instant(since)}, and this at {instant(act.occurred_at)}.",
+            "What was agreed last counts. If this is newer, send it with the time at which it "
+            "was agreed.",
         )
 
 

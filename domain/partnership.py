@@ -71,6 +71,7 @@ from domain.execution import (
     OnboardingStepCompleted,
     ReviewHeld,
     ReviewScheduled,
+    check_given_up_last,
     given_up,
 )
 from domain.exit import (
@@ -367,7 +368,9 @@ def _by_mechanism(
         today = context.terms.day(act.recorded_at)
         agreements = context.agreements
         return context.declarations.decide(command, context.parties, agreements, act, today)
-    return context.agreements.decide(command, context, act)
+    decided = context.agreements.decide(command, context, act)
+    check_given_up_last(decided, context, act)
+    return decided
 
 
 def _explore(command: ExplorationCommand, state: Partnership, act: Act) -> list[Event]:

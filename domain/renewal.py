@@ -11,8 +11,8 @@ from domain import terms_by_day
 from domain.bilateral import BilateralAgreement, check_reason
 from domain.calendar import Duration, Span
 from domain.context import PartnershipContext
-from domain.declarations import check_stated_last, nothing_to_change
-from domain.facts import check_not_before
+from domain.declarations import nothing_to_change
+from domain.facts import check_not_before, check_stated_last
 from domain.kernel import IN_FORCE, RUNNING, Act, Command, Event, Stage, Value, recorded_once
 from domain.terms import check_end
 from domain.values import Count, Day, Instant, Ref, Text

@@ -89,7 +89,8 @@ NAMES_WHAT_IS_MISSING = {
 
 _OTHERS = """
 accepted-before-proposed act-awaits-confirmation act-ended act-lapsed act-of-the-other-party
-active-range adjustment-of-two after-exit agreement-sections alignment alignment-assessed
+active-range adjustment-of-two after-exit agreed-since agreement-sections alignment
+alignment-assessed
 already-recorded already-reported amended-before-agreed amount-without-subject assets-dispositioned
 award-exceeds-dispute award-of-a-settlement before-its-day breach-exists breach-not-cured
 budget-without-reduction campaign-ends-first candidate-exists candidate-is-chosen
