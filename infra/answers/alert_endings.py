@@ -181,7 +181,9 @@ _ENDS: Final[Mapping[str, Ending]] = {
     LEAD_AWAITS: Ending(
         _LEAD_ANSWERED, "It ends when the lead is accepted or rejected, or counts as accepted."
     ),
-    LEAD_UNANSWERED: Ending(_LEAD_ANSWERED, "It ends when the lead is accepted or rejected."),
+    LEAD_UNANSWERED: Ending(
+        _LEAD_ANSWERED, "It ends when each of its leads is accepted or rejected."
+    ),
     LEAD_REJECTED: Ending(
         "lead-accepted-after-all",
         "It ends when the lead is accepted after all, or its deal is lost or merged.",

@@ -32,6 +32,7 @@ def test_each_alert_says_in_words_of_its_own_what_ends_it(accord: Accord) -> Non
     assert said["cadence-missed"] == (
         "It ends when the next strategic review is recorded, or another cadence is agreed."
     )
+    assert said["lead-unanswered"] == "It ends when each of its leads is accepted or rejected."
     assert said["lead-rejected"] == (
         "It ends when the lead is accepted after all, or its deal is lost or merged."
     )
