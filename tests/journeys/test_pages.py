@@ -284,6 +284,12 @@ def test_the_reason_in_a_row_is_read_on_a_phone_without_scrolling(
             assert box["x"] + box["width"] <= NARROW[0]
 
 
+def test_how_far_ahead_a_day_is_stands_beside_it_on_a_phone(browser: Browser, site: str) -> None:
+    with opened(browser, site, "/portfolio", NARROW) as page:
+        ahead = page.locator(".strip small.screen")
+        assert ahead.evaluate("of => getComputedStyle(of).display") == "inline"
+
+
 # --- as of a moment ----------------------------------------------------------------------------
 
 
