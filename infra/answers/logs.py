@@ -374,7 +374,7 @@ def sight_of(
             raise NotFound(
                 f"{viewer.party} is the neutral third party of {partnership}. It sees the figures "
                 "that it is given and those that it owes, and no other answer.",
-                "Ask for the figures, the history or the inbox.",
+                "Ask for the figures or the history (accord kpis, accord history), or the inbox.",
             )
         if not sight.parties and _is_program_of(viewer.party, stored_log(history, partnership)):
             raise not_begun(history, partnership, when)

@@ -261,6 +261,8 @@ def test_what_is_on_record_is_corrected_with_the_reason_that_its_refusal_asks_fo
     assert f"data.{CHANGE_REASON}" not in first.fields
     assert f"data.{CHANGE_REASON}" in again.fields
     assert CHANGE_REASON not in shown_text(refused.text)
+    assert "Change reason What is recorded cannot be changed." in shown_text(refused.text)
+    assert "Kind optional" in shown_text(refused.text)
     assert "Recorded." in shown_text(answer.text)
     assert "It was mistyped." in f"{events(store)[-1]['data']}"
 

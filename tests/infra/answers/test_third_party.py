@@ -151,6 +151,9 @@ def test_its_pages_lead_to_the_form_of_a_figure_and_show_nothing_else(
     first = next(each for each in links(pages[0]) if "/send/ReportMetric" in each)
     form = client.get(first)
     assert form.status_code == 200
+    # The agreement's time zone is hidden, so the form claims none.
+    assert "In UTC." in form.text
+    assert "agreement's time zone" not in unescape(form.text)
     fields = ("form_token", "owner", "id", "known", "moment", "data.metric", "data.period")
     sent = {name: field(form.text, name) for name in fields}
     figure = {"data.tool": "vault", "data.figure.unit": "EUR", "data.figure.value": "900"}
@@ -172,11 +175,13 @@ SECRET = (PARTNER, "Northbridge", "GrowthOS", "Ines", "salesforce", "USD")
 
 
 def test_where_it_sees_nothing_it_is_led_to_its_inbox(client: TestClient) -> None:
-    page = client.get(f"/partnerships/{CONSULTING}")
+    for path in ("", "/history", "/evidence"):
+        page = client.get(f"/partnerships/{CONSULTING}{path}")
 
-    assert page.status_code == 404
-    assert "figures that it is given and those that it owes" in page.text
-    assert "/inbox" in links(page)
+        assert page.status_code == 404
+        assert "figures that it is given and those that it owes" in page.text
+        assert "(accord kpis, accord history)" in page.text
+        assert "/inbox" in links(page)
 
 
 def links(page: Response) -> list[str]:
