@@ -376,7 +376,7 @@ def sight_of(
                 "that it is given and those that it owes, and no other answer.",
                 "Ask for the figures or the history (accord kpis, accord history), or the inbox.",
             )
-        if not sight.parties and _is_program_of(viewer.party, stored_log(history, partnership)):
+        if not sight.parties and is_program_of(viewer.party, stored_log(history, partnership)):
             raise not_begun(history, partnership, when)
         latest = replace(when, at=None, known=None)
         if latest != when:
@@ -391,7 +391,8 @@ def sight_of(
     return sight
 
 
-def _is_program_of(party: str, recorded: Iterable[Recorded]) -> bool:
+def is_program_of(party: str, recorded: Iterable[Recorded]) -> bool:
+    """Whether these are the events of a program that a party keeps."""
     return any(isinstance(x.event, PortfolioDefined) and x.act.party == party for x in recorded)
 
 

@@ -12,6 +12,7 @@ from infra.answers import computed
 from infra.answers.logs import (
     NOW,
     AsOf,
+    is_program_of,
     lacks_a_figure,
     of_each,
     own_stream,
@@ -138,7 +139,7 @@ def _sees(accord: Accord, viewer: Viewer, partnership: str) -> bool:
         return bool(_names_of(accord, [partnership], party))
     sight = Sight.of(viewer, events)
     # A program has no parties; it is of the party that keeps it.
-    of_program = not sight.parties and any(each.act.party == party for each in events)
+    of_program = not events and is_program_of(party, accord.history.of(partnership))
     return party in sight.parties or sight.is_third_party or of_program
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from domain.kernel import Refused
 from domain.program import DefinePortfolio
 from domain.standing_alerts import DEPENDENCY_HIGH
 from infra.answers import alerts, explain, inbox, portfolio, show
 from infra.answers.dependency_alerts import WAYS
 from infra.answers.logs import AsOf, NotFound
+from infra.answers.members import check_seen
 from infra.bootstrap import Accord
 from infra.http import create_app
 from projections.alerts import Alert
@@ -207,6 +209,15 @@ def test_the_inbox_asks_once_for_all_that_one_partner_brings(accord: Accord) -> 
     }
     assert len(asked) == len(of_each)
     limit(accord, "100")
+
+
+def test_a_program_is_seen_by_its_party_alone(accord: Accord) -> None:
+    limit(accord, "10")
+
+    check_seen(accord, Viewer("growthos"), PROGRAM)
+    with pytest.raises(Refused) as refusal:
+        check_seen(accord, Viewer("northbridge"), PROGRAM)
+    assert refusal.value.rule == "not-your-partnership"
 
 
 def test_the_page_of_the_inbox_leads_to_the_form_of_the_limit_and_to_no_partnership(
