@@ -24,6 +24,7 @@ from domain.agreement import ProposeTerms
 from domain.declarations import CHANGE_REASON
 from domain.execution import RaiseIssue
 from domain.exploration import IdentifyCandidate
+from domain.reported_figure import ReportMetric
 from domain.values import instant
 from infra.access import credentials
 from infra.access.credentials import Grant
@@ -32,7 +33,8 @@ from infra.answers.refusals import REFUSALS
 from infra.answers.show import SHOW
 from infra.bootstrap import Accord
 from infra.http import create_app
-from infra.http.pages import act
+from infra.http.pages import act, forms
+from infra.http.pages.consent import Subject, fields_of
 from infra.http.pages.shown import readable
 from infra.tlog.keys import Signer
 from tests.feeds import simulated
@@ -242,6 +244,30 @@ def test_a_form_has_a_field_for_each_that_its_command_needs(browser: TestClient)
     assert form.needed - {"time"} == {
         f"data.{name}" for name, each in RaiseIssue.model_fields.items() if each.is_required()
     }
+
+
+RESPONDENTS = ("promoters", "passives", "detractors")
+
+
+@pytest.mark.parametrize(
+    ("metric", "asked"),
+    [
+        ("co_branded_revenue", {"value"}),
+        ("churn_rate", {"numerator", "denominator"}),
+        ("net_promoter_score", {f"respondents.{each}" for each in RESPONDENTS}),
+        ("one_of_their_own", {"value", "numerator", "denominator"}),
+    ],
+)
+def test_a_figure_that_is_awaited_is_asked_for_in_the_parts_that_make_it(
+    metric: str, asked: set[str]
+) -> None:
+    known = {"metric": metric, "period": "2026-03"}
+    fields = forms.fields(ReportMetric, known)
+
+    found = fields_of(fields, Subject("Report it."), ReportMetric, known, is_prefilled=False)
+
+    figure = {each.path for each in found.asked if each.path.startswith("figure.")}
+    assert figure == {"figure.unit", *(f"figure.{each}" for each in asked)}
 
 
 def test_what_is_on_record_is_corrected_with_the_reason_that_its_refusal_asks_for(

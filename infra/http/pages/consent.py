@@ -18,8 +18,10 @@ from domain.dispute import DisputeOutcome, OpenDispute, ProposeResolution
 from domain.experiment import HYPOTHESIS
 from domain.formation import DRAFT, AgreementDrafted, AgreementSigned, SignAgreement
 from domain.kernel import Command
+from domain.metric_catalogue import CATALOGUE, Adds
 from domain.payouts import RecordPayout
 from domain.recorded import Recorded
+from domain.reported_figure import ReportMetric
 from domain.terms import describe
 from domain.values import plain
 from infra.answers.inbox import INBOX, SIGNED, Awaiting, Inbox, InboxItem
@@ -263,8 +265,24 @@ def fields_of(
         rest = [each for each in fields if each not in settled]
     if issubclass(command, ClaimCommand):
         rest = [each for each in rest if each.path.partition(".")[0] not in _NAMED_BY_A_CLAIM]
-    asked = [each for each in rest if each.is_required or _is_known(each, known)]
+    figure = _figure_of(known.get("metric", "")) if command is ReportMetric else ()
+    asked = [
+        each
+        for each in rest
+        if each.is_required or _is_known(each, known) or each.path.startswith(figure)
+    ]
     return Fields(tuple(settled), tuple(asked), tuple(each for each in rest if each not in asked))
+
+
+def _figure_of(metric: str) -> tuple[str, ...]:
+    """Return the fields that make the figure of a metric; all for one that both agreed."""
+    value, parts = "figure.value", ("figure.numerator", "figure.denominator")
+    found = CATALOGUE.get(metric)
+    if found is None:
+        return (value, *parts)
+    if found.of_respondents:
+        return ("figure.respondents.",)
+    return parts if found.adds is Adds.RATIO else (value,)
 
 
 _REFUSED_CHOICES: Final[Mapping[type[Command], tuple[str, str]]] = {

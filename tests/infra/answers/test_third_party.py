@@ -151,6 +151,9 @@ def test_its_pages_lead_to_the_form_of_a_figure_and_show_nothing_else(
     first = next(each for each in links(pages[0]) if "/send/ReportMetric" in each)
     form = client.get(first)
     assert form.status_code == 200
+    first_asked, _ = form.text.split("More, if you want to add it")
+    assert 'name="data.figure.value"' in first_asked
+    assert 'name="data.figure.numerator"' not in first_asked
     # The agreement's time zone is hidden, so the form claims none.
     assert "In UTC." in form.text
     assert "agreement's time zone" not in unescape(form.text)
