@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cached_property
 from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
@@ -115,7 +116,7 @@ FILTERS: Final = ("partnership", "company", "order", "rule", "acts", "words", "b
 """The parameters that say which rows of a list are shown, and in which order."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Visit:
     """A request of a page: the store, who asks, and the moment that is asked about."""
 
@@ -163,7 +164,7 @@ class Visit:
         now = self._now
         return moment is not None and moment > datetime.combine(now.date(), time.max, now.tzinfo)
 
-    @property
+    @cached_property
     def _now(self) -> datetime:
         accord = self.accord
         stops = accord.simulated or accord.is_bundle
