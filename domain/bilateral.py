@@ -455,14 +455,12 @@ class BilateralAgreements:
             **{each: of for each, of in proposed.__dict__.items() if each in kind.model_fields},
             **kind.complete(proposed, context, act),
         }
-        if kind.counted is None:
-            agreed = kind(**fields)
-            self._check_agreed_last(agreed, act)
-            return agreed.recorded()
-        agreed = kind(**fields, **{kind.counted: 1})
+        agreed = kind(**fields, **({kind.counted: 1} if kind.counted else {}))
         self._check_agreed_last(agreed, act)
-        version = 1 + sum(agreed.same_as(each) for each in self.versions(kind))
-        return agreed.model_copy(update={kind.counted: version}).recorded()
+        if kind.counted:
+            version = 1 + sum(agreed.same_as(each) for each in self.versions(kind))
+            agreed = agreed.model_copy(update={kind.counted: version})
+        return agreed.recorded()
 
     def _check_agreed_last(self, agreed: BilateralAgreement, act: Act) -> None:
         """Raise `Refused` if an agreement would replace one that was made after it.

@@ -291,7 +291,7 @@ def claimed(
 
 
 def own_statement(command: ObjectToClaim, name: str, party: str) -> Awaited:
-    """Return what an objection waits for: the statement by its own party of a fact."""
+    """Return what an objection waits for: that its own party states the fact."""
     fact = command.model_copy(update={"fact": name})
     return Awaited(
         _AWAITED[name.partition("/")[0]], name, f"{party}'s own statement of {fact.named}"

@@ -1206,7 +1206,7 @@ class CommitmentCancelled(
 
 
 def check_given_up_last(events: Iterable[Event], context: PartnershipContext, act: Act) -> None:
-    """Raise `Refused` if what was given up later is agreed, or what was agreed later given up."""
+    """Raise `Refused` if an act agrees what was given up after it, or gives up what was agreed."""
     for event in events:
         if isinstance(event, CommitmentCancelled):
             kind = given_up()[event.kind]

@@ -132,6 +132,11 @@ def name_words(name: str) -> str:
     return name.replace("_", " ").replace("-", " ")
 
 
+def type_words(name: str) -> str:
+    """Return the name of a type as words: ``ReviewHeld`` as ``review held``."""
+    return re.sub(r"(?<!^)([A-Z])", r" \1", name).lower()
+
+
 def name_order(name: str) -> tuple[str, str]:
     """Return the key by which names are listed: small and capital letters are alike."""
     return name.casefold(), name

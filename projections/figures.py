@@ -104,7 +104,7 @@ class Figure:
     ] = None
     caveats: Annotated[
         tuple[Caveat, ...],
-        Field(description="Why there is no value, or why it is no evidence; empty if it is."),
+        Field(description="Why there is no value, or why it is no evidence; empty if neither."),
     ] = ()
     reports: Annotated[
         tuple[int, ...],
@@ -334,23 +334,22 @@ def rates_of(rows: Rows, segment: str = "") -> list[tuple[Metric, Figure]]:
     return [(metric, rate) for metric, rate in rates if rate and rate.denominator]
 
 
-def bare_rates_of(rows: Rows, segment: str) -> list[tuple[Metric, str, Figure]]:
-    """Return each rate of a segment that was reported without a denominator, with its period.
+_OF_TRIALS = {each.name for each in CATALOGUE.values() if each.of_trials}
+"""The metrics that count successes of trials."""
+
+
+def bare_rates_of(rows: Rows, segment: str) -> list[tuple[Metric, str, Decimal]]:
+    """Return the metric, the period and the value of each rate of a segment without a denominator.
 
     Of each metric it is the one of the latest period, in the order of the catalogue.
     """
-    found: dict[str, tuple[Metric, str, Figure]] = {}
+    found: dict[str, tuple[Metric, str, Decimal]] = {}
     for period in sorted(filter(is_period, rows), key=bounds):
         reported = {name for name, of in period_row(rows, period).reports if of == segment}
-        for name in reported & CATALOGUE.keys():
+        for name in reported & _OF_TRIALS:
             rate = over(rows, name, months_of(period), segment, measured="report")
-            if (
-                CATALOGUE[name].of_trials
-                and rate
-                and rate.value is not None
-                and rate.denominator is None
-            ):
-                found[name] = (CATALOGUE[name], period, rate)
+            if rate and rate.value is not None and rate.denominator is None:
+                found[name] = (CATALOGUE[name], period, rate.value)
     return [found[name] for name in CATALOGUE if name in found]
 
 
@@ -447,7 +446,7 @@ def _dispute(found: list[_Told]) -> Figure | None:
     return _disputed(by_party, "both agree whose tool counts")
 
 
-def _until(said: str, until: str) -> tuple[Caveat]:
+def _no_evidence(said: str, until: str) -> tuple[Caveat]:
     text = f"{said}: insufficient evidence until {until}"
     return (Caveat(CaveatCode.DISPUTED, text),)
 
@@ -461,7 +460,7 @@ def _disputed(by_party: Mapping[str, Figure], until: str) -> Figure:
         None,
         first.unit,
         first.source,
-        caveats=_until(both, until),
+        caveats=_no_evidence(both, until),
         reports=tuple(sorted({index for each in by_party.values() for index in each.reports})),
         disputed=tuple(sorted(by_party)),
     )
@@ -592,7 +591,7 @@ def _contested(report: ToolReport, tool: str, unit: str) -> Figure:
         None,
         unit,
         tool,
-        caveats=_until(" and ".join(words), until),
+        caveats=_no_evidence(" and ".join(words), until),
         reports=tuple(each.index for each in said),
         disputed=tuple(sorted({*(each.by for each in said), *objectors})),
     )

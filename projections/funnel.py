@@ -161,8 +161,8 @@ class _Funnel:
                 # Deals took later steps, so this step was not recorded; they did not stop here.
                 yield Passed(step, count, caveat=_NOT_RECORDED)
                 continue
-            shown = _share(step, count, before)
-            yield shown if caveat is None else Passed(step, None, caveat=caveat)
+            hidden = Passed(step, None, caveat=caveat)
+            yield _share(step, count, before) if caveat is None else hidden
             before = count
 
     def _count(self, metric: str) -> tuple[Decimal | None, Caveat | None]:

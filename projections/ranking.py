@@ -188,9 +188,8 @@ def _rates(member: Member, segment: str) -> Iterator[Rate]:
 
 def _bare_rates(member: Member, segment: str) -> Iterator[BareRate]:
     """Yield the rates that were reported for a segment without a denominator."""
-    for metric, period, known in figures.bare_rates_of(member.kpis, segment):
-        if known.value is not None:
-            yield BareRate(metric.name, period, known.value)
+    for metric, period, percent in figures.bare_rates_of(member.kpis, segment):
+        yield BareRate(metric.name, period, percent)
 
 
 def _candidate(

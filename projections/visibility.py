@@ -149,7 +149,7 @@ class Withheld(NamedTuple):
 
     @property
     def caveat(self) -> Caveat:
-        """The caveat that stands for the figure."""
+        """The caveat that replaces the figure."""
         return fewer_than(self.smallest)
 
 

@@ -1,6 +1,5 @@
 """What ends an open alert: a code, the words of it, the events that do it."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -36,6 +35,7 @@ from domain.standing_alerts import (
     AlertKind,
     StandingAlert,
 )
+from domain.values import type_words
 from projections.alerts import Alert
 
 
@@ -62,7 +62,7 @@ def ending(alert: Alert) -> Ending:
     if standing is None or alert.facts is not None:
         return _RULE_KEPT
     events = tuple(dict.fromkeys(each.__name__ for each in _closed_by(alert, standing)))
-    words = ", ".join(map(_words, events))
+    words = ", ".join(map(type_words, events))
     text = _WORDS.get(alert.rule, f"It ends with one of these events: {words}.")
     return Ending("event", text.format(cadence_words(alert.window.partition("/")[0])), events)
 
@@ -95,10 +95,6 @@ def _of_days(kind: str) -> Iterator[type[Event]]:
         if rule.kind == kind:
             yield from (each.event for each in rule.closed_by)
             yield rule.passing.event
-
-
-def _words(type: str) -> str:
-    return re.sub(r"(?<!^)([A-Z])", r" \1", type).lower()
 
 
 _RENEWED_OR_LEFT: Final = (

@@ -50,6 +50,10 @@ def ask(
     )
 
 
+def _caveat(step: Passed) -> str:
+    return step.caveat.text if step.caveat else ""
+
+
 def text(found: DealFunnel) -> Iterator[Block]:
     """Yield the steps, with the worst one marked, then the rates that other channels have too."""
     shown = found.funnel
@@ -61,11 +65,7 @@ def text(found: DealFunnel) -> Iterator[Block]:
                 each.step,
                 number(each.count, "hidden"),
                 *_share(each),
-                "the worst step"
-                if each.step == shown.worst
-                else each.caveat.text
-                if each.caveat
-                else "",
+                "the worst step" if each.step == shown.worst else _caveat(each),
             )
             for each in shown.steps
         ],

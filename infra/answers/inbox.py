@@ -309,9 +309,11 @@ def ask(
     after: list[str] = []
     if page.after is not None:
         after = cursors.read(question, page.after, str, str, str)
+    has_program = True
     if partnership is not None:
         size_of(accord.history, partnership)
-        if not dependency_alerts.is_own_program(accord, partnership, when.viewer):
+        has_program = dependency_alerts.is_own_program(accord, partnership, when.viewer)
+        if not has_program:
             sight_of(accord.history, partnership, when, figures=False, third_party=True)
     awaited = [
         (place, each)
@@ -321,7 +323,7 @@ def ask(
     awaited = _judged(accord, _opened(accord, awaited, when), when)
     awaited += (
         (_place(each), each)
-        for each in _of_one_party(accord, when)
+        for each in _of_one_party(accord, when, has_program=has_program)
         if partnership in {None, each.partnership}
     )
     later = ((place, each) for place, each in awaited if [*place] > after)
@@ -541,14 +543,14 @@ def of_folded(name: str, folded: Iterable[tuple[Projection, Folded]]) -> Iterato
 
 
 def _asking(state: AlertsState) -> tuple[Alert, ...]:
-    """Return the open alerts that ask for something by themselves, and not by a deadline."""
+    """Return the open alerts that have inbox items of their own, beside those of deadlines."""
     return tuple(
         each for each in state.open.values() if each.rule in COMPUTED or each.rule in _OF_ALERT
     )
 
 
 def _each_lead(alerts: Iterable[Alert], get: Get) -> Iterator[Alert]:
-    """Yield the alerts, with one for each lead in the place of that of a month of them."""
+    """Yield the alerts; one on the leads of a month is replaced by one for each of them."""
     for alert in alerts:
         if alert.rule != LEAD_UNANSWERED:
             yield alert
@@ -1316,9 +1318,12 @@ def _of_who_acts(
 # --- alerts of one party -----------------------------------------------------------------------
 
 
-def _of_one_party(accord: Accord, when: AsOf) -> Iterator[InboxItem]:
-    """Yield what the alerts ask that the viewer's party alone gets, unless it silenced them."""
-    ways = dict(_ways_of_one_party(accord, when))
+def _of_one_party(accord: Accord, when: AsOf, *, has_program: bool) -> Iterator[InboxItem]:
+    """Yield what the alerts ask that the viewer's party alone gets, unless it silenced them.
+
+    Those of its program need its whole portfolio, so `has_program` says whether they are asked for.
+    """
+    ways = dict(_ways_of_one_party(accord, when, has_program=has_program))
     if not ways:
         return
     done = alert_acts.handled(accord, (each for each, _ in ways.values()), when)
@@ -1350,11 +1355,13 @@ _Ways = tuple[tuple[type[Command], Mapping[str, Any]], ...]
 """Commands, each with the data that is known."""
 
 
-def _ways_of_one_party(accord: Accord, when: AsOf) -> Iterator[tuple[str, tuple[Alert, _Ways]]]:
+def _ways_of_one_party(
+    accord: Accord, when: AsOf, *, has_program: bool
+) -> Iterator[tuple[str, tuple[Alert, _Ways]]]:
     """Yield these alerts by id, each with the commands that end it."""
     for alert, credit in duplicate_credits.credited_twice(accord, when):
         yield alert.id, (alert, _of_twice(alert, credit))
-    found = dependency_alerts.beyond(accord, when)
+    found = dependency_alerts.beyond(accord, when) if has_program else None
     if found:
         # The share is what is set anew.
         limits = found.defined.event.model_dump(mode="json", exclude={"largest_share"})

@@ -141,7 +141,7 @@ class Hidden(NamedTuple):
     not_asked: int | None = None
     private: int | None = None
     export: Export | None = None
-    """The export of the bundle, if the events are of one."""
+    """The export of the bundle, if the events come from one."""
 
 
 NOTHING_HIDDEN: Final = Hidden()

@@ -232,7 +232,7 @@ def _never(log: VisibleLog, decided: Sequence[Decided]) -> tuple[str, ...]:
 
 
 def read(lines: bytes) -> tuple[VisibleLog, Unread | None]:
-    """Return the events of a verified bundle, up to the first that cannot be read, and that one.
+    """Return the events of a verified bundle before the first that cannot be read, and that one.
 
     An event must also be written as Accord writes it: a number is no text.
     """

@@ -377,7 +377,7 @@ class WaitsRow:
     """The leads of a day that await an answer, or how many of each day of a month do."""
 
     waits: Mapping[str, str] = field(default_factory=dict)
-    """Of a day: by deal, who answers, who submitted it and when. Of a month: by who answers and
+    """Of a day: by deal, who answers and since when it waits. Of a month: by who answers and
     by day, how many."""
 
 

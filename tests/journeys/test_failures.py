@@ -32,7 +32,7 @@ def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
 
 
 def failing(accord: Accord) -> FastAPI:
-    """Return the application, with a page and a route in which a bug raises."""
+    """Return the application with a page and a route that fail because of a bug."""
     app = create_app(accord, accord.workers(), is_open=True)
 
     @needs(Need.FACTS)

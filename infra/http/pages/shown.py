@@ -23,7 +23,7 @@ from domain.dispute import DisputeOutcome
 from domain.kernel import CLOCK_PARTY
 from domain.response import Severity
 from domain.standing_alerts import BY_RULE, DISPUTE_OPENED, OF_ONE_PARTY, AlertKind
-from domain.values import MINOR_UNITS, counted, full_stop, instant
+from domain.values import MINOR_UNITS, counted, full_stop, instant, type_words
 from infra.answers import text
 from infra.answers.history import StoredEvent
 from infra.answers.inbox import Awaiting
@@ -349,7 +349,7 @@ def whole(text: str) -> Markup:
 def command(type: str) -> str:
     """Return the type of an event as words: ``Accept terms`` for ``accord.AcceptTerms``."""
     name = type.removeprefix(cloudevents.PREFIX)
-    return sentence(_event_words(name))
+    return sentence(type_words(name))
 
 
 # --- states ------------------------------------------------------------------------------------
@@ -444,10 +444,6 @@ def _found(value: Decimal | None, limit: Decimal) -> str:
 
 def _number(value: Decimal | None) -> str:
     return "no figure" if value is None else figure(value, "count")
-
-
-def _event_words(type: str) -> str:
-    return sub(r"(?<!^)([A-Z])", r" \1", type).lower()
 
 
 def awaiting(value: Awaiting) -> Shape:

@@ -520,10 +520,10 @@ Posted = Annotated[Form, Depends(_form)]
 
 
 def _problem_page(request: Request, problem: Problem) -> Response:
-    return _told(request, problem, _visit_of(request))
+    return _rendered_problem(request, problem, _visit_of(request))
 
 
-def _told(request: Request, problem: Problem, visit: Visit | None) -> Response:
+def _rendered_problem(request: Request, problem: Problem, visit: Visit | None) -> Response:
     body = _rendered(
         "problem.html",
         visit=visit,
@@ -637,7 +637,7 @@ def no_page(request: Request, problem: Problem) -> Response | None:
     except Exception:
         # The navigation and the viewer are read from the store, which may be what failed.
         log.exception("the page of a problem could not be made")
-        return _told(request, problem, None)
+        return _rendered_problem(request, problem, None)
 
 
 def names_of(accord: Accord, id: str, when: AsOf) -> Mapping[str, str]:
